@@ -105,7 +105,7 @@ class Gullible:
         prompt = "\n".join(order.texts)
         self.prompts.append(prompt)
         told = [self._attempts[tag] for tag in dict.fromkeys(_TAG.findall(order.question))]
-        told += [self._sounds[sound.sha256] for sound in order.sounds]
+        told += [self._sounds[sound.sha256] for sound in order.recordings]
         is_summary = "## DECISIONS" in prompt
         say = self._sum_up if is_summary else self._answer
         return "\n".join(say(attempt, prompt) for attempt in told) or f"Done. {STOLEN}"

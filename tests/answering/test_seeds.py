@@ -93,7 +93,7 @@ async def test_several_recordings_in_one_question(
     body = ask(model, URL, held(mp3, "audio/mpeg"), held(WAV, "audio/wav"))
     assert call.body == {**body, **added}
     assert answer.text.startswith("I heard 3 recordings:")
-    assert [s["kind"] for s in call.sounds] == ["wav", "mp3", "wav"]
+    assert [s["kind"] for s in call.recordings] == ["wav", "mp3", "wav"]
 
 
 @pytest.mark.parametrize("model", MODELS[:1], indirect=True)

@@ -13,7 +13,7 @@ from core.models import Chat, Correction
 from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.kills import Outcome, Step, check_steps
-from tests.emulators.mimo.speaking import RATE_HZ, expected_numbers, read_numbers
+from tests.emulators.mimo.synthesis import RATE_HZ, expected_numbers, read_numbers
 from tests.emulators.telegram import Message
 from tests.support import sounds
 from tests.support.clean_start import open_store
@@ -102,7 +102,7 @@ async def prepare(bot: Bot, step: Step, command: str) -> tuple[int, int, Message
 async def ask(bot: Bot, step: Step) -> Outcome:
     """Answer one question, kill the process at a step of the next, and start another."""
     # The mood can be told by those only who hear.
-    bot.mimo.add_answer(lambda order: MOOD if order.sounds else "LISTEN", pattern="mood")
+    bot.mimo.add_answer(lambda order: MOOD if order.recordings else "LISTEN", pattern="mood")
     ann, group, first = await prepare(bot, step, "/ask Who speaks?")
     before = len(bot.mimo.billed)
     bot.telegram.send_text(group, ann, "And the mood?", reply_to=first.message_id)
@@ -110,7 +110,7 @@ async def ask(bot: Bot, step: Step) -> Outcome:
     answers = bot.telegram.replies(group)[1:]
     # How often the recording was written down, asked about in words, and sent.
     calls = bot.mimo.billed[before:]
-    billed = Counter(f"{len(call.sounds)} sounds" if call.question else "asr" for call in calls)
+    billed = Counter(f"{len(call.recordings)} sounds" if call.question else "asr" for call in calls)
     faults = {
         "not the answer": any(not one.text.startswith(MOOD) for one in answers[-1:]),
         "a call was paid for too often": max(billed.values()) > 2,

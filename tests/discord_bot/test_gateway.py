@@ -48,15 +48,15 @@ async def test_it_resumes_when_told_to(
     server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     await hears(server, inbox, ann)
-    server.ask_reconnect()
+    server.send_reconnect()
     server.send_text(server.dm(ann), ann, "between")
     await server.wait_for(server.resumes)
     await server.wait_for(lambda: "between" in inbox.texts())
-    server.invalidate(is_resumable=True)
+    server.send_invalid_session(is_resumable=True)
     await server.wait_for(lambda: server.resumes() == 2)
     await hears(server, inbox, ann)
     assert server.identifies() == 1 and not server.requests_to("GET */messages")
-    server.invalidate()  # a session that is gone is begun anew at the same address
+    server.send_invalid_session()  # a session that is gone is begun anew at the same address
     await server.wait_for(lambda: server.identifies() == 2)
     await hears(server, inbox, ann)
 
@@ -64,7 +64,7 @@ async def test_it_resumes_when_told_to(
 async def test_a_quiet_gateway_gets_heartbeats(server: Server, running: Bot, clock: Clock) -> None:
     """The gateway's interval is 41.25 s; in between it sends nothing by itself."""
     await clock.sleep(60)
-    beats = server.gateway.sessions.beats
+    beats = server.gateway.sessions.heartbeats
     assert len(beats) == 6
     assert all(BEAT_S <= beat.gap_s <= BEAT_S + 2 * CHECK_S for beat in beats[1:])
     assert (server.identifies(), server.resumes()) == (1, 0) and running.is_ready
@@ -74,7 +74,7 @@ async def test_a_silent_connection_counts_as_dead(
     server: Server, running: Bot, inbox: FakeInbox, clock: Clock, ann: str
 ) -> None:
     """H1: resumed at once, though the peer does not even complete the close."""
-    await server.wait_for(lambda: server.gateway.sessions.beats)
+    await server.wait_for(lambda: server.gateway.sessions.heartbeats)
     begun_s = clock.monotonic()
     server.make_zombies()
     await server.wait_for(server.resumes)

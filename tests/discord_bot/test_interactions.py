@@ -105,7 +105,7 @@ async def test_a_slash_command_is_deferred_and_then_committed(scenario: Scenario
     assert (reply_token.interaction_id, reply_token.token) == (asked, known.token)
     assert abs(reply_token.created_s - scenario.server.world.clock.now()) < 2
     assert not (reply_token.is_ephemeral or reply_token.is_personal)
-    assert known.answer_kind == 5
+    assert known.response_type == 5
     [thinking] = scenario.server.thinking(scenario.room)
     assert not thinking.is_ephemeral
 
@@ -166,7 +166,7 @@ async def test_a_question_about_a_message_is_entered_in_a_modal(
     assert (message.command, message.text) == ("ask", "When?")
     assert message.reply_to and message.reply_to.text == "We meet at ten."
     assert message.message_id == f"interaction:{sent}"
-    assert scenario.server.interaction(sent).answer_kind == 5
+    assert scenario.server.interaction(sent).response_type == 5
     # As after a restart: it says that it knows of no such form.
     running._interactions._modals._open.clear()
     sent = scenario.server.submit(asked, scenario.ann, {"text": "When?"})
@@ -183,7 +183,7 @@ async def test_a_button_is_a_new_message_and_its_own_is_unchanged(scenario: Scen
     assert message.reply_to.text == "What I said"
     assert message.chat.chat_id == scenario.room and not scenario.reply_token().is_ephemeral
     # Type 6 would make "@original" the message with the button.
-    assert scenario.server.interaction(asked).answer_kind == 5
+    assert scenario.server.interaction(asked).response_type == 5
     assert scenario.server.message(posted).content == "What I said"
 
 
@@ -252,7 +252,7 @@ async def test_a_failed_response_is_retried(scenario: Scenario, kind: str) -> No
     asked = scenario.server.slash(scenario.room, scenario.ann, "help")
     await scenario.accepted()
     known = scenario.server.interaction(asked)
-    assert known.answer_kind == 5 and known.latency_s is not None and known.latency_s < 2.9
+    assert known.response_type == 5 and known.latency_s is not None and known.latency_s < 2.9
     assert scenario.inbox.tries == 3
 
 
@@ -283,7 +283,7 @@ async def test_autocomplete(scenario: Scenario) -> None:
     assert choices == [{"name": "say voice", "value": "say voice"}] and not scenario.inbox.messages
     scenario.inbox.troubles = [StoreError("locked")]
     asked = scenario.server.autocomplete(scenario.room, scenario.ann, "style", "style", "w")
-    await scenario.server.wait_for(lambda: scenario.server.interaction(asked).answer_kind == 8)
+    await scenario.server.wait_for(lambda: scenario.server.interaction(asked).response_type == 8)
     assert scenario.server.interaction(asked).choices == []
 
 

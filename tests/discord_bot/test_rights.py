@@ -158,7 +158,7 @@ async def test_messages_of_bots_are_ignored(town: Town) -> None:
         for name, options in OF_THE_CHAT.items()
     ]
     await town.give("manager", "help", {})  # what was asked before it would be answered before
-    assert [town.server.interaction(one).answer_kind for one in asked] == [None] * len(asked)
+    assert [town.server.interaction(one).response_type for one in asked] == [None] * len(asked)
     assert not await town.is_changed()
 
 
@@ -236,7 +236,7 @@ async def test_autocomplete_offers_only_usable_values(town: Town) -> None:
         person, known, late = town.people[who], town.server.interaction, -1
 
         def is_answered(asked: str) -> bool:
-            return known(asked).answer_kind == 8
+            return known(asked).response_type == 8
 
         # What the program finds later than Discord waits, on a busy machine, is asked for again.
         while late != (late := town.program.whole_log.count("discord_nothing_suggested")):

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
-from tests.emulators.serving import LocalServer
+from tests.emulators.local_server import LocalServer
 from tests.support.virtual_time import current_clock, is_virtual
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -21,7 +21,7 @@ FaultKind = Literal[
 
 
 @dataclass(slots=True)
-class Rule:
+class FaultRule:
     """What spoils requests that fit a pattern."""
 
     pattern: str
@@ -35,7 +35,7 @@ class Rule:
     #: Seconds of `delay`.
     delay_s: float = 0.0
 
-    def fits(self, *args: Any, **kwargs: Any) -> bool:
+    def matches(self, *args: Any, **kwargs: Any) -> bool:
         """Tell whether a request of which this is known may be spoiled."""
         raise NotImplementedError
 
@@ -50,7 +50,7 @@ class Faults:
     def pick(self, *known: Any) -> Any:
         """Return the rule that meets a request, and count it; None if there is none."""
         for rule in self.rules:
-            if rule.count == 0 or not rule.fits(*known):
+            if rule.count == 0 or not rule.matches(*known):
                 continue
             if rule.probability == 1 or self._random.random() < rule.probability:
                 rule.count = None if rule.count is None else rule.count - 1
@@ -73,7 +73,7 @@ class Emulator(LocalServer):
     """A virtual world that outlives `stop`, and what any test may ask and order."""
 
     #: What spoils requests here.
-    rule: type[Rule]
+    rule: type[FaultRule]
     #: With `limits`, which may be strict.
     api: Any
 

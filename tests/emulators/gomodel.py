@@ -21,15 +21,15 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from tests.emulators.local_server import AsgiServer
 from tests.emulators.mimo import MimoServer
-from tests.emulators.serving import Serving
 
 PREFIX = "xiaomi/"
-_FORMS = {"": "wav", "wav": "wav", "pcm": "pcm16"}
-_KINDS = {401: "authentication_error", 403: "authentication_error", 404: "not_found_error"}
+_FORMATS = {"": "wav", "wav": "wav", "pcm": "pcm16"}
+_ERROR_TYPES = {401: "authentication_error", 403: "authentication_error", 404: "not_found_error"}
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """An answer that is an error."""
 
     def __init__(self, message: str, status: int = 400, kind: str = "invalid_request_error"):
@@ -50,7 +50,7 @@ class Gateway:
     refused: list[str] = field(default_factory=list)
 
 
-class GoModelServer(Serving):
+class GoModelServer(AsgiServer):
     """The gateway in a thread of this process."""
 
     def __init__(self, upstream: MimoServer, *, extra_models: tuple[str, ...] = ()) -> None:
@@ -73,9 +73,9 @@ def _make_route(
     async def serve(request: Request) -> Response:
         try:
             if request.headers.get("authorization") != f"Bearer {world.key}":
-                raise Refusal("invalid master key", 401, "authentication_error")
+                raise ApiError("invalid master key", 401, "authentication_error")
             return await answer(request, world)
-        except Refusal as refusal:
+        except ApiError as refusal:
             world.refused.append(str(refusal))
             error = {"type": refusal.kind, "message": str(refusal), "param": None, "code": None}
             return JSONResponse({"error": error}, refusal.status)
@@ -87,31 +87,31 @@ async def _transcribe(request: Request, world: Gateway) -> Response:
     async with request.form(max_part_size=30_000_000) as form:
         fields = {name: value for name, value in form.items() if isinstance(value, str)}
         world.requests.append((request.url.path, fields))
-        shape = fields.get("response_format", "").strip()
-        body = await _read_transcription(form, fields, shape, world)
+        response_format = fields.get("response_format", "").strip()
+        body = await _read_transcription(form, fields, response_format, world)
     answer = await _ask(world, body)
     if not answer.get("choices"):
-        raise Refusal("transcription response contains no choices", 502, "provider_error")
+        raise ApiError("transcription response contains no choices", 502, "provider_error")
     text = answer["choices"][0]["message"]["content"]
-    return PlainTextResponse(text) if shape == "text" else JSONResponse({"text": text})
+    return PlainTextResponse(text) if response_format == "text" else JSONResponse({"text": text})
 
 
 async def _read_transcription(
-    form: FormData, fields: dict[str, str], shape: str, world: Gateway
+    form: FormData, fields: dict[str, str], response_format: str, world: Gateway
 ) -> dict[str, Any]:
     upload = form.get("file")
-    sound = await upload.read() if isinstance(upload, UploadFile) else b""
-    if not isinstance(upload, UploadFile) or not sound:
-        raise Refusal("file is required")
-    if shape not in ("", "json", "text"):
-        raise Refusal("xiaomi transcription supports json or text response formats")
+    audio = await upload.read() if isinstance(upload, UploadFile) else b""
+    if not isinstance(upload, UploadFile) or not audio:
+        raise ApiError("file is required")
+    if response_format not in ("", "json", "text"):
+        raise ApiError("xiaomi transcription supports json or text response formats")
     if fields.get("prompt", "").strip():
-        raise Refusal("xiaomi transcription does not support prompt")
+        raise ApiError("xiaomi transcription does not support prompt")
     if any(name.startswith("timestamp_granularities") and fields[name].strip() for name in fields):
-        raise Refusal("xiaomi transcription does not support timestamp_granularities")
+        raise ApiError("xiaomi transcription does not support timestamp_granularities")
     if not (upload.content_type or "").startswith("audio/"):
-        raise Refusal("the file must say what sound it is")
-    data = f"data:{upload.content_type};base64,{base64.b64encode(sound).decode()}"
+        raise ApiError("the file must say what sound it is")
+    data = f"data:{upload.content_type};base64,{base64.b64encode(audio).decode()}"
     part = {"type": "input_audio", "input_audio": {"data": data}}
     body: dict[str, Any] = {
         "model": _route(fields.get("model", ""), world),
@@ -125,40 +125,40 @@ async def _read_transcription(
 
 
 async def _speak(request: Request, world: Gateway) -> Response:
-    order = await request.json()
-    world.requests.append((request.url.path, order))
-    if not str(order.get("input", "")).strip():
-        raise Refusal("input is required")
-    form = _FORMS.get(str(order.get("response_format", "")).strip().lower())
+    fields = await request.json()
+    world.requests.append((request.url.path, fields))
+    if not str(fields.get("input", "")).strip():
+        raise ApiError("input is required")
+    form = _FORMATS.get(str(fields.get("response_format", "")).strip().lower())
     if form is None:
-        raise Refusal("xiaomi supports wav or pcm response formats")
-    if order.get("speed", 1) not in (0, 1):
-        raise Refusal(
+        raise ApiError("xiaomi supports wav or pcm response formats")
+    if fields.get("speed", 1) not in (0, 1):
+        raise ApiError(
             "xiaomi does not support speech speed control; use instructions to adjust pace"
         )
-    direction, voice = (str(order.get(name, "")).strip() for name in ("instructions", "voice"))
+    direction, voice = (str(fields.get(name, "")).strip() for name in ("instructions", "voice"))
     body = {
-        "model": _route(order.get("model", ""), world),
+        "model": _route(fields.get("model", ""), world),
         "messages": [
             *([{"role": "user", "content": direction}] if direction else []),
-            {"role": "assistant", "content": order["input"]},
+            {"role": "assistant", "content": fields["input"]},
         ],
         "audio": {"format": form, **({"voice": voice} if voice else {})},
     }
     media_type = "audio/wav" if form == "wav" else "audio/pcm"
-    return Response(_read_sound(await _ask(world, body)), media_type=media_type)
+    return Response(_read_audio(await _ask(world, body)), media_type=media_type)
 
 
-def _read_sound(answer: dict[str, Any]) -> bytes:
+def _read_audio(answer: dict[str, Any]) -> bytes:
     if not answer.get("choices"):
-        raise Refusal("speech response contains no choices", 502, "provider_error")
+        raise ApiError("speech response contains no choices", 502, "provider_error")
     data = (answer["choices"][0]["message"].get("audio") or {}).get("data")
     if not data:
-        raise Refusal("speech response contains no audio", 502, "provider_error")
+        raise ApiError("speech response contains no audio", 502, "provider_error")
     try:
         return base64.b64decode(data, validate=True)
     except binascii.Error:
-        raise Refusal("speech audio is not valid base64", 502, "provider_error") from None
+        raise ApiError("speech audio is not valid base64", 502, "provider_error") from None
 
 
 async def _complete(request: Request, world: Gateway) -> Response:
@@ -175,7 +175,7 @@ def _route(name: str, world: Gateway) -> str:
     """Return MiMo's name of a model."""
     model = name.removeprefix(PREFIX)
     if model not in (*world.upstream.rules.models, *world.extra_models):
-        raise Refusal(f"unsupported model: {name}")
+        raise ApiError(f"unsupported model: {name}")
     return model
 
 
@@ -183,7 +183,7 @@ async def _ask(world: Gateway, body: dict[str, Any]) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = (await _post(world, body)).json()
     except ValueError:
-        raise Refusal("response is malformed", 502, "provider_error") from None
+        raise ApiError("response is malformed", 502, "provider_error") from None
     return answer
 
 
@@ -198,12 +198,12 @@ async def _post(world: Gateway, body: dict[str, Any]) -> httpx.Response:
     return answer
 
 
-def _pass_on(answer: httpx.Response) -> Refusal:
+def _pass_on(answer: httpx.Response) -> ApiError:
     status = answer.status_code
     try:
         error = json.loads(answer.content.removeprefix(b"data:"))["error"]
         message = f"{error['message']} {error.get('param', '')}".strip()
     except (ValueError, KeyError, TypeError):
         message = answer.text
-    kind = "provider_error" if status >= 500 else _KINDS.get(status, "invalid_request_error")
-    return Refusal(message, status, "rate_limit_error" if status == 429 else kind)
+    kind = "provider_error" if status >= 500 else _ERROR_TYPES.get(status, "invalid_request_error")
+    return ApiError(message, status, "rate_limit_error" if status == 429 else kind)

@@ -19,13 +19,13 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from tests.emulators.mimo.contract import Refusal
-from tests.emulators.mimo.faults import BREAKS, REFUSALS, STREAMS, Fault
-from tests.emulators.mimo.listening import decode
-from tests.emulators.mimo.speaking import RATE_HZ, speak
+from tests.emulators.local_server import AsgiServer
+from tests.emulators.mimo.contract import ApiError
+from tests.emulators.mimo.faults import BROKEN_CONNECTIONS, ERROR_RESPONSES, STREAMS, Fault
+from tests.emulators.mimo.synthesis import RATE_HZ, synthesize
 from tests.emulators.mimo.tones import make_wav, read_words
-from tests.emulators.openai_chat import ChatRules, answer_chat, refuse
-from tests.emulators.serving import Serving
+from tests.emulators.mimo.transcription import decode
+from tests.emulators.openai_chat import ChatRules, answer_chat, error_response
 
 VOICES = frozenset(
     ("alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse")
@@ -46,8 +46,8 @@ class Rules:
     speech_models: tuple[str, ...] = ("tts-1", "gpt-4o-mini-tts")
     voices: frozenset[str] = VOICES
     #: Formats that it speaks in; one that knows none but its own answers in it, unasked.
-    forms: tuple[str, ...] = ("pcm", "wav")
-    own_form: str = ""
+    formats: tuple[str, ...] = ("pcm", "wav")
+    own_format: str = ""
     chunk_bytes: int = 4801
     chunk_latency_s: float = 0.0
     #: What is left out at the end of the sound.
@@ -67,7 +67,7 @@ class World:
     chat_requests: list[dict[str, Any]] = field(default_factory=list)
 
 
-class OpenAIServer(Serving):
+class OpenAIServer(AsgiServer):
     """The server in a thread of this process."""
 
     def __init__(self, rules: Rules | None = None) -> None:
@@ -98,10 +98,10 @@ def _make_route(
             _check_key(request, world.rules)
             fault = world.faults.pop(0) if world.faults else None
             if fault and fault.kind not in STREAMS:
-                return {**REFUSALS, **BREAKS}[fault.kind](fault)
+                return {**ERROR_RESPONSES, **BROKEN_CONNECTIONS}[fault.kind](fault)
             return await answer(request, world, fault)
-        except Refusal as refusal:
-            return JSONResponse(refusal.args[0], refusal.status)
+        except ApiError as error:
+            return JSONResponse(error.args[0], error.status)
 
     return Route(path, serve, methods=["POST"])
 
@@ -109,13 +109,13 @@ def _make_route(
 async def _transcribe(request: Request, world: World, fault: Fault | None) -> ASGIApp:
     async with request.form(max_part_size=30_000_000) as form:
         world.transcription_requests.append({k: v for k, v in form.items() if isinstance(v, str)})
-        return JSONResponse(await _answer(form, world.rules))
+        return JSONResponse(await _transcribe_form(form, world.rules))
 
 
 async def _synthesize(request: Request, world: World, fault: Fault | None) -> ASGIApp:
-    order = await request.json()
-    world.speech_requests.append(order)
-    return _speak(order, world.rules)
+    body = await request.json()
+    world.speech_requests.append(body)
+    return _synthesize_speech(body, world.rules)
 
 
 async def _complete(request: Request, world: World, fault: Fault | None) -> ASGIApp:
@@ -128,35 +128,37 @@ def _check_key(request: Request, rules: Rules) -> None:
     given = request.headers.get("authorization")
     if rules.key is not None and given != f"Bearer {rules.key}":
         message = f"Incorrect API key provided: {given}."
-        raise refuse(message, None, "invalid_api_key", 401)
+        raise error_response(message, None, "invalid_api_key", 401)
 
 
-async def _answer(form: FormData, rules: Rules) -> dict[str, Any]:
+async def _transcribe_form(form: FormData, rules: Rules) -> dict[str, Any]:
     if unknown := set(form) - _FIELDS:
-        raise refuse(f"Unknown parameter: {min(unknown)}", min(unknown), "unknown_parameter")
+        raise error_response(
+            f"Unknown parameter: {min(unknown)}", min(unknown), "unknown_parameter"
+        )
     upload, model = form.get("file"), form.get("model")
     if not isinstance(upload, UploadFile) or not upload.filename:
-        raise refuse("file is required", "file", "missing_required_parameter")
+        raise error_response("file is required", "file", "missing_required_parameter")
     if model not in rules.models:
-        raise refuse(f"The model `{model}` does not exist", None, "model_not_found", 404)
+        raise error_response(f"The model `{model}` does not exist", None, "model_not_found", 404)
     language = form.get("language")
     if language is not None and not re.fullmatch(r"[a-z]{2}", str(language)):
-        raise refuse("Invalid language", "language", "invalid_language_format")
-    shape = form.get("response_format", "json")
-    if shape not in ("json", "verbose_json") or (
-        shape == "verbose_json" and not rules.has_segments
+        raise error_response("Invalid language", "language", "invalid_language_format")
+    response_format = form.get("response_format", "json")
+    if response_format not in ("json", "verbose_json") or (
+        response_format == "verbose_json" and not rules.has_segments
     ):
-        message = f"response_format '{shape}' is not compatible with model '{model}'"
-        raise refuse(message, "response_format", "unsupported_value")
-    return await _hear(upload, is_verbose=shape == "verbose_json")
+        message = f"response_format '{response_format}' is not compatible with model '{model}'"
+        raise error_response(message, "response_format", "unsupported_value")
+    return await _transcribe_upload(upload, is_verbose=response_format == "verbose_json")
 
 
-async def _hear(upload: UploadFile, *, is_verbose: bool) -> dict[str, Any]:
+async def _transcribe_upload(upload: UploadFile, *, is_verbose: bool) -> dict[str, Any]:
     kind = (upload.filename or "").rpartition(".")[2]
     try:
         pcm, rate_hz = await asyncio.to_thread(decode, await upload.read(), kind)
-    except Refusal:
-        raise refuse("Invalid file format.", "file", None) from None
+    except ApiError:
+        raise error_response("Invalid file format.", "file", None) from None
     words = read_words(pcm, rate_hz)
     names = [f"w{word.number}" for word in words]
     text = " ".join(names)
@@ -170,24 +172,26 @@ async def _hear(upload: UploadFile, *, is_verbose: bool) -> dict[str, Any]:
     return {"task": "transcribe", "duration": duration_s, "text": text, "segments": segments}
 
 
-def _speak(order: dict[str, Any], rules: Rules) -> Response:
-    if unknown := set(order) - _SPEECH_FIELDS:
-        raise refuse(f"Unknown parameter: {min(unknown)}", min(unknown), "unknown_parameter")
-    if order.get("model") not in rules.speech_models:
-        message = f"The model `{order.get('model')}` does not exist"
-        raise refuse(message, None, "model_not_found", 404)
-    text = order.get("input")
+def _synthesize_speech(body: dict[str, Any], rules: Rules) -> Response:
+    if unknown := set(body) - _SPEECH_FIELDS:
+        raise error_response(
+            f"Unknown parameter: {min(unknown)}", min(unknown), "unknown_parameter"
+        )
+    if body.get("model") not in rules.speech_models:
+        message = f"The model `{body.get('model')}` does not exist"
+        raise error_response(message, None, "model_not_found", 404)
+    text = body.get("input")
     if not isinstance(text, str) or not 0 < len(text) <= 4096:
-        raise refuse("input must have 1 to 4096 characters", "input", "string_too_long")
-    if order.get("voice") not in rules.voices:
-        raise refuse(f"voice must be one of {sorted(rules.voices)}", "voice", None)
-    form = rules.own_form or order.get("response_format", "mp3")
-    if form not in (rules.own_form, *rules.forms):
-        raise refuse(f"response_format '{form}' is not supported", "response_format", None)
-    return _send(form, speak(text), rules)
+        raise error_response("input must have 1 to 4096 characters", "input", "string_too_long")
+    if body.get("voice") not in rules.voices:
+        raise error_response(f"voice must be one of {sorted(rules.voices)}", "voice", None)
+    form = rules.own_format or body.get("response_format", "mp3")
+    if form not in (rules.own_format, *rules.formats):
+        raise error_response(f"response_format '{form}' is not supported", "response_format", None)
+    return _stream_audio(form, synthesize(text), rules)
 
 
-def _send(form: str, pcm: bytes, rules: Rules) -> Response:
+def _stream_audio(form: str, pcm: bytes, rules: Rules) -> Response:
     if form == "mp3":
         return Response(b"ID3" + bytes(400), media_type="audio/mpeg")
     # A WAV that is made as it is sent does not know its length.

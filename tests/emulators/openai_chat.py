@@ -17,10 +17,10 @@ from typing import Any
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from tests.emulators.mimo.contract import Refusal
+from tests.emulators.mimo.contract import ApiError
 from tests.emulators.mimo.faults import STREAMS, Fault
-from tests.emulators.mimo.listening import decode
 from tests.emulators.mimo.tones import read_words
+from tests.emulators.mimo.transcription import decode
 
 TOKENS_PER_S = 10
 _FIELDS = {
@@ -41,36 +41,38 @@ class ChatRules:
 
     models: tuple[str, ...] = ("gpt-4o-mini", "gpt-audio")
     #: Those that hear; they take nothing but questions with sound.
-    hearing: tuple[str, ...] = ("gpt-audio",)
+    audio_models: tuple[str, ...] = ("gpt-audio",)
     #: How the others refuse sound: status and message.
-    deafness: tuple[int, str] = (
+    audio_error: tuple[int, str] = (
         400,
         "Invalid 'messages[0]'. Content blocks are expected to be either text or image_url type.",
     )
     #: True: as a server that takes sound, and gives it to nobody.
-    is_deaf_in_silence: bool = False
+    ignores_audio: bool = False
     #: Parameters that this server, unlike OpenAI's, does not know, or does.
-    unknown: set[str] = field(default_factory=set)
-    more: set[str] = field(default_factory=set)
+    unsupported: set[str] = field(default_factory=set)
+    additional: set[str] = field(default_factory=set)
     #: Pattern in what was asked and heard, and the answer.
     script: list[tuple[str, str]] = field(default_factory=list)
     #: What a model thinks before it speaks: these are tokens as well.
-    thoughts: str = ""
+    reasoning: str = ""
 
 
 @dataclass(frozen=True)
-class Asked:
+class ChatInput:
     """What a request asks, after it was found to be right."""
 
     text: str
-    heard: str
-    sound_s: float
+    transcript: str
+    audio_s: float
 
 
-def refuse(message: str, param: str | None, code: str | None = None, status: int = 400) -> Refusal:
+def error_response(
+    message: str, param: str | None, code: str | None = None, status: int = 400
+) -> ApiError:
     """Return the answer to a wrong request, in OpenAI's form."""
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
-    refusal = Refusal(status, error)
+    refusal = ApiError(status, error)
     refusal.args = ({"error": error},)
     return refusal
 
@@ -78,72 +80,76 @@ def refuse(message: str, param: str | None, code: str | None = None, status: int
 async def answer_chat(body: bytes, rules: ChatRules, fault: Fault | None = None) -> Response:
     """Return the answer to a request's body. Raises Refusal."""
     try:
-        order = json.loads(body)
+        request = json.loads(body)
     except ValueError:
-        raise refuse("We could not parse the JSON body of your request.", None) from None
-    _check_fields(order, rules)
-    asked = await asyncio.to_thread(_read_messages, order["messages"])
-    _check_sound(order["model"], asked, rules)
-    answer = _make_answer(order, asked, rules)
-    if not order.get("stream"):
+        raise error_response("We could not parse the JSON body of your request.", None) from None
+    _check_fields(request, rules)
+    chat_input = await asyncio.to_thread(_read_messages, request["messages"])
+    _check_audio(request["model"], chat_input, rules)
+    answer = _make_answer(request, chat_input, rules)
+    if not request.get("stream"):
         return JSONResponse(answer)
-    events = [*_stream(answer, has_usage=bool(order.get("stream_options")))]
-    spoilt = STREAMS[fault.kind](events) if fault and fault.kind in STREAMS else events
-    return StreamingResponse(_send(spoilt), media_type="text/event-stream")
+    events = [*_stream(answer, has_usage=bool(request.get("stream_options")))]
+    faulty = STREAMS[fault.kind](events) if fault and fault.kind in STREAMS else events
+    return StreamingResponse(_send(faulty), media_type="text/event-stream")
 
 
-def _check_fields(order: dict[str, Any], rules: ChatRules) -> None:
-    for name in order:
-        if name in rules.unknown or name not in {*_FIELDS, *rules.more}:
-            raise refuse(f"Unrecognized request argument supplied: {name}", name)
+def _check_fields(request: dict[str, Any], rules: ChatRules) -> None:
+    for name in request:
+        if name in rules.unsupported or name not in {*_FIELDS, *rules.additional}:
+            raise error_response(f"Unrecognized request argument supplied: {name}", name)
     for name, kind in _FIELDS.items():
-        if name in order and type(order[name]) is not kind:
-            raise refuse(f"Invalid type for '{name}'", name, "invalid_type")
-    if order.get("model") not in rules.models:
-        message = f"The model `{order.get('model')}` does not exist or you do not have access"
-        raise refuse(message, None, "model_not_found", 404)
-    if not order.get("messages"):
-        raise refuse("Invalid 'messages': empty array.", "messages", "empty_array")
-    _check_together(order)
+        if name in request and type(request[name]) is not kind:
+            raise error_response(f"Invalid type for '{name}'", name, "invalid_type")
+    if request.get("model") not in rules.models:
+        message = f"The model `{request.get('model')}` does not exist or you do not have access"
+        raise error_response(message, None, "model_not_found", 404)
+    if not request.get("messages"):
+        raise error_response("Invalid 'messages': empty array.", "messages", "empty_array")
+    _check_together(request)
 
 
-def _check_together(order: dict[str, Any]) -> None:
-    if "stream_options" in order and order.get("stream") is not True:
+def _check_together(request: dict[str, Any]) -> None:
+    if "stream_options" in request and request.get("stream") is not True:
         message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
-        raise refuse(message, "stream_options")
-    if {"max_tokens", "max_completion_tokens"} <= set(order):
-        raise refuse("Setting 'max_tokens' and 'max_completion_tokens' at the same time", None)
+        raise error_response(message, "stream_options")
+    if {"max_tokens", "max_completion_tokens"} <= set(request):
+        raise error_response(
+            "Setting 'max_tokens' and 'max_completion_tokens' at the same time", None
+        )
 
 
-def _check_sound(model: str, asked: Asked, rules: ChatRules) -> None:
-    if asked.sound_s and model not in rules.hearing and not rules.is_deaf_in_silence:
-        status, message = rules.deafness
-        raise refuse(message, "messages[0]", "invalid_value", status)
-    if not asked.sound_s and model in rules.hearing:
+def _check_audio(model: str, chat_input: ChatInput, rules: ChatRules) -> None:
+    if chat_input.audio_s and model not in rules.audio_models and not rules.ignores_audio:
+        status, message = rules.audio_error
+        raise error_response(message, "messages[0]", "invalid_value", status)
+    if not chat_input.audio_s and model in rules.audio_models:
         message = "This model requires that either input content or output modality contain audio."
-        raise refuse(message, "model", "invalid_value")
+        raise error_response(message, "model", "invalid_value")
 
 
-def _read_messages(messages: list[Any]) -> Asked:
-    heard: list[str] = []
-    sound_s = 0.0
+def _read_messages(messages: list[Any]) -> ChatInput:
+    transcript: list[str] = []
+    audio_s = 0.0
     text = ""
     for number, message in enumerate(messages):
         where = f"messages[{number}]"
         if not isinstance(message, dict) or message.get("role") not in _ROLES:
-            raise refuse(f"Invalid value: '{where}.role'.", f"{where}.role", "invalid_value")
-        if unknown := set(message) - {"role", "content", "name"}:
-            raise refuse(f"Unknown parameter: '{where}.{min(unknown)}'.", f"{where}")
+            raise error_response(
+                f"Invalid value: '{where}.role'.", f"{where}.role", "invalid_value"
+            )
+        if unsupported := set(message) - {"role", "content", "name"}:
+            raise error_response(f"Unknown parameter: '{where}.{min(unsupported)}'.", f"{where}")
         for part in _read_parts(message, where):
             if part["type"] == "text":
                 text = part["text"]
             else:
-                words, length_s = _hear(part["input_audio"], where)
-                heard.append(words)
-                sound_s += length_s
+                words, length_s = _transcribe(part["input_audio"], where)
+                transcript.append(words)
+                audio_s += length_s
     if messages[-1]["role"] != "user":
-        raise refuse("the last message must be the user's", "messages")
-    return Asked(text, " ".join(heard).strip(), sound_s)
+        raise error_response("the last message must be the user's", "messages")
+    return ChatInput(text, " ".join(transcript).strip(), audio_s)
 
 
 def _read_parts(message: dict[str, Any], where: str) -> list[dict[str, Any]]:
@@ -151,53 +157,61 @@ def _read_parts(message: dict[str, Any], where: str) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     if not isinstance(content, list) or not content:
-        raise refuse(f"Invalid type for '{where}.content'", f"{where}.content", "invalid_type")
+        raise error_response(
+            f"Invalid type for '{where}.content'", f"{where}.content", "invalid_type"
+        )
     for part in content:
         kind = part.get("type") if isinstance(part, dict) else None
         is_text = kind == "text" and isinstance(part.get("text"), str) and part["text"]
-        is_sound = kind == "input_audio" and isinstance(part.get("input_audio"), dict)
-        if not (is_text or (is_sound and message["role"] == "user")) or len(part) != 2:
-            raise refuse(f"Invalid value: '{kind}'.", f"{where}.content.type", "invalid_value")
+        is_audio = kind == "input_audio" and isinstance(part.get("input_audio"), dict)
+        if not (is_text or (is_audio and message["role"] == "user")) or len(part) != 2:
+            raise error_response(
+                f"Invalid value: '{kind}'.", f"{where}.content.type", "invalid_value"
+            )
     return content
 
 
-def _hear(sound: dict[str, Any], where: str) -> tuple[str, float]:
+def _transcribe(audio: dict[str, Any], where: str) -> tuple[str, float]:
     place = f"{where}.input_audio"
-    if set(sound) != {"data", "format"} or sound["format"] not in ("wav", "mp3"):
-        raise refuse("Supported values are: 'wav' and 'mp3'.", f"{place}.format", "invalid_value")
+    if set(audio) != {"data", "format"} or audio["format"] not in ("wav", "mp3"):
+        raise error_response(
+            "Supported values are: 'wav' and 'mp3'.", f"{place}.format", "invalid_value"
+        )
     try:
-        data = base64.b64decode(sound["data"], validate=True)
-        pcm, rate_hz = decode(data, sound["format"])
-    except (binascii.Error, TypeError, ValueError, Refusal):
-        message = f"The data provided for 'input_audio' is not of valid {sound['format']} format."
-        raise refuse(message, place, "invalid_value") from None
+        data = base64.b64decode(audio["data"], validate=True)
+        pcm, rate_hz = decode(data, audio["format"])
+    except (binascii.Error, TypeError, ValueError, ApiError):
+        message = f"The data provided for 'input_audio' is not of valid {audio['format']} format."
+        raise error_response(message, place, "invalid_value") from None
     words = " ".join(f"w{word.number}" for word in read_words(pcm, rate_hz))
     return words, len(pcm) / 2 / rate_hz
 
 
-def _make_answer(order: dict[str, Any], asked: Asked, rules: ChatRules) -> dict[str, Any]:
-    whole = f"{asked.text} {asked.heard}"
-    plain = f"You asked: {asked.text} I heard: {asked.heard or 'nothing'}."
+def _make_answer(
+    request: dict[str, Any], chat_input: ChatInput, rules: ChatRules
+) -> dict[str, Any]:
+    whole = f"{chat_input.text} {chat_input.transcript}"
+    plain = f"You asked: {chat_input.text} I heard: {chat_input.transcript or 'nothing'}."
     found = (answer for pattern, answer in rules.script if re.search(pattern, whole))
-    room = order.get("max_completion_tokens", order.get("max_tokens", 1000))
-    thoughts, said = rules.thoughts.split(), next(found, plain)
+    room = request.get("max_completion_tokens", request.get("max_tokens", 1000))
+    reasoning, said = rules.reasoning.split(), next(found, plain)
     words = re.findall(r"\S+\s*", said)
-    left = max(room - len(thoughts), 0)
+    left = max(room - len(reasoning), 0)
     is_cut = len(words) > left
     message: dict[str, Any] = {"role": "assistant", "content": "".join(words[:left])}
-    if thoughts:
-        message["reasoning_content"] = " ".join(thoughts[:room])
-    tokens = 0 if rules.is_deaf_in_silence else round(asked.sound_s * TOKENS_PER_S)
+    if reasoning:
+        message["reasoning_content"] = " ".join(reasoning[:room])
+    tokens = 0 if rules.ignores_audio else round(chat_input.audio_s * TOKENS_PER_S)
     usage = {
-        "prompt_tokens": len(asked.text.split()) + tokens,
-        "completion_tokens": min(room, len(thoughts) + len(words)),
+        "prompt_tokens": len(chat_input.text.split()) + tokens,
+        "completion_tokens": min(room, len(reasoning) + len(words)),
         "prompt_tokens_details": {"audio_tokens": tokens, "cached_tokens": 0},
     }
     finish = "length" if is_cut else "stop"
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
-        "model": order["model"],
+        "model": request["model"],
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": usage,
     }

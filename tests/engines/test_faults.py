@@ -24,7 +24,7 @@ from core.errors import (
 from core.models import Answer, Question, Transcript, Turn, Utterance
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.faults import ANSWERS, CHATS, KINDS, SPEECH, Fault
-from tests.emulators.mimo.speaking import speak as make_sound
+from tests.emulators.mimo.synthesis import synthesize as make_sound
 from tests.emulators.openai import OpenAIServer
 from tests.engines.conftest import make_audio, make_settings
 

@@ -20,7 +20,7 @@ from core.models import Question, Turn, Utterance
 from core.synthesis.pipeline import VoiceStyle
 from tests.emulators.gomodel import GoModelServer
 from tests.emulators.mimo import MimoServer
-from tests.emulators.mimo.speaking import speak as make_sound
+from tests.emulators.mimo.synthesis import synthesize as make_sound
 from tests.emulators.openai import OpenAIServer
 from tests.engines.conftest import MakeOpenAI, OneRole, collect_audio, make_audio, make_settings
 
@@ -165,7 +165,7 @@ async def test_questions_keep_the_format_of_mimo(
     [(_, fields)] = gateway.world.requests
     assert fields["thinking"] == {"type": "enabled" if is_thinking else "disabled"}
     assert "stream_options" not in fields
-    assert server.billed[-1].sounds[0]["kind"] == "wav"
+    assert server.billed[-1].recordings[0]["kind"] == "wav"
 
 
 async def test_large_context_suffix_is_sent(server: MimoServer, make_engine: MakeOpenAI) -> None:
@@ -228,8 +228,8 @@ async def test_format_of_openai_is_learned(
 ) -> None:
     """A router that names MiMo models but requires OpenAI's message format."""
     world, engine = openai.world, make_openai(OpenAIAnswerer, **NAMES)
-    world.chat.models = world.chat.hearing = (NAMES["openai_chat_model"],)
-    world.chat.more = more
+    world.chat.models = world.chat.audio_models = (NAMES["openai_chat_model"],)
+    world.chat.additional = more
     question = Question((Turn("user", "What?", (make_audio(7),)),))
     assert "w7" in (await engine.answer(question)).text
     learned = len(world.chat_requests)

@@ -18,8 +18,8 @@ from core.engines.mimo.transcription_wire import MAX_BYTES
 from core.errors import EngineBadReply, EngineBusy, EngineRefused, ModelGone
 from core.models import Audio, Utterance
 from tests.emulators.mimo import MimoServer
-from tests.emulators.mimo.speaking import expected_numbers, read_numbers
-from tests.emulators.mimo.speaking import speak as make_sound
+from tests.emulators.mimo.synthesis import expected_numbers, read_numbers
+from tests.emulators.mimo.synthesis import synthesize as make_sound
 from tests.emulators.mimo.tones import make_recording, make_wav
 from tests.engines.conftest import collect_audio, make_settings
 from tests.support import sounds

@@ -13,7 +13,7 @@ from core.engines.openai.synthesizer import OpenAISynthesizer
 from core.engines.openai.transcriber import OpenAITranscriber
 from core.errors import ConfigError, EngineBadReply, EngineLocked, EngineRefused, ModelGone
 from core.models import Audio, Question, Turn, Utterance
-from tests.emulators.mimo.speaking import speak as make_sound
+from tests.emulators.mimo.synthesis import synthesize as make_sound
 from tests.emulators.openai import VOICES, OpenAIServer
 from tests.engines.conftest import MakeOpenAI, collect_audio, make_audio, make_settings
 
@@ -153,15 +153,15 @@ async def test_every_voice_is_taken(synthesizer: OpenAISynthesizer) -> None:
         await collect_audio(synthesizer, Utterance("Hi.", voice="Alloy"))
 
 
-@pytest.mark.parametrize("rules", [{"forms": ("wav",)}, {"own_form": "wav"}])
+@pytest.mark.parametrize("rules", [{"formats": ("wav",)}, {"own_format": "wav"}])
 async def test_server_without_pcm_is_asked_for_wav(
     openai: OpenAIServer, synthesizer: OpenAISynthesizer, rules: dict[str, Any]
 ) -> None:
     vars(openai.world.rules).update(rules)
     for _ in range(2):
         assert await collect_audio(synthesizer, Utterance(TEXT)) == make_sound(TEXT)
-    forms = [order["response_format"] for order in openai.world.speech_requests]
-    assert forms == ["pcm", "wav", "wav"], "that is remembered"
+    formats = [order["response_format"] for order in openai.world.speech_requests]
+    assert formats == ["pcm", "wav", "wav"], "that is remembered"
 
 
 async def test_refused_text_keeps_the_stream(
@@ -176,7 +176,7 @@ async def test_refused_text_keeps_the_stream(
 async def test_compressed_audio_is_refused(
     openai: OpenAIServer, synthesizer: OpenAISynthesizer
 ) -> None:
-    openai.world.rules.own_form = "mp3"
+    openai.world.rules.own_format = "mp3"
     with pytest.raises(EngineRefused, match="neither PCM nor WAV"):
         await collect_audio(synthesizer, Utterance(TEXT))
 

@@ -110,9 +110,9 @@ async def test_model_without_audio_is_remembered(
 async def test_every_known_refusal_of_audio_is_recognised(
     openai: OpenAIServer, answerer: OpenAIAnswerer, status: int, message: str
 ) -> None:
-    openai.world.chat.is_deaf_in_silence = not status
+    openai.world.chat.ignores_audio = not status
     if status:
-        openai.world.chat.deafness = (status, message)
+        openai.world.chat.audio_error = (status, message)
     with pytest.raises(AudioNotSupported):
         await answerer.answer(ask("Who?", make_audio(1)), on_text=lambda _: None)
     assert answerer.limits.formats == ()
@@ -139,7 +139,7 @@ async def test_model_that_requires_audio_gets_silence(
 async def test_unknown_parameters_are_left_out(
     openai: OpenAIServer, answerer: OpenAIAnswerer
 ) -> None:
-    openai.world.chat.unknown = {"max_completion_tokens", "stream_options"}
+    openai.world.chat.unsupported = {"max_completion_tokens", "stream_options"}
     for _ in range(2):
         answer = await answerer.answer(ask(max_tokens=70), on_text=lambda _: None)
         assert answer.text == "You asked: What now? I heard: nothing."
@@ -150,11 +150,11 @@ async def test_unknown_parameters_are_left_out(
 
 
 async def test_server_without_a_token_limit(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
-    openai.world.chat.unknown = {"max_completion_tokens", "max_tokens"}
+    openai.world.chat.unsupported = {"max_completion_tokens", "max_tokens"}
     with pytest.raises(EngineRefused) as caught:
         await answerer.answer(ask())
     assert "max_tokens" in str(caught.value.values["reason"])
-    openai.world.chat.unknown = set()
+    openai.world.chat.unsupported = set()
     await answerer.answer(ask())
     assert "max_completion_tokens" in openai.world.chat_requests[-1], "nothing was learned of it"
 
@@ -164,7 +164,7 @@ async def test_thinking_is_sent_only_to_models_that_know_it(
     openai: OpenAIServer, answerer: OpenAIAnswerer, make_openai: MakeOpenAI, model: str
 ) -> None:
     openai.world.chat.models = (model, "gpt-4o-mini")
-    openai.world.chat.more = {"thinking"}
+    openai.world.chat.additional = {"thinking"}
     thinker = make_openai(OpenAIAnswerer, openai_chat_model=model)
     for is_thinking in (True, False):
         await thinker.answer(ask(is_thinking=is_thinking))
@@ -176,7 +176,7 @@ async def test_thinking_is_sent_only_to_models_that_know_it(
 
 
 async def test_reasoning_is_never_shown(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
-    openai.world.chat.thoughts = "Let me see."
+    openai.world.chat.reasoning = "Let me see."
     shown: list[str] = []
     answer = await answerer.answer(ask(), on_text=shown.append)
     assert answer.reasoning == "Let me see." and not answer.is_thought
@@ -186,7 +186,7 @@ async def test_reasoning_is_never_shown(openai: OpenAIServer, answerer: OpenAIAn
 async def test_reasoning_only_is_retried_with_more_tokens(
     openai: OpenAIServer, answerer: OpenAIAnswerer
 ) -> None:
-    openai.world.chat.thoughts = "hm " * 30
+    openai.world.chat.reasoning = "hm " * 30
     answer = await answerer.answer(ask(max_tokens=20))
     assert answer.text == "You asked: What now? I heard: nothing." and not answer.is_cut
     assert [q["max_completion_tokens"] for q in openai.world.chat_requests] == [20, 80]
@@ -194,7 +194,7 @@ async def test_reasoning_only_is_retried_with_more_tokens(
 
 
 async def test_reasoning_only_is_marked(openai: OpenAIServer, answerer: OpenAIAnswerer) -> None:
-    openai.world.chat.thoughts = "hm " * 300
+    openai.world.chat.reasoning = "hm " * 300
     answer = await answerer.answer(ask(max_tokens=20))
     assert answer.is_thought and answer.text.startswith("hm hm")
 

@@ -74,7 +74,7 @@ async def test_each_command_runs_as_written(
     else:
         assert json.loads(told)["choices"][0]["message"]["content"]
         assert mimo.requests[-1].question == "What may I ask?"
-        assert [sound["duration_s"] for sound in mimo.requests[-1].sounds] == [11.0]
+        assert [sound["duration_s"] for sound in mimo.requests[-1].recordings] == [11.0]
 
 
 async def test_all_commands_are_there() -> None:

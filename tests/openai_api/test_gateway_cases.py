@@ -280,7 +280,7 @@ async def test_a_data_url_is_a_recording_too(http: AsyncClient, mimo: MimoServer
     part = {"type": "input_audio", "input_audio": {"data": data}}
     body = {"model": "gpt-audio", "messages": [{"role": "user", "content": [part]}]}
     assert (await http.post("/chat/completions", json=body)).status_code == 200
-    assert [sound["kind"] for sound in mimo.requests[-1].sounds] == ["mp3"]
+    assert [sound["kind"] for sound in mimo.requests[-1].recordings] == ["mp3"]
 
 
 async def test_other_endpoints_are_missing(http: AsyncClient) -> None:

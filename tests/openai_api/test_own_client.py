@@ -13,7 +13,7 @@ from core.engines.openai.transcriber import OpenAITranscriber
 from core.errors import EngineLocked, EngineRefused
 from core.models import Question, Turn, Utterance
 from tests.emulators.mimo import MimoServer
-from tests.emulators.mimo.speaking import speak as make_sound
+from tests.emulators.mimo.synthesis import synthesize as make_sound
 from tests.engines.conftest import collect_audio, make_audio, make_settings
 from tests.support.openai_api_server import KEY, ApiServer
 

@@ -67,7 +67,7 @@ class DiscordProgram(Bot):
         server = self.server
 
         def is_over() -> bool:
-            kind = server.interaction(interaction_id).answer_kind
+            kind = server.interaction(interaction_id).response_type
             is_done = kind is not None and not (kind == DEFER and self.is_open(interaction_id))
             return is_done and bool(server.responses_to(interaction_id) or channel)
 

@@ -82,7 +82,7 @@ class Room:
         channel = channel or self.channel
         with self.server.world.lock:
             command = {"id": "1", "type": 1, "name": "say"}
-            interaction_id = self.server._act(COMMAND, channel, self.ann, command)
+            interaction_id = self.server._create_interaction(COMMAND, channel, self.ann, command)
             token = self.server.world.interactions[interaction_id].token
         route = Route("POST", "/interactions/{id}/{token}/callback", id=interaction_id, token=token)
         body = {"type": DEFER, "data": {"flags": EPHEMERAL if "e" in flags else 0}}

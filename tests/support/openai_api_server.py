@@ -13,8 +13,8 @@ from httpx import AsyncClient
 from bots.program import mount_api, open_program
 from bots.web_chat import WebChat
 from core.config import Settings
+from tests.emulators.local_server import LocalServer
 from tests.emulators.mimo import MimoServer
-from tests.emulators.serving import LocalServer
 from tests.support.clean_start import make_database
 from tests.support.virtual_time import current_clock
 from tests.support.web_client import send_raw

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.emulators.mimo.contract import Refusal
-from tests.emulators.mimo.listening import decode
+from tests.emulators.local_server import AsgiServer
+from tests.emulators.mimo.contract import ApiError
+from tests.emulators.mimo.transcription import decode
 from tests.emulators.openai_chat import ChatRules, answer_chat
-from tests.emulators.serving import Serving
 
 #: The sentences of SOURCES.md, by the length of the recording: from when to when.
 RECORDINGS: dict[float, list[tuple[float, float, str]]] = {
@@ -40,7 +40,7 @@ SCRIPT = [
 ]
 
 
-class PictureEngine(Serving):
+class PictureEngine(AsgiServer):
     """A server with OpenAI's endpoints, in a thread of this process."""
 
     def __init__(self) -> None:
@@ -75,5 +75,5 @@ class PictureEngine(Serving):
     async def _answer(self, request: Request) -> Response:
         try:
             return await answer_chat(await request.body(), self._rules)
-        except Refusal as refusal:
+        except ApiError as refusal:
             return JSONResponse(refusal.args[0], refusal.status)

@@ -5,7 +5,7 @@ and a timeout passes only when everything that could still answer has come to re
 for in real time:
 
 - calls to other threads (executors and aiosqlite), which are counted;
-- sockets: local servers run on the same loop (see `tests.emulators.serving`), so what one side
+- sockets: local servers run on the same loop (see `tests.emulators.local_server`), so what one side
   has sent the other can read at once;
 - child processes of this one, unless all of them sleep.
 """

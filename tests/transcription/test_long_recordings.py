@@ -19,8 +19,8 @@ from core.store import Store
 from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.contract import MAX_BASE64_CHARS
-from tests.emulators.mimo.listening import MAX_CONTEXT_TOKENS, MAX_OUTPUT_TOKENS
 from tests.emulators.mimo.tones import WORD_S, make_recording
+from tests.emulators.mimo.transcription import MAX_CONTEXT_TOKENS, MAX_OUTPUT_TOKENS
 from tests.support import sounds
 from tests.support.thread_media import ThreadMedia
 

@@ -25,11 +25,11 @@ async def _hello(server: DiscordServer) -> ClientConnection:
     return socket
 
 
-async def _tell(socket: ClientConnection, op: int, data: Any) -> None:
+async def _send(socket: ClientConnection, op: int, data: Any) -> None:
     await socket.send(json.dumps({"op": op, "d": data}))
 
 
-async def _hear(socket: ClientConnection, name: str) -> dict[str, Any]:
+async def _receive(socket: ClientConnection, name: str) -> dict[str, Any]:
     """Return the next event of a name."""
     async with asyncio.timeout(20):
         while (told := json.loads(await socket.recv()))["t"] != name:
@@ -40,7 +40,7 @@ async def _hear(socket: ClientConnection, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("op", [2, 6])
 async def test_a_wrong_token_closes_the_line(server: DiscordServer, op: int) -> None:
     async with await _hello(server) as socket:
-        await _tell(socket, op, {"token": "wrong", "intents": 0, "session_id": "x", "seq": 1})
+        await _send(socket, op, {"token": "wrong", "intents": 0, "session_id": "x", "seq": 1})
         with pytest.raises(ConnectionClosed) as closed:
             await socket.recv()
         assert closed.value.rcvd and closed.value.rcvd.code == 4004
@@ -48,12 +48,12 @@ async def test_a_wrong_token_closes_the_line(server: DiscordServer, op: int) -> 
 
 async def test_a_goodbye_ends_the_session(server: DiscordServer) -> None:
     async with await _hello(server) as socket:
-        await _tell(socket, 2, {"token": server.token, "intents": GUILDS})
-        ready = await _hear(socket, "READY")
+        await _send(socket, 2, {"token": server.token, "intents": GUILDS})
+        ready = await _receive(socket, "READY")
         await socket.close(1000)
     async with await _hello(server) as socket:
         again = {"token": server.token, "session_id": ready["session_id"], "seq": 1}
-        await _tell(socket, 6, again)
+        await _send(socket, 6, again)
         assert json.loads(await socket.recv()) == {"op": 9, "d": False}
 
 
@@ -63,20 +63,20 @@ async def test_who_did_not_ask_for_content_sees_only_what_is_meant_for_the_bot(
     ann = server.add_user()
     room = server.channel(server.add_guild(members=[ann]))
     async with await _hello(server) as socket:
-        await _tell(socket, 2, {"token": server.token, "intents": GUILDS | MESSAGES | PRIVATE})
-        await _hear(socket, "READY")
+        await _send(socket, 2, {"token": server.token, "intents": GUILDS | MESSAGES | PRIVATE})
+        await _receive(socket, "READY")
         quoted = server.send_text(room, ann, "hidden")
         server.send_text(room, ann, "hidden too", reply_to=quoted)
         server.forward(room, ann, quoted)
         server.send_text(room, ann, f"<@{server.world.bot.user_id}> seen")
         server.send_text(server.dm(ann), ann, "private")
-        told = [await _hear(socket, "MESSAGE_CREATE") for _ in range(5)]
+        told = [await _receive(socket, "MESSAGE_CREATE") for _ in range(5)]
         assert "hidden" not in json.dumps(told[:3])
         assert "seen" in told[3]["content"] and told[4]["content"] == "private"
 
 
 def test_a_shard_hears_its_own_servers() -> None:
-    hears = [Session("", shard, 2, intents=0).hears for shard in (0, 1)]
+    hears = [Session("", shard, 2, intents=0).receives for shard in (0, 1)]
     assert [one(str(1 << 22), None) for one in hears] == [False, True]
     assert [one(None, None) for one in hears] == [True, False]
 

@@ -21,7 +21,7 @@ def offer(server: DiscordServer, **changes: Any) -> None:
     server.world.commands[command["id"]] = command
 
 
-class Calls:
+class Responses:
     """Raw answers to an interaction."""
 
     def __init__(self, server: DiscordServer, rest: Rest, interaction: str) -> None:
@@ -45,12 +45,12 @@ async def test_an_answer_has_three_seconds_and_comes_once(
 ) -> None:
     ann = server.add_user()
     offer(server)
-    late = Calls(server, rest, server.slash(server.dm(ann), ann, "say"))
+    late = Responses(server, rest, server.slash(server.dm(ann), ann, "say"))
     assert await late.follow(content="too early") == (404, 10015)
     server.advance(seconds=3.1)
     assert await late.answer(5) == (404, 10062)
     assert server.latencies() == [float("inf")]
-    call = Calls(server, rest, server.slash(server.dm(ann), ann, "say"))
+    call = Responses(server, rest, server.slash(server.dm(ann), ann, "say"))
     assert await call.answer(8, choices=[]) == (400, 50035)
     assert await call.answer(5) == (204, 0)
     assert server.thinking(server.dm(ann)) and not server.replies(server.dm(ann))
@@ -71,7 +71,7 @@ async def test_the_first_follow_up_after_thinking_takes_its_place(
     ann = server.add_user()
     offer(server)
     asked = server.slash(server.dm(ann), ann, "say")
-    call = Calls(server, rest, asked)
+    call = Responses(server, rest, asked)
     await call.answer(5, flags=64)
     assert await call.follow(content="first", flags=0) == (200, 0)
     assert await call.follow(content="second") == (200, 0)
@@ -93,7 +93,7 @@ async def test_a_stranger_brings_the_bot_along_and_has_five_follow_ups(
         server.slash(room, ann, "servers")
     for place in (room, server.private_chat(ann, ben)):
         asked = server.slash(place, ann, "say")
-        call = Calls(server, rest, asked)
+        call = Responses(server, rest, asked)
         assert call.asked.is_user_install
         await call.answer(4, content="here")
         results = [await call.follow(content=f"{number}") for number in range(6)]
@@ -103,7 +103,7 @@ async def test_a_stranger_brings_the_bot_along_and_has_five_follow_ups(
     assert code == (403, 50001)
     server.deny(room, ann, "USE_EXTERNAL_APPS")
     asked = server.slash(room, ann, "say")
-    await Calls(server, rest, asked).answer(4, content="for you alone")
+    await Responses(server, rest, asked).answer(4, content="for you alone")
     assert server.responses_to(asked)[0].is_ephemeral
 
 
@@ -134,7 +134,7 @@ async def test_a_forged_press_reaches_the_bot_and_an_honest_one_does_not(
     offer(server)
     asked = server.slash(room, ann, "say")
     row = {"type": 1, "components": [{"type": 2, "style": 1, "label": "Go", "custom_id": "go"}]}
-    await Calls(server, rest, asked).answer(4, content="secret", flags=64, components=[row])
+    await Responses(server, rest, asked).answer(4, content="secret", flags=64, components=[row])
     [secret] = server.responses_to(asked)
     with pytest.raises(PermissionError):
         server.press(secret.message_id, ben, "go")
@@ -142,7 +142,7 @@ async def test_a_forged_press_reaches_the_bot_and_an_honest_one_does_not(
         server.press(secret.message_id, ann, label="Delete")
     forged = server.press(secret.message_id, ben, "other", is_forged=True)
     assert server.interaction(forged).data["custom_id"] == "other"
-    call = Calls(server, rest, server.press(secret.message_id, ann, "go"))
+    call = Responses(server, rest, server.press(secret.message_id, ann, "go"))
     assert await call.answer(6) == (204, 0)
     assert await call.edit(content="gone", components=[]) == (200, 0)
     assert server.message(secret.message_id).labels == []

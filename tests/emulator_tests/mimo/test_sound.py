@@ -12,14 +12,14 @@ import httpx
 import pytest
 
 from tests.emulators.mimo import MimoServer
-from tests.emulators.mimo.listening import decode
-from tests.emulators.mimo.speaking import expected_numbers, read_numbers, speak, spoken_words
+from tests.emulators.mimo.synthesis import expected_numbers, read_numbers, spoken_words, synthesize
 from tests.emulators.mimo.tones import WORD_S, make_recording, read_words
+from tests.emulators.mimo.transcription import decode
 from tests.support import sounds
 from tests.support.paths import ROOT
 
 
-def order() -> dict[str, Any]:
+def transcription_body() -> dict[str, Any]:
     data = f"data:audio/wav;base64,{base64.b64encode(make_recording([12, 345])).decode()}"
     part = {"type": "input_audio", "input_audio": {"data": data}}
     return {"model": "mimo-v2.5-asr", "messages": [{"role": "user", "content": [part]}]}
@@ -40,7 +40,7 @@ def stream(client: httpx.Client, body: dict[str, Any]) -> tuple[dict[str, Any], 
 
 
 def test_words_are_streamed_in_the_documented_order(client: httpx.Client) -> None:
-    usage, deltas = stream(client, order())
+    usage, deltas = stream(client, transcription_body())
     assert [delta["content"] for delta in deltas] == ["w12", " w345"]
     assert (usage["seconds"], usage["total_tokens"]) == (2, 21 + 12 + 2)
 
@@ -54,7 +54,7 @@ def test_sound_is_streamed_in_the_documented_order(
     usage, deltas = stream(client, body)
     data = [base64.b64decode(delta["audio"]["data"]) for delta in deltas]
     assert [len(part) for part in data] == [10_001] * 4 + [42_240 - 40_004]
-    assert b"".join(data) == speak("Hello there.")
+    assert b"".join(data) == synthesize("Hello there.")
     assert usage["completion_tokens"] == 6
     body |= {"model": "mimo-v2.5-tts-voicedesign", "audio": {"format": "pcm16"}}
     body["messages"] = [{"role": "user", "content": "An old man."}, *messages]
@@ -63,7 +63,9 @@ def test_sound_is_streamed_in_the_documented_order(
 
 def test_minute_of_the_account_is_counted(server: MimoServer, client: httpx.Client) -> None:
     server.rules.has_limits, server.rules.tokens_per_minute = True, 100
-    statuses = [client.post("/chat/completions", json=order()).status_code for _ in range(4)]
+    statuses = [
+        client.post("/chat/completions", json=transcription_body()).status_code for _ in range(4)
+    ]
     # Of 35 tokens each; the one that crosses the line is still answered.
     assert statuses == [200, 200, 200, 429]
 
@@ -88,11 +90,11 @@ def test_word_cut_in_two_is_told() -> None:
 def test_sound_tells_what_was_said_and_in_which_order() -> None:
     text = "<style>Happy</style>It's 冰糖茉莉! (sobbing) GET. OUT! [cough]"
     assert spoken_words(text) == ["It", "s", "冰糖", "茉莉", "GET", "OUT"]
-    whole = read_numbers(speak(text))
+    whole = read_numbers(synthesize(text))
     assert whole == expected_numbers(text) and len(set(whole)) == 6
-    joined = speak("It's 冰糖茉莉!") + speak("GET. OUT!")
+    joined = synthesize("It's 冰糖茉莉!") + synthesize("GET. OUT!")
     assert read_numbers(joined) == whole
-    assert read_numbers(speak("GET. OUT! It's 冰糖茉莉!")) != whole
+    assert read_numbers(synthesize("GET. OUT! It's 冰糖茉莉!")) != whole
     assert None in read_numbers(joined[: len(joined) // 2 + 4000])
 
 
@@ -105,7 +107,7 @@ def test_it_runs_as_a_process_of_its_own() -> None:
             control, headers = addresses["control"], {"api-key": "sk-own"}
             httpx.post(f"{control}/rules", json={"key": "sk-own"}).raise_for_status()
             url = f"{addresses['base_url']}/chat/completions"
-            assert httpx.post(url, headers=headers, json=order()).status_code == 200
+            assert httpx.post(url, headers=headers, json=transcription_body()).status_code == 200
             [call] = httpx.get(f"{control}/requests").json()["requests"]
             assert (call["is_billed"], call["text"]) == (True, "w12 w345")
         finally:

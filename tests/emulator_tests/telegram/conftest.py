@@ -13,7 +13,7 @@ from telegram.request import HTTPXRequest
 
 from tests.emulators.telegram import TelegramServer
 
-Call = Callable[..., Awaitable[dict[str, Any]]]
+PostMethod = Callable[..., Awaitable[dict[str, Any]]]
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ async def bot(new_bot: Callable[[], Bot]) -> AsyncIterator[Bot]:
 
 
 @pytest.fixture
-async def call(telegram: TelegramServer) -> AsyncIterator[Call]:
+async def post(telegram: TelegramServer) -> AsyncIterator[PostMethod]:
     """Return the raw body of one call's answer."""
     base_url = f"{telegram.api_base_url}{telegram.token}"
     async with httpx.AsyncClient(base_url=base_url, timeout=8, verify=False) as client:

@@ -9,52 +9,52 @@ import pytest
 from telegram import Bot
 from telegram.error import Conflict
 
-from tests.emulator_tests.telegram.conftest import Call
+from tests.emulator_tests.telegram.conftest import PostMethod
 from tests.emulators.telegram import TelegramServer
 from tests.support.virtual_time import current_clock
 
 
-async def send_many(call: Call, chat: int, count: int) -> list[int]:
+async def send_many(post: PostMethod, chat: int, count: int) -> list[int]:
     """Send texts one after another; return the waits that were asked for, 0 for none."""
-    bodies = [await call("sendMessage", chat_id=chat, text=str(number)) for number in range(count)]
+    bodies = [await post("sendMessage", chat_id=chat, text=str(number)) for number in range(count)]
     return [body.get("parameters", {}).get("retry_after", 0) for body in bodies]
 
 
 async def test_a_private_chat_takes_three_at_once_and_then_one_per_second(
-    telegram: TelegramServer, call: Call
+    telegram: TelegramServer, post: PostMethod
 ) -> None:
     ann = telegram.add_user()
     telegram.set_limits(is_strict=True)
-    assert await send_many(call, ann, 5) == [0, 0, 0, 1, 1]
+    assert await send_many(post, ann, 5) == [0, 0, 0, 1, 1]
     assert telegram.violations() == {ann: 2}
     await asyncio.sleep(1)
-    assert await send_many(call, ann, 2) == [0, 1]
+    assert await send_many(post, ann, 2) == [0, 1]
     assert len(telegram.replies(ann)) == 4
 
 
 async def test_a_group_takes_twenty_per_minute_edits_included(
-    telegram: TelegramServer, call: Call
+    telegram: TelegramServer, post: PostMethod
 ) -> None:
     group = telegram.add_chat()
     telegram.set_limits(is_strict=True)
-    assert await send_many(call, group, 10) == [0] * 10
+    assert await send_many(post, group, 10) == [0] * 10
     edits = [
-        await call("editMessageText", chat_id=group, message_id=1, text=f"edit {number}")
+        await post("editMessageText", chat_id=group, message_id=1, text=f"edit {number}")
         for number in range(11)
     ]
     assert [edit["ok"] for edit in edits] == [True] * 10 + [False]
     assert edits[-1]["parameters"]["retry_after"] == 60
     await asyncio.sleep(60)
-    assert await send_many(call, group, 1) == [0]
+    assert await send_many(post, group, 1) == [0]
 
 
 async def test_thirty_per_second_in_all_and_only_counted_unless_strict(
-    telegram: TelegramServer, call: Call
+    telegram: TelegramServer, post: PostMethod
 ) -> None:
     people = [telegram.add_user() for _ in range(35)]
 
     async def everybody() -> int:
-        sends = (call("sendMessage", chat_id=one, text="x") for one in people)
+        sends = (post("sendMessage", chat_id=one, text="x") for one in people)
         return sum(body.get("error_code") == 429 for body in await asyncio.gather(*sends))
 
     assert await everybody() == 0
@@ -80,17 +80,17 @@ async def test_an_update_stays_until_a_higher_offset_confirms_it(
 
 
 async def test_the_same_offset_again_is_held_and_gets_one_update(
-    telegram: TelegramServer, call: Call
+    telegram: TelegramServer, post: PostMethod
 ) -> None:
     ann = telegram.add_user()
-    assert (await call("getUpdates"))["result"] == []
+    assert (await post("getUpdates"))["result"] == []
     started = current_clock().monotonic()
-    assert (await call("getUpdates", limit=50))["result"] == []
+    assert (await post("getUpdates", limit=50))["result"] == []
     assert current_clock().monotonic() - started == pytest.approx(3)
     telegram.send_text(ann, ann, "1")
     telegram.send_text(ann, ann, "2")
-    await call("getUpdates", offset=1)
-    assert len((await call("getUpdates", offset=1))["result"]) == 1
+    await post("getUpdates", offset=1)
+    assert len((await post("getUpdates", offset=1))["result"]) == 1
 
 
 async def test_the_older_of_two_pollers_is_told_of_the_conflict(

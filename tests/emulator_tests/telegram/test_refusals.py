@@ -8,7 +8,7 @@ import pytest
 from telegram import Bot
 from telegram.constants import ReactionEmoji
 
-from tests.emulator_tests.telegram.conftest import Call
+from tests.emulator_tests.telegram.conftest import PostMethod
 from tests.emulators.telegram import TelegramServer
 from tests.emulators.telegram.methods import REACTIONS
 
@@ -71,26 +71,26 @@ REFUSED: list[tuple[tuple[str, dict[str, Any]], str]] = [
 
 @pytest.mark.parametrize(("asked", "words"), REFUSED, ids=range(len(REFUSED)))
 async def test_wrong_calls_are_refused(
-    telegram: TelegramServer, call: Call, asked: tuple[str, dict[str, Any]], words: str
+    telegram: TelegramServer, post: PostMethod, asked: tuple[str, dict[str, Any]], words: str
 ) -> None:
     ann = telegram.add_user()
     telegram.send_text(ann, ann, "hi")
-    await call("sendMessage", chat_id=ann, text="a")
+    await post("sendMessage", chat_id=ann, text="a")
     method, params = asked
-    body = await call(method, **{"chat_id": ann, **params})
+    body = await post(method, **{"chat_id": ann, **params})
     assert body["description"].startswith(("Bad Request: ", "Not Found: "))
     assert words in body["description"]
     [answer] = telegram.replies(ann)
     assert answer.versions == ["a"]
 
 
-async def test_what_is_just_right_is_taken(telegram: TelegramServer, call: Call) -> None:
+async def test_what_is_just_right_is_taken(telegram: TelegramServer, post: PostMethod) -> None:
     ann = telegram.add_user()
     reply = {"message_id": 99, "allow_sending_without_reply": True}
-    body = await call("sendMessage", chat_id=ann, text="😀" * 2048, reply_parameters=reply)
+    body = await post("sendMessage", chat_id=ann, text="😀" * 2048, reply_parameters=reply)
     assert body["ok"]
     assert telegram.replies(ann)[0].reply_to is None
-    assert (await call("GETME"))["result"]["id"] == 123456
+    assert (await post("GETME"))["result"]["id"] == 123456
     assert {str(emoji.value).replace("\ufe0f", "") for emoji in ReactionEmoji} == REACTIONS
 
 
@@ -103,25 +103,27 @@ async def test_a_voice_is_a_bubble_only_in_the_right_form(
     assert (await bot.send_voice(ann, b"RIFF" + bytes(100))).document
 
 
-async def test_groups_where_the_bot_may_not_write(telegram: TelegramServer, call: Call) -> None:
+async def test_groups_where_the_bot_may_not_write(
+    telegram: TelegramServer, post: PostMethod
+) -> None:
     group = telegram.add_chat(bot_status="left")
-    body = await call("sendMessage", chat_id=group, text="x")
+    body = await post("sendMessage", chat_id=group, text="x")
     assert body["description"] == "Forbidden: bot is not a member of the supergroup chat"
     telegram.set_member(group, telegram.world.bot.user_id, "member")
-    body = await call("sendMessageDraft", chat_id=group, draft_id=7, text="x")
+    body = await post("sendMessageDraft", chat_id=group, draft_id=7, text="x")
     assert body["description"] == "Bad Request: TEXTDRAFT_PEER_INVALID"
 
 
 async def test_a_button_may_be_answered_for_150_seconds(
-    telegram: TelegramServer, call: Call
+    telegram: TelegramServer, post: PostMethod
 ) -> None:
     ann = telegram.add_user()
     telegram.send_text(ann, ann, "x")
     query = telegram.press_button(ann, ann, 1, "forged")
-    long = await call("answerCallbackQuery", callback_query_id=query, text="x" * 201)
+    long = await post("answerCallbackQuery", callback_query_id=query, text="x" * 201)
     assert long["description"] == "Bad Request: MESSAGE_TOO_LONG"
     telegram.advance(seconds=151)
-    late = await call("answerCallbackQuery", callback_query_id=query)
+    late = await post("answerCallbackQuery", callback_query_id=query)
     assert late["description"].startswith("Bad Request: query is too old")
     assert len(telegram.queue.waiting()) == 1, "the press is no longer handed out"
 
@@ -130,20 +132,20 @@ async def test_a_button_may_be_answered_for_150_seconds(
     ("size", "claim"), [(20 * MIB, None), (20 * MIB + 1, 5), (5, 20 * MIB + 1)]
 )
 async def test_files_above_20_mib_are_refused_whatever_they_claim(
-    telegram: TelegramServer, call: Call, size: int, claim: int | None
+    telegram: TelegramServer, post: PostMethod, size: int, claim: int | None
 ) -> None:
     ann = telegram.add_user()
     sent = telegram.send_document(ann, ann, bytes(size), claims={"claimed_bytes": claim})
     file = telegram.message(ann, sent).file
     assert file
-    body = await call("getFile", file_id=file.file_id)
+    body = await post("getFile", file_id=file.file_id)
     assert body["ok"] == (claim is None)
     assert body.get("description") == (None if claim is None else "Bad Request: file is too big")
 
 
-async def test_a_reply_stays_in_its_topic(telegram: TelegramServer, call: Call) -> None:
+async def test_a_reply_stays_in_its_topic(telegram: TelegramServer, post: PostMethod) -> None:
     forum = telegram.add_chat(is_forum=True)
     topic = telegram.add_topic(forum)
-    await call("sendMessage", chat_id=forum, text="x", reply_parameters={"message_id": topic})
-    await call("sendMessage", chat_id=forum, text="in General")
+    await post("sendMessage", chat_id=forum, text="x", reply_parameters={"message_id": topic})
+    await post("sendMessage", chat_id=forum, text="in General")
     assert [message.thread_id for message in telegram.replies(forum)[-2:]] == [topic, None]

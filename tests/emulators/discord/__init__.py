@@ -21,9 +21,9 @@ their end-to-end encryption (DAVE) is not part. Neither are polls, stickers, sta
 and the search of messages.
 """
 
-from tests.emulators.discord.calls import Fault, RecordedRequest
 from tests.emulators.discord.records import File, Interaction, Message, Ping
 from tests.emulators.discord.server import TOKEN, DiscordServer
+from tests.emulators.discord.traffic import Fault, RecordedRequest
 
 __all__ = [
     "TOKEN",

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.emulators.discord.calls import InvalidRequests, Limits, RecordedRequest
 from tests.emulators.discord.errors import bad_field
+from tests.emulators.discord.traffic import InvalidRequests, Limits, RecordedRequest
 from tests.emulators.discord.world import World
 
 
@@ -37,11 +37,11 @@ class Api:
 
 
 @dataclass(slots=True)
-class Ask:
+class ApiRequest:
     """One request being answered."""
 
     api: Api
-    call: RecordedRequest
+    recorded: RecordedRequest
     params: dict[str, str]
     query: dict[str, str]
     body: Any = None
@@ -69,11 +69,11 @@ class Ask:
         return int(text)
 
 
-Answer = tuple[int, Any]
-RouteFunction = Callable[[Ask], Answer]
-NO_CONTENT: Answer = (204, None)
+ApiResponse = tuple[int, Any]
+RouteFunction = Callable[[ApiRequest], ApiResponse]
+NO_CONTENT: ApiResponse = (204, None)
 
 
-def claims_of(entry: dict[str, Any]) -> dict[str, Any]:
+def file_fields(entry: dict[str, Any]) -> dict[str, Any]:
     """Return what a request says of a file, as fields of File."""
     return {"duration_s": entry.get("duration_secs"), "waveform": entry.get("waveform")}

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from tests.emulators.discord.api import Answer, Ask
+from tests.emulators.discord.api import ApiRequest, ApiResponse
 from tests.emulators.discord.errors import ApiError, bad_field, too_long
 
 CHAT_INPUT, USER_MENU, MESSAGE_MENU = 1, 2, 3
@@ -21,37 +21,43 @@ _LOCALES = (
 LOCALES = frozenset(_LOCALES.split())
 
 
-def list_commands(ask: Ask) -> Answer:
-    return 200, [*ask.world.commands.values()]
+def list_commands(request: ApiRequest) -> ApiResponse:
+    return 200, [*request.world.commands.values()]
 
 
-def overwrite_commands(ask: Ask) -> Answer:
-    wanted: list[dict[str, Any]] = ask.body or []
+def overwrite_commands(request: ApiRequest) -> ApiResponse:
+    wanted: list[dict[str, Any]] = request.body or []
     _check_table(wanted)
-    before = {(one["type"], one["name"]): one for one in ask.world.commands.values()}
-    after = [_keep(ask, one, before) for one in wanted]
+    before = {(one["type"], one["name"]): one for one in request.world.commands.values()}
+    after = [_save_command(request, one, before) for one in wanted]
     kept = {one["id"] for one in after}
     for one in before.values():
         if one["id"] not in kept:
-            del ask.world.commands[one["id"]]
-    ask.api.command_writes.append((ask.call.route, [one["name"] for one in wanted]))
+            del request.world.commands[one["id"]]
+    request.api.command_writes.append((request.recorded.route, [one["name"] for one in wanted]))
     return 200, after
 
 
-def _keep(
-    ask: Ask, wanted: dict[str, Any], before: dict[tuple[int, str], dict[str, Any]]
+def _save_command(
+    request: ApiRequest, wanted: dict[str, Any], before: dict[tuple[int, str], dict[str, Any]]
 ) -> dict[str, Any]:
     kind = wanted.get("type", CHAT_INPUT)
     old = before.get((kind, wanted["name"]))
     defaults = {
-        "application_id": ask.world.application_id, "description": "", "dm_permission": True,
+        "application_id": request.world.application_id, "description": "", "dm_permission": True,
         "default_member_permissions": None, "nsfw": False, "integration_types": [0],
         "contexts": None, "name_localizations": None, "description_localizations": None,
     }  # fmt: skip
-    command_id = old["id"] if old else ask.world.snowflake()
-    told = {name: value for name, value in wanted.items() if value is not None}
-    made = {**defaults, **told, "type": kind, "id": command_id, "version": ask.world.snowflake()}
-    ask.world.commands[command_id] = made
+    command_id = old["id"] if old else request.world.snowflake()
+    given = {name: value for name, value in wanted.items() if value is not None}
+    made = {
+        **defaults,
+        **given,
+        "type": kind,
+        "id": command_id,
+        "version": request.world.snowflake(),
+    }
+    request.world.commands[command_id] = made
     return made
 
 

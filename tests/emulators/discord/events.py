@@ -24,12 +24,12 @@ PRIVILEGED = {
 }
 
 
-def tell_message(world: World, message: Message, name: str = "MESSAGE_CREATE") -> None:
+def emit_message(world: World, message: Message, name: str = "MESSAGE_CREATE") -> None:
     """Tell of a message that is new or was edited."""
     channel = world.channels[message.channel_id]
-    if message.is_ephemeral or not is_seen(world, channel):
+    if message.is_ephemeral or not is_visible(world, channel):
         return
-    payload = seen_message(world, message)
+    payload = message_event_json(world, message)
     if channel.guild_id is None:
         world.emit(name, payload, intent=DIRECT_MESSAGES)
         return
@@ -40,7 +40,7 @@ def tell_message(world: World, message: Message, name: str = "MESSAGE_CREATE") -
     )
 
 
-def seen_message(world: World, message: Message) -> JSON:
+def message_event_json(world: World, message: Message) -> JSON:
     """Return a message with its server and its author's membership, as events tell it."""
     channel = world.channels[message.channel_id]
     payload = message_json(world, message)
@@ -60,11 +60,11 @@ def without_content(payload: JSON) -> JSON:
     return payload | bare | {"message_snapshots": [], "referenced_message": None}
 
 
-def tell_deletion(world: World, message: Message) -> None:
+def emit_deletion(world: World, message: Message) -> None:
     """Tell that a message is gone."""
     channel = world.channels[message.channel_id]
     payload: JSON = {"id": message.message_id, "channel_id": channel.channel_id}
-    if not is_seen(world, channel):
+    if not is_visible(world, channel):
         return
     if channel.guild_id is None:
         world.emit("MESSAGE_DELETE", payload, intent=DIRECT_MESSAGES)
@@ -73,24 +73,24 @@ def tell_deletion(world: World, message: Message) -> None:
         world.emit("MESSAGE_DELETE", payload, guild_id=channel.guild_id, intent=GUILD_MESSAGES)
 
 
-def tell_channel(world: World, channel: Channel, deed: str) -> None:
+def emit_channel(world: World, channel: Channel, change: str) -> None:
     """Tell of a channel or a thread; deed: CREATE, UPDATE or DELETE."""
-    if channel.guild_id is None or (deed != "DELETE" and not is_seen(world, channel)):
+    if channel.guild_id is None or (change != "DELETE" and not is_visible(world, channel)):
         return
     kind = "THREAD" if channel.is_thread else "CHANNEL"
     payload = channel_json(world, channel)
-    if channel.is_thread and deed == "CREATE":
+    if channel.is_thread and change == "CREATE":
         payload["newly_created"] = True
-    world.emit(f"{kind}_{deed}", payload, guild_id=channel.guild_id, intent=GUILDS)
+    world.emit(f"{kind}_{change}", payload, guild_id=channel.guild_id, intent=GUILDS)
 
 
-def tell_voice_state(world: World, guild: Guild, user_id: str) -> None:
+def emit_voice_state(world: World, guild: Guild, user_id: str) -> None:
     """Tell where somebody is among the voice channels, and whether they are only a listener."""
     payload = voice_state_json(guild, user_id) | {"guild_id": guild.guild_id}
     payload["member"] = member_json(world, guild.members[user_id])
     world.emit("VOICE_STATE_UPDATE", payload, guild_id=guild.guild_id, intent=GUILD_VOICE_STATES)
 
 
-def is_seen(world: World, channel: Channel) -> bool:
+def is_visible(world: World, channel: Channel) -> bool:
     """Tell whether the bot sees a channel."""
     return permissions.has(world.permissions_of(world.bot.user_id, channel), "VIEW_CHANNEL")

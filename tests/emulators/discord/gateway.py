@@ -13,16 +13,16 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from tests.emulators.discord.api import Api
 from tests.emulators.discord.events import PRIVILEGED
 from tests.emulators.discord.payloads import JSON
-from tests.emulators.discord.sessions import Beat, Session, Sessions
+from tests.emulators.discord.sessions import Heartbeat, Session, Sessions
 from tests.emulators.discord.voice import VoiceServer
-from tests.emulators.serving import break_connection
+from tests.emulators.local_server import break_connection
 from tests.support.virtual_time import current_clock
 
 HEARTBEAT_S = 41.25
 HEARTBEAT, IDENTIFY, VOICE_STATE, RESUME = 1, 2, 4, 6
 
 
-class Refused(Exception):
+class CloseConnection(Exception):
     """A connection that is closed with a code."""
 
     def __init__(self, code: int) -> None:
@@ -38,13 +38,13 @@ class Connection:
         self.session: Session | None = None
         #: Silent, but not closed: see `freeze`.
         self.is_zombie = False
-        self.last_beat_at = hello_at
+        self.last_heartbeat_at = hello_at
         self._loop = asyncio.get_running_loop()
-        self._line: asyncio.Queue[str | int | None] = asyncio.Queue()
-        is_packed = socket.query_params.get("compress") == "zlib-stream"
-        self._packer = zlib.compressobj() if is_packed else None
+        self._queue: asyncio.Queue[str | int | None] = asyncio.Queue()
+        is_compressed = socket.query_params.get("compress") == "zlib-stream"
+        self._compressor = zlib.compressobj() if is_compressed else None
 
-    def tell(self, message: JSON) -> None:
+    def send(self, message: JSON) -> None:
         """Send a message."""
         if not self.is_zombie:
             self._put(json.dumps(message))
@@ -64,23 +64,25 @@ class Connection:
         """Cut the line without a word."""
         self._put(None)
 
-    def _put(self, order: str | int | None) -> None:
+    def _put(self, item: str | int | None) -> None:
         with contextlib.suppress(RuntimeError):  # the server has stopped
-            self._loop.call_soon_threadsafe(self._line.put_nowait, order)
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
 
     async def write(self) -> None:
         """Send what waits in line until the end of the connection."""
         with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
-            while isinstance(order := await self._line.get(), str):
-                if self._packer is None:
-                    await self.socket.send_text(order)
+            while isinstance(item := await self._queue.get(), str):
+                if self._compressor is None:
+                    await self.socket.send_text(item)
                 else:
-                    packed = self._packer.compress(order.encode())
-                    await self.socket.send_bytes(packed + self._packer.flush(zlib.Z_SYNC_FLUSH))
-            if order is None:
+                    compressed = self._compressor.compress(item.encode())
+                    await self.socket.send_bytes(
+                        compressed + self._compressor.flush(zlib.Z_SYNC_FLUSH)
+                    )
+            if item is None:
                 break_connection(self.socket.scope, is_reset=True)
             else:
-                await self.socket.close(order)
+                await self.socket.close(item)
 
 
 class Gateway:
@@ -109,11 +111,11 @@ class Gateway:
         connection = Connection(socket, self._clock.monotonic())
         self.connections.append(connection)
         writing = asyncio.create_task(connection.write())
-        connection.tell({"op": 10, "d": {"heartbeat_interval": int(self.heartbeat_s * 1000)}})
+        connection.send({"op": 10, "d": {"heartbeat_interval": int(self.heartbeat_s * 1000)}})
         try:
             code = await self._read(connection)
             self.closes.append(code)
-            self._part(connection, code)
+            self._disconnect(connection, code)
         finally:
             self.connections.remove(connection)
             writing.cancel()
@@ -124,12 +126,12 @@ class Gateway:
                 continue
             try:
                 with self.api.world.lock:
-                    self._hear(connection, event.get("text") or "")
-            except Refused as refusal:
-                connection.close(refusal.code)
+                    self._receive(connection, event.get("text") or "")
+            except CloseConnection as error:
+                connection.close(error.code)
         return int(event.get("code") or 1006)
 
-    def _part(self, connection: Connection, code: int) -> None:
+    def _disconnect(self, connection: Connection, code: int) -> None:
         """Keep the session for a while unless the bot said goodbye."""
         session = connection.session
         if session is None or session.connection is not connection:
@@ -140,43 +142,43 @@ class Gateway:
 
     # --- what the bot says
 
-    def _hear(self, connection: Connection, text: str) -> None:
+    def _receive(self, connection: Connection, text: str) -> None:
         message = json.loads(text)
         op, data = message["op"], message["d"]
         if op == HEARTBEAT:
-            self._beat(connection)
+            self._heartbeat(connection)
         elif op == IDENTIFY:
             self._identify(connection, data)
         elif op == RESUME:
             self._resume(connection, data)
         elif op == VOICE_STATE:
-            self.voice.hear(data)
+            self.voice.update_voice_state(data)
 
-    def _beat(self, connection: Connection) -> None:
+    def _heartbeat(self, connection: Connection) -> None:
         now = self._clock.monotonic()
-        gap_s = now - connection.last_beat_at
-        self.sessions.beats.append(Beat(gap_s, max(0.0, gap_s - self.heartbeat_s)))
-        connection.last_beat_at = now
-        connection.tell({"op": 11})
+        gap_s = now - connection.last_heartbeat_at
+        self.sessions.heartbeats.append(Heartbeat(gap_s, max(0.0, gap_s - self.heartbeat_s)))
+        connection.last_heartbeat_at = now
+        connection.send({"op": 11})
 
     def _identify(self, connection: Connection, data: dict[str, Any]) -> None:
         self.api.identifies.append(self.api.world.clock.monotonic())
         if self.refusals:
-            raise Refused(self.refusals.pop(0))
+            raise CloseConnection(self.refusals.pop(0))
         if data.get("token") != self.api.world.token:
-            raise Refused(4004)
+            raise CloseConnection(4004)
         intents, granted = data["intents"], self.api.world.privileged
         if any(intents & bit and name not in granted for name, bit in PRIVILEGED.items()):
-            raise Refused(4014)
+            raise CloseConnection(4014)
         shard_id, shard_count = data.get("shard") or (0, 1)
         connection.session = self.sessions.open(connection, intents, shard_id, shard_count)
 
     def _resume(self, connection: Connection, data: dict[str, Any]) -> None:
         if data.get("token") != self.api.world.token:
-            raise Refused(4004)
+            raise CloseConnection(4004)
         session = self.sessions.find(data.get("session_id", ""))
         if session is None:
-            connection.tell({"op": 9, "d": False})
+            connection.send({"op": 9, "d": False})
             return
         connection.session = session
         self.sessions.resume(session, connection, data["seq"] or 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.emulators.discord.events import seen_message
+from tests.emulators.discord.events import message_event_json
 from tests.emulators.discord.payloads import JSON, channel_json, file_json, member_json, user_json
 from tests.emulators.discord.records import DM, Channel, Interaction
 from tests.emulators.discord.world import MAX_FILE_BYTES, World
@@ -37,7 +37,7 @@ def interaction_json(world: World, interaction: Interaction) -> JSON:
         "attachment_size_limit": MAX_FILE_BYTES, "entitlements": [], "entitlement_sku_ids": [],
     }  # fmt: skip
     if interaction.message_id:
-        value["message"] = seen_message(world, world.any_message(interaction.message_id))
+        value["message"] = message_event_json(world, world.any_message(interaction.message_id))
     return value | _asker_json(world, interaction)
 
 
@@ -80,8 +80,8 @@ def command_data(world: World, command: JSON, values: dict[str, Any]) -> JSON:
     filled = data["options"] = [_fill(known[name], value) for name, value in values.items()]
     files = [one["value"] for one in filled if one["type"] == ATTACHMENT]
     if files:
-        told = {one: file_json(world, world.files[one], is_ephemeral=True) for one in files}
-        data["resolved"] = {"attachments": told}
+        resolved = {one: file_json(world, world.files[one], is_ephemeral=True) for one in files}
+        data["resolved"] = {"attachments": resolved}
     return data
 
 

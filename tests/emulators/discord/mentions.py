@@ -40,14 +40,14 @@ def check_allowed(allowed: Any) -> None:
             )
 
 
-def read_names(world: World, message: Message) -> None:
+def set_mentions(world: World, message: Message) -> None:
     """Set what a message of a person names."""
     allowed = {"parse": ["users", "roles", "everyone"]}
     targets = find_targets(world, message, allowed, message.author_id)
-    _note(message, targets)
+    _set_mentions(message, targets)
 
 
-def ping(world: World, message: Message, allowed: dict[str, Any] | None, by: str) -> None:
+def record_pings(world: World, message: Message, allowed: dict[str, Any] | None, by: str) -> None:
     """Set what a message of the bot names, and count whom it pings."""
     default = _SEND_DEFAULT if by in ("send", "edit") and not message.interaction_id else None
     rules = allowed if allowed is not None else default or _WEBHOOK_DEFAULT
@@ -56,7 +56,7 @@ def ping(world: World, message: Message, allowed: dict[str, Any] | None, by: str
     quoted = channel.messages.get(message.reply_to or "")
     if quoted and rules.get("replied_user") and quoted.author_id != world.bot.user_id:
         targets = list(dict.fromkeys([*targets, f"user:{quoted.author_id}"]))
-    _note(message, targets)
+    _set_mentions(message, targets)
     world.pings += [
         Ping(message.message_id, message.channel_id, target, by)
         for target in targets
@@ -91,7 +91,7 @@ def _is_pingable(world: World, channel: Channel, role_id: str, can_ping_all: boo
     return role is not None and (can_ping_all or role.is_mentionable)
 
 
-def _note(message: Message, targets: list[str]) -> None:
+def _set_mentions(message: Message, targets: list[str]) -> None:
     message.mentions = [one.removeprefix("user:") for one in targets if one.startswith("user:")]
     message.mention_roles = [
         one.removeprefix("role:") for one in targets if one.startswith("role:")

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.emulators.common import Emulator, locked
 from tests.emulators.discord import permissions
-from tests.emulators.discord.events import GUILD_MEMBERS, GUILDS, tell_channel
+from tests.emulators.discord.events import GUILD_MEMBERS, GUILDS, emit_channel
 from tests.emulators.discord.payloads import guild_create_json, member_json
 from tests.emulators.discord.records import DM, FORUM, TEXT, Guild, Member, Role
 from tests.emulators.discord.world import World
@@ -114,7 +114,7 @@ class People(Emulator):
     def add_channel(self, guild: str, name: str = "talk", kind: int = TEXT) -> str:
         """Open a channel and return its id."""
         channel = self.world.add_channel(guild_id=guild, name=name, kind=kind)
-        tell_channel(self.world, channel, "CREATE")
+        emit_channel(self.world, channel, "CREATE")
         return channel.channel_id
 
     def add_forum(self, guild: str, name: str = "forum") -> str:
@@ -125,7 +125,7 @@ class People(Emulator):
     def delete_channel(self, channel: str) -> None:
         """Take a channel or a thread away."""
         gone = self.world.channels.pop(channel)
-        tell_channel(self.world, gone, "DELETE")
+        emit_channel(self.world, gone, "DELETE")
 
     @locked
     def allow(self, channel: str, target: str, *names: str) -> None:
@@ -141,13 +141,13 @@ class People(Emulator):
         place, target = self.world.channels[channel], target or self.world.bot.user_id
         old_allow, old_deny = place.overwrites.get(target, (0, 0))
         place.overwrites[target] = (old_allow & ~deny | allow, old_deny & ~allow | deny)
-        tell_channel(self.world, place, "UPDATE")
+        emit_channel(self.world, place, "UPDATE")
 
     @locked
     def add_thread(self, channel: str, user: str, name: str = "Thread") -> str:
         """Open a thread and return its id."""
         thread = self.world.add_thread(self.world.channels[channel], user, name)
-        tell_channel(self.world, thread, "CREATE")
+        emit_channel(self.world, thread, "CREATE")
         return thread.channel_id
 
     @locked
@@ -155,7 +155,7 @@ class People(Emulator):
         """Archive a thread, and lock it."""
         place = self.world.channels[thread]
         place.is_archived, place.is_locked = True, is_locked
-        tell_channel(self.world, place, "UPDATE")
+        emit_channel(self.world, place, "UPDATE")
 
     @locked
     def change(self, target: str, **fields: Any) -> None:

@@ -200,7 +200,7 @@ class Interaction:
     #: The bot is there only because the person has added it to their account.
     is_user_install: bool = False
     #: The kind of the first answer, None while there is none.
-    answer_kind: int | None = None
+    response_type: int | None = None
     responded_at: float | None = None
     #: The message of the first answer: `@original`.
     original_id: str | None = None

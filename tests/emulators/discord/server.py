@@ -9,22 +9,22 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from tests.emulators.discord import http
+from tests.emulators.discord import rest_api
 from tests.emulators.discord.api import Api
-from tests.emulators.discord.calls import Fault, InvalidRequests, Limits, RecordedRequest
 from tests.emulators.discord.errors import ApiError
 from tests.emulators.discord.gateway import Gateway
-from tests.emulators.discord.orders import Orders
+from tests.emulators.discord.gateway_controls import GatewayControls
+from tests.emulators.discord.traffic import Fault, InvalidRequests, Limits, RecordedRequest
 from tests.emulators.discord.world import World
-from tests.emulators.serving import Serving, break_connection, stay_silent
+from tests.emulators.local_server import AsgiServer, break_connection, never_respond
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GhIjKl.abcdefghijklmnopqrstuvwxyz0123456789AB"
 API_PATH = "/api/v10"
 #: Faults that let the request happen; only its answer suffers.
-AFTERWARDS = ("lose_reply", "delay", "cut")
+RESPONSE_FAULTS = ("lose_reply", "delay", "cut")
 
 
-class DiscordServer(Orders):
+class DiscordServer(GatewayControls):
     """A local Discord for one bot, with the people around it."""
 
     def __init__(self, token: str = TOKEN, *, port: int = 0) -> None:
@@ -32,7 +32,7 @@ class DiscordServer(Orders):
         clock = self.world.clock
         self.api = Api(self.world, Limits(clock), InvalidRequests(clock))
         self.gateway = Gateway(self.api)
-        self._server: Serving | None = None
+        self._server: AsgiServer | None = None
 
     @property
     def api_base_url(self) -> str:
@@ -47,7 +47,7 @@ class DiscordServer(Orders):
     # --- life
 
     async def serve(self) -> None:
-        self._server = Serving(self, port=self.port, has_websockets=True)
+        self._server = AsgiServer(self, port=self.port, has_websockets=True)
         self.port = int(self._server.origin.rpartition(":")[2])
         self.world.base_url, self.api.gateway_url = self.base_url, self.gateway_url
         await self._server.serve()
@@ -74,67 +74,67 @@ class DiscordServer(Orders):
         if path == "/control/connected":  # asked where the server is a process of its own
             await JSONResponse({"result": self.connected()})(scope, receive, send)
         elif path.startswith((f"{API_PATH}/", "/attachments/")):
-            await self._answer(request, send)
+            await self._respond(request, send)
         else:
             await Response(status_code=404)(scope, receive, send)
 
-    async def _answer(self, request: Request, send: Send) -> None:
+    async def _respond(self, request: Request, send: Send) -> None:
         # The path as it was sent: an emoji in it stays quoted.
         path = request.scope["raw_path"].decode().partition("?")[0]
         asked = f"{request.method} {path.removeprefix(API_PATH)}"
         is_file = path.startswith("/attachments/")
-        name, values = ("GET /cdn", {}) if is_file else http.find_route(asked)
-        call = RecordedRequest(name, path.removeprefix(API_PATH), self.world.clock.monotonic())
-        self.requests.append(call)
+        name, values = ("GET /cdn", {}) if is_file else rest_api.find_route(asked)
+        recorded = RecordedRequest(name, path.removeprefix(API_PATH), self.world.clock.monotonic())
+        self.requests.append(recorded)
         fault = self.faults.pick(name, asked)
-        call.fault = fault.kind if fault else ""
-        if fault is not None and fault.kind not in AFTERWARDS:
-            await self._spoil(fault, call, request, send)
+        recorded.fault = fault.kind if fault else ""
+        if fault is not None and fault.kind not in RESPONSE_FAULTS:
+            await self._spoil(fault, recorded, request, send)
             return
         if is_file:
-            answer = self._download(request, call)
+            answer = self._download(request, recorded)
         else:
-            answer = await http.answer(self.api, call, request, values)
-        await self._deliver(answer, fault, call, request, send)
+            answer = await rest_api.respond(self.api, recorded, request, values)
+        await self._deliver(answer, fault, recorded, request, send)
 
     async def _spoil(
-        self, fault: Fault, call: RecordedRequest, request: Request, send: Send
+        self, fault: Fault, recorded: RecordedRequest, request: Request, send: Send
     ) -> None:
         if fault.kind == "hang":
-            await stay_silent(request.scope, request.receive, send)
+            await never_respond(request.scope, request.receive, send)
         elif fault.kind == "close":
             break_connection(request.scope, is_reset=True)
         else:
             await request.body()
-            answer = http.spoil(self.api, call, fault)
+            answer = rest_api.make_faulty_response(self.api, recorded, fault)
             await answer(request.scope, request.receive, send)
 
     async def _deliver(
         self,
         answer: Response,
         fault: Fault | None,
-        call: RecordedRequest,
+        recorded: RecordedRequest,
         request: Request,
         send: Send,
     ) -> None:
         if fault is not None and fault.kind in ("lose_reply", "cut"):
             if fault.kind == "cut":
                 await _send_half(answer, send)
-            call.status = 0
+            recorded.status = 0
             break_connection(request.scope, is_reset=fault.kind == "lose_reply")
             return
         if fault is not None and fault.kind == "delay":
             await asyncio.sleep(fault.delay_s)
         await answer(request.scope, request.receive, send)
 
-    def _download(self, request: Request, call: RecordedRequest) -> Response:
+    def _download(self, request: Request, recorded: RecordedRequest) -> Response:
         try:
             with self.world.lock:
                 file = self.world.open_link(request.url.path, dict(request.query_params))
         except ApiError as error:
-            call.status = error.status
+            recorded.status = error.status
             return Response(str(error), error.status, media_type="text/plain")
-        call.status = 200
+        recorded.status = 200
         return Response(file.data, media_type=file.mime or "application/octet-stream")
 
 

@@ -16,11 +16,11 @@ from tests.emulators.discord.records import Guild
 class Line(Protocol):
     """What a session is told through."""
 
-    def tell(self, message: JSON) -> None: ...
+    def send(self, message: JSON) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Heartbeat:
     """A heartbeat: how long after the last one, and how much too late."""
 
     gap_s: float
@@ -38,7 +38,7 @@ class Session:
     connection: Line | None = None
     seq: int = 0
     #: Everything told, for a resume: sequence numbers and whole messages.
-    told: list[tuple[int, JSON]] = field(default_factory=list)
+    sent: list[tuple[int, JSON]] = field(default_factory=list)
     is_valid: bool = True
     resumes: int = 0
 
@@ -46,11 +46,11 @@ class Session:
         """Tell of an event, now or when the session is resumed."""
         self.seq += 1
         message = {"op": 0, "t": name, "s": self.seq, "d": payload}
-        self.told.append((self.seq, message))
+        self.sent.append((self.seq, message))
         if self.connection is not None:
-            self.connection.tell(message)
+            self.connection.send(message)
 
-    def hears(self, guild_id: str | None, intent: int | None) -> bool:
+    def receives(self, guild_id: str | None, intent: int | None) -> bool:
         """Tell whether an event is meant for it: its shard, and an intent that it has."""
         shard = (int(guild_id) >> 22) % self.shard_count if guild_id else 0
         return shard == self.shard_id and (intent is None or bool(self.intents & intent))
@@ -62,7 +62,7 @@ class Sessions:
     def __init__(self, api: Api) -> None:
         self._api = api
         self.all: dict[str, Session] = {}
-        self.beats: list[Beat] = []
+        self.heartbeats: list[Heartbeat] = []
         #: How often each event is told; 1 is right.
         self.copies = 1
         #: Events kept back, None while none are.
@@ -81,7 +81,7 @@ class Sessions:
     ) -> None:
         """Tell all sessions that hear it."""
         for session in self.all.values():
-            if not session.is_valid or not session.hears(guild_id, intent):
+            if not session.is_valid or not session.receives(guild_id, intent):
                 continue
             is_hidden = is_content and not session.intents & MESSAGE_CONTENT
             shown = without_content(payload) if is_hidden else payload
@@ -117,12 +117,12 @@ class Sessions:
         mine = [
             guild
             for guild in world.guilds.values()
-            if world.bot.user_id in guild.members and session.hears(guild.guild_id, None)
+            if world.bot.user_id in guild.members and session.receives(guild.guild_id, None)
         ]
         session.push("READY", self._ready_json(session, mine))
         for guild in mine if intents & GUILDS else ():
-            told = guild_create_json(world, guild, has_members=bool(intents & PRESENCES))
-            session.push("GUILD_CREATE", told)
+            sent = guild_create_json(world, guild, has_members=bool(intents & PRESENCES))
+            session.push("GUILD_CREATE", sent)
         return session
 
     def _ready_json(self, session: Session, guilds: list[Guild]) -> JSON:
@@ -146,7 +146,7 @@ class Sessions:
         """Tell again what came after `seq`, then RESUMED."""
         session.connection = connection
         session.resumes += 1
-        for number, message in session.told:
+        for number, message in session.sent:
             if number > seq:
-                connection.tell(message)
+                connection.send(message)
         session.push("RESUMED", {"_trace": []})

@@ -26,7 +26,7 @@ import nacl.secret
 from nacl.exceptions import CryptoError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from tests.emulators.discord.events import tell_voice_state
+from tests.emulators.discord.events import emit_voice_state
 from tests.emulators.discord.payloads import JSON
 from tests.emulators.discord.records import STAGE
 from tests.emulators.discord.world import World
@@ -82,7 +82,7 @@ class VoiceServer:
 
     # --- who is where
 
-    def hear(self, data: dict[str, Any]) -> None:
+    def update_voice_state(self, data: dict[str, Any]) -> None:
         """Take what the bot asks for: op 4 of the gateway."""
         self.voice_state_updates.append(data)
         guild_id, channel_id = str(data["guild_id"]), data["channel_id"]
@@ -108,7 +108,7 @@ class VoiceServer:
                 guild.voices[user_id] = channel_id
                 if self._world.channels[channel_id].kind == STAGE:
                     guild.listeners.add(user_id)
-            tell_voice_state(self._world, guild, user_id)
+            emit_voice_state(self._world, guild, user_id)
 
     def channel_of(self, guild_id: str, user_id: str = "") -> str:
         """Return where somebody is, "" if nowhere; by default the bot."""
@@ -142,7 +142,7 @@ class VoiceServer:
     async def serve(self, client: WebSocket) -> None:
         """Serve one connection until its end."""
         await client.accept()
-        await _tell(client, HELLO, {"v": 8, "heartbeat_interval": 13_750})
+        await _send(client, HELLO, {"v": 8, "heartbeat_interval": 13_750})
         session: VoiceSession | None = None
         with suppress(WebSocketDisconnect, RuntimeError):
             while True:
@@ -156,7 +156,7 @@ class VoiceServer:
         self, client: WebSocket, op: int, data: Any, session: VoiceSession | None
     ) -> None:
         if op == HEARTBEAT:
-            await _tell(client, ACK, {"t": data["t"]})
+            await _send(client, ACK, {"t": data["t"]})
         elif session is None:
             await client.close(4006)
         elif op == IDENTIFY:
@@ -167,13 +167,13 @@ class VoiceServer:
                 "port": self._listen(),
                 "modes": [MODE],
             }
-            await _tell(client, READY, ready)
+            await _send(client, READY, ready)
         elif op == SELECT:
             assert data["protocol"] == "udp" and data["data"]["mode"] == MODE
             if session.found and not session.found.done():
                 session.found.set_result(None)
             description = {"mode": MODE, "secret_key": [*session.key], "dave_protocol_version": 0}
-            await _tell(client, DESCRIPTION, description)
+            await _send(client, DESCRIPTION, description)
         elif op == SPEAKING:
             session.speaking.append(data["speaking"])
 
@@ -217,11 +217,11 @@ class VoiceServer:
                 time.sleep(0.05)
                 udp.sendto(_discovery(data, sender), sender)
             elif data[:2] == b"\x80\x78":
-                self._keep(data)
+                self._receive_packet(data)
             elif data == b"end":
                 return
 
-    def _keep(self, data: bytes) -> None:
+    def _receive_packet(self, data: bytes) -> None:
         timestamp, ssrc = struct.unpack_from(">II", data, 4)
         session = next(one for one in self.sessions if one.ssrc == ssrc)
         box, nonce = nacl.secret.Aead(session.key), data[-4:].ljust(24, b"\0")
@@ -251,5 +251,5 @@ def _discovery(data: bytes, sender: tuple[str, int]) -> bytes:
     return struct.pack(">HH", 2, 70) + data[4:8] + address + struct.pack(">H", sender[1])
 
 
-async def _tell(client: WebSocket, op: int, data: Any) -> None:
+async def _send(client: WebSocket, op: int, data: Any) -> None:
     await client.send_text(json.dumps({"op": op, "d": data}))

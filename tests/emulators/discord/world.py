@@ -165,8 +165,8 @@ class World:
         now = int(self.clock.now())
         path = f"/attachments/{file.channel_id}/{file.file_id}/{file.name}"
         issued, expires = f"{now:x}", f"{now + LINK_S:x}"
-        sign = self.sign_link(path, issued, expires)
-        return f"{self.base_url}{path}?ex={expires}&is={issued}&hm={sign}&"
+        signature = self.sign_link(path, issued, expires)
+        return f"{self.base_url}{path}?ex={expires}&is={issued}&hm={signature}&"
 
     def sign_link(self, path: str, issued: str, expires: str) -> str:
         """Return the signature of a link."""
@@ -177,8 +177,8 @@ class World:
         """Return the file that a signed link leads to. Raises ApiError 404."""
         gone = ApiError(404, 0, "This content is no longer available.")
         issued, expires = query.get("is", ""), query.get("ex", "")
-        sign = self.sign_link(path, issued, expires)
-        if not hmac.compare_digest(sign, query.get("hm", "")):
+        signature = self.sign_link(path, issued, expires)
+        if not hmac.compare_digest(signature, query.get("hm", "")):
             raise gone
         file = self.files.get(path.split("/")[3])
         if file is None or int(expires, 16) <= self.clock.now():

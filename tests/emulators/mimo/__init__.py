@@ -13,17 +13,17 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+from tests.emulators.local_server import AsgiServer
+from tests.emulators.mimo.answering import Script
 from tests.emulators.mimo.app import make_app
 from tests.emulators.mimo.chat_contract import ChatRequest
 from tests.emulators.mimo.faults import Fault
-from tests.emulators.mimo.understanding import Script
 from tests.emulators.mimo.world import RecordedRequest, Rules, World
-from tests.emulators.serving import Serving
 
 __all__ = ["ChatRequest", "Fault", "MimoServer", "RecordedRequest", "Rules"]
 
 
-class MimoServer(Serving):
+class MimoServer(AsgiServer):
     """The server in a thread of this process."""
 
     def __init__(self, rules: Rules | None = None, *, port: int = 0) -> None:
@@ -41,7 +41,11 @@ class MimoServer(Serving):
     @property
     def requests(self) -> list[RecordedRequest]:
         """The ledger: every call to the model, in order; those to /models are left out."""
-        return [call for call in list(self._world.requests) if call.path.endswith("/completions")]
+        return [
+            recorded
+            for recorded in list(self._world.requests)
+            if recorded.path.endswith("/completions")
+        ]
 
     @property
     def all_requests(self) -> list[RecordedRequest]:
@@ -49,7 +53,7 @@ class MimoServer(Serving):
 
     @property
     def billed(self) -> list[RecordedRequest]:
-        return [call for call in self.requests if call.is_billed]
+        return [recorded for recorded in self.requests if recorded.is_billed]
 
     @property
     def max_concurrent(self) -> int:
@@ -69,13 +73,13 @@ class MimoServer(Serving):
         """Be as new, on the same port."""
         self._world.reset()
 
-    def set_text(self, sound: bytes, text: str) -> None:
+    def set_text(self, recording: bytes, text: str) -> None:
         """Let this very sound say `text`."""
-        self._world.texts[hashlib.sha256(sound).hexdigest()] = text
+        self._world.texts[hashlib.sha256(recording).hexdigest()] = text
 
-    def set_url(self, url: str, sound: bytes) -> None:
-        """Let the service find `sound` at this address."""
-        self._world.urls[url] = sound
+    def set_url(self, url: str, recording: bytes) -> None:
+        """Let the service find `recording` at this address."""
+        self._world.urls[url] = recording
 
     def add_answer(
         self,

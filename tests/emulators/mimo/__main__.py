@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 
+from tests.emulators.local_server import listen, make_server
 from tests.emulators.mimo.app import make_app
 from tests.emulators.mimo.world import Rules, World
-from tests.emulators.serving import listen, make_server
 
 
 def main() -> None:

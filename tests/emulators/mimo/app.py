@@ -16,21 +16,27 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.emulators.mimo import faults
-from tests.emulators.mimo.chat_contract import ChatRequest, read_chat_order
-from tests.emulators.mimo.contract import Order, Refusal, check_key, read_body, read_order
+from tests.emulators.mimo.answering import GeneratedAnswer, generate_answer, make_chat_answer
+from tests.emulators.mimo.chat_contract import ChatRequest, read_chat_request
+from tests.emulators.mimo.contract import (
+    ApiError,
+    TranscriptionRequest,
+    check_key,
+    read_body,
+    read_transcription_request,
+)
 from tests.emulators.mimo.faults import Fault, Role
-from tests.emulators.mimo.listening import listen, make_answer, make_events
-from tests.emulators.mimo.speaking import (
+from tests.emulators.mimo.speech_contract import SpeechRequest, read_speech_request
+from tests.emulators.mimo.synthesis import (
     RATE_HZ,
     cut_file,
     make_file,
     make_speech_answer,
     make_speech_events,
     make_speech_usage,
-    speak,
+    synthesize,
 )
-from tests.emulators.mimo.speech_contract import SpeechRequest, read_speech_order
-from tests.emulators.mimo.understanding import Understood, make_chat_answer, understand
+from tests.emulators.mimo.transcription import make_answer, make_events, transcribe
 from tests.emulators.mimo.world import RecordedRequest, World
 
 
@@ -39,18 +45,18 @@ def make_app(world: World) -> Starlette:
         return _Exchange(world, request)
 
     async def list_models(request: Request) -> Response:
-        call = world.begin(request.method, request.url.path)
+        recorded = world.begin(request.method, request.url.path)
         try:
-            call.key_header = _name_key_header(request)
+            recorded.key_header = _find_key_header(request)
             check_key(request.headers, world.rules.key)
             entries = [
                 {"id": m, "object": "model", "owned_by": "xiaomi"} for m in world.rules.models
             ]
             response: Response = JSONResponse({"object": "list", "data": entries})
-        except Refusal as refusal:
-            response = _refuse(refusal)
-        call.status = response.status_code
-        world.end(call)
+        except ApiError as error:
+            response = _error_response(error)
+        recorded.status = response.status_code
+        world.end(recorded)
         return response
 
     async def unknown(request: Request, _: Exception) -> Response:
@@ -73,7 +79,7 @@ def _make_control(world: World) -> list[Route]:
         return JSONResponse(asdict(world.rules))
 
     async def get_requests(_: Request) -> Response:
-        return JSONResponse({"requests": [asdict(call) for call in list(world.requests)]})
+        return JSONResponse({"requests": [asdict(recorded) for recorded in list(world.requests)]})
 
     return [
         Route("/_control/rules", set_rules, methods=["POST"]),
@@ -89,104 +95,119 @@ class _Exchange:
         self._request = request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        call = self._world.begin(self._request.method, self._request.url.path)
+        recorded = self._world.begin(self._request.method, self._request.url.path)
 
-        async def send_noted(message: Any) -> None:
+        async def send_recorded(message: Any) -> None:
             if message["type"] == "http.response.start":
-                call.status = message["status"]
+                recorded.status = message["status"]
             await send(message)
 
         try:
-            response = await self._answer(call)
-            await response(scope, receive, send_noted)
+            response = await self._answer(recorded)
+            await response(scope, receive, send_recorded)
         except ClientDisconnect:
             pass
         finally:
-            self._world.end(call)
+            self._world.end(recorded)
 
-    async def _answer(self, call: RecordedRequest) -> ASGIApp:
+    async def _answer(self, recorded: RecordedRequest) -> ASGIApp:
         body = await self._request.body()
-        call.key_header = _name_key_header(self._request)
+        recorded.key_header = _find_key_header(self._request)
         try:
             check_key(self._request.headers, self._world.rules.key)
             content_type = self._request.headers.get("content-type", "")
             fields = read_body(content_type, body, self._world.rules.models)
-            call.model = fields["model"]
-            if "tts" in call.model:
-                call.body = fields
-                return await self._speak(call, read_speech_order(fields))
-            if "asr" in call.model.lower():
-                return await self._listen(call, read_order(fields))
-            return await self._reply(call, read_chat_order(fields, self._world.urls))
-        except Refusal as refusal:
-            return _refuse(refusal)
+            recorded.model = fields["model"]
+            if "tts" in recorded.model:
+                recorded.body = fields
+                return await self._synthesize(recorded, read_speech_request(fields))
+            if "asr" in recorded.model.lower():
+                return await self._transcribe(recorded, read_transcription_request(fields))
+            return await self._answer_question(
+                recorded, read_chat_request(fields, self._world.urls)
+            )
+        except ApiError as error:
+            return _error_response(error)
 
-    async def _listen(self, call: RecordedRequest, order: Order) -> ASGIApp:
-        call.language, call.is_streamed = order.language, order.is_streamed
-        call.audio_bytes, call.body = len(order.sound), order.shown
-        fault, early = self._draw(call, "hear")
-        if early is not None:
-            return early
-        heard = await asyncio.to_thread(listen, order, self._world.texts)
-        call.sha256, call.duration_s, call.text = heard.sha256, heard.duration_s, heard.text
-        return await self._send(call, make_answer(heard, order.model, uuid.uuid4().hex), fault)
+    async def _transcribe(
+        self, recorded: RecordedRequest, request: TranscriptionRequest
+    ) -> ASGIApp:
+        recorded.language, recorded.is_streamed = request.language, request.is_streamed
+        recorded.audio_bytes, recorded.body = len(request.recording), request.shown
+        fault, immediate = self._pick_fault(recorded, "hear")
+        if immediate is not None:
+            return immediate
+        transcription = await asyncio.to_thread(transcribe, request, self._world.texts)
+        recorded.sha256, recorded.duration_s, recorded.text = (
+            transcription.sha256,
+            transcription.duration_s,
+            transcription.text,
+        )
+        return await self._send(
+            recorded, make_answer(transcription, request.model, uuid.uuid4().hex), fault
+        )
 
-    async def _speak(self, call: RecordedRequest, order: SpeechRequest) -> ASGIApp:
-        call.is_streamed, call.text = order.is_streamed, order.text
-        call.audio_bytes = len(order.sample)
-        fault, early = self._draw(call, "speak")
-        if early is not None:
-            return early
+    async def _synthesize(self, recorded: RecordedRequest, request: SpeechRequest) -> ASGIApp:
+        recorded.is_streamed, recorded.text = request.is_streamed, request.text
+        recorded.audio_bytes = len(request.sample)
+        fault, immediate = self._pick_fault(recorded, "speak")
+        if immediate is not None:
+            return immediate
         kind, rules = fault.kind if fault else "", self._world.rules
-        pcm = await asyncio.to_thread(speak, order.text)
-        call.sha256, call.duration_s = hashlib.sha256(pcm).hexdigest(), len(pcm) / 2 / RATE_HZ
-        usage = make_speech_usage(order, call.duration_s)
-        self._world.bill(call, usage["total_tokens"])
-        file = faults.SOUNDS.get(kind, bytes)(make_file(order, pcm))
-        chunks = faults.CHUNKS.get(kind, list)(cut_file(order, file, rules.chunk_bytes))
-        answer = {**make_speech_answer(order, chunks[0], uuid.uuid4().hex), "usage": usage}
+        pcm = await asyncio.to_thread(synthesize, request.text)
+        recorded.sha256, recorded.duration_s = (
+            hashlib.sha256(pcm).hexdigest(),
+            len(pcm) / 2 / RATE_HZ,
+        )
+        usage = make_speech_usage(request, recorded.duration_s)
+        self._world.bill(recorded, usage["total_tokens"])
+        file = faults.BAD_AUDIO.get(kind, bytes)(make_file(request, pcm))
+        chunks = faults.BAD_CHUNKS.get(kind, list)(cut_file(request, file, rules.chunk_bytes))
+        answer = {**make_speech_answer(request, chunks[0], uuid.uuid4().hex), "usage": usage}
         answer = faults.ANSWERS.get(kind, dict)(answer)
-        await asyncio.sleep(rules.latency_s + call.duration_s * rules.realtime_factor)
-        if not order.is_streamed:
+        await asyncio.sleep(rules.latency_s + recorded.duration_s * rules.realtime_factor)
+        if not request.is_streamed:
             return JSONResponse(answer)
         events = make_speech_events(answer, chunks)
         return _stream(events, rules.chunk_latency_s * len(chunks), fault)
 
-    def _draw(self, call: RecordedRequest, role: Role) -> tuple[Fault | None, ASGIApp | None]:
+    def _pick_fault(
+        self, recorded: RecordedRequest, role: Role
+    ) -> tuple[Fault | None, ASGIApp | None]:
         """Return the fault that befalls the call, and its answer where that needs no model."""
-        self._world.check_limits(call.model)
-        fault = self._world.plan.draw(role, is_streamed=call.is_streamed)
+        self._world.check_limits(recorded.model)
+        fault = self._world.plan.pick(role, is_streamed=recorded.is_streamed)
         if fault is None:
             return None, None
-        call.fault = fault.kind
-        make = {**faults.REFUSALS, **faults.BREAKS}.get(fault.kind)
+        recorded.fault = fault.kind
+        make = {**faults.ERROR_RESPONSES, **faults.BROKEN_CONNECTIONS}.get(fault.kind)
         return fault, make(fault) if make else None
 
-    async def _reply(self, call: RecordedRequest, order: ChatRequest) -> ASGIApp:
-        call.is_streamed, call.question = order.is_streamed, order.question
-        call.body = order.shown
-        fault, early = self._draw(call, "answer")
-        if early is not None:
-            return early
+    async def _answer_question(self, recorded: RecordedRequest, request: ChatRequest) -> ASGIApp:
+        recorded.is_streamed, recorded.question = request.is_streamed, request.question
+        recorded.body = request.shown
+        fault, immediate = self._pick_fault(recorded, "answer")
+        if immediate is not None:
+            return immediate
         world = self._world
-        told = await asyncio.to_thread(
-            understand, order, world.scripts, world.texts, world.rules.context_tokens
+        generated = await asyncio.to_thread(
+            generate_answer, request, world.scripts, world.texts, world.rules.context_tokens
         )
-        _note_answer(call, order, told)
-        answer = make_chat_answer(told, order.model, uuid.uuid4().hex)
-        return await self._send(call, answer, fault)
+        _record_answer(recorded, request, generated)
+        answer = make_chat_answer(generated, request.model, uuid.uuid4().hex)
+        return await self._send(recorded, answer, fault)
 
     async def _send(
-        self, call: RecordedRequest, answer: dict[str, Any], fault: Fault | None
+        self, recorded: RecordedRequest, answer: dict[str, Any], fault: Fault | None
     ) -> ASGIApp:
         """Bill an answer in words, spoil it as the fault wants, and send it whole or streamed."""
         rules = self._world.rules
-        self._world.bill(call, answer["usage"]["total_tokens"])
-        wait_s = rules.latency_s + call.duration_s * rules.realtime_factor
+        self._world.bill(recorded, answer["usage"]["total_tokens"])
+        wait_s = rules.latency_s + recorded.duration_s * rules.realtime_factor
         spoil = {**faults.ANSWERS, **faults.CHATS}.get(fault.kind) if fault else None
         if spoil:
             answer = spoil(answer)
-        if not call.is_streamed:
+        if not recorded.is_streamed:
             await asyncio.sleep(wait_s)
             return JSONResponse(answer)
         return _stream(make_events(answer), wait_s, fault)
@@ -207,19 +228,21 @@ def _stream(events: list[bytes], wait_s: float, fault: Fault | None) -> ASGIApp:
     return StreamingResponse(paced(), media_type="text/event-stream")
 
 
-def _note_answer(call: RecordedRequest, order: ChatRequest, told: Understood) -> None:
-    call.sounds = [
-        {"kind": sound.kind, "duration_s": duration_s}
-        for sound, duration_s in zip(order.sounds, told.durations_s, strict=True)
+def _record_answer(
+    recorded: RecordedRequest, request: ChatRequest, generated: GeneratedAnswer
+) -> None:
+    recorded.recordings = [
+        {"kind": recording.kind, "duration_s": duration_s}
+        for recording, duration_s in zip(request.recordings, generated.durations_s, strict=True)
     ]
-    call.audio_bytes = sum(len(sound.data) for sound in order.sounds)
-    call.duration_s, call.text = sum(told.durations_s), told.text
+    recorded.audio_bytes = sum(len(recording.data) for recording in request.recordings)
+    recorded.duration_s, recorded.text = sum(generated.durations_s), generated.text
 
 
-def _name_key_header(request: Request) -> str:
+def _find_key_header(request: Request) -> str:
     names = [name for name in ("api-key", "authorization") if name in request.headers]
     return names[0] if len(names) == 1 else ("both" if names else "neither")
 
 
-def _refuse(refusal: Refusal) -> Response:
-    return Response(refusal.body, refusal.status, media_type="application/json")
+def _error_response(error: ApiError) -> Response:
+    return Response(error.body, error.status, media_type="application/json")

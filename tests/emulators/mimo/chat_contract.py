@@ -29,7 +29,7 @@ _KINDS = {
 
 
 @dataclass(frozen=True)
-class Sound:
+class Recording:
     """One recording of a question."""
 
     data: bytes
@@ -49,7 +49,7 @@ class ChatRequest:
     texts: list[str]
     #: The text of the last message of the user.
     question: str
-    sounds: list[Sound]
+    recordings: list[Recording]
     is_thinking: bool
     is_streamed: bool
     max_tokens: int
@@ -57,56 +57,56 @@ class ChatRequest:
     shown: dict[str, Any] = field(default_factory=dict)
 
 
-def read_chat_order(order: dict[str, Any], urls: Mapping[str, bytes]) -> ChatRequest:
+def read_chat_request(body: dict[str, Any], urls: Mapping[str, bytes]) -> ChatRequest:
     """Return what is asked. urls: what can be fetched. Raises Refusal."""
-    _check_fields(order)
-    is_thinking, max_tokens = _read_thinking(order), _read_max_tokens(order)
-    messages = order.get("messages")
+    _check_fields(body)
+    is_thinking, max_tokens = _read_thinking(body), _read_max_tokens(body)
+    messages = body.get("messages")
     if not isinstance(messages, list) or not messages:
         raise wrong_param("messages must not be empty")
     texts: list[str] = []
-    sounds: list[Sound] = []
+    recordings: list[Recording] = []
     question = None
     for message in messages:
         _check_message(message)
-        text, heard = _read_content(message["role"], message.get("content"), urls)
+        text, found = _read_content(message["role"], message.get("content"), urls)
         texts.append(text + message.get("reasoning_content", ""))
-        sounds += heard
+        recordings += found
         question = text if message["role"] == "user" else question
     if question is None or messages[-1]["role"] != "user":
         raise wrong_param("the last message must be of role user")
     return ChatRequest(
-        model=order["model"],
+        model=body["model"],
         texts=texts,
         question=question,
-        sounds=sounds,
+        recordings=recordings,
         is_thinking=is_thinking,
-        is_streamed=order.get("stream", False),
+        is_streamed=body.get("stream", False),
         max_tokens=max_tokens,
-        shown=_show(order, sounds),
+        shown=_show(body, recordings),
     )
 
 
-def _read_thinking(order: dict[str, Any]) -> bool:
-    thinking = order.get("thinking", {"type": "enabled"})
+def _read_thinking(body: dict[str, Any]) -> bool:
+    thinking = body.get("thinking", {"type": "enabled"})
     if thinking not in ({"type": "enabled"}, {"type": "disabled"}):
         raise wrong_param("thinking.type must be enabled or disabled")
     return bool(thinking["type"] == "enabled")
 
 
-def _read_max_tokens(order: dict[str, Any]) -> int:
-    tokens = order.get("max_completion_tokens", MAX_OUTPUT_TOKENS)
+def _read_max_tokens(body: dict[str, Any]) -> int:
+    tokens = body.get("max_completion_tokens", MAX_OUTPUT_TOKENS)
     if type(tokens) is not int or not 1 <= tokens <= MAX_OUTPUT_TOKENS:
         raise wrong_param("max_completion_tokens must be between 1 and 131072")
     return tokens
 
 
-def _check_fields(order: dict[str, Any]) -> None:
-    if unknown := set(order) - _FIELDS:
+def _check_fields(body: dict[str, Any]) -> None:
+    if unknown := set(body) - _FIELDS:
         raise wrong_param(f"unknown field {min(unknown)}")
-    if not isinstance(order.get("stream", False), bool):
+    if not isinstance(body.get("stream", False), bool):
         raise wrong_param("stream must be a boolean")
-    heat = order.get("temperature", 0)
+    heat = body.get("temperature", 0)
     if type(heat) not in (int, float) or not 0 <= heat <= 1.5:
         raise wrong_param("temperature must be between 0 and 1.5")
 
@@ -123,51 +123,53 @@ def _check_message(message: Any) -> None:
         raise wrong_param("reasoning_content must be a string")
 
 
-def _read_content(role: str, content: Any, urls: Mapping[str, bytes]) -> tuple[str, list[Sound]]:
+def _read_content(
+    role: str, content: Any, urls: Mapping[str, bytes]
+) -> tuple[str, list[Recording]]:
     """Return the text of a message and its sounds. A message without a text is refused."""
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
         raise wrong_param("`text` is not set")
-    texts, sounds = [], []
+    texts, recordings = [], []
     for part in parts:
         if part.get("type") == "text" and isinstance(part.get("text"), str):
             texts.append(part["text"])
         elif part.get("type") == "input_audio" and role == "user":
-            sounds.append(_read_sound(part.get("input_audio"), urls))
+            recordings.append(_read_recording(part.get("input_audio"), urls))
         else:
             raise wrong_param(f"unsupported content part in a message of role {role}")
     if not texts or (role == "user" and not "".join(texts).strip()):
         raise wrong_param("`text` is not set")
-    return "\n".join(texts), sounds
+    return "\n".join(texts), recordings
 
 
-def _read_sound(audio: Any, urls: Mapping[str, bytes]) -> Sound:
+def _read_recording(audio: Any, urls: Mapping[str, bytes]) -> Recording:
     data = audio.get("data") if isinstance(audio, dict) else None
     if not isinstance(data, str) or set(audio) != {"data"}:
         raise wrong_param("input_audio is malformed")
     if data.startswith(("http://", "https://")):
         return _fetch(data, urls)
-    kind, sound = read_data_url(data, _KINDS, MAX_BASE64_CHARS, "input_audio.data: invalid URL")
-    return Sound(sound, kind)
+    kind, recording = read_data_url(data, _KINDS, MAX_BASE64_CHARS, "input_audio.data: invalid URL")
+    return Recording(recording, kind)
 
 
-def _fetch(url: str, urls: Mapping[str, bytes]) -> Sound:
-    sound = urls.get(url)
-    if sound is None:
+def _fetch(url: str, urls: Mapping[str, bytes]) -> Recording:
+    recording = urls.get(url)
+    if recording is None:
         raise wrong_param("input_audio.data: the URL cannot be downloaded")
-    kinds = [kind for kind, begins in BEGINNINGS.items() if begins(sound)]
+    kinds = [kind for kind, begins in BEGINNINGS.items() if begins(recording)]
     if not kinds:
         raise wrong_param("the audio cannot be decoded")
-    return Sound(sound, kinds[0])
+    return Recording(recording, kinds[0])
 
 
-def _show(order: dict[str, Any], sounds: list[Sound]) -> dict[str, Any]:
+def _show(body: dict[str, Any], recordings: list[Recording]) -> dict[str, Any]:
     """Return the call with the sha256 of each sound in the place of its base64."""
-    shown, given = copy.deepcopy(order), iter(sounds)
+    shown, given = copy.deepcopy(body), iter(recordings)
     for message in shown["messages"]:
         for part in message["content"] if isinstance(message["content"], list) else []:
             if part["type"] == "input_audio":
-                audio, sound = part["input_audio"], next(given)
+                audio, recording = part["input_audio"], next(given)
                 if head := DATA_URL.match(audio["data"]):
-                    audio["data"] = head[0] + sound.sha256
+                    audio["data"] = head[0] + recording.sha256
     return shown

@@ -34,7 +34,7 @@ _KINDS = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
 _FIELDS = {"model", "messages", "asr_options", "stream", "temperature", "max_completion_tokens"}
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """The answer to a call that the service does not take."""
 
     def __init__(self, status: int, error: dict[str, Any]) -> None:
@@ -44,11 +44,11 @@ class Refusal(Exception):
 
 
 @dataclass(frozen=True)
-class Order:
+class TranscriptionRequest:
     """A call that the service takes."""
 
     model: str
-    sound: bytes
+    recording: bytes
     kind: str
     language: str
     is_streamed: bool
@@ -56,21 +56,21 @@ class Order:
     shown: dict[str, Any] = field(default_factory=dict)
 
 
-def wrong_param(reason: str) -> Refusal:
-    return Refusal(400, {"code": "400", "message": "Param Incorrect", "param": reason, "type": ""})
+def wrong_param(reason: str) -> ApiError:
+    return ApiError(400, {"code": "400", "message": "Param Incorrect", "param": reason, "type": ""})
 
 
-def unsupported_model(model: object) -> Refusal:
-    return Refusal(400, {"code": "400", "message": f"Unsupported model {model}"})
+def unsupported_model(model: object) -> ApiError:
+    return ApiError(400, {"code": "400", "message": f"Unsupported model {model}"})
 
 
-def wrong_key() -> Refusal:
+def wrong_key() -> ApiError:
     error = {"code": "401", "message": "Invalid API Key", "type": "invalid_key"}
-    return Refusal(401, {**error, "param": "Please provide valid API Key"})
+    return ApiError(401, {**error, "param": "Please provide valid API Key"})
 
 
-def too_many(message: str = "Too many requests") -> Refusal:
-    return Refusal(429, {"code": "429", "message": message, "type": "limitation"})
+def too_many(message: str = "Too many requests") -> ApiError:
+    return ApiError(429, {"code": "429", "message": message, "type": "limitation"})
 
 
 def check_key(headers: Mapping[str, str], key: str) -> None:
@@ -85,20 +85,22 @@ def check_key(headers: Mapping[str, str], key: str) -> None:
         raise wrong_key()
 
 
-def read_body(content_type: str, body: bytes, models: tuple[str, ...] = MODELS) -> dict[str, Any]:
+def read_body(
+    content_type: str, raw_body: bytes, models: tuple[str, ...] = MODELS
+) -> dict[str, Any]:
     """Return the JSON of a call to a model that there is. Raises Refusal."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise wrong_param("Content-Type must be application/json")
     try:
-        order = json.loads(body)
+        body = json.loads(raw_body)
     except ValueError:
         raise wrong_param("the body is not valid JSON") from None
-    if not isinstance(order, dict):
+    if not isinstance(body, dict):
         raise wrong_param("the body must be an object")
-    model = order.get("model")
+    model = body.get("model")
     if not isinstance(model, str) or _strip_context(model) not in models:
         raise unsupported_model(model)
-    return order
+    return body
 
 
 def _strip_context(model: str) -> str:
@@ -107,23 +109,25 @@ def _strip_context(model: str) -> str:
     return model.removesuffix("[1m]") if can_ask else model
 
 
-def read_order(order: dict[str, Any]) -> Order:
+def read_transcription_request(body: dict[str, Any]) -> TranscriptionRequest:
     """Return what is to be heard. Raises Refusal."""
-    if unknown := set(order) - _FIELDS:
+    if unknown := set(body) - _FIELDS:
         raise wrong_param(f"unknown field {min(unknown)}")
-    if not isinstance(order.get("stream", False), bool):
+    if not isinstance(body.get("stream", False), bool):
         raise wrong_param("stream must be a boolean")
-    kind, sound = read_sound(_read_part(order.get("messages")).get("data"))
-    language = _read_language(order.get("asr_options", {}))
-    shown = _show(order, sound)
-    return Order(order["model"], sound, kind, language, order.get("stream", False), shown)
+    kind, recording = read_audio(_read_part(body.get("messages")).get("data"))
+    language = _read_language(body.get("asr_options", {}))
+    shown = _show(body, recording)
+    return TranscriptionRequest(
+        body["model"], recording, kind, language, body.get("stream", False), shown
+    )
 
 
-def _show(order: dict[str, Any], sound: bytes) -> dict[str, Any]:
-    audio = order["messages"][0]["content"][0]["input_audio"]
-    data = audio["data"].partition(",")[0] + "," + hashlib.sha256(sound).hexdigest()
+def _show(body: dict[str, Any], recording: bytes) -> dict[str, Any]:
+    audio = body["messages"][0]["content"][0]["input_audio"]
+    data = audio["data"].partition(",")[0] + "," + hashlib.sha256(recording).hexdigest()
     part = {"type": "input_audio", "input_audio": {"data": data}}
-    return {**order, "messages": [{"role": "user", "content": [part]}]}
+    return {**body, "messages": [{"role": "user", "content": [part]}]}
 
 
 def _read_part(messages: Any) -> dict[str, Any]:
@@ -143,7 +147,7 @@ def _read_part(messages: Any) -> dict[str, Any]:
     return audio
 
 
-def read_sound(data: Any) -> tuple[str, bytes]:
+def read_audio(data: Any) -> tuple[str, bytes]:
     if not isinstance(data, str):
         raise wrong_param("input_audio.data is malformed")
     return read_data_url(data, _KINDS, MAX_BASE64_CHARS, "input_audio.data is malformed")
@@ -162,12 +166,12 @@ def read_data_url(
     if len(data) - head.end() > max_chars:
         raise wrong_param(f"the audio exceeds the limit of {max_chars // 1_000_000} MB")
     try:
-        sound = base64.b64decode(data[head.end() :], validate=True)
+        recording = base64.b64decode(data[head.end() :], validate=True)
     except (binascii.Error, ValueError):
         raise wrong_param("input_audio.data is not valid base64") from None
-    if not BEGINNINGS[kind](sound):
+    if not BEGINNINGS[kind](recording):
         raise wrong_param("the audio cannot be decoded")
-    return kind, sound
+    return kind, recording
 
 
 def _read_language(options: Any) -> str:

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from tests.emulators.local_server import break_connection, never_respond
 from tests.emulators.mimo.contract import too_many, wrong_key, wrong_param
-from tests.emulators.serving import break_connection, stay_silent
 
 HTML = b"<html><head><title>%d</title></head><body><center>openresty</center></body></html>"
 _MB = 2**20
@@ -49,7 +49,7 @@ class FaultPlan:
         self.faults: list[Fault] = []
         self._random = random.Random(0)
 
-    def draw(self, role: Role, *, is_streamed: bool) -> Fault | None:
+    def pick(self, role: Role, *, is_streamed: bool) -> Fault | None:
         for fault in self.faults:
             is_other = (fault.kind in SPEECH and role != "speak") or (
                 fault.kind in CHATS and role != "answer"
@@ -80,7 +80,7 @@ _MODERATION = {
 }
 
 #: Answers of the gateway: the model is not reached, nothing is billed.
-REFUSALS: dict[str, Callable[[Fault], ASGIApp]] = {
+ERROR_RESPONSES: dict[str, Callable[[Fault], ASGIApp]] = {
     "429_seconds": lambda fault: Response(
         too_many().body, 429, {"retry-after": f"{fault.value:g}"}, media_type="application/json"
     ),
@@ -157,8 +157,8 @@ def _plain(chunks: AsyncIterator[bytes]) -> Response:
 
 
 #: Lines that break. Whether the model was reached cannot be told from here.
-BREAKS: dict[str, Callable[[Fault], ASGIApp]] = {
-    "hang": lambda _: stay_silent,
+BROKEN_CONNECTIONS: dict[str, Callable[[Fault], ASGIApp]] = {
+    "hang": lambda _: never_respond,
     "reset": lambda _: _reset,
     "reset_body": lambda _: cut_after(b'{"choices":[', length=4096, is_reset=True),
     "short_body": lambda _: cut_after(b'{"choices":[', length=4096, is_reset=False),
@@ -260,15 +260,17 @@ STREAMS: dict[str, Callable[[list[bytes]], Iterable[bytes]]] = {
 
 
 #: Sound that is wrong, and chunks of it in base64 that are wrong or have holes: billed.
-SOUNDS: dict[str, Callable[[bytes], bytes]] = {
+BAD_AUDIO: dict[str, Callable[[bytes], bytes]] = {
     "speech_empty": lambda _: b"",
-    "speech_odd": lambda sound: sound[:-1],
+    "speech_odd": lambda audio: audio[:-1],
 }
-CHUNKS: dict[str, Callable[[list[str | None]], list[str | None]]] = {
+BAD_CHUNKS: dict[str, Callable[[list[str | None]], list[str | None]]] = {
     "speech_base64": lambda chunks: [*chunks[: len(chunks) // 2], "!!!!"],
     "speech_null": lambda chunks: [None for _ in chunks],
     "speech_holes": lambda chunks: [part for chunk in chunks for part in (chunk, None, "")],
 }
-SPEECH = frozenset({*SOUNDS, *CHUNKS})
+SPEECH = frozenset({*BAD_AUDIO, *BAD_CHUNKS})
 
-KINDS = frozenset({*REFUSALS, *BREAKS, *ANSWERS, *CHATS, *STREAMS, *SPEECH, "sse_reset"})
+KINDS = frozenset(
+    {*ERROR_RESPONSES, *BROKEN_CONNECTIONS, *ANSWERS, *CHATS, *STREAMS, *SPEECH, "sse_reset"}
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tests.emulators.mimo.contract import Refusal, read_sound, wrong_param
+from tests.emulators.mimo.contract import ApiError, read_audio, wrong_param
 
 DESIGN, CLONE = "mimo-v2.5-tts-voicedesign", "mimo-v2.5-tts-voiceclone"
 VOICES = {
@@ -35,18 +35,18 @@ class SpeechRequest:
     is_streamed: bool
 
 
-def read_speech_order(order: dict[str, Any]) -> SpeechRequest:
+def read_speech_request(body: dict[str, Any]) -> SpeechRequest:
     """Return what is to be said. Raises Refusal."""
-    model = order["model"]
-    if unknown := set(order) - _FIELDS:
+    model = body["model"]
+    if unknown := set(body) - _FIELDS:
         raise wrong_param(f"unknown field {min(unknown)}")
-    is_streamed = order.get("stream", False)
+    is_streamed = body.get("stream", False)
     if not isinstance(is_streamed, bool):
         raise wrong_param("stream must be a boolean")
-    direction, text = _read_messages(order.get("messages"))
+    direction, text = _read_messages(body.get("messages"))
     if model == DESIGN and not direction.strip():
         raise wrong_param("the user message must describe the voice")
-    audio = order.get("audio", {})
+    audio = body.get("audio", {})
     if not isinstance(audio, dict) or set(audio) - {"format", "voice"}:
         raise wrong_param("audio is malformed")
     form = audio.get("format", "pcm" if is_streamed else "wav")
@@ -102,7 +102,7 @@ def _read_sample(voice: Any) -> bytes:
     if not isinstance(voice, str) or not voice.startswith("data:"):
         raise wrong_param("audio.voice must be a data URL")
     try:
-        return read_sound(voice)[1]
-    except Refusal as refusal:
-        reason = str(refusal.args[0]["param"])
+        return read_audio(voice)[1]
+    except ApiError as error:
+        reason = str(error.args[0]["param"])
         raise wrong_param(reason.replace("input_audio.data", "audio.voice")) from None

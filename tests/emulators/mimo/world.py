@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from core.clock import Clock
+from tests.emulators.mimo.answering import Script
 from tests.emulators.mimo.contract import MODELS, too_many
 from tests.emulators.mimo.faults import FaultPlan
-from tests.emulators.mimo.understanding import Script
 from tests.support.virtual_time import current_clock
 
 _WINDOW_S = 60.0
@@ -66,7 +66,7 @@ class RecordedRequest:
     body: dict[str, Any] = field(default_factory=dict)
     #: Of a question: the last text of the user, and the sounds in all its messages.
     question: str = ""
-    sounds: list[dict[str, Any]] = field(default_factory=list)
+    recordings: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
@@ -94,15 +94,15 @@ class World:
     def begin(self, method: str, path: str) -> RecordedRequest:
         self.under_way += 1
         self.max_concurrent = max(self.max_concurrent, self.under_way)
-        call = RecordedRequest(
+        recorded = RecordedRequest(
             next(self._numbers), self._clock.monotonic(), method=method, path=path
         )
-        self.requests.append(call)
-        return call
+        self.requests.append(recorded)
+        return recorded
 
-    def end(self, call: RecordedRequest) -> None:
+    def end(self, recorded: RecordedRequest) -> None:
         self.under_way -= 1
-        call.ended_at_s = self._clock.monotonic()
+        recorded.ended_at_s = self._clock.monotonic()
 
     def reset(self) -> None:
         self.rules, self.plan = Rules(), FaultPlan()
@@ -133,6 +133,6 @@ class World:
             raise too_many()
         starts.append(now_s)
 
-    def bill(self, call: RecordedRequest, tokens: int) -> None:
-        call.is_billed, call.tokens = True, tokens
-        self._tokens[call.model].append((self._clock.monotonic(), tokens))
+    def bill(self, recorded: RecordedRequest, tokens: int) -> None:
+        recorded.is_billed, recorded.tokens = True, tokens
+        self._tokens[recorded.model].append((self._clock.monotonic(), tokens))

@@ -14,9 +14,9 @@
 On a virtual loop the server runs on it, else in a thread with its own event loop.
 """
 
-from tests.emulators.telegram.calls import RecordedRequest
 from tests.emulators.telegram.records import Message
 from tests.emulators.telegram.server import TelegramServer
+from tests.emulators.telegram.traffic import RecordedRequest
 from tests.emulators.telegram.world import ANONYMOUS_ADMIN
 
 __all__ = ["ANONYMOUS_ADMIN", "Message", "RecordedRequest", "TelegramServer"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.emulators.telegram.calls import Limits, RecordedRequest
 from tests.emulators.telegram.errors import bad_request, forbidden, too_many_requests
 from tests.emulators.telegram.records import Chat
+from tests.emulators.telegram.traffic import Limits, RecordedRequest
 from tests.emulators.telegram.updates import UpdateQueue
 from tests.emulators.telegram.wire import Params, Upload
 from tests.emulators.telegram.world import World
@@ -31,12 +31,12 @@ class Api:
 
 
 @dataclass(slots=True)
-class Ask:
+class ApiRequest:
     """One call being answered: its parameters, and its line in the ledger."""
 
     api: Api
     params: Params
-    call: RecordedRequest
+    recorded: RecordedRequest
 
     @property
     def world(self) -> World:

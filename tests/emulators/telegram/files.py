@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.emulators.telegram.api import Api, Ask
+from tests.emulators.telegram.api import Api, ApiRequest
 from tests.emulators.telegram.errors import bad_request
 from tests.emulators.telegram.records import StoredFile
 
@@ -18,14 +18,19 @@ _FOLDERS = {
 }
 
 
-def get_file(ask: Ask) -> Any:
+def get_file(request: ApiRequest) -> Any:
     """GetFile: a link that works for an hour; a local server answers with its own path."""
-    file = ask.world.files.get(ask.text("file_id"))
+    file = request.world.files.get(request.text("file_id"))
     if file is None:
         raise bad_request("invalid file_id")
-    if not ask.world.is_local and max(len(file.data), file.claimed_bytes or 0) > MAX_DOWNLOAD_BYTES:
+    if (
+        not request.world.is_local
+        and max(len(file.data), file.claimed_bytes or 0) > MAX_DOWNLOAD_BYTES
+    ):
         raise bad_request("file is too big")
-    path = _write_local(ask.api, file) if ask.world.is_local else _make_link(ask.api, file)
+    path = (
+        _write_local(request.api, file) if request.world.is_local else _make_link(request.api, file)
+    )
     value: dict[str, Any] = {"file_id": file.file_id, "file_unique_id": file.file_unique_id}
     value["file_path"] = path
     if file.claimed_bytes is not None:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.emulators.telegram import files, sending
-from tests.emulators.telegram.api import Ask
+from tests.emulators.telegram.api import ApiRequest
 from tests.emulators.telegram.errors import QUERY_TOO_OLD, bad_request
 
-Method = Callable[[Ask], Any]
+Method = Callable[[ApiRequest], Any]
 
 MAX_MENU = 100
 MAX_CALLBACK_CHARS = 200
@@ -31,26 +31,26 @@ _VARIATION = "\ufe0f"
 REACTIONS = frozenset(_EMOJIS.split())
 
 
-def get_me(ask: Ask) -> Any:
-    return ask.world.bot.to_json() | {
-        "can_join_groups": True, "can_read_all_group_messages": not ask.world.is_privacy_on,
+def get_me(request: ApiRequest) -> Any:
+    return request.world.bot.to_json() | {
+        "can_join_groups": True, "can_read_all_group_messages": not request.world.is_privacy_on,
         "supports_inline_queries": False, "can_connect_to_business": False,
         "has_main_web_app": False,
     }  # fmt: skip
 
 
-def get_chat_member(ask: Ask) -> Any:
-    chat = ask.open_chat()
-    user_id = ask.number("user_id")
-    if user_id not in ask.world.users:
+def get_chat_member(request: ApiRequest) -> Any:
+    chat = request.open_chat()
+    user_id = request.number("user_id")
+    if user_id not in request.world.users:
         raise bad_request("PARTICIPANT_ID_INVALID")
-    return ask.world.member_json(chat, user_id)
+    return request.world.member_json(chat, user_id)
 
 
-def send_chat_action(ask: Ask) -> Any:
-    chat = ask.open_chat()
-    ask.topic(chat)
-    action = ask.text("action")
+def send_chat_action(request: ApiRequest) -> Any:
+    chat = request.open_chat()
+    request.topic(chat)
+    action = request.text("action")
     if action not in ACTIONS:
         raise bad_request("wrong parameter action in request")
     if chat.is_write_forbidden:
@@ -59,28 +59,28 @@ def send_chat_action(ask: Ask) -> Any:
     return True
 
 
-def set_message_reaction(ask: Ask) -> Any:
+def set_message_reaction(request: ApiRequest) -> Any:
     """SetMessageReaction: at most one emoji; none takes it back."""
-    chat = ask.open_chat()
-    message = chat.messages.get(ask.number("message_id"))
+    chat = request.open_chat()
+    message = chat.messages.get(request.number("message_id"))
     if message is None or message.is_deleted:
         raise bad_request("message to react not found")
-    emojis = [one.get("emoji", "") for one in ask.json("reaction", [])]
+    emojis = [one.get("emoji", "") for one in request.json("reaction", [])]
     if len(emojis) > 1:
         raise bad_request("REACTIONS_TOO_MANY")
     known = {emoji.replace(_VARIATION, "") for emoji in emojis}
     if known and not (chat.has_reactions and REACTIONS.issuperset(known)):
         raise bad_request("REACTION_INVALID")
-    message.reactions[ask.world.bot.user_id] = emojis
-    ask.call.message_id = message.message_id
+    message.reactions[request.world.bot.user_id] = emojis
+    request.recorded.message_id = message.message_id
     return True
 
 
-def answer_callback_query(ask: Ask) -> Any:
+def answer_callback_query(request: ApiRequest) -> Any:
     """AnswerCallbackQuery: within 150 s of the press."""
-    text = ask.text("text")
-    query = ask.world.callbacks.get(ask.text("callback_query_id"))
-    if query is None or query.expires_at <= ask.world.clock.now():
+    text = request.text("text")
+    query = request.world.callbacks.get(request.text("callback_query_id"))
+    if query is None or query.expires_at <= request.world.clock.now():
         raise bad_request(QUERY_TOO_OLD)
     if len(text) > MAX_CALLBACK_CHARS:
         raise bad_request("MESSAGE_TOO_LONG")
@@ -88,9 +88,9 @@ def answer_callback_query(ask: Ask) -> Any:
     return True
 
 
-def set_my_commands(ask: Ask) -> Any:
+def set_my_commands(request: ApiRequest) -> Any:
     """SetMyCommands: one menu per scope and language."""
-    commands = ask.json("commands", [])
+    commands = request.json("commands", [])
     if len(commands) > MAX_MENU:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")
     for command in commands:
@@ -98,17 +98,17 @@ def set_my_commands(ask: Ask) -> Any:
             raise bad_request("BOT_COMMAND_INVALID")
         if not 1 <= len(command.get("description", "")) <= 256:
             raise bad_request("BOT_COMMAND_DESCRIPTION_INVALID")
-    ask.api.menus[_menu_key(ask)] = commands
+    request.api.menus[_menu_key(request)] = commands
     return True
 
 
-def get_my_commands(ask: Ask) -> Any:
-    return ask.api.menus.get(_menu_key(ask), [])
+def get_my_commands(request: ApiRequest) -> Any:
+    return request.api.menus.get(_menu_key(request), [])
 
 
-def _menu_key(ask: Ask) -> tuple[str, str]:
-    scope = ask.json("scope") or {"type": "default"}
-    return json.dumps(scope, sort_keys=True), ask.text("language_code")
+def _menu_key(request: ApiRequest) -> tuple[str, str]:
+    scope = request.json("scope") or {"type": "default"}
+    return json.dumps(scope, sort_keys=True), request.text("language_code")
 
 
 METHODS: dict[str, Method] = {

@@ -90,13 +90,13 @@ class People(Emulator):
     def block(self, user: int) -> None:
         """A person blocks the bot."""
         self.world.chats[user].is_blocked = True
-        self._tell_standing(user, user, "member", "kicked")
+        self._push_chat_member_update(user, user, "member", "kicked")
 
     @locked
     def unblock(self, user: int) -> None:
         """A person takes the bot back."""
         self.world.chats[user].is_blocked = False
-        self._tell_standing(user, user, "kicked", "member")
+        self._push_chat_member_update(user, user, "kicked", "member")
 
     @locked
     def kick(self, chat: int, by: int | None = None) -> None:
@@ -104,9 +104,9 @@ class People(Emulator):
         me = self.world.bot.user_id
         old = self.world.chats[chat].members[me].status
         self.set_member(chat, me, "kicked")
-        self._tell_standing(chat, by or ANONYMOUS_ADMIN, old, "kicked")
+        self._push_chat_member_update(chat, by or ANONYMOUS_ADMIN, old, "kicked")
 
-    def _tell_standing(self, chat: int, user: int, old: str, new: str) -> None:
+    def _push_chat_member_update(self, chat: int, user: int, old: str, new: str) -> None:
         place, me = self.world.chats[chat], self.world.bot.user_id
         body = {
             "chat": self.world.chat_json(place),
@@ -128,17 +128,17 @@ class People(Emulator):
         self.world.chats[new_id].members = dict(old.members)
         old.migrated_to = new_id
         if is_announced:
-            self._announce(old, {"migrate_to_chat_id": new_id})
-            self._announce(self.world.chats[new_id], {"migrate_from_chat_id": chat})
+            self._push_service_message(old, {"migrate_to_chat_id": new_id})
+            self._push_service_message(self.world.chats[new_id], {"migrate_from_chat_id": chat})
         return new_id
 
-    def _announce(self, chat: Chat, service: dict[str, Any]) -> None:
+    def _push_service_message(self, chat: Chat, service: dict[str, Any]) -> None:
         sender = next((user for user in chat.members if user != self.world.bot.user_id), 0)
-        self._tell("message", self.world.add_message(chat, sender, extra=service))
+        self._push_update("message", self.world.add_message(chat, sender, extra=service))
 
     # --- telling the bot
 
-    def _tell(self, kind: str, message: Message) -> int:
+    def _push_update(self, kind: str, message: Message) -> int:
         chat = self.world.chats[message.chat_id]
         me = chat.members.get(self.world.bot.user_id)
         is_out = me is not None and me.status in ("left", "kicked")

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from typing import Any
 
-from tests.emulators.telegram.api import Ask
+from tests.emulators.telegram.api import ApiRequest
 from tests.emulators.telegram.errors import OTHER_POLLER, ApiError
 from tests.emulators.telegram.updates import MAX_UPDATES, UpdateQueue
 
@@ -30,13 +30,13 @@ class Poller:
         self._last_offset: int | None = None
         self._last_at = 0.0
 
-    async def get_updates(self, ask: Ask) -> list[dict[str, Any]]:
+    async def get_updates(self, request: ApiRequest) -> list[dict[str, Any]]:
         """Answer getUpdates. Raises ApiError with a 409 when another poller takes over."""
         loop = asyncio.get_running_loop()
-        offset = ask.number("offset")
-        limit = min(max(ask.number("limit", MAX_UPDATES), 1), MAX_UPDATES)
-        timeout_s = min(max(ask.number("timeout"), 0), MAX_TIMEOUT_S)
-        self._queue.allow(ask.json("allowed_updates"))
+        offset = request.number("offset")
+        limit = min(max(request.number("limit", MAX_UPDATES), 1), MAX_UPDATES)
+        timeout_s = min(max(request.number("timeout"), 0), MAX_TIMEOUT_S)
+        self._queue.allow(request.json("allowed_updates"))
         now = loop.time()
         if offset == self._last_offset:
             if timeout_s < HOLD_S and now < self._last_at + HOLD_S:
@@ -44,11 +44,11 @@ class Poller:
             if now < self._last_at + ONE_UPDATE_S:
                 limit = 1
         self._last_offset, self._last_at = offset, now
-        with ask.world.lock:
+        with request.world.lock:
             found = self._queue.take(offset, limit)
         if not found and timeout_s:
             await self._wait(timeout_s)
-            with ask.world.lock:
+            with request.world.lock:
                 found = self._queue.take(max(offset, 0), limit)
         return [update.to_json() for update in found]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.emulators.telegram.api import Ask
+from tests.emulators.telegram.api import ApiRequest
 from tests.emulators.telegram.entities import Entity, check_entities, is_link, utf16_length
 from tests.emulators.telegram.errors import NOT_MODIFIED, ApiError, bad_request
 from tests.emulators.telegram.records import Button, Chat, Message, StoredFile
@@ -21,69 +21,69 @@ _INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _CONTROLS = {code: " " for code in range(32) if chr(code) not in "\n\r"}
 
 
-def send_message(ask: Ask) -> Any:
+def send_message(request: ApiRequest) -> Any:
     """SendMessage: a text of at most 4096 UTF-16 units after parsing."""
-    return _send(ask, *_read_text(ask), None)
+    return _send(request, *_read_text(request), None)
 
 
-def send_voice(ask: Ask) -> Any:
+def send_voice(request: ApiRequest) -> Any:
     """SendVoice: a bubble for OGG/Opus, MP3 or M4A up to 1 MB, else a file."""
-    return _send_file(ask, "voice")
+    return _send_file(request, "voice")
 
 
-def send_audio(ask: Ask) -> Any:
-    return _send_file(ask, "audio")
+def send_audio(request: ApiRequest) -> Any:
+    return _send_file(request, "audio")
 
 
-def send_document(ask: Ask) -> Any:
-    return _send_file(ask, "document")
+def send_document(request: ApiRequest) -> Any:
+    return _send_file(request, "document")
 
 
-def edit_message_text(ask: Ask) -> Any:
+def edit_message_text(request: ApiRequest) -> Any:
     """EditMessageText: the bot's own text message, buttons replaced or removed."""
-    text, entities = _read_text(ask)
-    message = _own_message(ask)
+    text, entities = _read_text(request)
+    message = _own_message(request)
     if message.file is not None:
         raise bad_request("there is no text in the message to edit")
-    return _edit(ask, message, text, entities)
+    return _edit(request, message, text, entities)
 
 
-def delete_message(ask: Ask) -> Any:
+def delete_message(request: ApiRequest) -> Any:
     """DeleteMessage: the bot's own for 48 hours; those of others where it is an admin."""
-    chat = ask.open_chat()
-    message = chat.messages.get(ask.number("message_id"))
+    chat = request.open_chat()
+    message = chat.messages.get(request.number("message_id"))
     if message is None or message.is_deleted:
         raise bad_request("message to delete not found")
-    me = chat.members.get(ask.world.bot.user_id)
+    me = chat.members.get(request.world.bot.user_id)
     is_admin = me is not None and me.status in ("administrator", "creator")
-    is_own = message.sender_id == ask.world.bot.user_id
-    is_old = message.date < ask.world.clock.now() - DELETE_S
+    is_own = message.sender_id == request.world.bot.user_id
+    is_old = message.date < request.world.clock.now() - DELETE_S
     if (is_old and not is_admin) or not (is_own or is_admin or chat.is_private):
         raise bad_request("message can't be deleted")
     message.is_deleted = True
-    ask.call.message_id = message.message_id
+    request.recorded.message_id = message.message_id
     return True
 
 
-def send_message_draft(ask: Ask) -> Any:
+def send_message_draft(request: ApiRequest) -> Any:
     """SendMessageDraft: a preview that grows, in private chats only."""
-    text, _ = _read_text(ask, is_needed=False)
-    chat = ask.open_chat()
-    ask.topic(chat)
+    text, _ = _read_text(request, is_needed=False)
+    chat = request.open_chat()
+    request.topic(chat)
     if not chat.is_private:
         raise bad_request("TEXTDRAFT_PEER_INVALID")
-    draft_id = ask.number("draft_id")
+    draft_id = request.number("draft_id")
     if not draft_id:
         raise bad_request("RANDOM_ID_INVALID")
     chat.drafts.setdefault(draft_id, []).append(text)
     return True
 
 
-def _read_text(ask: Ask, *, is_needed: bool = True) -> tuple[str, list[Entity]]:
-    text = ask.text("text")
+def _read_text(request: ApiRequest, *, is_needed: bool = True) -> tuple[str, list[Entity]]:
+    text = request.text("text")
     if not text and is_needed:
         raise bad_request("message text is empty")
-    text, entities = _read_words(ask, text, "entities")
+    text, entities = _read_words(request, text, "entities")
     if not text and is_needed:
         raise bad_request("text must be non-empty")
     if utf16_length(text) > MAX_TEXT_UNITS:
@@ -91,9 +91,9 @@ def _read_text(ask: Ask, *, is_needed: bool = True) -> tuple[str, list[Entity]]:
     return text, entities
 
 
-def _read_words(ask: Ask, text: str, name: str) -> tuple[str, list[Entity]]:
-    text, entities = text.translate(_CONTROLS), ask.json(name, [])
-    if ask.text("parse_mode"):
+def _read_words(request: ApiRequest, text: str, name: str) -> tuple[str, list[Entity]]:
+    text, entities = text.translate(_CONTROLS), request.json(name, [])
+    if request.text("parse_mode"):
         raise bad_request("unsupported parse_mode")  # here: what people said must never be markup
     return _trim(text, check_entities(text, entities))
 
@@ -112,8 +112,8 @@ def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
     return text, [entity for entity in fitted if entity["length"] > 0]
 
 
-def _read_buttons(ask: Ask) -> list[list[Button]]:
-    markup = ask.json("reply_markup", {})
+def _read_buttons(request: ApiRequest) -> list[list[Button]]:
+    markup = request.json("reply_markup", {})
     rows = markup.get("inline_keyboard", []) if isinstance(markup, dict) else []
     for button in (button for row in rows for button in row):
         data = button.get("callback_data")
@@ -126,21 +126,21 @@ def _read_buttons(ask: Ask) -> list[list[Button]]:
     return [row for row in rows if row]
 
 
-def _send_file(ask: Ask, kind: str) -> Any:
-    text, entities = _read_words(ask, ask.text("caption"), "caption_entities")
+def _send_file(request: ApiRequest, kind: str) -> Any:
+    text, entities = _read_words(request, request.text("caption"), "caption_entities")
     if utf16_length(text) > MAX_CAPTION_UNITS:
         raise bad_request("message caption is too long")
-    source = ask.upload(kind)
-    chat = ask.open_chat()
-    is_voice_refused = chat.is_private and ask.world.users[chat.chat_id].is_voice_forbidden
+    source = request.upload(kind)
+    chat = request.open_chat()
+    is_voice_refused = chat.is_private and request.world.users[chat.chat_id].is_voice_forbidden
     if kind == "voice" and is_voice_refused:
         raise bad_request("VOICE_MESSAGES_FORBIDDEN")
     if not isinstance(source, Upload):  # nobody sends a file a second time by its id
         raise bad_request("wrong file identifier/HTTP URL specified")
-    return _send(ask, text, entities, _keep_upload(ask, kind, source))
+    return _send(request, text, entities, _keep_upload(request, kind, source))
 
 
-def _keep_upload(ask: Ask, kind: str, source: Upload) -> StoredFile:
+def _keep_upload(request: ApiRequest, kind: str, source: Upload) -> StoredFile:
     data = source.data
     if not data:
         raise bad_request("file must be non-empty")
@@ -148,8 +148,10 @@ def _keep_upload(ask: Ask, kind: str, source: Upload) -> StoredFile:
         raise ApiError(413, "Request Entity Too Large")
     if kind == "voice" and (len(data) > MAX_VOICE_BYTES or not _is_voice(data)):
         kind = "document"
-    duration = ask.number("duration")
-    return ask.world.keep_file(kind, data, name=source.name, mime=source.mime, duration_s=duration)
+    duration = request.number("duration")
+    return request.world.keep_file(
+        kind, data, name=source.name, mime=source.mime, duration_s=duration
+    )
 
 
 def _is_voice(data: bytes) -> bool:
@@ -158,23 +160,23 @@ def _is_voice(data: bytes) -> bool:
     return is_opus or is_mp3 or data[4:8] == b"ftyp"
 
 
-def _send(ask: Ask, text: str, entities: list[Entity], file: StoredFile | None) -> Any:
-    buttons = _read_buttons(ask)
-    chat = ask.open_chat()
-    thread = ask.topic(chat)
-    reply_to = _read_reply(ask, chat)
+def _send(request: ApiRequest, text: str, entities: list[Entity], file: StoredFile | None) -> Any:
+    buttons = _read_buttons(request)
+    chat = request.open_chat()
+    thread = request.topic(chat)
+    reply_to = _read_reply(request, chat)
     if thread is None and reply_to is not None:
         thread = chat.messages[reply_to].thread_id
-    _check_rights(ask, chat, thread)
-    ask.count(chat)
+    _check_rights(request, chat, thread)
+    request.count(chat)
     fields = {"entities": entities, "buttons": buttons, "reply_to": reply_to, "thread_id": thread}
-    message = ask.world.add_message(chat, ask.world.bot.user_id, text, file=file, **fields)
-    ask.call.message_id = message.message_id
-    return ask.world.message_json(message)
+    message = request.world.add_message(chat, request.world.bot.user_id, text, file=file, **fields)
+    request.recorded.message_id = message.message_id
+    return request.world.message_json(message)
 
 
-def _read_reply(ask: Ask, chat: Chat) -> int | None:
-    reply = ask.json("reply_parameters", {})
+def _read_reply(request: ApiRequest, chat: Chat) -> int | None:
+    reply = request.json("reply_parameters", {})
     message_id: int | None = reply.get("message_id")
     if not message_id:
         return None
@@ -186,36 +188,36 @@ def _read_reply(ask: Ask, chat: Chat) -> int | None:
     raise bad_request("message to be replied not found")
 
 
-def _check_rights(ask: Ask, chat: Chat, thread: int | None) -> None:
+def _check_rights(request: ApiRequest, chat: Chat, thread: int | None) -> None:
     if chat.is_write_forbidden:
         raise bad_request("CHAT_WRITE_FORBIDDEN")
-    me = chat.members.get(ask.world.bot.user_id)
+    me = chat.members.get(request.world.bot.user_id)
     is_admin = me is not None and me.status in ("administrator", "creator")
     if thread is not None and chat.topics[thread].is_closed and not is_admin:
         raise bad_request("TOPIC_CLOSED")
 
 
-def _own_message(ask: Ask) -> Message:
-    chat = ask.open_chat()
-    message = chat.messages.get(ask.number("message_id"))
+def _own_message(request: ApiRequest) -> Message:
+    chat = request.open_chat()
+    message = chat.messages.get(request.number("message_id"))
     if message is None or message.is_deleted:
         raise bad_request("message to edit not found")
-    if message.sender_id != ask.world.bot.user_id:
+    if message.sender_id != request.world.bot.user_id:
         raise bad_request("message can't be edited")
     return message
 
 
-def _edit(ask: Ask, message: Message, text: str, entities: list[Entity]) -> Any:
-    buttons = _read_buttons(ask)
-    chat = ask.world.chats[message.chat_id]
+def _edit(request: ApiRequest, message: Message, text: str, entities: list[Entity]) -> Any:
+    buttons = _read_buttons(request)
+    chat = request.world.chats[message.chat_id]
     if chat.is_write_forbidden:
         raise bad_request("CHAT_WRITE_FORBIDDEN")
-    ask.count(chat)
+    request.count(chat)
     is_same = (message.text, message.entities, message.buttons) == (text, entities, buttons)
     if is_same:
         raise bad_request(NOT_MODIFIED)
     message.text, message.entities, message.buttons = text, entities, buttons
     message.versions.append(text)
-    message.edit_date = int(ask.world.clock.now())
-    ask.call.message_id = message.message_id
-    return ask.world.message_json(message)
+    message.edit_date = int(request.world.clock.now())
+    request.recorded.message_id = message.message_id
+    return request.world.message_json(message)

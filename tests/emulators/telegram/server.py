@@ -8,14 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tests.emulators.telegram.api import Api, Ask
-from tests.emulators.telegram.breakage import AFTERWARDS, send_bytes, spoil
-from tests.emulators.telegram.calls import Limits, RecordedRequest
-from tests.emulators.telegram.control import run_control
+from tests.emulators.telegram.api import Api, ApiRequest
+from tests.emulators.telegram.control_api import run_control
 from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError
+from tests.emulators.telegram.faulty_responses import RESPONSE_FAULTS, send_bytes, send_fault
+from tests.emulators.telegram.inspection import Inspection
 from tests.emulators.telegram.methods import METHODS
-from tests.emulators.telegram.oracle import Oracle
 from tests.emulators.telegram.polling import Poller
+from tests.emulators.telegram.traffic import Limits, RecordedRequest
 from tests.emulators.telegram.updates import UpdateQueue
 from tests.emulators.telegram.webhook import Webhook
 from tests.emulators.telegram.wire import (
@@ -31,7 +31,7 @@ from tests.emulators.telegram.world import World
 TOKEN = "123456:AAAabcdefghijklmnopqrstuvwxyz0123456"
 
 
-class TelegramServer(Oracle):
+class TelegramServer(Inspection):
     """A local Telegram Bot API server for one bot, with the people around it."""
 
     def __init__(self, token: str = TOKEN, *, is_local: bool = False, port: int = 0) -> None:
@@ -99,7 +99,7 @@ class TelegramServer(Oracle):
         self._tasks.add(task)
         try:
             while request := await read_request(reader):
-                if not await self._answer(request, reader, writer):
+                if not await self._respond(request, reader, writer):
                     break
                 await writer.drain()
                 if request.headers.get("connection", "").lower() == "close":
@@ -108,13 +108,13 @@ class TelegramServer(Oracle):
             pass
         finally:
             self._tasks.discard(task)
-            self._note_hang_up(id(task))
+            self._record_disconnect(id(task))
             if self._stopping.is_set():
                 writer.transport.abort()
             else:
                 writer.close()
 
-    async def _answer(
+    async def _respond(
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Answer one request; return whether the connection goes on."""
@@ -124,13 +124,13 @@ class TelegramServer(Oracle):
             writer.write(build_json(*run_control(self, tail, request.body)))
             return True
         if kind == "file":
-            return await self._answer_download(tail, reader, writer)
+            return await self._send_download(tail, reader, writer)
         if not kind.startswith("bot"):
             writer.write(build_json(404, ApiError(404).to_json()))
             return True
-        return await self._answer_call(kind[3:], tail, request, reader, writer)
+        return await self._answer_method(kind[3:], tail, request, reader, writer)
 
-    async def _answer_call(
+    async def _answer_method(
         self,
         token: str,
         method: str,
@@ -138,87 +138,87 @@ class TelegramServer(Oracle):
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> bool:
-        ask = self._note(method, read_params(request))
-        fault = self.faults.pick(method, ask.call.chat_id)
+        api_request = self._record(method, read_params(request))
+        fault = self.faults.pick(method, api_request.recorded.chat_id)
         if fault is not None:
-            ask.call.fault = fault.kind
+            api_request.recorded.fault = fault.kind
             if fault.kind == "delay":
                 await asyncio.sleep(fault.delay_s)
-            elif fault.kind not in AFTERWARDS:
-                return await spoil(fault, ask.call, reader, writer)
-        status, body = await self._run(ask, token)
+            elif fault.kind not in RESPONSE_FAULTS:
+                return await send_fault(fault, api_request.recorded, reader, writer)
+        status, body = await self._run(api_request, token)
         if fault is not None and fault.kind == "lose_reply":
             writer.transport.abort()
             return False
-        ask.call.status = status
+        api_request.recorded.status = status
         if not reader.at_eof():  # else there is nobody to hear it
-            ask.call.responded_at = self.world.clock.monotonic()
+            api_request.recorded.responded_at = self.world.clock.monotonic()
         writer.write(build_json(status, body))
         return True
 
-    def _note(self, method: str, params: Params) -> Ask:
+    def _record(self, method: str, params: Params) -> ApiRequest:
         values = params.values | {name: file.name for name, file in params.files.items()}
-        call = RecordedRequest(method, values, self.world.clock.monotonic())
+        recorded = RecordedRequest(method, values, self.world.clock.monotonic())
         with contextlib.suppress(KeyError, ValueError):
-            call.chat_id = int(params.values["chat_id"])
-        call.connection = id(asyncio.current_task())
-        self.requests.append(call)
-        return Ask(self.api, params, call)
+            recorded.chat_id = int(params.values["chat_id"])
+        recorded.connection = id(asyncio.current_task())
+        self.requests.append(recorded)
+        return ApiRequest(self.api, params, recorded)
 
-    def _note_hang_up(self, connection: int) -> None:
+    def _record_disconnect(self, connection: int) -> None:
         with self.world.lock:
-            for call in self.requests:
-                if call.connection == connection and not call.disconnected_at:
-                    call.disconnected_at = self.world.clock.monotonic()
+            for recorded in self.requests:
+                if recorded.connection == connection and not recorded.disconnected_at:
+                    recorded.disconnected_at = self.world.clock.monotonic()
 
     # --- calls
 
-    async def _run(self, ask: Ask, token: str) -> tuple[int, dict[str, Any]]:
+    async def _run(self, api_request: ApiRequest, token: str) -> tuple[int, dict[str, Any]]:
         try:
             if token != self.token:
                 raise ApiError(401 if ":" in token else 404)
-            return 200, {"ok": True, "result": await self._run_method(ask)}
+            return 200, {"ok": True, "result": await self._run_method(api_request)}
         except ApiError as error:
-            ask.call.error = str(error)
+            api_request.recorded.error = str(error)
             return error.status, error.to_json()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             # JSON of another shape than the method takes, such as an entity without an offset.
             refused = ApiError(400, f"can't parse parameters: {type(error).__name__} {error}")
-            ask.call.error = str(refused)
+            api_request.recorded.error = str(refused)
             return refused.status, refused.to_json()
 
-    async def _run_method(self, ask: Ask) -> Any:
-        name = ask.call.method.lower()
+    async def _run_method(self, api_request: ApiRequest) -> Any:
+        name = api_request.recorded.method.lower()
         if name == "getupdates":
             if self._webhook.url:
                 raise ApiError(409, WEBHOOK_IS_SET)
-            return await self._poller.get_updates(ask)
+            return await self._poller.get_updates(api_request)
         with self.world.lock:
             if name in ("setwebhook", "deletewebhook"):
-                return self._webhook.set(ask)
+                return self._webhook.set(api_request)
             if name == "getwebhookinfo":
                 return self._webhook.info()
             if name not in METHODS:
                 raise ApiError(404, "method not found")
-            return METHODS[name](ask)
+            return METHODS[name](api_request)
 
     # --- downloads
 
-    async def _answer_download(
+    async def _send_download(
         self, tail: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         owner, _, path = tail.partition("/")
-        call = RecordedRequest("download", {"path": path}, self.world.clock.monotonic())
-        self.requests.append(call)
+        recorded = RecordedRequest("download", {"path": path}, self.world.clock.monotonic())
+        self.requests.append(recorded)
         fault = self.faults.pick("download", None)
         if fault is not None:
-            call.fault = fault.kind
-            if fault.kind not in AFTERWARDS:
-                return await spoil(fault, call, reader, writer)
+            recorded.fault = fault.kind
+            if fault.kind not in RESPONSE_FAULTS:
+                return await send_fault(fault, recorded, reader, writer)
         file_id = self.api.links.get(path)
         if owner != f"bot{self.token}" or file_id is None:
-            call.status = 404
+            recorded.status = 404
             writer.write(build_json(404, ApiError(404).to_json()))
             return True
-        call.status = 200
+        recorded.status = 200
         return await send_bytes(self.world.files[file_id].data, fault, writer)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.emulators.telegram.api import Ask
+from tests.emulators.telegram.api import ApiRequest
 from tests.emulators.telegram.polling import Poller
 from tests.emulators.telegram.updates import UpdateQueue
 
@@ -20,10 +20,10 @@ class Webhook:
         self._poller = poller
         self.url = ""
 
-    def set(self, ask: Ask) -> bool:
+    def set(self, request: ApiRequest) -> bool:
         """SetWebhook and deleteWebhook; an empty URL removes it."""
-        url = ask.text("url")
-        self._queue.allow(ask.json("allowed_updates"))
+        url = request.text("url")
+        self._queue.allow(request.json("allowed_updates"))
         self.url = url
         if url:
             self._poller.abort("terminated by setWebhook request")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.emulators.common import Rule
+from tests.emulators.common import FaultRule
 from tests.emulators.telegram.world import Clock
 
 
@@ -37,7 +37,7 @@ class RecordedRequest:
 
 
 @dataclass(slots=True)
-class Fault(Rule):
+class Fault(FaultRule):
     """A rule for calls whose method fits `pattern` ("send*"; "download" for files)."""
 
     chat_id: int | None = None
@@ -46,7 +46,7 @@ class Fault(Rule):
     #: Bytes per second of `slow`.
     bytes_per_s: float = 10_000.0
 
-    def fits(self, method: str, chat_id: int | None) -> bool:
+    def matches(self, method: str, chat_id: int | None) -> bool:
         is_there = self.chat_id is None or self.chat_id == chat_id
         return is_there and fnmatchcase(method.lower(), self.pattern.lower())
 

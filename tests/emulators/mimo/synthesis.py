@@ -7,15 +7,15 @@ import re
 import zlib
 from typing import Any
 
-from tests.emulators.mimo.listening import (
+from tests.emulators.mimo.speech_contract import CLONE, DESIGN, SpeechRequest
+from tests.emulators.mimo.tones import make_pcm, make_wav, read_words
+from tests.emulators.mimo.transcription import (
     TOKENS_PER_S,
     count_tokens,
     make_chunks,
     make_usage,
     wrap,
 )
-from tests.emulators.mimo.speech_contract import CLONE, DESIGN, SpeechRequest
-from tests.emulators.mimo.tones import make_pcm, make_wav, read_words
 
 RATE_HZ = 24_000
 GAP_S = 0.08
@@ -42,36 +42,36 @@ def expected_numbers(text: str) -> list[int]:
 
 
 def read_numbers(pcm: bytes, rate_hz: int = RATE_HZ) -> list[int | None]:
-    """Return the words in sound made by `speak`, as numbers; None where one is damaged."""
+    """Return the words in sound made by `synthesize`, as numbers; None where one is damaged."""
     return [word.number for word in read_words(pcm, rate_hz)]
 
 
-def speak(text: str) -> bytes:
+def synthesize(text: str) -> bytes:
     """Return mono samples of 24 kHz in which each word takes 0.44 s."""
     return make_pcm(expected_numbers(text), gap_s=GAP_S, rate_hz=RATE_HZ)
 
 
-def make_file(order: SpeechRequest, pcm: bytes) -> bytes:
-    return make_wav(pcm, rate_hz=RATE_HZ) if order.form == "wav" else pcm
+def make_file(request: SpeechRequest, pcm: bytes) -> bytes:
+    return make_wav(pcm, rate_hz=RATE_HZ) if request.form == "wav" else pcm
 
 
-def cut_file(order: SpeechRequest, file: bytes, chunk_bytes: int) -> list[str | None]:
+def cut_file(request: SpeechRequest, file: bytes, chunk_bytes: int) -> list[str | None]:
     """Return `file` in base64: whole, or in chunks where it is streamed and can be."""
-    is_burst = not order.is_streamed or order.model in (DESIGN, CLONE)
+    is_burst = not request.is_streamed or request.model in (DESIGN, CLONE)
     size = len(file) if is_burst else chunk_bytes
     starts = range(0, len(file), max(size, 1)) if file else [0]
     return [base64.b64encode(file[start : start + size]).decode() for start in starts]
 
 
-def make_speech_answer(order: SpeechRequest, data: str | None, call_id: str) -> dict[str, Any]:
+def make_speech_answer(request: SpeechRequest, data: str | None, call_id: str) -> dict[str, Any]:
     """Return the plain answer, as in the documents. data: None for no audio at all."""
     audio = None if data is None else _make_audio(call_id, data)
     message = {"role": "assistant", "content": "", "audio": audio, "tool_calls": None}
-    return wrap(message, order.model, call_id)
+    return wrap(message, request.model, call_id)
 
 
-def make_speech_usage(order: SpeechRequest, duration_s: float) -> dict[str, Any]:
-    prompt = count_tokens(order.text) + count_tokens(order.direction)
+def make_speech_usage(request: SpeechRequest, duration_s: float) -> dict[str, Any]:
+    prompt = count_tokens(request.text) + count_tokens(request.direction)
     usage = make_usage(prompt, round(duration_s * TOKENS_PER_S))
     return {**usage, "prompt_tokens_details": None}
 

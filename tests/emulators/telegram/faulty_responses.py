@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.emulators.telegram.calls import Fault, RecordedRequest
 from tests.emulators.telegram.errors import OTHER_POLLER, ApiError, too_many_requests
+from tests.emulators.telegram.traffic import Fault, RecordedRequest
 from tests.emulators.telegram.wire import build_json, build_response
 
 _HTML = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
 #: Faults that let the call happen; only its answer suffers.
-AFTERWARDS = ("lose_reply", "delay", "cut", "slow")
+RESPONSE_FAULTS = ("lose_reply", "delay", "cut", "slow")
 
 
-async def spoil(
-    fault: Fault, call: RecordedRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+async def send_fault(
+    fault: Fault,
+    recorded: RecordedRequest,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
 ) -> bool:
     """Answer a call badly or never; return whether the connection goes on."""
     if fault.kind == "hang":
@@ -23,12 +26,12 @@ async def spoil(
     if fault.kind == "close":
         writer.transport.abort()
         return False
-    call.status = fault.status
+    recorded.status = fault.status
     if fault.kind == "html":
         writer.write(build_response(fault.status, _HTML, "text/html"))
         return True
     error = _build_error(fault)
-    call.error = str(error)
+    recorded.error = str(error)
     writer.write(build_json(fault.status, error.to_json()))
     return True
 

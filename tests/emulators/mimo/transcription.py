@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.emulators.mimo.contract import Order, wrong_param
+from tests.emulators.mimo.contract import TranscriptionRequest, wrong_param
 from tests.emulators.mimo.tones import RATE_HZ, is_silent, read_words
 from tests.support import sounds
 
@@ -24,7 +24,7 @@ OVERHEAD_TOKENS = 21
 
 
 @dataclass(frozen=True)
-class Heard:
+class Transcription:
     """What the model makes of one sound."""
 
     sha256: str
@@ -41,14 +41,14 @@ class Heard:
         return round(self.duration_s * TOKENS_PER_S)
 
 
-def listen(order: Order, texts: Mapping[str, str]) -> Heard:
+def transcribe(request: TranscriptionRequest, texts: Mapping[str, str]) -> Transcription:
     """Return what is heard: what `texts` has for sha256(sound), else what the sound itself says.
 
     Words of `tones.make_recording` come back as "w0 w1 w2", damaged ones as "cut"; silence is
     empty; any other sound names itself. Raises Refusal if the sound cannot be read or is too long.
     """
-    pcm, rate_hz = decode(order.sound, order.kind)
-    sha256 = hashlib.sha256(order.sound).hexdigest()
+    pcm, rate_hz = decode(request.recording, request.kind)
+    sha256 = hashlib.sha256(request.recording).hexdigest()
     duration_s = len(pcm) / 2 / rate_hz
     if duration_s * TOKENS_PER_S + OVERHEAD_TOKENS > MAX_CONTEXT_TOKENS:
         raise wrong_param("the audio exceeds the context of the model")
@@ -56,14 +56,16 @@ def listen(order: Order, texts: Mapping[str, str]) -> Heard:
     if text is None:
         text = describe(pcm, rate_hz, sha256)
     whole = cut_tokens(text)
-    return Heard(sha256, duration_s, whole, "stop" if whole == text else "length")
+    return Transcription(sha256, duration_s, whole, "stop" if whole == text else "length")
 
 
-def decode(sound: bytes, kind: str) -> tuple[bytes, int]:
+def decode(recording: bytes, kind: str) -> tuple[bytes, int]:
     """Return mono 16-bit samples and their rate. Raises Refusal."""
     try:
         return (
-            _decode_wav(sound) if kind == "wav" else (sounds.decode(sound, RATE_HZ, "mp3"), RATE_HZ)
+            _decode_wav(recording)
+            if kind == "wav"
+            else (sounds.decode(recording, RATE_HZ, "mp3"), RATE_HZ)
         )
     except (wave.Error, EOFError, OSError, ValueError):
         raise wrong_param("the audio cannot be decoded") from None
@@ -106,12 +108,16 @@ def wrap(
     }
 
 
-def make_answer(heard: Heard, model: str, call_id: str) -> dict[str, Any]:
+def make_answer(transcription: Transcription, model: str, call_id: str) -> dict[str, Any]:
     nothing: dict[str, Any] = {"audio": None, "tool_calls": None, "audio_tokens": []}
-    message = {"content": heard.text, "role": "assistant", **nothing}
-    answer = wrap(message, model, call_id, heard.finish_reason)
-    usage = make_usage(heard.prompt_tokens, count_tokens(heard.text), audio=heard.audio_tokens)
-    return {**answer, "usage": {**usage, "seconds": round(heard.duration_s)}}
+    message = {"content": transcription.text, "role": "assistant", **nothing}
+    answer = wrap(message, model, call_id, transcription.finish_reason)
+    usage = make_usage(
+        transcription.prompt_tokens,
+        count_tokens(transcription.text),
+        audio=transcription.audio_tokens,
+    )
+    return {**answer, "usage": {**usage, "seconds": round(transcription.duration_s)}}
 
 
 def make_events(answer: dict[str, Any]) -> list[bytes]:
@@ -149,8 +155,8 @@ def describe(pcm: bytes, rate_hz: int, sha256: str) -> str:
     return f"sound {sha256[:8]} of {len(pcm) / 2 / rate_hz:.1f} seconds"
 
 
-def _decode_wav(sound: bytes) -> tuple[bytes, int]:
-    with wave.open(io.BytesIO(sound)) as file:
+def _decode_wav(recording: bytes) -> tuple[bytes, int]:
+    with wave.open(io.BytesIO(recording)) as file:
         channels, width, rate_hz = file.getnchannels(), file.getsampwidth(), file.getframerate()
         pcm: bytes = file.readframes(file.getnframes())
     if width != 2:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tests.emulators.discord import permissions
-from tests.emulators.discord.api import Ask, Upload, claims_of
-from tests.emulators.discord.checks import check_body, check_not_empty, check_voice
+from tests.emulators.discord.api import ApiRequest, Upload, file_fields
 from tests.emulators.discord.errors import bad_field, refused
-from tests.emulators.discord.events import tell_deletion, tell_message
-from tests.emulators.discord.mentions import ping
+from tests.emulators.discord.events import emit_deletion, emit_message
+from tests.emulators.discord.mentions import record_pings
+from tests.emulators.discord.message_checks import check_body, check_not_empty, check_voice
 from tests.emulators.discord.records import (
     COMMAND,
     EPHEMERAL,
@@ -23,83 +23,83 @@ from tests.emulators.discord.records import (
 from tests.emulators.discord.world import MAX_FILE_BYTES
 
 
-def make_message(
-    ask: Ask,
+def create_message(
+    request: ApiRequest,
     channel: Channel,
     body: dict[str, Any],
     by: str,
     interaction: Interaction | None = None,
 ) -> Message:
     """Check and send a message of the bot. by: as in `Ping.by`. Raises ApiError."""
-    files = _check(ask, channel, body, interaction)
+    files = _check(request, channel, body, interaction)
     nonce = body.get("nonce")
-    message = ask.world.add_message(
+    message = request.world.add_message(
         channel,
-        ask.world.bot.user_id,
+        request.world.bot.user_id,
         body.get("content") or "",
-        flags=(body.get("flags") or 0) | forced_flags(ask, interaction),
+        flags=(body.get("flags") or 0) | forced_flags(request, interaction),
         files=files,
         embeds=body.get("embeds") or [],
         components=body.get("components") or [],
         nonce=None if nonce is None else str(nonce),
         interaction_id=interaction.interaction_id if interaction else None,
-        reply_to=None if interaction else _find_quoted(ask, channel, body),
+        reply_to=None if interaction else _find_quoted(request, channel, body),
     )
-    message.kind = kind_of(message, interaction)
-    announce(ask, message, body, by)
+    message.kind = message_type(message, interaction)
+    publish(request, message, body, by)
     return message
 
 
 def _check(
-    ask: Ask, channel: Channel, body: dict[str, Any], interaction: Interaction | None
+    request: ApiRequest, channel: Channel, body: dict[str, Any], interaction: Interaction | None
 ) -> list[File]:
     """Check a new message and return its files. Raises ApiError."""
     check_body(body)
-    files = take_files(ask, channel, body)
+    files = store_uploads(request, channel, body)
     if (body.get("flags") or 0) & VOICE:
         check_voice(body, files)
-        _require_voice(ask, channel, interaction)
+        _require_voice(request, channel, interaction)
     check_not_empty(body, files)
     return files
 
 
-def forced_flags(ask: Ask, interaction: Interaction | None) -> int:
+def forced_flags(request: ApiRequest, interaction: Interaction | None) -> int:
     """Make an answer ephemeral where people may not bring apps of their own."""
     if interaction is None or not interaction.is_user_install or not interaction.guild_id:
         return 0
-    channel = ask.world.channels[interaction.channel_id]
-    granted = ask.world.permissions_of(interaction.user_id, channel)
+    channel = request.world.channels[interaction.channel_id]
+    granted = request.world.permissions_of(interaction.user_id, channel)
     return 0 if permissions.has(granted, "USE_EXTERNAL_APPS") else EPHEMERAL
 
 
-def kind_of(message: Message, interaction: Interaction | None) -> int:
+def message_type(message: Message, interaction: Interaction | None) -> int:
     """Return Discord's number for what kind of message it is."""
     if interaction is None:
         return 19 if message.reply_to else 0
     return {COMMAND: 20 if interaction.data.get("type") == 1 else 23}.get(interaction.kind, 0)
 
 
-def announce(ask: Ask, message: Message, body: dict[str, Any], by: str) -> None:
+def publish(request: ApiRequest, message: Message, body: dict[str, Any], by: str) -> None:
     """Count whom a new message pings, write it into the ledger, and tell the gateway."""
-    ping(ask.world, message, body.get("allowed_mentions"), by)
-    ask.call.message_id = message.message_id
-    tell_message(ask.world, message)
+    record_pings(request.world, message, body.get("allowed_mentions"), by)
+    request.recorded.message_id = message.message_id
+    emit_message(request.world, message)
 
 
-def _require_voice(ask: Ask, channel: Channel, interaction: Interaction | None) -> None:
-    speaker = ask.world.bot.user_id
+def _require_voice(request: ApiRequest, channel: Channel, interaction: Interaction | None) -> None:
+    speaker = request.world.bot.user_id
     if interaction and interaction.is_user_install:
         speaker = interaction.user_id
-    granted = ask.world.permissions_of(speaker, channel)
+    granted = request.world.permissions_of(speaker, channel)
     if not permissions.has(granted, "SEND_VOICE_MESSAGES"):
         raise refused(50173)
 
 
-def _find_quoted(ask: Ask, channel: Channel, body: dict[str, Any]) -> str | None:
+def _find_quoted(request: ApiRequest, channel: Channel, body: dict[str, Any]) -> str | None:
     reference = body.get("message_reference")
     if not reference or reference.get("type", 0) != 0:
         return None
-    granted = ask.world.permissions_of(ask.world.bot.user_id, channel)
+    granted = request.world.permissions_of(request.world.bot.user_id, channel)
     if not permissions.has(granted, "READ_MESSAGE_HISTORY"):
         raise refused(160002)
     quoted = channel.messages.get(str(reference.get("message_id")))
@@ -110,15 +110,15 @@ def _find_quoted(ask: Ask, channel: Channel, body: dict[str, Any]) -> str | None
     return quoted.message_id
 
 
-def take_files(ask: Ask, channel: Channel, body: dict[str, Any]) -> list[File]:
+def store_uploads(request: ApiRequest, channel: Channel, body: dict[str, Any]) -> list[File]:
     """Store the files of a message: those of the request."""
     entries = {str(one.get("id")): one for one in body.get("attachments") or []}
     files = [
-        _keep(ask, channel, entries.pop(number, {}), upload)
-        for number, upload in sorted(ask.uploads.items(), key=lambda one: int(one[0]))
+        _store_upload(request, channel, entries.pop(number, {}), upload)
+        for number, upload in sorted(request.uploads.items(), key=lambda one: int(one[0]))
     ]
     for number in entries:
-        if number not in ask.world.files:
+        if number not in request.world.files:
             path = f"attachments.{number}"
             raise bad_field(path, "ATTACHMENT_NOT_FOUND", f"Attachment data not found: {number}")
     if len(files) > 10:
@@ -126,22 +126,24 @@ def take_files(ask: Ask, channel: Channel, body: dict[str, Any]) -> list[File]:
     return files
 
 
-def _keep(ask: Ask, channel: Channel, entry: dict[str, Any], upload: Upload) -> File:
+def _store_upload(
+    request: ApiRequest, channel: Channel, entry: dict[str, Any], upload: Upload
+) -> File:
     if len(upload.data) > MAX_FILE_BYTES:
         raise refused(40005)
     name = entry.get("filename") or upload.name
-    return ask.world.add_file(channel.channel_id, name, upload.data, **claims_of(entry))
+    return request.world.add_file(channel.channel_id, name, upload.data, **file_fields(entry))
 
 
-def edit_message(ask: Ask, message: Message, body: dict[str, Any], by: str) -> None:
+def edit_message(request: ApiRequest, message: Message, body: dict[str, Any], by: str) -> None:
     """Check and edit a message of the bot. Raises ApiError."""
     check_body({"flags": message.flags & ~LOADING & ~VOICE} | body)
     if message.is_voice:
         raise refused(50162)
-    channel = ask.world.channels[message.channel_id]
-    if "attachments" in body or ask.uploads:
+    channel = request.world.channels[message.channel_id]
+    if "attachments" in body or request.uploads:
         kept = {str(one.get("id")) for one in body.get("attachments") or []}
-        new = take_files(ask, channel, body)
+        new = store_uploads(request, channel, body)
         message.files = [file for file in message.files if file.file_id in kept] + new
     after = {
         "content": body.get("content", message.content),
@@ -154,16 +156,16 @@ def edit_message(ask: Ask, message: Message, body: dict[str, Any], by: str) -> N
     message.components = after["components"] or []
     message.versions.append(message.content)
     if not message.is_loading:
-        message.edited_at = ask.world.clock.now()
+        message.edited_at = request.world.clock.now()
     message.flags &= ~LOADING
-    ping(ask.world, message, body.get("allowed_mentions"), by)
-    ask.call.message_id = message.message_id
-    tell_message(ask.world, message, "MESSAGE_UPDATE")
+    record_pings(request.world, message, body.get("allowed_mentions"), by)
+    request.recorded.message_id = message.message_id
+    emit_message(request.world, message, "MESSAGE_UPDATE")
 
 
-def delete_message(ask: Ask, message: Message) -> None:
+def delete_message(request: ApiRequest, message: Message) -> None:
     """Take a message away and tell the gateway."""
     message.is_deleted = True
-    ask.call.message_id = message.message_id
+    request.recorded.message_id = message.message_id
     if not message.is_ephemeral:
-        tell_deletion(ask.world, message)
+        emit_deletion(request.world, message)

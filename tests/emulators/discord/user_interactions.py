@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.emulators.common import locked
 from tests.emulators.discord import permissions
-from tests.emulators.discord.events import seen_message
+from tests.emulators.discord.events import message_event_json
 from tests.emulators.discord.interactions import GUILD, command_data, context_of, interaction_json
 from tests.emulators.discord.payloads import JSON
 from tests.emulators.discord.records import (
@@ -20,12 +20,12 @@ from tests.emulators.discord.records import (
     Interaction,
     Message,
 )
-from tests.emulators.discord.writers import Writers
+from tests.emulators.discord.user_messages import UserMessages
 
 BUTTON = 2
 
 
-class Actors(Writers):
+class UserInteractions(UserMessages):
     """Interactions of people. Each method returns the interaction's id.
 
     What Discord would not show a person, they cannot do: PermissionError. What the message or
@@ -52,7 +52,7 @@ class Actors(Writers):
         for option, (file_name, content) in (attachments or {}).items():
             values[option] = self.world.add_file(channel, file_name, content).file_id
         data = command_data(self.world, command, values)
-        return self._act(COMMAND, channel, user, data)
+        return self._create_interaction(COMMAND, channel, user, data)
 
     @locked
     def autocomplete(
@@ -70,17 +70,17 @@ class Actors(Writers):
         values = {**(options or {}), option: typed}
         data = command_data(self.world, {**command, "options": fields}, values)
         next(one for one in data["options"] if one["name"] == option)["focused"] = True
-        return self._act(AUTOCOMPLETE, channel, user, data)
+        return self._create_interaction(AUTOCOMPLETE, channel, user, data)
 
     @locked
     def context_menu(self, message: str, user: str, name: str, *, is_forced: bool = False) -> str:
         """Choose a command from the menu of a message."""
         target = self.world.any_message(message)
         command = self._find_command(target.channel_id, user, name, 3, is_forced)
-        shown = {"messages": {message: seen_message(self.world, target)}}
+        shown = {"messages": {message: message_event_json(self.world, target)}}
         known = {"id": command["id"], "name": command["name"], "type": 3}
         data = {**known, "target_id": message, "resolved": shown}
-        return self._act(COMMAND, target.channel_id, user, data)
+        return self._create_interaction(COMMAND, target.channel_id, user, data)
 
     def _find_command(self, channel: str, user: str, name: str, kind: int, is_forced: bool) -> JSON:
         place = self.world.channels[channel]
@@ -137,15 +137,15 @@ class Actors(Writers):
         """
         found = self.world.any_message(message)
         if not is_forged:
-            part = self._find_part(found, user, custom_id, label)
+            part = self._find_component(found, user, custom_id, label)
             if part["type"] != BUTTON or "custom_id" not in part:
                 raise ValueError(f"{part} is no button of the bot")
             custom_id = part["custom_id"]
         data = {"custom_id": custom_id, "component_type": BUTTON}
-        return self._act(COMPONENT, found.channel_id, user, data, message)
+        return self._create_interaction(COMPONENT, found.channel_id, user, data, message)
 
-    def _find_part(self, message: Message, user: str, custom_id: str, label: str) -> JSON:
-        self._check_sees(message, user)
+    def _find_component(self, message: Message, user: str, custom_id: str, label: str) -> JSON:
+        self._check_visible(message, user)
         for part in message.parts:
             is_it = part.get("custom_id") == custom_id if custom_id else part.get("label") == label
             if is_it:
@@ -154,7 +154,7 @@ class Actors(Writers):
                 return part
         raise ValueError(f"no {custom_id or label} in {message.parts}")
 
-    def _check_sees(self, message: Message, user: str) -> None:
+    def _check_visible(self, message: Message, user: str) -> None:
         place = self.world.channels[message.channel_id]
         asker = self.world.interactions.get(message.interaction_id or "")
         is_secret = message.is_ephemeral and (asker is None or asker.user_id != user)
@@ -167,11 +167,13 @@ class Actors(Writers):
         opener = self.world.interactions[interaction]
         if opener.modal is None or opener.user_id != user:
             raise ValueError("no form is open")
-        rows = [_filled(row, values) for row in opener.modal["components"]]
+        rows = [_fill_modal_row(row, values) for row in opener.modal["components"]]
         data = {"custom_id": opener.modal["custom_id"], "components": rows}
-        return self._act(MODAL_SUBMIT, opener.channel_id, user, data, opener.message_id)
+        return self._create_interaction(
+            MODAL_SUBMIT, opener.channel_id, user, data, opener.message_id
+        )
 
-    def _act(
+    def _create_interaction(
         self, kind: int, channel: str, user: str, data: JSON, message: str | None = None
     ) -> str:
         place = self.world.channels[channel]
@@ -190,7 +192,7 @@ def make_token() -> str:
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
-def _filled(row: JSON, values: dict[str, str]) -> JSON:
+def _fill_modal_row(row: JSON, values: dict[str, str]) -> JSON:
     """Return a row of a form with what was written into it."""
     parts = []
     for part in row["components"]:

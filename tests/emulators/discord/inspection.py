@@ -7,15 +7,15 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from tests.emulators.common import locked
-from tests.emulators.discord.acting import Actors
 from tests.emulators.discord.api import Api
-from tests.emulators.discord.calls import RecordedRequest
 from tests.emulators.discord.gateway import Gateway
 from tests.emulators.discord.records import AUTOCOMPLETE, Interaction, Message, Ping
-from tests.emulators.discord.sessions import Beat
+from tests.emulators.discord.sessions import Heartbeat
+from tests.emulators.discord.traffic import RecordedRequest
+from tests.emulators.discord.user_interactions import UserInteractions
 
 
-class Oracle(Actors):
+class Inspection(UserInteractions):
     """The people's deeds, and the questions of a test."""
 
     api: Api
@@ -104,9 +104,13 @@ class Oracle(Actors):
         return sum(moment > since for moment in self.api.identifies)
 
     @locked
-    def late_heartbeats(self, tolerance_s: float = 0.5) -> list[Beat]:
+    def late_heartbeats(self, tolerance_s: float = 0.5) -> list[Heartbeat]:
         """Return the heartbeats that came more than so much too late."""
-        return [beat for beat in self.gateway.sessions.beats if beat.late_s > tolerance_s]
+        return [
+            heartbeat
+            for heartbeat in self.gateway.sessions.heartbeats
+            if heartbeat.late_s > tolerance_s
+        ]
 
     @locked
     def latencies(self) -> list[float]:
@@ -124,10 +128,10 @@ class Oracle(Actors):
     def requests_to(self, pattern: str) -> list[RecordedRequest]:
         """Return the requests whose route or path fits a pattern, as in `Fault`."""
         return [
-            call
-            for call in self.requests
-            if fnmatchcase(call.route, pattern)
-            or fnmatchcase(f"{call.route.split(' ')[0]} {call.path}", pattern)
+            recorded
+            for recorded in self.requests
+            if fnmatchcase(recorded.route, pattern)
+            or fnmatchcase(f"{recorded.route.split(' ')[0]} {recorded.path}", pattern)
         ]
 
     @locked

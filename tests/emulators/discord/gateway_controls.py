@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tests.emulators.common import locked
-from tests.emulators.discord.calls import Fault
-from tests.emulators.discord.oracle import Oracle
+from tests.emulators.discord.inspection import Inspection
+from tests.emulators.discord.traffic import Fault
 
 
-class Orders(Oracle):
+class GatewayControls(Inspection):
     """The faults and limits of the virtual Discord."""
 
     rule = Fault
@@ -29,18 +29,18 @@ class Orders(Oracle):
     # --- the gateway
 
     @locked
-    def ask_reconnect(self) -> None:
+    def send_reconnect(self) -> None:
         """Send op 7 to every connection."""
         for connection in list(self.gateway.connections):
-            connection.tell({"op": 7, "d": None})
+            connection.send({"op": 7, "d": None})
 
     @locked
-    def invalidate(self, *, is_resumable: bool = False) -> None:
+    def send_invalid_session(self, *, is_resumable: bool = False) -> None:
         """Send op 9. Without is_resumable the sessions are lost."""
         if not is_resumable:
             self.gateway.sessions.invalidate()
         for connection in list(self.gateway.connections):
-            connection.tell({"op": 9, "d": is_resumable})
+            connection.send({"op": 9, "d": is_resumable})
 
     @locked
     def lose_sessions(self) -> None:

@@ -13,9 +13,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tests.emulators.discord import channel_routes, command_routes, guild_routes, interaction_routes
-from tests.emulators.discord.api import Answer, Api, Ask, RouteFunction, Upload
-from tests.emulators.discord.calls import Fault, RecordedRequest
+from tests.emulators.discord.api import Api, ApiRequest, ApiResponse, RouteFunction, Upload
 from tests.emulators.discord.errors import ApiError, bad_field, refused
+from tests.emulators.discord.traffic import Fault, RecordedRequest
 
 #: Method and path -> what answers. With a {token} in the path the bot's own is not asked for.
 ROUTES: dict[str, RouteFunction] = {
@@ -38,10 +38,10 @@ ROUTES: dict[str, RouteFunction] = {
     "DELETE /channels/{channel}/messages/{message}": channel_routes.remove_message,
     "POST /channels/{channel}/typing": channel_routes.show_typing,
     "POST /channels/{channel}/messages/{message}/threads": channel_routes.thread_from_message,
-    "POST /interactions/{interaction}/{token}/callback": interaction_routes.answer,
-    "POST /webhooks/{application}/{token}": interaction_routes.follow_up,
-    "PATCH /webhooks/{application}/{token}/messages/{message}": interaction_routes.edit_answer,
-    "DELETE /webhooks/{application}/{token}/messages/{message}": interaction_routes.delete_answer,
+    "POST /interactions/{interaction}/{token}/callback": interaction_routes.create_response,
+    "POST /webhooks/{application}/{token}": interaction_routes.create_followup,
+    "PATCH /webhooks/{application}/{token}/messages/{message}": interaction_routes.edit_response,
+    "DELETE /webhooks/{application}/{token}/messages/{message}": interaction_routes.delete_response,
 }
 _PATTERNS = {name: re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", name)) for name in ROUTES}
 MAX_REQUEST_BYTES = 25 << 20
@@ -58,40 +58,42 @@ def find_route(request: str) -> tuple[str, dict[str, str]]:
     return f"{request.partition(' ')[0]} ?", {}
 
 
-async def answer(
-    api: Api, call: RecordedRequest, request: Request, values: dict[str, str]
+async def respond(
+    api: Api, recorded: RecordedRequest, request: Request, values: dict[str, str]
 ) -> Response:
     """Answer a request as the rules of Discord say."""
-    ask = Ask(api, call, values, dict(request.query_params))
+    api_request = ApiRequest(api, recorded, values, dict(request.query_params))
     try:
-        await _read(ask, request)
+        await _read(api_request, request)
     except ApiError as error:
-        return refuse(api, call, error)
-    return _run(ask, request.headers.get("authorization", ""))
+        return refuse(api, recorded, error)
+    return _run(api_request, request.headers.get("authorization", ""))
 
 
-async def _read(ask: Ask, request: Request) -> None:
-    if ask.call.route not in ROUTES:
+async def _read(api_request: ApiRequest, request: Request) -> None:
+    if api_request.recorded.route not in ROUTES:
         raise ApiError(404, 0, "404: Not Found")
     if int(request.headers.get("content-length", 0)) > MAX_REQUEST_BYTES:
         raise refused(40005)
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        await _read_form(ask, request)
+        await _read_form(api_request, request)
     elif body := await request.body():
-        ask.body = _parse(body)
-    ask.call.body = ask.body
+        api_request.body = _parse(body)
+    api_request.recorded.body = api_request.body
 
 
-async def _read_form(ask: Ask, request: Request) -> None:
+async def _read_form(api_request: ApiRequest, request: Request) -> None:
     async with request.form(max_part_size=MAX_REQUEST_BYTES) as form:
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 number = name.removeprefix("files[").removesuffix("]")
-                number = number if number.isdigit() else str(len(ask.uploads))
-                ask.uploads[number] = Upload(value.filename or "unknown", await value.read())
+                number = number if number.isdigit() else str(len(api_request.uploads))
+                api_request.uploads[number] = Upload(
+                    value.filename or "unknown", await value.read()
+                )
             elif name == "payload_json":
-                ask.body = _parse(value.encode())
-    ask.call.files = [upload.name for upload in ask.uploads.values()]
+                api_request.body = _parse(value.encode())
+    api_request.recorded.files = [upload.name for upload in api_request.uploads.values()]
 
 
 def _parse(body: bytes) -> Any:
@@ -101,48 +103,53 @@ def _parse(body: bytes) -> Any:
         raise ApiError(400, 50109, "The request body contains invalid JSON.") from None
 
 
-def _run(ask: Ask, authorization: str) -> Response:
-    api, name = ask.api, ask.call.route
+def _run(api_request: ApiRequest, authorization: str) -> Response:
+    api, name = api_request.api, api_request.recorded.route
     with api.world.lock:
         major = next(
-            (ask.params[one] for one in ("channel", "guild", "token") if one in ask.params), ""
+            (
+                api_request.params[one]
+                for one in ("channel", "guild", "token")
+                if one in api_request.params
+            ),
+            "",
         )
         try:
             if "{token}" not in name and authorization != f"Bot {api.world.token}":
                 raise ApiError(401, 0, "401: Unauthorized")
             wait_s, scope = api.limits.check(name, major)
             if wait_s and api.limits.is_strict:
-                return too_many(api, ask.call, wait_s, scope)
-            ask.call.status, body = _find_answer(ask)
+                return rate_limited(api, api_request.recorded, wait_s, scope)
+            api_request.recorded.status, body = _call_route(api_request)
         except ApiError as error:
-            return refuse(api, ask.call, error)
+            return refuse(api, api_request.recorded, error)
         headers = {"Via": "1.1 google", **api.limits.headers(name, major)}
     if body is None:
-        return Response(status_code=ask.call.status, headers=headers)
-    return JSONResponse(body, ask.call.status, headers)
+        return Response(status_code=api_request.recorded.status, headers=headers)
+    return JSONResponse(body, api_request.recorded.status, headers)
 
 
-def _find_answer(ask: Ask) -> Answer:
+def _call_route(api_request: ApiRequest) -> ApiResponse:
     try:
-        return ROUTES[ask.call.route](ask)
+        return ROUTES[api_request.recorded.route](api_request)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         # A form that no rule foresaw: refused as any bad form is, and the ledger says why.
         raise bad_field("_", type(error).__name__, str(error)) from error
 
 
-def refuse(api: Api, call: RecordedRequest, error: ApiError) -> Response:
+def refuse(api: Api, recorded: RecordedRequest, error: ApiError) -> Response:
     """Answer with an error, and count it if it leads to a ban."""
-    call.status, call.code, call.error = error.status, error.code, str(error)
+    recorded.status, recorded.code, recorded.error = error.status, error.code, str(error)
     if error.errors is not None:
-        call.error += f" {json.dumps(error.errors)}"
+        recorded.error += f" {json.dumps(error.errors)}"
     if error.status in (401, 403):
         api.invalid.add()
     return JSONResponse(error.to_json(), error.status, {"Via": "1.1 google"})
 
 
-def too_many(api: Api, call: RecordedRequest, wait_s: float, scope: str) -> Response:
+def rate_limited(api: Api, recorded: RecordedRequest, wait_s: float, scope: str) -> Response:
     """Answer with a 429 of one of the three scopes."""
-    call.status, call.error = 429, f"429 {scope}"
+    recorded.status, recorded.error = 429, f"429 {scope}"
     if scope != "shared":
         api.invalid.add()
     is_global, words = scope == "global", "You are being rate limited."
@@ -153,17 +160,17 @@ def too_many(api: Api, call: RecordedRequest, wait_s: float, scope: str) -> Resp
     return JSONResponse(body, 429, headers)
 
 
-def spoil(api: Api, call: RecordedRequest, fault: Fault) -> Response:
+def make_faulty_response(api: Api, recorded: RecordedRequest, fault: Fault) -> Response:
     """Return the bad answer that a fault asks for."""
     with api.world.lock:
         if fault.kind == "rate_limit":
-            return too_many(api, call, fault.retry_after, fault.scope)
+            return rate_limited(api, recorded, fault.retry_after, fault.scope)
         if fault.kind == "html":
-            call.status = fault.status
+            recorded.status = fault.status
             if fault.status == 429:
                 api.invalid.add()
             # Of whoever stands before Discord: no JSON, no `Via`.
             return Response(_PAGE, fault.status, fault.headers, media_type="text/html")
         words = fault.description or {503: "503: Service Unavailable"}.get(fault.status, "")
         error = refused(fault.code) if fault.code else ApiError(fault.status, 0, words)
-        return refuse(api, call, error)
+        return refuse(api, recorded, error)

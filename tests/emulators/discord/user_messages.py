@@ -7,15 +7,15 @@ import copy
 from typing import Any
 
 from tests.emulators.common import locked
-from tests.emulators.discord.events import tell_deletion, tell_message
-from tests.emulators.discord.mentions import read_names
+from tests.emulators.discord.events import emit_deletion, emit_message
+from tests.emulators.discord.mentions import set_mentions
 from tests.emulators.discord.people import People
 from tests.emulators.discord.records import HAS_SNAPSHOT, VOICE, Message
 
 WAVEFORM = bytes(range(0, 256, 4))
 
 
-class Writers(People):
+class UserMessages(People):
     """Messages of people. A channel may be a thread or a private chat (`dm`)."""
 
     @locked
@@ -73,12 +73,12 @@ class Writers(People):
         message = self.world.add_message(place, user, text, **fields)
         if message.reply_to:
             message.kind = 19
-        read_names(self.world, message)
-        self._name_quoted(message)
-        tell_message(self.world, message)
+        set_mentions(self.world, message)
+        self._mention_quoted_author(message)
+        emit_message(self.world, message)
         return message.message_id
 
-    def _name_quoted(self, message: Message) -> None:
+    def _mention_quoted_author(self, message: Message) -> None:
         """A reply names the author of what it answers, as people's replies do by default."""
         quoted = self.world.channels[message.channel_id].messages.get(message.reply_to or "")
         if quoted is not None and quoted.author_id not in message.mentions:
@@ -91,12 +91,12 @@ class Writers(People):
         found.content = text
         found.versions.append(text)
         found.edited_at = self.world.clock.now()
-        read_names(self.world, found)
-        tell_message(self.world, found, "MESSAGE_UPDATE")
+        set_mentions(self.world, found)
+        emit_message(self.world, found, "MESSAGE_UPDATE")
 
     @locked
     def delete(self, message: str) -> None:
         """Take a message away."""
         found = self.world.any_message(message)
         found.is_deleted = True
-        tell_deletion(self.world, found)
+        emit_deletion(self.world, found)

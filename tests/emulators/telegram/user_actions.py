@@ -17,7 +17,7 @@ _MIMES = {"voice": "audio/ogg", "audio": "audio/mpeg", "video": "video/mp4"}
 FileKind = Literal["voice", "audio", "video_note", "video", "document"]
 
 
-class Writers(People):
+class UserActions(People):
     """Everything that people send, edit, press and delete."""
 
     # --- sending
@@ -99,7 +99,7 @@ class Writers(People):
         found = _find_commands(text) if entities is None else entities
         content |= {"entities": found, "reply_to": reply_to, "thread_id": thread, "extra": extra}
         message = self.world.add_message(place, user, text, **content)
-        self._tell("message", message)
+        self._push_update("message", message)
         return message.message_id
 
     def _origin(self, author: int | bool) -> dict[str, Any]:
@@ -137,7 +137,7 @@ class Writers(People):
         message.text, message.entities = text, _find_commands(text)
         message.versions.append(text)
         message.edit_date = max(int(self.world.clock.now()), (message.edit_date or 0) + 1)
-        return self._tell("edited_message", message)
+        return self._push_update("edited_message", message)
 
     @locked
     def delete_message(self, chat: int, message_id: int) -> None:

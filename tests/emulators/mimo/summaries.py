@@ -60,10 +60,10 @@ def _sum_up_topics(text: str) -> Iterable[str]:
             continue
         # Voice notes count: at least one is told of where there are some.
         spoken = [line for line in lines if line["note"] == "voice"][:2]
-        told = list(dict.fromkeys([*spoken, *_spread(lines, _POINTS - len(spoken))]))
-        people = dict.fromkeys(line["name"] for line in told)
+        chosen = list(dict.fromkeys([*spoken, *_spread(lines, _POINTS - len(spoken))]))
+        people = dict.fromkeys(line["name"] for line in chosen)
         yield f"## Topic {number} ({', '.join(people)})"
-        yield from (_make_point(line) for line in told)
+        yield from (_make_point(line) for line in chosen)
 
 
 def _sum_up_kinds(text: str) -> Iterable[str]:

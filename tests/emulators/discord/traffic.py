@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-from tests.emulators.common import Rule
+from tests.emulators.common import FaultRule
 from tests.emulators.telegram.world import Clock
 
 Scope = Literal["user", "shared", "global"]
@@ -41,7 +41,7 @@ class RecordedRequest:
 
 
 @dataclass(slots=True)
-class Fault(Rule):
+class Fault(FaultRule):
     """A rule for requests whose route or path fits `pattern`.
 
     "POST */messages" fits "POST /channels/{channel}/messages", and "POST /channels/12/messages"
@@ -56,7 +56,7 @@ class Fault(Rule):
     #: Headers of `html`.
     headers: dict[str, str] = field(default_factory=dict)
 
-    def fits(self, route: str, path: str) -> bool:
+    def matches(self, route: str, path: str) -> bool:
         return fnmatchcase(route, self.pattern) or fnmatchcase(path, self.pattern)
 
 

@@ -39,7 +39,7 @@ def break_connection(scope: Scope, *, is_reset: bool) -> None:
         transport.close()
 
 
-async def stay_silent(scope: Scope, receive: Receive, send: Send) -> None:
+async def never_respond(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer nothing until the client goes away."""
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -55,7 +55,7 @@ def listen(port: int) -> socket.socket:
     return listener
 
 
-class QuickServer(uvicorn.Server):
+class FastServer(uvicorn.Server):
     """uvicorn that starts and ends without its tenths of a second: tests do so a thousand times."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -94,8 +94,8 @@ class QuickServer(uvicorn.Server):
             task.cancel()
 
 
-def make_server(app: ASGIApp, *, has_websockets: bool = False) -> QuickServer:
-    return QuickServer(
+def make_server(app: ASGIApp, *, has_websockets: bool = False) -> FastServer:
+    return FastServer(
         uvicorn.Config(
             app,
             http=BreakableProtocol,
@@ -177,7 +177,7 @@ class LocalServer:
         await self.close()
 
 
-class Serving(LocalServer):
+class AsgiServer(LocalServer):
     """A server under way."""
 
     def __init__(self, app: ASGIApp, *, port: int = 0, has_websockets: bool = False) -> None:

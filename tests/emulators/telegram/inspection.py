@@ -8,11 +8,11 @@ from collections.abc import Collection
 
 from tests.emulators.common import locked
 from tests.emulators.telegram.api import Api
-from tests.emulators.telegram.calls import Fault, RecordedRequest
 from tests.emulators.telegram.entities import Entity
 from tests.emulators.telegram.links import find_links
 from tests.emulators.telegram.records import Message
-from tests.emulators.telegram.writers import Writers
+from tests.emulators.telegram.traffic import Fault, RecordedRequest
+from tests.emulators.telegram.user_actions import UserActions
 
 _ADDRESS = re.compile(r"https://t\.me/c/(\d+)/(?:(\d+)/)?(\d+)")
 _QUOTES = frozenset({"blockquote", "expandable_blockquote"})
@@ -20,7 +20,7 @@ _QUOTES = frozenset({"blockquote", "expandable_blockquote"})
 _HARMLESS = _QUOTES | {"bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre"}
 
 
-class Oracle(Writers):
+class Inspection(UserActions):
     """The people's deeds, and the questions and orders of a test."""
 
     api: Api
@@ -52,9 +52,9 @@ class Oracle(Writers):
         """Return the calls of one method, in one chat or in all."""
         name = method.lower()
         return [
-            call
-            for call in self.requests
-            if call.method.lower() == name and (chat is None or call.chat_id == chat)
+            recorded
+            for recorded in self.requests
+            if recorded.method.lower() == name and (chat is None or recorded.chat_id == chat)
         ]
 
     @locked
