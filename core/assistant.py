@@ -11,7 +11,6 @@ from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
 from core.commands import load_command
 from core.commands.context import Context
-from core.commands.reply_parts import add_voice
 from core.interfaces import DeliveryTarget, OnText, Platform
 from core.models import Job, Reply
 from core.store import Store
@@ -41,11 +40,12 @@ class Assistant:
         target = self._store.target(job)
         async with _show_progress(platform, target) as on_text:
             context = Context(
-                job, platform, self._transcription, self._synthesis, self._answering, self._store,
-                self._clock, on_text, on_audio=partial(platform.play, target),
+                job, job.message, job.settings, platform, self._transcription, self._synthesis,
+                self._answering, self._store, self._clock, on_text,
+                on_audio=partial(platform.play, target),
             )  # fmt: skip
             reply = await load_command(job.command).function(context)
-            return await add_voice(context, reply)
+            return await context.add_voice(reply)
 
 
 @asynccontextmanager

@@ -67,7 +67,7 @@ _TRAIL = ".,;:!?)]}'*_~|/"
 def find_addresses(text: str) -> frozenset[str]:
     """Return the addresses in `text` and their hosts, as `known` of `defuse`."""
     found: set[str] = set()
-    for match in _ADDRESS.finditer(restore_links(_flatten(text))):
+    for match in _ADDRESS.finditer(_flatten(text)):
         if _is_address(match):
             address = _simplify(match.group())
             found |= {address, address[: _end_host(address)]}
@@ -137,7 +137,7 @@ def defuse(text: str, known: str | frozenset[str] = "") -> str:
     it are replaced by LEFT_OUT, others stay readable. Idempotent for the same `known`.
     """
     replace_unknown = _replace_unless(known)
-    before, text = "", restore_links(_flatten(text))
+    before, text = "", _flatten(text)
     while text != before:
         # Without an address, the text behind it may be one.
         before, text = text, _ADDRESS.sub(replace_unknown, text)
@@ -149,7 +149,8 @@ def disable_links(text: str) -> str:
 
     Everything stays readable. Idempotent.
     """
-    text = _JUNCTION.sub(lambda found: found[0] + _JOINER, _flatten(text))
+    text = _DROPPED.sub("", _LINE_ENDS.sub("\n", text))
+    text = _JUNCTION.sub(lambda found: found[0] + _JOINER, text)
     text = _NUMBERS.sub(lambda found: found.group().replace(".", f".{_JOINER}"), text)
     return _PHONE.sub(lambda found: re.sub(r"\+|\d{3}(?=\d)", rf"\g<0>{_JOINER}", found[0]), text)
 
@@ -168,8 +169,8 @@ def restore_links(text: str) -> str:
 
 
 def _flatten(text: str) -> str:
-    """Return `text` without characters that could hide an address; the joiner may stay."""
-    return _DROPPED.sub("", _LINE_ENDS.sub("\n", text))
+    """Return `text` without characters that could hide an address."""
+    return restore_links(_DROPPED.sub("", _LINE_ENDS.sub("\n", text)))
 
 
 def _replace_unless(known: str | frozenset[str]) -> Callable[[re.Match[str]], str]:

@@ -97,18 +97,14 @@ class Media:
         Raises BadAudio, TooLong, possibly after some pieces.
         """
         format = next((name for name in limits.formats if name in _BYTES_PER_S), "wav")
-        header = {
-            "operation": "pieces",
-            "format": format,
-            "hint_s": hint_s,
-            "max_s": self._limits.max_s,
-            "cut": _cut_limits(limits, format),
-        }
+        fitting_s = (limits.max_bytes - _OVERHEAD_BYTES) / _BYTES_PER_S[format]
+        max_s = max(1.0, min(limits.max_piece_s, fitting_s, _LONGEST_PIECE_S))
+        # The fields of `core.audio.cutter.CutLimits`, which this process does not import.
+        cut = {"max_s": max_s, "target_s": min(limits.target_piece_s, max_s)}
+        cut["concurrency"] = limits.concurrency
+        header = {"operation": "pieces", "format": format, "hint_s": hint_s, "cut": cut}
         index = 0
-        async with (
-            self._wait_if_long(data, hint_s),
-            aclosing(self._run(header, data)) as frames,
-        ):
+        async with aclosing(self._run(header, data, hint_s)) as frames:
             async for info, encoded in frames:
                 audio = Audio(encoded, _MIMES[format], info["duration_s"])
                 pauses = tuple((start_s, end_s) for start_s, end_s in info["pauses"])
@@ -136,16 +132,9 @@ class Media:
         is the true one. hint_s: the claimed length, not trusted.
         Raises BadAudio (also for silence), TooLong.
         """
-        header = {
-            "operation": "prepare",
-            "formats": list(limits.formats),
-            "max_bytes": limits.max_bytes,
-            "max_s": self._limits.max_s,
-        }
-        async with (
-            self._wait_if_long(data, hint_s),
-            aclosing(self._run(header, data)) as frames,
-        ):
+        accepted = {"formats": list(limits.formats), "max_bytes": limits.max_bytes}
+        header = {"operation": "prepare", **accepted}
+        async with aclosing(self._run(header, data, hint_s)) as frames:
             async for info, encoded in frames:
                 if info:
                     return Audio(encoded or data, info["mime"], info["duration_s"])
@@ -157,43 +146,33 @@ class Media:
         Raises BadAudio (also if it ends before `start_s`), TooLong.
         """
         times = {"start_s": max(0.0, start_s), "end_s": min(end_s, start_s + _LONGEST_EXCERPT_S)}
-        header = {"operation": "excerpt", "max_s": self._limits.max_s, **times}
-        async with self._wait_if_long(data, None), aclosing(self._run(header, data)) as frames:
+        async with aclosing(self._run({"operation": "excerpt", **times}, data)) as frames:
             info, encoded = await anext(frames)
             audio = Audio(encoded, _MIMES["ogg"], info["duration_s"])
             return Excerpt(audio, bytes.fromhex(info["waveform"]))
-
-    def _wait_if_long(
-        self, data: bytes, hint_s: float | None
-    ) -> asyncio.Semaphore | nullcontext[None]:
-        is_long = len(data) > _LONG_BYTES or (hint_s or 0.0) > _LONG_S
-        return self._long if is_long else nullcontext()
 
     async def close(self) -> None:
         """Stop the workers."""
         await self._pool.close()
 
-    async def _run(self, header: dict[str, Any], data: bytes) -> AsyncGenerator[Frame, None]:
-        megabytes = len(data) / 2**20
-        if len(data) > self._limits.max_bytes:
-            raise TooLong(refusals.TOO_LARGE, limit=self._limits.max_bytes // 2**20)
-        header["cpu_s"] = self._limits.cpu_s + self._limits.cpu_s_per_megabyte * megabytes
+    async def _run(
+        self, header: dict[str, Any], data: bytes, hint_s: float | None = None
+    ) -> AsyncGenerator[Frame, None]:
+        limits, megabytes = self._limits, len(data) / 2**20
+        if len(data) > limits.max_bytes:
+            raise TooLong(refusals.TOO_LARGE, limit=limits.max_bytes // 2**20)
+        cpu_s = limits.cpu_s + limits.cpu_s_per_megabyte * megabytes
+        header = {"max_s": limits.max_s, "cpu_s": cpu_s, **header}
+        is_long = len(data) > _LONG_BYTES or (hint_s or 0.0) > _LONG_S
+        work = self._pool.run(header, data, stall_s=_STALL_S)
         try:
-            async with aclosing(self._pool.run(header, data, stall_s=_STALL_S)) as frames:
+            async with self._long if is_long else nullcontext(), aclosing(work) as frames:
                 async for frame in frames:
                     yield frame
         except WorkerRefused as refused:
             raise _read_refusal(refused, header["max_s"]) from None
         except (WorkerDied, WorkerStalled) as error:
             raise BadAudio(refusals.UNREADABLE) from error
-
-
-def _cut_limits(limits: TranscriberLimits, format: str) -> dict[str, float]:
-    """Return the fields of `core.audio.cutter.CutLimits`, which this process does not import."""
-    fitting_s = (limits.max_bytes - _OVERHEAD_BYTES) / _BYTES_PER_S[format]
-    max_s = max(1.0, min(limits.max_piece_s, fitting_s, _LONGEST_PIECE_S))
-    target_s = min(limits.target_piece_s, max_s)
-    return {"max_s": max_s, "target_s": target_s, "concurrency": limits.concurrency}
 
 
 def _read_refusal(refused: WorkerRefused, max_s: float) -> UserError:

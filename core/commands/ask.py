@@ -11,8 +11,7 @@ from core.answering import prompt as prompts
 from core.answering.conversation import Topic, find_topic, is_spoken, quote
 from core.commands import Command
 from core.commands.arguments import Argument, MessageAction
-from core.commands.context import Context
-from core.commands.reply_parts import in_steps, transcript_buttons
+from core.commands.context import Context, in_steps
 from core.errors import AudioNotSupported, EngineError, TooLong, UserError
 from core.locale import mark
 from core.models import Answer, Audio, NoteMode, RecordingReference, Reply, Transcript
@@ -214,7 +213,7 @@ def _build_reply(ctx: Context, result: AskResult, spoken: StoredTranscript | Non
     return Reply(
         "\n\n".join(lines),
         spoken.transcript.text if spoken else "",
-        buttons=transcript_buttons(ctx, spoken) if spoken and is_both else (),
+        buttons=ctx.transcript_buttons(spoken) if spoken and is_both else (),
         aloud=text,
         is_quote_first=spoken is not None,
         heard_key=spoken.key if spoken else "",

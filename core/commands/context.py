@@ -1,4 +1,7 @@
-"""The context of a command: its message, the chat's settings, the pipelines and the store."""
+"""The context of a command: its message, the chat's settings, the pipelines and the store.
+
+It also makes the parts that the replies of several commands share.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,35 @@ from typing import Any
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import Clock
 from core.commands.arguments import first_word
-from core.errors import NotAllowed, UserError
+from core.errors import EngineError, NotAllowed, UserError
 from core.glossary import apply_to
 from core.interfaces import OnText, Platform
 from core.locale import mark, translate
-from core.models import ChatSettings, Job, Message, SpeechSettings, Transcript
+from core.models import (
+    Button,
+    ChatSettings,
+    Job,
+    Message,
+    RepliesMode,
+    Reply,
+    SpeechSettings,
+    Transcript,
+)
 from core.safety import disable_links_in
 from core.store import Store
 from core.summaries.pipeline import SummaryPipeline
-from core.synthesis.pipeline import OnAudio, SynthesisPipeline, SynthesisResult
+from core.synthesis.pipeline import MAX_CHARS, OnAudio, SynthesisPipeline, SynthesisResult
 from core.synthesis.voice_choice import Choices, choose_voice_style
+from core.text.split import shorten
 from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
 
 TRANSCRIPT_GONE = mark("This transcript is no longer available. Send the recording again.")
+
+
+#: Recordings longer than this get a Summary button.
+_SUMMARY_OVER_S = 60.0
+#: Partial text is shown again when it has grown by this much.
+_STEP_CHARS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +48,9 @@ class Context:
     """Everything that a command may use."""
 
     job: Job
+    #: The message that the command answers, and the chat's settings when it came in.
+    message: Message
+    settings: ChatSettings
     platform: Platform
     transcription: TranscriptionPipeline
     synthesis: SynthesisPipeline
@@ -41,23 +63,15 @@ class Context:
     on_audio: OnAudio
 
     @property
-    def message(self) -> Message:
-        """The message that the command answers."""
-        return self.job.message
-
-    @property
-    def settings(self) -> ChatSettings:
-        """The chat's settings when the message came in."""
-        return self.job.settings
-
-    @property
     def summaries(self) -> SummaryPipeline:
         """The pipeline that summarises talk and recordings."""
         return SummaryPipeline(self.store, self.transcription, self.answering, self.platform)
 
     def text(self, text: str, /, **values: object) -> str:
         """Return `text` in the sender's language, with links disabled in `values`."""
-        return translate(text, self.message.language, **disable_links_in(values))
+        if values:
+            values = disable_links_in(values)
+        return translate(text, self.message.language, **values)
 
     def read_choice(self, *choices: str) -> str:
         """Return which of `choices` follows the command's name, "" if nothing does.
@@ -108,32 +122,25 @@ class Context:
         The transcript is also remembered with its message, where the chat keeps a history.
         Raises UserError, also if there is no speech unless it `may_be_silent`; EngineError.
         """
-        message = self.message
-        attachment = message.attachment or (message.reply_to and message.reply_to.attachment)
+        message, talk = self.message, self.settings.talk
+        source = message.reply_to if message.reply_to and not message.attachment else message
         stored = await self.transcription.transcribe(
             await self.fetch(),
             language=self.settings.language,
-            hint_s=attachment.duration_s if attachment else None,
+            hint_s=source.attachment.duration_s if source.attachment else None,
             on_text=on_text,
         )
         if not (stored.transcript.text or may_be_silent):
             raise UserError("No speech was detected in this recording.")
-        await self._remember(stored)
-        return replace(stored, transcript=self.correct(stored.transcript))
-
-    async def _remember(self, stored: StoredTranscript) -> None:
-        """Add the transcript to the history of the chat, if it keeps one."""
-        message = self.message
-        if message.attachment:
-            # In private only forwarded recordings are kept, to be summarised.
-            is_kept = message.forwarded_from or not message.is_private
-            message_id = message.message_id if is_kept else ""
-        else:
-            message_id = message.reply_to.message_id if message.reply_to else ""
-        if message_id and (message.is_private or self.settings.talk.remember_days):
+        # Of recordings sent in private only forwarded ones are kept, to be summarised.
+        is_kept_in_private = message.forwarded_from or source is not message
+        if source.message_id and (is_kept_in_private if message.is_private else talk.remember_days):
             await self.store.memory.save_transcript(
-                message.chat, message_id, stored.transcript, stored.key
+                message.chat, source.message_id, stored.transcript, stored.key
             )
+        if not talk.glossary:
+            return stored
+        return replace(stored, transcript=self.correct(stored.transcript))
 
     async def stored_transcript(self, key: str) -> Transcript:
         """Return an earlier transcript, with the glossary applied. Raises UserError if gone."""
@@ -178,3 +185,57 @@ class Context:
             self.store.voices, self.synthesis, choices, self.message
         )
         return await self.synthesis.synthesize(text, voice_style, on_audio=self.on_audio)
+
+    async def add_voice(self, reply: Reply) -> Reply:
+        """Return `reply` with a voice message, or with a Listen button, as the chat has chosen.
+
+        If synthesis fails, the reply stays text only.
+        """
+        if not reply.aloud:
+            return reply
+        mode, is_voice_in = self.settings.replies, self.message.attachment is not None
+        is_wanted = mode is RepliesMode.ALWAYS or (mode is RepliesMode.AUTO and is_voice_in)
+        # A transcript is not read back to those who have just sent the recording.
+        if not is_wanted or self.job.command == "transcribe":
+            button = Button(self.text("Listen"), "listen", reply.aloud)
+            return replace(reply, buttons=(*reply.buttons, button))
+        try:
+            result = await self.synthesize(shorten(reply.aloud, MAX_CHARS))
+        except EngineError:
+            note = self.text("The voice reply could not be created.")
+            return replace(reply, text=f"{reply.text}\n\n{note}".strip())
+        return replace(reply, files=(*reply.files, result.file))
+
+    def transcript_buttons(self, stored: StoredTranscript) -> tuple[Button, ...]:
+        """Return the buttons under a transcript, the most used first."""
+        transcript, key = stored.transcript, stored.key
+        is_reply_fix = self.job.command == "transcribe"  # elsewhere a reply is a further question
+        has_times = len(transcript.segments) > 1
+        offers = (
+            (transcript.duration_s > _SUMMARY_OVER_S, Button(self.text("Summary"), "brief", key)),
+            (
+                self.answering.answerer.limits.can_translate,
+                Button(self.text("Translate"), "translate", key),
+            ),
+            (True, Button(self.text("Ask"), "ask_about", key)),
+            (is_reply_fix, Button(self.text("Fix"), "fix")),
+            (has_times, Button(".txt", "export", f"txt {key}")),
+            (has_times, Button(".srt", "export", f"srt {key}")),
+        )
+        return tuple(button for is_offered, button in offers if is_offered)
+
+
+def in_steps(show: OnText) -> OnText:
+    """Return a callback that calls `show` only when the text has grown by a step or began anew.
+
+    Sanitizing a text costs more than receiving a few letters of it.
+    """
+    shown_chars = 0
+
+    def on_text(text: str) -> None:
+        nonlocal shown_chars
+        if not 0 <= len(text) - shown_chars < _STEP_CHARS:
+            shown_chars = len(text)
+            show(text)
+
+    return on_text

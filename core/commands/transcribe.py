@@ -5,7 +5,6 @@ from __future__ import annotations
 from core.commands import Command
 from core.commands.arguments import MessageAction
 from core.commands.context import Context
-from core.commands.reply_parts import transcript_buttons
 from core.errors import UserError
 from core.locale import mark
 from core.models import Reply
@@ -26,7 +25,7 @@ async def transcribe(ctx: Context) -> Reply:
     return Reply(
         "\n".join(notes),
         text,
-        buttons=transcript_buttons(ctx, stored),
+        buttons=ctx.transcript_buttons(stored),
         aloud=text,
         heard_key=stored.key,
     )

@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from core.answering import translation_prompt as prompts
 from core.commands import Command
 from core.commands.arguments import Argument, MessageAction, suggest_languages
-from core.commands.context import Context
-from core.commands.reply_parts import in_steps
+from core.commands.context import Context, in_steps
 from core.errors import UserError
 from core.interfaces import OnText
 from core.locale import mark

@@ -25,8 +25,7 @@ _MAX_SEARCHED_CHARS = 100_000
 def find_misheard(text: str, meant: str) -> str | None:
     """Return the words of `text` that were most likely transcribed in place of `meant`.
 
-    None if nothing is similar enough, in spelling or in pronunciation. The first of equally
-    similar phrases is returned.
+    The first of equally similar ones; None if no words are similar in spelling or pronunciation.
     """
     # Only here: 6 MB that the program needs when somebody names a right word, and else never.
     from rapidfuzz.distance.Indel import normalized_similarity as similarity
@@ -45,13 +44,11 @@ def find_misheard(text: str, meant: str) -> str | None:
         is_right = letters == target or (extra > 0 and target in letters)
         if is_right or abs(len(letters) - len(target)) * 2 > len(target):
             continue
-        penalty = _PER_WORD * abs(extra)
-        spelling = similarity(letters, target)
+        penalty, spelling = _PER_WORD * abs(extra), similarity(letters, target)
         # Keys take longer than ratios: only where a perfect one could still win.
         if (spelling + 1) / 2 - penalty <= best_score:
             continue
-        pronunciation = similarity(_sound_key(window), key)
-        score = max(spelling, (spelling + pronunciation) / 2) - penalty
+        score = max(spelling, (spelling + similarity(_sound_key(window), key)) / 2) - penalty
         if score > best_score:
             best, best_score = window, score
     return best and " ".join(best.split())

@@ -75,10 +75,11 @@ class TranscriptionPipeline:
         digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
         engine = f"{self.transcriber.name}|{self.transcriber.model}"
         options = f"{language or 'auto'}{'' if temperature is None else f'|{temperature:g}'}"
-        pending = PendingTranscript(f"{digest}|{engine}|{options}", language, on_text, temperature)
-        key = pending.key("all")
+        base_key = f"{digest}|{engine}|{options}"
+        key = hashlib.sha256(f"{base_key}|all".encode()).hexdigest()
         transcript = await self._results.find(key)
         if transcript is None:
+            pending = PendingTranscript(base_key, key, language, on_text, temperature)
             transcript = await self._transcribe_pieces(pending, data, hint_s)
             await self._results.save(key, transcript)
         return StoredTranscript(key, transcript)
@@ -108,11 +109,12 @@ class TranscriptionPipeline:
 
     async def _start_piece(self, pending: PendingTranscript, piece: Piece) -> None:
         """Start to transcribe `piece` once a slot is free, if there is speech and no result yet."""
-        key = pending.key(f"{piece.start_s:.3f}+{piece.audio.duration_s:.3f}")
+        key = f"{pending.base_key}|{piece.start_s:.3f}+{piece.audio.duration_s:.3f}"
+        key = hashlib.sha256(key.encode()).hexdigest()
         if not piece.has_speech:
-            pending.put(piece, Transcript("", duration_s=piece.audio.duration_s))
+            pending.update(piece, Transcript("", duration_s=piece.audio.duration_s))
         elif (transcript := await self._results.find(key)) is not None:
-            pending.put(piece, transcript)
+            pending.update(piece, transcript)
         else:
             # Waiting here holds the decoder back: no more pieces in memory than calls.
             await self.gate.slots.acquire()
@@ -123,16 +125,16 @@ class TranscriptionPipeline:
 
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
-        async with self.gate.call(duration_s, pending.key("all")):
+        async with self.gate.call(duration_s, pending.key):
             transcript = await engine.transcribe(
                 piece.audio,
                 language=pending.language,
-                on_text=pending.on_text and partial(pending.update, piece.index),
+                on_text=pending.on_text and partial(pending.update, piece),
                 temperature=pending.temperature,
             )
         metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
-        await self._results.save(key, transcript, whole=pending.key("all"))
-        pending.put(piece, transcript)
+        await self._results.save(key, transcript, whole=pending.key)
+        pending.update(piece, transcript)
 
 
 @dataclass
@@ -141,32 +143,29 @@ class PendingTranscript:
 
     #: Identifies the recording, the engine and the options.
     base_key: str
+    #: The transcript of the whole recording is stored under it.
+    key: str
     language: str | None
     on_text: OnText | None
     temperature: float | None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     #: By index; the pieces are without their audio.
     done: dict[int, tuple[Piece, Transcript]] = field(default_factory=dict)
-    _partial_texts: dict[int, str] = field(default_factory=dict)
+    _texts: dict[int, str] = field(default_factory=dict)
 
-    def key(self, piece: str) -> str:
-        """Return the key under which the transcript of `piece` is stored."""
-        return hashlib.sha256(f"{self.base_key}|{piece}".encode()).hexdigest()
-
-    def put(self, piece: Piece, transcript: Transcript) -> None:
-        """Add the transcript of a piece."""
-        self.done[piece.index] = (replace(piece, audio=replace(piece.audio, data=b"")), transcript)
-        self.update(piece.index, transcript.text)
-
-    def update(self, index: int, text: str) -> None:
-        """Set the text so far of piece `index`, and show that of the recording.
+    def update(self, piece: Piece, result: str | Transcript) -> None:
+        """Set the transcript or the text so far of `piece`, and show that of the recording.
 
         That is the text of all pieces up to the first one that is not done.
         """
-        self._partial_texts[index] = text
+        if isinstance(result, Transcript):
+            piece = replace(piece, audio=replace(piece.audio, data=b""))
+            self.done[piece.index] = (piece, result)
+            result = result.text
+        self._texts[piece.index] = result
         if self.on_text:
             count = next(index for index in range(len(self.done) + 1) if index not in self.done)
-            self.on_text(join_texts([self._partial_texts.get(i, "") for i in range(count + 1)]))
+            self.on_text(join_texts([self._texts.get(i, "") for i in range(count + 1)]))
 
 
 def stitch(parts: list[tuple[Piece, Transcript]]) -> Transcript:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from core.worker_process import (
@@ -144,7 +144,7 @@ class _WorkerProcess:
             raise WorkerMissing(f"cannot start a worker: {type(error).__name__}") from error
         worker = cls(process)
         try:
-            await worker._receive(_START_S)
+            await worker.next_frame(_START_S)
             worker.is_idle = True
         except WorkerError as error:
             raise WorkerMissing(f"a worker did not start: {error}") from error
@@ -158,20 +158,26 @@ class _WorkerProcess:
         self.requests, self.is_idle = self.requests + 1, False
         head = json.dumps(header).encode()
         view = memoryview(data)
-        try:
+        async with self._watch(f"took no data for {stall_s:.0f} s"):
             self._stdin.write(HEAD.pack(WORK, len(head), len(data)) + head)
             for start in range(0, len(data), _CHUNK_BYTES):
                 self._stdin.write(view[start : start + _CHUNK_BYTES])
                 async with asyncio.timeout(stall_s):
                     await self._stdin.drain()
-        except TimeoutError:
-            raise WorkerStalled(f"took no data for {stall_s:.0f} s") from None
-        except (BrokenPipeError, ConnectionResetError):
-            raise await self._read_exit() from None
 
     async def next_frame(self, stall_s: float) -> Frame | None:
         """Return the next frame of the reply, None at its end."""
-        kind, (header, data) = await self._receive(stall_s)
+        silence = f"silent for {stall_s:.0f} s"
+        async with self._watch(silence), asyncio.timeout(stall_s), self._reading:
+            kind, head, size = HEAD.unpack(await self._stdout.readexactly(HEAD.size))
+            if head + size > _MAX_FRAME_BYTES:
+                raise WorkerDied("frame too large")
+            header = json.loads(await self._stdout.readexactly(head))
+            # In chunks: copying one large read would block the event loop.
+            sizes = (min(_CHUNK_BYTES, size - start) for start in range(0, size, _CHUNK_BYTES))
+            data = b"".join([await self._stdout.readexactly(n) for n in sizes])
+        if not isinstance(header, dict):
+            raise WorkerDied("invalid frame")
         self.is_idle = kind == END or (kind == REFUSED and header.get("kind") != "memory")
         if kind == REFUSED:
             raise WorkerRefused(str(header.get("kind")), str(header.get("detail", "")))
@@ -185,35 +191,21 @@ class _WorkerProcess:
             self._process.kill()
         self._stdin.close()
         async with self._reading:
-            await (
-                self._stdout.read()
-            )  # asyncio reports the exit of a process after the end of its pipes
+            # asyncio reports the exit of a process after the end of its pipes.
+            await self._stdout.read()
         await self._process.wait()
 
-    async def _receive(self, stall_s: float) -> tuple[bytes, Frame]:
+    @asynccontextmanager
+    async def _watch(self, stall: str) -> AsyncIterator[None]:
+        """Turn failures of the pipes into WorkerDied, and timeouts into WorkerStalled(stall)."""
         try:
-            async with asyncio.timeout(stall_s), self._reading:
-                kind, head, data = HEAD.unpack(await self._stdout.readexactly(HEAD.size))
-                if head + data > _MAX_FRAME_BYTES:
-                    raise WorkerDied("frame too large")
-                header = json.loads(await self._stdout.readexactly(head))
-                if not isinstance(header, dict):
-                    raise ValueError
-                return kind, (header, await self._read(data))
+            yield
         except TimeoutError:
-            raise WorkerStalled(f"silent for {stall_s:.0f} s") from None
-        except (asyncio.IncompleteReadError, ConnectionResetError):
+            raise WorkerStalled(stall) from None
+        except (asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError):
             raise await self._read_exit() from None
         except ValueError:
             raise WorkerDied("invalid frame") from None
-
-    async def _read(self, size: int) -> bytes:
-        # In chunks: copying one large read would block the event loop.
-        chunks = [
-            await self._stdout.readexactly(min(_CHUNK_BYTES, size - start))
-            for start in range(0, size, _CHUNK_BYTES)
-        ]
-        return b"".join(chunks)
 
     async def _read_exit(self) -> WorkerDied:
         # Let it exit by itself: if a signal interrupts that, asyncio reports 255 as exit code.

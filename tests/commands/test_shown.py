@@ -75,8 +75,8 @@ class Trial:
         if message.is_private:
             job = replace(job, settings=replace(REMEMBERS, talk=TalkSettings(NoteMode.BOTH)))
         context = Context(
-            job, self.road.platform, self.road.transcription, self.road.synthesis,
-            self.road.answering, self.road.store, current_clock(),
+            job, message, job.settings, self.road.platform, self.road.transcription,
+            self.road.synthesis, self.road.answering, self.road.store, current_clock(),
             self.shown.append, lambda pcm, rate: None,
         )  # fmt: skip
         try:

@@ -1,23 +1,26 @@
-"""The gate in front of an engine: the account's rate limits, and a pause when the engine fails.
+"""Rate limits: per key, and of the accounts at engines, whose calls pause when the engine fails.
 
-All calls of the process to one engine pass one gate, first come, first served.
+Limits are per minute, with the moving window of the package `limits`.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
 
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.errors import EngineError
 from core.interfaces import CallLimits
-from core.limits.rate_limit import RateLimit, RateUse
 
 #: Consecutive failures, of any callers, after which the engine is paused.
 FAILURES_BEFORE_PAUSE = 5
@@ -25,8 +28,79 @@ FAILURES_BEFORE_PAUSE = 5
 MAX_PAUSE_S = 60.0
 #: A longer wait is left to the job, which frees its place for others.
 MAX_WAIT_S = 20.0
+#: Shortest wait for room: the window may free it a rounding error later than it says.
+_MIN_WAIT_S = 0.02
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class RateUse:
+    """How much of a limit was used within the last minute."""
+
+    used: int
+    limit: int
+
+
+class RateLimit:
+    """Allows each key so many units per minute, None = unlimited."""
+
+    def __init__(self, per_minute: int | None, clock: Clock = CLOCK) -> None:
+        self._per_minute = per_minute
+        self._item = RateLimitItemPerMinute(per_minute or 1)
+        self._clock = clock
+        self._windows = MovingWindowRateLimiter(_ClockStorage(clock))
+
+    async def wait_s(self, cost: int = 1, key: str = "") -> float:
+        """Return the seconds until `cost` units may be free, 0 if they are.
+
+        More units than are allowed per minute count as all of them.
+        """
+        cost = min(cost, self._per_minute or 0)
+        if not cost or await self._windows.test(self._item, key, cost=cost):
+            return 0.0
+        window = await self._windows.get_window_stats(self._item, key)
+        return max(_MIN_WAIT_S, window.reset_time - self._clock.monotonic())
+
+    async def take(self, cost: int = 1, key: str = "") -> float:
+        """Use `cost` units and return 0, or use none and return what `wait_s` returns."""
+        wait_s = await self.wait_s(cost, key)
+        cost = min(cost, self._per_minute or 0)
+        if cost and not wait_s:
+            await self._windows.hit(self._item, key, cost=cost)
+        return wait_s
+
+    async def use(self, key: str = "") -> RateUse | None:
+        """Return how much of the limit is used, None if there is no limit."""
+        if not self._per_minute:
+            return None
+        window = await self._windows.get_window_stats(self._item, key)
+        return RateUse(self._per_minute - window.remaining, self._per_minute)
+
+
+class _ClockStorage(MemoryStorage):
+    """Moving windows in memory by `Clock`: those of the package use `time.time`."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        #: By key: when units were used, and how many, the oldest first.
+        self._taken: defaultdict[str, deque[tuple[float, int]]] = defaultdict(deque)
+
+    async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Use `amount` of `limit` for the next `expiry` seconds; False if that is too much."""
+        _, used = await self.get_moving_window(key, limit, expiry)
+        if used + amount > limit:
+            return False
+        self._taken[key].append((self._clock.monotonic(), amount))
+        return True
+
+    async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        """Return when the window begins, by `Clock.monotonic`, and how much of it is used."""
+        now, taken = self._clock.monotonic(), self._taken[key]
+        while taken and taken[0][0] + expiry <= now:
+            taken.popleft()
+        return taken[0][0] if taken else now, sum(amount for _, amount in taken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +165,12 @@ class AccountGate:
         recording: distinguishes this recording from others.
         Raises the last error again if the engine is paused for long.
         """
-        try:
-            async with self._pass(duration_s, recording):
-                yield
-        except EngineError as error:
-            metrics.ENGINE_CALLS.labels(self._engine, type(error).__name__).inc()
-            raise
-        metrics.ENGINE_CALLS.labels(self._engine, "ok").inc()
-
-    @asynccontextmanager
-    async def _pass(self, duration_s: float, recording: str) -> AsyncIterator[None]:
         async with self._turn:
-            is_probe = await self._wait_for_pause()
-            await self._wait_for_room(duration_s)
+            is_probe = await self._wait(duration_s)
         try:
             yield
         except EngineError as error:
+            metrics.ENGINE_CALLS.labels(self._engine, type(error).__name__).inc()
             self._note_failure(error)
             self._is_down |= self._failed_recording not in (None, recording)
             self._failed_recording = recording
@@ -114,23 +178,22 @@ class AccountGate:
                 # Down for everybody, so this recording is not the cause: it waits with the others.
                 error.retry_after_s = max(0.0, self._paused_until - self._clock.monotonic())
             raise
+        metrics.ENGINE_CALLS.labels(self._engine, "ok").inc()
         self._failures, self._paused_until = 0, self._asked_until
         self._failed_recording, self._is_down = None, False
 
-    async def _wait_for_pause(self) -> bool:
-        """Return whether this call is the one that tests if the engine works again."""
+    async def _wait(self, duration_s: float) -> bool:
+        """Wait for the end of a pause, then for room; return whether the call probes the engine."""
         # Running calls may fail meanwhile and extend the pause.
         while (wait_s := self._paused_until - self._clock.monotonic()) > 0:
-            if wait_s > MAX_WAIT_S and self._last_error:
-                raise type(self._last_error)("the engine is paused", retry_after_s=wait_s)
+            if wait_s > MAX_WAIT_S and (last := self._last_error):
+                metrics.ENGINE_CALLS.labels(self._engine, type(last).__name__).inc()
+                raise type(last)("the engine is paused", retry_after_s=wait_s)
             await self._clock.sleep(max(0.02, wait_s))
         is_probe = self._failures >= FAILURES_BEFORE_PAUSE
         if is_probe:
             # The others wait for its result.
             self._paused_until = self._clock.monotonic() + self._pause_s()
-        return is_probe
-
-    async def _wait_for_room(self, duration_s: float) -> None:
         tokens = int(self._limits.tokens_per_call + duration_s * self._limits.tokens_per_s)
         costs = ((self._calls, 1), (self._tokens, tokens))
         for rate, cost in costs:
@@ -138,6 +201,7 @@ class AccountGate:
                 await self._clock.sleep(wait_s)
         for rate, cost in costs:
             await rate.take(cost)
+        return is_probe
 
     def _note_failure(self, error: EngineError) -> None:
         if not (error.is_retryable or error.is_parking):
