@@ -1,1 +1,1 @@
-"""Local servers that stand in for the services, as strict as their documents."""
+"""Local Telegram, Discord, MiMo and OpenAI servers, as strict as the documentation of each API."""

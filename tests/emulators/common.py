@@ -1,4 +1,4 @@
-"""What the local Telegram and the local Discord have in common."""
+"""Base class, faults and command line of the local Telegram and Discord servers."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ FaultKind = Literal[
 
 @dataclass(slots=True)
 class FaultRule:
-    """What spoils requests that fit a pattern."""
+    """A fault and the pattern of the requests it applies to."""
 
     pattern: str
     kind: FaultKind
-    #: How many it still spoils; None = all.
+    #: How many more requests it applies to; None = all.
     count: int | None = 1
     probability: float = 1.0
     #: HTTP status of `status` and `html`.
@@ -36,19 +36,19 @@ class FaultRule:
     delay_s: float = 0.0
 
     def matches(self, *args: Any, **kwargs: Any) -> bool:
-        """Tell whether a request of which this is known may be spoiled."""
+        """Return whether the rule applies to a request with these properties."""
         raise NotImplementedError
 
 
 class Faults:
-    """The rules in force, tried in the order they were added; the same in each run."""
+    """Active fault rules, tried in the order they were added; deterministic across runs."""
 
     def __init__(self) -> None:
         self.rules: list[Any] = []
         self._random = random.Random(11)
 
     def pick(self, *known: Any) -> Any:
-        """Return the rule that meets a request, and count it; None if there is none."""
+        """Return the first rule that matches a request and count its use, or None."""
         for rule in self.rules:
             if rule.count == 0 or not rule.matches(*known):
                 continue
@@ -59,7 +59,7 @@ class Faults:
 
 
 def locked(method: Method) -> Method:
-    """Let a method hold the world's lock: the test and the server are two threads."""
+    """Decorate a method to hold the world's lock: test and server run in two threads."""
 
     @functools.wraps(method)
     def run(self: Emulator, *args: Any, **kwargs: Any) -> Any:
@@ -70,76 +70,76 @@ def locked(method: Method) -> Method:
 
 
 class Emulator(LocalServer):
-    """A virtual world that outlives `stop`, and what any test may ask and order."""
+    """A local server whose state outlives `stop`, and what every test can inspect and control."""
 
-    #: What spoils requests here.
+    #: The class of this server's fault rules.
     rule: type[FaultRule]
-    #: With `limits`, which may be strict.
+    #: The server's API state; its `limits` may be strict.
     api: Any
 
     def __init__(self, world: Any, port: int) -> None:
         self.world, self.token, self.port = world, world.token, port
         self.faults = Faults()
-        #: Every request, oldest first, refused and spoiled ones too.
+        #: Every request, oldest first, including rejected and faulty ones.
         self.requests: list[Any] = []
 
     @property
     def base_url(self) -> str:
-        """The address without a path, for /control and files."""
+        """The server's URL without a path, for /control and files."""
         return f"http://127.0.0.1:{self.port}"
 
     async def wait_for(self, condition: Callable[[], Any], timeout_s: float = 30.0) -> Any:
-        """Wait until the condition returns something true, and return that.
-
-        Raises TimeoutError.
-        """
+        """Wait until `condition()` is true and return its value. Raises TimeoutError."""
         clock, pause_s = current_clock(), 0.01
-        # Where waiting takes no time a long one should take few steps.
+        # In virtual time a long wait should take few steps.
         longest_s = 0.5 if is_virtual() else 0.1
         end_s = clock.monotonic() + timeout_s
         while not (value := condition()):
             if clock.monotonic() > end_s:
-                raise TimeoutError("the condition did not come true")
+                raise TimeoutError("the condition did not become true")
             await clock.sleep(pause_s)
             pause_s = min(pause_s * 1.1, longest_s)
         return value
 
     @locked
     def violations(self) -> dict[Any, int]:
-        """Return by chat or route how many requests went over a limit."""
+        """Return how many requests exceeded a rate limit, by chat or route."""
         return dict(self.api.limits.violations)
 
     @locked
     def clear_requests(self) -> None:
-        """Empty the ledgers of requests and violations."""
+        """Forget all recorded requests and rate limit violations."""
         self.requests.clear()
         self.api.limits.violations.clear()
 
     @locked
     def fault(self, pattern: str, kind: FaultKind, **details: Any) -> None:
-        """Spoil requests: see `Fault` for patterns and details; by default the next one."""
+        """Add a fault for requests that match `pattern`, by default for the next one only.
+
+        details: fields of the server's `Fault`.
+        """
         self.faults.rules.append(self.rule(pattern, kind, **details))
 
     @locked
     def clear_faults(self) -> None:
-        """Let every request through again."""
+        """Remove all faults."""
         self.faults.rules.clear()
 
     @locked
     def set_limits(self, *, is_strict: bool) -> None:
-        """Refuse with 429 what goes over the limits, or only count it."""
+        """Answer requests over the rate limits with 429, or only count them."""
         self.api.limits.is_strict = is_strict
 
     @locked
     def advance(self, hours: float = 0.0, *, seconds: float = 0.0) -> None:
-        """Move the server's clock: what has a deadline or lasts for some time sees it."""
+        """Advance the server's clock, which deadlines and expiries depend on."""
         self.world.clock.advance(hours * 3600 + seconds)
 
 
 def run_alone(server_type: Callable[..., Emulator], *names: str) -> None:
-    """Serve as a process: print addresses as JSON, stop at SIGTERM or SIGINT."""
+    """Run a server as a process: print its addresses as JSON, stop at SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     server = server_type(port=parser.parse_args().port)

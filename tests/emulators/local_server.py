@@ -1,4 +1,4 @@
-"""Runs an ASGI app on a port of this machine, with connections that can break."""
+"""Test servers: an ASGI app on a local port, with connections that can be broken on purpose."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from tests.support.virtual_time import is_virtual
 
-#: What requests under way may still take when a server ends.
+#: Time that pending requests get when a server stops.
 _BUSY_S = 1.0
 
 
 class BreakableProtocol(H11Protocol):
-    """HTTP whose app finds the connection in its scope, to break it."""
+    """HTTP protocol that puts the transport into the ASGI scope, so that the app can break it."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -29,7 +29,7 @@ class BreakableProtocol(H11Protocol):
 
 
 def break_connection(scope: Scope, *, is_reset: bool) -> None:
-    """End the connection now: with a reset, or as a clean end in the middle of everything."""
+    """Close the connection immediately, with a TCP reset or cleanly in the middle of a response."""
     transport: asyncio.Transport = scope["state"]["transport"]
     if is_reset:
         linger = struct.pack("ii", 1, 0)
@@ -40,14 +40,14 @@ def break_connection(scope: Scope, *, is_reset: bool) -> None:
 
 
 async def never_respond(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer nothing until the client goes away."""
+    """ASGI app that sends no response until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
 
 def listen(port: int) -> socket.socket:
-    """Return a listening socket on this machine; 0 picks a free port."""
-    # Only where the protocol is named does asyncio turn Nagle's delay of 40 ms off.
+    """Return a socket that listens on 127.0.0.1; 0 picks a free port."""
+    # asyncio disables Nagle's algorithm (a delay of 40 ms) only if the protocol is given.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
@@ -56,14 +56,14 @@ def listen(port: int) -> socket.socket:
 
 
 class FastServer(uvicorn.Server):
-    """uvicorn that starts and ends without its tenths of a second: tests do so a thousand times."""
+    """uvicorn without its 0.1 s delays at start and stop: tests start it a thousand times."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         await super().startup(sockets)
 
     async def main_loop(self) -> None:
-        if is_virtual():  # a tick each 0.1 s would hold up every jump of the time
+        if is_virtual():  # a tick every 0.1 s would limit how far virtual time can jump
             await self.on_tick(0)  # the Date header
             await self._stopping.wait()
             return
@@ -74,13 +74,13 @@ class FastServer(uvicorn.Server):
                 await asyncio.wait_for(self._stopping.wait(), 0.1)
 
     def stop(self) -> None:
-        """End soon; to be called from any thread."""
+        """Ask the server to stop; may be called from any thread."""
         self.should_exit = True
-        with suppress(RuntimeError):  # it has ended already
+        with suppress(RuntimeError):  # already stopped
             self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more connections, and give those that are busy a second."""
+        """Accept no more connections and give pending requests one second."""
         for server in self.servers:
             server.close()
         for connection in list(self.server_state.connections):
@@ -114,43 +114,44 @@ def make_server(app: ASGIApp, *, has_websockets: bool = False) -> FastServer:
 class LocalServer:
     """A server for tests: an async context manager, or start() and stop().
 
-    As a context it runs on the caller's loop if that is a virtual one, since time may pass only
-    when both sides have come to rest; else, and after start(), in a thread of its own.
+    As a context manager it runs on the caller's event loop if that one has virtual time, which
+    may advance only when client and server are both idle; otherwise, and after start(), it runs
+    in its own thread.
     """
 
     _serving: asyncio.Task[None] | None = None
     _thread: threading.Thread | None = None
 
     async def serve(self) -> None:
-        """Serve on the running loop until `end_serving`."""
+        """Serve on the running event loop until `end_serving`."""
         raise NotImplementedError
 
     def is_serving(self) -> bool:
-        """Tell whether `serve` takes connections."""
+        """Return whether `serve` accepts connections."""
         raise NotImplementedError
 
     def end_serving(self) -> None:
-        """Let `serve` cut every connection and return; to be called from any thread."""
+        """Make `serve` close every connection and return; may be called from any thread."""
         raise NotImplementedError
 
     def start(self) -> None:
-        """Serve in a thread of its own; after `stop`, on the same port again."""
+        """Serve in a new thread; after `stop`, on the same port again."""
         self._thread = threading.Thread(target=lambda: asyncio.run(self.serve()), daemon=True)
         self._thread.start()
         end_s = time.monotonic() + 30
         while not self.is_serving():
             assert self._thread.is_alive() and time.monotonic() < end_s, "did not start"
-            time.sleep(0.002)  # nobody tells a thread that it has started
+            time.sleep(0.002)  # uvicorn has no event for this
 
     def stop(self) -> None:
-        """Cut every connection and end the thread."""
+        """Close every connection and end the thread."""
         if self._thread is not None:
             self.end_serving()
             self._thread.join(30)
             self._thread = None
 
     async def open(self) -> None:
-        """Serve where the context says; after `close`, the same port again."""
+        """Serve on this event loop or in a thread; after `close`, on the same port again."""
         if not is_virtual():
             await asyncio.to_thread(self.start)
             return
@@ -161,7 +162,7 @@ class LocalServer:
                 self._serving.result()
 
     async def close(self) -> None:
-        """End what `open` began."""
+        """Stop serving."""
         if self._serving is None:
             await asyncio.to_thread(self.stop)
             return
@@ -178,7 +179,7 @@ class LocalServer:
 
 
 class AsgiServer(LocalServer):
-    """A server under way."""
+    """A local server for one ASGI app."""
 
     def __init__(self, app: ASGIApp, *, port: int = 0, has_websockets: bool = False) -> None:
         self._server = make_server(app, has_websockets=has_websockets)

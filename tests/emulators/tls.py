@@ -1,4 +1,4 @@
-"""TLS before a server that has none: for addresses that programs call by https or wss alone."""
+"""TLS proxy in front of a plain server, for clients that accept https or wss URLs only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 @asynccontextmanager
 async def open_tls(port: int, folder: Path) -> AsyncIterator[tuple[str, Path]]:
-    """Yield "host:port" that leads to a port of this machine, and the certificate to trust."""
+    """Yield the proxy's "host:port" and the path of the certificate to trust."""
     trusted, secret = _make_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(trusted, secret)
@@ -45,7 +45,7 @@ async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _make_certificate(folder: Path) -> tuple[Path, Path]:
-    """Return the files of a new certificate for this machine and of its key."""
+    """Return the paths of a new self-signed certificate for localhost and of its key."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]

@@ -1,4 +1,4 @@
-"""Runs the server as a process."""
+"""Command line of the local Discord server: `python -m tests.emulators.discord`."""
 
 from tests.emulators.common import run_alone
 from tests.emulators.discord.server import DiscordServer

@@ -1,4 +1,4 @@
-"""What every route of the API needs: the state, and the request."""
+"""REST API requests: shared state, parameters and body."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.emulators.discord.world import World
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A file that came with a request."""
+    """An uploaded file."""
 
     name: str
     data: bytes
@@ -21,16 +21,16 @@ class Upload:
 
 @dataclass(slots=True)
 class Api:
-    """The state that routes work on."""
+    """State that the routes share."""
 
     world: World
     limits: Limits
     invalid: InvalidRequests
     #: Nonce -> message id and when it was sent.
     nonces: dict[str, tuple[str, float]] = field(default_factory=dict)
-    #: Every change of the command table: the route and the names in it.
+    #: Every overwrite of the application commands: the route and the names.
     command_writes: list[tuple[str, list[str]]] = field(default_factory=list)
-    #: Moments (monotonic) of IDENTIFY.
+    #: Times of IDENTIFY, in monotonic seconds.
     identifies: list[float] = field(default_factory=list)
     shards: int = 1
     gateway_url: str = ""
@@ -38,7 +38,7 @@ class Api:
 
 @dataclass(slots=True)
 class ApiRequest:
-    """One request being answered."""
+    """A request in progress."""
 
     api: Api
     recorded: RecordedRequest
@@ -49,12 +49,12 @@ class ApiRequest:
 
     @property
     def world(self) -> World:
-        """The virtual Discord."""
+        """The state of the local Discord."""
         return self.api.world
 
     @property
     def form(self) -> dict[str, Any]:
-        """The body as an object. Raises ApiError 50035."""
+        """The JSON body as an object. Raises ApiError 50035."""
         if self.body is None:
             return {}
         if not isinstance(self.body, dict):
@@ -62,7 +62,7 @@ class ApiRequest:
         return self.body
 
     def number(self, name: str, default: int, most: int) -> int:
-        """Return a query parameter between 1 and `most`. Raises ApiError 50035."""
+        """Return an integer query parameter between 1 and `most`. Raises ApiError 50035."""
         text = self.query.get(name, str(default))
         if not text.isdigit() or not 1 <= int(text) <= most:
             raise bad_field(name, "NUMBER_TYPE_MAX", f"int value should be 1 to {most}.")
@@ -75,5 +75,5 @@ NO_CONTENT: ApiResponse = (204, None)
 
 
 def file_fields(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return what a request says of a file, as fields of File."""
+    """Return the metadata of an attachment in a request, as fields of File."""
     return {"duration_s": entry.get("duration_secs"), "waveform": entry.get("waveform")}

@@ -1,4 +1,4 @@
-"""Messages of the bot: made, edited and deleted, in channels and as answers to interactions."""
+"""Messages of the bot: create, edit and delete, in channels and as interaction responses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def create_message(
     by: str,
     interaction: Interaction | None = None,
 ) -> Message:
-    """Check and send a message of the bot. by: as in `Ping.by`. Raises ApiError."""
+    """Validate and send a message of the bot. by: as in `Ping.by`. Raises ApiError."""
     files = _check(request, channel, body, interaction)
     nonce = body.get("nonce")
     message = request.world.add_message(
@@ -53,7 +53,7 @@ def create_message(
 def _check(
     request: ApiRequest, channel: Channel, body: dict[str, Any], interaction: Interaction | None
 ) -> list[File]:
-    """Check a new message and return its files. Raises ApiError."""
+    """Validate a new message and return its files. Raises ApiError."""
     check_body(body)
     files = store_uploads(request, channel, body)
     if (body.get("flags") or 0) & VOICE:
@@ -64,7 +64,7 @@ def _check(
 
 
 def forced_flags(request: ApiRequest, interaction: Interaction | None) -> int:
-    """Make an answer ephemeral where people may not bring apps of their own."""
+    """Return EPHEMERAL for a user install without USE_EXTERNAL_APPS, else 0."""
     if interaction is None or not interaction.is_user_install or not interaction.guild_id:
         return 0
     channel = request.world.channels[interaction.channel_id]
@@ -73,24 +73,24 @@ def forced_flags(request: ApiRequest, interaction: Interaction | None) -> int:
 
 
 def message_type(message: Message, interaction: Interaction | None) -> int:
-    """Return Discord's number for what kind of message it is."""
+    """Return the message type."""
     if interaction is None:
         return 19 if message.reply_to else 0
     return {COMMAND: 20 if interaction.data.get("type") == 1 else 23}.get(interaction.kind, 0)
 
 
 def publish(request: ApiRequest, message: Message, body: dict[str, Any], by: str) -> None:
-    """Count whom a new message pings, write it into the ledger, and tell the gateway."""
+    """Record the pings of a new message and emit MESSAGE_CREATE."""
     record_pings(request.world, message, body.get("allowed_mentions"), by)
     request.recorded.message_id = message.message_id
     emit_message(request.world, message)
 
 
 def _require_voice(request: ApiRequest, channel: Channel, interaction: Interaction | None) -> None:
-    speaker = request.world.bot.user_id
+    user_id = request.world.bot.user_id
     if interaction and interaction.is_user_install:
-        speaker = interaction.user_id
-    granted = request.world.permissions_of(speaker, channel)
+        user_id = interaction.user_id
+    granted = request.world.permissions_of(user_id, channel)
     if not permissions.has(granted, "SEND_VOICE_MESSAGES"):
         raise refused(50173)
 
@@ -111,7 +111,7 @@ def _find_quoted(request: ApiRequest, channel: Channel, body: dict[str, Any]) ->
 
 
 def store_uploads(request: ApiRequest, channel: Channel, body: dict[str, Any]) -> list[File]:
-    """Store the files of a message: those of the request."""
+    """Store and return the files uploaded with a request."""
     entries = {str(one.get("id")): one for one in body.get("attachments") or []}
     files = [
         _store_upload(request, channel, entries.pop(number, {}), upload)
@@ -136,7 +136,7 @@ def _store_upload(
 
 
 def edit_message(request: ApiRequest, message: Message, body: dict[str, Any], by: str) -> None:
-    """Check and edit a message of the bot. Raises ApiError."""
+    """Validate and edit a message of the bot. Raises ApiError."""
     check_body({"flags": message.flags & ~LOADING & ~VOICE} | body)
     if message.is_voice:
         raise refused(50162)
@@ -164,7 +164,7 @@ def edit_message(request: ApiRequest, message: Message, body: dict[str, Any], by
 
 
 def delete_message(request: ApiRequest, message: Message) -> None:
-    """Take a message away and tell the gateway."""
+    """Delete a message and emit MESSAGE_DELETE."""
     message.is_deleted = True
     request.recorded.message_id = message.message_id
     if not message.is_ephemeral:

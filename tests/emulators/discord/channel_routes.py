@@ -1,4 +1,4 @@
-"""Routes of channels: messages, typing, threads."""
+"""Channel endpoints: messages, typing indicator, threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.emulators.discord.events import emit_channel, message_event_json
 from tests.emulators.discord.payloads import channel_json
 from tests.emulators.discord.records import FORUM, Channel, Message
 
-#: For so long the same nonce gives the same message: "the past few minutes".
+#: How long `enforce_nonce` returns the earlier message: "the past few minutes".
 NONCE_S = 300.0
 
 
@@ -32,7 +32,7 @@ def edit_channel(request: ApiRequest) -> ApiResponse:
 
 
 def open_channel(request: ApiRequest, *names: str) -> Channel:
-    """Return the channel of the path if the bot may do this there. Raises ApiError."""
+    """Return the channel in the path. Raises ApiError if the bot lacks one of these permissions."""
     channel = request.world.find_channel(request.params["channel"])
     request.world.require(channel, *names)
     return channel
@@ -43,7 +43,7 @@ def _message(request: ApiRequest, channel: Channel) -> Message:
 
 
 def message_rest_json(request: ApiRequest, message: Message) -> dict[str, Any]:
-    """Return a message as REST tells it."""
+    """Return a message as in REST responses, which have no `member`."""
     payload = message_event_json(request.world, message)
     payload.pop("member", None)
     return payload

@@ -1,4 +1,4 @@
-"""Routes of the command table: what the bot offers, and when it changed it."""
+"""Application command endpoints: list and bulk overwrite, with validation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.emulators.discord.api import ApiRequest, ApiResponse
 from tests.emulators.discord.errors import ApiError, bad_field, too_long
 
 CHAT_INPUT, USER_MENU, MESSAGE_MENU = 1, 2, 3
-#: At most so many of each kind. Context menus: 15 since March 2026.
+#: Maximum number of commands of each type. Context menus: 15 since March 2026.
 _MOST = {CHAT_INPUT: 100, USER_MENU: 15, MESSAGE_MENU: 15}
 MAX_COMMAND_CHARS = 8000
 _NAME = re.compile(r"[-_'\w]{1,32}\Z")
@@ -127,7 +127,7 @@ def _check_options(path: str, options: list[dict[str, Any]]) -> None:
 
 
 def _count_chars(one: dict[str, Any]) -> int:
-    """Name, description and values count, of a localised text the longest."""
+    """Return the size of a command: names, descriptions (longest localization) and values."""
     total = 0
     for name in ("name", "description"):
         texts = [one.get(name) or "", *(one.get(f"{name}_localizations") or {}).values()]

@@ -1,10 +1,10 @@
-"""The refusals of Discord's API: statuses, codes and words of its documentation."""
+"""Errors of Discord's API: HTTP statuses, JSON error codes and messages."""
 
 from __future__ import annotations
 
 from typing import Any
 
-#: Code -> HTTP status and words. Source: Discord's "Opcodes and Status Codes", JSON error codes.
+#: Code -> HTTP status and message. Source: Discord, "Opcodes and Status Codes".
 KNOWN: dict[int, tuple[int, str]] = {
     10003: (404, "Unknown Channel"),
     10004: (404, "Unknown Guild"),
@@ -36,7 +36,7 @@ KNOWN: dict[int, tuple[int, str]] = {
 
 
 class ApiError(Exception):
-    """A request that Discord refuses."""
+    """An error response."""
 
     def __init__(self, status: int, code: int, text: str, errors: Any = None) -> None:
         super().__init__(text)
@@ -45,7 +45,7 @@ class ApiError(Exception):
         self.errors = errors
 
     def to_json(self) -> dict[str, Any]:
-        """Return the body of the answer."""
+        """Return the response body."""
         body: dict[str, Any] = {"message": str(self), "code": self.code}
         if self.errors is not None:
             body["errors"] = self.errors
@@ -53,15 +53,15 @@ class ApiError(Exception):
 
 
 def refused(code: int) -> ApiError:
-    """Return the refusal with one of the known codes."""
+    """Return the error with a known code."""
     status, text = KNOWN[code]
     return ApiError(status, code, text)
 
 
 def bad_field(path: str, code: str, text: str) -> ApiError:
-    """Return 50035, "Invalid Form Body", with the tree of errors that leads to one field.
+    """Return error 50035, "Invalid Form Body", for one field.
 
-    path: names and numbers, joined by dots ("data.options.0.name").
+    path: keys and indexes, joined by dots ("data.options.0.name").
     """
     errors: dict[str, Any] = {"_errors": [{"code": code, "message": text}]}
     for name in reversed(path.split(".")):
@@ -70,5 +70,5 @@ def bad_field(path: str, code: str, text: str) -> ApiError:
 
 
 def too_long(path: str, most: int) -> ApiError:
-    """Return 50035 for a text that is longer than `most` characters."""
+    """Return error 50035 for a text of more than `most` characters."""
     return bad_field(path, "BASE_TYPE_MAX_LENGTH", f"Must be {most} or fewer in length.")

@@ -1,4 +1,4 @@
-"""What the gateway tells of what happens: names, payloads, and who may hear it."""
+"""Gateway events: their payloads, and the intents that receive them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PRIVILEGED = {
 
 
 def emit_message(world: World, message: Message, name: str = "MESSAGE_CREATE") -> None:
-    """Tell of a message that is new or was edited."""
+    """Emit MESSAGE_CREATE or another event with a whole message."""
     channel = world.channels[message.channel_id]
     if message.is_ephemeral or not is_visible(world, channel):
         return
@@ -41,7 +41,7 @@ def emit_message(world: World, message: Message, name: str = "MESSAGE_CREATE") -
 
 
 def message_event_json(world: World, message: Message) -> JSON:
-    """Return a message with its server and its author's membership, as events tell it."""
+    """Return a message as in events, with `guild_id` and `member`."""
     channel = world.channels[message.channel_id]
     payload = message_json(world, message)
     if channel.guild_id is None:
@@ -55,13 +55,13 @@ def message_event_json(world: World, message: Message) -> JSON:
 
 
 def without_content(payload: JSON) -> JSON:
-    """Return a message as a bot without MESSAGE_CONTENT gets it."""
+    """Return a message as bots without the MESSAGE_CONTENT intent receive it."""
     bare = {"content": "", "attachments": [], "embeds": [], "components": []}
     return payload | bare | {"message_snapshots": [], "referenced_message": None}
 
 
 def emit_deletion(world: World, message: Message) -> None:
-    """Tell that a message is gone."""
+    """Emit MESSAGE_DELETE."""
     channel = world.channels[message.channel_id]
     payload: JSON = {"id": message.message_id, "channel_id": channel.channel_id}
     if not is_visible(world, channel):
@@ -74,7 +74,7 @@ def emit_deletion(world: World, message: Message) -> None:
 
 
 def emit_channel(world: World, channel: Channel, change: str) -> None:
-    """Tell of a channel or a thread; deed: CREATE, UPDATE or DELETE."""
+    """Emit a CHANNEL_ or THREAD_ event; change: CREATE, UPDATE or DELETE."""
     if channel.guild_id is None or (change != "DELETE" and not is_visible(world, channel)):
         return
     kind = "THREAD" if channel.is_thread else "CHANNEL"
@@ -85,12 +85,12 @@ def emit_channel(world: World, channel: Channel, change: str) -> None:
 
 
 def emit_voice_state(world: World, guild: Guild, user_id: str) -> None:
-    """Tell where somebody is among the voice channels, and whether they are only a listener."""
+    """Emit VOICE_STATE_UPDATE for a guild member."""
     payload = voice_state_json(guild, user_id) | {"guild_id": guild.guild_id}
     payload["member"] = member_json(world, guild.members[user_id])
     world.emit("VOICE_STATE_UPDATE", payload, guild_id=guild.guild_id, intent=GUILD_VOICE_STATES)
 
 
 def is_visible(world: World, channel: Channel) -> bool:
-    """Tell whether the bot sees a channel."""
+    """Return whether the bot can view a channel."""
     return permissions.has(world.permissions_of(world.bot.user_id, channel), "VIEW_CHANNEL")

@@ -1,4 +1,4 @@
-"""The gateway: connections, sessions that can be resumed, and what may go wrong with them."""
+"""The gateway: connections, heartbeats, IDENTIFY and RESUME, and connection faults."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HEARTBEAT, IDENTIFY, VOICE_STATE, RESUME = 1, 2, 4, 6
 
 
 class CloseConnection(Exception):
-    """A connection that is closed with a code."""
+    """Raised to close a connection with a close code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -31,12 +31,12 @@ class CloseConnection(Exception):
 
 
 class Connection:
-    """One socket of the bot. What it is told waits in line, from whatever thread it comes."""
+    """A gateway connection. Messages to it may be queued from any thread."""
 
     def __init__(self, socket: WebSocket, hello_at: float) -> None:
         self.socket = socket
         self.session: Session | None = None
-        #: Silent, but not closed: see `freeze`.
+        #: Silent, but open: see `freeze`.
         self.is_zombie = False
         self.last_heartbeat_at = hello_at
         self._loop = asyncio.get_running_loop()
@@ -45,23 +45,23 @@ class Connection:
         self._compressor = zlib.compressobj() if is_compressed else None
 
     def send(self, message: JSON) -> None:
-        """Send a message."""
+        """Queue a message."""
         if not self.is_zombie:
             self._put(json.dumps(message))
 
     def freeze(self) -> None:
-        """Stay open, say nothing and read nothing: not even an end is agreed on."""
+        """Keep the socket open without reading or writing, not even a close handshake."""
         self.is_zombie = True
         transport = self.socket.scope["state"]["transport"]
         with contextlib.suppress(RuntimeError):  # the server has stopped
             self._loop.call_soon_threadsafe(transport.pause_reading)
 
     def close(self, code: int) -> None:
-        """Close with a code."""
+        """Close with a close code."""
         self._put(code)
 
     def drop(self) -> None:
-        """Cut the line without a word."""
+        """Reset the TCP connection."""
         self._put(None)
 
     def _put(self, item: str | int | None) -> None:
@@ -69,7 +69,7 @@ class Connection:
             self._loop.call_soon_threadsafe(self._queue.put_nowait, item)
 
     async def write(self) -> None:
-        """Send what waits in line until the end of the connection."""
+        """Send queued messages until the connection ends."""
         with contextlib.suppress(WebSocketDisconnect, RuntimeError, OSError):
             while isinstance(item := await self._queue.get(), str):
                 if self._compressor is None:
@@ -86,7 +86,7 @@ class Connection:
 
 
 class Gateway:
-    """All connections. Its sessions are in `sessions`."""
+    """All gateway connections of the bot."""
 
     def __init__(self, api: Api) -> None:
         self.api = api
@@ -95,17 +95,17 @@ class Gateway:
         self.voice = VoiceServer(api.world)
         self.connections: list[Connection] = []
         self.heartbeat_s = HEARTBEAT_S
-        #: Codes that refuse the next IDENTIFYs, one each.
+        #: Close codes for the next IDENTIFYs, one each.
         self.refusals: list[int] = []
-        #: No connection is taken at all.
+        #: Whether all connections are rejected.
         self.is_down = False
-        #: How sockets ended: by the bot with a code, or 1005/1006 where the line was cut.
+        #: Close codes of ended connections; 1005 or 1006 if there was none.
         self.closes: list[int] = []
 
     async def serve(self, socket: WebSocket) -> None:
-        """Serve one connection until its end."""
+        """Serve one connection until it ends."""
         if self.is_down:
-            await socket.close(1013)  # before accept(): refused with 403
+            await socket.close(1013)  # before accept(): rejected with 403
             return
         await socket.accept()
         connection = Connection(socket, self._clock.monotonic())
@@ -132,15 +132,15 @@ class Gateway:
         return int(event.get("code") or 1006)
 
     def _disconnect(self, connection: Connection, code: int) -> None:
-        """Keep the session for a while unless the bot said goodbye."""
+        """Keep the session resumable unless the bot closed with 1000 or 1001."""
         session = connection.session
         if session is None or session.connection is not connection:
             return
         session.connection = None
-        # A server that stops says 1012; a bot that goes for good says 1000 or 1001.
+        # A server that stops closes with 1012.
         session.is_valid &= code not in (1000, 1001)
 
-    # --- what the bot says
+    # --- messages of the bot
 
     def _receive(self, connection: Connection, text: str) -> None:
         message = json.loads(text)

@@ -1,4 +1,4 @@
-"""What a test may order: faults of requests and of the gateway, limits, and the time."""
+"""Gateway faults and settings that a test can control: reconnects, sessions, shards, events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.emulators.discord.traffic import Fault
 
 
 class GatewayControls(Inspection):
-    """The faults and limits of the virtual Discord."""
+    """Control the gateway and the file links of the local Discord."""
 
     rule = Fault
 
@@ -16,12 +16,12 @@ class GatewayControls(Inspection):
 
     @locked
     def expire_links(self) -> None:
-        """Let every link to a file answer 404; a message fetched again carries new ones."""
+        """Make every file URL answer 404; a message that is fetched again has new ones."""
         self.world.link_key += 1
 
     @locked
     def clear_requests(self) -> None:
-        """Empty the ledgers of requests, violations, pings and menus."""
+        """Forget recorded requests, violations, pings and command overwrites."""
         super().clear_requests()
         self.world.pings.clear()
         self.api.command_writes.clear()
@@ -30,13 +30,13 @@ class GatewayControls(Inspection):
 
     @locked
     def send_reconnect(self) -> None:
-        """Send op 7 to every connection."""
+        """Send op 7 (Reconnect) to every connection."""
         for connection in list(self.gateway.connections):
             connection.send({"op": 7, "d": None})
 
     @locked
     def send_invalid_session(self, *, is_resumable: bool = False) -> None:
-        """Send op 9. Without is_resumable the sessions are lost."""
+        """Send op 9 (Invalid Session); without is_resumable the sessions are lost."""
         if not is_resumable:
             self.gateway.sessions.invalidate()
         for connection in list(self.gateway.connections):
@@ -44,46 +44,46 @@ class GatewayControls(Inspection):
 
     @locked
     def lose_sessions(self) -> None:
-        """Forget the sessions and cut the lines: op 9 `false` meets each resume."""
+        """Drop all connections and sessions, so that each RESUME gets op 9 `false`."""
         self.gateway.sessions.invalidate()
         self.drop()
 
     @locked
     def close_gateway(self, code: int = 4000) -> None:
-        """Close every connection with a code."""
+        """Close every connection with a close code."""
         for connection in list(self.gateway.connections):
             connection.close(code)
 
     @locked
     def drop(self) -> None:
-        """Cut every connection of the gateway without a word."""
+        """Reset every gateway connection."""
         for connection in list(self.gateway.connections):
             connection.drop()
 
     @locked
     def make_zombies(self) -> None:
-        """Let the present connections stay open, silent and deaf: no ACK, no event, no end."""
+        """Make the current connections zombies: open, without ACKs, events or a close."""
         for connection in list(self.gateway.connections):
             connection.freeze()
 
     @locked
     def refuse_identify(self, code: int, count: int = 1) -> None:
-        """Close the next connections that identify: 4004, 4013, 4014…"""
+        """Close the next connections that identify with a close code: 4004, 4013, 4014…"""
         self.gateway.refusals += [code] * count
 
     @locked
     def set_gateway_down(self, *, is_down: bool) -> None:
-        """Take no connection at all, or again; those that are open stay."""
+        """Reject or accept new connections; open ones stay."""
         self.gateway.is_down = is_down
 
     @locked
     def set_heartbeat(self, seconds: float) -> None:
-        """Ask new connections for a heartbeat every so often."""
+        """Set the heartbeat interval of new connections."""
         self.gateway.heartbeat_s = seconds
 
     @locked
     def set_shards(self, count: int) -> None:
-        """Let GET /gateway/bot ask for so many shards."""
+        """Set the recommended number of shards in GET /gateway/bot."""
         self.api.shards = count
 
     @locked
@@ -93,15 +93,15 @@ class GatewayControls(Inspection):
 
     @locked
     def repeat_events(self, copies: int) -> None:
-        """Tell each event so many times; 1 is right."""
+        """Send each event that many times; 1 is normal."""
         self.gateway.sessions.copies = copies
 
     @locked
     def hold_events(self) -> None:
-        """Keep events back until `release_events`."""
+        """Hold events back until `release_events`."""
         self.gateway.sessions.hold()
 
     @locked
     def release_events(self, *, is_shuffled: bool = False) -> None:
-        """Tell what was kept back, in order or not."""
+        """Send the held events, in order or shuffled."""
         self.gateway.sessions.release(is_shuffled=is_shuffled)

@@ -1,4 +1,4 @@
-"""Routes of the bot itself, of users, servers, members and roles, and of the gateway."""
+"""Endpoints of users, the application, guilds, members, voice states, and Get Gateway Bot."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def get_application(request: ApiRequest) -> ApiResponse:
 
 
 def application_flags(privileged: set[str]) -> int:
-    """Return the flags that tell of granted privileged intents, in their limited form."""
+    """Return the application flags of the privileged intents, in their limited form."""
     flags = {"PRESENCES": 1 << 13, "GUILD_MEMBERS": 1 << 15, "MESSAGE_CONTENT": 1 << 19}
     return sum(flag for name, flag in flags.items() if name in privileged)
 
@@ -57,7 +57,7 @@ def get_gateway_bot(request: ApiRequest) -> ApiResponse:
     }
 
 
-# --- servers
+# --- guilds
 
 
 def _guild(request: ApiRequest) -> Guild:
@@ -81,7 +81,7 @@ def get_member(request: ApiRequest) -> ApiResponse:
 
 
 def edit_voice_state(request: ApiRequest) -> ApiResponse:
-    """Let the bot be heard on the stage that it is on: only who may mute others lets itself."""
+    """Modify Current User Voice State: become a speaker on a stage, with MUTE_MEMBERS."""
     guild, me = _guild(request), request.world.bot.user_id
     channel = request.world.find_channel(str(request.form["channel_id"]))
     if channel.kind != STAGE or guild.voices.get(me) != channel.channel_id:

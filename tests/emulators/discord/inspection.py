@@ -1,4 +1,4 @@
-"""What a test may ask afterwards: what is visible to whom, who was pinged, which calls came."""
+"""What a test can look up afterwards: messages, pings, requests, interactions, sessions."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from tests.emulators.discord.user_interactions import UserInteractions
 
 
 class Inspection(UserInteractions):
-    """The people's deeds, and the questions of a test."""
+    """The state of the local Discord."""
 
     api: Api
     gateway: Gateway
 
-    # --- what is visible
+    # --- messages and interactions
 
     @locked
     def replies(self, channel: str, *, has_deleted: bool = False) -> list[Message]:
-        """Return the bot's messages in a channel that everybody sees, as they stand now.
+        """Return the bot's messages in a channel in their current state, oldest first.
 
-        Neither ephemeral ones nor those that only say that the bot is thinking.
+        Ephemeral and loading messages are left out.
         """
         return [
             copy.deepcopy(message)
@@ -40,14 +40,14 @@ class Inspection(UserInteractions):
 
     @locked
     def replies_to(self, message: str) -> list[Message]:
-        """Return the bot's visible messages that reply to this one or stand in its thread."""
+        """Return the bot's visible messages that reply to this one or are in its thread."""
         found = self.world.any_message(message)
         replies = [one for one in self.replies(found.channel_id) if one.reply_to == message]
         return replies + (self.replies(found.thread_id) if found.thread_id else [])
 
     @locked
     def responses_to(self, interaction: str) -> list[Message]:
-        """Return what the bot shows for an interaction, ephemeral or not: the first one first."""
+        """Return the response to an interaction and its followups, ephemeral ones too."""
         asked = self.world.interactions[interaction]
         messages = self.world.channels[asked.channel_id].messages
         ids = [asked.original_id or "", *asked.followups]
@@ -56,23 +56,23 @@ class Inspection(UserInteractions):
 
     @locked
     def thinking(self, channel: str) -> list[Message]:
-        """Return the messages in a channel that still say that the bot is thinking."""
+        """Return the loading messages ("is thinking…") in a channel."""
         messages = self.world.channels[channel].messages.values()
         return [copy.deepcopy(one) for one in messages if one.is_loading and not one.is_deleted]
 
     @locked
     def message(self, message: str) -> Message:
-        """Return any message as it stands now."""
+        """Return a message in its current state."""
         return copy.deepcopy(self.world.any_message(message))
 
     @locked
     def interaction(self, interaction: str) -> Interaction:
-        """Return an interaction: how it was answered, choices, form."""
+        """Return an interaction with its response type, choices and modal."""
         return copy.deepcopy(self.world.interactions[interaction])
 
     @locked
     def visible_counts(self, inputs: list[str]) -> dict[str, int]:
-        """Return for messages and interactions how many visible answers each has: 0, 1 or more."""
+        """Return the number of visible replies to each message or interaction."""
         return {
             one: len(
                 self.responses_to(one) if one in self.world.interactions else self.replies_to(one)
@@ -82,30 +82,30 @@ class Inspection(UserInteractions):
 
     @locked
     def threads(self, channel: str) -> list[str]:
-        """Return the threads of a channel or the posts of a forum."""
+        """Return the threads of a channel or forum."""
         return [one.channel_id for one in self.world.channels.values() if one.parent_id == channel]
 
-    # --- what must not be
+    # --- notifications, errors, delays
 
     @locked
     def pings(self) -> list[Ping]:
-        """Return everybody whose phone has rung because of the bot, by Discord's rules."""
+        """Return every notification that the bot's messages caused."""
         return list(self.world.pings)
 
     @locked
     def invalid_requests(self) -> int:
-        """Return how many requests of the last ten minutes count towards a ban."""
+        """Return the number of invalid requests in the last ten minutes."""
         return self.api.invalid.count
 
     @locked
     def identifies(self, hours: float = 1.0) -> int:
-        """Return how often the bot has identified itself in the last hours."""
+        """Return the number of IDENTIFYs in the last hours."""
         since = self.world.clock.monotonic() - hours * 3600
         return sum(moment > since for moment in self.api.identifies)
 
     @locked
     def late_heartbeats(self, tolerance_s: float = 0.5) -> list[Heartbeat]:
-        """Return the heartbeats that came more than so much too late."""
+        """Return the heartbeats that were late by more than the tolerance."""
         return [
             heartbeat
             for heartbeat in self.gateway.sessions.heartbeats
@@ -114,9 +114,9 @@ class Inspection(UserInteractions):
 
     @locked
     def latencies(self) -> list[float]:
-        """Return how long each answered interaction waited for its first answer, sorted.
+        """Return the seconds until the response to each interaction, sorted; inf without one.
 
-        Autocomplete is left out. What never was answered counts as infinitely long.
+        Autocomplete is left out.
         """
         asked = [one for one in self.world.interactions.values() if one.kind != AUTOCOMPLETE]
         waits = [one.latency_s for one in asked]
@@ -126,7 +126,7 @@ class Inspection(UserInteractions):
 
     @locked
     def requests_to(self, pattern: str) -> list[RecordedRequest]:
-        """Return the requests whose route or path fits a pattern, as in `Fault`."""
+        """Return the requests whose route or path matches a pattern, as in `Fault`."""
         return [
             recorded
             for recorded in self.requests
@@ -136,21 +136,21 @@ class Inspection(UserInteractions):
 
     @locked
     def commands(self) -> dict[str, dict[str, Any]]:
-        """Return the command table by names."""
+        """Return the application commands by name."""
         return {one["name"]: copy.deepcopy(one) for one in self.world.commands.values()}
 
     @locked
     def command_writes(self) -> list[list[str]]:
-        """Return each change of the command table: the names that were in it."""
+        """Return the command names of each overwrite of the application commands."""
         return [names for _, names in self.api.command_writes]
 
     @locked
     def connected(self) -> int:
-        """Return how many shards hear events now."""
+        """Return the number of connected shards."""
         sessions = self.gateway.sessions.all.values()
         return sum(one.connection is not None and one.is_valid for one in sessions)
 
     @locked
     def resumes(self) -> int:
-        """Return how often a session was taken up again."""
+        """Return how often sessions were resumed."""
         return sum(one.resumes for one in self.gateway.sessions.all.values())

@@ -1,4 +1,4 @@
-"""Routes of interactions: the first answer in 3 s, and more with the token for 15 minutes."""
+"""Interaction endpoints: a response within 3 s, followups and edits for 15 minutes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.emulators.discord.records import (
 
 RESPONSE_DEADLINE_S = 3.0
 TOKEN_LIFETIME_S = 15 * 60.0
-#: Follow-ups where the bot is only because a person has added it to their account.
+#: Followup messages for user installs where the bot itself is not a member.
 MAX_FOLLOWUPS = 5
 
 
@@ -81,7 +81,7 @@ def _response(
     return answer
 
 
-# --- kinds of answers
+# --- interaction callback types
 
 
 def _send(request: ApiRequest, interaction: Interaction, data: dict[str, Any]) -> Message:
@@ -134,11 +134,11 @@ _CALLBACKS: dict[int, Any] = {
 }  # fmt: skip
 
 
-# --- with the token
+# --- endpoints with the interaction token
 
 
 def _interaction(request: ApiRequest) -> Interaction:
-    """Return the interaction of the path's token. Raises ApiError 10015 or 50027."""
+    """Return the interaction of the token in the path. Raises ApiError 10015 or 50027."""
     token = request.params["token"]
     found = next((one for one in request.world.interactions.values() if one.token == token), None)
     if found is None or request.params["application"] != request.world.application_id:
@@ -167,7 +167,7 @@ def create_followup(request: ApiRequest) -> ApiResponse:
     channel = request.world.channels[interaction.channel_id]
     original = channel.messages.get(interaction.original_id or "")
     if original is not None and original.is_loading and not original.is_deleted:
-        # The first one takes the place of "thinking", as secret as that was; nobody speaks first.
+        # The first followup replaces the loading message and keeps its flags.
         assert not (request.form.get("flags") or 0) & VOICE
         edit_message(request, original, request.form | {"flags": 0}, "followup")
         return 200, message_json(request.world, original)

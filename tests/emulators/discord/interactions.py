@@ -1,4 +1,4 @@
-"""What the gateway tells of an interaction, and the options that a person has filled in."""
+"""Interaction payloads: Interaction objects and the options of slash commands."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ GUILD, BOT_DM, PRIVATE_CHANNEL = 0, 1, 2
 
 
 def context_of(channel: Channel) -> int:
-    """Return the kind of place: a server, the bot's private chat, another private chat."""
+    """Return the interaction context type of a channel."""
     if channel.kind != DM:
         return GUILD
     return PRIVATE_CHANNEL if channel.owner_id else BOT_DM
 
 
 def interaction_json(world: World, interaction: Interaction) -> JSON:
-    """Return an Interaction as INTERACTION_CREATE tells it."""
+    """Return the Interaction object of INTERACTION_CREATE."""
     channel = world.channels[interaction.channel_id]
     user = world.users[interaction.user_id]
     granted = world.permissions_of(user.user_id, channel)
@@ -42,7 +42,7 @@ def interaction_json(world: World, interaction: Interaction) -> JSON:
 
 
 def _asker_json(world: World, interaction: Interaction) -> JSON:
-    """Return who asks: in a server a member, with all that they may do there."""
+    """Return the user of an interaction, in a guild the member with permissions."""
     if interaction.guild_id is None:
         return {"user": user_json(world.users[interaction.user_id])}
     channel = world.channels[interaction.channel_id]
@@ -67,10 +67,7 @@ def _owners(world: World, interaction: Interaction) -> dict[str, str]:
 
 
 def command_data(world: World, command: JSON, values: dict[str, Any]) -> JSON:
-    """Return the data of a slash command.
-
-    Raises ValueError for what a person could not have filled in.
-    """
+    """Return the data of a slash command. Raises ValueError for invalid options."""
     data: JSON = {"id": command["id"], "name": command["name"], "type": 1}
     known = {one["name"]: one for one in command.get("options") or []}
     if missing := [name for name in known if known[name].get("required") and name not in values]:

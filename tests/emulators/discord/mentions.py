@@ -1,9 +1,9 @@
-"""Who is named in a message and whose phone rings: Discord's rules for allowed mentions.
+"""Mentions and notifications, by Discord's rules for allowed mentions.
 
-Source: Discord's "Message", Allowed Mentions Object. Without that object a bot's own messages
-name users, roles and everyone; answers to interactions name users only; the author of the
-message that is answered is pinged. Embeds and names of files never ping. Code blocks are not
-left out, to be on the safe side. An edit is read again, by the defaults if it says nothing.
+Source: Discord, "Message", Allowed Mentions Object. Without it a bot's message mentions users,
+roles and everyone, an interaction response users only; a reply pings the author of the message
+it refers to. Embeds and file names never ping. Mentions in code blocks count here, to be on the
+safe side. An edit is evaluated again, with the defaults if it has no allowed mentions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _SEND_DEFAULT = {"parse": ["users", "roles", "everyone"], "replied_user": True}
 
 
 def check_allowed(allowed: Any) -> None:
-    """Check an Allowed Mentions Object. Raises ApiError 50035."""
+    """Validate an Allowed Mentions object. Raises ApiError 50035."""
     if allowed is None:
         return
     parse = allowed.get("parse", [])
@@ -41,14 +41,14 @@ def check_allowed(allowed: Any) -> None:
 
 
 def set_mentions(world: World, message: Message) -> None:
-    """Set what a message of a person names."""
+    """Set the mentions of a user's message."""
     allowed = {"parse": ["users", "roles", "everyone"]}
     targets = find_targets(world, message, allowed, message.author_id)
     _set_mentions(message, targets)
 
 
 def record_pings(world: World, message: Message, allowed: dict[str, Any] | None, by: str) -> None:
-    """Set what a message of the bot names, and count whom it pings."""
+    """Set the mentions of a bot's message, and record the notifications it causes."""
     default = _SEND_DEFAULT if by in ("send", "edit") and not message.interaction_id else None
     rules = allowed if allowed is not None else default or _WEBHOOK_DEFAULT
     targets = find_targets(world, message, rules, world.bot.user_id)
@@ -67,7 +67,7 @@ def record_pings(world: World, message: Message, allowed: dict[str, Any] | None,
 def find_targets(
     world: World, message: Message, allowed: dict[str, Any], author_id: str
 ) -> list[str]:
-    """Return whom the words of a message ping, as in `Ping.target`."""
+    """Return whom the content of a message pings, as in `Ping.target`."""
     text, parse = message.content, allowed.get("parse", [])
     channel = world.channels[message.channel_id]
     can_ping_all = permissions.has(world.permissions_of(author_id, channel), "MENTION_EVERYONE")

@@ -1,4 +1,4 @@
-"""What Discord demands of a message before it takes it."""
+"""Validation of messages: lengths, flags, components, voice messages."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.emulators.discord.records import VOICE, File
 
 MAX_CHARS = 2000
 MAX_WAVEFORM_BYTES = 256
-#: Flags that a bot may set on what it sends.
+#: Message flags that a bot may set.
 _SETTABLE = 1 << 2 | 1 << 6 | 1 << 12 | VOICE
 
 
 def check_body(body: dict[str, Any]) -> None:
-    """Check the fields of a new or edited message. Raises ApiError."""
+    """Validate the fields of a new or edited message. Raises ApiError."""
     content = body.get("content")
     if content is not None and not isinstance(content, str):
         raise bad_field("content", "BASE_TYPE_BAD_TYPE", "Must be a string.")
@@ -34,7 +34,7 @@ def check_body(body: dict[str, Any]) -> None:
 
 
 def check_components(body: dict[str, Any]) -> None:
-    """Check buttons: lengths, counts, custom ids. Raises ApiError 50035."""
+    """Validate action rows and buttons: counts, lengths, custom ids. Raises ApiError 50035."""
     rows = body.get("components") or []
     if len(rows) > 5:
         raise bad_field("components", "BASE_TYPE_BAD_LENGTH", "Must be between 1 and 5 in length.")
@@ -69,10 +69,7 @@ def _check_custom_id(path: str, custom_id: str, seen: set[str]) -> None:
 
 
 def check_voice(body: dict[str, Any], files: Sequence[File]) -> None:
-    """Check a message with the flag of voice messages. Raises ApiError.
-
-    One sound of Opus in Ogg with its duration and a waveform, and nothing else.
-    """
+    """Validate a voice message: one OGG/Opus file with duration and waveform. Raises ApiError."""
     others = ("content", "embeds", "components", "sticker_ids", "poll")
     if any(body.get(name) for name in others):
         raise refused(50159)
@@ -95,7 +92,7 @@ def _is_waveform(text: str) -> bool:
 
 
 def check_not_empty(body: dict[str, Any], files: Sequence[File]) -> None:
-    """Check that a message says something. Raises ApiError 50006."""
+    """Check that a message is not empty. Raises ApiError 50006."""
     content = (body.get("content") or "").strip()
     parts = (body.get("embeds"), body.get("components"), body.get("sticker_ids"), body.get("poll"))
     if not content and not files and not any(parts):

@@ -1,4 +1,4 @@
-"""The JSON that Discord's API tells of users, servers, channels and messages."""
+"""JSON objects of Discord's API: users, guilds, channels, files and messages."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ JSON = dict[str, Any]
 
 
 def moment(seconds: float) -> str:
-    """Return Unix time as Discord writes it."""
+    """Return Unix time as an ISO 8601 timestamp."""
     return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def user_json(user: User) -> JSON:
-    """Return a User."""
+    """Return a User object."""
     value: JSON = {
         "id": user.user_id, "username": user.name.lower().replace(" ", "_"),
         "global_name": user.name, "discriminator": "0", "avatar": None, "public_flags": 0,
@@ -40,7 +40,7 @@ def user_json(user: User) -> JSON:
 
 
 def role_json(role: Role, position: int) -> JSON:
-    """Return a Role."""
+    """Return a Role object."""
     return {
         "id": role.role_id, "name": role.name, "permissions": str(role.permissions),
         "position": position, "color": 0,
@@ -50,7 +50,7 @@ def role_json(role: Role, position: int) -> JSON:
 
 
 def member_json(world: World, member: Member) -> JSON:
-    """Return a GuildMember with its user."""
+    """Return a Guild Member object with its user."""
     return {
         "user": user_json(world.users[member.user_id]), "nick": member.nick or None, "avatar": None,
         "roles": list(member.roles), "joined_at": moment(0), "premium_since": None, "deaf": False,
@@ -59,7 +59,7 @@ def member_json(world: World, member: Member) -> JSON:
 
 
 def channel_json(world: World, channel: Channel) -> JSON:
-    """Return a Channel of any kind."""
+    """Return a Channel object of any type."""
     last = {"last_message_id": channel.last_message_id}
     value: JSON = {"id": channel.channel_id, "type": channel.kind, "flags": 0, **last}
     if channel.kind == DM:
@@ -92,7 +92,7 @@ def _thread_json(channel: Channel) -> JSON:
 
 
 def guild_json(world: World, guild: Guild) -> JSON:
-    """Return a Guild as GET /guilds tells it."""
+    """Return a Guild object as in GET /guilds."""
     return {
         "id": guild.guild_id, "name": guild.name, "owner_id": guild.owner_id, "icon": None,
         "splash": None, "banner": None, "description": None, "features": [], "emojis": [],
@@ -105,7 +105,7 @@ def guild_json(world: World, guild: Guild) -> JSON:
 
 
 def guild_create_json(world: World, guild: Guild, *, has_members: bool) -> JSON:
-    """Return what GUILD_CREATE tells: the server and all that is in it that the bot may see."""
+    """Return the payload of GUILD_CREATE: the guild and all in it that the bot can view."""
     me = world.bot.user_id
     seen = [
         channel
@@ -127,7 +127,7 @@ def guild_create_json(world: World, guild: Guild, *, has_members: bool) -> JSON:
 
 
 def voice_state_json(guild: Guild, user_id: str) -> JSON:
-    """Return a VoiceState; its session is that of the user in the server."""
+    """Return a Voice State object; there is one session per user and guild."""
     return {
         "channel_id": guild.voices.get(user_id), "user_id": user_id,
         "session_id": f"{user_id}{guild.guild_id}", "deaf": False, "mute": False,
@@ -137,7 +137,7 @@ def voice_state_json(guild: Guild, user_id: str) -> JSON:
 
 
 def file_json(world: World, file: File, *, is_ephemeral: bool = False) -> JSON:
-    """Return an Attachment, with a link that works for a day from now."""
+    """Return an Attachment object, with a URL that is valid for a day."""
     link = world.link(file)
     size = len(file.data) if file.claimed_bytes is None else file.claimed_bytes
     links = {"url": link, "proxy_url": link}
@@ -154,7 +154,7 @@ def file_json(world: World, file: File, *, is_ephemeral: bool = False) -> JSON:
 
 
 def message_json(world: World, message: Message, *, has_reply: bool = True) -> JSON:
-    """Return a Message."""
+    """Return a Message object."""
     value: JSON = {
         "id": message.message_id, "channel_id": message.channel_id,
         "author": user_json(world.users[message.author_id]), "timestamp": moment(message.sent_at),
@@ -178,7 +178,7 @@ def message_json(world: World, message: Message, *, has_reply: bool = True) -> J
 
 
 def content_json(world: World, message: Message) -> JSON:
-    """Return what a bot without the intent MESSAGE_CONTENT does not see."""
+    """Return the fields that need the MESSAGE_CONTENT intent."""
     files = [file_json(world, one, is_ephemeral=message.is_ephemeral) for one in message.files]
     parts = {"embeds": list(message.embeds), "components": list(message.components)}
     return {"content": message.content, "attachments": files, **parts}
@@ -205,7 +205,7 @@ def _add_reference(world: World, value: JSON, message: Message, *, has_reply: bo
 
 
 def _snapshot(world: World, message: Message) -> JSON:
-    """A forwarded message says nothing of who wrote it."""
+    """Return a message snapshot, which has no author."""
     whole = message_json(world, message, has_reply=False)
     names = (
         "type content embeds attachments components timestamp edited_timestamp flags mentions "

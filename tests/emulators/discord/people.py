@@ -1,4 +1,4 @@
-"""The people of the virtual Discord: who they are, where they are, and what they may do."""
+"""Users, guilds, members, roles, channels and threads of the local Discord."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from tests.emulators.discord.world import World
 
 
 class People(Emulator):
-    """Users, servers, members, roles, channels and threads. All ids are text."""
+    """Create and change users, guilds, roles and channels. All ids are strings."""
 
     world: World
 
-    # --- people
+    # --- users
 
     @locked
     def add_user(self, name: str = "Ann", **fields: Any) -> str:
-        """Make a person; fields are those of User (`locale`, `has_app`, `is_closed`, `is_bot`)."""
+        """Create a user; fields: those of User (`locale`, `has_app`, `is_closed`, `is_bot`)."""
         return self.world.add_user(name, **fields).user_id
 
     @locked
     def dm(self, user: str) -> str:
-        """Return the private chat of a person with the bot."""
+        """Return the DM channel of a user and the bot."""
         return self.world.dm_with(user).channel_id
 
     @locked
     def private_chat(self, user: str, other: str) -> str:
-        """Return a new private chat of two people, in which the bot is not."""
+        """Create a DM channel of two users without the bot."""
         return self.world.add_channel(kind=DM, owner_id=user, recipient_id=other).channel_id
 
-    # --- servers
+    # --- guilds
 
     @locked
     def add_guild(
@@ -47,7 +47,7 @@ class People(Emulator):
         has_bot: bool = True,
         locale: str = "en-US",
     ) -> str:
-        """Make a server with a channel "general", a role "Manager" and its people."""
+        """Create a guild with a channel "general", a role "Manager" and these members."""
         owner = owner or self.add_user("Owner")
         guild = Guild(self.world.snowflake(), name, owner, locale=locale)
         self.world.guilds[guild.guild_id] = guild
@@ -62,34 +62,33 @@ class People(Emulator):
 
     @locked
     def invite_bot(self, guild: str) -> None:
-        """Let the bot into a server, with a role of its own that may ping everyone."""
+        """Add the bot to a guild, with a role that may mention everyone."""
         place, me = self.world.guilds[guild], self.world.bot
         role = self._add_role(place, me.name, permissions.BOT)
         place.members[me.user_id] = Member(me.user_id, [role.role_id])
         payload = guild_create_json(self.world, place, has_members=False)
-        # Only of a server that was there before does it say so.
-        del payload["unavailable"]
+        del payload["unavailable"]  # only in the GUILD_CREATEs after READY
         self.world.emit("GUILD_CREATE", payload, guild_id=guild, intent=GUILDS)
 
     @locked
     def add_member(self, guild: str, user: str, *roles: str) -> None:
-        """Let a person into a server, with roles by their names."""
+        """Add a user to a guild or update their roles, given by name."""
         place = self.world.guilds[guild]
         given = [one.role_id for one in place.roles.values() if one.name in roles]
-        deed = "UPDATE" if user in place.members else "ADD"
+        change = "UPDATE" if user in place.members else "ADD"
         member = place.members[user] = Member(user, given)
         payload = member_json(self.world, member) | {"guild_id": guild}
-        name = f"GUILD_MEMBER_{deed}"
+        name = f"GUILD_MEMBER_{change}"
         self.world.emit(name, payload, guild_id=guild, intent=GUILD_MEMBERS)
 
     @locked
     def make_manager(self, guild: str, user: str) -> None:
-        """Give a person the role that may manage the server."""
+        """Give a user the role "Manager"."""
         self.add_member(guild, user, "Manager")
 
     @locked
     def add_role(self, guild: str, name: str, *names: str, is_mentionable: bool = False) -> str:
-        """Make a role with the named permissions and return its id."""
+        """Create a role with these permissions; return its id."""
         role = self._add_role(self.world.guilds[guild], name, permissions.bits(*names))
         role.is_mentionable = is_mentionable
         return role.role_id
@@ -103,7 +102,7 @@ class People(Emulator):
 
     @locked
     def channel(self, guild: str, name: str = "general") -> str:
-        """Return a channel of a server by its name."""
+        """Return the channel of a guild with this name."""
         return next(
             one.channel_id
             for one in self.world.channels.values()
@@ -112,29 +111,29 @@ class People(Emulator):
 
     @locked
     def add_channel(self, guild: str, name: str = "talk", kind: int = TEXT) -> str:
-        """Open a channel and return its id."""
+        """Create a channel; return its id."""
         channel = self.world.add_channel(guild_id=guild, name=name, kind=kind)
         emit_channel(self.world, channel, "CREATE")
         return channel.channel_id
 
     def add_forum(self, guild: str, name: str = "forum") -> str:
-        """Open a forum and return its id."""
+        """Create a forum channel; return its id."""
         return self.add_channel(guild, name, FORUM)
 
     @locked
     def delete_channel(self, channel: str) -> None:
-        """Take a channel or a thread away."""
+        """Delete a channel or thread."""
         gone = self.world.channels.pop(channel)
         emit_channel(self.world, gone, "DELETE")
 
     @locked
     def allow(self, channel: str, target: str, *names: str) -> None:
-        """Grant permissions in a channel to a role or a user ("" is the bot)."""
+        """Allow a role or user ("" is the bot) permissions in a channel."""
         self._overwrite(channel, target, permissions.bits(*names), 0)
 
     @locked
     def deny(self, channel: str, target: str, *names: str) -> None:
-        """Take permissions in a channel from a role or a user ("" is the bot)."""
+        """Deny a role or user ("" is the bot) permissions in a channel."""
         self._overwrite(channel, target, 0, permissions.bits(*names))
 
     def _overwrite(self, channel: str, target: str, allow: int, deny: int) -> None:
@@ -145,21 +144,21 @@ class People(Emulator):
 
     @locked
     def add_thread(self, channel: str, user: str, name: str = "Thread") -> str:
-        """Open a thread and return its id."""
+        """Create a thread; return its id."""
         thread = self.world.add_thread(self.world.channels[channel], user, name)
         emit_channel(self.world, thread, "CREATE")
         return thread.channel_id
 
     @locked
     def archive_thread(self, thread: str, *, is_locked: bool = False) -> None:
-        """Archive a thread, and lock it."""
+        """Archive a thread, optionally locked."""
         place = self.world.channels[thread]
         place.is_archived, place.is_locked = True, is_locked
         emit_channel(self.world, place, "UPDATE")
 
     @locked
     def change(self, target: str, **fields: Any) -> None:
-        """Set fields of a user, a server, a channel or a message."""
+        """Set fields of a user, guild, channel or message, given by id."""
         world = self.world
         owner: Any = world.users.get(target) or world.guilds.get(target)
         owner = owner or world.channels.get(target) or world.any_message(target)

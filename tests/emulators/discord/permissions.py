@@ -1,4 +1,4 @@
-"""Who may do what where: Discord's permission bits, and how roles and overwrites add up."""
+"""Permissions: Discord's bits, and how roles and channel overwrites combine."""
 
 from __future__ import annotations
 
@@ -20,32 +20,32 @@ ALL = sum(1 << bit for bit in BITS.values())
 
 
 def bits(*names: str) -> int:
-    """Return the sum of the named permissions."""
+    """Return the bit set of the named permissions."""
     return sum(1 << BITS[name] for name in names)
 
 
-#: What @everyone may do in a new server.
+#: Permissions of @everyone in a new guild.
 MEMBER = bits(
     "VIEW_CHANNEL", "SEND_MESSAGES", "EMBED_LINKS", "ATTACH_FILES", "READ_MESSAGE_HISTORY",
     "ADD_REACTIONS", "USE_EXTERNAL_EMOJIS", "CONNECT", "SPEAK", "USE_APPLICATION_COMMANDS",
     "CREATE_PUBLIC_THREADS", "CREATE_PRIVATE_THREADS", "SEND_MESSAGES_IN_THREADS",
     "SEND_VOICE_MESSAGES", "USE_EXTERNAL_APPS", "CREATE_INSTANT_INVITE",
 )  # fmt: skip
-#: What the role "Manager" may do on top.
+#: Additional permissions of the role "Manager".
 MANAGER = bits("MANAGE_GUILD", "MANAGE_CHANNELS", "MANAGE_MESSAGES", "MANAGE_THREADS")
-#: What the bot's own role may do on top: everything that lets a slip of its be seen.
+#: Additional permissions of the bot's role, so that unintended mentions would ping.
 BOT = bits("MENTION_EVERYONE")
-#: What everybody may do in a private chat.
+#: Permissions in DM channels.
 PRIVATE = MEMBER & ~bits("CREATE_PUBLIC_THREADS", "CREATE_PRIVATE_THREADS")
 
 
 def has(granted: int, name: str) -> bool:
-    """Tell whether a permission is among the granted ones."""
+    """Return whether a permission is granted."""
     return bool(granted & 1 << BITS[name])
 
 
 def in_guild(guild: Guild, member: Member) -> int:
-    """Return what a member may do where no overwrite says otherwise."""
+    """Return a member's permissions in a guild, without channel overwrites."""
     if member.user_id == guild.owner_id:
         return ALL
     granted = guild.roles[guild.guild_id].permissions
@@ -55,9 +55,9 @@ def in_guild(guild: Guild, member: Member) -> int:
 
 
 def in_channel(guild: Guild, member: Member, channel: Channel) -> int:
-    """Return what a member may do in a channel; for a thread, give its parent.
+    """Return a member's permissions in a channel; for a thread, pass its parent.
 
-    Source: Discord's "Permissions", Permission Overwrites: @everyone, roles, the member.
+    Source: Discord, "Permissions", Permission Overwrites: @everyone, roles, the member.
     """
     granted = in_guild(guild, member)
     if granted == ALL:
@@ -65,7 +65,7 @@ def in_channel(guild: Guild, member: Member, channel: Channel) -> int:
     steps = ({guild.guild_id}, set(member.roles), {member.user_id})
     for targets in steps:
         granted = _apply(granted, channel, targets)
-    # Who cannot see a channel can do nothing in it.
+    # Without VIEW_CHANNEL there are no other permissions.
     return granted if has(granted, "VIEW_CHANNEL") else 0
 
 

@@ -1,4 +1,4 @@
-"""What the virtual Discord is made of: people, servers, channels, messages, interactions."""
+"""Records of the local Discord: users, guilds, channels, messages, interactions."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Any
 TEXT, DM, VOICE_CHANNEL, PUBLIC_THREAD, PRIVATE_THREAD, STAGE, FORUM = 0, 1, 2, 11, 12, 13, 15
 THREADS = (PUBLIC_THREAD, PRIVATE_THREAD)
 
-# Flags of messages.
+# Message flags.
 EPHEMERAL = 1 << 6
 LOADING = 1 << 7
 VOICE = 1 << 13
 HAS_SNAPSHOT = 1 << 14
 
-# Kinds of interactions, and of the answers to them.
+# Interaction types and interaction callback types.
 COMMAND, COMPONENT, AUTOCOMPLETE, MODAL_SUBMIT = 2, 3, 4, 5
 MESSAGE, DEFER, DEFER_UPDATE, CHOICES, MODAL = 4, 5, 6, 8, 9
 
 
 @dataclass(slots=True)
 class User:
-    """A person or a bot."""
+    """A user or a bot."""
 
     user_id: str
     name: str
     is_bot: bool = False
     locale: str = "en-US"
-    #: Has added the app to their own account, so that it follows them everywhere.
+    #: Has installed the app to their account (user install).
     has_app: bool = False
-    #: Takes no private messages: 50007.
+    #: Does not accept DMs: error 50007.
     is_closed: bool = False
 
 
 @dataclass(slots=True)
 class Role:
-    """A role of a server; @everyone has the server's own id."""
+    """A role; the id of @everyone is that of the guild."""
 
     role_id: str
     name: str
@@ -45,7 +45,7 @@ class Role:
 
 @dataclass(slots=True)
 class Member:
-    """A user in a server."""
+    """A guild member."""
 
     user_id: str
     roles: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Member:
 
 @dataclass(slots=True)
 class Guild:
-    """A server."""
+    """A guild."""
 
     guild_id: str
     name: str
@@ -62,15 +62,15 @@ class Guild:
     roles: dict[str, Role] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
     locale: str = "en-US"
-    #: Who is in a voice channel: user -> channel.
+    #: Voice channel of each connected user.
     voices: dict[str, str] = field(default_factory=dict)
-    #: Of these, who only listens: everybody who comes onto a stage.
+    #: Users on a stage who are suppressed, as everybody is at first.
     listeners: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
 class File:
-    """A file in a message. What it claims need not be true."""
+    """An attachment. Its metadata need not be true."""
 
     file_id: str
     channel_id: str
@@ -86,7 +86,7 @@ class File:
 
 @dataclass(slots=True)
 class Message:
-    """A message as it stands now."""
+    """A message in its current state."""
 
     message_id: str
     channel_id: str
@@ -94,41 +94,41 @@ class Message:
     #: Unix time.
     sent_at: float
     content: str = ""
-    #: 0 plain, 19 reply, 18 thread created, 20 slash command, 23 context menu.
+    #: Message type: 0 default, 18 thread created, 19 reply, 20 slash command, 23 context menu.
     kind: int = 0
     flags: int = 0
     files: list[File] = field(default_factory=list)
     embeds: list[dict[str, Any]] = field(default_factory=list)
     components: list[dict[str, Any]] = field(default_factory=list)
-    #: The message it answers, in the same channel.
+    #: The message it replies to, in the same channel.
     reply_to: str | None = None
-    #: What it forwards, as it was then.
+    #: Snapshots of forwarded messages.
     snapshots: list[Message] = field(default_factory=list)
     edited_at: float | None = None
     is_deleted: bool = False
-    #: Every content it has had, the first one first.
+    #: Every content it has had, oldest first.
     versions: list[str] = field(default_factory=list)
     nonce: str | None = None
-    #: The interaction that it answers.
+    #: The interaction that it responds to.
     interaction_id: str | None = None
-    #: The thread that was made from it.
+    #: The thread that was started from it.
     thread_id: str | None = None
-    #: Whom it names, as Discord tells it: not always who is pinged.
+    #: Mentioned users; not all of them are pinged.
     mentions: list[str] = field(default_factory=list)
     mention_roles: list[str] = field(default_factory=list)
     is_everyone: bool = False
     webhook_id: str | None = None
-    #: Raw fields of the payload on top, for unusual messages.
+    #: Additional fields of the payload, for unusual messages.
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_ephemeral(self) -> bool:
-        """Whether only the person who asked sees it."""
+        """Whether only the user of the interaction sees it."""
         return bool(self.flags & EPHEMERAL)
 
     @property
     def is_loading(self) -> bool:
-        """Whether it says only that the bot is thinking."""
+        """Whether it only shows that the bot is thinking."""
         return bool(self.flags & LOADING)
 
     @property
@@ -138,7 +138,7 @@ class Message:
 
     @property
     def parts(self) -> list[dict[str, Any]]:
-        """All components that can be pressed or chosen from, in order."""
+        """All interactive components and link buttons, in order."""
         found, open_ones = [], list(self.components)
         while open_ones:
             one = open_ones.pop(0)
@@ -149,31 +149,31 @@ class Message:
 
     @property
     def labels(self) -> list[str]:
-        """The texts of its buttons."""
+        """The labels of the message's buttons."""
         return [part.get("label", "") for part in self.parts if part["type"] == 2]
 
 
 @dataclass(slots=True)
 class Channel:
-    """A channel, a thread, a forum or a private chat."""
+    """A channel, thread, forum or DM channel."""
 
     channel_id: str
     kind: int = TEXT
     guild_id: str | None = None
     name: str = "general"
-    #: Of a thread: its channel or forum.
+    #: The channel or forum of a thread.
     parent_id: str | None = None
-    #: Who opened a thread; of a private chat without the bot, one of the two.
+    #: The creator of a thread; one user of a DM channel without the bot.
     owner_id: str = ""
-    #: Of a private chat: the other one.
+    #: The other user of a DM channel.
     recipient_id: str = ""
-    #: Role or user -> allowed and denied bits.
+    #: Role or user -> allowed and denied permissions.
     overwrites: dict[str, tuple[int, int]] = field(default_factory=dict)
     messages: dict[str, Message] = field(default_factory=dict)
     last_message_id: str | None = None
     is_archived: bool = False
     is_locked: bool = False
-    #: Moments (Unix time) at which the bot showed that it types.
+    #: Unix times of the bot's typing indicators.
     typing: list[float] = field(default_factory=list)
 
     @property
@@ -184,7 +184,7 @@ class Channel:
 
 @dataclass(slots=True)
 class Interaction:
-    """A command given, a button pressed, and what came of it."""
+    """An interaction and the bot's response to it."""
 
     interaction_id: str
     token: str
@@ -197,28 +197,28 @@ class Interaction:
     data: dict[str, Any] = field(default_factory=dict)
     #: The message whose component was used.
     message_id: str | None = None
-    #: The bot is there only because the person has added it to their account.
+    #: The bot is no member there; only the user's install makes it available.
     is_user_install: bool = False
-    #: The kind of the first answer, None while there is none.
+    #: Interaction callback type of the response, None before it.
     response_type: int | None = None
     responded_at: float | None = None
-    #: The message of the first answer: `@original`.
+    #: The original response: `@original`.
     original_id: str | None = None
     followups: list[str] = field(default_factory=list)
-    #: What autocomplete offered: name and value.
+    #: Autocomplete choices: name and value.
     choices: list[dict[str, Any]] = field(default_factory=list)
-    #: The form that was opened.
+    #: The modal that was opened.
     modal: dict[str, Any] | None = None
 
     @property
     def latency_s(self) -> float | None:
-        """Seconds until the first answer, None while there is none."""
+        """Seconds until the response, None before it."""
         return None if self.responded_at is None else self.responded_at - self.created_at
 
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """Somebody whose phone has rung because of the bot."""
+    """A notification that a message of the bot caused."""
 
     message_id: str
     channel_id: str

@@ -1,4 +1,4 @@
-"""Requests as they come in over HTTP: read, checked, spoiled, answered."""
+"""REST API over HTTP: routing, authorization, rate limits, responses and faults."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.emulators.discord.api import Api, ApiRequest, ApiResponse, RouteFunct
 from tests.emulators.discord.errors import ApiError, bad_field, refused
 from tests.emulators.discord.traffic import Fault, RecordedRequest
 
-#: Method and path -> what answers. With a {token} in the path the bot's own is not asked for.
+#: Method and path -> function. Routes with a {token} need no Authorization header.
 ROUTES: dict[str, RouteFunction] = {
     "GET /users/@me": guild_routes.get_me,
     "POST /users/@me/channels": guild_routes.open_dm,
@@ -45,13 +45,13 @@ ROUTES: dict[str, RouteFunction] = {
 }
 _PATTERNS = {name: re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", name)) for name in ROUTES}
 MAX_REQUEST_BYTES = 25 << 20
-# Files stay in memory: a thread that writes them to a disk would be a wait that nobody counts.
+# Files stay in memory: virtual time does not wait for a thread that writes them to disk.
 MultiPartParser.spool_max_size = MAX_REQUEST_BYTES
 _PAGE = b"<!DOCTYPE html><html><head><title>Access denied</title></head><body>1015</body></html>"
 
 
 def find_route(request: str) -> tuple[str, dict[str, str]]:
-    """Return the route of a method and path, and the values in it."""
+    """Return the route that matches "METHOD /path", and its path parameters."""
     for name, pattern in _PATTERNS.items():
         if found := pattern.fullmatch(request):
             return name, {key: unquote(value) for key, value in found.groupdict().items()}
@@ -61,7 +61,7 @@ def find_route(request: str) -> tuple[str, dict[str, str]]:
 async def respond(
     api: Api, recorded: RecordedRequest, request: Request, values: dict[str, str]
 ) -> Response:
-    """Answer a request as the rules of Discord say."""
+    """Return the response to a request."""
     api_request = ApiRequest(api, recorded, values, dict(request.query_params))
     try:
         await _read(api_request, request)
@@ -133,12 +133,12 @@ def _call_route(api_request: ApiRequest) -> ApiResponse:
     try:
         return ROUTES[api_request.recorded.route](api_request)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        # A form that no rule foresaw: refused as any bad form is, and the ledger says why.
+        # A malformed body that no check expects; the recorded request shows the reason.
         raise bad_field("_", type(error).__name__, str(error)) from error
 
 
 def refuse(api: Api, recorded: RecordedRequest, error: ApiError) -> Response:
-    """Answer with an error, and count it if it leads to a ban."""
+    """Return an error response, and count it if it is an invalid request."""
     recorded.status, recorded.code, recorded.error = error.status, error.code, str(error)
     if error.errors is not None:
         recorded.error += f" {json.dumps(error.errors)}"
@@ -148,7 +148,7 @@ def refuse(api: Api, recorded: RecordedRequest, error: ApiError) -> Response:
 
 
 def rate_limited(api: Api, recorded: RecordedRequest, wait_s: float, scope: str) -> Response:
-    """Answer with a 429 of one of the three scopes."""
+    """Return a 429 response with one of the three scopes."""
     recorded.status, recorded.error = 429, f"429 {scope}"
     if scope != "shared":
         api.invalid.add()
@@ -161,7 +161,7 @@ def rate_limited(api: Api, recorded: RecordedRequest, wait_s: float, scope: str)
 
 
 def make_faulty_response(api: Api, recorded: RecordedRequest, fault: Fault) -> Response:
-    """Return the bad answer that a fault asks for."""
+    """Return the faulty response for a fault."""
     with api.world.lock:
         if fault.kind == "rate_limit":
             return rate_limited(api, recorded, fault.retry_after, fault.scope)
@@ -169,7 +169,7 @@ def make_faulty_response(api: Api, recorded: RecordedRequest, fault: Fault) -> R
             recorded.status = fault.status
             if fault.status == 429:
                 api.invalid.add()
-            # Of whoever stands before Discord: no JSON, no `Via`.
+            # From Cloudflare in front of Discord: no JSON, no `Via`.
             return Response(_PAGE, fault.status, fault.headers, media_type="text/html")
         words = fault.description or {503: "503: Service Unavailable"}.get(fault.status, "")
         error = refused(fault.code) if fault.code else ApiError(fault.status, 0, words)

@@ -1,4 +1,4 @@
-"""The server itself: API, files and gateway on one port, in a thread of its own."""
+"""The local Discord server: REST API, files, gateway and voice gateway on one port."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from tests.emulators.local_server import AsgiServer, break_connection, never_res
 
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GhIjKl.abcdefghijklmnopqrstuvwxyz0123456789AB"
 API_PATH = "/api/v10"
-#: Faults that let the request happen; only its answer suffers.
+#: Faults that affect the response only: the request is carried out.
 RESPONSE_FAULTS = ("lose_reply", "delay", "cut")
 
 
 class DiscordServer(GatewayControls):
-    """A local Discord for one bot, with the people around it."""
+    """A local Discord server for one bot and its users."""
 
     def __init__(self, token: str = TOKEN, *, port: int = 0) -> None:
         super().__init__(World(token), port)
@@ -36,15 +36,15 @@ class DiscordServer(GatewayControls):
 
     @property
     def api_base_url(self) -> str:
-        """What DISCORD_API_BASE_URL is set to."""
+        """The value of DISCORD_API_BASE_URL."""
         return f"{self.base_url}{API_PATH}"
 
     @property
     def gateway_url(self) -> str:
-        """Where the gateway is; GET /gateway/bot tells it."""
+        """The URL that GET /gateway/bot returns."""
         return f"ws://127.0.0.1:{self.port}/gateway"
 
-    # --- life
+    # --- start and stop
 
     async def serve(self) -> None:
         self._server = AsgiServer(self, port=self.port, has_websockets=True)
@@ -64,14 +64,14 @@ class DiscordServer(GatewayControls):
     # --- connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request or one socket."""
+        """Serve one request or WebSocket."""
         if scope["type"] == "websocket":
             is_voice = scope["path"] == "/"
             server = self.gateway.voice if is_voice else self.gateway
             await server.serve(WebSocket(scope, receive, send))
             return
         request, path = Request(scope, receive), scope["path"]
-        if path == "/control/connected":  # asked where the server is a process of its own
+        if path == "/control/connected":  # for a server in its own process
             await JSONResponse({"result": self.connected()})(scope, receive, send)
         elif path.startswith((f"{API_PATH}/", "/attachments/")):
             await self._respond(request, send)
@@ -79,7 +79,7 @@ class DiscordServer(GatewayControls):
             await Response(status_code=404)(scope, receive, send)
 
     async def _respond(self, request: Request, send: Send) -> None:
-        # The path as it was sent: an emoji in it stays quoted.
+        # The raw path, in which an emoji stays percent-encoded.
         path = request.scope["raw_path"].decode().partition("?")[0]
         asked = f"{request.method} {path.removeprefix(API_PATH)}"
         is_file = path.startswith("/attachments/")

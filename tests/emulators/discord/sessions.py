@@ -1,10 +1,10 @@
-"""Sessions of the gateway: who hears what, in which order, and what a resumed one hears again."""
+"""Gateway sessions: which events they receive, and what is replayed after RESUME."""
 
 from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from tests.emulators.discord.api import Api
 from tests.emulators.discord.events import GUILDS, MESSAGE_CONTENT, PRESENCES, without_content
@@ -12,16 +12,13 @@ from tests.emulators.discord.guild_routes import application_flags
 from tests.emulators.discord.payloads import JSON, guild_create_json, user_json
 from tests.emulators.discord.records import Guild
 
-
-class Line(Protocol):
-    """What a session is told through."""
-
-    def send(self, message: JSON) -> None: ...
+if TYPE_CHECKING:
+    from tests.emulators.discord.gateway import Connection
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """A heartbeat: how long after the last one, and how much too late."""
+    """A heartbeat: the time since the previous one, and by how much it was late."""
 
     gap_s: float
     late_s: float
@@ -29,21 +26,21 @@ class Heartbeat:
 
 @dataclass(slots=True)
 class Session:
-    """What one IDENTIFY has opened."""
+    """A session, opened by IDENTIFY."""
 
     session_id: str
     shard_id: int
     shard_count: int
     intents: int
-    connection: Line | None = None
+    connection: Connection | None = None
     seq: int = 0
-    #: Everything told, for a resume: sequence numbers and whole messages.
+    #: Sequence numbers and messages sent, to replay after a resume.
     sent: list[tuple[int, JSON]] = field(default_factory=list)
     is_valid: bool = True
     resumes: int = 0
 
     def push(self, name: str, payload: JSON) -> None:
-        """Tell of an event, now or when the session is resumed."""
+        """Send an event, now or when the session is resumed."""
         self.seq += 1
         message = {"op": 0, "t": name, "s": self.seq, "d": payload}
         self.sent.append((self.seq, message))
@@ -51,21 +48,21 @@ class Session:
             self.connection.send(message)
 
     def receives(self, guild_id: str | None, intent: int | None) -> bool:
-        """Tell whether an event is meant for it: its shard, and an intent that it has."""
+        """Return whether the session's shard and intents include an event."""
         shard = (int(guild_id) >> 22) % self.shard_count if guild_id else 0
         return shard == self.shard_id and (intent is None or bool(self.intents & intent))
 
 
 class Sessions:
-    """All sessions, and the ways in which events go wrong."""
+    """All sessions of the bot, and faults of event delivery."""
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self.all: dict[str, Session] = {}
         self.heartbeats: list[Heartbeat] = []
-        #: How often each event is told; 1 is right.
+        #: How often each event is sent; 1 is normal.
         self.copies = 1
-        #: Events kept back, None while none are.
+        #: Events held back, None while events are not held.
         self._held: list[tuple[Session, str, JSON]] | None = None
         self._random = random.Random(5)
         api.world.emit = self.emit
@@ -79,7 +76,7 @@ class Sessions:
         intent: int | None = None,
         is_content: bool = False,
     ) -> None:
-        """Tell all sessions that hear it."""
+        """Send an event to all sessions that receive it. is_content: needs MESSAGE_CONTENT."""
         for session in self.all.values():
             if not session.is_valid or not session.receives(guild_id, intent):
                 continue
@@ -92,11 +89,11 @@ class Sessions:
                     self._held.append((session, name, shown))
 
     def hold(self) -> None:
-        """Keep events back until `release`."""
+        """Hold events back until `release`."""
         self._held = self._held or []
 
     def release(self, *, is_shuffled: bool = False) -> None:
-        """Tell what was kept back, in order or not."""
+        """Send the held events, in order or shuffled."""
         held, self._held = self._held or [], None
         if is_shuffled:
             self._random.shuffle(held)
@@ -104,12 +101,14 @@ class Sessions:
             session.push(name, payload)
 
     def invalidate(self) -> None:
-        """Forget all sessions: each must identify again, and what it missed is lost."""
+        """Invalidate all sessions: they cannot be resumed, and missed events are lost."""
         for session in self.all.values():
             session.is_valid = False
 
-    def open(self, connection: Line, intents: int, shard_id: int, shard_count: int) -> Session:
-        """Make a session and tell it READY and its servers."""
+    def open(
+        self, connection: Connection, intents: int, shard_id: int, shard_count: int
+    ) -> Session:
+        """Open a session; send READY and a GUILD_CREATE for each guild."""
         world = self._api.world
         number = world.snowflake()
         session = Session(f"{int(number):032x}", shard_id, shard_count, intents, connection)
@@ -138,12 +137,12 @@ class Sessions:
         }  # fmt: skip
 
     def find(self, session_id: str) -> Session | None:
-        """Return a session that may still be resumed."""
+        """Return a session that can still be resumed, or None."""
         session = self.all.get(session_id)
         return session if session and session.is_valid else None
 
-    def resume(self, session: Session, connection: Line, seq: int) -> None:
-        """Tell again what came after `seq`, then RESUMED."""
+    def resume(self, session: Session, connection: Connection, seq: int) -> None:
+        """Replay the events after `seq`, then send RESUMED."""
         session.connection = connection
         session.resumes += 1
         for number, message in session.sent:

@@ -1,4 +1,4 @@
-"""The ledger of requests, the limits on them, and the faults that tests ask for."""
+"""Recorded requests, faults and rate limits of the local Discord."""
 
 from __future__ import annotations
 
@@ -18,42 +18,42 @@ INVALID_SPAN_S = 600.0
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """One request of the bot, as the server saw it."""
+    """A request of the bot, as the server received it."""
 
-    #: Method and template of the path: "POST /channels/{channel}/messages".
+    #: Method and path template: "POST /channels/{channel}/messages".
     route: str
-    #: The path as it was, below the API's base.
+    #: The actual path, relative to the API's base URL.
     path: str
     #: Seconds of the server's monotonic clock.
     received_at: float
     body: Any = None
     #: Names of the uploaded files.
     files: list[str] = field(default_factory=list)
-    #: HTTP status of the answer; 0 while there is none, or when it was never sent.
+    #: HTTP status of the response; 0 before it, or if it was never sent.
     status: int = 0
-    #: Discord's error code and words.
+    #: Discord's error code and message.
     code: int = 0
     error: str = ""
-    #: The message that the request made or changed.
+    #: The message that was sent, edited or deleted.
     message_id: str | None = None
-    #: Name of the fault that met it.
+    #: Kind of the fault that was applied.
     fault: str = ""
 
 
 @dataclass(slots=True)
 class Fault(FaultRule):
-    """A rule for requests whose route or path fits `pattern`.
+    """A fault for requests whose route or path matches `pattern`.
 
-    "POST */messages" fits "POST /channels/{channel}/messages", and "POST /channels/12/messages"
-    one channel of it; downloads are "GET /cdn".
+    "POST */messages" matches "POST /channels/{channel}/messages", "POST /channels/12/messages" a
+    single channel; downloads are "GET /cdn".
     """
 
     #: Discord's error code.
     code: int = 0
-    #: Seconds and scope of `rate_limit`.
+    #: Seconds and scope, for `rate_limit`.
     retry_after: float = 1.0
     scope: Scope = "user"
-    #: Headers of `html`.
+    #: Response headers, for `html`.
     headers: dict[str, str] = field(default_factory=dict)
 
     def matches(self, route: str, path: str) -> bool:
@@ -62,7 +62,7 @@ class Fault(FaultRule):
 
 @dataclass(slots=True)
 class Bucket:
-    """At most `limit` requests from the first one until `span_s` later."""
+    """Rate limit bucket: at most `limit` requests within `span_s` of the first one."""
 
     name: str
     limit: int
@@ -71,7 +71,7 @@ class Bucket:
     reset_at: float = 0.0
 
     def take(self, now: float) -> float:
-        """Count one request; return 0, or the seconds to wait, in which case it is not counted."""
+        """Count a request and return 0, or return the seconds to wait without counting it."""
         if now >= self.reset_at:
             self.used, self.reset_at = 0, now + self.span_s
         if self.used >= self.limit:
@@ -80,7 +80,7 @@ class Bucket:
         return 0.0
 
 
-#: Route -> requests and seconds. Discord publishes none; these are what its headers said.
+#: Route -> requests and seconds. Discord documents none; these are from its response headers.
 _RULES: dict[str, tuple[int, float]] = {
     "POST /channels/{channel}/messages": (5, 5.0),
     "PATCH /channels/{channel}/messages/{message}": (5, 5.0),
@@ -91,14 +91,14 @@ _RULES: dict[str, tuple[int, float]] = {
     "PATCH /webhooks/{application}/{token}/messages/{message}": (5, 2.0),
 }
 GLOBAL_LIMIT = 50
-#: Answers to interactions are not held by the global limit.
+#: Interaction endpoints are exempt from the global rate limit.
 _FREE = ("POST /interactions/{interaction}/{token}/callback", "/webhooks/")
 
 
 class Limits:
-    """Discord's buckets: one per route and channel, server or token, and 50 a second in all.
+    """Discord's rate limits: a bucket per route and channel, guild or token, and 50/s globally.
 
-    While they are not strict, what goes over is only counted, and the headers tell of room.
+    While not strict, violations are only counted, and the headers show no exhausted bucket.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -109,7 +109,7 @@ class Limits:
         self._all = Bucket("global", GLOBAL_LIMIT, 1.0)
 
     def find(self, route: str, major: str) -> Bucket:
-        """Return the bucket of a route and its major parameter."""
+        """Return the bucket of a route and a major parameter."""
         key = f"{route} {major}"
         if key not in self._buckets:
             name = hashlib.sha256(route.encode()).hexdigest()[:32]
@@ -117,7 +117,7 @@ class Limits:
         return self._buckets[key]
 
     def check(self, route: str, major: str) -> tuple[float, Scope]:
-        """Count a request; return 0 or the seconds to wait, and whose limit was met."""
+        """Count a request; return the seconds to wait (0 for none) and the limit's scope."""
         now = self._clock.monotonic()
         if not any(part in route for part in _FREE):
             wait_s = self._all.take(now)
@@ -130,7 +130,7 @@ class Limits:
         return wait_s, "user"
 
     def headers(self, route: str, major: str) -> dict[str, str]:
-        """Return what an answer tells of its bucket."""
+        """Return the rate limit headers of a response."""
         bucket, now = self.find(route, major), self._clock.monotonic()
         left = bucket.limit - bucket.used if self.is_strict else 999
         after = max(0.0, bucket.reset_at - now)
@@ -144,9 +144,9 @@ class Limits:
 
 
 class InvalidRequests:
-    """Counts what leads to a ban: requests refused with 401, 403 or 429 in ten minutes.
+    """Counts invalid requests, which lead to a ban: 401, 403 and 429 within ten minutes.
 
-    A 429 of scope "shared" does not count.
+    A 429 with the scope "shared" does not count.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -154,12 +154,12 @@ class InvalidRequests:
         self._moments: deque[float] = deque()
 
     def add(self) -> None:
-        """Count one."""
+        """Count an invalid request."""
         self._moments.append(self._clock.monotonic())
 
     @property
     def count(self) -> int:
-        """How many there were in the last ten minutes."""
+        """The number of invalid requests in the last ten minutes."""
         old = self._clock.monotonic() - INVALID_SPAN_S
         while self._moments and self._moments[0] <= old:
             self._moments.popleft()

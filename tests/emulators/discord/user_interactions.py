@@ -1,4 +1,4 @@
-"""What people do with the bot's commands, buttons and forms."""
+"""Interactions of users: slash commands, autocomplete, context menus, buttons and modals."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ BUTTON = 2
 
 
 class UserInteractions(UserMessages):
-    """Interactions of people. Each method returns the interaction's id.
+    """Create interactions as a user; each method returns the interaction's id.
 
-    What Discord would not show a person, they cannot do: PermissionError. What the message or
-    the command does not have: ValueError or LookupError.
+    Raises PermissionError for what Discord does not show the user, ValueError or LookupError for
+    what the message or the command does not have.
     """
 
     @locked
@@ -43,9 +43,9 @@ class UserInteractions(UserMessages):
         attachments: dict[str, tuple[str, bytes]] | None = None,
         is_forced: bool = False,
     ) -> str:
-        """Give a slash command. attachments: option -> name and bytes.
+        """Use a slash command. attachments: option -> file name and bytes.
 
-        is_forced: as if the server had opened the command to everybody.
+        is_forced: ignore the command's default permissions, as a guild's settings may do.
         """
         command = self._find_command(channel, user, name, 1, is_forced)
         values = dict(options or {})
@@ -64,7 +64,7 @@ class UserInteractions(UserMessages):
         typed: str = "",
         options: dict[str, Any] | None = None,
     ) -> str:
-        """Type into an option that offers choices; see `interaction(id).choices`."""
+        """Type into an option with autocomplete; the choices are `interaction(id).choices`."""
         command = self._find_command(channel, user, name, 1, False)
         fields = [one | {"required": False, "choices": []} for one in command.get("options") or []]
         values = {**(options or {}), option: typed}
@@ -74,7 +74,7 @@ class UserInteractions(UserMessages):
 
     @locked
     def context_menu(self, message: str, user: str, name: str, *, is_forced: bool = False) -> str:
-        """Choose a command from the menu of a message."""
+        """Use a message command from the context menu of a message."""
         target = self.world.any_message(message)
         command = self._find_command(target.channel_id, user, name, 3, is_forced)
         shown = {"messages": {message: message_event_json(self.world, target)}}
@@ -113,7 +113,7 @@ class UserInteractions(UserMessages):
         return bool(granted and installs & set(command["integration_types"]))
 
     def _is_foreign(self, place: Channel) -> bool:
-        """Whether the bot is not there, except with whoever has it in their account."""
+        """Return whether the bot is not a member, so that only user installs can use it."""
         if place.guild_id is None:
             return bool(place.owner_id)
         return self.world.bot.user_id not in self.world.guilds[place.guild_id].members
@@ -130,10 +130,10 @@ class UserInteractions(UserMessages):
         label: str = "",
         is_forged: bool = False,
     ) -> str:
-        """Press a button by its custom id or its label.
+        """Press a button, given by its custom id or its label.
 
-        is_forged: with a custom id that the message does not have, or of a message that the
-        person does not see, as a client changed by hand might try.
+        is_forged: accept a custom id that the message does not have, or a message that is hidden
+        from the user, as a modified client could send.
         """
         found = self.world.any_message(message)
         if not is_forged:
@@ -163,10 +163,10 @@ class UserInteractions(UserMessages):
 
     @locked
     def submit(self, interaction: str, user: str, values: dict[str, str]) -> str:
-        """Fill in and send the form that an interaction has opened. values: custom id -> text."""
+        """Submit the modal that an interaction opened. values: custom id -> text."""
         opener = self.world.interactions[interaction]
         if opener.modal is None or opener.user_id != user:
-            raise ValueError("no form is open")
+            raise ValueError("no modal is open")
         rows = [_fill_modal_row(row, values) for row in opener.modal["components"]]
         data = {"custom_id": opener.modal["custom_id"], "components": rows}
         return self._create_interaction(
@@ -187,13 +187,13 @@ class UserInteractions(UserMessages):
 
 
 def make_token() -> str:
-    """Return what an interaction is answered with, in the form that Discord gives it."""
+    """Return an interaction token in Discord's format."""
     raw = f"interaction:{secrets.randbelow(1 << 63)}:{secrets.token_urlsafe(72)}"
     return base64.urlsafe_b64encode(raw.encode()).decode().rstrip("=")
 
 
 def _fill_modal_row(row: JSON, values: dict[str, str]) -> JSON:
-    """Return a row of a form with what was written into it."""
+    """Return an action row of a modal with the submitted values."""
     parts = []
     for part in row["components"]:
         text = values.get(part["custom_id"], part.get("value") or "")

@@ -1,4 +1,4 @@
-"""What people write: text, voice messages, files, forwards, edits."""
+"""Messages of users: text, voice messages, forwards, forum posts, edits and deletions."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ WAVEFORM = bytes(range(0, 256, 4))
 
 
 class UserMessages(People):
-    """Messages of people. A channel may be a thread or a private chat (`dm`)."""
+    """Send, edit and delete messages as a user. A channel may be a thread or a DM channel."""
 
     @locked
     def send_text(
         self, channel: str, user: str, text: str, *, reply_to: str | None = None, **fields: Any
     ) -> str:
-        """Write a message and return its id; fields are those of Message."""
+        """Send a text message; return its id. fields: those of Message."""
         return self._send(channel, user, text, reply_to=reply_to, **fields)
 
     @locked
@@ -37,7 +37,7 @@ class UserMessages(People):
         reply_to: str | None = None,
         claims: dict[str, Any] | None = None,
     ) -> str:
-        """Send a voice message and return its id; claims are fields of File."""
+        """Send a voice message; return its id. claims: fields of File."""
         claimed = {
             "mime": "audio/ogg",
             "duration_s": duration,
@@ -49,19 +49,19 @@ class UserMessages(People):
 
     @locked
     def forward(self, channel: str, user: str, message: str) -> str:
-        """Forward a message from anywhere and return the new one's id."""
+        """Forward a message from any channel; return the new message's id."""
         snapshot = copy.deepcopy(self.world.any_message(message))
         return self._send(channel, user, "", snapshots=[snapshot], flags=HAS_SNAPSHOT)
 
     @locked
     def send_webhook(self, channel: str, text: str) -> str:
-        """Let a webhook write something."""
+        """Send a message as a webhook; return its id."""
         user = self.add_user("Captain Hook", is_bot=True)
         return self._send(channel, user, text, webhook_id=user)
 
     @locked
     def post(self, forum: str, user: str, title: str, text: str) -> tuple[str, str]:
-        """Open a post in a forum; return its thread and its first message."""
+        """Create a forum post; return its thread and first message."""
         thread = self.add_thread(forum, user, title)
         return thread, self._send(thread, user, text)
 
@@ -79,14 +79,14 @@ class UserMessages(People):
         return message.message_id
 
     def _mention_quoted_author(self, message: Message) -> None:
-        """A reply names the author of what it answers, as people's replies do by default."""
+        """Mention the author of the quoted message, as replies do by default."""
         quoted = self.world.channels[message.channel_id].messages.get(message.reply_to or "")
         if quoted is not None and quoted.author_id not in message.mentions:
             message.mentions.append(quoted.author_id)
 
     @locked
     def edit(self, message: str, text: str) -> None:
-        """Change the words of a message."""
+        """Edit the content of a message."""
         found = self.world.any_message(message)
         found.content = text
         found.versions.append(text)
@@ -96,7 +96,7 @@ class UserMessages(People):
 
     @locked
     def delete(self, message: str) -> None:
-        """Take a message away."""
+        """Delete a message."""
         found = self.world.any_message(message)
         found.is_deleted = True
         emit_deletion(self.world, found)

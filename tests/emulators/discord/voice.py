@@ -1,10 +1,10 @@
-"""Voice channels: who is in them, the voice gateway (version 8), and what the bot says over UDP.
+"""Voice channels: voice states, the voice gateway (version 8), and audio received over UDP.
 
-Source: Discord's "Voice Connections": hello, identify, ready, select protocol, session
-description, and RTP packets in `aead_xchacha20_poly1305_rtpsize`. The server offers no DAVE.
+Source: Discord, "Voice Connections": hello, identify, ready, select protocol, session
+description, and RTP packets in `aead_xchacha20_poly1305_rtpsize`; without DAVE.
 `DiscordServer.gateway.voice` is the server:
 
-    voice.move(guild, ann, channel)             # Ann comes in; "" = she goes
+    voice.move(guild, ann, channel)             # Ann joins; "" = she leaves
     pcm = voice.heard(guild)                    # 48 kHz, 16-bit, two channels
 """
 
@@ -34,13 +34,13 @@ from tests.support.virtual_time import VirtualLoop
 
 MODE = "aead_xchacha20_poly1305_rtpsize"
 IDENTIFY, SELECT, READY, HEARTBEAT, DESCRIPTION, SPEAKING, ACK, _, HELLO = range(9)
-#: What is sent after speech, so that nobody's player makes up sound.
+#: Opus silence frame, sent after speech to prevent interpolation.
 SILENCE = b"\xf8\xff\xfe"
 
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """What came in one datagram."""
+    """An audio packet."""
 
     timestamp: int
     opus: bytes
@@ -48,7 +48,7 @@ class Packet:
 
 @dataclass(slots=True)
 class VoiceSession:
-    """One stay of the bot in a voice channel."""
+    """A voice session of the bot, from joining a voice channel to leaving it."""
 
     guild_id: str
     channel_id: str
@@ -56,34 +56,34 @@ class VoiceSession:
     ssrc: int
     key: bytes = field(default_factory=lambda: os.urandom(32))
     packets: list[Packet] = field(default_factory=list)
-    #: What the bot said of its speaking: 1 and 0 in turn.
+    #: Flags of the bot's Speaking messages: 1 and 0 in turn.
     speaking: list[int] = field(default_factory=list)
-    #: Done when the bot has found out its address, which it does in a thread.
+    #: Done after the bot's IP discovery, which runs in a thread.
     found: asyncio.Future[None] | None = None
 
 
 class VoiceServer:
-    """All voice channels."""
+    """Voice states of all guilds, and the voice server."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        #: Every stay there was, the last one last.
+        #: Every voice session, oldest first.
         self.sessions: list[VoiceSession] = []
-        #: What the bot asked for over the gateway, in order.
+        #: The bot's Update Voice State messages, oldest first.
         self.voice_state_updates: list[JSON] = []
-        #: Answers nothing to who wants to come in.
+        #: Whether the bot's Update Voice State messages are ignored.
         self.is_unresponsive = False
-        #: "host:port" that the bot is told, by default the server's own; it adds wss:// to it.
+        #: Voice endpoint "host:port" for the bot, by default this server's.
         self.endpoint = ""
-        #: Packets from a stage on which the bot only listens.
+        #: Number of packets sent while the bot was suppressed on a stage.
         self.dropped_packets = 0
         self._udp: socket.socket | None = None
         self._transcription: threading.Thread | None = None
 
-    # --- who is where
+    # --- voice states
 
     def update_voice_state(self, data: dict[str, Any]) -> None:
-        """Take what the bot asks for: op 4 of the gateway."""
+        """Process Update Voice State, op 4 of the gateway."""
         self.voice_state_updates.append(data)
         guild_id, channel_id = str(data["guild_id"]), data["channel_id"]
         if not self.is_unresponsive:
@@ -99,7 +99,7 @@ class VoiceServer:
         self._world.emit("VOICE_SERVER_UPDATE", payload, guild_id=guild_id)
 
     def move(self, guild_id: str, user_id: str, channel_id: str) -> None:
-        """Let somebody come into a channel, change it, or go: ""."""
+        """Make a user join or change a voice channel, or leave it: ""."""
         with self._world.lock:
             guild = self._world.guilds[guild_id]
             guild.voices.pop(user_id, None)
@@ -111,14 +111,14 @@ class VoiceServer:
             emit_voice_state(self._world, guild, user_id)
 
     def channel_of(self, guild_id: str, user_id: str = "") -> str:
-        """Return where somebody is, "" if nowhere; by default the bot."""
+        """Return the voice channel of a user, by default of the bot; "" for none."""
         guild = self._world.guilds[guild_id]
         return guild.voices.get(user_id or self._world.bot.user_id, "")
 
-    # --- what was said
+    # --- received audio
 
     def packets(self, guild_id: str) -> list[Packet]:
-        """Return all that the bot sent in a server."""
+        """Return all audio packets of the bot in a guild."""
         return [
             one
             for session in self.sessions
@@ -127,7 +127,7 @@ class VoiceServer:
         ]
 
     def received_pcm(self, guild_id: str) -> bytes:
-        """Return the sound of all that the bot sent: 48 kHz, 16-bit, two channels."""
+        """Return the decoded audio of the bot in a guild: 48 kHz, 16-bit, two channels."""
         decoder = av.AudioCodecContext.create("libopus", "r")
         decoder.sample_rate, decoder.layout = 48_000, "stereo"
         frames = [
@@ -140,7 +140,7 @@ class VoiceServer:
     # --- the voice gateway
 
     async def serve(self, client: WebSocket) -> None:
-        """Serve one connection until its end."""
+        """Serve one voice gateway connection until it ends."""
         await client.accept()
         await _send(client, HELLO, {"v": 8, "heartbeat_interval": 13_750})
         session: VoiceSession | None = None
@@ -178,14 +178,14 @@ class VoiceServer:
             session.speaking.append(data["speaking"])
 
     def _hold_time(self, session: VoiceSession) -> None:
-        """Let no virtual time pass until the bot's thread has found out its address."""
+        """Stop virtual time until the IP discovery, in a thread of the bot, is done."""
         loop = asyncio.get_running_loop()
         if isinstance(loop, VirtualLoop):
             session.found = loop.create_future()
             loop.watch(session.found)
 
     def _find(self, data: dict[str, Any]) -> VoiceSession | None:
-        """Return the stay that a connection is for; 4006 meets sessions that are none."""
+        """Return the session that an IDENTIFY belongs to, None if it is not valid."""
         user, guild = self._world.bot.user_id, str(data["server_id"])
         is_session = data["session_id"] == f"{user}{guild}" and self.channel_of(guild)
         found = [
@@ -193,7 +193,7 @@ class VoiceServer:
         ]
         return found[0] if found and is_session else None
 
-    # --- sound
+    # --- UDP
 
     def _listen(self) -> int:
         if self._udp is None:
@@ -213,7 +213,7 @@ class VoiceServer:
             except OSError:
                 return
             if len(data) == 74 and data[:2] == b"\0\1":
-                # As far away as a server is: discord.py asks first and listens a moment later.
+                # Network latency: discord.py starts to listen only after its request.
                 time.sleep(0.05)
                 udp.sendto(_discovery(data, sender), sender)
             elif data[:2] == b"\x80\x78":
@@ -228,14 +228,14 @@ class VoiceServer:
         try:
             opus = box.decrypt(data[12:-4], data[:12], nonce)
         except CryptoError:
-            return  # between two sessions the bot may still have the old key: nobody hears that
+            return  # between two sessions the bot may still use the old key
         if self._world.bot.user_id in self._world.guilds[session.guild_id].listeners:
             self.dropped_packets += 1
             return
         session.packets.append(Packet(timestamp, opus))
 
     def stop(self) -> None:
-        """Hear nothing any more."""
+        """Close the UDP socket."""
         if self._udp is not None:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as last:
                 last.sendto(b"end", self._udp.getsockname())
@@ -246,7 +246,7 @@ class VoiceServer:
 
 
 def _discovery(data: bytes, sender: tuple[str, int]) -> bytes:
-    """Return who has sent an IP discovery, as Discord tells it."""
+    """Return the response to an IP discovery packet: the sender's address."""
     address = sender[0].encode().ljust(64, b"\0")
     return struct.pack(">HH", 2, 70) + data[4:8] + address + struct.pack(">H", sender[1])
 

@@ -1,4 +1,4 @@
-"""The virtual Discord: its people, servers, channels and messages, and a clock to move."""
+"""State of the local Discord: users, guilds, channels, messages, files and clock."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tests.emulators.discord.records import (
 from tests.emulators.telegram.world import Clock
 
 EPOCH_MS = 1_420_070_400_000
-#: How long a signed link to a file works.
+#: Lifetime of a signed file URL.
 LINK_S = 24 * 3600
-#: Files larger than this are refused.
+#: Maximum file size.
 MAX_FILE_BYTES = 10 << 20
 
 
 class World:
-    """All of it. Hold `lock` while reading or changing: tests and server are two threads."""
+    """All state. Hold `lock` while using it: test and server run in two threads."""
 
     def __init__(self, token: str) -> None:
         self.lock = threading.RLock()
@@ -47,40 +47,40 @@ class World:
         #: Interactions by id.
         self.interactions: dict[str, Interaction] = {}
         self.pings: list[Ping] = []
-        #: Commands by id, as they are told to the bot; `guild_id` where they belong to one.
+        #: Application commands by id.
         self.commands: dict[str, dict[str, Any]] = {}
-        #: Where the server is reached; known when it listens.
+        #: The server's URL; known once it listens.
         self.base_url = "http://127.0.0.1"
-        #: Privileged intents that the developer portal grants: names of gateway.PRIVILEGED.
+        #: Privileged intents enabled in the developer portal: keys of events.PRIVILEGED.
         self.privileged = {"MESSAGE_CONTENT", "GUILD_MEMBERS", "PRESENCES"}
         self.link_key = 0
-        #: Tells the sessions of an event: name, payload, guild, and whether it is about content.
+        #: Sends an event to the sessions: see `Sessions.emit`.
         self.emit: Callable[..., None] = lambda *args, **more: None
         self.bot = self.add_user("Hearsay", is_bot=True)
         self.application_id = self.bot.user_id
         self.developer = self.add_user("Developer")
 
-    # --- making
+    # --- creating
 
     def snowflake(self) -> str:
-        """Return an id never given before, younger than all others."""
+        """Return a new id, greater than all earlier ones."""
         made_ms = int(self.clock.now() * 1000) - EPOCH_MS
         return str((made_ms << 22) + (next(self._numbers) & 0x3FFFFF))
 
     def add_user(self, name: str, **fields: Any) -> User:
-        """Make a user; fields are those of User."""
+        """Create a user; fields: those of User."""
         user = User(self.snowflake(), name, **fields)
         self.users[user.user_id] = user
         return user
 
     def add_channel(self, **fields: Any) -> Channel:
-        """Make a channel; fields are those of Channel."""
+        """Create a channel; fields: those of Channel."""
         channel = Channel(self.snowflake(), **fields)
         self.channels[channel.channel_id] = channel
         return channel
 
     def add_thread(self, parent: Channel, owner: str, name: str, thread_id: str = "") -> Channel:
-        """Open a thread; it has the id of the message that it was made from, if any."""
+        """Create a thread. thread_id: the id of the message it is started from, if any."""
         place = (thread_id or self.snowflake(), PUBLIC_THREAD, parent.guild_id, name)
         thread = Channel(*place, parent_id=parent.channel_id, owner_id=owner)
         self.channels[thread.channel_id] = thread
@@ -89,7 +89,7 @@ class World:
     def add_message(
         self, channel: Channel, author_id: str, content: str = "", **more: Any
     ) -> Message:
-        """Put a new message into a channel; `more` are fields of Message."""
+        """Add a message to a channel; more: fields of Message."""
         message = Message(
             self.snowflake(), channel.channel_id, author_id, self.clock.now(), content, **more
         )
@@ -100,7 +100,7 @@ class World:
         return message
 
     def add_file(self, channel_id: str, name: str, data: bytes, **claims: Any) -> File:
-        """Store a file under a name as Discord would clean it; claims are fields of File."""
+        """Store a file under a sanitized name; claims: fields of File."""
         clean = re.sub(r"[^\w.\-]+", "_", name).strip("_") or "unknown"
         title = name.rpartition(".")[0] if clean != name else ""
         file = File(self.snowflake(), channel_id, clean, data, title=title, **claims)
@@ -116,7 +116,7 @@ class World:
         return self.channels[channel_id]
 
     def find_message(self, channel: Channel, message_id: str) -> Message:
-        """Return a message that is still there and no secret. Raises ApiError 10008."""
+        """Return a message, not deleted or ephemeral. Raises ApiError 10008."""
         message = channel.messages.get(message_id)
         if message is None or message.is_deleted or message.is_ephemeral:
             raise refused(10008)
@@ -130,14 +130,14 @@ class World:
         raise KeyError(message_id)
 
     def dm_with(self, user_id: str) -> Channel:
-        """Return the bot's private chat with a user."""
+        """Return the DM channel of the bot and a user."""
         for channel in self.channels.values():
             if channel.kind == DM and channel.recipient_id == user_id and not channel.owner_id:
                 return channel
         return self.add_channel(kind=DM, recipient_id=user_id, name="")
 
     def permissions_of(self, user_id: str, channel: Channel) -> int:
-        """Return what somebody may do in a channel: 0 when they are not there."""
+        """Return a user's permissions in a channel, 0 if they are no member."""
         if channel.guild_id is None:
             is_in = user_id in (channel.recipient_id, channel.owner_id or self.bot.user_id)
             return permissions.PRIVATE if is_in else 0
@@ -151,17 +151,17 @@ class World:
         return permissions.in_channel(guild, member, place)
 
     def require(self, channel: Channel, *names: str) -> None:
-        """Check that the bot may do something. Raises ApiError 50001 or 50013."""
+        """Check the bot's permissions in a channel. Raises ApiError 50001 or 50013."""
         granted = self.permissions_of(self.bot.user_id, channel)
         if not permissions.has(granted, "VIEW_CHANNEL"):
             raise refused(50001)
         if not all(permissions.has(granted, name) for name in names):
             raise refused(50013)
 
-    # --- links to files
+    # --- file URLs
 
     def link(self, file: File) -> str:
-        """Return a signed address of a file that works for a day."""
+        """Return a signed URL of a file that is valid for a day."""
         now = int(self.clock.now())
         path = f"/attachments/{file.channel_id}/{file.file_id}/{file.name}"
         issued, expires = f"{now:x}", f"{now + LINK_S:x}"
@@ -169,12 +169,12 @@ class World:
         return f"{self.base_url}{path}?ex={expires}&is={issued}&hm={signature}&"
 
     def sign_link(self, path: str, issued: str, expires: str) -> str:
-        """Return the signature of a link."""
+        """Return the signature of a file URL."""
         words = f"{path}|{issued}|{expires}".encode()
         return hmac.new(f"key {self.link_key}".encode(), words, hashlib.sha256).hexdigest()
 
     def open_link(self, path: str, query: dict[str, str]) -> File:
-        """Return the file that a signed link leads to. Raises ApiError 404."""
+        """Return the file of a signed URL. Raises ApiError 404."""
         gone = ApiError(404, 0, "This content is no longer available.")
         issued, expires = query.get("is", ""), query.get("ex", "")
         signature = self.sign_link(path, issued, expires)

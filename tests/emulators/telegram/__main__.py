@@ -1,4 +1,4 @@
-"""Runs the server as a process."""
+"""Command line of the local Telegram server: `python -m tests.emulators.telegram`."""
 
 from tests.emulators.common import run_alone
 from tests.emulators.telegram.server import TelegramServer

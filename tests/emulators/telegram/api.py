@@ -1,4 +1,4 @@
-"""What every method of the Bot API needs: reading parameters, and who may write where."""
+"""Bot API requests: their parameters, and whether the bot may write to a chat."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from tests.emulators.telegram.world import World
 
 @dataclass(slots=True)
 class Api:
-    """The state that methods work on."""
+    """State that the API methods share."""
 
     world: World
     queue: UpdateQueue
     limits: Limits
-    #: Command menus by scope (canonical JSON) and language.
+    #: Bot commands by scope (canonical JSON) and language.
     menus: dict[tuple[str, str], list[dict[str, str]]] = field(default_factory=dict)
-    #: Paths that were handed out and still work.
+    #: Valid file paths -> file ids.
     links: dict[str, str] = field(default_factory=dict)
-    #: Where a local server puts its files.
+    #: Folder of the files of a server in `--local` mode.
     folder: Path = Path()
 
 
 @dataclass(slots=True)
 class ApiRequest:
-    """One call being answered: its parameters, and its line in the ledger."""
+    """A request in progress: its parameters and its record."""
 
     api: Api
     params: Params
@@ -43,37 +43,37 @@ class ApiRequest:
         return self.api.world
 
     def text(self, name: str) -> str:
-        """Return a parameter as text, empty when it is missing."""
+        """Return a parameter as text, empty if it is missing."""
         return self.params.values.get(name, "")
 
     def number(self, name: str, default: int = 0) -> int:
-        """Return a parameter as a number; what is none counts as missing, as at Telegram."""
+        """Return a parameter as an integer; like Telegram, ignore one that is not a number."""
         try:
             return int(self.text(name))
         except ValueError:
             return default
 
     def json(self, name: str, default: Any = None) -> Any:
-        """Return a parameter that holds JSON. Raises ApiError when it does not."""
+        """Return a parsed JSON parameter. Raises ApiError for invalid JSON."""
         try:
             return json.loads(self.text(name)) if self.text(name) else default
         except ValueError:
             raise bad_request(f"can't parse {name.replace('_', ' ')} JSON object") from None
 
     def upload(self, name: str) -> Upload | str:
-        """Return an uploaded file, or the text that stands in its place (a file_id)."""
+        """Return an uploaded file, or the parameter's text (a file_id or URL)."""
         text = self.text(name)
         name = text.removeprefix("attach://") if text.startswith("attach://") else name
         return self.params.files.get(name, text)
 
     def chat(self) -> Chat:
-        """Return the chat of `chat_id`. Raises ApiError."""
+        """Return the chat with the given `chat_id`. Raises ApiError."""
         if not self.text("chat_id"):
             raise bad_request("chat_id is empty")
         return self.world.find_chat(self.number("chat_id"))
 
     def open_chat(self) -> Chat:
-        """Return the chat if the bot may still do something in it. Raises ApiError."""
+        """Return the chat if the bot is still a member and not blocked. Raises ApiError."""
         chat = self.chat()
         if chat.migrated_to is not None:
             words = "group chat was upgraded to a supergroup chat"
@@ -91,18 +91,18 @@ class ApiRequest:
         return chat
 
     def topic(self, chat: Chat) -> int | None:
-        """Return the topic that `message_thread_id` names, None for none. Raises ApiError."""
+        """Return the topic given by `message_thread_id`, or None. Raises ApiError."""
         thread = self.number("message_thread_id")
         can_have_topics = chat.is_forum or chat.is_private
         if not thread or not can_have_topics:
             return None
-        # General, which people's links call 1, is no topic here: it is refused as well.
+        # The General topic, 1 in links, has no message_thread_id: Telegram rejects it, too.
         if thread not in chat.topics:
             raise bad_request("message thread not found")
         return thread
 
     def count(self, chat: Chat) -> None:
-        """Count a send or an edit against the flood limits. Raises ApiError with a 429."""
+        """Count a sent or edited message against the flood limits. Raises ApiError 429."""
         wait_s = self.api.limits.check(chat.chat_id)
         if wait_s and self.api.limits.is_strict:
             raise too_many_requests(wait_s)

@@ -1,6 +1,6 @@
-"""The test's methods over HTTP, for a server that runs as a process of its own.
+"""Control API: the server's public methods over HTTP, for a server in its own process.
 
-POST /control/<method> with the arguments as a JSON object; `data` is base64. The answer is
+POST /control/<method> with the arguments as a JSON object; `data` is base64. The response is
 {"result": …} or, with status 400, {"error": …}.
 """
 
@@ -15,7 +15,7 @@ from tests.emulators.telegram.inspection import Inspection
 
 
 def run_control(server: Inspection, name: str, body: bytes) -> tuple[int, Any]:
-    """Run one of the server's public methods; return HTTP status and answer."""
+    """Run one of the server's public methods; return HTTP status and response body."""
     try:
         arguments = json.loads(body or b"{}")
         if "data" in arguments:

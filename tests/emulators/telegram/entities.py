@@ -1,4 +1,4 @@
-"""Text with entities: lengths in UTF-16 units, and the real refusals.
+"""Message entities: lengths in UTF-16 code units, and Telegram's validation.
 
 Source of the error texts: TDLib `MessageEntity.cpp`.
 """
@@ -23,12 +23,12 @@ def utf16_length(text: str) -> int:
 
 
 def is_link(url: str) -> bool:
-    """Tell whether Telegram takes this for an address."""
+    """Return whether Telegram accepts this as a URL."""
     return _LINK.match(url) is not None
 
 
 def check_entities(text: str, entities: list[Entity]) -> list[Entity]:
-    """Return the entities that show. Raises ApiError for one that does not fit the text."""
+    """Return the entities that Telegram keeps. Raises ApiError for an invalid offset or length."""
     if len(entities) > MAX_ENTITIES:
         raise bad_request("ENTITIES_TOO_LONG")
     kept = []
@@ -41,14 +41,14 @@ def check_entities(text: str, entities: list[Entity]) -> list[Entity]:
             raise bad_request(f"receive an entity with incorrect length {length}")
         if length:
             _check_bounds(bounds, start, start + length)
-            # Telegram drops a link without a proper address and keeps the words.
+            # Telegram drops a text_link with an invalid URL and keeps its text.
             if entity["type"] != "text_link" or is_link(entity.get("url", "")):
                 kept.append(entity)
     return kept
 
 
 def _symbol_bounds(text: str) -> dict[int, int]:
-    """Return, for each UTF-16 offset where a symbol begins or the text ends, its byte offset."""
+    """Map the UTF-16 offset of each character, and of the text's end, to its byte offset."""
     bounds, units, size = {0: 0}, 0, 0
     for character in text:
         units += 2 if character > "\uffff" else 1

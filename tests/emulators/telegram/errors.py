@@ -1,4 +1,4 @@
-"""The refusals of the Bot API, in the words of the real server.
+"""Errors of the Bot API, with the descriptions of the real server.
 
 Source: tdlib/telegram-bot-api at Bot API 10.0, `Client.cpp` (`fail_query_with_error`,
 `check_chat_access`, the `check_message` calls), and the errors that Telegram itself passes on.
@@ -34,7 +34,7 @@ WEBHOOK_IS_SET = (
 
 
 class ApiError(Exception):
-    """A call that the server refuses: its HTTP status, its words and its parameters."""
+    """An error response: HTTP status, description and `parameters`."""
 
     def __init__(self, status: int, text: str = "", **parameters: int) -> None:
         prefix = _PREFIXES.get(status, "Error")
@@ -43,7 +43,7 @@ class ApiError(Exception):
         self.parameters = parameters
 
     def to_json(self) -> dict[str, Any]:
-        """Return the body of the answer."""
+        """Return the response body."""
         body = {"ok": False, "error_code": self.status, "description": str(self)}
         return body | ({"parameters": self.parameters} if self.parameters else {})
 
@@ -57,5 +57,5 @@ def forbidden(text: str) -> ApiError:
 
 
 def too_many_requests(retry_after: int) -> ApiError:
-    """Return a 429 that asks for a pause of `retry_after` seconds."""
+    """Return a 429 error with `retry_after` in seconds."""
     return ApiError(429, f"retry after {retry_after}", retry_after=retry_after)

@@ -1,4 +1,4 @@
-"""How answers are spoiled: each kind of fault, on the wire."""
+"""Faulty responses, byte by byte: one for each kind of fault."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.emulators.telegram.traffic import Fault, RecordedRequest
 from tests.emulators.telegram.wire import build_json, build_response
 
 _HTML = b"<html><head><title>Bad Gateway</title></head><body>nginx</body></html>"
-#: Faults that let the call happen; only its answer suffers.
+#: Faults that affect the response only: the request is carried out.
 RESPONSE_FAULTS = ("lose_reply", "delay", "cut", "slow")
 
 
@@ -19,7 +19,7 @@ async def send_fault(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> bool:
-    """Answer a call badly or never; return whether the connection goes on."""
+    """Send a faulty response or none; return whether the connection stays open."""
     if fault.kind == "hang":
         await reader.read()
         return False
@@ -44,7 +44,7 @@ def _build_error(fault: Fault) -> ApiError:
 
 
 async def send_bytes(data: bytes, fault: Fault | None, writer: asyncio.StreamWriter) -> bool:
-    """Send a file, whole or cut or slowly; return whether the connection goes on."""
+    """Send a file whole, truncated or slowly; return whether the connection stays open."""
     kind = fault.kind if fault is not None else ""
     head = build_response(200, b"", "application/octet-stream", len(data))
     if kind in ("cut", "lose_reply"):

@@ -1,4 +1,4 @@
-"""getFile and the links it hands out."""
+"""The getFile method and its download links."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FOLDERS = {
 
 
 def get_file(request: ApiRequest) -> Any:
-    """GetFile: a link that works for an hour; a local server answers with its own path."""
+    """Run getFile: return a download path, in `--local` mode the path on disk."""
     file = request.world.files.get(request.text("file_id"))
     if file is None:
         raise bad_request("invalid file_id")

@@ -1,4 +1,4 @@
-"""What a test may ask afterwards: what is visible, which calls were made, what went wrong."""
+"""What a test can look up afterwards: the bot's messages and requests, links, pending updates."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from tests.emulators.telegram.user_actions import UserActions
 
 _ADDRESS = re.compile(r"https://t\.me/c/(\d+)/(?:(\d+)/)?(\d+)")
 _QUOTES = frozenset({"blockquote", "expandable_blockquote"})
-#: Entities that lead nowhere.
+#: Entities that link nowhere.
 _HARMLESS = _QUOTES | {"bold", "italic", "underline", "strikethrough", "spoiler", "code", "pre"}
 
 
 class Inspection(UserActions):
-    """The people's deeds, and the questions and orders of a test."""
+    """The state of the local Telegram, and the order and ids of its updates."""
 
     api: Api
     rule = Fault
 
-    # --- questions
+    # --- look-ups
 
     @locked
     def replies(self, chat: int, *, has_deleted: bool = False) -> list[Message]:
-        """Return the bot's messages in a chat as they stand now, oldest first."""
+        """Return the bot's messages in a chat in their current state, oldest first."""
         me = self.world.bot.user_id
         return [
             copy.deepcopy(message)
@@ -39,17 +39,17 @@ class Inspection(UserActions):
         ]
 
     def replies_to(self, chat: int, message_id: int) -> list[Message]:
-        """Return the bot's visible messages that reply to this one."""
-        return [answer for answer in self.replies(chat) if answer.reply_to == message_id]
+        """Return the bot's messages that reply to this one, without deleted ones."""
+        return [reply for reply in self.replies(chat) if reply.reply_to == message_id]
 
     @locked
     def message(self, chat: int, message_id: int) -> Message:
-        """Return any message as it stands now."""
+        """Return a message in its current state."""
         return copy.deepcopy(self.world.chats[chat].messages[message_id])
 
     @locked
     def requests_to(self, method: str, *, chat: int | None = None) -> list[RecordedRequest]:
-        """Return the calls of one method, in one chat or in all."""
+        """Return the requests to one method, for one chat or for all."""
         name = method.lower()
         return [
             recorded
@@ -59,7 +59,7 @@ class Inspection(UserActions):
 
     @locked
     def pending(self) -> list[int]:
-        """Return the ids of the updates that the bot has not confirmed."""
+        """Return the ids of the unconfirmed updates."""
         return [update.update_id for update in self.queue.waiting()]
 
     @locked
@@ -70,38 +70,38 @@ class Inspection(UserActions):
 
     @locked
     def drafts(self, chat: int) -> dict[int, list[str]]:
-        """Return the texts of each draft shown in a private chat."""
+        """Return the texts of each message draft in a private chat, by draft id."""
         return copy.deepcopy(self.world.chats[chat].drafts)
 
     @locked
     def actions(self, chat: int) -> list[str]:
-        """Return the chat actions shown ("typing"…), oldest first."""
+        """Return the chat actions ("typing"…), oldest first."""
         return list(self.world.chats[chat].actions)
 
     @locked
     def menus(self) -> dict[str, list[dict[str, str]]]:
-        """Return the command menus by 'scope JSON|language'."""
+        """Return the bot's commands by 'scope JSON|language'."""
         return {"|".join(key): menu for key, menu in self.api.menus.items()}
 
     @locked
     def follow_link(self, url: str) -> Message | None:
-        """Return the message that an address in a supergroup leads to, None if there is none."""
+        """Return the message that a t.me/c/ link leads to, or None."""
         found = _ADDRESS.fullmatch(url)
         chat = self.world.chats.get(-1_000_000_000_000 - int(found[1])) if found else None
         if found is None or chat is None or chat.kind not in ("supergroup", "channel"):
             return None
         message = chat.messages.get(int(found[3]))
         is_there = message is not None and not message.is_deleted
-        # An address without a topic leads there too; one with another topic does not.
+        # A link without a topic works, too; one with another topic does not.
         is_topic = not found[2] or (message and message.thread_id == int(found[2]))
         return copy.deepcopy(message) if is_there and is_topic else None
 
     @locked
     def foreign_links(self, message: Message, allowed: Collection[str] = ()) -> list[str]:
-        """Return all in a message that leads, calls or pings anywhere, as 'kind: words'.
+        """Return every link, mention and command in a message as 'entity type: text'.
 
-        Neither are links to messages that are there: of the same chat, or, in private, of a
-        group that the person is in; nor what is `allowed`, word for word.
+        Left out are links to existing messages of the same chat or, in a private chat, of a group
+        that the user is a member of, and texts in `allowed`.
         """
         covered = [one for one in message.entities if one["type"] in ("code", "pre")]
         found = find_links(_blank_out(message.text, covered))
@@ -121,32 +121,32 @@ class Inspection(UserActions):
         member = self.world.chats[target.chat_id].members.get(message.chat_id)
         return member is not None and member.status not in ("left", "kicked")
 
-    # --- orders
+    # --- updates
 
     @locked
     def redeliver(self, update_id: int, count: int = 1) -> None:
-        """Hand an update out again with the next polls, confirmed or not."""
+        """Return an update from the next polls again, confirmed or not."""
         for _ in range(count):
             self.queue.redeliver(update_id)
 
     @locked
     def shuffle(self, is_shuffled: bool = True) -> None:
-        """Hand out the updates of one poll in a random order."""
+        """Return the updates of each poll in random order."""
         self.queue.is_shuffled = is_shuffled
 
     @locked
     def set_update_id(self, base: int | None = None) -> None:
-        """Let update ids go on elsewhere, at random unless told."""
+        """Continue update ids from `base`, by default from a random number."""
         self.queue.set_id_base(base)
 
     @locked
     def set_privacy(self, *, is_on: bool) -> None:
-        """Turn the bot's privacy mode in groups on or off (off at first)."""
+        """Turn the bot's privacy mode in groups on or off (initially off)."""
         self.world.is_privacy_on = is_on
 
 
 def _blank_out(text: str, covered: list[Entity]) -> str:
-    """Return `text` without what entities cover in which Telegram looks for no links."""
+    """Return `text` with the ranges of entities, in which Telegram detects no links, blanked."""
     units = text.encode("utf-16-le", "surrogatepass")
     for one in covered:
         start, end = one["offset"] * 2, (one["offset"] + one["length"]) * 2

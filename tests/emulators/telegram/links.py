@@ -1,8 +1,8 @@
-"""What Telegram makes a link, a call or a ping of in plain text, unasked.
+"""Automatic entities: the URLs, mentions, commands, hashtags … Telegram detects in plain text.
 
 After TDLib's `find_urls`, `find_mentions`, `find_bot_commands`, `find_hashtags`, `find_cashtags`
-and `find_email_addresses`; phone numbers, which its servers find, are those with a plus. Where the
-real rules are finer (lists of endings, lengths), these find a little more.
+and `find_email_addresses`; phone numbers, which Telegram's servers detect, are those with a plus.
+Where the real rules are finer (top-level domains, lengths), these detect a little more.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _FINDERS = {
 
 
 def find_links(text: str) -> list[tuple[str, str]]:
-    """Return (kind of entity, words) of all that Telegram would mark in a plain text."""
+    """Return (entity type, text) of every automatic entity in a plain text."""
     found = [("url", url) for url in _find_urls(text)]
     for kind, pattern in _FINDERS.items():
         found += [(kind, match.group()) for match in pattern.finditer(text)]

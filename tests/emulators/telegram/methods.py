@@ -1,4 +1,4 @@
-"""Every method that is answered at once, by its name in lower case: Telegram ignores case."""
+"""Bot API methods by name in lower case (Telegram ignores case), except those that wait."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def send_chat_action(request: ApiRequest) -> Any:
 
 
 def set_message_reaction(request: ApiRequest) -> Any:
-    """SetMessageReaction: at most one emoji; none takes it back."""
+    """Run setMessageReaction: set at most one emoji, or remove it."""
     chat = request.open_chat()
     message = chat.messages.get(request.number("message_id"))
     if message is None or message.is_deleted:
@@ -77,7 +77,7 @@ def set_message_reaction(request: ApiRequest) -> Any:
 
 
 def answer_callback_query(request: ApiRequest) -> Any:
-    """AnswerCallbackQuery: within 150 s of the press."""
+    """Run answerCallbackQuery, within 150 s of the press."""
     text = request.text("text")
     query = request.world.callbacks.get(request.text("callback_query_id"))
     if query is None or query.expires_at <= request.world.clock.now():
@@ -89,7 +89,7 @@ def answer_callback_query(request: ApiRequest) -> Any:
 
 
 def set_my_commands(request: ApiRequest) -> Any:
-    """SetMyCommands: one menu per scope and language."""
+    """Run setMyCommands: replace the commands of one scope and language."""
     commands = request.json("commands", [])
     if len(commands) > MAX_MENU:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")

@@ -1,4 +1,4 @@
-"""The people of the virtual Telegram: who they are, where they are, and what the bot sees."""
+"""Users, chats, members and topics of the local Telegram."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tests.emulators.telegram.world import ANONYMOUS_ADMIN, World
 
 
 class People(Emulator):
-    """Users and their chats, members and topics, blocks, kicks and moves."""
+    """Create and change users, chats, members and topics; block, kick and migrate."""
 
     world: World
     queue: UpdateQueue
 
-    # --- who and where
+    # --- users and chats
 
     @locked
     def add_user(self, name: str = "Ann", *, user_id: int | None = None, **fields: Any) -> int:
-        """Make a user and their private chat with the bot; return the id of both."""
+        """Create a user and their private chat with the bot; return the id that both share."""
         user_id = user_id or 5_000_000 + self.world.number()
         self.world.users[user_id] = User(user_id, name, **fields)
         self.world.chats[user_id] = Chat(user_id, "private", members={user_id: Member()})
@@ -36,25 +36,25 @@ class People(Emulator):
         bot_status: str = "member",
         **fields: Any,
     ) -> int:
-        """Make a group and return its id. members: user id -> status; fields: those of Chat."""
+        """Create a group; return its id. members: user id -> status; fields: those of Chat."""
         number = 1_000_000 + self.world.number()
         chat_id = -number if kind == "group" else -1_000_000_000_000 - number
         statuses = {**(members or {}), self.world.bot.user_id: bot_status}
-        everybody = {user: Member(status) for user, status in statuses.items()}
-        self.world.chats[chat_id] = Chat(chat_id, kind, title, members=everybody, **fields)
+        all_members = {user: Member(status) for user, status in statuses.items()}
+        self.world.chats[chat_id] = Chat(chat_id, kind, title, members=all_members, **fields)
         return chat_id
 
     @locked
     def set_member(self, chat: int, user: int, status: str) -> None:
-        """Change what a user is in a chat."""
+        """Set a user's member status in a chat."""
         self.world.chats[chat].members[user] = Member(status)
 
     @locked
     def add_topic(self, chat: int, name: str = "Topic", *, is_closed: bool = False) -> int:
-        """Open a topic in a forum and return its thread id."""
+        """Create a forum topic; return its message_thread_id."""
         place = self.world.chats[chat]
         place.is_forum = not place.is_private
-        # Message 1 is the group's own, which is why General has the id 1.
+        # Message 1 is the creation of the group, which is why the General topic has the id 1.
         place.last_message_id = max(place.last_message_id, 1)
         service = {"forum_topic_created": {"name": name, "icon_color": 7322096}}
         message = self.world.add_message(place, next(iter(place.members)), extra=service)
@@ -64,12 +64,12 @@ class People(Emulator):
 
     @locked
     def close_topic(self, chat: int, thread: int) -> None:
-        """Close a topic: the bot may no longer write there."""
+        """Close a topic, so that the bot may no longer write to it."""
         self.world.chats[chat].topics[thread].is_closed = True
 
     @locked
     def delete_topic(self, chat: int, thread: int) -> None:
-        """Delete a topic and what was said in it."""
+        """Delete a topic and its messages."""
         del self.world.chats[chat].topics[thread]
         for message in self.world.chats[chat].messages.values():
             message.is_deleted |= message.thread_id == thread
@@ -84,23 +84,23 @@ class People(Emulator):
                 raise KeyError(name)
             setattr(owner, name, value)
 
-    # --- coming and going
+    # --- membership of the bot
 
     @locked
     def block(self, user: int) -> None:
-        """A person blocks the bot."""
+        """Block the bot as a user."""
         self.world.chats[user].is_blocked = True
         self._push_chat_member_update(user, user, "member", "kicked")
 
     @locked
     def unblock(self, user: int) -> None:
-        """A person takes the bot back."""
+        """Unblock the bot as a user."""
         self.world.chats[user].is_blocked = False
         self._push_chat_member_update(user, user, "kicked", "member")
 
     @locked
     def kick(self, chat: int, by: int | None = None) -> None:
-        """The bot is thrown out of a group."""
+        """Remove the bot from a group."""
         me = self.world.bot.user_id
         old = self.world.chats[chat].members[me].status
         self.set_member(chat, me, "kicked")
@@ -119,9 +119,9 @@ class People(Emulator):
 
     @locked
     def migrate(self, chat: int, *, is_announced: bool = True) -> int:
-        """Upgrade a group to a supergroup and return the new id; message ids start again.
+        """Upgrade a group to a supergroup; return the new id. Message ids start again at 1.
 
-        is_announced: False keeps the two service messages back.
+        is_announced: whether the two service messages are sent.
         """
         old = self.world.chats[chat]
         new_id = self.add_chat("supergroup", title=old.title)
@@ -136,7 +136,7 @@ class People(Emulator):
         sender = next((user for user in chat.members if user != self.world.bot.user_id), 0)
         self._push_update("message", self.world.add_message(chat, sender, extra=service))
 
-    # --- telling the bot
+    # --- updates
 
     def _push_update(self, kind: str, message: Message) -> int:
         chat = self.world.chats[message.chat_id]

@@ -1,4 +1,4 @@
-"""getUpdates: the long poll, its throttle, and the conflict of two pollers.
+"""The getUpdates method: long polling, throttling, and the conflict of two pollers.
 
 Source: tdlib/telegram-bot-api `Client.cpp` (`process_get_updates_query`, `do_get_updates`,
 `abort_long_poll`, `fail_query_conflict`).
@@ -15,14 +15,14 @@ from tests.emulators.telegram.errors import OTHER_POLLER, ApiError
 from tests.emulators.telegram.updates import MAX_UPDATES, UpdateQueue
 
 MAX_TIMEOUT_S = 50
-#: The same offset again this soon is held this long.
+#: A repeated offset within this time is delayed by as much.
 HOLD_S = 3
-#: The same offset again this soon gets one update only.
+#: A repeated offset within this time gets a single update.
 ONE_UPDATE_S = 0.5
 
 
 class Poller:
-    """The one long poll that may wait. Lives in the server's event loop."""
+    """Long polling, of one client at a time. Runs on the server's event loop."""
 
     def __init__(self, queue: UpdateQueue) -> None:
         self._queue = queue
@@ -31,7 +31,7 @@ class Poller:
         self._last_at = 0.0
 
     async def get_updates(self, request: ApiRequest) -> list[dict[str, Any]]:
-        """Answer getUpdates. Raises ApiError with a 409 when another poller takes over."""
+        """Run getUpdates. Raises ApiError 409 when another poller takes over."""
         loop = asyncio.get_running_loop()
         offset = request.number("offset")
         limit = min(max(request.number("limit", MAX_UPDATES), 1), MAX_UPDATES)
@@ -63,12 +63,12 @@ class Poller:
                 self._waiting = None
 
     def wake(self) -> None:
-        """Let the waiting poll look again."""
+        """Make the waiting poll check the queue again."""
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
     def abort(self, reason: str) -> None:
-        """End the waiting poll with a 409."""
+        """End the waiting poll with a 409 error."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None and not waiting.done():
             waiting.set_exception(ApiError(409, reason))

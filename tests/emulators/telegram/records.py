@@ -1,4 +1,4 @@
-"""What the virtual Telegram is made of: users, files, messages, chats, pressed buttons."""
+"""Records of the local Telegram: users, files, messages, chats, callback queries."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Button = dict[str, Any]
 
 @dataclass(slots=True)
 class User:
-    """A person or a bot."""
+    """A user or a bot."""
 
     user_id: int
     name: str = "Somebody"
     username: str = ""
     language: str = "en"
     is_bot: bool = False
-    #: Voice messages from others are refused: a privacy setting of Premium.
+    #: Voice messages are forbidden by a Premium privacy setting.
     is_voice_forbidden: bool = False
 
     def to_json(self) -> dict[str, Any]:
-        """Return the Bot API's User."""
+        """Return the Bot API's User object."""
         user = {"id": self.user_id, "is_bot": self.is_bot, "first_name": self.name}
         if self.username:
             user["username"] = self.username
@@ -35,7 +35,7 @@ class User:
 
 @dataclass(slots=True)
 class StoredFile:
-    """A file that Telegram holds. What it claims need not be true."""
+    """A file on Telegram's servers. Its metadata need not be true."""
 
     file_id: str
     file_unique_id: str
@@ -44,13 +44,13 @@ class StoredFile:
     name: str = ""
     mime: str = ""
     duration_s: int = 0
-    #: What `file_size` says; None leaves it out.
+    #: Value of `file_size`; None omits it.
     claimed_bytes: int | None = None
-    #: The last link that was handed out.
+    #: The current `file_path`.
     path: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the Bot API's Voice, Audio, VideoNote, Video or Document."""
+        """Return the Bot API's Voice, Audio, VideoNote, Video or Document object."""
         value: dict[str, Any] = {"file_id": self.file_id, "file_unique_id": self.file_unique_id}
         if self.kind != "document":
             value["duration"] = self.duration_s
@@ -69,46 +69,47 @@ class StoredFile:
 
 @dataclass(slots=True)
 class Message:
-    """A message as it stands now."""
+    """A message in its current state."""
 
     chat_id: int
     message_id: int
     sender_id: int
     date: int
-    #: Text or, when there is a file, its caption.
+    #: Text, or the caption of a file.
     text: str = ""
     entities: list[Entity] = field(default_factory=list)
     buttons: list[list[Button]] = field(default_factory=list)
     file: StoredFile | None = None
-    #: The message it answers.
+    #: The message it replies to.
     reply_to: int | None = None
-    #: The forum topic, None in General and where there are none.
+    #: The forum topic; None in the General topic and outside forums.
     thread_id: int | None = None
     edit_date: int | None = None
     is_deleted: bool = False
-    #: Every text it has had, the first one first.
+    #: Every text it has had, oldest first.
     versions: list[str] = field(default_factory=list)
-    #: Emojis by who reacted.
+    #: User id -> emojis.
     reactions: dict[int, list[str]] = field(default_factory=dict)
-    #: Fields of the Bot API that need no meaning here: forwards, services, albums.
+    #: Further fields of the Bot API's Message: forwards, service messages, albums.
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def labels(self) -> list[str]:
-        """The texts of its buttons."""
+        """The texts of the message's buttons."""
         return [button["text"] for row in self.buttons for button in row]
 
 
 @dataclass(slots=True)
 class Member:
-    """What a user is in a chat: creator, administrator, member, restricted, left or kicked."""
+    """A chat member."""
 
+    #: creator, administrator, member, restricted, left or kicked.
     status: str = "member"
 
 
 @dataclass(slots=True)
 class Topic:
-    """A topic of a forum."""
+    """A forum topic."""
 
     name: str
     is_closed: bool = False
@@ -116,7 +117,7 @@ class Topic:
 
 @dataclass(slots=True)
 class Chat:
-    """A chat, the bot's own standing in it, and what may be done there."""
+    """A chat with its members, messages and restrictions."""
 
     chat_id: int
     kind: ChatKind
@@ -127,24 +128,24 @@ class Chat:
     topics: dict[int, Topic] = field(default_factory=dict)
     last_message_id: int = 0
     migrated_to: int | None = None
-    #: Nobody may write: CHAT_WRITE_FORBIDDEN.
+    #: Sending fails with CHAT_WRITE_FORBIDDEN.
     is_write_forbidden: bool = False
     has_reactions: bool = True
     is_blocked: bool = False
-    #: Message drafts by id: what a private chat sees while an answer grows.
+    #: Texts of the message drafts of a private chat, by draft id.
     drafts: dict[int, list[str]] = field(default_factory=dict)
-    #: Chat actions shown, in order.
+    #: Chat actions, in order.
     actions: list[str] = field(default_factory=list)
 
     @property
     def is_private(self) -> bool:
-        """Whether it is a talk of one person with the bot."""
+        """Whether this is a user's private chat with the bot."""
         return self.kind == "private"
 
 
 @dataclass(slots=True)
 class CallbackQuery:
-    """A pressed button that may still be answered."""
+    """A press of a callback button, and the bot's answer."""
 
     query_id: str
     user_id: int

@@ -1,4 +1,4 @@
-"""Methods that make, change and take back messages."""
+"""Methods that send, edit and delete messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.emulators.telegram.wire import Upload
 MAX_TEXT_UNITS = 4096
 MAX_CAPTION_UNITS = 1024
 MAX_UPLOAD_BYTES = 50_000_000
-#: A voice note larger than this is shown as a file.
+#: A larger voice message is sent as a document.
 MAX_VOICE_BYTES = 1 << 20
 MAX_CALLBACK_BYTES = 64
 DELETE_S = 48 * 3600
@@ -22,12 +22,12 @@ _CONTROLS = {code: " " for code in range(32) if chr(code) not in "\n\r"}
 
 
 def send_message(request: ApiRequest) -> Any:
-    """SendMessage: a text of at most 4096 UTF-16 units after parsing."""
+    """Run sendMessage: a text of at most 4096 UTF-16 code units."""
     return _send(request, *_read_text(request), None)
 
 
 def send_voice(request: ApiRequest) -> Any:
-    """SendVoice: a bubble for OGG/Opus, MP3 or M4A up to 1 MB, else a file."""
+    """Run sendVoice: a voice message for OGG/Opus, MP3 or M4A up to 1 MB, else a document."""
     return _send_file(request, "voice")
 
 
@@ -40,7 +40,7 @@ def send_document(request: ApiRequest) -> Any:
 
 
 def edit_message_text(request: ApiRequest) -> Any:
-    """EditMessageText: the bot's own text message, buttons replaced or removed."""
+    """Run editMessageText: replace text and buttons of one of the bot's messages."""
     text, entities = _read_text(request)
     message = _own_message(request)
     if message.file is not None:
@@ -49,7 +49,7 @@ def edit_message_text(request: ApiRequest) -> Any:
 
 
 def delete_message(request: ApiRequest) -> Any:
-    """DeleteMessage: the bot's own for 48 hours; those of others where it is an admin."""
+    """Run deleteMessage: the bot's messages for 48 hours; those of others as an administrator."""
     chat = request.open_chat()
     message = chat.messages.get(request.number("message_id"))
     if message is None or message.is_deleted:
@@ -66,7 +66,7 @@ def delete_message(request: ApiRequest) -> Any:
 
 
 def send_message_draft(request: ApiRequest) -> Any:
-    """SendMessageDraft: a preview that grows, in private chats only."""
+    """Run sendMessageDraft: a partial message, in private chats only."""
     text, _ = _read_text(request, is_needed=False)
     chat = request.open_chat()
     request.topic(chat)
@@ -83,7 +83,7 @@ def _read_text(request: ApiRequest, *, is_needed: bool = True) -> tuple[str, lis
     text = request.text("text")
     if not text and is_needed:
         raise bad_request("message text is empty")
-    text, entities = _read_words(request, text, "entities")
+    text, entities = _read_entities(request, text, "entities")
     if not text and is_needed:
         raise bad_request("text must be non-empty")
     if utf16_length(text) > MAX_TEXT_UNITS:
@@ -91,15 +91,15 @@ def _read_text(request: ApiRequest, *, is_needed: bool = True) -> tuple[str, lis
     return text, entities
 
 
-def _read_words(request: ApiRequest, text: str, name: str) -> tuple[str, list[Entity]]:
+def _read_entities(request: ApiRequest, text: str, name: str) -> tuple[str, list[Entity]]:
     text, entities = text.translate(_CONTROLS), request.json(name, [])
     if request.text("parse_mode"):
-        raise bad_request("unsupported parse_mode")  # here: what people said must never be markup
+        raise bad_request("unsupported parse_mode")  # the bot sends entities, never markup
     return _trim(text, check_entities(text, entities))
 
 
 def _trim(text: str, entities: list[Entity]) -> tuple[str, list[Entity]]:
-    """Cut white space at both ends, as Telegram does; at the start only before any entity."""
+    """Strip white space like Telegram: at the start only up to the first entity."""
     if not text.strip().strip(_INVISIBLE):
         return "", []
     text = text.rstrip()
@@ -127,7 +127,7 @@ def _read_buttons(request: ApiRequest) -> list[list[Button]]:
 
 
 def _send_file(request: ApiRequest, kind: str) -> Any:
-    text, entities = _read_words(request, request.text("caption"), "caption_entities")
+    text, entities = _read_entities(request, request.text("caption"), "caption_entities")
     if utf16_length(text) > MAX_CAPTION_UNITS:
         raise bad_request("message caption is too long")
     source = request.upload(kind)
@@ -135,7 +135,7 @@ def _send_file(request: ApiRequest, kind: str) -> Any:
     is_voice_refused = chat.is_private and request.world.users[chat.chat_id].is_voice_forbidden
     if kind == "voice" and is_voice_refused:
         raise bad_request("VOICE_MESSAGES_FORBIDDEN")
-    if not isinstance(source, Upload):  # nobody sends a file a second time by its id
+    if not isinstance(source, Upload):  # the bot never sends a file by its file_id
         raise bad_request("wrong file identifier/HTTP URL specified")
     return _send(request, text, entities, _keep_upload(request, kind, source))
 

@@ -1,4 +1,4 @@
-"""The server itself: connections, calls, downloads and faults, in a thread with its own loop."""
+"""The local Telegram server: connections, API requests, downloads and faults."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TOKEN = "123456:AAAabcdefghijklmnopqrstuvwxyz0123456"
 
 
 class TelegramServer(Inspection):
-    """A local Telegram Bot API server for one bot, with the people around it."""
+    """A local Telegram Bot API server for one bot and its users."""
 
     def __init__(self, token: str = TOKEN, *, is_local: bool = False, port: int = 0) -> None:
         world = World(token, is_local=is_local)
@@ -47,15 +47,15 @@ class TelegramServer(Inspection):
 
     @property
     def api_base_url(self) -> str:
-        """What the token is appended to for calls."""
+        """The prefix of API URLs, to which the token is appended."""
         return f"{self.base_url}/bot"
 
     @property
     def file_base_url(self) -> str:
-        """What the token is appended to for downloads."""
+        """The prefix of download URLs, to which the token is appended."""
         return f"{self.base_url}/file/bot"
 
-    # --- life
+    # --- start and stop
 
     def is_serving(self) -> bool:
         return self._is_up
@@ -81,7 +81,7 @@ class TelegramServer(Inspection):
         await self._stopping.wait()
         self.queue.on_push = lambda: None
         listener.close()
-        # A connection accepted just now must reach `_connect`, which closes it.
+        # A connection that was just accepted must reach `_connect`, which closes it.
         await asyncio.sleep(0.01)
         for task in self._tasks:
             task.cancel()
@@ -117,7 +117,7 @@ class TelegramServer(Inspection):
     async def _respond(
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        """Answer one request; return whether the connection goes on."""
+        """Respond to one request; return whether the connection stays open."""
         _, kind, *rest = request.path.split("/", 2)
         tail = rest[0] if rest else ""
         if kind == "control":
@@ -151,7 +151,7 @@ class TelegramServer(Inspection):
             writer.transport.abort()
             return False
         api_request.recorded.status = status
-        if not reader.at_eof():  # else there is nobody to hear it
+        if not reader.at_eof():  # otherwise the client is gone
             api_request.recorded.responded_at = self.world.clock.monotonic()
         writer.write(build_json(status, body))
         return True
@@ -171,7 +171,7 @@ class TelegramServer(Inspection):
                 if recorded.connection == connection and not recorded.disconnected_at:
                     recorded.disconnected_at = self.world.clock.monotonic()
 
-    # --- calls
+    # --- API methods
 
     async def _run(self, api_request: ApiRequest, token: str) -> tuple[int, dict[str, Any]]:
         try:
@@ -182,7 +182,7 @@ class TelegramServer(Inspection):
             api_request.recorded.error = str(error)
             return error.status, error.to_json()
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            # JSON of another shape than the method takes, such as an entity without an offset.
+            # JSON of the wrong shape, such as an entity without an offset.
             refused = ApiError(400, f"can't parse parameters: {type(error).__name__} {error}")
             api_request.recorded.error = str(refused)
             return refused.status, refused.to_json()

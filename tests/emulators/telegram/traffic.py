@@ -1,4 +1,4 @@
-"""The ledger of calls, the limits on them, and the faults that tests ask for."""
+"""Recorded requests, faults and flood limits of the local Telegram."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from tests.emulators.telegram.world import Clock
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """One call of the bot, as the server saw it."""
+    """A request of the bot, as the server received it."""
 
     method: str
     params: dict[str, Any]
     #: Seconds of the server's monotonic clock.
     received_at: float
     chat_id: int | None = None
-    #: HTTP status of the answer; 0 while there is none, or when it was never sent.
+    #: HTTP status of the response; 0 before it, or if it was never sent.
     status: int = 0
-    #: When the answer was written, on the same clock; 0 while it was not, or came too late.
+    #: When the response was sent, on the same clock; 0 if it was not, or too late.
     responded_at: float = 0.0
-    #: The connection that it came by, and when that one ended: 0 while it is open.
+    #: The request's connection, and when it was closed: 0 while it is open.
     connection: int = 0
     disconnected_at: float = 0.0
-    #: The error's words.
+    #: Description of the error.
     error: str = ""
-    #: What the call made or changed, if it is a message.
+    #: The message that was sent, edited or deleted.
     message_id: int | None = None
-    #: Name of the fault that met it.
+    #: Kind of the fault that was applied.
     fault: str = ""
 
 
 @dataclass(slots=True)
 class Fault(FaultRule):
-    """A rule for calls whose method fits `pattern` ("send*"; "download" for files)."""
+    """A fault for requests whose method matches `pattern` ("send*"; "download" for files)."""
 
     chat_id: int | None = None
     #: Seconds, for status 429.
     retry_after: int | None = None
-    #: Bytes per second of `slow`.
+    #: Bytes per second, for `slow`.
     bytes_per_s: float = 10_000.0
 
     def matches(self, method: str, chat_id: int | None) -> bool:
@@ -53,7 +53,7 @@ class Fault(FaultRule):
 
 @dataclass(slots=True)
 class _Window:
-    """At most `size` events in any `span_s` seconds."""
+    """Sliding window: at most `size` requests in any `span_s` seconds."""
 
     size: int
     span_s: float
@@ -70,7 +70,7 @@ class _Window:
 
 @dataclass(slots=True)
 class _Bucket:
-    """One event per second on average, `size` at once after a rest."""
+    """Token bucket: one request per second on average, `size` at once after a pause."""
 
     size: float
     level: float = 0.0
@@ -86,9 +86,9 @@ class _Bucket:
 
 
 class Limits:
-    """Telegram's flood limits for sends and edits; off, they are only counted.
+    """Telegram's flood limits for sent and edited messages; counted only, unless strict.
 
-    1 per second in a private chat (3 at once), 20 per minute in a group, 30 per second in all.
+    1 per second in a private chat (3 at once), 20 per minute in a group, 30 per second in total.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -100,9 +100,9 @@ class Limits:
         self._groups: defaultdict[int, _Window] = defaultdict(lambda: _Window(20, 60.0))
 
     def check(self, chat_id: int) -> int:
-        """Count one send or edit; return 0 or the seconds to wait, in which case it is refused.
+        """Count a sent or edited message; return the seconds to wait, or 0 if it is within limits.
 
-        While the limits are not strict, what goes over is counted as sent all the same.
+        While the limits are not strict, a message over a limit counts as sent, too.
         """
         now = self._clock.monotonic()
         chat = self._private[chat_id] if chat_id > 0 else self._groups[chat_id]

@@ -1,4 +1,4 @@
-"""The queue of updates: kept until confirmed, at most 24 hours, in the order of the real server.
+"""The update queue: updates are kept until confirmed, for at most 24 hours.
 
 Source: tdlib/telegram-bot-api `Client.cpp` (`do_get_updates`, `update_allowed_update_types`)
 and TDLib's `TQueue`.
@@ -16,14 +16,14 @@ from tests.emulators.telegram.world import World
 DAY_S = 86_400.0
 CALLBACK_S = 150.0
 MAX_UPDATES = 100
-#: An offset further than this beyond the queue's end counts as invalid: the head is used.
+#: An offset further than this beyond the queue's end is invalid: the head is used.
 MAX_LEAP = 10
 NOT_BY_DEFAULT = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
 
 
 @dataclass(slots=True)
 class Update:
-    """One update and until when it is kept."""
+    """An update and its expiry."""
 
     update_id: int
     expires_at: float
@@ -34,7 +34,7 @@ class Update:
 
 
 class UpdateQueue:
-    """What the bot has not yet confirmed."""
+    """Updates that the bot has not confirmed yet."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -42,23 +42,23 @@ class UpdateQueue:
         self._known: dict[int, Update] = {}
         self._again: list[int] = []
         self.is_shuffled = False
-        #: Called, in any thread, when there is something new to hand out.
+        #: Called in any thread when an update was added.
         self.on_push: Callable[[], None] = lambda: None
         self.allowed: frozenset[str] | None = None
         self.next_id = 0
         self.set_id_base()
 
     def set_id_base(self, base: int | None = None) -> None:
-        """Go on with other ids, as the server does after a week without updates."""
+        """Continue with other ids, as Telegram does after a week without updates."""
         self.next_id = base or self._world.random.randrange(10_000_000, 900_000_000)
 
     def allow(self, kinds: list[str] | None) -> None:
-        """Remember `allowed_updates`: none given keeps what was set, an empty list resets it."""
+        """Set `allowed_updates`: None keeps the current list, an empty one resets it."""
         if kinds is not None:
             self.allowed = frozenset(kinds) or None
 
     def push(self, body: dict[str, Any], *, life_s: float = DAY_S) -> int:
-        """Queue an update and return its id, 0 when the bot does not want this kind."""
+        """Queue an update; return its id, or 0 if `allowed_updates` excludes it."""
         kind = next((name for name in body if name != "update_id"), "")
         wanted = kind in self.allowed if self.allowed else kind not in NOT_BY_DEFAULT
         if not wanted:
@@ -73,12 +73,12 @@ class UpdateQueue:
         return update_id
 
     def redeliver(self, update_id: int) -> None:
-        """Hand this update out once more, confirmed or not."""
+        """Return this update once more, confirmed or not."""
         self._again.append(update_id)
         self.on_push()
 
     def take(self, offset: int, limit: int) -> list[Update]:
-        """Confirm what is below `offset` and return the earliest of the rest."""
+        """Confirm the updates below `offset` and return the earliest of the rest."""
         self._drop_expired()
         self._confirm(offset)
         repeated = [self._known[update_id] for update_id in self._again[:limit]]
@@ -101,6 +101,6 @@ class UpdateQueue:
             self._waiting = deque(one for one in self._waiting if one.expires_at > now)
 
     def waiting(self) -> list[Update]:
-        """Return what is not confirmed, oldest first."""
+        """Return the unconfirmed updates, oldest first."""
         self._drop_expired()
         return list(self._waiting)

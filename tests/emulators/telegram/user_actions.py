@@ -1,4 +1,4 @@
-"""What people do in the virtual Telegram. Each deed becomes the update that the bot would get."""
+"""User actions in the local Telegram; each creates the update that the bot would receive."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ FileKind = Literal["voice", "audio", "video_note", "video", "document"]
 
 
 class UserActions(People):
-    """Everything that people send, edit, press and delete."""
+    """Send, edit and delete messages, and press buttons, as a user."""
 
     # --- sending
 
     @locked
     def send_text(self, chat: int, user: int, text: str, **where: Any) -> int:
-        """Send a text; return its message id. where: as for `send_file`."""
+        """Send a text message; return its id. where: as for `send_file`."""
         return self._send(chat, user, text, **where)
 
     @locked
     def send_command(self, chat: int, user: int, text: str, **where: Any) -> int:
-        """Send a command such as "/help" or "/say@hearsay_test_bot hello"."""
+        """Send a command such as "/say@hearsay_test_bot hello"; return the message id."""
         return self._send(chat, user, text if text.startswith("/") else f"/{text}", **where)
 
     @locked
@@ -47,11 +47,10 @@ class UserActions(People):
     ) -> int:
         """Send a file; return the message id.
 
-        duration: in seconds, as claimed.
-        claims: what Telegram says of it: name, mime, duration_s, claimed_bytes (None = missing).
-        where: reply_to and thread (ids), forwarded (who wrote it first: the id of a user, group
-        or channel, True = a hidden user), entities, extra (fields added to the Message as they
-        are).
+        duration: in seconds, in the file's metadata.
+        claims: further metadata: name, mime, duration_s, claimed_bytes (None = missing).
+        where: reply_to and thread (ids), forwarded (the original sender: the id of a user, group
+        or channel, True = a hidden user), entities, extra (fields added to the Message).
         """
         mime = _MIMES.get(kind, "application/octet-stream")
         known = {"mime": mime, "duration_s": duration, **(claims or {})}
@@ -62,19 +61,19 @@ class UserActions(People):
     def send_voice(
         self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
     ) -> int:
-        """Send a voice note. more: as for `send_file`."""
+        """Send a voice message; return its id. more: as for `send_file`."""
         return self.send_file("voice", chat, user, data, duration=duration, **more)
 
     @locked
     def send_audio(
         self, chat: int, user: int, data: bytes, *, duration: int = 3, **more: Any
     ) -> int:
-        """Send a piece of music or another audio file."""
+        """Send an audio file; return the message id."""
         return self.send_file("audio", chat, user, data, duration=duration, **more)
 
     @locked
     def send_document(self, chat: int, user: int, data: bytes, **more: Any) -> int:
-        """Send a file of any kind."""
+        """Send a document; return the message id."""
         return self.send_file("document", chat, user, data, **more)
 
     def _send(
@@ -103,7 +102,7 @@ class UserActions(People):
         return message.message_id
 
     def _origin(self, author: int | bool) -> dict[str, Any]:
-        """Return the Bot API's MessageOrigin."""
+        """Return the Bot API's MessageOrigin object."""
         date = int(self.world.clock.now()) - 60
         if author is True:
             return {"type": "hidden_user", "sender_user_name": "Hidden", "date": date}
@@ -119,20 +118,20 @@ class UserActions(People):
 
     @locked
     def open_link(self, user: int, url: str) -> int:
-        """Follow a link such as https://t.me/<bot>?start=<parameter>; return the message id.
+        """Open a deep link such as https://t.me/<bot>?start=<parameter>; return the message id.
 
-        A client opens the talk with the bot and sends /start with the parameter.
+        Like a client, send /start with the parameter to the private chat.
         """
         found = re.fullmatch(r"https://t\.me/(\w+)\?start=([A-Za-z0-9_-]{1,64})", url)
         if found is None or found[1] != self.world.bot.username:
             raise ValueError(url)
         return self._send(user, user, f"/start {found[2]}")
 
-    # --- changing
+    # --- editing, deleting, pressing
 
     @locked
     def edit_message(self, chat: int, message_id: int, text: str) -> int:
-        """Edit a person's message (text or caption); return the update id."""
+        """Edit a user's message (text or caption); return the update id."""
         message = self.world.chats[chat].messages[message_id]
         message.text, message.entities = text, _find_commands(text)
         message.versions.append(text)
@@ -141,12 +140,12 @@ class UserActions(People):
 
     @locked
     def delete_message(self, chat: int, message_id: int) -> None:
-        """Delete a message, a person's or the bot's. Bots are not told."""
+        """Delete a message of a user or the bot. There is no update for it."""
         self.world.chats[chat].messages[message_id].is_deleted = True
 
     @locked
     def press_button(self, chat: int, user: int, message_id: int, button: str) -> str:
-        """Press the button with this text or data (forged data too); return the query's id."""
+        """Press the button with this text or callback data, even forged; return the query's id."""
         message = self.world.chats[chat].messages[message_id]
         keys = [one for row in message.buttons for one in row if "callback_data" in one]
         texts = {one["text"]: one["callback_data"] for one in reversed(keys)}
@@ -163,12 +162,12 @@ class UserActions(People):
 
     @locked
     def callback_answer(self, query_id: str) -> str | None:
-        """Return what the presser of a button was shown, None before any answer."""
+        """Return the text of the bot's answer to a callback query, None before any."""
         return self.world.callbacks[query_id].answer
 
     @locked
     def raw_update(self, body: dict[str, Any]) -> int:
-        """Queue an update as it is; a given `update_id` is kept."""
+        """Queue an update unchanged, including its `update_id`; return the id."""
         return self.queue.push(body)
 
 

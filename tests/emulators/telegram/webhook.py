@@ -1,6 +1,6 @@
-"""A webhook as far as a bot that polls meets it: who sets one can no longer ask for updates.
+"""Webhook settings, which exclude getUpdates. Updates are not delivered to the URL.
 
-Nothing is pushed to it. Source: tdlib/telegram-bot-api `Client.cpp`.
+Source: tdlib/telegram-bot-api `Client.cpp`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tests.emulators.telegram.updates import UpdateQueue
 
 
 class Webhook:
-    """Where updates would be pushed to, if anywhere."""
+    """The webhook's URL, empty if none is set."""
 
     def __init__(self, queue: UpdateQueue, poller: Poller) -> None:
         self._queue = queue
@@ -21,7 +21,7 @@ class Webhook:
         self.url = ""
 
     def set(self, request: ApiRequest) -> bool:
-        """SetWebhook and deleteWebhook; an empty URL removes it."""
+        """Run setWebhook or deleteWebhook; an empty URL removes the webhook."""
         url = request.text("url")
         self._queue.allow(request.json("allowed_updates"))
         self.url = url
@@ -30,6 +30,6 @@ class Webhook:
         return True
 
     def info(self) -> dict[str, Any]:
-        """GetWebhookInfo."""
+        """Run getWebhookInfo."""
         pending = len(self._queue.waiting())
         return {"url": self.url, "has_custom_certificate": False, "pending_update_count": pending}

@@ -1,7 +1,7 @@
-"""HTTP/1.1 by hand on asyncio streams: small, quick, and able to break a connection on purpose.
+"""Minimal HTTP/1.1 on asyncio streams, which can break a connection on purpose.
 
-A finished web server hides the socket; the faults worth rehearsing (an answer that never comes,
-a body cut in the middle, a call that counts although its reply is lost) all happen there.
+A web server hides the socket, where the faults happen: a response that never comes, a truncated
+body, a request that is carried out although its response is lost.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """One file of a multipart form."""
+    """A file of a multipart form."""
 
     name: str
     mime: str
@@ -29,7 +29,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request."""
+    """An HTTP request."""
 
     path: str
     headers: dict[str, str]
@@ -38,14 +38,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Params:
-    """The parameters of a call."""
+    """The parameters of an API request."""
 
     values: dict[str, str] = field(default_factory=dict)
     files: dict[str, Upload] = field(default_factory=dict)
 
 
 async def read_request(reader: asyncio.StreamReader) -> Request | None:
-    """Return the next request of a connection, None at its end or when it makes no sense."""
+    """Return the next request of a connection, or None at its end or if it is malformed."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
         first, *lines = head.decode("latin-1").split("\r\n")
@@ -59,7 +59,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
 
 
 def read_params(request: Request) -> Params:
-    """Return the parameters from a form or a multipart body."""
+    """Return the parameters of a URL-encoded or multipart body."""
     kind = request.headers.get("content-type", "")
     if kind.startswith("multipart/form-data"):
         return _read_multipart(request.body, kind)
@@ -98,7 +98,7 @@ def _read_part_head(head: str) -> dict[str, str]:
 def build_response(
     status: int, body: bytes, mime: str = "application/json", size_bytes: int | None = None
 ) -> bytes:
-    """Return a whole response; `size_bytes` is the length it claims when that is a lie."""
+    """Return a whole response. size_bytes: a Content-Length that differs from the body's."""
     reason = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "Error"
     size = len(body) if size_bytes is None else size_bytes
     head = f"HTTP/1.1 {status} {reason}\r\nContent-Type: {mime}\r\nContent-Length: {size}\r\n\r\n"
@@ -106,5 +106,5 @@ def build_response(
 
 
 def build_json(status: int, value: Any) -> bytes:
-    """Return a whole response that holds `value` as JSON."""
+    """Return a whole response with `value` as JSON."""
     return build_response(status, _ENCODER.encode(value).encode())

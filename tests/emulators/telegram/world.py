@@ -1,4 +1,4 @@
-"""The virtual Telegram: its people, chats, messages and files, and a clock that can be moved."""
+"""State of the local Telegram: users, chats, messages, files, and an adjustable clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.emulators.telegram.errors import bad_request
 from tests.emulators.telegram.records import CallbackQuery, Chat, Message, StoredFile, User
 from tests.support.virtual_time import current_clock
 
-#: Every anonymous admin of every group speaks as this user.
+#: The user that anonymous administrators of all groups send as.
 ANONYMOUS_ADMIN = 1087968824
 _ADMIN_RIGHTS = """
 can_be_edited can_manage_chat can_delete_messages can_manage_video_chats can_restrict_members
@@ -27,14 +27,14 @@ can_edit_tag can_react_to_messages
 
 
 class Clock:
-    """The server's time: moves by itself, and by hand when a test wants it to be tomorrow."""
+    """The server's clock, which a test can advance."""
 
     def __init__(self) -> None:
         self._source = current_clock()
         self._ahead_s = 0.0
 
     def advance(self, seconds: float) -> None:
-        """Move the time."""
+        """Advance the clock."""
         self._ahead_s += seconds
 
     def now(self) -> float:
@@ -42,12 +42,12 @@ class Clock:
         return self._source.now().timestamp() + self._ahead_s
 
     def monotonic(self) -> float:
-        """Return seconds that only grow."""
+        """Return monotonic seconds."""
         return self._source.monotonic() + self._ahead_s
 
 
 class World:
-    """All of it. Hold `lock` while reading or changing: tests and server are two threads."""
+    """All state. Hold `lock` while using it: test and server run in two threads."""
 
     def __init__(self, token: str, *, is_local: bool = False) -> None:
         bot_id = int(token.partition(":")[0])
@@ -55,7 +55,7 @@ class World:
         self.clock = Clock()
         self.token = token
         self.is_local = is_local
-        #: Whether groups show the bot only what is meant for it.
+        #: Whether the bot has privacy mode enabled.
         self.is_privacy_on = False
         self.bot = User(bot_id, "Hearsay", "hearsay_test_bot", is_bot=True)
         self.users: dict[int, User] = {
@@ -69,18 +69,18 @@ class World:
         self._numbers = itertools.count(1)
 
     def number(self) -> int:
-        """Return a number never given before."""
+        """Return a new unique number."""
         return next(self._numbers)
 
     def find_chat(self, chat_id: int) -> Chat:
-        """Return the chat. Raises ApiError when there is none."""
+        """Return a chat. Raises ApiError if there is none."""
         chat = self.chats.get(chat_id)
         if chat is None:
             raise bad_request("chat not found")
         return chat
 
     def keep_file(self, kind: str, data: bytes, **claims: Any) -> StoredFile:
-        """Store a file and return it; claims are fields of StoredFile."""
+        """Store a file and return it; claims: fields of StoredFile."""
         number = self.number()
         claims.setdefault("claimed_bytes", len(data))
         file = StoredFile(f"AwACAgIAAxkBAAM{number:06d}", f"AgAD{number:06d}", kind, data, **claims)
@@ -88,7 +88,7 @@ class World:
         return file
 
     def add_message(self, chat: Chat, sender_id: int, text: str = "", **fields: Any) -> Message:
-        """Put a new message into a chat; fields are those of Message."""
+        """Add a message to a chat; fields: those of Message."""
         chat.last_message_id += 1
         date = int(self.clock.now())
         message = Message(chat.chat_id, chat.last_message_id, sender_id, date, text, **fields)
@@ -97,7 +97,7 @@ class World:
         return message
 
     def member_json(self, chat: Chat, user_id: int, status: str = "") -> dict[str, Any]:
-        """Return the Bot API's ChatMember; status: another one than what it is now."""
+        """Return the Bot API's ChatMember object. status: instead of the current one."""
         member = chat.members.get(user_id)
         status = status or (member.status if member else "left")
         value: dict[str, Any] = {"user": self.users[user_id].to_json(), "status": status}
@@ -112,7 +112,7 @@ class World:
         return value
 
     def chat_json(self, chat: Chat) -> dict[str, Any]:
-        """Return the Bot API's Chat."""
+        """Return the Bot API's Chat object."""
         value: dict[str, Any] = {"id": chat.chat_id, "type": chat.kind}
         if chat.is_private:
             value["first_name"] = self.users[chat.chat_id].name
@@ -123,7 +123,7 @@ class World:
         return value
 
     def message_json(self, message: Message, *, has_reply: bool = True) -> dict[str, Any]:
-        """Return the Bot API's Message."""
+        """Return the Bot API's Message object."""
         chat = self.chats[message.chat_id]
         value: dict[str, Any] = {"message_id": message.message_id, "date": message.date}
         value["chat"] = self.chat_json(chat)
