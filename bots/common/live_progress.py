@@ -31,6 +31,10 @@ class LiveMessage:
     #: The latest text, and the one that was shown last.
     text: str = ""
     shown: str | None = None
+    #: The latest text was written by the program, not by a person or a model.
+    is_ours: bool = False
+    #: One of the texts was: it must stay visible until the reply.
+    is_lasting: bool = False
     #: A call is under way: it must end before the reply is sent.
     is_calling: bool = False
     #: No more updates.
@@ -52,6 +56,24 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
         self._kind = kind
         self._live: dict[str, AnyLiveMessage] = {}
 
+    async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
+        """Show `text` next. Returns at once and never raises.
+
+        is_lasting: it was written by the program, not by a person or a model.
+        """
+        if len(self._live) > MAX_LIVE_MESSAGES:
+            dropped = self._live.pop(next(iter(self._live)))
+            if dropped.task:
+                dropped.task.cancel()
+        live = self._live.setdefault(target.job_id, self._kind(target))
+        if live.is_ours != is_lasting:
+            live.shown = None  # the same text looks different
+        live.text, live.is_ours = text, is_lasting
+        live.is_lasting |= is_lasting
+        if not live.task or live.task.done():
+            live.task = asyncio.create_task(self._update(live))
+            live.task.add_done_callback(self._report)
+
     async def end(self, target: DeliveryTarget) -> None:
         """Stop updates; return once no call is under way."""
         live = self._live.pop(target.job_id, None)
@@ -72,20 +94,6 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
     @abstractmethod
     async def _update(self, live: AnyLiveMessage) -> None:
         """Show the text, and again if it changes meanwhile."""
-
-    def _open(self, target: DeliveryTarget) -> AnyLiveMessage:
-        """Return the live message of a job, about to be updated: the caller sets its text now."""
-        if len(self._live) > MAX_LIVE_MESSAGES:
-            self._drop(next(iter(self._live)))
-        live = self._live.setdefault(target.job_id, self._kind(target))
-        if not live.task or live.task.done():
-            live.task = asyncio.create_task(self._update(live))
-            live.task.add_done_callback(self._report)
-        return live
-
-    def _drop(self, job_id: str) -> None:
-        if (task := self._live.pop(job_id).task) and not task.done():
-            task.cancel()
 
     def _report(self, task: asyncio.Task[None]) -> None:
         # What fails here is the ledger; the reply will fail on it too and report it.

@@ -12,10 +12,9 @@ from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from bots.common.bot import ChatBot
 from bots.telegram_bot.access import TelegramAdmins
-from bots.telegram_bot.client import TelegramClient
+from bots.telegram_bot.client import Backoff, Polling, TelegramClient
 from bots.telegram_bot.errors import as_seconds, describe
 from bots.telegram_bot.incoming.files import TelegramFiles
-from bots.telegram_bot.incoming.polling import Backoff, Polling
 from bots.telegram_bot.incoming.updates import (
     CALLBACK_PREFIX,
     POISON,
@@ -135,13 +134,13 @@ class TelegramBot(ChatBot):
         bot, chat_id = self._client.bot, message.chat.chat_id
         await self._clock.sleep(ACKNOWLEDGE_AFTER_S)
         try:
-            await self.pacer.wait_beside(chat_id, limit_s=ACKNOWLEDGE_WITHIN_S)
+            await self.pacer.wait(chat_id, limit_s=ACKNOWLEDGE_WITHIN_S, is_message=False)
             with suppress(BadRequest):
                 await bot.set_message_reaction(
                     int(chat_id), int(message.message_id), ReactionEmoji.EYES
                 )
                 return
-            await self.pacer.wait_beside(chat_id, limit_s=ACKNOWLEDGE_WITHIN_S)
+            await self.pacer.wait(chat_id, limit_s=ACKNOWLEDGE_WITHIN_S, is_message=False)
             thread_id = int(message.thread_id) if message.thread_id else None
             await bot.send_chat_action(int(chat_id), ChatAction.TYPING, thread_id)
         except (TelegramError, PlatformBusy) as error:

@@ -1,31 +1,53 @@
-"""The SDK's Bot over our own connections: raw updates, and no response is ever logged."""
+"""The connection to the Bot API: the SDK's Bot with raw updates, and the long poll.
+
+An update is confirmed by requesting a higher offset, so this happens only once the whole batch
+is committed. No offset survives a restart: Telegram then returns what is unconfirmed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
+import structlog
 import telegram
-from telegram.error import TelegramError, TimedOut
+from telegram.error import (
+    Conflict,
+    EndPointNotFound,
+    InvalidToken,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
 from telegram.request import HTTPXRequest
 
+from bots.telegram_bot.errors import as_seconds, describe
+from bots.telegram_bot.incoming.updates import ALLOWED_UPDATES, POISON
+from core import metrics
+from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines.wire.tls import tls
-from core.errors import ConfigError
+from core.errors import ConfigError, PlatformLocked
 
+log = structlog.get_logger(__name__)
 
-@asynccontextmanager
-async def deadline(limit_s: float) -> AsyncIterator[None]:
-    """Raise TimedOut after `limit_s`: a connection's own timeouts restart with each byte."""
-    try:
-        async with asyncio.timeout(limit_s):
-            yield
-    except TimeoutError:
-        raise TimedOut from None
+#: How long Telegram keeps an update; after a longer gap some are lost.
+RETENTION_S = 24 * 3600
+#: How often an update is tried that makes our own code fail, before it is skipped.
+POISON_TRIES = 5
+#: How long Telegram holds a poll open when there are no updates.
+POLL_S = 30.0
+#: How much longer than `POLL_S` a response may take before the connection counts as dead.
+GRACE_S = 20.0
+FIRST_WAIT_S = 1.0
+MAX_WAIT_S = 15.0
+#: How long a token may be refused before the process gives up.
+GIVE_UP_S = 300.0
 
 
 class Connection(HTTPXRequest):
@@ -109,3 +131,137 @@ class TelegramClient:
     async def close(self) -> None:
         """Close both connections."""
         await asyncio.gather(self._calls.shutdown(), self._polls.shutdown())
+
+
+@dataclass
+class Backoff:
+    """Exponential backoff with jitter; gives up only when the token stays refused."""
+
+    _clock: Clock = CLOCK
+    _failures: int = 0
+    _locked_since_s: float | None = None
+
+    async def wait(self, error: BaseException) -> None:
+        """Sleep as long as `error` requires. Raises PlatformLocked after `GIVE_UP_S`."""
+        now_s = self._clock.monotonic()
+        if not isinstance(error, InvalidToken | EndPointNotFound):
+            self._locked_since_s = None
+        elif self._locked_since_s is None:
+            self._locked_since_s = now_s
+        elif now_s - self._locked_since_s >= GIVE_UP_S:
+            raise PlatformLocked("Telegram rejects the bot's token")
+        await self._clock.sleep(self._wait_s(error))
+
+    def _wait_s(self, error: BaseException) -> float:
+        if isinstance(error, RetryAfter):
+            return as_seconds(error.retry_after)
+        longest_s = min(MAX_WAIT_S, FIRST_WAIT_S * 2.0**self._failures)
+        self._failures = min(self._failures + 1, 30)
+        return longest_s * random.uniform(0.5, 1.0)
+
+
+class Polling:
+    """Fetches batches of updates and confirms each once `take` has committed all of it."""
+
+    def __init__(
+        self,
+        client: TelegramClient,
+        take: Callable[[dict[str, Any]], Awaitable[None]],
+        clock: Clock = CLOCK,
+    ) -> None:
+        self._client = client
+        self._take = take
+        self._clock = clock
+        self._poll_backoff = Backoff(clock)
+        self._commit_backoff = Backoff(clock)
+        self._offset: int | None = None
+        self._good_at_s: float | None = None
+        self._good_wall_s = self._clock.now().timestamp()
+        self._is_failing = True
+        self._is_committing = True
+        self._tries: dict[int, int] = {}
+
+    @property
+    def poll_age_s(self) -> float:
+        """Seconds since Telegram last answered, infinite if it never did."""
+        if self._good_at_s is None:
+            return float("inf")
+        return self._clock.monotonic() - self._good_at_s
+
+    @property
+    def is_ready(self) -> bool:
+        """True while updates come in and can be committed.
+
+        False at the latest `POLL_S + GRACE_S` after a break, and while the disk is full.
+        """
+        return self._is_committing and self.poll_age_s < POLL_S + GRACE_S
+
+    async def run(self) -> None:
+        """Poll until cancelled. Raises PlatformLocked if the token stays refused."""
+        metrics.POLL_AGE.set_function(lambda: self.poll_age_s)
+        while True:
+            # After a failure and at the start an immediate answer shows that all is well again.
+            poll_s = 0.0 if self._is_failing else POLL_S
+            try:
+                # A total deadline: a connection that trickles bytes never times out by itself.
+                async with asyncio.timeout(poll_s + GRACE_S):
+                    batch = await self._client.bot.get_raw_updates(
+                        self._offset, poll_s, ALLOWED_UPDATES
+                    )
+            except (TelegramError, TimeoutError) as error:
+                await self._recover(error)
+            else:
+                self._is_failing, self._good_at_s = False, self._clock.monotonic()
+                before_s, self._good_wall_s = self._good_wall_s, self._clock.now().timestamp()
+                if (gap_s := self._good_wall_s - before_s) > RETENTION_S:
+                    log.error("telegram_gap", hours=round(gap_s / 3600, 1))
+                self._poll_backoff = Backoff(self._clock)
+                await self._commit(batch)
+
+    async def _recover(self, error: TelegramError | TimeoutError) -> None:
+        self._is_failing = True
+        detail = describe(error)
+        if isinstance(error, Conflict):
+            # The detail says which: another process with this token, or a webhook.
+            log.error("telegram_conflict", detail=detail)
+        else:
+            log.warning("telegram_poll_failed", detail=detail)
+        if isinstance(error, TimeoutError | TimedOut):
+            await self._client.renew_polls()
+        await self._poll_backoff.wait(error)
+
+    async def _commit(self, batch: list[Any]) -> None:
+        """Hand in a batch; if that fails, the same batch is fetched again."""
+        offset: int | None = None
+        for raw in batch:
+            update_id = raw.get("update_id") if isinstance(raw, dict) else None
+            if not isinstance(update_id, int) or isinstance(update_id, bool):
+                log.error("telegram_update_without_id")
+                continue
+            # No failure may end the loop; the update stays unconfirmed.
+            (error,) = await asyncio.gather(self._take(raw), return_exceptions=True)
+            if isinstance(error, BaseException) and not self._is_hopeless(update_id, error):
+                self._is_committing = False
+                log.error("telegram_not_committed", update_id=update_id, error=type(error).__name__)
+                await self._commit_backoff.wait(error)
+                return
+            self._is_committing = True
+            offset = max(offset or 0, update_id + 1)
+        if batch and offset in (None, self._offset):
+            await self._commit_backoff.wait(LookupError("nothing to confirm"))
+        else:
+            self._commit_backoff = Backoff(self._clock)
+        if offset is not None:
+            # Only the last batch counts: after a week without updates ids restart, maybe lower.
+            self._offset = offset
+        self._tries.clear()
+
+    def _is_hopeless(self, update_id: int, error: BaseException) -> bool:
+        """Return whether to skip an update: only our own code fails on it, again and again."""
+        if not isinstance(error, POISON) or isinstance(error, OSError):
+            return False
+        self._tries[update_id] = self._tries.get(update_id, 0) + 1
+        if self._tries[update_id] < POISON_TRIES:
+            return False
+        log.error("telegram_update_skipped", update_id=update_id, error=type(error).__name__)
+        return True

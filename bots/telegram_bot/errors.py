@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from telegram.error import (
     BadRequest,
@@ -114,11 +115,13 @@ def read_refusal(error: TelegramError) -> Refusal | None:
     return Refusal.OTHER
 
 
-def read_error(error: TelegramError) -> AssistantError:
+def read_error(error: TelegramError | TimeoutError) -> AssistantError:
     """Return our error for the SDK's. It holds no URL, no token and no response body."""
     for kind in type(error).__mro__:
         if kind in TABLE:
             return TABLE[kind](error)
+    if isinstance(error, TimeoutError):
+        return PlatformBusy(describe(error))
     return PlatformError(describe(error))
 
 
@@ -128,7 +131,7 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:MAX_DETAIL_CHARS]}".rstrip(": ")
 
 
-def is_unsent(error: TelegramError) -> bool:
+def is_unsent(error: TelegramError | TimeoutError) -> bool:
     """Return whether the call certainly did nothing: refused, or never sent from this machine."""
     # The SDK keeps httpx's error as the cause.
     cause = type(error.__cause__).__name__
@@ -140,14 +143,8 @@ def as_seconds(value: float | timedelta) -> float:
     return value.total_seconds() if isinstance(value, timedelta) else float(value)
 
 
-def _read_retry_after(error: TelegramError) -> AssistantError:
-    assert isinstance(error, RetryAfter)  # by the table
+def _read_retry_after(error: RetryAfter) -> AssistantError:
     return PlatformBusy("Telegram asked to wait", retry_after_s=as_seconds(error.retry_after))
-
-
-def _read_migrated(error: TelegramError) -> AssistantError:
-    assert isinstance(error, ChatMigrated)  # by the table
-    return ChatMoved(str(error.new_chat_id))
 
 
 def _read_network(error: TelegramError) -> AssistantError:
@@ -173,10 +170,11 @@ def _read_bad_request(error: TelegramError) -> AssistantError:
             return PlatformError(describe(error))
 
 
-#: Every class of `telegram.error`; a test fails when the SDK grows one that is not here.
-TABLE: dict[type, Callable[[TelegramError], AssistantError]] = {
+#: Every class of `telegram.error`, each with a function that takes it; a test fails when the SDK
+#: grows one that is not here.
+TABLE: dict[type, Callable[[Any], AssistantError]] = {
     BadRequest: _read_bad_request,
-    ChatMigrated: _read_migrated,
+    ChatMigrated: lambda error: ChatMoved(str(error.new_chat_id)),
     Conflict: lambda error: PlatformBusy(describe(error)),
     EndPointNotFound: lambda error: PlatformLocked(describe(error)),
     Forbidden: lambda error: ChatGone(describe(error)),

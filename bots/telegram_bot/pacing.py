@@ -92,33 +92,50 @@ class Window:
         return not (self.waiting or is_held or self.used())
 
 
+class _Windows(dict[str, Window]):
+    """The window of each chat, made when it is first needed."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def __missing__(self, chat_id: str) -> Window:
+        if len(self) >= _MAX_WINDOWS:
+            for idle_id in [id_ for id_, window in self.items() if window.is_idle()]:
+                del self[idle_id]
+        size = GROUP if is_group(chat_id) else PRIVATE
+        self[chat_id] = window = Window(*size, self._clock)
+        return window
+
+
 class TelegramPacer:
     """Delays calls to Telegram: a window per chat, and one over all."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
-        self._windows: dict[str, Window] = {}
+        self._windows = _Windows(clock)
         self._all = Window(*OVERALL, clock)
         self._refused: set[str] = set()
 
-    async def wait(self, chat_id: str | None = None) -> None:
+    async def wait(
+        self,
+        chat_id: str | None = None,
+        *,
+        limit_s: float = MAX_WAIT_S,
+        is_message: bool = True,
+    ) -> None:
         """Wait until one call may go out: to its chat first, then over all. In order per chat.
 
         chat_id: None for calls that concern no chat.
-        Raises PlatformBusy at once if the wait would be longer than `MAX_WAIT_S`.
-        """
-        if chat_id is None:
-            await self._all.wait(MAX_WAIT_S)
-        else:
-            await self._find_window(chat_id).wait(MAX_WAIT_S, self._all)
-
-    async def wait_beside(self, chat_id: str, *, limit_s: float = MAX_WAIT_S) -> None:
-        """Wait for a call that counts over all only: a reaction, typing, a draft.
-
-        A chat that was told to wait gets none of these either.
+        is_message: False for a reaction, typing, a draft: these count over all only, but a chat
+        that was told to wait gets none of them either.
         Raises PlatformBusy at once if the wait would be longer than `limit_s`.
         """
-        held_s = self._find_window(chat_id).hold_until_s - self._clock.monotonic()
+        window = None if chat_id is None else self._windows[chat_id]
+        if window and is_message:
+            await window.wait(limit_s, self._all)
+            return
+        held_s = window.hold_until_s - self._clock.monotonic() if window else 0.0
         if held_s > limit_s:
             raise PlatformBusy("Telegram asked this chat to wait", retry_after_s=held_s)
         if held_s > 0:
@@ -130,7 +147,7 @@ class TelegramPacer:
 
         Progress may use half of a chat's window, so that the final text always gets through.
         """
-        window = self._find_window(chat_id)
+        window = self._windows[chat_id]
         if window.waiting or window.used() >= window.count // 2:
             return max(1.0, window.period_s / 20)
         delay_s = max(window.delay_s(), self._all.delay_s())
@@ -144,7 +161,7 @@ class TelegramPacer:
         """Make one chat wait, as Telegram asked; None: everything."""
         until_s = self._clock.monotonic() + wait_s
         if chat_id is not None:
-            window = self._find_window(chat_id)
+            window = self._windows[chat_id]
             window.hold_until_s = max(window.hold_until_s, until_s)
             self._refused.add(chat_id)
         # Telegram does not say whether it means the chat or the bot.
@@ -154,14 +171,6 @@ class TelegramPacer:
     def note_success(self) -> None:
         """Record that a call got through, so Telegram means single chats when it says wait."""
         self._refused.clear()
-
-    def _find_window(self, chat_id: str) -> Window:
-        if chat_id not in self._windows:
-            if len(self._windows) >= _MAX_WINDOWS:
-                self._windows = {id_: w for id_, w in self._windows.items() if not w.is_idle()}
-            size = GROUP if is_group(chat_id) else PRIVATE
-            self._windows[chat_id] = Window(*size, self._clock)
-        return self._windows[chat_id]
 
 
 def is_group(chat_id: str) -> bool:

@@ -34,9 +34,7 @@ POINTS = {
     "S3 placeholder sent": Point(
         "core.store.work.deliveries:StoredLedger.finish", "before", PLACEHOLDER
     ),
-    "S4 downloading": Point(
-        "bots.telegram_bot.incoming.files:TelegramFiles._read_capped", "before"
-    ),
+    "S4 downloading": Point("bots.telegram_bot.incoming.files:TelegramFiles._download", "before"),
     "S5 decoding": Point("core.worker_process.pool:_WorkerProcess.send_request", "after"),
     "S6 being heard": Point("core.engines.wire.role:read_event", "before"),
     "S7 heard": Point("core.store.work.results:Results.save", "before"),

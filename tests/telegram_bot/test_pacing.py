@@ -110,16 +110,18 @@ async def test_three_chats_told_to_wait_in_row_hold_everything(
         pacer.hold(chat, 20)
     assert await times(clock, pacer.wait("5")) == [0]
     pacer.hold(GROUP, 20)
-    assert await times(clock, pacer.wait("6"), pacer.wait_beside("7"), pacer.wait()) == [20] * 3
+    waits = (pacer.wait("6"), pacer.wait("7", is_message=False), pacer.wait())
+    assert await times(clock, *waits) == [20] * 3
 
 
 async def test_reactions_do_not_count_in_chat_but_obey_its_hold(
     pacer: TelegramPacer, clock: Clock
 ) -> None:
-    waits = [pacer.wait_beside(ANN) for _ in range(4)]
+    waits = [pacer.wait(ANN, is_message=False) for _ in range(4)]
     assert await times(clock, *waits, pacer.wait(ANN)) == [0, 0, 0, 0.12, 0.12]
     pacer.hold(ANN, 30)
-    assert await times(clock, pacer.wait_beside(ANN), pacer.wait_beside(BOB)) == [30, 0]
+    reactions = (pacer.wait(chat, is_message=False) for chat in (ANN, BOB))
+    assert await times(clock, *reactions) == [30, 0]
 
 
 @pytest.mark.parametrize("chat", [ANN, None])
@@ -127,15 +129,15 @@ async def test_a_long_wait_is_reported_not_slept(
     chat: str | None, pacer: TelegramPacer, clock: Clock
 ) -> None:
     pacer.hold(chat, MAX_WAIT_S + 0.5)
-    for wait in (pacer.wait(ANN), pacer.wait_beside(ANN)):
+    for wait in (pacer.wait(ANN), pacer.wait(ANN, is_message=False)):
         with pytest.raises(PlatformBusy) as caught:
             await wait
         assert caught.value.retry_after_s == pytest.approx(60.5)
     await clock.sleep(0.5)
     with pytest.raises(PlatformBusy) as caught:
-        await pacer.wait_beside(ANN, limit_s=5)
+        await pacer.wait(ANN, limit_s=5, is_message=False)
     assert caught.value.retry_after_s == pytest.approx(60)
-    assert await times(clock, pacer.wait(ANN), pacer.wait_beside(ANN)) == [60, 60]
+    assert await times(clock, pacer.wait(ANN), pacer.wait(ANN, is_message=False)) == [60, 60]
 
 
 async def test_a_queue_that_is_too_long_is_refused_at_once(pacer: TelegramPacer) -> None:
@@ -207,7 +209,7 @@ async def test_idle_chats_are_forgotten(pacer: TelegramPacer, clock: Clock) -> N
     waiting = asyncio.create_task(pacer.wait("waits"))
     await asyncio.sleep(0)
     for number in range(1996):
-        pacer._find_window(str(number))
+        pacer._windows[str(number)]
     assert len(pacer._windows) == 2000
     pacer.try_take("next")
     assert are_known("idle", "0", "held", "waits", "used", "next") == [False] * 2 + [True] * 4

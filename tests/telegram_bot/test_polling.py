@@ -12,8 +12,7 @@ from structlog.testing import capture_logs
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, NetworkError, RetryAfter
 from telegram.error import TimedOut as TelegramTimedOut
 
-from bots.telegram_bot.client import TelegramClient
-from bots.telegram_bot.incoming.polling import GIVE_UP_S, Backoff, Polling
+from bots.telegram_bot.client import GIVE_UP_S, Backoff, Polling, TelegramClient
 from bots.telegram_bot.incoming.updates import ALLOWED_UPDATES
 from core import metrics
 from core.clock import Clock
@@ -84,7 +83,7 @@ def script(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> NewScript:
         assert (low, high) == (0.5, 1.0)
         return high
 
-    monkeypatch.setattr("bots.telegram_bot.incoming.polling.random.uniform", longest)
+    monkeypatch.setattr("bots.telegram_bot.client.random.uniform", longest)
     return lambda *answers: Script(clock, *answers)
 
 
@@ -149,7 +148,7 @@ async def test_a_token_that_is_rejected_for_five_minutes_ends_polling(
     await patience.wait(NetworkError("that is something else"))
     await patience.wait(error)
     await clock.sleep(GIVE_UP_S)
-    patience.reset()
+    patience = Backoff(clock)
     started_s = clock.monotonic()
     await patience.wait(error)
     await clock.sleep(started_s + after_s - clock.monotonic())

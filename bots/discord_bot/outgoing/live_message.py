@@ -6,7 +6,6 @@ Best effort and second to the reply: the latest text wins, older ones are skippe
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import datetime
 
 import discord
@@ -28,28 +27,14 @@ from core.models import PLACEHOLDER, DeliveryState
 log = structlog.get_logger(__name__)
 
 
-@dataclass
-class _LiveMessage(LiveMessage):
-    #: The text was written by the program, not by a person or a model.
-    is_ours: bool = False
-
-
-class DiscordLiveMessages(LiveMessages[_LiveMessage]):
+class DiscordLiveMessages(LiveMessages[LiveMessage]):
     """Shows the latest text of each job, one job per channel at a time."""
 
     def __init__(self, client: DiscordClient) -> None:
-        super().__init__("discord", _LiveMessage)
+        super().__init__("discord", LiveMessage)
         self._client = client
 
-    async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
-        """Show `text` next. Returns at once and never raises.
-
-        is_lasting: it was written by the program, not by a person or a model.
-        """
-        live = self._open(target)
-        live.text, live.is_ours = text, is_lasting
-
-    async def _update(self, live: _LiveMessage) -> None:
+    async def _update(self, live: LiveMessage) -> None:
         message = live.target.message
         channel_id = message.thread_id or message.chat.chat_id
         while live.text != live.shown and not live.is_over:
@@ -69,7 +54,7 @@ class DiscordLiveMessages(LiveMessages[_LiveMessage]):
             finally:
                 live.is_calling = False
 
-    async def _update_once(self, live: _LiveMessage) -> None:
+    async def _update_once(self, live: LiveMessage) -> None:
         target = live.target
         part = MessagePart(shorten(live.text, is_ours=live.is_ours))
         if await target.ledger.find(0):
@@ -89,7 +74,7 @@ class DiscordLiveMessages(LiveMessages[_LiveMessage]):
         if not placeholder_id:
             await target.ledger.finish(PLACEHOLDER, str(sent["id"]))
 
-    def _note_failure(self, live: _LiveMessage, error: BaseException) -> None:
+    def _note_failure(self, live: LiveMessage, error: BaseException) -> None:
         log.debug("discord_progress", detail=describe(error))
         if error_code_of(error) in INTERACTION_OVER:
             live.is_over = True

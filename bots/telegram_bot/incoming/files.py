@@ -161,19 +161,16 @@ class TelegramFiles:
                     raise DownloadCut(f"status {status}", is_link_gone=True)
                 if status != 200:
                     raise PlatformBusy(f"download: status {status}")
-                return await self._read_capped(response)
+                data = bytearray()
+                async for chunk in response.aiter_bytes():
+                    data += chunk
+                    if len(data) > self.max_bytes:
+                        raise self._too_big()
+                return bytes(data)
         except (httpx.RemoteProtocolError, httpx.ReadError) as error:
             raise DownloadCut(type(error).__name__) from None
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
-
-    async def _read_capped(self, response: httpx.Response) -> bytes:
-        data = bytearray()
-        async for chunk in response.aiter_bytes():
-            data += chunk
-            if len(data) > self.max_bytes:
-                raise self._too_big()
-        return bytes(data)
 
     def _read_local(self, path: Path) -> bytes:
         # Only the operator's own Bot API server may name files on this machine.

@@ -133,6 +133,8 @@ def _read_message(message: telegram.Message, me: BotIdentity, *, is_edit: bool) 
     if is_private and command == "start" and _TOKEN.match(text):
         command, text, button = "", "", text  # sent by a button that opened this chat
     sender_id, sender_name = _read_sender(message.sender_chat or message.from_user)
+    # Other messages' ids are reply threads; sending to those or to General's 1 is an error.
+    thread_id = message.message_thread_id if message.is_topic_message else None
     edited_at = int(message.edit_date.timestamp()) if message.edit_date else "edited"
     return Message(
         chat=Chat("telegram", me.bot_id, str(message.chat.id)),
@@ -140,7 +142,7 @@ def _read_message(message: telegram.Message, me: BotIdentity, *, is_edit: bool) 
         sent_at=message.date,
         sender_id=sender_id,
         sender_name=sender_name,
-        thread_id=_read_thread(message),
+        thread_id=str(thread_id) if thread_id else None,
         edit_id=str(edited_at) if is_edit else "",
         is_private=is_private,
         language=(message.from_user and message.from_user.language_code) or "",
@@ -160,7 +162,8 @@ def _read_press(query: telegram.CallbackQuery, me: BotIdentity, now: datetime) -
     # Telegram shows an old message without its content.
     quoted, thread_id = QuotedMessage(str(under.message_id)), None
     if isinstance(under, telegram.Message):
-        quoted, thread_id = _build_quoted(under), _read_thread(under)
+        quoted = _build_quoted(under)
+        thread_id = under.message_thread_id if under.is_topic_message else None
     sender_id, sender_name = _read_sender(query.from_user)
     return Message(
         chat=Chat("telegram", me.bot_id, str(under.chat.id)),
@@ -168,7 +171,7 @@ def _read_press(query: telegram.CallbackQuery, me: BotIdentity, now: datetime) -
         sent_at=now,
         sender_id=sender_id,
         sender_name=sender_name,
-        thread_id=thread_id,
+        thread_id=str(thread_id) if thread_id else None,
         is_private=under.chat.type == ChatType.PRIVATE,
         language=query.from_user.language_code or "",
         button=clean(query.data),
@@ -206,22 +209,15 @@ def _read_words(message: telegram.Message, me: BotIdentity) -> tuple[str, str] |
     return "", clean(text)
 
 
-def _read_thread(message: telegram.Message) -> str | None:
-    # Ids on other messages are reply threads; sending to them or to General's 1 is an error.
-    if message.is_topic_message and message.message_thread_id:
-        return str(message.message_thread_id)
-    return None
-
-
 def _read_sender(sender: telegram.User | telegram.Chat | None) -> tuple[str, str]:
-    """Return id and name of a person or a chat, empty where Telegram withholds them.
+    """Return id and name, on one line, of a person or a chat; empty where Telegram withholds them.
 
     All who write in the name of a chat are shown as one account: the chat tells more.
     """
     if sender is None:
         return "", ""
     name = sender.full_name if isinstance(sender, telegram.User) else sender.effective_name
-    return str(sender.id), _clean_name(name)
+    return str(sender.id), " ".join(clean(name or "").split())[:255]
 
 
 def _read_quoted(message: telegram.Message) -> QuotedMessage | None:
@@ -254,10 +250,5 @@ def _read_origin(origin: telegram.MessageOrigin) -> tuple[str, str]:
     if isinstance(origin, telegram.MessageOriginChannel):
         return _read_sender(origin.chat)
     if isinstance(origin, telegram.MessageOriginHiddenUser):
-        return "", _clean_name(origin.sender_user_name)
+        return "", " ".join(clean(origin.sender_user_name).split())[:255]
     return "", ""
-
-
-def _clean_name(name: str | None) -> str:
-    """Return a name on one line of at most 255 characters."""
-    return " ".join(clean(name or "").split())[:255]

@@ -15,7 +15,6 @@ import structlog
 import telegram
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
-from bots.telegram_bot.client import deadline
 from bots.telegram_bot.errors import (
     Refusal,
     as_seconds,
@@ -24,7 +23,7 @@ from bots.telegram_bot.errors import (
     read_error,
     read_refusal,
 )
-from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages, find_placeholder
+from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages, read_placeholder_id
 from bots.telegram_bot.outgoing.parts import FilePart, Part, TextPart, build_parts, halve
 from bots.telegram_bot.outgoing.requests import (
     TelegramRequest,
@@ -38,7 +37,7 @@ from core import metrics
 from core.errors import PlatformBusy
 from core.inbox import Inbox
 from core.interfaces import DeliveryTarget
-from core.models import DeliveryState, Reply
+from core.models import PLACEHOLDER, DeliveryState, Reply
 
 log = structlog.get_logger(__name__)
 
@@ -82,19 +81,22 @@ class TelegramDelivery:
         """
         await self._live_messages.end(target)
         was_begun = await target.ledger.find(0) is not None
+        placeholder = await target.ledger.find(PLACEHOLDER)
+        if placeholder and placeholder.state is DeliveryState.PENDING and not was_begun:
+            metrics.AMBIGUOUS_SENDS.labels("telegram").inc()  # it may stay in the chat for ever
         chat_id, parts = target.message.chat.chat_id, list[Part]()
         if reply != Reply():  # else everything was said elsewhere
             parts = build_parts(reply, chat_id)
         if any(button.is_private for button in reply.buttons):
             await self._load_username()
         keyboard = build_keyboard(reply.buttons, self._username)
-        placeholder_id = await find_placeholder(target)
+        placeholder_id = read_placeholder_id(target, placeholder)
         for number, part in enumerate(parts):
+            is_last = number == len(parts) - 1
             request = build_request(target.message, part)
+            request = replace(request, keyboard=keyboard if is_last else None)
             if number == 0 and isinstance(part, TextPart):
                 request = replace(request, edit_id=placeholder_id)
-            if number == len(parts) - 1:
-                request = replace(request, keyboard=keyboard)
             await self._deliver_part(target, number, request)
         if placeholder_id and not (parts and isinstance(parts[0], TextPart)):
             await self._delete(chat_id, placeholder_id)
@@ -141,7 +143,7 @@ class TelegramDelivery:
         self._unsent.discard(key)
         try:
             platform_id = await self._send(request, is_repeat=is_repeat)
-        except TelegramError as error:
+        except (TelegramError, TimeoutError) as error:
             ours = read_error(error)
             metrics.SENDS.labels("telegram", type(ours).__name__).inc()
             if is_unsent(error):
@@ -160,7 +162,9 @@ class TelegramDelivery:
                 metrics.AMBIGUOUS_SENDS.labels("telegram").inc()
                 is_repeat = False
             try:
-                async with deadline(UPLOAD_S if isinstance(request.part, FilePart) else CALL_S):
+                # In all: a connection's own timeouts restart with each byte.
+                limit_s = UPLOAD_S if isinstance(request.part, FilePart) else CALL_S
+                async with asyncio.timeout(limit_s):
                     platform_id = await perform(self._bot, request)
             except RetryAfter as error:
                 self._pacer.hold(request.chat_id, as_seconds(error.retry_after))
