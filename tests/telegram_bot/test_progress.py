@@ -134,7 +134,7 @@ async def test_refused_placeholder_is_tried_again_and_not_counted_as_lost(
     assert ambiguous_sends() == before
     await show(bot, target, "two")
     refused, sent = telegram.requests
-    assert sent.at - refused.at == pytest.approx(30, abs=0.01)
+    assert sent.received_at - refused.received_at == pytest.approx(30, abs=0.01)
     assert only(telegram.replies(group)).text == "two"
 
 
@@ -251,7 +251,7 @@ async def test_a_slow_call_delays_the_next_one(
     await clock.sleep(1)
     await show(bot, target, "two")
     first, second = telegram.requests
-    assert second.at - first.at == pytest.approx(7.5, abs=0.01)
+    assert second.received_at - first.received_at == pytest.approx(7.5, abs=0.01)
     await bot.show(target, "three")
     await clock.sleep(1)
     await bot.show(target, "four")
