@@ -21,7 +21,7 @@ LONG = "correct horse battery"
             Status.OK,
             "for other machines too, asks for a password",
         ),
-        ({"web_hosts": ("x/y",), "web_password": LONG}, Status.FAIL, "no name of a host"),
+        ({"web_hosts": ("x/y",), "web_password": LONG}, Status.FAIL, "is not a host name"),
         ({"web_host": "0.0.0.0", "web_password": LONG}, Status.WARN, "own names"),
         ({"web_host": "10.0.0.5", "web_password": LONG}, Status.WARN, "unencrypted"),
         ({"web_password": "canary"}, Status.WARN, "WEB_PASSWORD is shorter than 12 characters"),
