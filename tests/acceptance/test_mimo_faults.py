@@ -207,7 +207,7 @@ OF_A_SORT = {
     "F7-empty": ("empty_text", JobState.REFUSED, NO_SPEECH, "content '': a clear message"),
     "F8-length": ("finish_length", JobState.DONE, CUT, "shown, and told that words are missing"),
     "F12-421-as-400": ("421_as_400", JobState.REFUSED, "high risk", "421 in a 400: why is told"),
-    "F12-filter": ("content_filter", JobState.REFUSED, "moderation", "filtered: why is told"),
+    "F12-filter": ("content_filter", JobState.REFUSED, "content filter", "filtered: why is told"),
 }
 
 
