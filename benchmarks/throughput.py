@@ -33,7 +33,7 @@ from core.audio import Media
 from core.logs import set_up_logs
 from core.models import Attachment, Chat, Message
 from core.store import Store, make_cipher, migrate
-from tests.support.loopback import LoopbackPlatform, Road
+from tests.support.loopback import Loopback, LoopbackPlatform
 
 SECONDS = 15
 #: Different sounds: the same one again would be found among the saved results.
@@ -109,7 +109,7 @@ async def run_road(media: Media, notes: list[bytes], ticker: Ticker | None = Non
         url = f"sqlite:///{folder}/hearsay.db"
         await migrate(url)
         store = Store(url, make_cipher(None, Path(folder)))
-        road = Road(store, Instant(), media)  # type: ignore[arg-type]
+        road = Loopback(store, Instant(), media)  # type: ignore[arg-type]
         platform = NotesPlatform(notes)
         road.inbox.platforms["test"] = platform  # type: ignore[index]
         async with road.running():

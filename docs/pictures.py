@@ -21,7 +21,7 @@ from tests.support import sounds
 from tests.support.browser_pages import open_browser
 from tests.support.paths import ROOT, SPEECH
 from tests.support.picture_engine import PictureEngine
-from tests.support.web_operator import PASSWORD, add_job, move_back, open_desk
+from tests.support.web_operator import PASSWORD, add_job, move_back, open_operator_page
 
 DOCS = ROOT / "docs"
 RECORDINGS = ("austen-0870.wav", "sb_example1.wav")
@@ -150,7 +150,7 @@ async def shoot_chat(browser: Browser, telegram: TelegramServer) -> None:
 
 
 async def shoot_operator(home: Path) -> None:
-    async with open_desk(home) as desk, open_browser(SPEECH / RECORDINGS[0]) as browser:
+    async with open_operator_page(home) as desk, open_browser(SPEECH / RECORDINGS[0]) as browser:
         await live_a_day(desk.store)
         page = await browser.new_page(viewport={"width": 1100, "height": 760})
         await page.goto(f"{desk.web.url}/operator/login")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tests.emulators.mimo import MimoServer
     from tests.emulators.telegram import TelegramServer
     from tests.support.hearsay_command import Hearsay
-    from tests.support.loopback import Road
+    from tests.support.loopback import Loopback
 
 #: Hooks: the tables at the end of the run.
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
@@ -194,13 +194,13 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-async def road(store: Store) -> Road:
+async def loopback(store: Store) -> Loopback:
     """The road from intake to delivery, with an engine that takes a hundred calls at once."""
     from core.interfaces import TranscriberLimits
-    from tests.support.loopback import Road, ScriptedEngine
+    from tests.support.loopback import Loopback, ScriptedTranscriber
     from tests.support.thread_media import ThreadMedia
 
-    return Road(store, ScriptedEngine(TranscriberLimits(concurrency=100)), ThreadMedia())
+    return Loopback(store, ScriptedTranscriber(TranscriberLimits(concurrency=100)), ThreadMedia())
 
 
 @pytest.fixture
@@ -224,6 +224,6 @@ def new_message() -> NewMessage:
     return make
 
 
-def asks_for_help(new_message: NewMessage, chat_id: str = "100", **changes: Any) -> Message:
+def ask_for_help(new_message: NewMessage, chat_id: str = "100", **changes: Any) -> Message:
     """Return a message whose job takes no time and no engine."""
     return new_message(chat_id, **{"attachment": None, "command": "help", **changes})

@@ -11,7 +11,7 @@ from core.interfaces import DeliveryTarget
 from core.models import Transcript
 from core.store import Store
 from tests.conftest import NewMessage
-from tests.support.loopback import LoopbackPlatform, Road, ScriptedEngine
+from tests.support.loopback import Loopback, LoopbackPlatform, ScriptedTranscriber
 from tests.support.thread_media import ThreadMedia
 
 
@@ -50,11 +50,11 @@ async def test_the_newest_partial_text_is_shown(
             await clock.sleep(0.1)
         return Transcript("whole", duration_s=1.0)
 
-    road, platform = Road(store, ScriptedEngine(), ThreadMedia()), SlowPlatform(clock)
-    monkeypatch.setattr(road.engine, "transcribe", transcribe)
-    job = await road.inbox.accept(new_message())
+    loopback, platform = Loopback(store, ScriptedTranscriber(), ThreadMedia()), SlowPlatform(clock)
+    monkeypatch.setattr(loopback.engine, "transcribe", transcribe)
+    job = await loopback.inbox.accept(new_message())
     assert job
-    reply = await road.assistant.make_reply(job, platform)
+    reply = await loopback.assistant.make_reply(job, platform)
     assert reply.quote == "whole"
     assert platform.broken_off == 1
     await clock.sleep(60)

@@ -20,20 +20,20 @@ from core.models import (
 )
 from core.store import Store
 from tests.conftest import NewMessage
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import Loopback, ScriptedTranscriber
 from tests.support.thread_media import ThreadMedia
 
 ELSEWHERE = Chat("test", "1", "200")
 
 
 @pytest.fixture
-def road(store: Store) -> Road:
-    return Road(store, ScriptedEngine(), ThreadMedia())
+def loopback(store: Store) -> Loopback:
+    return Loopback(store, ScriptedTranscriber(), ThreadMedia())
 
 
 @pytest.fixture
-def inbox(road: Road) -> Inbox:
-    return road.inbox
+def inbox(loopback: Loopback) -> Inbox:
+    return loopback.inbox
 
 
 def counted(result: str) -> float:
@@ -108,10 +108,10 @@ async def test_a_refusal_of_voice_goes_with_the_next_answers(
 
 
 async def test_choices_have_the_names_of_voices(
-    inbox: Inbox, road: Road, store: Store, monkeypatch: pytest.MonkeyPatch
+    inbox: Inbox, loopback: Loopback, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     voices = (Voice("v-1", "Mia", "en", "female"), Voice("v-2", "Tom", "en", "male"))
-    monkeypatch.setattr(road.synthesizer, "voices", lambda: voices)
+    monkeypatch.setattr(loopback.synthesizer, "voices", lambda: voices)
     chat = Chat("test", "1", "100")
     for chosen, shown in (("v-2", "Tom"), ("one of my own", "one of my own")):
         await store.voices.save_choice("test", "7", SpeechSettings(voice=chosen, style="calm"))
@@ -120,9 +120,9 @@ async def test_choices_have_the_names_of_voices(
         assert mine == SpeechSettings(voice=shown, style="calm")
 
 
-async def test_readiness_is_that_of_the_platforms(inbox: Inbox, road: Road) -> None:
+async def test_readiness_is_that_of_the_platforms(inbox: Inbox, loopback: Loopback) -> None:
     for is_ready in (True, False):
-        road.platform.is_ready = is_ready
+        loopback.platform.is_ready = is_ready
         assert inbox.readiness() == {"test": is_ready}
 
 

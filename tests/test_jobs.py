@@ -28,8 +28,8 @@ from core.errors import (
 from core.jobs import RETRY, WAITING, decide
 from core.locale import translate
 from core.models import Chat, ChatSettings, Job, JobState, Reply, TalkSettings
-from tests.conftest import NewMessage, asks_for_help
-from tests.support.loopback import Road
+from tests.conftest import NewMessage, ask_for_help
+from tests.support.loopback import Loopback
 
 NOW, LONG_AGO = timedelta(0), timedelta(days=2)
 
@@ -38,8 +38,8 @@ def bug() -> Any:  # no AssistantError, which the engine's script wants
     return ValueError("what somebody said")
 
 
-async def find(road: Road, job: Job | None) -> Job:
-    found = await road.store.jobs.find(job.job_id) if job else None
+async def find(loopback: Loopback, job: Job | None) -> Job:
+    found = await loopback.store.jobs.find(job.job_id) if job else None
     assert found
     return found
 
@@ -86,33 +86,33 @@ def test_retries_of_many_jobs_are_spread() -> None:
     assert min(delays) < 1.7 and max(delays) > 2.3
 
 
-async def test_a_voice_note_is_answered_once(road: Road, new_message: NewMessage) -> None:
+async def test_a_voice_note_is_answered_once(loopback: Loopback, new_message: NewMessage) -> None:
     message = new_message()
     labels = {"command": "transcribe", "state": "done"}
     before = REGISTRY.get_sample_value("hearsay_jobs_total", labels) or 0
     timed = REGISTRY.get_sample_value("hearsay_job_seconds_count") or 0
-    async with road.running():
+    async with loopback.running():
         for _ in range(3):
-            await road.inbox.accept(message)
-        assert await road.settle() == {JobState.DONE: 1}
-    assert [(to, reply.quote) for to, reply in road.platform.sent] == [("1", "call 1")]
+            await loopback.inbox.accept(message)
+        assert await loopback.settle() == {JobState.DONE: 1}
+    assert [(to, reply.quote) for to, reply in loopback.platform.sent] == [("1", "call 1")]
     assert REGISTRY.get_sample_value("hearsay_jobs_total", labels) == before + 1
     assert REGISTRY.get_sample_value("hearsay_job_seconds_count") == timed + 1
 
 
 async def test_a_failed_call_is_tried_again_after_2_4_8_and_16_s(
-    road: Road, new_message: NewMessage
+    loopback: Loopback, new_message: NewMessage
 ) -> None:
-    road.engine.failures = [EngineBusy("503"), EngineBadReply(), bug(), bug()]
-    async with road.running():
-        job = await road.inbox.accept(new_message())
+    loopback.engine.failures = [EngineBusy("503"), EngineBadReply(), bug(), bug()]
+    async with loopback.running():
+        job = await loopback.inbox.accept(new_message())
         with capture_logs() as logs:
-            assert await road.settle() == {JobState.DONE: 1}
-    called_at = road.engine.called_at
+            assert await loopback.settle() == {JobState.DONE: 1}
+    called_at = loopback.engine.called_at
     waits = [(later - earlier).total_seconds() for earlier, later in pairwise(called_at)]
     for wait_s, planned_s in zip(waits, (2, 4, 8, 16), strict=True):
         assert planned_s * 0.8 <= wait_s <= planned_s * 1.2
-    assert len(road.platform.sent) == 1 and road.platform.shown[-1][1] == "call 5"
+    assert len(loopback.platform.sent) == 1 and loopback.platform.shown[-1][1] == "call 5"
     failed = [log for log in logs if log["event"] == "failed"]
     errors = ["EngineBusy: 503", "EngineBadReply: EngineBadReply", "ValueError", "ValueError"]
     assert [log["error"] for log in failed] == errors
@@ -121,70 +121,70 @@ async def test_a_failed_call_is_tried_again_after_2_4_8_and_16_s(
     assert "somebody said" not in str([log["error"] for log in failed])
     [ended] = [log for log in logs if log["event"] == "finished"]
     assert ended["seconds"] == pytest.approx(sum(waits), abs=0.01)
-    assert (await find(road, job)).attempts == 5
+    assert (await find(loopback, job)).attempts == 5
 
 
 async def test_after_five_attempts_the_failure_is_shown_once_with_retry(
-    road: Road, new_message: NewMessage
+    loopback: Loopback, new_message: NewMessage
 ) -> None:
-    road.engine.failures = [bug() for _ in range(5)]
-    async with road.running():
-        job = await road.inbox.accept(new_message(language="zh"))
-        assert await road.settle() == {JobState.DEAD: 1}
+    loopback.engine.failures = [bug() for _ in range(5)]
+    async with loopback.running():
+        job = await loopback.inbox.accept(new_message(language="zh"))
+        assert await loopback.settle() == {JobState.DEAD: 1}
         assert job
-        [(_, reply)] = road.platform.sent
+        [(_, reply)] = loopback.platform.sent
         assert job.job_id in reply.text and not reply.text.isascii()
         [again] = reply.buttons
         assert (again.command, again.label) == ("retry", translate(RETRY, "zh")) != ("", RETRY)
-        dead = await find(road, job)
+        dead = await find(loopback, job)
         assert (dead.attempts, dead.error) == (5, "ValueError")
-        road.engine.failures = [bug()]  # tries are counted anew
+        loopback.engine.failures = [bug()]  # tries are counted anew
         press = new_message(attachment=None, button=reply.buttons[0].token)
-        await road.inbox.accept(press)
-        assert await road.settle() == {JobState.DONE: 2}
-    assert [reply.quote for _, reply in road.platform.sent if reply.quote] == ["call 7"]
+        await loopback.inbox.accept(press)
+        assert await loopback.settle() == {JobState.DONE: 2}
+    assert [reply.quote for _, reply in loopback.platform.sent if reply.quote] == ["call 7"]
 
 
 async def test_what_the_person_can_mend_is_said_at_once(
-    road: Road, new_message: NewMessage
+    loopback: Loopback, new_message: NewMessage
 ) -> None:
-    road.engine.failures = [EngineRefused("422", reason="see https://bad.example")]
-    async with road.running():
-        await road.inbox.accept(new_message())
-        await road.settle()
-        [(_, foreign)] = road.platform.sent
+    loopback.engine.failures = [EngineRefused("422", reason="see https://bad.example")]
+    async with loopback.running():
+        await loopback.inbox.accept(new_message())
+        await loopback.settle()
+        [(_, foreign)] = loopback.platform.sent
         assert "bad" in foreign.text and "https://bad.example" not in foreign.text
-        road.platform.sound = b"this is no sound"
-        job = await road.inbox.accept(new_message(language="en"))
-        await road.inbox.accept(new_message(language="zh"))
-        assert await road.settle() == {JobState.REFUSED: 3}
-    english, chinese = (reply for _, reply in road.platform.sent[1:])
+        loopback.platform.recording = b"this is no sound"
+        job = await loopback.inbox.accept(new_message(language="en"))
+        await loopback.inbox.accept(new_message(language="zh"))
+        assert await loopback.settle() == {JobState.REFUSED: 3}
+    english, chinese = (reply for _, reply in loopback.platform.sent[1:])
     assert english.text.isascii() and not chinese.text.isascii()
-    assert (english.buttons, len(road.engine.calls)) == ((), 1)
-    assert (await find(road, job)).attempts == 1, "to tell it is no further attempt"
+    assert (english.buttons, len(loopback.engine.calls)) == ((), 1)
+    assert (await find(loopback, job)).attempts == 1, "to tell it is no further attempt"
 
 
 async def test_a_parked_job_lets_others_pass_once_the_person_knows(
-    road: Road, new_message: NewMessage, clock: Clock
+    loopback: Loopback, new_message: NewMessage, clock: Clock
 ) -> None:
     """Order within a chat: only what the person knows to take longer is passed."""
-    road.engine.failures = [EngineBusy("503"), *(EngineLocked("402") for _ in range(3))]
-    async with road.running():
-        slow = await road.inbox.accept(new_message(language="en"))
+    loopback.engine.failures = [EngineBusy("503"), *(EngineLocked("402") for _ in range(3))]
+    async with loopback.running():
+        slow = await loopback.inbox.accept(new_message(language="en"))
         await clock.sleep(0.1)
-        helped = await road.inbox.accept(asks_for_help(new_message))
+        helped = await loopback.inbox.accept(ask_for_help(new_message))
         await clock.sleep(1)
-        assert road.platform.sent_to == [], (
+        assert loopback.platform.sent_to == [], (
             "the first one is to be tried again soon: it keeps its place"
         )
         await clock.sleep(2)
-        assert helped and road.platform.sent_to == [helped.message.message_id]
-        assert (await find(road, slow)).is_told
+        assert helped and loopback.platform.sent_to == [helped.message.message_id]
+        assert (await find(loopback, slow)).is_told
         # The gate gives up at once what waits for longer than 20 s; the chat goes on meanwhile.
-        assert await road.store.jobs.counts() == {JobState.WAITING: 1, JobState.DONE: 1}
-        assert await road.settle() == {JobState.DONE: 2}
-    assert road.platform.shown[0] == ("1", WAITING, True)
-    assert [lasting for _, _, lasting in road.platform.shown].count(True) == 1, "told once"
+        assert await loopback.store.jobs.counts() == {JobState.WAITING: 1, JobState.DONE: 1}
+        assert await loopback.settle() == {JobState.DONE: 2}
+    assert loopback.platform.shown[0] == ("1", WAITING, True)
+    assert [lasting for _, _, lasting in loopback.platform.shown].count(True) == 1, "told once"
 
 
 @pytest.mark.parametrize(
@@ -192,66 +192,70 @@ async def test_a_parked_job_lets_others_pass_once_the_person_knows(
     [(EngineRefused("no"), JobState.REFUSED), (EngineBadReply(), JobState.DEAD)],
 )
 async def test_an_unasked_job_fails_silently(
-    road: Road, new_message: NewMessage, error: AssistantError, state: JobState
+    loopback: Loopback, new_message: NewMessage, error: AssistantError, state: JobState
 ) -> None:
     remembers = ChatSettings(talk=TalkSettings(remember_days=7))
-    await road.store.chats.save_settings(new_message().chat, remembers)
-    road.engine.failures = [EngineLocked("402"), *[error] * 5]
-    async with road.running():
-        job = await road.inbox.accept(new_message(is_private=False))
+    await loopback.store.chats.save_settings(new_message().chat, remembers)
+    loopback.engine.failures = [EngineLocked("402"), *[error] * 5]
+    async with loopback.running():
+        job = await loopback.inbox.accept(new_message(is_private=False))
         assert job and job.command == "note"
-        assert await road.settle() == {state: 1}
-    assert road.platform.shown == [] and road.platform.sent == [(job.message.message_id, Reply())]
-    assert (await find(road, job)).is_told
+        assert await loopback.settle() == {state: 1}
+    assert loopback.platform.shown == [] and loopback.platform.sent == [
+        (job.message.message_id, Reply())
+    ]
+    assert (await find(loopback, job)).is_told
 
 
 async def test_a_reply_is_made_once_however_often_sending_fails(
-    road: Road, new_message: NewMessage
+    loopback: Loopback, new_message: NewMessage
 ) -> None:
-    road.engine.failures = [EngineBusy("429", retry_after_s=20)]  # too short a wait to be told of
-    road.platform.failures = [PlatformBusy("timeout") for _ in range(9)]
-    async with road.running():
-        job = await road.inbox.accept(new_message())
-        assert await road.settle() == {JobState.DONE: 1}
-    assert (len(road.engine.calls), len(road.platform.sent)) == (2, 1)
-    assert (await find(road, job)).attempts == 10, "five are no limit for what is not its fault"
-    assert True not in [lasting for _, _, lasting in road.platform.shown], "it is about to come"
+    loopback.engine.failures = [
+        EngineBusy("429", retry_after_s=20)
+    ]  # too short a wait to be told of
+    loopback.platform.failures = [PlatformBusy("timeout") for _ in range(9)]
+    async with loopback.running():
+        job = await loopback.inbox.accept(new_message())
+        assert await loopback.settle() == {JobState.DONE: 1}
+    assert (len(loopback.engine.calls), len(loopback.platform.sent)) == (2, 1)
+    assert (await find(loopback, job)).attempts == 10, "five are no limit for what is not its fault"
+    assert True not in [lasting for _, _, lasting in loopback.platform.shown], "it is about to come"
 
 
 @pytest.mark.parametrize("error", [MessageGone(), StoreError("full"), bug()])
 async def test_what_cannot_be_delivered_ends_as_a_dead_letter(
-    road: Road, new_message: NewMessage, error: Exception
+    loopback: Loopback, new_message: NewMessage, error: Exception
 ) -> None:
-    road.platform.failures = [error] * 9  # type: ignore[list-item]
-    async with road.running():
-        job = await road.inbox.accept(new_message())
-        assert await road.settle() == {JobState.DEAD: 1}
-    assert len(road.platform.failures) == (8 if isinstance(error, MessageGone) else 4)
-    assert (await find(road, job)).error == f"{type(error).__name__}" + (
+    loopback.platform.failures = [error] * 9  # type: ignore[list-item]
+    async with loopback.running():
+        job = await loopback.inbox.accept(new_message())
+        assert await loopback.settle() == {JobState.DEAD: 1}
+    assert len(loopback.platform.failures) == (8 if isinstance(error, MessageGone) else 4)
+    assert (await find(loopback, job)).error == f"{type(error).__name__}" + (
         f": {error}" if isinstance(error, AssistantError) else ""
     )
 
 
 async def test_a_chat_that_moved_gets_its_answer_where_it_is_now(
-    road: Road, new_message: NewMessage
+    loopback: Loopback, new_message: NewMessage
 ) -> None:
-    road.platform.failures = [ChatMoved("-100500")]
-    async with road.running():
-        job = await road.inbox.accept(new_message())
-        assert await road.settle() == {JobState.DONE: 1}
-    found = await find(road, job)
+    loopback.platform.failures = [ChatMoved("-100500")]
+    async with loopback.running():
+        job = await loopback.inbox.accept(new_message())
+        assert await loopback.settle() == {JobState.DONE: 1}
+    found = await find(loopback, job)
     assert found.message.chat == Chat("test", "1", "-100500") and found.attempts == 1
 
 
 async def test_a_chat_that_is_gone_is_called_once_until_somebody_comes_back(
-    road: Road, new_message: NewMessage, clock: Clock
+    loopback: Loopback, new_message: NewMessage, clock: Clock
 ) -> None:
-    road.platform.failures = [ChatGone("blocked")] * 9
+    loopback.platform.failures = [ChatGone("blocked")] * 9
     for _ in range(5):
-        await road.inbox.accept(new_message())
-    async with road.running():
-        assert await road.settle() == {JobState.CANCELLED: 5}
-        assert len(road.platform.failures) == 8
-        road.platform.failures = []
-        await road.inbox.accept(new_message())
-        assert await road.settle() == {JobState.CANCELLED: 5, JobState.DONE: 1}
+        await loopback.inbox.accept(new_message())
+    async with loopback.running():
+        assert await loopback.settle() == {JobState.CANCELLED: 5}
+        assert len(loopback.platform.failures) == 8
+        loopback.platform.failures = []
+        await loopback.inbox.accept(new_message())
+        assert await loopback.settle() == {JobState.CANCELLED: 5, JobState.DONE: 1}

@@ -55,13 +55,13 @@ class Sofa:
 @pytest.fixture
 async def group(store: Store) -> AsyncIterator[Group]:
     async with group_on(store) as group:
-        group.road.platform.voice = Sofa()
-        group.road.platform.can_administer = False
+        group.loopback.platform.voice = Sofa()
+        group.loopback.platform.can_administer = False
         yield group
 
 
 def sofa(group: Group) -> Sofa:
-    channels = group.road.platform.voice
+    channels = group.loopback.platform.voice
     assert isinstance(channels, Sofa)
     return channels
 
@@ -72,7 +72,7 @@ async def read_aloud(group: Group) -> None:
 
 
 def said(group: Group) -> list[str]:
-    return [utterance.text for utterance in group.road.synthesizer.said]
+    return [utterance.text for utterance in group.loopback.synthesizer.utterances]
 
 
 def test_only_platforms_with_voice_channels_show_their_commands() -> None:
@@ -82,15 +82,15 @@ def test_only_platforms_with_voice_channels_show_their_commands() -> None:
 
 async def test_help_follows_the_platform(group: Group) -> None:
     assert "/join" in (await group.ask("help")).text
-    group.road.platform.voice = None
+    group.loopback.platform.voice = None
     assert "/join" not in (await group.ask("help")).text
 
 
 @pytest.mark.parametrize("command", sorted(CHANNEL_COMMANDS))
 async def test_where_there_are_no_voice_channels_it_says_so(group: Group, command: str) -> None:
-    group.road.platform.voice = None
+    group.loopback.platform.voice = None
     assert (await group.ask(command)).text == "There are no voice channels here."
-    group.road.platform.voice = Sofa()
+    group.loopback.platform.voice = Sofa()
     private = await group.send(group.write(command=command, is_private=True))
     assert group.answers(private)[-1].text == "There are no voice channels here."
 
@@ -110,7 +110,7 @@ async def test_only_those_in_the_channel_and_admins_decide(group: Group, command
     await group.ask("join")
     assert "Only members of Sofa" in (await group.ask(command, EVE)).text
     assert sofa(group).is_joined and not sofa(group).stops and not sofa(group).read_places
-    group.road.platform.can_administer = True
+    group.loopback.platform.can_administer = True
     assert "Only" not in (await group.ask(command, EVE)).text
 
 
@@ -128,7 +128,7 @@ async def test_a_chat_is_read_aloud_and_nothing_is_written_for_it(group: Group) 
     assert "read aloud in Sofa" in told.text and "/read off" in told.text
     written = await group.say("Good morning everybody")
     assert group.answers(written) == [] and said(group) == ["Good morning everybody"]
-    assert group.road.platform.played
+    assert group.loopback.platform.played
     assert "read aloud in Sofa" in (await group.ask("read")).text
     assert "is off" in (await group.ask("read off")).text
     await group.say("no more")
@@ -153,13 +153,13 @@ async def test_only_plain_talk_is_read(group: Group) -> None:
 
 async def test_each_person_has_a_voice(group: Group) -> None:
     await read_aloud(group)
-    voices = group.road.store.voices
+    voices = group.loopback.store.voices
     await voices.save_choice("test", ADA, SpeechSettings("白桦", "slow"))
     await group.say("Good morning", ADA)
-    [utterance] = group.road.synthesizer.said
+    [utterance] = group.loopback.synthesizer.utterances
     assert (utterance.voice, utterance.direction) == ("白桦", "slow")
     await group.say("Good morning", BEN)
-    assert group.road.synthesizer.said[-1].voice == "Mia"
+    assert group.loopback.synthesizer.utterances[-1].voice == "Mia"
 
 
 def test_a_voice_follows_from_the_person_and_speaks_the_language() -> None:
@@ -176,15 +176,15 @@ def test_a_voice_follows_from_the_person_and_speaks_the_language() -> None:
 async def test_old_words_and_those_who_opted_out_are_not_read(group: Group) -> None:
     await read_aloud(group)
     await group.say("long ago", sent_at=datetime.now(UTC) - timedelta(minutes=5))
-    await group.road.store.memory.opt_out("test", BEN, True)
+    await group.loopback.store.memory.opt_out("test", BEN, True)
     await group.say("not me", BEN)
     assert said(group) == []
 
 
 async def test_a_failure_is_not_reported(group: Group) -> None:
     await read_aloud(group)
-    group.road.synthesizer.failures = [EngineRefused(reason="no")]
+    group.loopback.synthesizer.failures = [EngineRefused(reason="no")]
     message = await group.say("this fails")
     assert group.answers(message) == []
-    counts = await group.road.store.jobs.counts()
+    counts = await group.loopback.store.jobs.counts()
     assert counts[JobState.REFUSED] == 1

@@ -18,13 +18,13 @@ from core.errors import EngineBusy, StoreError
 from core.interfaces import DeliveryTarget
 from core.jobs import MAX_RUNNING, JobRunner
 from core.models import Job, JobState, Reply
-from tests.conftest import NewMessage, asks_for_help
-from tests.support.loopback import Road
+from tests.conftest import NewMessage, ask_for_help
+from tests.support.loopback import Loopback
 from tests.support.thread_media import ThreadMedia
 
 
 async def test_so_many_jobs_run_at_once_and_no_more(
-    road: Road, new_message: NewMessage, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    loopback: Loopback, new_message: NewMessage, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began: list[float] = []
 
@@ -32,42 +32,42 @@ async def test_so_many_jobs_run_at_once_and_no_more(
         began.append(clock.monotonic())
         await clock.sleep(60)
 
-    monkeypatch.setattr(road.platform, "deliver", deliver)
+    monkeypatch.setattr(loopback.platform, "deliver", deliver)
     for number in range(MAX_RUNNING + 3):
-        await road.inbox.accept(asks_for_help(new_message, str(number)))
-    async with road.running():
-        assert await road.settle() == {JobState.DONE: MAX_RUNNING + 3}
+        await loopback.inbox.accept(ask_for_help(new_message, str(number)))
+    async with loopback.running():
+        assert await loopback.settle() == {JobState.DONE: MAX_RUNNING + 3}
     assert [s - began[0] for s in began] == [0.0] * 32 + [60.0] * 3
 
 
 async def test_what_another_process_adds_is_seen_within_5_s(
-    road: Road, new_message: NewMessage, clock: Clock
+    loopback: Loopback, new_message: NewMessage, clock: Clock
 ) -> None:
-    async with road.running():
+    async with loopback.running():
         await clock.sleep(100)
-        await road.store.intake.add(asks_for_help(new_message), lambda m, s: m.command)
+        await loopback.store.intake.add(ask_for_help(new_message), lambda m, s: m.command)
         await clock.sleep(5.5)
-        assert road.platform.sent_to == ["1"]
+        assert loopback.platform.sent_to == ["1"]
 
 
 async def test_a_job_is_run_when_it_becomes_due_whatever_waits_before_it(
-    road: Road, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+    loopback: Loopback, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also when it becomes due while the table is looked at."""
-    claim = road.store.jobs.claim
+    claim = loopback.store.jobs.claim
 
     async def claim_slowly() -> Job | None:
         job = await claim()
         await asyncio.sleep(0 if job else 1.9)
         return job
 
-    monkeypatch.setattr(road.store.jobs, "claim", claim_slowly)
-    road.engine.failures = [EngineBusy("503")] * 4
+    monkeypatch.setattr(loopback.store.jobs, "claim", claim_slowly)
+    loopback.engine.failures = [EngineBusy("503")] * 4
     for _ in range(3):
-        await road.inbox.accept(new_message())
-    async with road.running():
-        assert await road.settle() == {JobState.DONE: 3}
-    took_s = (road.engine.called_at[4] - road.engine.called_at[0]).total_seconds()
+        await loopback.inbox.accept(new_message())
+    async with loopback.running():
+        assert await loopback.settle() == {JobState.DONE: 3}
+    took_s = (loopback.engine.called_at[4] - loopback.engine.called_at[0]).total_seconds()
     assert took_s < 1.2 * 30 + 8 * 1.9 + 1, "none waited for the look that comes by itself"
 
 
@@ -86,26 +86,26 @@ def fail_thrice(
 
 
 async def test_a_database_that_is_locked_for_a_while_ends_nothing(
-    road: Road, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch, clock: Clock
+    loopback: Loopback, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch, clock: Clock
 ) -> None:
-    store = road.store
+    store = loopback.store
     for part, name in [
         (store.jobs, "claim"), (store.jobs, "next_run_at"), (store.jobs, "finish"),
         (store.jobs, "run_later"), (store.schedules, "fire_due"), (store.retention, "purge"),
     ]:  # fmt: skip
         bug = ValueError("a bug") if name == "fire_due" else StoreError("locked")
         monkeypatch.setattr(part, name, fail_thrice(getattr(part, name), bug))
-    road.engine.failures = [EngineBusy("503")]
-    async with road.running():
-        await road.inbox.accept(new_message())
+    loopback.engine.failures = [EngineBusy("503")]
+    async with loopback.running():
+        await loopback.inbox.accept(new_message())
         await clock.sleep(200)
         assert await store.jobs.counts() == {JobState.DONE: 1}
-        assert len(road.platform.sent) == 1
+        assert len(loopback.platform.sent) == 1
         assert store.schedules.fire_due.done  # type: ignore[attr-defined]
 
 
 async def test_what_comes_by_itself_comes_when_it_is_due(
-    road: Road, clock: Clock, monkeypatch: pytest.MonkeyPatch
+    loopback: Loopback, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a start, what was sent meanwhile comes in first."""
     started_at, times = clock.now(), dict[str, list[float]]()
@@ -119,13 +119,13 @@ async def test_what_comes_by_itself_comes_when_it_is_due(
     async def next_due_at() -> datetime | None:
         return due_at if due_at > clock.now() else None
 
-    store, platforms = road.store, road.inbox.platforms
+    store, platforms = loopback.store, loopback.inbox.platforms
     monkeypatch.setattr(store.retention, "purge", partial(note, "purged"))
     monkeypatch.setattr(store.schedules, "fire_due", partial(note, "fired"))
     monkeypatch.setattr(store.schedules, "next_due_at", next_due_at)
     model_probe: Any = SimpleNamespace(probe_due=partial(note, "probed"))
     task = asyncio.create_task(
-        JobRunner(store, road.assistant, platforms, model_probe, clock).run()
+        JobRunner(store, loopback.assistant, platforms, model_probe, clock).run()
     )
     await clock.sleep(3633)
     task.cancel()
@@ -138,29 +138,29 @@ async def test_what_comes_by_itself_comes_when_it_is_due(
 
 
 async def test_stopping_leaves_the_rest_to_the_next_start(
-    road: Road, new_message: NewMessage, clock: Clock
+    loopback: Loopback, new_message: NewMessage, clock: Clock
 ) -> None:
-    road.engine.latency_s = 60.0
-    worker = asyncio.create_task(road.worker.run())
+    loopback.engine.latency_s = 60.0
+    worker = asyncio.create_task(loopback.worker.run())
     short, long = new_message("1"), new_message("2", language="zh")
-    settings = await road.store.chats.settings(long.chat)
-    await road.store.chats.save_settings(long.chat, replace(settings, language="zh"))
-    await road.inbox.accept(short)
+    settings = await loopback.store.chats.settings(long.chat)
+    await loopback.store.chats.save_settings(long.chat, replace(settings, language="zh"))
+    await loopback.inbox.accept(short)
     await clock.sleep(57)
-    await road.inbox.accept(long)
+    await loopback.inbox.accept(long)
     await clock.sleep(1)
-    stopping = asyncio.create_task(road.worker.stop())
+    stopping = asyncio.create_task(loopback.worker.stop())
     await clock.sleep(0.5)
-    await road.inbox.accept(asks_for_help(new_message, "3"))
+    await loopback.inbox.accept(ask_for_help(new_message, "3"))
     await stopping
-    assert road.platform.sent_to == [short.message_id], "it had 5 s; nothing new was begun"
-    counts = await road.store.jobs.counts()
+    assert loopback.platform.sent_to == [short.message_id], "it had 5 s; nothing new was begun"
+    counts = await loopback.store.jobs.counts()
     assert counts == {JobState.DONE: 1, JobState.RUNNING: 1, JobState.WAITING: 1}
     await worker
-    road.engine.latency_s = 0.0
-    again = Road(road.store, road.engine, ThreadMedia())
+    loopback.engine.latency_s = 0.0
+    restarted = Loopback(loopback.store, loopback.engine, ThreadMedia())
     with capture_logs() as logs:
-        async with again.running():
-            assert await again.settle() == {JobState.DONE: 3}
-    assert len(again.platform.sent) == 2
+        async with restarted.running():
+            assert await restarted.settle() == {JobState.DONE: 3}
+    assert len(restarted.platform.sent) == 2
     assert [log["jobs"] for log in logs if "last process run again" in log["event"]] == [1]

@@ -22,7 +22,7 @@ from tests.chaos.conftest import IS_LONG
 from tests.chaos.report import row, rows
 from tests.emulators.telegram import Message
 from tests.support import crafted, sounds
-from tests.support.outside import Trap, pointers, set_trap
+from tests.support.outside import Trap, make_pointers, open_trap
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
@@ -87,7 +87,7 @@ async def test_bad_sound(stage: Stage, row: str, name: str) -> None:
     assert (len(stage.mimo.requests) > calls) is is_heard
 
 
-trap = pytest.fixture(set_trap)
+trap = pytest.fixture(open_trap)
 
 
 @row("input-26-hls", "playlists named voice.ogg, to the network and to files: nothing is opened")
@@ -95,7 +95,7 @@ async def test_playlists(stage: Stage, row: str, trap: Trap) -> None:
     calls, people = len(stage.mimo.requests), []
     canary = stage.bot.home.parent / "canary.wav"
     for url in (trap.url, f"file://{canary}"):
-        for data in pointers(url).values():
+        for data in make_pointers(url).values():
             people.append(stage.person())
             claims = {"name": "voice.ogg", "mime": "audio/ogg"}
             stage.telegram.send_document(people[-1], people[-1], data, claims=claims)

@@ -100,7 +100,7 @@ async def test_every_poll_is_refused(open_stage: Open, row: str) -> None:
         assert "503" not in await stage.web("/readyz")
         stage.telegram.fault("getUpdates", "status", status=401, count=None)
         await wait_for(lambda: stage.bot.page("/readyz")[0] == 503, 30, every_s=0.1)
-        assert await stage.bot.ended() != 0
+        assert await stage.bot.wait_for_exit() != 0
         assert "Telegram rejects the bot's token" in stage.bot.log
 
 

@@ -45,7 +45,7 @@ async def test_same_question_is_paid_for_once(
 ) -> None:
     first = await answering.answer(ask("Who?", SOUND))
     again = await answering.answer(ask("Who?", replace(SOUND, data=bytes(SOUND.data))))
-    assert (first, len(engine.asked)) == (again, 1)
+    assert (first, len(engine.questions)) == (again, 1)
     async with store.results._database.read() as connection:
         booked = await connection.execute(select(func.count()).select_from(usage))
     assert booked.scalar() == 1
@@ -69,12 +69,12 @@ async def test_different_question_is_asked_again(
 ) -> None:
     for question in (ask("Who?", SOUND), other):
         await answering.answer(question)
-    assert len(engine.asked) == 2
+    assert len(engine.questions) == 2
     engine.model, engine.failures = "scripted-2", [EngineBusy("503")]
     await clock.sleep(100)
     with pytest.raises(EngineBusy):
         await answering.answer(other)
-    assert len(engine.asked) == 3, "of another model too"
+    assert len(engine.questions) == 3, "of another model too"
     assert (await answering.gate.state()).failed_at == clock.now()
 
 
@@ -87,7 +87,7 @@ async def test_question_beyond_the_context_is_not_sent(
     await answering.answer(fits)
     with pytest.raises(QuestionTooLong):
         await answering.answer(ask("字" * 101, SOUND, max_tokens=275))
-    assert len(engine.asked) == 1
+    assert len(engine.questions) == 1
 
 
 async def test_only_the_rest_of_a_cut_answer_is_retried(
@@ -101,7 +101,7 @@ async def test_only_the_rest_of_a_cut_answer_is_retried(
     whole = await answering.answer(ask("Who?", SOUND), on_text=texts.append)
     assert whole.text == "The beginning, the end." and not whole.is_cut
     assert texts == ["The beginning, the end."]
-    assert [len(question.turns) for question in engine.asked] == [1, 3, 3]
+    assert [len(question.turns) for question in engine.questions] == [1, 3, 3]
 
 
 async def test_answer_stays_cut_if_the_context_is_full(
@@ -110,10 +110,10 @@ async def test_answer_stays_cut_if_the_context_is_full(
     engine.limits = AnswererLimits(context_tokens=200)
     engine.scripts = {"Who": Answer("word " * 200, is_cut=True)}
     answer = await answering.answer(ask("Who?", max_tokens=100))
-    assert answer.is_cut and len(engine.asked) == 1
+    assert answer.is_cut and len(engine.questions) == 1
     engine.limits, engine.scripts = AnswererLimits(), {"": Answer("on", is_cut=True)}
     answer = await answering.answer(ask("How?"))
-    assert answer.is_cut and len(engine.asked) == 1 + 3, "nor does it go on for ever"
+    assert answer.is_cut and len(engine.questions) == 1 + 3, "nor does it go on for ever"
 
 
 def test_continuations_are_joined_by_script() -> None:

@@ -11,14 +11,14 @@ from core.audio import Media, refusals
 from core.errors import BadAudio
 from core.interfaces import TranscriberLimits
 from tests.support import crafted, sounds
-from tests.support.outside import Trap, pointers, set_trap
+from tests.support.outside import Trap, make_pointers, open_trap
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CANARY = b"canary-7f3a91"
 
 
-trap = pytest.fixture(set_trap)
+trap = pytest.fixture(open_trap)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def hear(media: Media, data: bytes) -> list[bytes]:
 
 async def test_nothing_points_outside(media: Media, trap: Trap, urls: tuple[str, ...]) -> None:
     for url in urls:
-        for name, data in pointers(url).items():
+        for name, data in make_pointers(url).items():
             # As they are, and behind a tag that is skipped.
             for disguised in (data, crafted.id3(b"") + data):
                 with pytest.raises(BadAudio) as refused:
@@ -57,5 +57,5 @@ async def test_playlist_inside_a_container(media: Media, trap: Trap) -> None:
     riff, mp4 = b"RIFF\0\0\0\0WAVE", b"\0\0\0\x18ftypM4A "
     for start in (b"OggS", b"fLaC", riff, mp4, b"\x1aE\xdf\xa3", b"\xff\xfb\x90\0"):
         with pytest.raises(BadAudio):
-            await hear(media, start + pointers(trap.url)["hls"])
+            await hear(media, start + make_pointers(trap.url)["hls"])
     assert trap.connections == 0

@@ -40,7 +40,7 @@ class Launcher(Protocol):
         """Return how it ended, None while it runs."""
 
 
-class Plain:
+class SubprocessLauncher:
     """Starts the program as people do; with orders by its other entry."""
 
     def __init__(self) -> None:
@@ -129,7 +129,7 @@ class Bot:
         """How the process ended, None while it runs."""
         return self.launcher.poll(self.pid)
 
-    async def ended(self, timeout_s: float = 30.0) -> int:
+    async def wait_for_exit(self, timeout_s: float = 30.0) -> int:
         """Wait until the process has ended and return how."""
         return int(await wait_for(lambda: self.code if self.code is not None else None, timeout_s))
 
@@ -145,14 +145,14 @@ class Bot:
     async def kill(self) -> None:
         """End it as a power cut would."""
         self.signal(signal.SIGKILL)
-        await self.ended()
+        await self.wait_for_exit()
         self.kills += 1
 
     async def stop(self) -> int:
         """End it as an operator would; return its exit code."""
         if self.code is None:
             self.signal(signal.SIGTERM)
-        return await self.ended()
+        return await self.wait_for_exit()
 
     @property
     def log(self) -> str:
@@ -192,20 +192,22 @@ class Bot:
         """Return how many jobs are in each state."""
         return Counter(dict(self.rows("select state, count(*) from jobs group by state")))
 
-    async def outlive(
-        self, step: str, jobs: int, *, count: int = 1, restart: Launcher | None = None
+    async def kill_and_restart(
+        self, step: str, jobs: int, *, count: int = 1, launcher: Launcher | None = None
     ) -> None:
         """Start to be killed at a step, start again, settle so many jobs, and stop.
 
         count: at which pass of the step. restart: how the second process comes to be.
         """
         await self.start(kill_at=step, kill_count=count, is_awaited=False)
-        await self.restore_links(jobs, restart=restart)
+        await self.restart(jobs, launcher=launcher)
 
-    async def restore_links(self, jobs: int, *, restart: Launcher | None = None) -> None:
+    async def restart(self, jobs: int, *, launcher: Launcher | None = None) -> None:
         """Wait for the kill that was ordered, start again, settle so many jobs, and stop."""
-        assert await self.ended(60) == -signal.SIGKILL, f"the step was not reached\n{self.log}"
-        self.launcher = restart or self.launcher
+        assert await self.wait_for_exit(60) == -signal.SIGKILL, (
+            f"the step was not reached\n{self.log}"
+        )
+        self.launcher = launcher or self.launcher
         await self.start()
         await self.settle(jobs)
         await self.stop()
@@ -223,7 +225,7 @@ class Bot:
             raise AssertionError(f"{dict(self.states())}\n{self.log[-6000:]}") from None
         return self.states()
 
-    async def write_all(self, chat: int) -> None:
+    async def enable_auto(self, chat: int) -> None:
         """Let every voice note of a group be written down: its admins have said /auto on."""
         store = open_store(self.home)
         bot_id = self.telegram.token.partition(":")[0]

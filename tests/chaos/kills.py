@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.chaos.bot import Bot
 from tests.chaos.points import is_in_window
 from tests.chaos.report import add_table
-from tests.chaos.truth import count_doubled, find_lost
+from tests.chaos.unconfirmed import count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import Message, TelegramServer
 
@@ -60,7 +60,7 @@ async def check_steps(
 
 def judge(bot: Bot, step: Step, outcome: Outcome) -> tuple[Sequence[object], list[str]]:
     """Return the row of the table, and what is not as promised."""
-    doubled = count_doubled(outcome.answers, find_excused(bot, step, outcome.answers))
+    doubled = count_duplicates(outcome.answers, find_excused(bot, step, outcome.answers))
     is_lost = not outcome.answers
     faults = {
         "lost": is_lost,
@@ -79,7 +79,7 @@ def find_excused(bot: Bot, step: Step, answers: list[Message]) -> set[tuple[int,
     Only a kill between Telegram's answer and its being kept excuses one. At a step where an answer
     is not on its way that can be a text so far, which goes out beside the work.
     """
-    lost = find_lost(bot.telegram)
+    lost = find_unconfirmed(bot.telegram)
     if is_in_window(step[0]):
         return lost
     return lost & {(one.chat_id, one.message_id) for one in answers if one.text != answers[-1].text}

@@ -65,7 +65,7 @@ async def say(bot: Bot, step: Step) -> Outcome:
     """Kill one process at `step` of /say, start another, and hear what the person hears."""
     ann = bot.telegram.add_user("Ann")
     asked = bot.telegram.send_command(ann, ann, f"/say {TEXT}")
-    await bot.outlive(step[0], 1, count=step[1])
+    await bot.kill_and_restart(step[0], 1, count=step[1])
     answers = bot.telegram.replies(ann)
     billed = Counter(call.text for call in bot.mimo.billed)
     faults = {
@@ -106,7 +106,7 @@ async def ask(bot: Bot, step: Step) -> Outcome:
     ann, group, first = await prepare(bot, step, "/ask Who speaks?")
     before = len(bot.mimo.billed)
     bot.telegram.send_text(group, ann, "And the mood?", reply_to=first.message_id)
-    await bot.restore_links(2)
+    await bot.restart(2)
     answers = bot.telegram.replies(group)[1:]
     # How often the recording was written down, asked about in words, and sent.
     calls = bot.mimo.billed[before:]
@@ -124,7 +124,7 @@ async def correct(bot: Bot, step: Step) -> Outcome:
     """Have a note written down, kill the process at a step of its correction, start another."""
     ann, group, shown = await prepare(bot, step, "/transcribe")
     bot.telegram.send_text(group, ann, "seconds = Sekonds", reply_to=shown.message_id)
-    await bot.restore_links(2)
+    await bot.restart(2)
     mended, *answers = bot.telegram.replies(group)
     store = open_store(bot.home)
     chat = Chat("telegram", bot.telegram.token.partition(":")[0], str(group))
@@ -155,7 +155,7 @@ async def sum_up(bot: Bot, step: Step) -> Outcome:
     bot.arm()
     before = len(telegram.replies(group))
     telegram.send_command(group, anna, "/summary")
-    await bot.restore_links(2)
+    await bot.restart(2)
     answers = telegram.replies(group)[before:]
     links = [one["url"] for answer in answers for one in answer.entities if "url" in one]
     billed = Counter(call.question for call in bot.mimo.billed if call.question)

@@ -19,7 +19,7 @@ from tests.chaos.bot import Bot, wait_for
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import Notes, read_number, send_notes
 from tests.chaos.report import add_table
-from tests.chaos.truth import count_doubled, find_lost
+from tests.chaos.unconfirmed import count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
@@ -35,9 +35,9 @@ LOCKED_S = 10.0 if IS_LONG else 1.5
 async def check_answered(bot: Bot, notes: Notes, title: str, *statistics: object) -> None:
     """Everybody has the one answer, and was never told of trouble."""
     assert await bot.settle(len(notes)) == {"done": len(notes)}
-    lost = find_lost(bot.telegram)
+    lost = find_unconfirmed(bot.telegram)
     answers = [(bot.telegram.replies(person), *sent) for person, sent in notes.items()]
-    doubled = sum(count_doubled(shown, lost) for shown, _, _ in answers)
+    doubled = sum(count_duplicates(shown, lost) for shown, _, _ in answers)
     add_table(
         title,
         ("lost", "doubled", "billed calls", "figures"),

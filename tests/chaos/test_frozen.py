@@ -11,7 +11,7 @@ from tests.chaos.bot import Bot, wait_for
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import make_notes, read_number
 from tests.chaos.report import add_table
-from tests.chaos.truth import count_doubled, find_lost
+from tests.chaos.unconfirmed import count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
@@ -48,8 +48,8 @@ async def test_stopped_and_continued(bot: Bot, telegram: TelegramServer, mimo: M
     states = await bot.settle(NOTES)
     shown = {person: telegram.replies(person) for person in notes}
     # An answer of Telegram's that came is not lost, however long nobody could read it.
-    lost = find_lost(telegram, within_s=0)
-    doubled = sum(count_doubled(answers, lost) for answers in shown.values())
+    lost = find_unconfirmed(telegram, within_s=0)
+    doubled = sum(count_duplicates(answers, lost) for answers in shown.values())
     add_table(
         f"frozen {times} times for {FROZEN_S:g} s",
         ("lost", "doubled", "billed calls", "jobs"),

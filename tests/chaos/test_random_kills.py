@@ -16,7 +16,7 @@ from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import make_notes, read_number
 from tests.chaos.report import add_table
-from tests.chaos.truth import KEPT_WITHIN_S, count_doubled, find_lost
+from tests.chaos.unconfirmed import KEPT_WITHIN_S, count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
@@ -68,7 +68,7 @@ class Storm:
     def count(self) -> Counter[str]:
         """Return what people see, in figures."""
         found: Counter[str] = Counter()
-        lost = find_lost(self.telegram)
+        lost = find_unconfirmed(self.telegram)
         for chat, numbers in self.sent.items():
             firsts = []
             for message, number in numbers.items():
@@ -76,7 +76,7 @@ class Storm:
                 whole = [answer for answer in shown if is_of(answer.text, number)]
                 others = [answer for answer in shown if answer not in whole]
                 found["lost"] += not whole
-                found["doubled"] += count_doubled(whole, lost)
+                found["doubled"] += count_duplicates(whole, lost)
                 found["in the window"] += max(0, len(whole) - 1)
                 # Answers that belong to another note, and placeholders that nothing excuses.
                 found["wrong"] += sum(read_number(answer.text) is not None for answer in others)
@@ -102,7 +102,7 @@ async def test_kills_at_random(bot: Bot, telegram: TelegramServer, mimo: MimoSer
         chat = user if number % 4 else telegram.add_chat("supergroup", members={user: "creator"})
         storm.sent[chat] = {}
         if chat != user:
-            await bot.write_all(chat)
+            await bot.enable_auto(chat)
     async with asyncio.timeout(LIMIT_S - DRAIN_S), asyncio.TaskGroup() as tasks:
         tasks.create_task(storm.kill_often(bot, KILLS))
         tasks.create_task(storm.feed(notes, over_s=KILLS * LIFE_S))

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.bot import Bot, Plain
+from tests.chaos.bot import Bot, SubprocessLauncher
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.kills import Outcome, Step, check_steps
 from tests.chaos.notes import make_note, read_sound
 from tests.chaos.points import POINTS
-from tests.chaos.truth import find_lost
+from tests.chaos.unconfirmed import find_unconfirmed
 from tests.emulators.telegram import Message
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
@@ -53,10 +53,12 @@ async def transcribe(bot: Bot, step: Step, kind: str) -> Outcome:
     if name in LONG_ANSWER:
         mimo.set_text(await read_sound(note), f"w7 {LONG_TEXT}")
     chat, asked = await ask(bot, kind, note)
-    await bot.outlive(name, 1, count=count, restart=Plain() if IS_LONG else None)
+    await bot.kill_and_restart(
+        name, 1, count=count, launcher=SubprocessLauncher() if IS_LONG else None
+    )
     messages = telegram.replies(chat)
     answers, others = (split_long if name in LONG_ANSWER else split)(messages)
-    lost = find_lost(telegram)
+    lost = find_unconfirmed(telegram)
     faults = {
         "no reply": any(message.reply_to != asked for message in messages),
         "a message stays": any((one.chat_id, one.message_id) not in lost for one in others),
@@ -73,7 +75,7 @@ async def ask(bot: Bot, kind: str, note: bytes) -> tuple[int, int]:
         return ann, telegram.send_voice(ann, ann, note, duration=2)
     group = telegram.add_chat("supergroup", members={ann: "creator"})
     if kind == "group, /auto on":
-        await bot.write_all(group)
+        await bot.enable_auto(group)
         return group, telegram.send_voice(group, ann, note, duration=2)
     spoken = telegram.send_voice(group, ann, note, duration=2)
     return group, telegram.send_command(group, ann, "/transcribe", reply_to=spoken)

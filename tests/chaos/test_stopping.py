@@ -11,7 +11,7 @@ from tests.chaos.bot import Bot, wait_for
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import read_number, send_notes
 from tests.chaos.report import add_table
-from tests.chaos.truth import count_doubled, find_lost
+from tests.chaos.unconfirmed import count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
@@ -41,7 +41,7 @@ async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: Mimo
     await wait_for(lambda: '"stopping"' in bot.log, 5)
     claimed = bot.rows(CLAIMED)
     bot.signal(signal.SIGTERM)
-    code = await bot.ended()
+    code = await bot.wait_for_exit()
     took_s = time.monotonic() - signalled_at_s
     states = bot.states()
     begun = len({*bot.rows(CLAIMED)} - {*claimed})
@@ -57,11 +57,11 @@ async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: Mimo
     await bot.start()
     assert await bot.settle(NOTES) == {"done": NOTES}
     # An orderly end keeps each answer of Telegram's that came in time.
-    lost, doubled = find_lost(telegram, within_s=0), 0
+    lost, doubled = find_unconfirmed(telegram, within_s=0), 0
     for person, (message, number) in notes.items():
         answers = telegram.replies_to(person, message)
         assert {read_number(answer.text) for answer in answers} == {number}
-        doubled += count_doubled(answers, lost)
+        doubled += count_duplicates(answers, lost)
     add_table(
         f"SIGTERM while {NOTES} notes come in",
         ("code", "seconds", "claimed after it", "done", "under way", "waiting", "doubled"),

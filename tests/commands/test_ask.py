@@ -14,7 +14,7 @@ from core.store import Store
 from tests.commands.conftest import NOTE, Talk
 from tests.conftest import NewMessage
 from tests.support import sounds
-from tests.support.loopback import ScriptedAnswerer, road_on
+from tests.support.loopback import ScriptedAnswerer, run_loopback
 
 DEAF = AnswererLimits()
 
@@ -28,9 +28,9 @@ async def test_question_about_a_voice_message_is_answered_from_its_audio(talk: T
     [turn] = talk.turns
     assert turn.text == "Is she being sarcastic?"
     [audio] = turn.audios
-    assert audio.data == talk.road.platform.sound and audio.mime == "audio/wav"
-    assert talk.road.engine.calls == []
-    question = talk.answerer.asked[0]
+    assert audio.data == talk.loopback.platform.recording and audio.mime == "audio/wav"
+    assert talk.loopback.engine.calls == []
+    question = talk.answerer.questions[0]
     assert RULE in question.instructions and "Today is " in question.instructions
     assert not question.is_thinking
 
@@ -50,7 +50,7 @@ async def test_reply_to_a_text_asks_about_the_text(talk: Talk) -> None:
     assert turn.text.startswith("The text:\n<data>\nThe bins go out on Friday.")
     assert turn.text.count("</data>") == 1 and turn.text.endswith("When?")
     assert turn.audios == ()
-    assert talk.answerer.asked[0].passages[0].text.startswith("The bins")
+    assert talk.answerer.questions[0].passages[0].text.startswith("The bins")
 
 
 async def test_question_without_a_reply_is_about_the_last_recording(talk: Talk) -> None:
@@ -72,7 +72,7 @@ async def test_question_without_any_recording_is_a_plain_question(talk: Talk) ->
 async def test_ask_without_a_question_shows_how_to_ask(talk: Talk, changes: Any) -> None:
     reply = await talk.send(command="ask", text="  ", **changes)
     assert reply.text.startswith("Reply to a recording with /ask and your question")
-    assert talk.answerer.asked == []
+    assert talk.answerer.questions == []
 
 
 async def test_file_in_reply_to_a_recording_is_asked_about_with_it(talk: Talk) -> None:
@@ -102,10 +102,10 @@ async def test_engine_without_audio_gets_the_transcript(
     store: Store, new_message: NewMessage
 ) -> None:
     answerer = ScriptedAnswerer(DEAF)
-    async with road_on(store, answerer=answerer) as road:
-        talk = Talk(road, new_message)
+    async with run_loopback(store, answerer=answerer) as loopback:
+        talk = Talk(loopback, new_message)
         await talk.send(command="ask", text="What is said?", reply_to=NOTE)
-    [question] = answerer.asked
+    [question] = answerer.questions
     assert "[0:00] call 1" in question.turns[0].text and "LISTEN" not in question.instructions
     assert [(p.label, p.text) for p in question.passages] == [("0:00", "call 1")]
     assert question.words == "What is said?" and answerer.sounds() == [0]
@@ -127,18 +127,18 @@ async def test_silence_and_files_without_audio_are_refused_before_any_call(talk:
         (b"MZ" + bytes(900), "This file type is not supported."),
         (b"", "This file is empty."),
     ):
-        talk.road.platform.sound = data
+        talk.loopback.platform.recording = data
         reply = await talk.send(command="ask", text="What is it?", reply_to=NOTE)
         assert reply.text.startswith(text)
-    assert talk.answerer.asked == []
+    assert talk.answerer.questions == []
 
 
 async def test_only_admins_turn_thinking_on_and_off(talk: Talk) -> None:
     reply = await talk.send(command="think", text="on")
     assert reply.text == "Thinking is on, but this engine does not support it."
     await talk.send(command="ask", text="Why?")
-    assert talk.answerer.asked[0].is_thinking and talk.answerer.asked[0].max_tokens > 2048
-    talk.road.platform.can_administer = False
+    assert talk.answerer.questions[0].is_thinking and talk.answerer.questions[0].max_tokens > 2048
+    talk.loopback.platform.can_administer = False
     assert "Only the admins" in (await talk.send(command="think", text="off")).text
     assert "Choose one of: on, off" in (await talk.send(command="think", text="maybe")).text
 
@@ -153,7 +153,7 @@ async def test_voice_message_is_a_question_in_ask_mode(talk: Talk) -> None:
     reply = await talk.send(attachment=Attachment("song", "audio"))
     assert reply.quote and not reply.is_quote_first
     reply = await talk.send(attachment=Attachment("f"), forwarded_from="Ben")
-    assert len(talk.answerer.asked) == 1
+    assert len(talk.answerer.questions) == 1
 
 
 async def test_mode_has_three_choices_in_private_chats_only(talk: Talk) -> None:
@@ -172,7 +172,7 @@ async def test_recordings_of_people_who_opted_out_are_not_asked_about(
     asked = {"command": "ask", "text": "What?", "reply_to": quoted, "is_private": False}
     reply = await talk.send(**asked)
     assert reply.text == "The speaker has opted out of transcription."
-    assert talk.answerer.asked == [] and talk.road.engine.calls == []
+    assert talk.answerer.questions == [] and talk.loopback.engine.calls == []
     await talk.send(**asked, sender_id="9")
     assert talk.answerer.sounds() == [1]
 
@@ -180,7 +180,7 @@ async def test_recordings_of_people_who_opted_out_are_not_asked_about(
 async def test_urls_are_passed_on_only_if_the_operator_allows_it(talk: Talk) -> None:
     question = "What is on https://a.example/talk.mp3?x=1 please"
     for is_allowed in (False, True):
-        talk.road.answering._allows_urls = is_allowed
+        talk.loopback.answering._allows_urls = is_allowed
         reply = await talk.send(command="ask", text=question)
         assert reply.text == "I can't open links. Please send the recording itself."
     talk.answerer.limits = AnswererLimits(formats=("audio/mpeg",), can_fetch_urls=True)

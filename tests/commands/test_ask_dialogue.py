@@ -19,14 +19,14 @@ from tests.support import sounds
 
 
 async def test_follow_up_questions_send_audio_only_when_needed(talk: Talk) -> None:
-    talk.road.platform.sound = long_note = sounds.file("ogg-opus", sounds.speech(60.0))
+    talk.loopback.platform.recording = long_note = sounds.file("ogg-opus", sounds.speech(60.0))
     await talk.send(command="ask", text="Who speaks?", reply_to=NOTE)
-    calls = len(talk.road.engine.calls)
+    calls = len(talk.loopback.engine.calls)
     assert (talk.answerer.sounds(), calls) == ([1], 0)
     assert talk.turns[0].audios[0].data == long_note
 
     await talk.follow("What do they say first?")
-    calls = len(talk.road.engine.calls)
+    calls = len(talk.loopback.engine.calls)
     assert talk.answerer.sounds() == [1, 0] and calls > 1
 
     talk.answerer.wants_audio = "mood"
@@ -37,13 +37,13 @@ async def test_follow_up_questions_send_audio_only_when_needed(talk: Talk) -> No
 
     await talk.follow("And the end?")
     assert talk.answerer.sounds() == [1, 0, 0, 1, 0]
-    assert len(talk.road.engine.calls) == calls
+    assert len(talk.loopback.engine.calls) == calls
     turns = talk.turns
     assert [turn.role for turn in turns] == ["user", "assistant"] * 3 + ["user"]
     assert turns[0].text.startswith("The recording:\n<data>\n[0:00] call ")
     assert turns[0].text.endswith("Who speaks?") and turns[1].text == "answer 1"
     assert turns[-1].text == "And the end?"
-    assert all("LISTEN" not in text for _, text, _ in talk.road.platform.shown)
+    assert all("LISTEN" not in text for _, text, _ in talk.loopback.platform.shown)
 
 
 async def test_spoken_question_can_be_a_follow_up(talk: Talk) -> None:
@@ -70,7 +70,7 @@ async def test_history_in_the_prompt_is_bounded(talk: Talk) -> None:
 async def test_last_recording_is_the_one_at_the_time_of_the_question(talk: Talk) -> None:
     await talk.send(attachment=Attachment("file-1"))
     await talk.send(command="ask", text="Who?")
-    answered = len(talk.road.platform.sent)
+    answered = len(talk.loopback.platform.sent)
     await talk.send(attachment=Attachment("file-2"))
     await talk.send(text="And?", reply_to=QuotedMessage(f"sent-{answered}"))
     [subject] = talk.last.about
@@ -88,7 +88,7 @@ async def test_transcript_answers_when_the_audio_is_gone(
     async def fetch(message: Message) -> bytes:
         raise UserError("I no longer have this recording. Send it again.")
 
-    monkeypatch.setattr(talk.road.platform, "fetch", fetch)
+    monkeypatch.setattr(talk.loopback.platform, "fetch", fetch)
     await talk.follow("What?")
     assert talk.answerer.sounds() == [0] and "call 1" in talk.turns[0].text
     talk.answerer.wants_audio = "mood"
@@ -101,21 +101,21 @@ async def test_transcript_answers_when_the_audio_is_gone(
 async def test_temporary_upload_leaves_its_transcript(
     talk: Talk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = talk.road.platform.sound
-    await talk.road.inbox.accept(talk.new(command="ask", text="Who?"), sound)
-    await talk.road.settle()
-    assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
-    monkeypatch.delattr(talk.road.platform.__class__, "fetch")
+    sound = talk.loopback.platform.recording
+    await talk.loopback.inbox.accept(talk.new(command="ask", text="Who?"), sound)
+    await talk.loopback.settle()
+    assert (talk.answerer.sounds(), len(talk.loopback.engine.calls)) == ([1], 1)
+    monkeypatch.delattr(talk.loopback.platform.__class__, "fetch")
     await talk.follow("What is said?")
     assert talk.answerer.sounds() == [1, 0]
-    assert "call 1" in talk.turns[0].text and len(talk.road.engine.calls) == 1
+    assert "call 1" in talk.turns[0].text and len(talk.loopback.engine.calls) == 1
 
 
 async def test_recording_without_words_is_sent_as_audio_again(talk: Talk) -> None:
-    talk.road.platform.sound = sounds.file("ogg-opus", sounds.tone(3))
+    talk.loopback.platform.recording = sounds.file("ogg-opus", sounds.tone(3))
     await talk.send(command="ask", text="What note?", reply_to=NOTE)
     await talk.follow("How long?")
-    assert talk.answerer.sounds() == [1, 1] and talk.road.engine.calls == []
+    assert talk.answerer.sounds() == [1, 1] and talk.loopback.engine.calls == []
 
 
 async def test_ask_button_leads_to_a_question(talk: Talk) -> None:
@@ -125,7 +125,7 @@ async def test_ask_button_leads_to_a_question(talk: Talk) -> None:
     reply = await talk.send(button=token, command="")
     assert reply.text.startswith("Reply to this message with your question")
     await talk.follow("What is meant?")
-    assert (talk.answerer.sounds(), len(talk.road.engine.calls)) == ([1], 1)
+    assert (talk.answerer.sounds(), len(talk.loopback.engine.calls)) == ([1], 1)
     [subject] = talk.last.about
     assert subject.heard == key
 
@@ -137,9 +137,9 @@ async def test_failed_step_is_retried_and_no_other_is_repeated(talk: Talk, step:
     talk.answerer.wants_audio = "mood"
     await talk.send(command="ask", text="Who?", reply_to=NOTE)
     await talk.follow("And the mood?")
-    assert len(talk.road.platform.sent) == 2
+    assert len(talk.loopback.platform.sent) == 2
     assert talk.answerer.sounds().count(1) == 2 + (step in ("first", "listen"))
-    assert len(talk.answerer.asked) == 4
+    assert len(talk.answerer.questions) == 4
 
 
 async def test_forgetting_a_question_forgets_the_conversation(talk: Talk, store: Store) -> None:

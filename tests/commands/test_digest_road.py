@@ -13,7 +13,7 @@ from core.models import Button, DigestSchedule, JobState, Link, Reply
 from core.store import Store, make_cipher
 from tests.support.clean_start import settle
 from tests.support.group_talk import BEN, GROUP, Group, group_on
-from tests.support.loopback import road_on
+from tests.support.loopback import run_loopback
 from tests.support.virtual_time import current_clock
 
 TOLD = "## Boats\n- Ada buys a boat [#1]\n"
@@ -21,21 +21,21 @@ TOLD = "## Boats\n- Ada buys a boat [#1]\n"
 
 @pytest.fixture
 async def group(group: Group) -> Group:
-    group.road.answerer.scripts = {".": TOLD}
+    group.loopback.answerer.scripts = {".": TOLD}
     return group
 
 
 async def plans(group: Group) -> list[DigestSchedule]:
-    return await group.road.store.schedules.find(group.chat)
+    return await group.loopback.store.schedules.find(group.chat)
 
 
 async def fire(group: Group, moment: datetime) -> list[Reply]:
     """Let the digests due at `moment` be sent, and return them."""
-    before = len(group.road.platform.sent)
-    await group.road.store.schedules.fire_due(moment)
-    group.road.worker.wake()
-    await group.road.settle()
-    return [reply for _, reply in group.road.platform.sent[before:] if reply != Reply()]
+    before = len(group.loopback.platform.sent)
+    await group.loopback.store.schedules.fire_due(moment)
+    group.loopback.worker.wake()
+    await group.loopback.settle()
+    return [reply for _, reply in group.loopback.platform.sent[before:] if reply != Reply()]
 
 
 async def test_digest_is_scheduled_listed_and_removed(group: Group) -> None:
@@ -64,7 +64,7 @@ async def test_each_topic_has_its_own_digests(group: Group) -> None:
     for topic in "56":
         await group.say(f"words in {topic}", thread_id=topic)
     await fire(group, (await plans(group))[0].next_at)
-    asked = [question.turns[-1].text for question in group.road.answerer.asked]
+    asked = [question.turns[-1].text for question in group.loopback.answerer.questions]
     assert [("in 5" in text, "in 6" in text) for text in sorted(asked)] == [(1, 0), (0, 1)]
     await group.ask("digest 8:00")
     assert len(await plans(group)) == 3
@@ -75,7 +75,7 @@ async def test_each_topic_has_its_own_digests(group: Group) -> None:
 async def test_members_cannot_schedule_digests(group: Group) -> None:
     await group.ask("remember on")
     await group.ask("digest 10:00 UTC")
-    group.road.platform.can_administer = False
+    group.loopback.platform.can_administer = False
     for words in ("9:00 UTC", "off"):
         assert "admins" in (await group.ask(f"digest {words}", BEN)).text
     assert [plan.at for plan in await plans(group)] == ["10:00"]
@@ -98,12 +98,12 @@ async def test_digest_covers_the_time_since_the_last_one(group: Group) -> None:
     [reply] = await fire(group, plan.next_at)
     assert "Ada buys a boat" in reply.text
     assert "late" not in reply.text
-    assert "I buy a boat" in group.road.answerer.asked[-1].turns[-1].text
-    [job] = [j for j in await group.road.store.jobs.history(GROUP) if j.command == "digest_due"]
+    assert "I buy a boat" in group.loopback.answerer.questions[-1].turns[-1].text
+    [job] = [j for j in await group.loopback.store.jobs.history(GROUP) if j.command == "digest_due"]
     assert (job.message.thread_id, job.message.message_id[:7]) == ("5", "digest:")
     # Nothing was said since: nothing is told.
     assert await fire(group, plan.next_at + timedelta(days=1)) == []
-    assert len(group.road.answerer.asked) == 1
+    assert len(group.loopback.answerer.questions) == 1
 
 
 async def test_missed_digest_is_sent_once_and_marked_late(
@@ -119,12 +119,12 @@ async def test_missed_digest_is_sent_once_and_marked_late(
     await store.schedules.add(replace(plan, next_at=plan.next_at - timedelta(days=4)))
     for _ in range(2):
         again = Store(database_url, make_cipher(None, tmp_path))
-        async with road_on(again) as road:
-            road.answerer.scripts = {".": TOLD}
+        async with run_loopback(again) as loopback:
+            loopback.answerer.scripts = {".": TOLD}
             await wait_for_digests(again)
         await again.close()
-        if road.platform.sent:
-            [(_, reply)] = road.platform.sent
+        if loopback.platform.sent:
+            [(_, reply)] = loopback.platform.sent
     assert reply.text.startswith("This digest is late: the bot was offline when it was due.\n\n")
     assert "Ada buys a boat" in reply.text
     jobs = await store.jobs.recent(set(JobState))

@@ -26,7 +26,7 @@ async def test_each_hit_links_to_its_message_and_position(group: Group) -> None:
     text = await group.say("the invoice of May 😀 is\n\nlate", ADA, thread_id="5")
     note = await group.speak(BEN)
     await group.say("something else")
-    await group.road.store.memory.save_transcript(group.chat, note.message_id, SAID)
+    await group.loopback.store.memory.save_transcript(group.chat, note.message_id, SAID)
     found = await group.ask("find INVOICE")
     when, then = (f"{m.sent_at:%Y-%m-%d %H:%M}" for m in (text, note))
     assert found.text.split("\n") == [
@@ -43,9 +43,9 @@ async def test_each_hit_links_to_its_message_and_position(group: Group) -> None:
 
 async def test_corrected_words_are_found_by_their_correction(group: Group) -> None:
     note = await group.speak(BEN)
-    await group.road.store.memory.save_transcript(group.chat, note.message_id, SAID)
+    await group.loopback.store.memory.save_transcript(group.chat, note.message_id, SAID)
     talk = TalkSettings(remember_days=7, glossary=(Correction("Cow Alski", "Kowalski"),))
-    await group.road.store.chats.save_settings(group.chat, ChatSettings(talk=talk))
+    await group.loopback.store.chats.save_settings(group.chat, ChatSettings(talk=talk))
     assert "invoice is with Kowalski." in (await group.ask("find kowalski")).text
 
 
@@ -78,7 +78,7 @@ async def test_missing_history_and_no_hits_are_reported(group: Group) -> None:
     assert "last 7 days" in (await group.ask("find nothing")).text
     await group.ask("remember off")
     assert "history is off" in (await group.ask("find tea")).text
-    private = Group(group.road, Chat("test", "1", "7"), is_private=True)
+    private = Group(group.loopback, Chat("test", "1", "7"), is_private=True)
     assert "forward" in (await private.ask("find tea")).text
     await private.say("tea", forwarded_from="Eve")
     assert "Eve: tea" in (await private.ask("find tea")).text
@@ -88,6 +88,6 @@ async def test_edited_and_deleted_messages_are_found_as_they_are_now(group: Grou
     message = await group.say("needle one")
     gone = await group.say("needle two")
     await group.send(replace(message, edit_id="5", text="thread one"))
-    await group.road.inbox.forget(group.chat, gone.message_id)
+    await group.loopback.inbox.forget(group.chat, gone.message_id)
     assert "last 7 days" in (await group.ask("find needle")).text
     assert "thread one" in (await group.ask("find one")).text

@@ -17,7 +17,7 @@ MEANT = "I met mister Kowalski at the harbour."
 
 @pytest.fixture
 async def group(group: Group) -> Group:
-    group.road.engine.words = SAID
+    group.loopback.engine.text = SAID
     return group
 
 
@@ -26,7 +26,7 @@ async def hear(group: Group, sender_id: str = ADA) -> tuple[Message, str]:
     attachment = Attachment("file-1", duration_s=3.0)
     asks = group.write(sender_id, attachment=attachment, command="transcribe")
     await group.send(asks)
-    return asks, f"sent-{len(group.road.platform.sent)}"
+    return asks, f"sent-{len(group.loopback.platform.sent)}"
 
 
 async def reply_to(group: Group, sent: str, text: str, sender_id: str = BEN) -> list[Reply]:
@@ -35,7 +35,7 @@ async def reply_to(group: Group, sent: str, text: str, sender_id: str = BEN) -> 
 
 
 async def known(group: Group) -> tuple[Correction, ...]:
-    return (await group.road.store.chats.settings(group.chat)).talk.glossary
+    return (await group.loopback.store.chats.settings(group.chat)).talk.glossary
 
 
 @pytest.mark.parametrize("words", ["no, it is *Kowalski*", "Kovalsky = Kowalski"])
@@ -49,9 +49,9 @@ async def test_a_reply_corrects_the_transcript_in_place(group: Group, words: str
     assert answer.text == "Saved: Kovalsky → Kowalski"
     reply = group.answers(asks)[-1]
     assert (reply.quote, reply.aloud) == (MEANT, MEANT)
-    assert group.road.platform.edited == [sent]
+    assert group.loopback.platform.edited == [sent]
     assert await known(group) == (Correction("Kovalsky", "Kowalski"),)
-    assert len(group.road.engine.calls) == 1, "it was heard once"
+    assert len(group.loopback.engine.calls) == 1, "it was heard once"
     taken_back = await group.press(answer, "Undo", BEN)
     assert taken_back.text == "Correction undone."
     assert group.answers(asks)[-1].quote == SAID
@@ -61,8 +61,8 @@ async def test_a_reply_corrects_the_transcript_in_place(group: Group, words: str
 async def test_later_transcripts_and_files_are_corrected_too(group: Group) -> None:
     _, sent = await hear(group)
     await reply_to(group, sent, "no, it is Kowalski")
-    group.road.platform.sound = sounds.wav(sounds.speech(70.0))
-    group.road.engine.words = "Kovalsky."
+    group.loopback.platform.recording = sounds.wav(sounds.speech(70.0))
+    group.loopback.engine.text = "Kovalsky."
     asks, _ = await hear(group)
     [reply] = group.answers(asks)
     assert "Kowalski" in reply.quote and "Kovalsky" not in reply.quote
@@ -70,7 +70,7 @@ async def test_later_transcripts_and_files_are_corrected_too(group: Group) -> No
     assert b"Kowalski" in file.data and b"Kovalsky" not in file.data
     [listen] = [button.text for button in reply.buttons if button.command == "listen"]
     assert "Kowalski" in listen and "Kovalsky" not in listen
-    kept = await group.road.store.results.find(reply.heard_key)
+    kept = await group.loopback.store.results.find(reply.heard_key)
     assert kept and "Kovalsky" in kept.text
 
 
@@ -92,7 +92,7 @@ async def test_words_that_are_not_in_the_transcript_are_not_learned(
     _, sent = await hear(group)
     [answer] = await reply_to(group, sent, words)
     assert "Zürich" in answer.text or "Munich" in answer.text
-    assert group.road.platform.edited == []
+    assert group.loopback.platform.edited == []
     assert await known(group) == ()
 
 
@@ -105,7 +105,7 @@ async def test_a_question_is_no_correction(group: Group) -> None:
 
 async def test_a_correction_stays_in_its_chat(group: Group) -> None:
     _, sent = await hear(group)
-    other = Group(group.road, replace(GROUP, chat_id="-200"))
+    other = Group(group.loopback, replace(GROUP, chat_id="-200"))
     await reply_to(other, sent, "Kovalsky = Kowalski")
     assert await known(other) == ()
     await reply_to(group, sent, "Kovalsky = Kowalski")
@@ -116,7 +116,7 @@ async def test_a_correction_stays_in_its_chat(group: Group) -> None:
 async def test_button_commands_cannot_be_typed(group: Group) -> None:
     asks, sent = await hear(group)
     await reply_to(group, sent, "Kovalsky = Kowalski")
-    [job] = [j for j in await group.road.store.jobs.history(GROUP) if j.command == "transcribe"]
+    [job] = [j for j in await group.loopback.store.jobs.history(GROUP) if j.command == "transcribe"]
     typed = group.write(BEN, command="fix", text=f"{job.job_id}\nKovalsky\t")
     await group.send(typed)
     assert await known(group) == (Correction("Kovalsky", "Kowalski"),)
@@ -126,7 +126,7 @@ async def test_button_commands_cannot_be_typed(group: Group) -> None:
 async def test_correction_is_applied_once_if_the_job_runs_again(group: Group) -> None:
     """The process ends between saving the settings and saving the reply."""
     asks, sent = await hear(group)
-    save_reply = group.road.store.jobs.save_reply
+    save_reply = group.loopback.store.jobs.save_reply
     failures = [ValueError("the end of the process")]
 
     async def fail_once(job_id: str, reply: Reply, outcome: JobState) -> Reply:
@@ -134,7 +134,7 @@ async def test_correction_is_applied_once_if_the_job_runs_again(group: Group) ->
             raise failures.pop()
         return await save_reply(job_id, reply, outcome)
 
-    group.road.store.jobs.save_reply = fail_once  # type: ignore[method-assign]
+    group.loopback.store.jobs.save_reply = fail_once  # type: ignore[method-assign]
     [answer] = await reply_to(group, sent, "no, it is Kowalski")
     assert not failures
     assert answer.text == "Saved: Kovalsky → Kowalski"
@@ -159,16 +159,16 @@ async def test_glossary_is_listed_and_entries_are_removed(group: Group) -> None:
 
 async def test_members_add_corrections_and_admins_remove_them(group: Group) -> None:
     _, sent = await hear(group)
-    group.road.platform.can_administer = False
+    group.loopback.platform.can_administer = False
     await reply_to(group, sent, "Kovalsky = Kowalski")
     assert "admins" in (await group.ask("glossary remove 1", BEN)).text
     assert await known(group) == (Correction("Kovalsky", "Kowalski"),)
 
 
 async def labels(group: Group, seconds: float, **limits: Any) -> list[str]:
-    answerer = group.road.answerer
+    answerer = group.loopback.answerer
     answerer.limits = replace(answerer.limits, **limits)
-    group.road.platform.sound = sounds.wav(sounds.speech(seconds))
+    group.loopback.platform.recording = sounds.wav(sounds.speech(seconds))
     asks, _ = await hear(group)
     return [button.label for button in group.answers(asks)[0].buttons]
 

@@ -25,13 +25,13 @@ def counts(text: str) -> list[int]:
 
 
 async def test_own_message_is_forgotten_by_replying_to_it(group: Group) -> None:
-    group.road.platform.can_administer = False
+    group.loopback.platform.can_administer = False
     mine, other = await group.say("mine", ADA), await group.say("of Ben", BEN)
     reply = await group.ask("forget", ADA, reply_to=quote(mine))
     assert counts(reply.text) == [1, 0, 0]
     assert "Only the admins" in (await group.ask("forget", ADA, reply_to=quote(other))).text
     assert await group.texts() == ["of Ben"]
-    group.road.platform.can_administer = True
+    group.loopback.platform.can_administer = True
     assert counts((await group.ask("forget", ADA, reply_to=quote(other))).text) == [1, 0, 0]
     assert await group.kept() == []
     await group.send(mine)
@@ -40,7 +40,7 @@ async def test_own_message_is_forgotten_by_replying_to_it(group: Group) -> None:
 
 async def test_only_admins_forget_messages_without_a_sender(group: Group) -> None:
     message = await group.say("by nobody", ADA)
-    group.road.platform.can_administer = False
+    group.loopback.platform.can_administer = False
     asked = replace(group.write(command="forget"), sender_id="")
     await group.send(replace(asked, reply_to=QuotedMessage(message.message_id)))
     assert "Only the admins" in group.answers(asked)[0].text
@@ -48,20 +48,20 @@ async def test_only_admins_forget_messages_without_a_sender(group: Group) -> Non
 
 @pytest.mark.parametrize("person", [BEN, ADA], ids=["who asked", "whose voice it was"])
 async def test_reply_is_forgotten_with_its_question(group: Group, person: str) -> None:
-    group.road.platform.can_administer = False
+    group.loopback.platform.can_administer = False
     note = await group.speak(ADA)
     await group.ask("transcribe", BEN, reply_to=quote(note))
-    job = (await group.road.store.jobs.history(group.chat))[0]
-    sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
+    job = (await group.loopback.store.jobs.history(group.chat))[0]
+    sent = (await group.loopback.store.jobs.deliveries(job.job_id))[0].platform_id
     ours = QuotedMessage(sent, sender_id="bot")
     assert "Only the admins" in (await group.ask("forget", EVE, reply_to=ours)).text
     assert counts((await group.ask("forget", person, reply_to=ours)).text) == [1, 1, 1]
-    assert await group.road.store.jobs.find(job.job_id) is None
+    assert await group.loopback.store.jobs.find(job.job_id) is None
     assert counts((await group.ask("forget", BEN, reply_to=ours)).text) == [0, 0, 0]
 
 
 async def test_reply_after_a_chat_move_is_forgotten_with_its_question(group: Group) -> None:
-    store, old = group.road.store, group.chat
+    store, old = group.loopback.store, group.chat
     await group.ask("auto on", EVE)
     note, other = await group.speak(ADA), await group.speak(BEN)
     jobs = {job.message.message_id: job for job in await store.jobs.history(old)}
@@ -69,8 +69,8 @@ async def test_reply_after_a_chat_move_is_forgotten_with_its_question(group: Gro
     group.chat = replace(old, chat_id="-100500")
     await store.chats.move(old, group.chat)
     assert job.reply and await store.jobs.redo(job.job_id, job.reply)
-    group.road.inbox.on_job()
-    await group.road.settle()
+    group.loopback.inbox.on_job()
+    await group.loopback.settle()
     sent = (await store.jobs.deliveries(job.job_id))[0].platform_id
     assert counts((await group.ask("forget", ADA, reply_to=QuotedMessage(sent))).text) == [1, 1, 1]
     assert await store.jobs.find(job.job_id) is None
@@ -81,7 +81,7 @@ async def test_reply_after_a_chat_move_is_forgotten_with_its_question(group: Gro
 async def test_forget_me_deletes_the_senders_data_in_this_chat_only(
     group: Group, tmp_path: Path
 ) -> None:
-    other = Group(group.road, Chat("test", "1", "-200"))
+    other = Group(group.loopback, Chat("test", "1", "-200"))
     await other.ask("remember on", EVE)
     await other.say("elsewhere", ADA)
     await group.say("mine", ADA)
@@ -97,17 +97,17 @@ async def test_forget_me_deletes_the_senders_data_in_this_chat_only(
     assert await other.texts() == ["elsewhere"]
     assert ask_database(tmp_path, "SELECT * FROM transcripts") == []
     assert counts((await group.ask("forget me", ADA)).text) == [1, 1, 0], "the receipt itself"
-    senders = {job.message.sender_id for job in await group.road.store.jobs.history(group.chat)}
+    senders = {job.message.sender_id for job in await group.loopback.store.jobs.history(group.chat)}
     assert senders == {ADA, EVE}, "hers is the job that forgot"
 
 
 async def test_forgotten_message_is_not_answered_again_when_redelivered(group: Group) -> None:
-    private = Group(group.road, Chat("test", "1", ADA), is_private=True)
+    private = Group(group.loopback, Chat("test", "1", ADA), is_private=True)
     note = await private.speak(ADA)
     await private.ask("forget me", ADA)
-    sent = len(group.road.platform.sent)
+    sent = len(group.loopback.platform.sent)
     await private.send(note)
-    assert len(group.road.platform.sent) == sent
+    assert len(group.loopback.platform.sent) == sent
 
 
 async def test_forget_without_a_reply_shows_how(group: Group) -> None:

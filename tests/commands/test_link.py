@@ -20,14 +20,14 @@ class Places:
     """A group and private chats on each of two platforms."""
 
     def __init__(self, group: Group) -> None:
-        platforms = cast(dict[str, Platform], group.road.inbox.platforms)
+        platforms = cast(dict[str, Platform], group.loopback.inbox.platforms)
         platforms["other"] = platforms["test"]
-        self.store = group.road.store
-        self.group, self.road = group, group.road
-        self.other_group = Group(group.road, Chat("other", "2", "900"))
+        self.store = group.loopback.store
+        self.group, self.loopback = group, group.loopback
+        self.other_group = Group(group.loopback, Chat("other", "2", "900"))
 
     def private(self, platform: str, person_id: str) -> Group:
-        return Group(self.road, Chat(platform, "1", f"p{person_id}"), is_private=True)
+        return Group(self.loopback, Chat(platform, "1", f"p{person_id}"), is_private=True)
 
     async def code(self, platform: str = "test", person_id: str = ADA) -> str:
         given = await self.private(platform, person_id).ask("link", person_id)

@@ -18,7 +18,7 @@ async def test_nothing_is_on_disk_without_history(group: Group) -> None:
     await group.say("canary-77", attachment=Attachment("canary-file"))
     await group.say("canary-88", edit_id="5")
     assert await group.kept() == []
-    async with group.road.store._database.read() as connection:
+    async with group.loopback.store._database.read() as connection:
         for table in ("messages", "jobs", "remembered", "people", "blobs", "readers"):
             rows = await connection.exec_driver_sql(f"SELECT count(*) FROM {table}")
             assert rows.scalar() == 0, table
@@ -39,21 +39,21 @@ async def test_admin_turns_history_on_and_off(group: Group) -> None:
 
 
 async def test_members_cannot_change_history(group: Group) -> None:
-    group.road.platform.can_administer = False
+    group.loopback.platform.can_administer = False
     for words in ("on", "off", "30d"):
         assert "admins" in (await group.ask(f"remember {words}", BEN)).text
-    assert (await group.road.store.chats.settings(group.chat)).talk.remember_days is None
+    assert (await group.loopback.store.chats.settings(group.chat)).talk.remember_days is None
 
 
 async def test_days_of_history(group: Group) -> None:
     for word in ("0d", "366d", "9999", "-1d", "soon", "me", "me maybe", "30x"):
         await group.ask(f"remember {word}")
-        settings = await group.road.store.chats.settings(group.chat)
+        settings = await group.loopback.store.chats.settings(group.chat)
         assert settings.talk.remember_days is None, word
     good = {"on": 7, "30d": 30, "30": 30, "1d": 1, "365 days": 365, "3天": 3}
     for word, days in good.items():
         assert f"{days} days" in (await group.ask(f"remember {word}")).text
-        settings = await group.road.store.chats.settings(group.chat)
+        settings = await group.loopback.store.chats.settings(group.chat)
         assert settings.talk.remember_days == days, word
 
 
@@ -95,24 +95,24 @@ async def test_spoken_follow_up_question_is_stored_too(group: Group) -> None:
     await group.ask("remember on")
     note = await group.speak(BEN)
     await group.ask("transcribe", reply_to=quote(note))
-    job = (await group.road.store.jobs.history(group.chat))[0]
-    sent = (await group.road.store.jobs.deliveries(job.job_id))[0].platform_id
+    job = (await group.loopback.store.jobs.history(group.chat))[0]
+    sent = (await group.loopback.store.jobs.deliveries(job.job_id))[0].platform_id
     asked = await group.speak(BEN, reply_to=QuotedMessage(sent))
     assert len(group.answers(asked)) == 1
-    kept = await group.road.store.memory.message(group.chat, asked.message_id)
+    kept = await group.loopback.store.memory.message(group.chat, asked.message_id)
     assert kept and kept.transcript
 
 
 async def test_voice_message_deleted_before_transcription_costs_nothing(group: Group) -> None:
     await group.ask("remember on")
     message = group.write(attachment=Attachment("file-1", duration_s=3.0))
-    await group.road.inbox.forget(group.chat, message.message_id)
+    await group.loopback.inbox.forget(group.chat, message.message_id)
     await group.send(message)
-    assert group.road.engine.calls == [] and await group.kept() == []
+    assert group.loopback.engine.calls == [] and await group.kept() == []
 
 
 async def test_opting_out_deletes_everything_and_can_be_undone(group: Group) -> None:
-    other = Group(group.road, Chat("test", "1", "-200"))
+    other = Group(group.loopback, Chat("test", "1", "-200"))
     for place in (group, other):
         await place.ask("remember on")
         await place.say("mine", ADA)
@@ -124,7 +124,7 @@ async def test_opting_out_deletes_everything_and_can_be_undone(group: Group) -> 
     for place in (group, other):
         assert await place.texts() == ["of Ben"]
     assert "You have opted out" in (await other.ask("remember", ADA)).text
-    assert group.road.engine.calls == []
+    assert group.loopback.engine.calls == []
     await group.ask("remember me on", ADA)
     await group.say("back", ADA)
     assert await group.texts() == ["of Ben", "back"]
@@ -137,15 +137,15 @@ async def test_recordings_of_people_who_opted_out_are_not_transcribed(group: Gro
     assert group.answers(message) == [], "auto leaves it alone"
     reply = await group.ask("transcribe", BEN, reply_to=quote(message))
     assert "opted out" in reply.text
-    assert group.road.engine.calls == []
+    assert group.loopback.engine.calls == []
     reply = await group.ask("transcribe", ADA, reply_to=quote(message))
     assert reply.quote == "call 1", "their own is theirs"
 
 
 async def test_private_chat_stores_forwarded_messages_only(group: Group) -> None:
-    private = Group(group.road, Chat("test", "1", "7"), is_private=True)
+    private = Group(group.loopback, Chat("test", "1", "7"), is_private=True)
     assert "forward" in (await private.ask("remember on")).text
-    assert (await group.road.store.chats.settings(private.chat)).talk.remember_days is None
+    assert (await group.loopback.store.chats.settings(private.chat)).talk.remember_days is None
     await private.say("not kept")
     first = await private.say("one", forwarded_from="Eve")
     second = await private.say("two", forwarded_from="Eve")

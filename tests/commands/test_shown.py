@@ -47,15 +47,15 @@ class Trial:
     """A group, and a model with harmful output."""
 
     def __init__(self, group: Group) -> None:
-        self.group, self.road = group, group.road
-        self.road.answerer.scripts[""] = HOSTILE
+        self.group, self.loopback = group, group.loopback
+        self.loopback.answerer.scripts[""] = HOSTILE
         self.shown: list[str] = []
         self.key = ""
         self.text = self.voice = QuotedMessage("")
 
     async def open(self) -> None:
         """Let people talk, with a voice message among it."""
-        await self.road.store.chats.save_settings(GROUP, REMEMBERS)
+        await self.loopback.store.chats.save_settings(GROUP, REMEMBERS)
         written, spoken = (
             await self.group.say("We take the blue tiles."),
             await self.group.speak(BEN),
@@ -75,8 +75,8 @@ class Trial:
         if message.is_private:
             job = replace(job, settings=replace(REMEMBERS, talk=TalkSettings(NoteMode.BOTH)))
         context = Context(
-            job, message, job.settings, self.road.platform, self.road.transcription,
-            self.road.synthesis, self.road.answering, self.road.store, current_clock(),
+            job, message, job.settings, self.loopback.platform, self.loopback.transcription,
+            self.loopback.synthesis, self.loopback.answering, self.loopback.store, current_clock(),
             self.shown.append, lambda pcm, rate: None,
         )  # fmt: skip
         try:
@@ -139,17 +139,17 @@ async def trial(store: Store) -> AsyncIterator[Trial]:
 @pytest.mark.parametrize(("command", "way"), WAYS, ids=[" ".join(pair) for pair in WAYS])
 async def test_links_in_model_output_are_disabled(trial: Trial, command: str, way: str) -> None:
     reply = await trial.run(command, **ASKING[command][way](trial))
-    assert trial.road.answerer.asked, reply
+    assert trial.loopback.answerer.questions, reply
     assert "Ada" in reply.text + reply.quote, reply
     for text in trial.texts(reply):
         assert find_links(text) == []
         assert find_links(clean(text)) == []
         # What the engine itself heard may have named an address: it is read, and dead.
-        if not any(trial.road.answerer.sounds()):
+        if not any(trial.loopback.answerer.sounds()):
             assert "collect.example" not in restore_links(
                 text
             ) and "collect.shop" not in restore_links(text)
-    for utterance in trial.road.synthesizer.said:
+    for utterance in trial.loopback.synthesizer.utterances:
         assert "collect.example" not in utterance.text
     assert not any("collect.example" in file.title for file in reply.files)
     known = {trial.text.message_id, trial.voice.message_id}
@@ -164,4 +164,4 @@ async def test_no_other_command_calls_a_model(trial: Trial) -> None:
         for quoted in (trial.text, trial.voice):
             await trial.run(command, reply_to=quoted)
             await trial.run(command, text="German words", reply_to=quoted, button="token")
-        assert trial.road.answerer.asked == [], command
+        assert trial.loopback.answerer.questions == [], command

@@ -35,7 +35,7 @@ from core.store import Store
 from tests.support.clean_start import open_store
 from tests.support.group_talk import ADA, BEN, EVE, Group
 from tests.support.group_week import OPTED_OUT, Week, make_note, make_week, tell
-from tests.support.loopback import Road, ScriptedEngine
+from tests.support.loopback import Loopback, ScriptedTranscriber
 
 FORUM = Chat("test", "1", "-100500")
 _LINE = re.compile(r"^#(\d+) \d\d:\d\d (\S+)(?: \(to #\d+\))?(?: \(voice ([\d:]+)\))?: (.*)$")
@@ -89,7 +89,7 @@ class Reader:
                 for at, words in _SPOKEN.findall(text)]  # fmt: skip
 
 
-class TruthfulEngine(ScriptedEngine):
+class TruthfulEngine(ScriptedTranscriber):
     """Transcribes the voice messages of a week, which it knows by their lengths."""
 
     def __init__(self, week: Week) -> None:
@@ -102,7 +102,7 @@ class TruthfulEngine(ScriptedEngine):
         return replace(stored, usage=Usage(self.name, self.model, audio.duration_s))
 
 
-class WeekRoad(Road):
+class WeekLoopback(Loopback):
     """A program whose platform serves the voice messages of a week."""
 
     def __init__(self, store: Store, week: Week, reader: Any) -> None:
@@ -135,9 +135,9 @@ class WeekRoad(Road):
 class Forum(Group):
     """The group, at the end of its week."""
 
-    def __init__(self, road: WeekRoad, reader: Reader) -> None:
-        super().__init__(road, FORUM)
-        self.reader, self.week = reader, road.week
+    def __init__(self, loopback: WeekLoopback, reader: Reader) -> None:
+        super().__init__(loopback, FORUM)
+        self.reader, self.week = reader, loopback.week
         self._ids = count(900_000)
 
     def linked(self, reply: Reply) -> list[str]:
@@ -164,10 +164,10 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     async def fill() -> None:
         store = open_store(home)
-        road = WeekRoad(store, WEEK, Reader(WEEK))
-        await road.live()
-        async with road.running():
-            await road.settle()
+        loopback = WeekLoopback(store, WEEK, Reader(WEEK))
+        await loopback.live()
+        async with loopback.running():
+            await loopback.settle()
         await store.close()
 
     asyncio.run(fill())
@@ -179,9 +179,9 @@ async def group(lived: Path, tmp_path: Path) -> AsyncIterator[Forum]:
     home = tmp_path / "home"
     shutil.copytree(lived, home)
     store, reader = open_store(home), Reader(WEEK)
-    road = WeekRoad(store, WEEK, reader)
-    async with road.running():
-        yield Forum(road, reader)
+    loopback = WeekLoopback(store, WEEK, reader)
+    async with loopback.running():
+        yield Forum(loopback, reader)
     await store.close()
 
 
@@ -240,35 +240,35 @@ async def test_voice_messages_are_summarised_with_true_positions(group: Forum) -
 @pytest.mark.parametrize("step", [0, 2])
 async def test_failure_at_any_step_repeats_no_call(group: Forum, step: int) -> None:
     group.reader.failures = [None] * step + [EngineBusy("now", retry_after_s=30)]
-    sent = len(group.road.platform.sent)
+    sent = len(group.loopback.platform.sent)
     reply = await group.ask("summary everything")
     assert "messages:" in reply.text
     asked = [repr(question) for question in group.reader.asked]
     again = {text for text in asked if asked.count(text) > 1}
     assert len(asked) - len(set(asked)) == len(again) <= 1, "only what failed is asked again"
-    assert len(group.road.platform.sent) == sent + 1
+    assert len(group.loopback.platform.sent) == sent + 1
 
 
 async def test_untranscribed_voice_messages_are_transcribed_or_listed(tmp_path: Path) -> None:
     week = make_week(END_AT, FORUM, count=100, notes=12, seed=9)
     store, reader = open_store(tmp_path), Reader(week)
-    road = WeekRoad(store, week, reader)
-    await road.live()
+    loopback = WeekLoopback(store, week, reader)
+    await loopback.live()
     await store.jobs.cancel_chat(FORUM)
     notes = [m for m in week.kept.values() if m.attachment]
     unheard = notes[0].attachment
     assert unheard
-    road.failing.add(unheard.file_id)
-    group = Forum(road, reader)
-    async with road.running():
+    loopback.failing.add(unheard.file_id)
+    group = Forum(loopback, reader)
+    async with loopback.running():
         reply = await group.ask("summary everything long")
         assert "These voice notes could not be transcribed: " in reply.text
         assert notes[0].message_id in [link.message_id for link in reply.links]
-        assert set(road.fetched) == {m.attachment.file_id for m in notes if m.attachment}
-        road.failing.clear()
-        road.fetched.clear()
+        assert set(loopback.fetched) == {m.attachment.file_id for m in notes if m.attachment}
+        loopback.failing.clear()
+        loopback.fetched.clear()
         assert "could not be transcribed" not in (await group.ask("summary everything long")).text
-        assert road.fetched == [unheard.file_id]
+        assert loopback.fetched == [unheard.file_id]
     await store.close()
 
 
@@ -285,14 +285,14 @@ async def test_spoken_summary_has_several_voices_and_a_minute_at_most(group: For
     reply = await group.ask("summary 2 days voice")
     [file] = reply.files
     assert file.mime == "audio/ogg" and 1 < (file.duration_s or 0) <= 60
-    voices = {u.text: u.voice for u in group.road.synthesizer.said}
+    voices = {u.text: u.voice for u in group.loopback.synthesizer.utterances}
     assert voices["This was the week."] == "Mia"
     assert voices["I said so."] == voices["So did I."] == "白桦"
 
 
 async def test_times_are_in_the_chats_time_zone(group: Forum) -> None:
     tokyo = DigestSchedule("s1", FORUM, "09:00", "Asia/Tokyo", False, None, False, "en", END_AT)
-    await group.road.store.schedules.add(replace(tokyo, next_at=END_AT + timedelta(days=1)))
+    await group.loopback.store.schedules.add(replace(tokyo, next_at=END_AT + timedelta(days=1)))
     reply = await group.ask("summary 20 messages")
     first = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-20]
     local = first.sent_at.astimezone(ZoneInfo("Asia/Tokyo"))

@@ -18,8 +18,8 @@ NOTE = Attachment("file-1", duration_s=3.0)
 
 @pytest.fixture
 async def group(group: Group) -> Group:
-    group.road.engine.words = "Guten Morgen, Kovalsky"
-    group.road.answerer.scripts = {"Guten Morgen": "Good morning", "this is German": "SAME"}
+    group.loopback.engine.text = "Guten Morgen, Kovalsky"
+    group.loopback.answerer.scripts = {"Guten Morgen": "Good morning", "this is German": "SAME"}
     return group
 
 
@@ -58,7 +58,7 @@ def test_parts_fit_and_lose_no_character(text: str) -> None:
 
 async def test_text_after_the_command_is_translated(group: Group) -> None:
     reply = await group.ask("translate German: the words")
-    [question] = group.road.answerer.asked
+    [question] = group.loopback.answerer.questions
     assert "into German" in question.instructions
     assert question.turns[-1].text == "<data>\nthe words\n</data>"
     assert (reply.text, reply.aloud) == ("answer 1", "answer 1")
@@ -74,7 +74,7 @@ async def test_default_target_is_the_senders_language(
     quoted = QuotedMessage("5", "Guten Morgen", sender_id=BEN)
     reply = await group.ask("translate", reply_to=quoted, language=language)
     assert reply.text == "Good morning"
-    assert name.split()[-1] in group.road.answerer.asked[0].instructions
+    assert name.split()[-1] in group.loopback.answerer.questions[0].instructions
 
 
 async def test_voice_message_is_transcribed_and_corrected_first(group: Group) -> None:
@@ -83,11 +83,11 @@ async def test_voice_message_is_transcribed_and_corrected_first(group: Group) ->
     await group.send(pressed)
     assert shown.buttons[0].label == "Translate"
     assert [reply.text for reply in group.answers(pressed)] == ["Good morning"]
-    assert len(group.road.engine.calls) == 1
+    assert len(group.loopback.engine.calls) == 1
     await group.say("Kovalsky = Kowalski", reply_to=QuotedMessage("sent-1", "x"))
     reply = await group.ask("translate to en", reply_to=QuotedMessage("5", attachment=NOTE))
     assert reply.text == "Good morning"
-    assert "Kowalski" in group.road.answerer.asked[-1].words
+    assert "Kowalski" in group.loopback.answerer.questions[-1].words
     assert reply.heard_key
 
 
@@ -96,25 +96,25 @@ async def transcript(group: Group) -> Reply:
 
 
 async def test_transcript_in_several_messages_is_translated_whole(group: Group) -> None:
-    group.road.engine.words = "Guten Morgen. " * 400
+    group.loopback.engine.text = "Guten Morgen. " * 400
     await transcript(group)
     await group.ask("translate en", reply_to=QuotedMessage("sent-1", "Guten Mor…"))
-    words = "".join(question.words for question in group.road.answerer.asked)
+    words = "".join(question.words for question in group.loopback.answerer.questions)
     assert words.count("Guten") == 400
 
 
 async def test_long_texts_are_translated_in_parts_and_paid_once(group: Group) -> None:
     text = "\n".join(f"Line {number}: " + "words and words. " * 30 for number in range(30))
     reply = await group.ask(f"translate German {text}")
-    asked = len(group.road.answerer.asked)
+    asked = len(group.loopback.answerer.questions)
     assert asked > 3
     assert reply.text.splitlines() == [f"answer {number + 1}" for number in range(asked)]
     again = await group.ask(f"translate German {text}")
-    assert (again.text, len(group.road.answerer.asked)) == (reply.text, asked)
+    assert (again.text, len(group.loopback.answerer.questions)) == (reply.text, asked)
 
 
 async def test_long_translations_are_folded(group: Group) -> None:
-    group.road.answerer.scripts = {".": "Worte " * 200}
+    group.loopback.answerer.scripts = {".": "Worte " * 200}
     reply = await group.ask("translate German some words")
     assert reply.text == "" and reply.quote == reply.aloud == ("Worte " * 200).strip()
 
@@ -125,21 +125,21 @@ async def test_text_in_the_target_language_is_reported(group: Group) -> None:
     # Chinese is seen without a model.
     reply = await group.ask("translate 中文 你好，早上好")
     assert "already in Chinese" in reply.text
-    assert len(group.road.answerer.asked) == 1
+    assert len(group.loopback.answerer.questions) == 1
 
 
 async def test_translation_that_was_cut_off_is_noted(group: Group) -> None:
-    group.road.answerer.scripts = {".": Answer("only the begin", is_cut=True)}
+    group.loopback.answerer.scripts = {".": Answer("only the begin", is_cut=True)}
     reply = await group.ask("translate German some words")
     assert reply.text.startswith("only the begin")
     assert "was cut off" in reply.text
 
 
 async def test_missing_translation_engine_is_reported(group: Group) -> None:
-    group.road.answerer.limits = AnswererLimits(can_translate=False)
+    group.loopback.answerer.limits = AnswererLimits(can_translate=False)
     reply = await group.ask("translate German some words")
     assert reply.text == "Translation is not available: no engine for it is set up."
-    assert group.road.answerer.asked == []
+    assert group.loopback.answerer.questions == []
 
 
 async def test_nothing_to_translate(group: Group) -> None:

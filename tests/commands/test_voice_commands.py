@@ -24,7 +24,7 @@ from core.synthesis import voice_consent
 from core.synthesis.voice_choice import Choices
 from tests.conftest import NewMessage
 from tests.support.group_talk import Group
-from tests.support.loopback import ScriptedEngine, road_on
+from tests.support.loopback import ScriptedTranscriber, run_loopback
 
 CHAT = Chat("test", "1", "100")
 NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "白桦"))
@@ -58,20 +58,23 @@ def test_options_of_say(typed: str, voice: str, style: str, text: str) -> None:
 
 @pytest.fixture
 async def talk(store: Store) -> AsyncIterator[Group]:
-    async with road_on(store) as road:
-        yield Group(road, CHAT, is_private=True)
+    async with run_loopback(store) as loopback:
+        yield Group(loopback, CHAT, is_private=True)
 
 
 async def test_say_speaks_a_text_or_the_quoted_message(talk: Group) -> None:
     assert (await talk.ask("say good morning")).files[0].mime == "audio/ogg"
     await talk.ask("say", reply_to=QuotedMessage("5", "what you wrote"))
-    assert [u.text for u in talk.road.synthesizer.said] == ["good morning", "what you wrote"]
+    assert [u.text for u in talk.loopback.synthesizer.utterances] == [
+        "good morning",
+        "what you wrote",
+    ]
     assert "/say" in (await talk.ask("say")).text
-    assert talk.road.platform.played, "it is heard while it is spoken"
+    assert talk.loopback.platform.played, "it is heard while it is spoken"
 
 
 async def test_too_long_text_offers_its_beginning(talk: Group) -> None:
-    talk.road.synthesizer.char_s = 0.001
+    talk.loopback.synthesizer.char_s = 0.001
     reply = await talk.ask("say " + "One sentence is as long as the other. " * 200)
     assert not reply.files
     spoken = await talk.press(reply, "Speak the beginning")
@@ -87,7 +90,7 @@ async def test_person_and_chat_choose_voices(talk: Group) -> None:
         await talk.ask(typed, **group)
     await talk.ask("voice mia", **group)
     await talk.ask("say five", sender_id="8", **group)
-    voices = [(u.text, u.voice) for u in talk.road.synthesizer.said]
+    voices = [(u.text, u.voice) for u in talk.loopback.synthesizer.utterances]
     li = [(text, "白桦") for text in ("one", "three", "four", "five")]
     assert voices == [li[0], ("two", "Mia"), *li[1:]]
 
@@ -99,19 +102,19 @@ async def test_voice_shows_the_current_voice_and_plays_samples(talk: Group) -> N
     preview = await talk.press(reply, "Mia · English · female")
     assert preview.files and preview.text == "Mia"
     await talk.press(reply, "Mia · English · female")
-    assert len(talk.road.synthesizer.said) == 1, "a preview is made once"
+    assert len(talk.loopback.synthesizer.utterances) == 1, "a preview is made once"
     await talk.press(preview, "For me")
     assert "your choice" in (await talk.ask("voice")).text
     assert "Unknown voice" in (await talk.ask("voice Nobody")).text
 
 
 async def test_members_cannot_change_the_chats_settings(talk: Group) -> None:
-    talk.road.platform.can_administer = False
-    before = await talk.road.store.chats.settings(CHAT)
+    talk.loopback.platform.can_administer = False
+    before = await talk.loopback.store.chats.settings(CHAT)
     for command in ("voice chat Mia", "style chat warm", "replies always"):
         reply = await talk.ask(command, is_private=False)
         assert "admins" in reply.text
-    assert await talk.road.store.chats.settings(CHAT) == before
+    assert await talk.loopback.store.chats.settings(CHAT) == before
 
 
 async def test_styles_are_set_and_removed(talk: Group) -> None:
@@ -121,7 +124,7 @@ async def test_styles_are_set_and_removed(talk: Group) -> None:
     await talk.ask("say style:(Happy) two")
     await talk.ask("style off")
     await talk.ask("say three")
-    reply = [(u.text, u.styles, u.direction) for u in talk.road.synthesizer.said]
+    reply = [(u.text, u.styles, u.direction) for u in talk.loopback.synthesizer.utterances]
     assert reply == [("one", (), "warm, tired"), ("two", ("Happy",), ""), ("three", (), "")]
 
 
@@ -129,7 +132,7 @@ async def test_listen_button_and_voice_replies(talk: Group) -> None:
     [transcript] = talk.answers(await talk.speak())
     assert not transcript.files
     assert (await talk.press(transcript, "Listen")).files
-    assert [u.text for u in talk.road.synthesizer.said] == [transcript.quote]
+    assert [u.text for u in talk.loopback.synthesizer.utterances] == [transcript.quote]
     assert "Listen" in (await talk.ask("replies")).text
     assert "voice message" in (await talk.ask("replies always")).text
     assert "voice message" in (await talk.ask("replies")).text
@@ -139,7 +142,7 @@ async def test_listen_button_and_voice_replies(talk: Group) -> None:
 async def test_voice_is_designed_saved_renamed_used_and_deleted(talk: Group) -> None:
     takes = await talk.ask("voice design calm older woman")
     assert [file.title for file in takes.files] == ["A", "B", "C"]
-    utterances = talk.road.synthesizer.said
+    utterances = talk.loopback.synthesizer.utterances
     assert [u.description for u in utterances] == ["calm older woman"] * 3
     await talk.press(takes, "Keep B")
     assert len(utterances) == 3, "the take that was heard is what is kept"
@@ -154,7 +157,7 @@ async def test_voice_is_designed_saved_renamed_used_and_deleted(talk: Group) -> 
     assert utterances[-1].sample is None, "the default speaks when the voice is gone"
 
 
-class SaysConsent(ScriptedEngine):
+class SaysConsent(ScriptedTranscriber):
     text = ""
 
     async def transcribe(self, audio: Audio, **options: Any) -> Transcript:
@@ -163,15 +166,15 @@ class SaysConsent(ScriptedEngine):
 
 async def test_clone_needs_spoken_consent_and_is_for_its_owner_only(store: Store) -> None:
     engine = SaysConsent()
-    async with road_on(store, engine) as road:
-        talk = Group(road, CHAT, is_private=True)
+    async with run_loopback(store, engine) as loopback:
+        talk = Group(loopback, CHAT, is_private=True)
         assert "private" in (await talk.ask("voice clone", is_private=False)).text
         asked = await talk.ask("voice clone")
         engine.text = "Something else was said here, and it is no consent at all."
         assert "not the sentence" in talk.answers(await talk.speak())[0].text
         assert await store.voices.usable(CHAT, "7") == []
         engine.text = asked.quote.lower().replace(".", "").replace("speaker", "speeker")
-        road.platform.sound += b"\0\0"  # another recording
+        loopback.platform.recording += b"\0\0"  # another recording
         [kept] = talk.answers(await talk.speak())
         assert "only you can use it" in kept.text
         [own] = await store.voices.usable(CHAT, "7")
@@ -181,13 +184,13 @@ async def test_clone_needs_spoken_consent_and_is_for_its_owner_only(store: Store
         assert "only be used by its owner" in (await talk.ask("voice chat me")).text
         await talk.ask("voice me")
         await talk.ask("say hi")
-        assert road.synthesizer.said[-1].sample == own.sample
+        assert loopback.synthesizer.utterances[-1].sample == own.sample
         await talk.ask("voice delete me")
         assert await store.voices.usable(CHAT, "7") == []
         await talk.ask("say hi again")
-        assert road.synthesizer.said[-1].sample is None
+        assert loopback.synthesizer.utterances[-1].sample is None
         engine.text = "an ordinary note"
-        road.platform.sound += b"\0\0"
+        loopback.platform.recording += b"\0\0"
         assert talk.answers(await talk.speak())[0].quote == "an ordinary note"
 
 

@@ -16,7 +16,7 @@ from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.mimo import MimoServer
 from tests.support.discord_inbox import FakeInbox, make_settings
 from tests.support.discord_program import DiscordProgram
-from tests.support.discord_server_chat import Room, make_room
+from tests.support.discord_server_chat import ServerChannel, make_server_channel
 from tests.support.virtual_time import VirtualLoop, current_clock
 
 #: Lets seconds pass at once: nothing else runs meanwhile.
@@ -42,9 +42,9 @@ def ann(server: Server) -> str:
 
 
 @pytest.fixture
-def room(server: Server, ann: str) -> Room:
+def room(server: Server, ann: str) -> ServerChannel:
     """A server channel with Ann in it."""
-    return make_room(server, ann)
+    return make_server_channel(server, ann)
 
 
 @pytest.fixture
@@ -103,5 +103,5 @@ async def program(
 
 
 @pytest.fixture
-def channel(room: Room) -> str:
+def channel(room: ServerChannel) -> str:
     return room.channel

@@ -11,7 +11,7 @@ from bots.discord_bot.interactions.tokens import read_interaction_token
 from core import metrics
 from core.errors import ChatGone, PlatformError
 from core.models import PLACEHOLDER, DeliveryState, File, Reply
-from tests.support.discord_server_chat import AGAIN, SEND, Room, only
+from tests.support.discord_server_chat import AGAIN, SEND, ServerChannel, only
 
 NOTE = File("notes.txt", "text/plain", b"words")
 FOLLOW_UP = "POST /webhooks/{application}/{token}"
@@ -21,7 +21,7 @@ def ambiguous() -> float:
     return float(metrics.AMBIGUOUS_SENDS.labels("discord")._value.get())
 
 
-async def test_the_reply_replaces_the_thinking_response(bot: Bot, room: Room) -> None:
+async def test_the_reply_replaces_the_thinking_response(bot: Bot, room: ServerChannel) -> None:
     target, ledger, asked = await room.ask(bot)
     only(room.server.thinking(room.channel))
     await bot.deliver(target, Reply("hello", "words", files=(NOTE,), buttons=AGAIN))
@@ -32,7 +32,7 @@ async def test_the_reply_replaces_the_thinking_response(bot: Bot, room: Room) ->
     assert room.server.thinking(room.channel) == []
 
 
-async def test_every_part_of_an_ephemeral_reply_is_ephemeral(bot: Bot, room: Room) -> None:
+async def test_every_part_of_an_ephemeral_reply_is_ephemeral(bot: Bot, room: ServerChannel) -> None:
     target, ledger, asked = await room.ask(bot, "e")
     await bot.deliver(target, Reply("word " * 1000, buttons=AGAIN))
     answers = room.server.responses_to(asked)
@@ -42,7 +42,7 @@ async def test_every_part_of_an_ephemeral_reply_is_ephemeral(bot: Bot, room: Roo
     assert [one.labels for one in answers] == [[], [], ["Again"]]
 
 
-async def test_further_parts_are_repeatable_messages(bot: Bot, room: Room) -> None:
+async def test_further_parts_are_repeatable_messages(bot: Bot, room: ServerChannel) -> None:
     target, _, asked = await room.ask(bot)
     room.server.fault(SEND, "lose_reply")
     await bot.deliver(target, Reply("word " * 1000))
@@ -51,7 +51,7 @@ async def test_further_parts_are_repeatable_messages(bot: Bot, room: Room) -> No
     assert room.server.requests_to(FOLLOW_UP) == []
 
 
-async def test_no_part_is_sent_after_a_failed_one(bot: Bot, room: Room) -> None:
+async def test_no_part_is_sent_after_a_failed_one(bot: Bot, room: ServerChannel) -> None:
     target, ledger, _ = await room.ask(bot)
     reply = Reply(" ".join(f"word{number}" for number in range(700)))
     room.server.fault(SEND, "status", status=400, code=50006)
@@ -65,7 +65,7 @@ async def test_no_part_is_sent_after_a_failed_one(bot: Bot, room: Room) -> None:
     assert " ".join(one.content for one in answers).split() == reply.text.split()
 
 
-async def test_where_the_bot_may_not_write_parts_follow_up(bot: Bot, room: Room) -> None:
+async def test_where_the_bot_may_not_write_parts_follow_up(bot: Bot, room: ServerChannel) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     target, _, asked = await room.ask(bot)
     await bot.deliver(target, Reply("word " * 1000))
@@ -79,7 +79,7 @@ async def test_where_the_bot_may_not_write_parts_follow_up(bot: Bot, room: Room)
     assert len(room.server.responses_to(asked)) == 3 and room.server.requests_to(SEND) == []
 
 
-async def test_a_user_install_gets_at_most_five_messages(bot: Bot, room: Room) -> None:
+async def test_a_user_install_gets_at_most_five_messages(bot: Bot, room: ServerChannel) -> None:
     guild = room.server.add_guild(members=[room.ann], has_bot=False)
     room.server.change(room.ann, has_app=True)
     channel = room.server.channel(guild)
@@ -97,7 +97,7 @@ async def test_a_user_install_gets_at_most_five_messages(bot: Bot, room: Room) -
     [(900, [], 0), (0, [], 1), (0, [(404, 10062)], 1), (0, [(404, 10015)], 1)],
 )
 async def test_without_the_response_the_reply_goes_to_the_channel(
-    bot: Bot, room: Room, age_s: float, errors: list[tuple[int, int]], calls: int
+    bot: Bot, room: ServerChannel, age_s: float, errors: list[tuple[int, int]], calls: int
 ) -> None:
     target, ledger, asked = await room.ask(bot, age_s=age_s)
     for status, code in errors:
@@ -111,7 +111,9 @@ async def test_without_the_response_the_reply_goes_to_the_channel(
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
-async def test_a_late_ephemeral_reply_is_a_direct_message(bot: Bot, room: Room, flags: str) -> None:
+async def test_a_late_ephemeral_reply_is_a_direct_message(
+    bot: Bot, room: ServerChannel, flags: str
+) -> None:
     target, ledger, _ = await room.ask(bot, flags, age_s=900)
     await bot.deliver(target, Reply("word " * 700, buttons=AGAIN))
     answers = room.server.replies(room.server.dm(room.ann))
@@ -126,7 +128,7 @@ async def test_a_late_ephemeral_reply_is_a_direct_message(bot: Bot, room: Room, 
     assert room.server.replies(room.channel) == []
 
 
-async def test_a_late_reply_replaces_the_partial_text(bot: Bot, room: Room) -> None:
+async def test_a_late_reply_replaces_the_partial_text(bot: Bot, room: ServerChannel) -> None:
     target, ledger, asked = await room.ask(bot)
     await bot.show(target, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
@@ -147,7 +149,9 @@ async def test_a_late_reply_replaces_the_partial_text(bot: Bot, room: Room) -> N
     assert room.server.responses_to(asked) == []
 
 
-async def test_an_outdated_reply_is_edited_with_and_without_token(bot: Bot, room: Room) -> None:
+async def test_an_outdated_reply_is_edited_with_and_without_token(
+    bot: Bot, room: ServerChannel
+) -> None:
     for flags, age_s in (("", 0), ("e", 0), ("", 901)):
         target, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}{age_s}")
         await bot.deliver(target, Reply("hello"))
@@ -157,20 +161,20 @@ async def test_an_outdated_reply_is_edited_with_and_without_token(bot: Bot, room
         assert only(room.server.responses_to(asked)).content == "good morning"
 
 
-async def test_an_empty_reply_ends_thinking(bot: Bot, room: Room) -> None:
+async def test_an_empty_reply_ends_thinking(bot: Bot, room: ServerChannel) -> None:
     target, _, asked = await room.ask(bot)
     await bot.deliver(target, Reply())
     assert room.server.thinking(room.channel) == [] == room.server.responses_to(asked)
 
 
-async def test_the_message_of_a_pressed_button_is_unchanged(bot: Bot, room: Room) -> None:
+async def test_the_message_of_a_pressed_button_is_unchanged(bot: Bot, room: ServerChannel) -> None:
     target, _, _ = await room.ask(bot, "u")
     await bot.deliver(target, Reply("hello"))
     only(room.server.thinking(room.channel))  # the first answer was not touched
     assert only(room.server.replies(room.channel)).content == "hello"
 
 
-async def test_a_repeated_edit_changes_nothing(bot: Bot, room: Room) -> None:
+async def test_a_repeated_edit_changes_nothing(bot: Bot, room: ServerChannel) -> None:
     target, ledger, asked = await room.ask(bot)
     before = ambiguous()
     room.server.fault("PATCH /webhooks/*", "lose_reply", count=2)
@@ -183,7 +187,9 @@ async def test_a_repeated_edit_changes_nothing(bot: Bot, room: Room) -> None:
     assert ambiguous() == before
 
 
-async def test_only_follow_ups_may_be_duplicated_and_are_counted(bot: Bot, room: Room) -> None:
+async def test_only_follow_ups_may_be_duplicated_and_are_counted(
+    bot: Bot, room: ServerChannel
+) -> None:
     target, ledger, asked = await room.ask(bot, "e")
     before = ambiguous()
     await bot.deliver(target, Reply("word " * 700))
@@ -193,7 +199,9 @@ async def test_only_follow_ups_may_be_duplicated_and_are_counted(bot: Bot, room:
     assert len(room.server.responses_to(asked)) == 3 and ambiguous() == before + 1
 
 
-async def test_a_refusal_is_shown_only_to_the_person_who_asked(bot: Bot, room: Room) -> None:
+async def test_a_refusal_is_shown_only_to_the_person_who_asked(
+    bot: Bot, room: ServerChannel
+) -> None:
     for flags in ("", "e"):
         target, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
         await bot.deliver(replace(target, is_refusal=True), Reply("That cannot be."))

@@ -21,7 +21,7 @@ from tests.support.discord_inbox import FakeInbox
 AT_ONCE = 4
 
 
-class Room(discord.abc.Messageable):
+class ServerChannel(discord.abc.Messageable):
     """A channel with its newest message."""
 
     def __init__(self, guild: Any, room_id: int, newest: int | None) -> None:
@@ -64,7 +64,7 @@ class FakeDiscord:
             id=len(self.guilds) + 1, shard_id=shard_id, unavailable=False, threads=[], channels=[]
         )
         for number, one in enumerate(newest, 1):
-            guild.channels.append(Room(guild, guild.id * 100 + number, one))
+            guild.channels.append(ServerChannel(guild, guild.id * 100 + number, one))
             self.news[guild.channels[-1].id] = [one] if one else []
         self.guilds.append(guild)
         return guild

@@ -36,7 +36,7 @@ USES = [use for _, command in commands.menu(has_voice=True) for use in command.m
 
 
 @dataclass
-class Room:
+class ServerChannel:
     program: DiscordProgram
     server: Server
     ann: str
@@ -59,16 +59,16 @@ async def program(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dis
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def room(program: DiscordProgram) -> Room:
+async def room(program: DiscordProgram) -> ServerChannel:
     server = program.server
     ann, bob = server.add_user("Ann"), server.add_user("Bob")
-    return Room(
+    return ServerChannel(
         program, server, ann, bob, server.channel(server.add_guild(owner=ann, members=[bob]))
     )
 
 
 @pytest.mark.parametrize("name", LISTED)
-async def test_every_command_is_answered(room: Room, name: str) -> None:
+async def test_every_command_is_answered(room: ServerChannel, name: str) -> None:
     answer = await room.give(name, OPTIONS.get(name))
     assert answer.content or answer.files
     refused = {command for (command,) in room.program.rows(REFUSED)}
@@ -78,7 +78,9 @@ async def test_every_command_is_answered(room: Room, name: str) -> None:
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: str(use.label))
 @pytest.mark.parametrize("kind", ["voice", "text"])
-async def test_every_message_action_is_answered(room: Room, use: MessageAction, kind: str) -> None:
+async def test_every_message_action_is_answered(
+    room: ServerChannel, use: MessageAction, kind: str
+) -> None:
     server = room.server
     if kind == "voice":
         message = server.send_voice(room.channel, room.bob, make_note(7), duration=2)
@@ -95,7 +97,7 @@ async def test_every_message_action_is_answered(room: Room, use: MessageAction, 
         assert "w7" in answer.content
 
 
-async def test_a_recording_option_and_buttons_after_a_restart(room: Room) -> None:
+async def test_a_recording_option_and_buttons_after_a_restart(room: ServerChannel) -> None:
     note = {"recording": ("talk.ogg", make_note(9))}
     answer = await room.give("transcribe", attachments=note)
     assert "w9" in answer.content and not answer.is_ephemeral
@@ -107,7 +109,7 @@ async def test_a_recording_option_and_buttons_after_a_restart(room: Room) -> Non
     assert "w9" in room.server.message(answer.message_id).content
 
 
-async def test_follow_up_questions(room: Room) -> None:
+async def test_follow_up_questions(room: ServerChannel) -> None:
     note = {"recording": ("talk.ogg", make_note(9))}
     answer = await room.give("ask", {"question": "What is said?"}, attachments=note)
     again = room.server.send_text(room.channel, room.bob, "And then?", reply_to=answer.message_id)

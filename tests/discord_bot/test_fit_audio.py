@@ -9,13 +9,13 @@ from bots.discord_bot.outgoing.parts import MAX_FILE_BYTES, fit_audio
 from core.models import File, Reply
 from tests.emulators.mimo import tones
 from tests.support import sounds
-from tests.support.discord_server_chat import Room, make_voice, only
+from tests.support.discord_server_chat import ServerChannel, make_voice, only
 
 #: More than Discord takes.
 LARGE = tones.make_wav(sounds.tone(28.0, 440, 8000, 192_000), rate_hz=192_000)
 
 
-async def test_large_audio_is_shrunk(bot: Bot, room: Room) -> None:
+async def test_large_audio_is_shrunk(bot: Bot, room: ServerChannel) -> None:
     target, _ = room.note()
     large = File("talk.wav", "audio/wav", LARGE, 28.0)
     assert len(large.data) > MAX_FILE_BYTES
@@ -37,7 +37,7 @@ async def test_split_audio_is_numbered_and_other_files_are_unchanged() -> None:
     assert all(len(file.data) <= 43_000 for file in parts)
 
 
-async def test_unreadable_audio_is_mentioned(bot: Bot, room: Room) -> None:
+async def test_unreadable_audio_is_mentioned(bot: Bot, room: ServerChannel) -> None:
     target, _ = room.note()
     broken = File("talk.wav", "audio/wav", bytes(MAX_FILE_BYTES + 1))
     await bot.deliver(target, Reply("Here it is.", files=(broken,)))
@@ -45,7 +45,7 @@ async def test_unreadable_audio_is_mentioned(bot: Bot, room: Room) -> None:
     assert not answer.files and "10 MB" in answer.content
 
 
-async def test_a_large_voice_message_remains_a_voice_message(bot: Bot, room: Room) -> None:
+async def test_a_large_voice_message_remains_a_voice_message(bot: Bot, room: ServerChannel) -> None:
     target, _ = room.note()
     large = File("talk.wav", "audio/wav", LARGE, 28.0, waveform=bytes(range(60)))
     await bot.deliver(target, Reply(files=(large,)))

@@ -29,7 +29,7 @@ OUT_OF_SAY = [name for name in OUT if not name.startswith(("S3", "S10", "SX part
 
 async def restart(program: DiscordProgram, person: str) -> None:
     """Wait for the planned kill, and start again."""
-    assert await program.ended() == -signal.SIGKILL
+    assert await program.wait_for_exit() == -signal.SIGKILL
     await program.start()
     assert set(await program.settle(1)) == {"done"}
     # What was still to come would come before the answer to what is said last.

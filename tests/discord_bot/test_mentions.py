@@ -7,12 +7,12 @@ import pytest
 from bots.discord_bot import DiscordBot as Bot
 from core.models import Button, File, Link, Reply
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import Room, make_voice
+from tests.support.discord_server_chat import ServerChannel, make_voice
 
 TOKEN = "abcdefghijklmnopqrstuv"
 
 
-def calls(room: Room) -> str:
+def calls(room: ServerChannel) -> str:
     """Return every form of mention on this server."""
     role = room.server.add_role(room.guild, "all", is_mentionable=True)
     forms = [
@@ -33,7 +33,7 @@ def everywhere(text: str) -> Reply:
 
 
 @pytest.mark.parametrize("kind", ["note", "dm", "command", "secret", "personal", "late"])
-async def test_no_route_pings_anybody(bot: Bot, room: Room, kind: str) -> None:
+async def test_no_route_pings_anybody(bot: Bot, room: ServerChannel, kind: str) -> None:
     text = calls(room)
     if kind in ("note", "dm"):
         target, ledger = room.note() if kind == "note" else room.dm_note()
@@ -55,7 +55,7 @@ async def test_no_route_pings_anybody(bot: Bot, room: Room, kind: str) -> None:
     check_everything(room)
 
 
-def check_everything(room: Room) -> None:
+def check_everything(room: ServerChannel) -> None:
     """Check that every request disables mentions, and that only text was sent."""
     written = [
         call.body
@@ -68,7 +68,9 @@ def check_everything(room: Room) -> None:
         assert read(body.get("content") or "").kinds <= {"quote", "link"}
 
 
-async def test_a_reply_without_its_refused_files_pings_nobody(bot: Bot, room: Room) -> None:
+async def test_a_reply_without_its_refused_files_pings_nobody(
+    bot: Bot, room: ServerChannel
+) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
     await room.answer(bot, everywhere(calls(room)))
     assert room.server.pings() == [] and room.server.replies(room.channel)

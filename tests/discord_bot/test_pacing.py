@@ -22,7 +22,7 @@ from core.errors import PlatformBusy
 from core.models import Reply
 from tests.discord_bot.conftest import Advance
 from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_server_chat import make_room, only
+from tests.support.discord_server_chat import make_server_channel, only
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ async def test_idle_channels_are_forgotten(pacer: DiscordPacer, advance: Advance
 
 
 async def test_a_pause_lets_only_first_responses_through(bot: Bot, server: Server) -> None:
-    room = make_room(server)
+    room = make_server_channel(server)
     bot.client.pacer.pause(60)
     server.clear_requests()
     with pytest.raises(Paused, match=r"refused: \d+ s to wait"):
@@ -141,7 +141,7 @@ async def test_a_ban_pauses_for_as_long_as_it_says(
     server.fault("POST */messages", "html", status=429, headers=headers)
     wait_s = 200.0 if headers.get("Retry-After") == "200" else BAN_S
     for number in range(5):
-        room = make_room(server)
+        room = make_server_channel(server)
         target, _ = room.note(str(number))
         with pytest.raises(PlatformBusy):
             await bot.deliver(target, Reply("hello"))

@@ -20,7 +20,7 @@ async def test_many_crashes_and_one_reply(program: DiscordProgram, server: Serve
     """D1 on Discord: a message before, during or after a crash gets one reply."""
     people = [server.add_user(f"Person {n}") for n in range(2)]
     room = server.channel(server.add_guild(members=people))
-    await program.write_all(room)
+    await program.enable_auto(room)
     await program.start()
     sent = [server.send_text(server.dm(one), one, "hello") for one in people]
     sent.append(server.send_voice(room, people[0], VOICE))
@@ -54,5 +54,5 @@ async def test_errors_for_the_operator_end_the_program(
     """H2: a supervisor that knows these exit codes does not restart the program."""
     server.refuse_identify(4014)
     await program.start(is_awaited=False)
-    assert await program.ended() == CONFIG
+    assert await program.wait_for_exit() == CONFIG
     assert "Message Content" in program.log.splitlines()[-1] and "Traceback" not in program.log

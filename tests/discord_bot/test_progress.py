@@ -15,12 +15,12 @@ from core.models import PLACEHOLDER, DeliveryState, Reply
 from core.safety import restore_links
 from tests.support.discord_inbox import MemoryLedger
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import AGAIN, SEND, Room, make_voice, only
+from tests.support.discord_server_chat import AGAIN, SEND, ServerChannel, make_voice, only
 
 SILENT = 1 << 12
 
 
-async def test_the_latest_text_wins(bot: Bot, room: Room) -> None:
+async def test_the_latest_text_wins(bot: Bot, room: ServerChannel) -> None:
     target, ledger = room.note()
     for number in range(20):
         await bot.show(target, f"word {number}")
@@ -45,7 +45,7 @@ async def test_the_latest_text_wins(bot: Bot, room: Room) -> None:
     assert room.server.requests == [] and ledger.ids()[0] == answer.message_id
 
 
-async def test_text_by_people_is_shown_verbatim(bot: Bot, room: Room) -> None:
+async def test_text_by_people_is_shown_verbatim(bot: Bot, room: ServerChannel) -> None:
     target, _ = room.note()
     words = "@everyone <@1> **bold** [a](https://e.example) https://e.example\n# x"
     await bot.show(target, words)
@@ -60,7 +60,7 @@ async def test_text_by_people_is_shown_verbatim(bot: Bot, room: Room) -> None:
 
 @pytest.mark.parametrize("flags", ["", "e"])
 async def test_an_interaction_shows_progress_in_its_response(
-    bot: Bot, room: Room, flags: str
+    bot: Bot, room: ServerChannel, flags: str
 ) -> None:
     target, _, asked = await room.ask(bot, flags)
     await bot.show(target, "one moment", is_lasting=True)
@@ -72,7 +72,7 @@ async def test_an_interaction_shows_progress_in_its_response(
     assert room.server.requests_to(SEND) == []
 
 
-async def test_a_late_ephemeral_text_is_not_shown_publicly(bot: Bot, room: Room) -> None:
+async def test_a_late_ephemeral_text_is_not_shown_publicly(bot: Bot, room: ServerChannel) -> None:
     target, _, _ = await room.ask(bot, "e", age_s=900)
     await bot.show(target, "secret words")
     await asyncio.sleep(60)
@@ -80,7 +80,7 @@ async def test_a_late_ephemeral_text_is_not_shown_publicly(bot: Bot, room: Room)
     assert room.server.requests_to("* /webhooks/*") == []
 
 
-async def lose_placeholder(bot: Bot, room: Room) -> tuple[DeliveryTarget, MemoryLedger]:
+async def lose_placeholder(bot: Bot, room: ServerChannel) -> tuple[DeliveryTarget, MemoryLedger]:
     """Show text like a process that crashes before it saves the message's id."""
     target, ledger = room.note()
     await bot.show(target, "one")
@@ -92,7 +92,7 @@ async def lose_placeholder(bot: Bot, room: Room) -> tuple[DeliveryTarget, Memory
 
 
 @pytest.mark.parametrize("kind", ["text", "more", "voice", "nothing"])
-async def test_a_lost_placeholder_is_removed(bot: Bot, room: Room, kind: str) -> None:
+async def test_a_lost_placeholder_is_removed(bot: Bot, room: ServerChannel, kind: str) -> None:
     target, ledger = await lose_placeholder(bot, room)
     if kind == "more":
         await bot.show(target, "two")
@@ -107,7 +107,7 @@ async def test_a_lost_placeholder_is_removed(bot: Bot, room: Room, kind: str) ->
     assert ledger.ids().get(0, "") == (answers[0].message_id if answers else "")
 
 
-async def test_the_reply_waits_for_the_update_under_way(bot: Bot, room: Room) -> None:
+async def test_the_reply_waits_for_the_update_under_way(bot: Bot, room: ServerChannel) -> None:
     target, ledger = room.note()
     room.server.fault(SEND, "delay", delay_s=0.5)
     await bot.show(target, "one")
@@ -118,7 +118,9 @@ async def test_the_reply_waits_for_the_update_under_way(bot: Bot, room: Room) ->
     assert only(room.server.replies(room.channel)).content == "hello"
 
 
-async def test_the_reply_waits_for_no_later_update(bot: Bot, room: Room, clock: Clock) -> None:
+async def test_the_reply_waits_for_no_later_update(
+    bot: Bot, room: ServerChannel, clock: Clock
+) -> None:
     target, _ = room.note()
     await bot.show(target, "one")
     await room.server.wait_for(lambda: room.server.replies(room.channel))
@@ -129,7 +131,7 @@ async def test_the_reply_waits_for_no_later_update(bot: Bot, room: Room, clock: 
     assert only(room.server.replies(room.channel)).versions == ["one", "hello"]
 
 
-async def test_a_refusal_ends_the_updates_and_never_raises(bot: Bot, room: Room) -> None:
+async def test_a_refusal_ends_the_updates_and_never_raises(bot: Bot, room: ServerChannel) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
     for number in range(1, 7):
         target, _ = room.note(str(number))
@@ -140,7 +142,7 @@ async def test_a_refusal_ends_the_updates_and_never_raises(bot: Bot, room: Room)
 
 
 async def test_a_refused_interaction_does_not_count_against_its_channel(
-    bot: Bot, room: Room
+    bot: Bot, room: ServerChannel
 ) -> None:
     for number in range(MAX_FORBIDDEN + 1):
         target, _, _ = await room.ask(bot, job_id=str(number))
@@ -150,7 +152,7 @@ async def test_a_refused_interaction_does_not_count_against_its_channel(
     assert not bot.client.pacer.is_held(room.channel)
 
 
-async def test_an_outage_only_delays_updates(bot: Bot, room: Room) -> None:
+async def test_an_outage_only_delays_updates(bot: Bot, room: ServerChannel) -> None:
     target, _ = room.note()
     room.server.fault(SEND, "status", status=503, count=None)
     for number in range(MAX_FORBIDDEN + 1):
@@ -163,7 +165,9 @@ async def test_an_outage_only_delays_updates(bot: Bot, room: Room) -> None:
     assert only(room.server.replies(room.channel)).content == "one"
 
 
-async def test_an_unanswered_update_is_given_up(bot: Bot, room: Room, clock: Clock) -> None:
+async def test_an_unanswered_update_is_given_up(
+    bot: Bot, room: ServerChannel, clock: Clock
+) -> None:
     target, _ = room.note()
     room.server.fault(SEND, "hang")
     await bot.show(target, "one")

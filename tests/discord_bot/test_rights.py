@@ -51,7 +51,7 @@ PEOPLE = ("member", "manager", "owner")
 
 
 @dataclass
-class Town:
+class Scenario:
     """A server with all kinds of people, and one without the bot."""
 
     program: DiscordProgram
@@ -92,7 +92,7 @@ async def program(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dis
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def town(program: DiscordProgram) -> AsyncIterator[Town]:
+async def scenario(program: DiscordProgram) -> AsyncIterator[Scenario]:
     server, home = program.server, program.home
     people = {who: server.add_user(who.title()) for who in PEOPLE}
     people["stranger"] = server.add_user("Stranger", has_app=True)
@@ -105,143 +105,147 @@ async def town(program: DiscordProgram) -> AsyncIterator[Town]:
     elsewhere = server.add_guild(members=[people["stranger"]], has_bot=False)
     store = Store(f"sqlite:///{home / 'hearsay.db'}", make_cipher(None, home))
     rooms = server.channel(guild), server.channel(elsewhere)
-    yield Town(program, server, store, people, *rooms)
+    yield Scenario(program, server, store, people, *rooms)
     await store.close()
 
 
-async def test_who_may_use_which_command(town: Town) -> None:
+async def test_who_may_use_which_command(scenario: Scenario) -> None:
     table: dict[tuple[str, str], bool] = {}
     for name, options in OF_THE_CHAT.items():
         for who in PEOPLE if name in ("auto", "voice") else ("member", "manager"):
-            await town.reset()
-            answer = await town.give(who, name, options)
-            table[name, who] = await town.is_changed()
+            await scenario.reset()
+            answer = await scenario.give(who, name, options)
+            table[name, who] = await scenario.is_changed()
             is_told = "Only the admins" in answer.content
             assert is_told is not table[name, who], (name, who, answer.content)
     assert table == {(name, who): who != "member" for name, who in table}
     assert set(OF_THE_CHAT) >= LIMITED
 
 
-async def test_personal_settings_are_everybodys_own(town: Town) -> None:
+async def test_personal_settings_are_everybodys_own(scenario: Scenario) -> None:
     for who in ("member", "manager"):
-        await town.reset()
+        await scenario.reset()
         for name, options in OF_A_PERSON.items():
-            answer = await town.give(who, name, options)
+            answer = await scenario.give(who, name, options)
             assert "Only the admins" not in answer.content
             assert answer.is_ephemeral is (name != "remember")
-        assert not await town.is_changed()
-        choice = await town.store.voices.choice("discord", town.people[who])
+        assert not await scenario.is_changed()
+        choice = await scenario.store.voices.choice("discord", scenario.people[who])
         assert choice == SpeechSettings(voice="Mia", style="warm")
-    asked = await town.give("member", "mode", {"choice": "ask"})
+    asked = await scenario.give("member", "mode", {"choice": "ask"})
     assert "private" in asked.content
-    dm = town.server.dm(town.people["member"])
-    await town.give("member", "mode", {"choice": "ask"}, dm)
-    settings = await town.store.chats.settings(replace(town.chat, chat_id=dm))
+    dm = scenario.server.dm(scenario.people["member"])
+    await scenario.give("member", "mode", {"choice": "ask"}, dm)
+    settings = await scenario.store.chats.settings(replace(scenario.chat, chat_id=dm))
     assert settings.talk.notes is NoteMode.ASK
 
 
-async def test_a_user_install_changes_only_personal_settings(town: Town) -> None:
-    await town.reset()
+async def test_a_user_install_changes_only_personal_settings(scenario: Scenario) -> None:
+    await scenario.reset()
     for name, options in OF_THE_CHAT.items():
-        answer = await town.give("stranger", name, options, town.foreign)
+        answer = await scenario.give("stranger", name, options, scenario.foreign)
         assert answer.is_ephemeral, name
-    assert not await town.is_changed()
-    server_chat = replace(town.chat, chat_id=town.foreign)
-    assert await town.store.chats.settings(server_chat) == ChatSettings()
-    assert (await town.store.chats.settings(town.own_chat("stranger"))).language == "de"
+    assert not await scenario.is_changed()
+    server_chat = replace(scenario.chat, chat_id=scenario.foreign)
+    assert await scenario.store.chats.settings(server_chat) == ChatSettings()
+    assert (await scenario.store.chats.settings(scenario.own_chat("stranger"))).language == "de"
 
 
-async def test_messages_of_bots_are_ignored(town: Town) -> None:
-    await town.reset()
+async def test_messages_of_bots_are_ignored(scenario: Scenario) -> None:
+    await scenario.reset()
     asked = [
-        town.server.slash(town.room, town.people["bot"], name, options, is_forced=True)
+        scenario.server.slash(scenario.room, scenario.people["bot"], name, options, is_forced=True)
         for name, options in OF_THE_CHAT.items()
     ]
-    await town.give("manager", "help", {})  # what was asked before it would be answered before
-    assert [town.server.interaction(one).response_type for one in asked] == [None] * len(asked)
-    assert not await town.is_changed()
+    await scenario.give("manager", "help", {})  # what was asked before it would be answered before
+    assert [scenario.server.interaction(one).response_type for one in asked] == [None] * len(asked)
+    assert not await scenario.is_changed()
 
 
-async def test_buttons_need_the_same_rights(town: Town) -> None:
-    voices = await town.give("manager", "voice", {})
+async def test_buttons_need_the_same_rights(scenario: Scenario) -> None:
+    voices = await scenario.give("manager", "voice", {})
     label = next(one for one in voices.labels if one.startswith("Mia"))
-    pressed = town.server.press(voices.message_id, town.people["manager"], label=label)
-    preview = await town.program.answer(pressed)
+    pressed = scenario.server.press(voices.message_id, scenario.people["manager"], label=label)
+    preview = await scenario.program.answer(pressed)
     assert preview.is_ephemeral
-    takes = await town.give("manager", "voice", {"voice": "design a calm woman"})
+    takes = await scenario.give("manager", "voice", {"voice": "design a calm woman"})
     found = []
     for message, button in ((preview, "For this chat"), (takes, "Keep A"), (preview, "For me")):
         [custom_id] = [p["custom_id"] for p in message.parts if p.get("label") == button]
         for who in (*PEOPLE, "stranger"):
-            await town.reset()
+            await scenario.reset()
             # Others do not even see it: this is what a client changed by hand can do.
             place = message.message_id
             if who == "stranger":
-                place = (await town.give("stranger", "voice", {}, town.foreign)).message_id
-            answer = await town.program.answer(
-                town.server.press(place, town.people[who], custom_id, is_forged=True)
+                place = (await scenario.give("stranger", "voice", {}, scenario.foreign)).message_id
+            answer = await scenario.program.answer(
+                scenario.server.press(place, scenario.people[who], custom_id, is_forged=True)
             )
-            if await town.is_changed():
+            if await scenario.is_changed():
                 found.append((button, who))
-                for kept in await town.store.voices.usable(town.chat, "nobody"):
-                    await town.store.voices.forget(kept)
+                for kept in await scenario.store.voices.usable(scenario.chat, "nobody"):
+                    await scenario.store.voices.forget(kept)
             elif button != "For me":
                 assert "Only the admins" in answer.content or "has expired" in answer.content
     assert found == [
         (button, who) for button in ("For this chat", "Keep A") for who in ("manager", "owner")
     ]
-    stranger = await town.store.chats.settings(town.own_chat("stranger"))
+    stranger = await scenario.store.chats.settings(scenario.own_chat("stranger"))
     assert stranger.speech.voice != "Mia"
 
 
-async def test_a_private_button_is_for_its_owner(town: Town) -> None:
-    await town.reset()
-    told = town.server.send_text(town.room, town.people["member"], "The tiles will be blue.")
+async def test_a_private_button_is_for_its_owner(scenario: Scenario) -> None:
+    await scenario.reset()
+    told = scenario.server.send_text(
+        scenario.room, scenario.people["member"], "The tiles will be blue."
+    )
     query = f"select 1 from remembered where message_id = '{told}'"
-    await town.server.wait_for(lambda: town.program.rows(query))
-    offer = await town.give("member", "summary", {"range": "me"})
+    await scenario.server.wait_for(lambda: scenario.program.rows(query))
+    offer = await scenario.give("member", "summary", {"range": "me"})
     [custom_id] = [part["custom_id"] for part in offer.parts]
     answers = {}
     for who in ("manager", "owner", "member"):
-        asked = town.server.press(offer.message_id, town.people[who], custom_id)
-        answers[who] = await town.program.answer(asked)
+        asked = scenario.server.press(offer.message_id, scenario.people[who], custom_id)
+        answers[who] = await scenario.program.answer(asked)
     assert {one.is_ephemeral for one in answers.values()} == {True}
     is_refused = {who: "has expired" in one.content for who, one in answers.items()}
     assert is_refused == {"manager": True, "owner": True, "member": False}
 
 
-async def test_opting_out_of_transcription_holds_for_user_installs(town: Town) -> None:
-    member, stranger = town.people["member"], town.people["stranger"]
-    chat = town.server.private_chat(stranger, member)
-    note = town.server.send_voice(chat, member, make_note(7), duration=2)
-    asked = town.server.context_menu(note, stranger, "Transcribe for me")
-    assert "w7" in (await town.program.answer(asked)).content
-    await town.give("member", "remember", {"choice": "me off"})
+async def test_opting_out_of_transcription_holds_for_user_installs(scenario: Scenario) -> None:
+    member, stranger = scenario.people["member"], scenario.people["stranger"]
+    chat = scenario.server.private_chat(stranger, member)
+    note = scenario.server.send_voice(chat, member, make_note(7), duration=2)
+    asked = scenario.server.context_menu(note, stranger, "Transcribe for me")
+    assert "w7" in (await scenario.program.answer(asked)).content
+    await scenario.give("member", "remember", {"choice": "me off"})
     for label in ("Transcribe", "Transcribe for me", "Translate"):
-        asked = town.server.context_menu(note, stranger, label)
-        assert "opted out" in (await town.program.answer(asked)).content
-    asked = town.server.context_menu(note, stranger, "Ask about this")
-    await town.server.wait_for(lambda: town.server.interaction(asked).modal)
-    sent = town.server.submit(asked, stranger, {"text": "What is said?"})
-    assert "opted out" in (await town.program.answer(sent)).content
+        asked = scenario.server.context_menu(note, stranger, label)
+        assert "opted out" in (await scenario.program.answer(asked)).content
+    asked = scenario.server.context_menu(note, stranger, "Ask about this")
+    await scenario.server.wait_for(lambda: scenario.server.interaction(asked).modal)
+    sent = scenario.server.submit(asked, stranger, {"text": "What is said?"})
+    assert "opted out" in (await scenario.program.answer(sent)).content
 
 
-async def test_autocomplete_offers_only_usable_values(town: Town) -> None:
+async def test_autocomplete_offers_only_usable_values(scenario: Scenario) -> None:
     sound = Audio(b"RIFF", "audio/wav", 1.0)
-    await town.store.voices.keep(town.chat, "", SavedVoice("0123456789", "Grandma", sound))
+    await scenario.store.voices.keep(scenario.chat, "", SavedVoice("0123456789", "Grandma", sound))
     own = SavedVoice("1123456789", "me", sound, is_clone=True)
-    await town.store.voices.keep(town.chat, town.people["owner"], own)
+    await scenario.store.voices.keep(scenario.chat, scenario.people["owner"], own)
 
     async def offered(who: str, name: str, option: str, typed: str = "", place: str = "") -> Any:
-        person, known, late = town.people[who], town.server.interaction, -1
+        person, known, late = scenario.people[who], scenario.server.interaction, -1
 
         def is_answered(asked: str) -> bool:
             return known(asked).response_type == 8
 
         # What the program finds later than Discord waits, on a busy machine, is asked for again.
-        while late != (late := town.program.whole_log.count("discord_nothing_suggested")):
-            asked = town.server.autocomplete(place or town.room, person, name, option, typed)
-            await town.server.wait_for(partial(is_answered, asked))
+        while late != (late := scenario.program.whole_log.count("discord_nothing_suggested")):
+            asked = scenario.server.autocomplete(
+                place or scenario.room, person, name, option, typed
+            )
+            await scenario.server.wait_for(partial(is_answered, asked))
         return {one["name"]: one["value"] for one in known(asked).choices}
 
     found = await offered("owner", "say", "voice")
@@ -249,9 +253,9 @@ async def test_autocomplete_offers_only_usable_values(town: Town) -> None:
     assert "Mia" in found.values() and len(found) > 3
     found = await offered("member", "say", "voice")
     assert "Grandma" in found and "me" not in found
-    found = await offered("stranger", "say", "voice", place=town.foreign)
+    found = await offered("stranger", "say", "voice", place=scenario.foreign)
     assert "Grandma" not in found and "Mia" in found.values()
     assert await offered("owner", "say", "voice", typed="grand") == {"Grandma": "kept:0123456789"}
-    town.server.change(town.people["owner"], locale="zh-CN")
+    scenario.server.change(scenario.people["owner"], locale="zh-CN")
     assert await offered("owner", "translate", "language", typed="德") == {"德语": "de"}
     assert (await offered("owner", "voice", "voice"))["off"] == "off"

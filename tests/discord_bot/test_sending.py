@@ -23,17 +23,17 @@ from core.models import DeliveryState, File, Link, QuotedMessage, Reply
 from core.safety import restore_links
 from tests.support.discord_inbox import FakeInbox, make_message, make_target
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, only
+from tests.support.discord_server_chat import AGAIN, SEND, ServerChannel, make_server_channel, only
 from tests.support.virtual_time import current_clock
 
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
 
 
-def count_sends(room: Room) -> int:
+def count_sends(room: ServerChannel) -> int:
     return len(room.server.requests_to(SEND))
 
 
-async def test_the_reply_refers_to_the_voice_message(bot: Bot, room: Room) -> None:
+async def test_the_reply_refers_to_the_voice_message(bot: Bot, room: ServerChannel) -> None:
     target, ledger = room.note()
     await bot.deliver(
         target, Reply("Heard:", "hello https://e.example @everyone *_`", buttons=AGAIN)
@@ -49,7 +49,7 @@ async def test_the_reply_refers_to_the_voice_message(bot: Bot, room: Room) -> No
     assert body["enforce_nonce"] is True and len(body["nonce"]) == 25
 
 
-async def test_links_lead_to_messages_of_the_server(bot: Bot, room: Room) -> None:
+async def test_links_lead_to_messages_of_the_server(bot: Bot, room: ServerChannel) -> None:
     target, _ = room.note()
     other = room.server.add_channel(room.guild, "other")
     links = (
@@ -69,7 +69,9 @@ async def test_links_lead_to_messages_of_the_server(bot: Bot, room: Room) -> Non
     assert found == [("one", f"https://discord.com/channels/@me/{chat}/11")]
 
 
-async def test_an_unreadable_question_is_replied_to_without_reference(bot: Bot, room: Room) -> None:
+async def test_an_unreadable_question_is_replied_to_without_reference(
+    bot: Bot, room: ServerChannel
+) -> None:
     target, _ = room.note()
     room.server.delete(target.message.message_id)
     await bot.deliver(target, Reply("hello"))
@@ -83,7 +85,7 @@ async def test_an_unreadable_question_is_replied_to_without_reference(bot: Bot, 
 
 @pytest.mark.parametrize(("status", "code"), [(413, 0), (400, 40005)])
 async def test_files_that_cannot_be_sent_are_mentioned(
-    bot: Bot, room: Room, status: int, code: int
+    bot: Bot, room: ServerChannel, status: int, code: int
 ) -> None:
     target, _ = room.note()
     room.server.fault(SEND, "status", status=status, code=code)
@@ -102,7 +104,10 @@ async def test_files_that_cannot_be_sent_are_mentioned(
 
 
 async def test_the_log_holds_no_text_and_no_token(
-    bot: Bot, room: Room, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    bot: Bot,
+    room: ServerChannel,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level("INFO")
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
@@ -124,7 +129,9 @@ async def test_the_log_holds_no_text_and_no_token(
     assert "http" not in str(caught.value)
 
 
-async def test_a_crash_after_the_send_makes_no_second_message(bot: Bot, room: Room) -> None:
+async def test_a_crash_after_the_send_makes_no_second_message(
+    bot: Bot, room: ServerChannel
+) -> None:
     target, ledger = room.note()
     room.server.fault(SEND, "status", status=503, count=2)
     room.server.fault(SEND, "lose_reply", count=None)
@@ -141,7 +148,7 @@ async def test_a_crash_after_the_send_makes_no_second_message(bot: Bot, room: Ro
     assert only(room.server.replies(room.channel)).content == "good morning"
 
 
-async def test_sent_parts_are_not_sent_again(bot: Bot, room: Room) -> None:
+async def test_sent_parts_are_not_sent_again(bot: Bot, room: ServerChannel) -> None:
     target, ledger = room.note()
     reply = Reply(quote="word " * 1000)
     await bot.deliver(target, reply)
@@ -156,7 +163,7 @@ async def test_sent_parts_are_not_sent_again(bot: Bot, room: Room) -> None:
     assert count_sends(room) == 4
 
 
-async def test_a_lasting_outage_is_left_to_the_job(bot: Bot, room: Room) -> None:
+async def test_a_lasting_outage_is_left_to_the_job(bot: Bot, room: ServerChannel) -> None:
     target, ledger = room.note()
     room.server.fault(SEND, "status", status=503, count=None)
     with pytest.raises(PlatformBusy):
@@ -167,7 +174,9 @@ async def test_a_lasting_outage_is_left_to_the_job(bot: Bot, room: Room) -> None
     assert ledger.rows[0].state is DeliveryState.PENDING
 
 
-async def test_a_silent_server_ends_the_request(bot: Bot, room: Room, clock: Clock) -> None:
+async def test_a_silent_server_ends_the_request(
+    bot: Bot, room: ServerChannel, clock: Clock
+) -> None:
     for part, limit_s in ((Reply("hello"), CALL_S), (Reply(files=(FILE,)), UPLOAD_S)):
         target, _ = room.note(str(limit_s))
         room.server.fault(SEND, "hang")
@@ -178,7 +187,7 @@ async def test_a_silent_server_ends_the_request(bot: Bot, room: Room, clock: Clo
 
 
 async def test_nothing_is_sent_before_the_login_and_everything_after(
-    settings: Settings, inbox: FakeInbox, room: Room
+    settings: Settings, inbox: FakeInbox, room: ServerChannel
 ) -> None:
     bot = Bot(settings, inbox, current_clock())
     target, _ = room.note()
@@ -192,7 +201,7 @@ async def test_nothing_is_sent_before_the_login_and_everything_after(
     await bot.close()
 
 
-async def test_an_outdated_reply_is_edited_in_place(bot: Bot, room: Room) -> None:
+async def test_an_outdated_reply_is_edited_in_place(bot: Bot, room: ServerChannel) -> None:
     target, ledger = await room.answer(bot, Reply("hello", files=(FILE,), buttons=AGAIN))
     first = ledger.ids()
     ledger.outdate()
@@ -211,7 +220,7 @@ async def test_an_outdated_reply_is_edited_in_place(bot: Bot, room: Room) -> Non
     assert room.server.replies(room.channel) == [] and ledger.ids() == {}
 
 
-async def test_an_outdated_reply_becomes_shorter_and_longer(bot: Bot, room: Room) -> None:
+async def test_an_outdated_reply_becomes_shorter_and_longer(bot: Bot, room: ServerChannel) -> None:
     target, ledger = await room.answer(bot, Reply("word " * 1000))
     first = ledger.ids()
     assert len(first) == 3
@@ -228,7 +237,7 @@ async def test_an_outdated_reply_becomes_shorter_and_longer(bot: Bot, room: Room
 
 
 @pytest.mark.parametrize("scope", ["user", "shared", "global"])
-async def test_a_rate_limit_is_waited_for(bot: Bot, room: Room, scope: str) -> None:
+async def test_a_rate_limit_is_waited_for(bot: Bot, room: ServerChannel, scope: str) -> None:
     room.server.fault(SEND, "rate_limit", retry_after=0.3, scope=scope)
     await room.answer(bot, Reply("hello"))
     only(room.server.replies(room.channel))
@@ -241,7 +250,7 @@ async def test_a_rate_limit_is_waited_for(bot: Bot, room: Room, scope: str) -> N
     assert count_sends(room) == 3
 
 
-async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, room: Room) -> None:
+async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, room: ServerChannel) -> None:
     room.server.set_limits(is_strict=True)
     envelopes = [room.note(str(n))[0] for n in range(12)]
     await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
@@ -250,7 +259,9 @@ async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, room: Room) -> None
 
 
 @pytest.mark.parametrize("code", [50001, 50013])
-async def test_a_channel_that_refuses_is_left_alone(bot: Bot, room: Room, code: int) -> None:
+async def test_a_channel_that_refuses_is_left_alone(
+    bot: Bot, room: ServerChannel, code: int
+) -> None:
     room.server.fault(SEND, "status", status=403, code=code, count=None)
     for number in range(MAX_FORBIDDEN + 3):
         target, _ = room.note(str(number))
@@ -258,12 +269,12 @@ async def test_a_channel_that_refuses_is_left_alone(bot: Bot, room: Room, code: 
             await bot.deliver(target, Reply("hello", files=(FILE,) * (code == 50013)))
     assert count_sends(room) == MAX_FORBIDDEN == 3
     room.server.clear_faults()
-    other = make_room(room.server)
+    other = make_server_channel(room.server)
     await bot.deliver(other.note()[0], Reply("hello"))
     only(room.server.replies(other.channel))
 
 
-async def test_errors_that_end_a_chat_a_thread_or_the_bot(bot: Bot, room: Room) -> None:
+async def test_errors_that_end_a_chat_a_thread_or_the_bot(bot: Bot, room: ServerChannel) -> None:
     thread = room.server.add_thread(room.channel, room.ann)
     notes = [room.note(thread_id=thread)[0], room.note()[0], room.note()[0], room.dm_note()[0]]
     room.server.archive_thread(thread)
@@ -290,7 +301,7 @@ async def fails(bot: Bot, target: DeliveryTarget, kind: type[PlatformError]) -> 
     assert type(caught.value) is kind
 
 
-async def test_the_reply_to_a_button_refers_to_its_message(bot: Bot, room: Room) -> None:
+async def test_the_reply_to_a_button_refers_to_its_message(bot: Bot, room: ServerChannel) -> None:
     note = room.note()[0].message
     pressed = replace(note, message_id="interaction:5", reply_to=QuotedMessage(note.message_id))
     await bot.deliver(make_target(pressed)[0], Reply("hello"))

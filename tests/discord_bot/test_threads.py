@@ -13,7 +13,7 @@ from core.errors import PlatformBusy
 from core.models import Reply
 from tests.support.discord_inbox import make_message
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import AGAIN, SEND, Room, make_voice, only
+from tests.support.discord_server_chat import AGAIN, SEND, ServerChannel, make_voice, only
 
 OPEN = "POST /channels/{channel}/messages/{message}/threads"
 #: Three messages.
@@ -30,14 +30,14 @@ def settings(settings: Settings, setting: str) -> Settings:
     return settings.model_copy(update={"discord_long_answers": setting})
 
 
-def words(room: Room, *places: str) -> str:
+def words(room: ServerChannel, *places: str) -> str:
     """Return the text of the bot's messages in channels, as people see it."""
     shown = [read(one.content).text for place in places for one in room.server.replies(place)]
     return "\n".join(shown)
 
 
 async def test_the_first_message_is_in_the_channel_and_the_rest_in_a_thread(
-    bot: Bot, room: Room
+    bot: Bot, room: ServerChannel
 ) -> None:
     target, ledger = await room.answer(bot, Reply(LONG, buttons=AGAIN))
     first = only(room.server.replies(room.channel))
@@ -52,7 +52,7 @@ async def test_the_first_message_is_in_the_channel_and_the_rest_in_a_thread(
     assert room.server.pings() == []
 
 
-async def test_an_interaction_has_a_thread_too(bot: Bot, room: Room) -> None:
+async def test_an_interaction_has_a_thread_too(bot: Bot, room: ServerChannel) -> None:
     target, _, asked = await room.ask(bot)
     await bot.deliver(target, Reply(LONG, files=(await make_voice(),)))
     first = only(room.server.responses_to(asked))
@@ -65,7 +65,7 @@ async def test_an_interaction_has_a_thread_too(bot: Bot, room: Room) -> None:
 @pytest.mark.parametrize("pattern", [OPEN, SEND])
 @pytest.mark.parametrize("kind", ["lose_reply", "status"])
 async def test_a_repeated_delivery_sends_nothing_twice(
-    bot: Bot, room: Room, pattern: str, kind: str
+    bot: Bot, room: ServerChannel, pattern: str, kind: str
 ) -> None:
     target, _ = room.note()
     server, reply = room.server, Reply(LONG)
@@ -82,7 +82,7 @@ async def test_a_repeated_delivery_sends_nothing_twice(
 
 @pytest.mark.parametrize("right", ["CREATE_PUBLIC_THREADS", "SEND_MESSAGES_IN_THREADS"])
 async def test_without_thread_permission_everything_is_in_the_channel(
-    bot: Bot, room: Room, right: str
+    bot: Bot, room: ServerChannel, right: str
 ) -> None:
     room.server.deny(room.channel, "", right)
     _, ledger = await room.answer(bot, Reply(LONG))
@@ -90,7 +90,7 @@ async def test_without_thread_permission_everything_is_in_the_channel(
     assert len(ledger.ids()) == 3
 
 
-async def test_private_and_ephemeral_replies_have_no_thread(bot: Bot, room: Room) -> None:
+async def test_private_and_ephemeral_replies_have_no_thread(bot: Bot, room: ServerChannel) -> None:
     thread = room.server.add_thread(room.channel, room.ann, "Talk")
     for target, _ in (room.dm_note(), room.note("in a thread", thread_id=thread)):
         await bot.deliver(target, Reply(LONG))
@@ -102,7 +102,7 @@ async def test_private_and_ephemeral_replies_have_no_thread(bot: Bot, room: Room
     assert room.server.requests_to(OPEN) == []
 
 
-async def test_a_changed_reply_is_edited_in_its_thread(bot: Bot, room: Room) -> None:
+async def test_a_changed_reply_is_edited_in_its_thread(bot: Bot, room: ServerChannel) -> None:
     target, ledger = await room.answer(bot, Reply(LONG))
     [thread] = room.server.threads(room.channel)
     before = ledger.ids()
@@ -119,7 +119,7 @@ async def test_a_changed_reply_is_edited_in_its_thread(bot: Bot, room: Room) -> 
 
 
 @pytest.mark.parametrize(("setting", "text"), [("file", LONG), ("thread", LONG * 8)])
-async def test_the_operator_can_choose_a_file(bot: Bot, room: Room, text: str) -> None:
+async def test_the_operator_can_choose_a_file(bot: Bot, room: ServerChannel, text: str) -> None:
     await room.answer(bot, Reply(quote=text, buttons=AGAIN))
     answer = only(room.server.replies(room.channel))
     [file] = answer.files

@@ -10,10 +10,17 @@ import pytest
 from bots.discord_bot import DiscordBot as Bot
 from core.models import Reply
 from tests.support.discord_inbox import FakeInbox
-from tests.support.discord_server_chat import AGAIN, SEND, Room, make_room, make_voice, only
+from tests.support.discord_server_chat import (
+    AGAIN,
+    SEND,
+    ServerChannel,
+    make_server_channel,
+    make_voice,
+    only,
+)
 
 
-async def test_a_spoken_reply_is_a_voice_message(bot: Bot, room: Room) -> None:
+async def test_a_spoken_reply_is_a_voice_message(bot: Bot, room: ServerChannel) -> None:
     voice = await make_voice(2.6)
     target, ledger = await room.answer(bot, Reply(files=(voice,)))
     answer = only(room.server.replies_to(target.message.message_id))
@@ -26,7 +33,9 @@ async def test_a_spoken_reply_is_a_voice_message(bot: Bot, room: Room) -> None:
     assert isinstance(call.body, dict) and call.body["flags"] == 1 << 13
 
 
-async def test_text_and_buttons_come_before_the_voice_message(bot: Bot, room: Room) -> None:
+async def test_text_and_buttons_come_before_the_voice_message(
+    bot: Bot, room: ServerChannel
+) -> None:
     voice = await make_voice()
     await room.answer(bot, Reply("hello", files=(voice,), buttons=AGAIN))
     text, spoken = room.server.replies(room.channel)
@@ -39,7 +48,7 @@ async def test_text_and_buttons_come_before_the_voice_message(bot: Bot, room: Ro
 
 @pytest.mark.parametrize("code", [50173, 50013, 50159, 50160, 50161])
 async def test_a_refused_voice_message_becomes_a_file_for_good(
-    bot: Bot, room: Room, inbox: FakeInbox, code: int
+    bot: Bot, room: ServerChannel, inbox: FakeInbox, code: int
 ) -> None:
     voice = await make_voice()
     room.server.fault(SEND, "status", status=403 if code in (50173, 50013) else 400, code=code)
@@ -48,7 +57,7 @@ async def test_a_refused_voice_message_becomes_a_file_for_good(
     assert len(room.server.requests_to(SEND)) == 3
     assert inbox.without_voice == [target.message.chat]
     # What was remembered of another chat saves the try there.
-    other = make_room(room.server)
+    other = make_server_channel(room.server)
     target, _ = other.note()
     await bot.deliver(replace(target, has_no_voice=True), Reply(files=(voice,)))
     assert len(room.server.requests_to(SEND)) == 4
@@ -57,7 +66,7 @@ async def test_a_refused_voice_message_becomes_a_file_for_good(
 
 
 async def test_a_closed_channel_is_not_remembered_as_refusing_voice(
-    bot: Bot, room: Room, inbox: FakeInbox
+    bot: Bot, room: ServerChannel, inbox: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "SEND_VOICE_MESSAGES")
     await room.answer(bot, Reply(files=(await make_voice(),)))
@@ -66,7 +75,9 @@ async def test_a_closed_channel_is_not_remembered_as_refusing_voice(
     assert len(room.server.requests_to(SEND)) <= 3
 
 
-async def test_a_crash_after_the_send_makes_no_second_voice_message(bot: Bot, room: Room) -> None:
+async def test_a_crash_after_the_send_makes_no_second_voice_message(
+    bot: Bot, room: ServerChannel
+) -> None:
     voice = await make_voice()
     target, ledger = await room.answer(bot, Reply("hello", files=(voice,)))
     for part in (0, 1):
@@ -76,7 +87,7 @@ async def test_a_crash_after_the_send_makes_no_second_voice_message(bot: Bot, ro
     assert len(room.server.replies(room.channel)) == 2 == len(ledger.ids())
 
 
-async def test_a_changed_voice_message_replaces_the_first(bot: Bot, room: Room) -> None:
+async def test_a_changed_voice_message_replaces_the_first(bot: Bot, room: ServerChannel) -> None:
     target, ledger = await room.answer(bot, Reply(files=(await make_voice(2.0),)))
     first = ledger.ids()[0]
     ledger.outdate()
@@ -89,7 +100,7 @@ async def test_a_changed_voice_message_replaces_the_first(bot: Bot, room: Room) 
     assert only(room.server.replies(room.channel)).content == "in words"
 
 
-async def test_a_command_gets_a_voice_message_in_the_channel(bot: Bot, room: Room) -> None:
+async def test_a_command_gets_a_voice_message_in_the_channel(bot: Bot, room: ServerChannel) -> None:
     target, ledger, asked = await room.ask(bot)
     await bot.deliver(target, Reply(files=(await make_voice(),)))
     spoken = only(room.server.replies(room.channel))
@@ -102,7 +113,9 @@ async def test_a_command_gets_a_voice_message_in_the_channel(bot: Bot, room: Roo
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
-async def test_ephemeral_speech_is_a_file_of_the_response(bot: Bot, room: Room, flags: str) -> None:
+async def test_ephemeral_speech_is_a_file_of_the_response(
+    bot: Bot, room: ServerChannel, flags: str
+) -> None:
     voice = await make_voice()
     target, _, asked = await room.ask(bot, flags)
     await bot.deliver(target, Reply(files=(voice,)))
@@ -111,7 +124,7 @@ async def test_ephemeral_speech_is_a_file_of_the_response(bot: Bot, room: Room, 
 
 
 async def test_a_command_gets_a_file_where_voice_messages_are_refused(
-    bot: Bot, room: Room, inbox: FakeInbox
+    bot: Bot, room: ServerChannel, inbox: FakeInbox
 ) -> None:
     room.server.deny(room.channel, room.guild, "SEND_VOICE_MESSAGES", "ATTACH_FILES")
     target, _, asked = await room.ask(bot)

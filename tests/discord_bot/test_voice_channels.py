@@ -30,7 +30,7 @@ RATE = 24_000
 
 
 @dataclass
-class Hall:
+class Scenario:
     """A server with Ann and Ben, a text channel, and a voice channel with Ann in it."""
 
     server: Server
@@ -54,10 +54,10 @@ class Hall:
         return self.bot.voice
 
     @property
-    def stay(self) -> VoiceConnection:
-        [stay] = self.bot.client.voice_clients
-        assert isinstance(stay, VoiceConnection)
-        return stay
+    def connection(self) -> VoiceConnection:
+        [connection] = self.bot.client.voice_clients
+        assert isinstance(connection, VoiceConnection)
+        return connection
 
     def play(self, target: DeliveryTarget, seconds: float = 0.4) -> None:
         """Play a tone for a message of Ann's."""
@@ -91,13 +91,15 @@ class Hall:
 
     async def quiet(self) -> None:
         """Wait until the bot's speech has ended."""
-        await self.server.wait_for(lambda: not (self.stay.is_playing() or self.stay._is_playing))
+        await self.server.wait_for(
+            lambda: not (self.connection.is_playing() or self.connection._is_playing)
+        )
 
 
 @pytest.fixture
-async def hall(
+async def scenario(
     server: Server, running: Bot, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Hall]:
+) -> AsyncIterator[Scenario]:
     connect: Callable[..., Awaitable[Any]] = running.client.http.ws_connect
 
     async def ws_connect(url: str, **options: Any) -> Any:
@@ -108,193 +110,203 @@ async def hall(
     ann, ben = server.add_user("Ann"), server.add_user("Ben")
     guild = server.add_guild(members=[ann, ben])
     stage = server.add_channel(guild, "Sofa", VOICE_CHANNEL)
-    hall = Hall(server, running, ann, ben, guild, server.channel(guild), stage)
-    await hall.enter(stage, ann)
-    yield hall
-    await hall.voice.close()
+    scenario = Scenario(server, running, ann, ben, guild, server.channel(guild), stage)
+    await scenario.enter(stage, ann)
+    yield scenario
+    await scenario.voice.close()
 
 
-async def test_it_joins_and_leaves_on_command(hall: Hall) -> None:
-    assert hall.voice.find(hall.message()) == ""
+async def test_it_joins_and_leaves_on_command(scenario: Scenario) -> None:
+    assert scenario.voice.find(scenario.message()) == ""
     # The first try is not answered.
-    hall.server.gateway.voice.is_unresponsive = True
-    coming = asyncio.create_task(hall.voice.join(hall.message()))
+    scenario.server.gateway.voice.is_unresponsive = True
+    coming = asyncio.create_task(scenario.voice.join(scenario.message()))
     await asyncio.sleep(5)
-    hall.server.gateway.voice.is_unresponsive = False
-    assert await coming == await hall.voice.join(hall.message()) == "Sofa"
-    assert hall.where() == hall.stage and hall.voice.find(hall.message()) == "Sofa"
-    assert len(hall.server.gateway.voice.sessions) == 1
-    asked = hall.server.gateway.voice.voice_state_updates
+    scenario.server.gateway.voice.is_unresponsive = False
+    assert await coming == await scenario.voice.join(scenario.message()) == "Sofa"
+    assert scenario.where() == scenario.stage and scenario.voice.find(scenario.message()) == "Sofa"
+    assert len(scenario.server.gateway.voice.sessions) == 1
+    asked = scenario.server.gateway.voice.voice_state_updates
     assert len(asked) > 1 and asked[0]["self_deaf"] is True
-    assert hall.voice.is_present(hall.message())
-    assert not hall.voice.is_present(hall.message(hall.ben))
-    await hall.voice.leave(hall.message())
-    assert hall.where() == "" and hall.voice.find(hall.message()) == ""
+    assert scenario.voice.is_present(scenario.message())
+    assert not scenario.voice.is_present(scenario.message(scenario.ben))
+    await scenario.voice.leave(scenario.message())
+    assert scenario.where() == "" and scenario.voice.find(scenario.message()) == ""
 
 
 @pytest.mark.real_time
-async def test_speech_on_a_stage_is_streamed(hall: Hall) -> None:
-    stage = hall.server.add_channel(hall.guild, "Reading", STAGE)
-    hall.server.allow(stage, "", "MUTE_MEMBERS")
-    await hall.enter(stage, hall.ann)
-    assert await hall.voice.join(hall.message()) == "Reading"
-    target = hall.ask("a", command="say")
+async def test_speech_on_a_stage_is_streamed(scenario: Scenario) -> None:
+    stage = scenario.server.add_channel(scenario.guild, "Reading", STAGE)
+    scenario.server.allow(stage, "", "MUTE_MEMBERS")
+    await scenario.enter(stage, scenario.ann)
+    assert await scenario.voice.join(scenario.message()) == "Reading"
+    target = scenario.ask("a", command="say")
     sound = tone(1.0, 440, 8000, RATE)
     for start in range(0, len(sound), 3334):
-        hall.bot.play(target, sound[start : start + 3334], RATE)
+        scenario.bot.play(target, sound[start : start + 3334], RATE)
         await asyncio.sleep(0.01)  # it comes in pieces, faster than it is heard
     # Before the end is known it is heard already.
-    await hall.server.wait_for(lambda: hall.spoken() > 10)
-    hall.voice.end("a")
-    await hall.quiet()
-    heard = array("h", hall.server.gateway.voice.received_pcm(hall.guild))[::2]  # left, at 48 kHz
+    await scenario.server.wait_for(lambda: scenario.spoken() > 10)
+    scenario.voice.end("a")
+    await scenario.quiet()
+    heard = array("h", scenario.server.gateway.voice.received_pcm(scenario.guild))[
+        ::2
+    ]  # left, at 48 kHz
     middle = heard[len(heard) // 3 : len(heard) * 2 // 3]
     assert level_at(middle, 440, 48_000) == pytest.approx(8000, rel=0.15)
-    assert 50 <= hall.spoken() <= 53
+    assert 50 <= scenario.spoken() <= 53
     # The end is silence, so that no player makes up sound; and it says that it has ended.
-    voice, end = hall.server.gateway.voice, [SILENCE] * 5
-    await hall.server.wait_for(lambda: [p.opus for p in voice.packets(hall.guild)[-5:]] == end)
-    await hall.server.wait_for(lambda: voice.sessions[0].speaking[-1] == 0)
-    assert voice.dropped_packets == 0 and hall.where() == stage  # it has become a speaker
-    packets = voice.packets(hall.guild)
+    voice, end = scenario.server.gateway.voice, [SILENCE] * 5
+    await scenario.server.wait_for(
+        lambda: [p.opus for p in voice.packets(scenario.guild)[-5:]] == end
+    )
+    await scenario.server.wait_for(lambda: voice.sessions[0].speaking[-1] == 0)
+    assert voice.dropped_packets == 0 and scenario.where() == stage  # it has become a speaker
+    packets = voice.packets(scenario.guild)
     assert [p.timestamp for p in packets] == [n * 960 for n in range(len(packets))]
 
 
 @pytest.mark.real_time
 @pytest.mark.parametrize("cause", ["stop", "disconnect", "another server", "lost line"])
 async def test_speech_asked_for_earlier_is_never_played(
-    hall: Hall, cause: str, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await hall.voice.join(hall.message())
-    before, late = hall.ask("a"), hall.ask("b")
-    hall.play(before, 5.0)
-    await hall.server.wait_for(lambda: hall.spoken() > 10)
+    await scenario.voice.join(scenario.message())
+    before, late = scenario.ask("a"), scenario.ask("b")
+    scenario.play(before, 5.0)
+    await scenario.server.wait_for(lambda: scenario.spoken() > 10)
     if cause == "stop":
-        hall.voice.stop(hall.message())
+        scenario.voice.stop(scenario.message())
     elif cause == "disconnect":
-        hall.server.gateway.voice.move(hall.guild, hall.server.world.bot.user_id, "")
-        await hall.server.wait_for(lambda: not hall.bot.client.voice_clients)
+        scenario.server.gateway.voice.move(scenario.guild, scenario.server.world.bot.user_id, "")
+        await scenario.server.wait_for(lambda: not scenario.bot.client.voice_clients)
     else:
         monkeypatch.setattr("discord.VoiceClient.on_voice_server_update", AsyncMock())
         if cause == "another server":
-            await hall.stay.on_voice_server_update({})
+            await scenario.connection.on_voice_server_update({})
         else:
-            assert not hall.stay.wait_until_connected()
+            assert not scenario.connection.wait_until_connected()
         with monkeypatch.context() as patch:
-            patch.setattr(hall.stay, "is_connected", lambda: False)
-            hall.play(late, 5.0)
+            patch.setattr(scenario.connection, "is_connected", lambda: False)
+            scenario.play(late, 5.0)
     if cause != "disconnect":
-        await hall.quiet()
-    count = hall.spoken()
+        await scenario.quiet()
+    count = scenario.spoken()
     assert count < 60
-    await hall.voice.join(hall.message())
-    hall.play(before, 1.0)
-    hall.play(late, 1.0)
-    await hall.hears_alone("c", count)
+    await scenario.voice.join(scenario.message())
+    scenario.play(before, 1.0)
+    scenario.play(late, 1.0)
+    await scenario.hears_alone("c", count)
 
 
-async def test_it_leaves_an_empty_channel(hall: Hall) -> None:
-    await hall.voice.join(hall.message())
-    voice = hall.server.gateway.voice
-    robot = hall.server.add_user("Robot", is_bot=True)
-    hall.server.add_member(hall.guild, robot)
-    for who in (robot, hall.ben):
-        voice.move(hall.guild, who, hall.stage)
-    for who in (hall.ann, hall.ben):
-        voice.move(hall.guild, who, "")
+async def test_it_leaves_an_empty_channel(scenario: Scenario) -> None:
+    await scenario.voice.join(scenario.message())
+    voice = scenario.server.gateway.voice
+    robot = scenario.server.add_user("Robot", is_bot=True)
+    scenario.server.add_member(scenario.guild, robot)
+    for who in (robot, scenario.ben):
+        voice.move(scenario.guild, who, scenario.stage)
+    for who in (scenario.ann, scenario.ben):
+        voice.move(scenario.guild, who, "")
     await asyncio.sleep(ALONE_S / 5)
-    voice.move(hall.guild, hall.ben, hall.stage)  # who comes back soon finds it there
+    voice.move(scenario.guild, scenario.ben, scenario.stage)  # who comes back soon finds it there
     await asyncio.sleep(ALONE_S + 1)
-    voice.move(hall.guild, hall.ben, "")
+    voice.move(scenario.guild, scenario.ben, "")
     await asyncio.sleep(ALONE_S - 1)
-    assert hall.where() == hall.stage
-    await hall.server.wait_for(lambda: hall.where() == "", 2)
-    await hall.server.wait_for(lambda: hall.voice.find(hall.message()) == "")
+    assert scenario.where() == scenario.stage
+    await scenario.server.wait_for(lambda: scenario.where() == "", 2)
+    await scenario.server.wait_for(lambda: scenario.voice.find(scenario.message()) == "")
 
 
-async def test_it_says_why_it_cannot_join(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_it_says_why_it_cannot_join(
+    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def refusal(message: Message) -> str:
         with pytest.raises(UserError) as caught:
-            await hall.voice.join(message)
+            await scenario.voice.join(message)
         return caught.value.user_text
 
-    assert "voice channel first" in await refusal(hall.message(hall.ben))
-    assert "no voice channels" in await refusal(hall.message(is_private=True))
+    assert "voice channel first" in await refusal(scenario.message(scenario.ben))
+    assert "no voice channels" in await refusal(scenario.message(is_private=True))
     with monkeypatch.context() as patch:
         patch.setattr(VoiceConnection, "warn_dave", True)
-        assert "davey" in await refusal(hall.message())
+        assert "davey" in await refusal(scenario.message())
         # What it stands for: without davey the library refuses.
         patch.setattr("discord.voice_client.has_dave", False)
         with pytest.raises(RuntimeError, match="davey"):
             VoiceConnection(None, None)  # type: ignore[arg-type]
-    hall.server.deny(hall.stage, "", "SPEAK")
+    scenario.server.deny(scenario.stage, "", "SPEAK")
     await asyncio.sleep(1)
-    assert "do not have permission" in await refusal(hall.message())
-    hall.server.allow(hall.stage, "", "SPEAK")
+    assert "do not have permission" in await refusal(scenario.message())
+    scenario.server.allow(scenario.stage, "", "SPEAK")
     await asyncio.sleep(1)
-    hall.server.gateway.voice.is_unresponsive = True
-    assert "could not join" in await refusal(hall.message())
-    assert not hall.bot.client.voice_clients
+    scenario.server.gateway.voice.is_unresponsive = True
+    assert "could not join" in await refusal(scenario.message())
+    assert not scenario.bot.client.voice_clients
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-async def test_it_says_when_it_cannot_speak_on_a_stage(hall: Hall, is_late: bool) -> None:
-    stage = hall.server.add_channel(hall.guild, "Reading", STAGE)
-    await hall.enter(stage, hall.ann)
+async def test_it_says_when_it_cannot_speak_on_a_stage(scenario: Scenario, is_late: bool) -> None:
+    stage = scenario.server.add_channel(scenario.guild, "Reading", STAGE)
+    await scenario.enter(stage, scenario.ann)
     if is_late:
         # The right is taken away just before it is needed.
-        hall.server.allow(stage, "", "MUTE_MEMBERS")
-        channel: Any = hall.bot.client.get_channel(int(stage))
-        await hall.server.wait_for(lambda: channel.permissions_for(channel.guild.me).mute_members)
+        scenario.server.allow(stage, "", "MUTE_MEMBERS")
+        channel: Any = scenario.bot.client.get_channel(int(stage))
+        await scenario.server.wait_for(
+            lambda: channel.permissions_for(channel.guild.me).mute_members
+        )
         refused = "PATCH /guilds/{guild}/voice-states/@me"
-        hall.server.fault(refused, "status", status=403, code=50013)
+        scenario.server.fault(refused, "status", status=403, code=50013)
     with pytest.raises(UserError) as caught:
-        await hall.voice.join(hall.message())
+        await scenario.voice.join(scenario.message())
     assert "Mute Members" in caught.value.user_text
     assert caught.value.values == {"channel": "Reading"}
-    await hall.server.wait_for(lambda: hall.where() == "")
-    assert hall.voice.find(hall.message()) == ""
+    await scenario.server.wait_for(lambda: scenario.where() == "")
+    assert scenario.voice.find(scenario.message()) == ""
 
 
-async def test_it_does_not_leave_other_people(hall: Hall) -> None:
-    await hall.voice.join(hall.message())
-    other = hall.server.add_channel(hall.guild, "Kitchen", VOICE_CHANNEL)
-    await hall.enter(other, hall.ben)
+async def test_it_does_not_leave_other_people(scenario: Scenario) -> None:
+    await scenario.voice.join(scenario.message())
+    other = scenario.server.add_channel(scenario.guild, "Kitchen", VOICE_CHANNEL)
+    await scenario.enter(other, scenario.ben)
     with pytest.raises(UserError, match="other people"):
-        await hall.voice.join(hall.message(hall.ben))
-    hall.server.gateway.voice.move(hall.guild, hall.ann, "")
-    await hall.server.wait_for(lambda: not hall.voice.is_present(hall.message()))
-    assert await hall.voice.join(hall.message(hall.ben)) == "Kitchen"
-    assert hall.where() == other
+        await scenario.voice.join(scenario.message(scenario.ben))
+    scenario.server.gateway.voice.move(scenario.guild, scenario.ann, "")
+    await scenario.server.wait_for(lambda: not scenario.voice.is_present(scenario.message()))
+    assert await scenario.voice.join(scenario.message(scenario.ben)) == "Kitchen"
+    assert scenario.where() == other
 
 
 @pytest.mark.real_time
-async def test_only_public_replies_are_played(hall: Hall) -> None:
-    await hall.voice.join(hall.message())
-    elsewhere = hall.server.add_channel(hall.guild, "elsewhere")
-    await hall.server.wait_for(lambda: hall.bot.client.get_channel(int(elsewhere)))
+async def test_only_public_replies_are_played(scenario: Scenario) -> None:
+    await scenario.voice.join(scenario.message())
+    elsewhere = scenario.server.add_channel(scenario.guild, "elsewhere")
+    await scenario.server.wait_for(lambda: scenario.bot.client.get_channel(int(elsewhere)))
     now = current_clock().now()
-    hall.play(hall.ask("a", room=elsewhere, command="ask"))
-    hall.play(hall.ask("b", hall.ben, room=elsewhere, command="say"))
-    hall.play(hall.ask("c", sent_at=now - timedelta(minutes=1)))
-    hall.play(hall.ask("d", reply_token=f"1:token:{int(now.timestamp())}:e", command="say"))
-    hall.play(hall.ask("e", is_private=True, command="say"))
-    hall.play(hall.ask("f", room="user:42", command="say"))
-    await hall.hears_alone("g", 0, room=elsewhere, command="say")
+    scenario.play(scenario.ask("a", room=elsewhere, command="ask"))
+    scenario.play(scenario.ask("b", scenario.ben, room=elsewhere, command="say"))
+    scenario.play(scenario.ask("c", sent_at=now - timedelta(minutes=1)))
+    scenario.play(scenario.ask("d", reply_token=f"1:token:{int(now.timestamp())}:e", command="say"))
+    scenario.play(scenario.ask("e", is_private=True, command="say"))
+    scenario.play(scenario.ask("f", room="user:42", command="say"))
+    await scenario.hears_alone("g", 0, room=elsewhere, command="say")
 
 
-async def test_a_chat_is_read_aloud_until_it_leaves(hall: Hall) -> None:
-    message = hall.message()
-    hall.voice.read(message, is_on=True)
-    assert not hall.voice.is_read(message)
-    await hall.voice.join(message)
-    hall.voice.read(message, is_on=True)
-    assert hall.voice.is_read(hall.message(hall.ben))
-    assert not hall.voice.is_read(replace(message, thread_id="5"))
-    assert not hall.voice.is_read(hall.message(sent_at=message.sent_at - timedelta(seconds=1)))
-    hall.voice.read(message, is_on=False)
-    assert not hall.voice.is_read(hall.message())
-    hall.voice.read(message, is_on=True)
-    await hall.voice.leave(message)
-    await hall.voice.join(hall.message())
-    assert not hall.voice.is_read(hall.message())
+async def test_a_chat_is_read_aloud_until_it_leaves(scenario: Scenario) -> None:
+    message = scenario.message()
+    scenario.voice.read(message, is_on=True)
+    assert not scenario.voice.is_read(message)
+    await scenario.voice.join(message)
+    scenario.voice.read(message, is_on=True)
+    assert scenario.voice.is_read(scenario.message(scenario.ben))
+    assert not scenario.voice.is_read(replace(message, thread_id="5"))
+    assert not scenario.voice.is_read(
+        scenario.message(sent_at=message.sent_at - timedelta(seconds=1))
+    )
+    scenario.voice.read(message, is_on=False)
+    assert not scenario.voice.is_read(scenario.message())
+    scenario.voice.read(message, is_on=True)
+    await scenario.voice.leave(message)
+    await scenario.voice.join(scenario.message())
+    assert not scenario.voice.is_read(scenario.message())

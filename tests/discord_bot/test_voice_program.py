@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.bot import Plain
+from tests.chaos.bot import SubprocessLauncher
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import VOICE_CHANNEL
 from tests.emulators.discord.voice import SILENCE
@@ -35,7 +35,7 @@ async def program(tmp_path: Path, server: Server) -> AsyncIterator[Trusting]:
     async with MimoServer() as mimo, open_tls(server.port, tmp_path) as (place, trusted):
         server.gateway.voice.endpoint = place
         # Not forked: what is trusted is read when aiohttp is loaded.
-        async with Trusting(tmp_path / "home", server, mimo, Plain()) as program:
+        async with Trusting(tmp_path / "home", server, mimo, SubprocessLauncher()) as program:
             program.trusted = trusted
             yield program
 

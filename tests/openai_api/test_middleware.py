@@ -15,7 +15,7 @@ from bots.openai_api.keys import Key, find_key, read_keys
 from core.errors import ConfigError
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
-from tests.support.openai_api_server import KEY, OTHER_KEY, ApiServer, knock, open_client
+from tests.support.openai_api_server import KEY, OTHER_KEY, ApiServer, announce_body, open_client
 
 #: The servers are on the loop of all tests here.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -26,13 +26,13 @@ ROUTES = ("/v1/audio/transcriptions", "/v1/audio/speech", "/v1/chat/completions"
 
 @pytest.mark.parametrize("path", ROUTES)
 async def test_request_without_a_key_is_refused_unread(api: ApiServer, path: str) -> None:
-    status, error, head = await knock(api, path)
+    status, error, head = await announce_body(api, path)
     told = (401, "authentication_error", "invalid_api_key")
     assert (status, error["type"], error["code"]) == told
     assert "www-authenticate: bearer" in head and "connection: close" not in head
     assert "x-request-id: req_" in head
     # A large body would have to be read to be got rid of.
-    assert "connection: close" in (await knock(api, path, size=50_000_000))[2]
+    assert "connection: close" in (await announce_body(api, path, size=50_000_000))[2]
 
 
 async def test_client_sending_a_body_gets_401(api: ApiServer) -> None:
@@ -47,7 +47,7 @@ async def test_wrong_key_is_refused_unread(api: ApiServer) -> None:
     keys = ("sk-wrong", f"{KEY}x", KEY[:-1], "", f"alice={KEY}", "\u00e9\u00e9")
     lines = (f"Authorization: Basic {KEY}", f"Authorization: {KEY}", f"api-key: {KEY}")
     for line in (*(f"Authorization: Bearer {key}" for key in keys), *lines):
-        assert (await knock(api, ROUTES[0], line))[0] == 401, line
+        assert (await announce_body(api, ROUTES[0], line))[0] == 401, line
 
 
 async def test_other_hosts_and_sites_are_refused_unread(api: ApiServer) -> None:
@@ -57,7 +57,7 @@ async def test_other_hosts_and_sites_are_refused_unread(api: ApiServer) -> None:
         ("Sec-Fetch-Site: cross-site", "Requests from other pages are refused."),
         ("Host: evil.example", "This address is not served here."),
     ):
-        status, error, _ = await knock(api, ROUTES[0], RIGHT, header)
+        status, error, _ = await announce_body(api, ROUTES[0], RIGHT, header)
         assert (status, error["message"], error["type"]) == (403, why, "invalid_request_error")
 
 
@@ -65,7 +65,7 @@ async def test_right_key_reaches_the_body(api: ApiServer) -> None:
     """The other side of the tests above: with the key, the server waits for the body."""
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(10):
-            await knock(api, "/v1/chat/completions", RIGHT)
+            await announce_body(api, "/v1/chat/completions", RIGHT)
 
 
 async def test_scheme_is_case_insensitive(api: ApiServer) -> None:

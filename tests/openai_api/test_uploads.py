@@ -15,7 +15,7 @@ from bots.openai_api.errors import ApiError
 from bots.openai_api.speech import SpeechRequest
 from tests.emulators.mimo import MimoServer
 from tests.support import crafted, sounds
-from tests.support.openai_api_server import KEY, ApiServer, knock
+from tests.support.openai_api_server import KEY, ApiServer, announce_body
 from tests.support.web_client import FILE_HEAD, IS_FORM, Endless
 
 #: The servers are on the loop of all tests here.
@@ -67,7 +67,7 @@ async def test_a_body_too_large_is_not_read_to_its_end(api: ApiServer, http: Asy
 async def test_announced_oversize_is_refused_unread_by_the_api(api: ApiServer) -> None:
     for path, kind in KINDS.items():
         lines = (f"Authorization: Bearer {KEY}", f"Content-Type: {kind}")
-        status, error, _ = await knock(api, f"/v1{path}", *lines, size=99 << 30)
+        status, error, _ = await announce_body(api, f"/v1{path}", *lines, size=99 << 30)
         assert (status, error["type"]) == (413, "invalid_request_error"), path
 
 

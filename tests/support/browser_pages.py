@@ -173,7 +173,7 @@ async def read_answer(page: Page, index: int = -1) -> str:
     return await entry.locator(".answer").inner_text()
 
 
-async def find_barriers(page: Page) -> list[str]:
+async def find_accessibility_problems(page: Page) -> list[str]:
     """Return what axe finds that keeps people out."""
     # Colours are measured where nothing moves any more.
     await page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")

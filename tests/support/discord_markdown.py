@@ -45,7 +45,7 @@ _BLOCKS: tuple[tuple[str, re.Pattern[str]], ...] = (
 
 
 @dataclass
-class Seen:
+class Rendered:
     """A rendered message."""
 
     text: str = ""
@@ -63,9 +63,9 @@ class Seen:
         return {kind for kind, _ in self.markup}
 
 
-def read(content: str) -> Seen:
+def read(content: str) -> Rendered:
     """Return a message as a person sees it."""
-    seen, at, is_start = Seen(), 0, True
+    seen, at, is_start = Rendered(), 0, True
     while at < len(content):
         if is_start and (block := _find(_BLOCKS, content, at)):
             kind, match = block
@@ -78,7 +78,7 @@ def read(content: str) -> Seen:
     return seen
 
 
-def _read_inline(content: str, at: int, seen: Seen) -> tuple[int, bool]:
+def _read_inline(content: str, at: int, seen: Rendered) -> tuple[int, bool]:
     if escaped := _ESCAPE.match(content, at):
         seen.text += escaped[1]
         return escaped.end(), False

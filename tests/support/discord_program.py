@@ -79,7 +79,7 @@ class DiscordProgram(Bot):
             -1 if channel else 0
         ]
 
-    async def write_all(self, chat: int | str) -> None:
+    async def enable_auto(self, chat: int | str) -> None:
         """Turn automatic transcription on in a channel."""
         store = open_store(self.home)
         try:

@@ -36,7 +36,7 @@ async def make_voice(seconds: float = 2.6, **fields: Any) -> File:
 
 
 @dataclass
-class Room:
+class ServerChannel:
     """A channel of a server, with Ann in it."""
 
     server: DiscordServer
@@ -96,7 +96,7 @@ class Room:
         return target, ledger, interaction_id
 
 
-def make_room(server: DiscordServer, ann: str = "") -> Room:
+def make_server_channel(server: DiscordServer, ann: str = "") -> ServerChannel:
     ann = ann or server.add_user("Ann")
     guild = server.add_guild(members=[ann])
-    return Room(server, ann, guild, server.channel(guild))
+    return ServerChannel(server, ann, guild, server.channel(guild))

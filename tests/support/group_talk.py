@@ -18,7 +18,7 @@ from core.models import (
     TalkRange,
 )
 from core.store import Store
-from tests.support.loopback import Road, road_on
+from tests.support.loopback import Loopback, run_loopback
 from tests.support.virtual_time import current_clock
 
 ADA, BEN, EVE = "7", "8", "9"
@@ -31,8 +31,8 @@ GROUP = Chat("test", "1", "-100")
 class Group:
     """A group, or a private chat, in which the program is."""
 
-    def __init__(self, road: Road, chat: Chat = GROUP, *, is_private: bool = False) -> None:
-        self.road, self.chat, self.is_private = road, chat, is_private
+    def __init__(self, loopback: Loopback, chat: Chat = GROUP, *, is_private: bool = False) -> None:
+        self.loopback, self.chat, self.is_private = loopback, chat, is_private
         self._ids = count(1000 * next(_GROUPS))
 
     def write(self, sender_id: str = ADA, **changes: Any) -> Message:
@@ -49,8 +49,8 @@ class Group:
 
     async def send(self, message: Message) -> Message:
         """Let it come in, and what it asks for come to its end."""
-        await self.road.inbox.accept(message)
-        await self.road.settle()
+        await self.loopback.inbox.accept(message)
+        await self.loopback.settle()
         return message
 
     async def say(self, text: str, sender_id: str = ADA, **changes: Any) -> Message:
@@ -74,11 +74,11 @@ class Group:
 
     def answers(self, message: Message) -> list[Reply]:
         """Return what was said in answer to a message; an empty reply says nothing."""
-        sent = self.road.platform.sent
+        sent = self.loopback.platform.sent
         return [r for message_id, r in sent if message_id == message.message_id and r != Reply()]
 
     async def kept(self) -> list[RememberedMessage]:
-        return await self.road.store.memory.select(self.chat, TalkRange())
+        return await self.loopback.store.memory.select(self.chat, TalkRange())
 
     async def texts(self) -> list[str]:
         return [message.text for message in await self.kept()]
@@ -92,5 +92,5 @@ def quote(message: Message) -> QuotedMessage:
 @asynccontextmanager
 async def group_on(store: Store) -> AsyncIterator[Group]:
     """A group whose program runs."""
-    async with road_on(store) as road:
-        yield Group(road)
+    async with run_loopback(store) as loopback:
+        yield Group(loopback)

@@ -60,7 +60,7 @@ class LoopbackPlatform:
     name = "test"
 
     def __init__(self) -> None:
-        self.sound = (SPEECH / "cards-001.wav").read_bytes()
+        self.recording = (SPEECH / "cards-001.wav").read_bytes()
         self.is_ready = True
         self.voice: VoiceChannels | None = None
         self.can_administer = True
@@ -81,7 +81,7 @@ class LoopbackPlatform:
         await asyncio.Event().wait()
 
     async def fetch(self, message: Message) -> bytes:
-        return self.sound
+        return self.recording
 
     async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
         self.shown.append((target.message.message_id, text, is_lasting))
@@ -112,7 +112,7 @@ class LoopbackPlatform:
         pass
 
 
-class Scripted:
+class ScriptedEngine:
     """What the engines below have in common."""
 
     name = "scripted"
@@ -129,7 +129,7 @@ class Scripted:
         pass
 
 
-class ScriptedEngine(Scripted):
+class ScriptedTranscriber(ScriptedEngine):
     """Implements `core.interfaces.Transcriber`."""
 
     model = "scripted-1"
@@ -141,7 +141,7 @@ class ScriptedEngine(Scripted):
         self.calls: list[float] = []
         self.called_at: list[datetime] = []
         #: What is heard; empty = "call 1", "call 2", …
-        self.words = ""
+        self.text = ""
         self.latency_s = 0.0
         self.at_once = self.most_at_once = 0
 
@@ -163,14 +163,14 @@ class ScriptedEngine(Scripted):
             self.fail()
         finally:
             self.at_once -= 1
-        text = self.words or f"call {number}"
+        text = self.text or f"call {number}"
         if on_text:
             on_text(text)
         usage = Usage(self.name, self.model, audio.duration_s)
         return Transcript(text, duration_s=audio.duration_s, usage=usage)
 
 
-class ScriptedVoice(Scripted):
+class ScriptedSynthesizer(ScriptedEngine):
     """Implements `core.interfaces.Synthesizer`: a tone whose length follows the text."""
 
     model = "scripted-tone"
@@ -183,20 +183,20 @@ class ScriptedVoice(Scripted):
         self.limits = SynthesizerLimits(
             max_chars=200, can_style=True, can_design=True, max_sample_bytes=10**7
         )
-        self.said: list[Utterance] = []
+        self.utterances: list[Utterance] = []
 
     def voices(self) -> tuple[Voice, ...]:
         return (Voice("Mia", "Mia", "en", "female"), Voice("白桦", "白桦", "zh", "male"))
 
     async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
-        self.said.append(utterance)
+        self.utterances.append(utterance)
         sound = sounds.tone(self.char_s * len(utterance.text), rate_hz=self.rate_hz)
         yield sound[: len(sound) // 4 * 2]
         self.fail()
         yield sound[len(sound) // 4 * 2 :]
 
 
-class ScriptedAnswerer(Scripted):
+class ScriptedAnswerer(ScriptedEngine):
     """Implements `core.interfaces.Answerer`: the first script whose pattern is found answers."""
 
     model = "scripted-chat"
@@ -209,12 +209,12 @@ class ScriptedAnswerer(Scripted):
         self.scripts: dict[str, str | Answer] = {}
         #: A pattern of questions that are answered LISTEN where only the words are given.
         self.wants_audio = ""
-        self.asked: list[Question] = []
+        self.questions: list[Question] = []
 
     async def answer(
         self, question: Question, *, on_text: Callable[[str], None] | None = None
     ) -> Answer:
-        self.asked.append(question)
+        self.questions.append(question)
         await asyncio.sleep(0)
         self.fail()
         said = self._find(question)
@@ -224,7 +224,7 @@ class ScriptedAnswerer(Scripted):
 
     def sounds(self) -> list[int]:
         """Return how many sounds came with each call."""
-        return [sum(len(turn.audios) for turn in q.turns) for q in self.asked]
+        return [sum(len(turn.audios) for turn in q.turns) for q in self.questions]
 
     def _find(self, question: Question) -> Answer:
         asked = question.turns[-1].text
@@ -235,16 +235,16 @@ class ScriptedAnswerer(Scripted):
             for pattern, said in self.scripts.items():
                 if re.search(pattern, place):
                     return said if isinstance(said, Answer) else Answer(said)
-        return Answer(f"answer {len(self.asked)}")
+        return Answer(f"answer {len(self.questions)}")
 
 
-class Road:
+class Loopback:
     """The whole road on one store, between the two ends above."""
 
     def __init__(
         self,
         store: Store,
-        engine: ScriptedEngine,
+        engine: ScriptedTranscriber,
         media: Media | None = None,
         synthesizer: Synthesizer | None = None,
         answerer: Answerer | None = None,
@@ -255,7 +255,7 @@ class Road:
         self.platform = LoopbackPlatform()
         clock = current_clock()
         self.transcription = TranscriptionPipeline(media, engine, store.results, clock)
-        self.synthesizer = ScriptedVoice()
+        self.synthesizer = ScriptedSynthesizer()
         self.synthesis = SynthesisPipeline(synthesizer or self.synthesizer, store.results, clock)
         self.answerer = ScriptedAnswerer()
         self.answering = AnsweringPipeline(
@@ -285,10 +285,10 @@ class Road:
 
 
 @asynccontextmanager
-async def road_on(
+async def run_loopback(
     store: Store, engine: Any = None, synthesizer: Synthesizer | None = None, answerer: Any = None
-) -> AsyncIterator[Road]:
+) -> AsyncIterator[Loopback]:
     """A road that runs, with media that need no child process; `engine` hears."""
-    road = Road(store, engine or ScriptedEngine(), None, synthesizer, answerer)
-    async with road.running():
-        yield road
+    loopback = Loopback(store, engine or ScriptedTranscriber(), None, synthesizer, answerer)
+    async with loopback.running():
+        yield loopback

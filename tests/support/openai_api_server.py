@@ -74,7 +74,7 @@ def open_client(api: ApiServer, key: str = KEY) -> AsyncClient:
     return AsyncClient(base_url=api.base_url, headers=headers, timeout=60, verify=False)
 
 
-async def knock(
+async def announce_body(
     api: ApiServer, path: str, *headers: str, size: int = 1_000_000
 ) -> tuple[int, dict[str, Any], str]:
     """Announce a body of that size, send none of it, and return the response."""

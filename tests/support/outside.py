@@ -29,14 +29,14 @@ class Trap:
         self._socket.close()
 
 
-def set_trap() -> Iterator[Trap]:
+def open_trap() -> Iterator[Trap]:
     """A fixture: `trap = pytest.fixture(set_trap)`."""
     trap = Trap()
     yield trap
     trap.close()
 
 
-def pointers(url: str) -> dict[str, bytes]:
+def make_pointers(url: str) -> dict[str, bytes]:
     """Files of every kind that libav follows, to `url`."""
     hls = f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{url}\n#EXT-X-ENDLIST\n"
     mpd = (

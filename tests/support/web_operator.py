@@ -48,14 +48,14 @@ _ids = count(1)
 
 
 @dataclass(frozen=True)
-class Desk:
+class OperatorPage:
     web: WebChat
     inbox: Inbox
     store: Store
 
 
 @asynccontextmanager
-async def open_desk(home: Path) -> AsyncIterator[Desk]:
+async def open_operator_page(home: Path) -> AsyncIterator[OperatorPage]:
     """Run the web chat with an inbox but no job runner: jobs keep their state."""
     settings = Settings(
         hearsay_home=home,
@@ -74,7 +74,7 @@ async def open_desk(home: Path) -> AsyncIterator[Desk]:
     running = asyncio.create_task(web.run())
     try:
         await asyncio.wait_for(web.is_open.wait(), 30)
-        yield Desk(web, inbox, store)
+        yield OperatorPage(web, inbox, store)
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)

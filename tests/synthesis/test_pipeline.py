@@ -13,22 +13,22 @@ from core.synthesis.pipeline import (
     VoiceStyle,
 )
 from tests.support import sounds
-from tests.support.loopback import ScriptedVoice
+from tests.support.loopback import ScriptedSynthesizer
 from tests.support.virtual_time import current_clock
 
 LONG = "".join(f"This is sentence {n} of many, and it is followed by others. " for n in range(14))
 SAVED = SavedVoice("v1", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
 
 
-def make(store: Store) -> tuple[SynthesisPipeline, ScriptedVoice]:
-    engine = ScriptedVoice()
+def make(store: Store) -> tuple[SynthesisPipeline, ScriptedSynthesizer]:
+    engine = ScriptedSynthesizer()
     return SynthesisPipeline(engine, store.results, current_clock()), engine
 
 
 async def test_a_text_becomes_a_voice_note(store: Store) -> None:
     synthesis, engine = make(store)
     result = await synthesis.synthesize("**Good** morning!", VoiceStyle("Mia"))
-    assert [(u.text, u.voice) for u in engine.said] == [("Good morning!", "Mia")]
+    assert [(u.text, u.voice) for u in engine.utterances] == [("Good morning!", "Mia")]
     assert result.file.mime == "audio/ogg" and result.file.data[:4] == b"OggS"
     assert result.file.duration_s == pytest.approx(0.05 * len("Good morning!"), abs=0.05)
     assert result.file.waveform and result.note == ""
@@ -41,8 +41,8 @@ async def test_a_long_text_is_synthesized_in_pieces_in_order(store: Store) -> No
     result = await synthesis.synthesize(
         LONG, VoiceStyle(), on_audio=lambda pcm, _: chunks.append(pcm)
     )
-    assert len(engine.said) >= 4
-    texts = sorted((u.text for u in engine.said), key=LONG.index)
+    assert len(engine.utterances) >= 4
+    texts = sorted((u.text for u in engine.utterances), key=LONG.index)
     assert " ".join(texts) == LONG.strip()
     assert sum(map(len, chunks)) / 48_000 == pytest.approx(result.file.duration_s or 0, abs=0.01)
     assert len(sounds.decode(result.file.data)) > 0
@@ -54,13 +54,13 @@ async def test_paid_pieces_are_not_synthesized_again(store: Store) -> None:
     engine.failures = [None, None, EngineBusy("503")]
     with pytest.raises(EngineBusy):
         await synthesis.synthesize(LONG, VoiceStyle())
-    before = len(engine.said)
+    before = len(engine.utterances)
     again = await synthesis.synthesize(LONG, VoiceStyle())
-    texts = {u.text for u in engine.said}
-    assert len(engine.said) == len(texts) + 1 > before, "only the failed one was repeated"
-    before = len(engine.said)
+    texts = {u.text for u in engine.utterances}
+    assert len(engine.utterances) == len(texts) + 1 > before, "only the failed one was repeated"
+    before = len(engine.utterances)
     assert (await synthesis.synthesize(LONG, VoiceStyle())).file.duration_s == again.file.duration_s
-    assert len(engine.said) == before
+    assert len(engine.utterances) == before
 
 
 async def test_interrupted_audio_is_not_stored(store: Store) -> None:
@@ -87,7 +87,7 @@ async def test_styles_as_people_type_them(
 ) -> None:
     synthesis, engine = make(store)
     await synthesis.synthesize(text, VoiceStyle(style=style))
-    [utterance] = engine.said
+    [utterance] = engine.utterances
     assert (utterance.styles, utterance.direction) == (styles, direction)
 
 
@@ -95,11 +95,11 @@ async def test_an_engine_without_styles_ignores_them_with_a_note(store: Store) -
     synthesis, engine = make(store)
     object.__setattr__(engine.limits, "can_style", False)
     result = await synthesis.synthesize("(Happy)Good [cough] morning", VoiceStyle())
-    [utterance] = engine.said
+    [utterance] = engine.utterances
     assert (utterance.text, utterance.styles) == ("Good morning", ())
     assert result.note == PLAIN_ONLY
     assert (await synthesis.synthesize("Good evening", VoiceStyle(SAVED))).note == ""
-    assert (engine.said[-1].sample, engine.said[-1].voice) == (SAVED.sample, None)
+    assert (engine.utterances[-1].sample, engine.utterances[-1].voice) == (SAVED.sample, None)
 
 
 async def test_empty_and_too_long_texts_are_refused(
@@ -112,7 +112,7 @@ async def test_empty_and_too_long_texts_are_refused(
     with pytest.raises(TextTooLong) as caught:
         await synthesis.synthesize(LONG * 10, VoiceStyle())
     assert 0 < len(caught.value.start) <= MAX_CHARS and caught.value.start.endswith(".")
-    assert engine.said == []
+    assert engine.utterances == []
 
 
 async def test_takes_of_a_designed_voice_are_synthesized_once(store: Store) -> None:
@@ -120,7 +120,7 @@ async def test_takes_of_a_designed_voice_are_synthesized_once(store: Store) -> N
     for _ in range(2):
         for take in "AB":
             await synthesis.preview("Hello", "calm older woman", take)
-    assert [(u.description, u.voice) for u in engine.said] == [("calm older woman", None)] * 2
+    assert [(u.description, u.voice) for u in engine.utterances] == [("calm older woman", None)] * 2
     sample = await synthesis.preview_sample("Hello", "calm older woman", "A")
     assert sample.mime == "audio/wav" and sample.data[:4] == b"RIFF"
-    assert len(engine.said) == 2
+    assert len(engine.utterances) == 2

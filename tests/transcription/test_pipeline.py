@@ -20,7 +20,7 @@ from core.models import Audio, Segment, Transcript
 from core.store import Store
 from core.transcription.pipeline import TranscriptionPipeline, join_texts, stitch
 from tests.support import sounds
-from tests.support.loopback import ScriptedEngine
+from tests.support.loopback import ScriptedTranscriber
 from tests.support.thread_media import ThreadMedia
 
 LIMITS = TranscriberLimits(concurrency=2)
@@ -61,7 +61,7 @@ class WordMedia(Media):
         self.warmed.append(count)
 
 
-class WordTranscriber(ScriptedEngine):
+class WordTranscriber(ScriptedTranscriber):
     """Returns the word that a piece was made from, after a latency given for it."""
 
     def __init__(self) -> None:
@@ -244,7 +244,7 @@ async def test_arguments_passed_to_the_engine(
 
 async def test_real_recording_from_file_to_transcript(store: Store, clock: Clock) -> None:
     """Recordings are cut at pauses, and long silence is not sent."""
-    engine = ScriptedEngine(TranscriberLimits(target_piece_s=20.0))
+    engine = ScriptedTranscriber(TranscriberLimits(target_piece_s=20.0))
     transcription = TranscriptionPipeline(ThreadMedia(), engine, store.results, clock)
     quiet = sounds.silence(60.0)
     sound = sounds.wav(sounds.speech(20.0) + quiet + sounds.speech(20.0))

@@ -22,7 +22,15 @@ from tests.support.paths import ROOT
 from tests.support.virtual_time import current_clock
 from tests.support.web_client import open_client
 from tests.support.web_inbox import FakeInbox, open_web
-from tests.support.web_operator import KEY, MARKER, PASSWORD, Desk, add_job, move_back, open_desk
+from tests.support.web_operator import (
+    KEY,
+    MARKER,
+    PASSWORD,
+    OperatorPage,
+    add_job,
+    move_back,
+    open_operator_page,
+)
 
 # One program for all tests here, so they share one loop.
 LOOP: Literal["module"] = "module"
@@ -31,13 +39,13 @@ READ = ("state", "figures", "problems", "jobs?show=all&limit=500", "jobs?show=de
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    async with open_desk(tmp_path_factory.mktemp("home")) as desk:
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OperatorPage]:
+    async with open_operator_page(tmp_path_factory.mktemp("home")) as desk:
         yield desk
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
-async def operator(desk: Desk) -> AsyncIterator[AsyncClient]:
+async def operator(desk: OperatorPage) -> AsyncIterator[AsyncClient]:
     """A browser that is logged in."""
     async with open_client(desk.web) as client:
         client.base_url = URL(f"{desk.web.url}/operator")
@@ -77,7 +85,7 @@ async def refuse_all(client: AsyncClient) -> None:
     assert (await client.post("/operator/login", json={"password": ""})).status_code == 404
 
 
-async def test_nothing_is_read_without_login(desk: Desk) -> None:
+async def test_nothing_is_read_without_login(desk: OperatorPage) -> None:
     async with open_client(desk.web) as client:
         for path in READ:
             answer = await client.get(f"/operator/api/{path}")
@@ -88,7 +96,9 @@ async def test_nothing_is_read_without_login(desk: Desk) -> None:
         assert (await client.get("/api/commands")).status_code == 200, "the page itself is free"
 
 
-async def test_state_shows_platforms_queue_and_engines(desk: Desk, operator: AsyncClient) -> None:
+async def test_state_shows_platforms_queue_and_engines(
+    desk: OperatorPage, operator: AsyncClient
+) -> None:
     before = (await get(operator, "state"))["queue"]
     await add_job(desk.store)
     await add_job(desk.store, JobState.DEAD)
@@ -103,7 +113,7 @@ async def test_state_shows_platforms_queue_and_engines(desk: Desk, operator: Asy
     assert roles["hears"]["calls"] == {"used": 0, "limit": 100}
 
 
-async def test_job_is_shown_with_its_steps(desk: Desk, operator: AsyncClient) -> None:
+async def test_job_is_shown_with_its_steps(desk: OperatorPage, operator: AsyncClient) -> None:
     job_id = await add_job(desk.store, JobState.DONE)
     steps = await get(operator, f"jobs/{job_id}")
     job = steps["job"]
@@ -117,7 +127,7 @@ async def test_job_is_shown_with_its_steps(desk: Desk, operator: AsyncClient) ->
 
 
 async def test_dead_letter_is_shown_and_retried(
-    desk: Desk, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
+    desk: OperatorPage, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     woken = asyncio.Event()
     monkeypatch.setattr(desk.inbox, "on_job", woken.set)
@@ -140,7 +150,7 @@ async def test_dead_letter_is_shown_and_retried(
     assert (await operator.get(f"/api/jobs/{job_id}/retry")).status_code in (404, 405)
 
 
-async def test_figures_show_hours_and_usage(desk: Desk, operator: AsyncClient) -> None:
+async def test_figures_show_hours_and_usage(desk: OperatorPage, operator: AsyncClient) -> None:
     await move_back(desk.store, await add_job(desk.store, JobState.DONE), 2.0, 5.0)
     await desk.store.allowances.spend("script", current_clock().now().date(), 90.0)
     statistics = await get(operator, "figures")
@@ -164,7 +174,9 @@ async def test_problems_have_ids(operator: AsyncClient, capsys: pytest.CaptureFi
 
 
 @pytest.mark.usefixtures("logs")
-async def test_no_response_contains_messages_or_secrets(desk: Desk, operator: AsyncClient) -> None:
+async def test_no_response_contains_messages_or_secrets(
+    desk: OperatorPage, operator: AsyncClient
+) -> None:
     for state in JobState:
         await add_job(desk.store, state, f"EngineLocked: {KEY} {PASSWORD}")
     structlog.get_logger().error(f"broke with {KEY}", text=MARKER, error=f"{KEY}: {MARKER}")

@@ -14,17 +14,23 @@ from pydantic import SecretStr
 
 from core.config import Settings
 from core.models import JobState
-from tests.support.browser_pages import WAIT_MS, find_barriers, open_page
+from tests.support.browser_pages import WAIT_MS, find_accessibility_problems, open_page
 from tests.support.web_inbox import FakeInbox, open_web
-from tests.support.web_operator import PASSWORD, Desk, add_job, move_back, open_desk
+from tests.support.web_operator import (
+    PASSWORD,
+    OperatorPage,
+    add_job,
+    move_back,
+    open_operator_page,
+)
 
 #: One browser for all, so they share one loop; it lives in other processes.
 pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
-    async with open_desk(tmp_path_factory.mktemp("home")) as desk:
+async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OperatorPage]:
+    async with open_operator_page(tmp_path_factory.mktemp("home")) as desk:
         for hours in range(3):
             await move_back(desk.store, await add_job(desk.store, JobState.DONE), hours, 4.0)
         await add_job(desk.store)
@@ -32,7 +38,7 @@ async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def open_view(browser: Browser, desk: Desk, **options: Any) -> AsyncIterator[Page]:
+async def open_view(browser: Browser, desk: OperatorPage, **options: Any) -> AsyncIterator[Page]:
     """Log in by keyboard and wait until the view is filled."""
     context = await browser.new_context(**options)
     context.set_default_timeout(WAIT_MS)
@@ -57,18 +63,18 @@ async def look(page: Page) -> None:
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-async def test_dead_letter_is_opened_and_retried(browser: Browser, desk: Desk) -> None:
+async def test_dead_letter_is_opened_and_retried(browser: Browser, desk: OperatorPage) -> None:
     job_id = await add_job(desk.store, JobState.DEAD, "EngineBusy: no answer")
     async with open_view(browser, desk, viewport={"width": 1280, "height": 900}) as page:
         await expect(page.locator("#given")).to_have_text("1")
-        assert await find_barriers(page) == []
+        assert await find_accessibility_problems(page) == []
         row = page.locator("#dead li", has_text=job_id)
         await expect(row).to_contain_text("EngineBusy: no answer")
         await row.locator(".row").press("Enter")
         dialog = page.get_by_role("dialog")
         await expect(dialog.get_by_role("heading")).to_contain_text(job_id)
         await expect(dialog).to_contain_text("Part 1: sent")
-        assert await find_barriers(page) == []
+        assert await find_accessibility_problems(page) == []
         await page.keyboard.press("Escape")
         await row.get_by_role("button", name="Retry").press("Enter")
         await expect(page.get_by_text(f"Job {job_id} is queued again.")).to_be_visible()
@@ -94,10 +100,12 @@ async def lose_connection_and_login(page: Page) -> None:
     await page.locator("#password").fill("wrong")
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("alert")).to_have_text("Wrong password.")
-    assert await find_barriers(page) == []
+    assert await find_accessibility_problems(page) == []
 
 
-async def test_view_fits_a_phone_in_dark_mode_and_chinese(browser: Browser, desk: Desk) -> None:
+async def test_view_fits_a_phone_in_dark_mode_and_chinese(
+    browser: Browser, desk: OperatorPage
+) -> None:
     await add_job(desk.store, JobState.DEAD, "PlatformBusy: " + "very long " * 20)
     narrow: dict[str, Any] = {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark"}
     async with open_view(browser, desk, **narrow, locale="zh-CN") as page:
@@ -106,7 +114,7 @@ async def test_view_fits_a_phone_in_dark_mode_and_chinese(browser: Browser, desk
         await page.locator("#jobs-chart summary").click()
         await expect(page.get_by_role("rowheader").first).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") == 320
-        assert await find_barriers(page) == []
+        assert await find_accessibility_problems(page) == []
         await page.get_by_role("button", name="退出").click()
         await expect(page.locator("#password")).to_be_visible()
 

@@ -18,7 +18,7 @@ from playwright.async_api import Browser, Page, StorageState, expect
 
 from tests.support.browser_pages import (
     choose_file,
-    find_barriers,
+    find_accessibility_problems,
     open_page,
     read_answer,
     record,
@@ -200,11 +200,11 @@ async def test_phone_has_a_drawer_in_dark_mode_and_chinese(
         assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
         side = page.locator("#side")
         await expect(side).not_to_be_in_viewport()
-        found = await find_barriers(page)
+        found = await find_accessibility_problems(page)
         await page.locator("#open-side").tap()
         await expect(page.locator("#new-chat")).to_be_focused()
         await expect(side).to_be_in_viewport()
-        found += await find_barriers(page)
+        found += await find_accessibility_problems(page)
         await page.keyboard.press("Escape")
         await expect(page.locator("#open-side")).to_be_focused()
         await page.locator("#open-side").tap()
@@ -221,8 +221,8 @@ async def test_page_is_accessible(browser: Browser, url: str, visitor: StorageSt
         await read_answer(page)
         await page.locator("#speak").click()
         await expect(page.locator("#speak-bar")).to_be_visible()
-        found = await find_barriers(page)
+        found = await find_accessibility_problems(page)
         await page.locator("#open-settings").click()
         await expect(page.locator("#set-voice")).not_to_be_empty()
-        found += await find_barriers(page)
+        found += await find_accessibility_problems(page)
     assert found == []

@@ -18,7 +18,9 @@ _NEW, _WRITES = ("send",), ("send", "edit")
 _NO_MESSAGES = ("sendchataction", "sendmessagedraft")
 
 
-def find_lost(telegram: TelegramServer, within_s: float = KEPT_WITHIN_S) -> set[tuple[int, int]]:
+def find_unconfirmed(
+    telegram: TelegramServer, within_s: float = KEPT_WITHIN_S
+) -> set[tuple[int, int]]:
     """Return chat and id of each message of which Telegram's answer was lost, or may be.
 
     within_s: how long before its sender's end an answer may have come; with 0 only those count
@@ -53,6 +55,6 @@ def _is_lost(call: RecordedRequest, later: Iterable[RecordedRequest], within_s: 
     )
 
 
-def count_doubled(answers: list[Message], lost: Collection[tuple[int, int]]) -> int:
+def count_duplicates(answers: list[Message], lost: Collection[tuple[int, int]]) -> int:
     """Return how many of these equal answers nothing excuses: only a lost one is sent again."""
     return sum((one.chat_id, one.message_id) not in lost for one in answers[:-1])
