@@ -1,8 +1,7 @@
-"""A gateway before a local MiMo, as strict as GoModel's page on it: OpenAI's endpoints in front,
-MiMo's chat completions behind.
+"""A local GoModel gateway: OpenAI's endpoints, forwarded to a local MiMo.
 
-What MiMo cannot do is refused, never dropped; a model has the gateway's prefix, and must be among
-those that MiMo lists or that the operator of the gateway has named.
+As strict as GoModel's documentation on MiMo: what MiMo does not support is rejected, never
+dropped; a model id has the gateway's prefix, and must be listed by MiMo or by the operator.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _ERROR_TYPES = {401: "authentication_error", 403: "authentication_error", 404: "
 
 
 class ApiError(Exception):
-    """An answer that is an error."""
+    """An error response."""
 
     def __init__(self, message: str, status: int = 400, kind: str = "invalid_request_error"):
         super().__init__(message)
@@ -39,19 +38,19 @@ class ApiError(Exception):
 
 @dataclass
 class Gateway:
-    """What the gateway knows, and what it was asked."""
+    """State of the gateway, with its recorded requests."""
 
     upstream: MimoServer
     key: str = "gateway-key"
-    #: Models that MiMo does not list.
+    #: Models listed by the operator.
     extra_models: tuple[str, ...] = ()
-    #: Every call: path, and its fields without the sound.
+    #: Every request: path, and fields without the audio.
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
 
 class GoModelServer(AsgiServer):
-    """The gateway in a thread of this process."""
+    """The local GoModel server."""
 
     def __init__(self, upstream: MimoServer, *, extra_models: tuple[str, ...] = ()) -> None:
         self.world = Gateway(upstream, extra_models=extra_models)
@@ -110,7 +109,7 @@ async def _read_transcription(
     if any(name.startswith("timestamp_granularities") and fields[name].strip() for name in fields):
         raise ApiError("xiaomi transcription does not support timestamp_granularities")
     if not (upload.content_type or "").startswith("audio/"):
-        raise ApiError("the file must say what sound it is")
+        raise ApiError("the file must have an audio content type")
     data = f"data:{upload.content_type};base64,{base64.b64encode(audio).decode()}"
     part = {"type": "input_audio", "input_audio": {"data": data}}
     body: dict[str, Any] = {
@@ -162,7 +161,7 @@ def _read_audio(answer: dict[str, Any]) -> bytes:
 
 
 async def _complete(request: Request, world: Gateway) -> Response:
-    """Pass a question on: nothing of it is changed but the model's name."""
+    """Forward a chat request, with only the model id changed."""
     body = await request.json()
     messages = [m for m in body.get("messages", []) if isinstance(m, dict)]
     world.requests.append((request.url.path, {**body, "messages": len(messages)}))
@@ -172,7 +171,7 @@ async def _complete(request: Request, world: Gateway) -> Response:
 
 
 def _route(name: str, world: Gateway) -> str:
-    """Return MiMo's name of a model."""
+    """Return MiMo's id of a model. Raises ApiError."""
     model = name.removeprefix(PREFIX)
     if model not in (*world.upstream.rules.models, *world.extra_models):
         raise ApiError(f"unsupported model: {name}")

@@ -1,6 +1,6 @@
-"""A local server with OpenAI's endpoints for sound and chat, strict on what the reference names.
+"""A local server with OpenAI's audio and chat endpoints, as strict as the API reference.
 
-Words of `mimo.tones` come back, each as a segment with its times; what is spoken is made of them.
+Audio is encoded with `mimo.tones`: each transcribed word is a segment with its times.
 """
 
 from __future__ import annotations
@@ -36,39 +36,41 @@ _FIELDS = {"file", "model", "language", "prompt", "response_format", "temperatur
 
 @dataclass
 class Rules:
-    """How the server behaves; may be changed while it runs."""
+    """Behaviour of the server; may be changed while it runs."""
 
-    #: None: no key is asked for, as at home.
+    #: None: no key is required, as by self-hosted servers.
     key: str | None = None
     models: tuple[str, ...] = ("whisper-1",)
-    #: False: as gpt-4o-transcribe, which knows no times.
+    #: False: no segments, like gpt-4o-transcribe.
     has_segments: bool = True
     speech_models: tuple[str, ...] = ("tts-1", "gpt-4o-mini-tts")
     voices: frozenset[str] = VOICES
-    #: Formats that it speaks in; one that knows none but its own answers in it, unasked.
+    #: Supported speech formats; a server with `own_format` always responds in that one.
     formats: tuple[str, ...] = ("pcm", "wav")
     own_format: str = ""
     chunk_bytes: int = 4801
     chunk_latency_s: float = 0.0
-    #: What is left out at the end of the sound.
+    #: Number of bytes missing at the end of the audio.
     missing_bytes: int = 0
 
 
 @dataclass
 class World:
+    """State of the server, with its recorded requests."""
+
     rules: Rules = field(default_factory=Rules)
     chat: ChatRules = field(default_factory=ChatRules)
     faults: list[Fault] = field(default_factory=list)
-    #: The form of every call, without the file.
+    #: The form of every transcription request, without the file.
     transcription_requests: list[dict[str, str]] = field(default_factory=list)
-    #: The body of every call for speech.
+    #: The body of every speech request.
     speech_requests: list[dict[str, Any]] = field(default_factory=list)
-    #: The body of every call for an answer.
+    #: The body of every chat request.
     chat_requests: list[dict[str, Any]] = field(default_factory=list)
 
 
 class OpenAIServer(AsgiServer):
-    """The server in a thread of this process."""
+    """The local OpenAI server."""
 
     def __init__(self, rules: Rules | None = None) -> None:
         self.world = World(rules or Rules())
@@ -194,7 +196,7 @@ def _synthesize_speech(body: dict[str, Any], rules: Rules) -> Response:
 def _stream_audio(form: str, pcm: bytes, rules: Rules) -> Response:
     if form == "mp3":
         return Response(b"ID3" + bytes(400), media_type="audio/mpeg")
-    # A WAV that is made as it is sent does not know its length.
+    # A streamed WAV header has no length.
     wav = make_wav(pcm, rate_hz=RATE_HZ)
     head = wav[:4] + b"\xff" * 4 + wav[8:40] + b"\xff" * 4 if form == "wav" else b""
     whole = head + pcm

@@ -1,7 +1,7 @@
-"""OpenAI's chat completions, strict on what the reference names.
+"""OpenAI's chat completions, as strict as the API reference.
 
-What a question holds is what comes back, or what a script says for it; a word is a token. What is
-heard are the words of `mimo.tones`.
+The answer repeats the question and the transcript of its audio, or comes from a script; a word is
+a token. Audio is encoded with `mimo.tones`.
 """
 
 from __future__ import annotations
@@ -37,30 +37,30 @@ _ROLES = {"system", "developer", "user", "assistant"}
 
 @dataclass
 class ChatRules:
-    """What the models take, and what they say; may be changed while the server runs."""
+    """Behaviour of the chat models; may be changed while the server runs."""
 
     models: tuple[str, ...] = ("gpt-4o-mini", "gpt-audio")
-    #: Those that hear; they take nothing but questions with sound.
+    #: Models with audio input; they require it.
     audio_models: tuple[str, ...] = ("gpt-audio",)
-    #: How the others refuse sound: status and message.
+    #: Error of the other models for audio input: status and message.
     audio_error: tuple[int, str] = (
         400,
         "Invalid 'messages[0]'. Content blocks are expected to be either text or image_url type.",
     )
-    #: True: as a server that takes sound, and gives it to nobody.
+    #: True: audio input is accepted and ignored.
     ignores_audio: bool = False
-    #: Parameters that this server, unlike OpenAI's, does not know, or does.
+    #: Parameters that this server, unlike OpenAI, does not support, or does in addition.
     unsupported: set[str] = field(default_factory=set)
     additional: set[str] = field(default_factory=set)
-    #: Pattern in what was asked and heard, and the answer.
+    #: Regular expression for question and transcript, and the answer.
     script: list[tuple[str, str]] = field(default_factory=list)
-    #: What a model thinks before it speaks: these are tokens as well.
+    #: The model's reasoning, which counts as completion tokens.
     reasoning: str = ""
 
 
 @dataclass(frozen=True)
 class ChatInput:
-    """What a request asks, after it was found to be right."""
+    """The content of a valid request."""
 
     text: str
     transcript: str
@@ -70,7 +70,7 @@ class ChatInput:
 def error_response(
     message: str, param: str | None, code: str | None = None, status: int = 400
 ) -> ApiError:
-    """Return the answer to a wrong request, in OpenAI's form."""
+    """Return an error in OpenAI's format."""
     error = {"message": message, "type": "invalid_request_error", "param": param, "code": code}
     refusal = ApiError(status, error)
     refusal.args = ({"error": error},)
@@ -78,7 +78,7 @@ def error_response(
 
 
 async def answer_chat(body: bytes, rules: ChatRules, fault: Fault | None = None) -> Response:
-    """Return the answer to a request's body. Raises Refusal."""
+    """Return the response to a request body. Raises ApiError."""
     try:
         request = json.loads(body)
     except ValueError:

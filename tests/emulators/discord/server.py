@@ -89,7 +89,7 @@ class DiscordServer(GatewayControls):
         fault = self.faults.pick(name, asked)
         recorded.fault = fault.kind if fault else ""
         if fault is not None and fault.kind not in RESPONSE_FAULTS:
-            await self._spoil(fault, recorded, request, send)
+            await self._send_fault(fault, recorded, request, send)
             return
         if is_file:
             answer = self._download(request, recorded)
@@ -97,7 +97,7 @@ class DiscordServer(GatewayControls):
             answer = await rest_api.respond(self.api, recorded, request, values)
         await self._deliver(answer, fault, recorded, request, send)
 
-    async def _spoil(
+    async def _send_fault(
         self, fault: Fault, recorded: RecordedRequest, request: Request, send: Send
     ) -> None:
         if fault.kind == "hang":

@@ -5,7 +5,7 @@ description, and RTP packets in `aead_xchacha20_poly1305_rtpsize`; without DAVE.
 `DiscordServer.gateway.voice` is the server:
 
     voice.move(guild, ann, channel)             # Ann joins; "" = she leaves
-    pcm = voice.heard(guild)                    # 48 kHz, 16-bit, two channels
+    pcm = voice.received_pcm(guild)             # 48 kHz, 16-bit, two channels
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""A local MiMo: as strict as its documents, and able to fail in every way that is known.
+"""A local MiMo API server for tests: as strict as its documentation, with every known fault.
 
     async with MimoServer() as mimo:
         mimo.add_fault("429_seconds", times=2)
         ...  # MIMO_BASE_URL=mimo.base_url, MIMO_API_KEY=mimo.key
         assert len(mimo.billed) == 1
 
-As a process of its own: `python -m tests.emulators.mimo --port 0`; `control` steers it.
+As a process: `python -m tests.emulators.mimo --port 0`, with a control API at `control`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["ChatRequest", "Fault", "MimoServer", "RecordedRequest", "Rules"]
 
 
 class MimoServer(AsgiServer):
-    """The server in a thread of this process."""
+    """The local MiMo server."""
 
     def __init__(self, rules: Rules | None = None, *, port: int = 0) -> None:
         self._world = World(rules=rules or Rules())
@@ -40,7 +40,7 @@ class MimoServer(AsgiServer):
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The ledger: every call to the model, in order; those to /models are left out."""
+        """All requests to /chat/completions, oldest first."""
         return [
             recorded
             for recorded in list(self._world.requests)
@@ -57,28 +57,28 @@ class MimoServer(AsgiServer):
 
     @property
     def max_concurrent(self) -> int:
-        """The most calls that were under way at once."""
+        """The highest number of concurrent requests so far."""
         return self._world.max_concurrent
 
     def add_fault(
         self, kind: str, *, times: int | None = 1, share: float = 1.0, value: float = 3.0
     ) -> None:
-        """Let `kind` befall the next `times` calls (None: all), or a share of them."""
+        """Apply a fault to the next `times` requests (None: all), or to a share of them."""
         self._world.plan.faults.append(Fault(kind, times, share, value))
 
     def clear_faults(self) -> None:
         self._world.plan.faults.clear()
 
     def reset(self) -> None:
-        """Be as new, on the same port."""
+        """Restore the initial state, on the same port."""
         self._world.reset()
 
     def set_text(self, recording: bytes, text: str) -> None:
-        """Let this very sound say `text`."""
+        """Set the transcript of exactly this recording."""
         self._world.texts[hashlib.sha256(recording).hexdigest()] = text
 
     def set_url(self, url: str, recording: bytes) -> None:
-        """Let the service find `recording` at this address."""
+        """Serve a recording at a URL that requests may refer to."""
         self._world.urls[url] = recording
 
     def add_answer(
@@ -88,10 +88,10 @@ class MimoServer(AsgiServer):
         pattern: str = "",
         reasoning: str = "Let me see.",
     ) -> None:
-        """Let questions that hold `pattern` be answered so.
+        """Set the answer to questions that match `pattern`; the first match wins.
 
-        pattern: a regular expression, looked for in the last text of the user. What was added
-        first is taken first. Questions that fit nothing are answered by rule: a talk or recording
-        in lines with its summary, everything else with what was heard.
+        pattern: a regular expression, searched in the last text of the user. Without a match, the
+        lines of a conversation or recording are summarised, and everything else is answered with
+        a description of the input.
         """
         self._world.scripts.append(Script(answer, pattern, reasoning))

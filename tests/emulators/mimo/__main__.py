@@ -1,4 +1,4 @@
-"""Runs the local MiMo as a process: prints one line of JSON with its addresses, then serves."""
+"""Command line of the local MiMo server; it prints its addresses as one line of JSON."""
 
 from __future__ import annotations
 

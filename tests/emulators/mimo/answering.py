@@ -1,4 +1,4 @@
-"""The model: answers from a script, else with what it really took in, and counts tokens."""
+"""The chat models: scripted or rule-based answers, and token counts."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ from tests.emulators.mimo.transcription import (
 )
 from tests.support import sounds
 
-#: All that a call may hold: models of the second generation, and the later ones.
+#: Context windows in tokens: of the second generation of models, and of later ones.
 _SMALL_CONTEXT, _LARGE_CONTEXT = 256_000, 1_000_000
 
 
 @dataclass
 class Script:
-    """What is answered where the question fits; the first that fits is taken."""
+    """An answer to questions that match a pattern; the first match wins."""
 
     answer: str | Callable[[ChatRequest], str]
-    #: Is to be found in the text of the last message of the user.
+    #: Regular expression, searched in the text of the last user message.
     pattern: str = ""
-    #: What the model thinks first, where it is to think.
+    #: The model's reasoning_content, if thinking is enabled.
     reasoning: str = "Let me see."
 
     def matches(self, request: ChatRequest) -> bool:
-        """Tell whether it is the answer to this question."""
+        """Return whether this is the answer to a question."""
         return re.search(self.pattern, request.question, re.DOTALL) is not None
 
 
 @dataclass(frozen=True)
 class GeneratedAnswer:
-    """What the model makes of one question."""
+    """The model's answer to a question."""
 
-    #: Length of each sound.
+    #: Length of each recording.
     durations_s: tuple[float, ...]
     text: str
     reasoning: str
@@ -72,8 +72,8 @@ def generate_answer(
 ) -> GeneratedAnswer:
     """Return the answer to a question.
 
-    texts: what is said in the sound of that sha256. context_tokens: instead of the model's own.
-    Raises Refusal if a sound cannot be read, or if all is more than the model can take in.
+    texts: transcripts by sha256. context_tokens: instead of the model's context window.
+    Raises ApiError if a recording cannot be decoded or the input exceeds the context window.
     """
     transcripts = [_transcribe(recording, texts) for recording in request.recordings]
     durations_s = tuple(duration_s for duration_s, _ in transcripts)
@@ -93,7 +93,7 @@ def generate_answer(
 
 
 def make_chat_answer(generated: GeneratedAnswer, model: str, call_id: str) -> dict[str, Any]:
-    """Return the plain answer, as in the documents; without thinking there are no thoughts."""
+    """Return the chat.completion object; reasoning_content only if thinking is enabled."""
     message: dict[str, Any] = {"content": generated.text, "role": "assistant", "tool_calls": None}
     if generated.reasoning:
         message["reasoning_content"] = generated.reasoning
@@ -102,7 +102,7 @@ def make_chat_answer(generated: GeneratedAnswer, model: str, call_id: str) -> di
 
 
 def describe_input(request: ChatRequest, transcripts: list[tuple[float, str]]) -> str:
-    """Return what tells how many recordings came, how long they are and what is said in them."""
+    """Return a text with the number, lengths and transcripts of the recordings."""
     if not transcripts:
         return f"I read {len(request.question)} characters and heard nothing."
     said = ", ".join(f'{duration_s:.1f} s ("{text}")' for duration_s, text in transcripts)
@@ -116,7 +116,7 @@ def _answer(
         if script.matches(request):
             answer = script.answer
             return (answer if isinstance(answer, str) else answer(request)), script.reasoning
-    # Only who wants a script speaks of a host.
+    # Only the prompt for a script mentions a host.
     by_rule = perform if any("HOST:" in text for text in request.texts) else summarize
     return by_rule(request.question) or describe_input(request, transcripts), "Let me see."
 
@@ -131,7 +131,7 @@ def _transcribe(recording: Recording, texts: Mapping[str, str]) -> tuple[float, 
 
 @lru_cache(maxsize=4)
 def _decode(data: bytes) -> bytes:
-    """Return the samples; those of the last sounds are kept, for they are asked about again."""
+    """Return the samples; cached, because follow-up questions send the same recordings."""
     try:
         return sounds.decode(data, RATE_HZ)
     except (av.FFmpegError, IndexError, ValueError):

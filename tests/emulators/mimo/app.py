@@ -1,4 +1,4 @@
-"""The HTTP side: the two addresses the service has, and two to steer it by."""
+"""HTTP app of the local MiMo: /chat/completions, /models and the control API."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def make_app(world: World) -> Starlette:
 
 
 def _make_control(world: World) -> list[Route]:
-    """Return what steers a server in a process of its own: the rules to change, and the ledger."""
+    """Return the control API of a server in its own process: rules and recorded requests."""
 
     async def set_rules(request: Request) -> Response:
         vars(world.rules).update(await request.json())
@@ -88,7 +88,7 @@ def _make_control(world: World) -> list[Route]:
 
 
 class _Exchange:
-    """One call to the model, from its check to the last byte of its answer."""
+    """A request to /chat/completions, from validation to the last byte of the response."""
 
     def __init__(self, world: World, request: Request) -> None:
         self._world = world
@@ -134,7 +134,7 @@ class _Exchange:
     ) -> ASGIApp:
         recorded.language, recorded.is_streamed = request.language, request.is_streamed
         recorded.audio_bytes, recorded.body = len(request.recording), request.shown
-        fault, immediate = self._pick_fault(recorded, "hear")
+        fault, immediate = self._pick_fault(recorded, "transcribe")
         if immediate is not None:
             return immediate
         transcription = await asyncio.to_thread(transcribe, request, self._world.texts)
@@ -150,7 +150,7 @@ class _Exchange:
     async def _synthesize(self, recorded: RecordedRequest, request: SpeechRequest) -> ASGIApp:
         recorded.is_streamed, recorded.text = request.is_streamed, request.text
         recorded.audio_bytes = len(request.sample)
-        fault, immediate = self._pick_fault(recorded, "speak")
+        fault, immediate = self._pick_fault(recorded, "synthesize")
         if immediate is not None:
             return immediate
         kind, rules = fault.kind if fault else "", self._world.rules
@@ -174,7 +174,7 @@ class _Exchange:
     def _pick_fault(
         self, recorded: RecordedRequest, role: Role
     ) -> tuple[Fault | None, ASGIApp | None]:
-        """Return the fault that befalls the call, and its answer where that needs no model."""
+        """Return the fault of a request, if any, and its response if that needs no model."""
         self._world.check_limits(recorded.model)
         fault = self._world.plan.pick(role, is_streamed=recorded.is_streamed)
         if fault is None:
@@ -200,13 +200,13 @@ class _Exchange:
     async def _send(
         self, recorded: RecordedRequest, answer: dict[str, Any], fault: Fault | None
     ) -> ASGIApp:
-        """Bill an answer in words, spoil it as the fault wants, and send it whole or streamed."""
+        """Bill a text answer, apply the fault, and send it whole or streamed."""
         rules = self._world.rules
         self._world.bill(recorded, answer["usage"]["total_tokens"])
         wait_s = rules.latency_s + recorded.duration_s * rules.realtime_factor
-        spoil = {**faults.ANSWERS, **faults.CHATS}.get(fault.kind) if fault else None
-        if spoil:
-            answer = spoil(answer)
+        alter = {**faults.ANSWERS, **faults.CHATS}.get(fault.kind) if fault else None
+        if alter:
+            answer = alter(answer)
         if not recorded.is_streamed:
             await asyncio.sleep(wait_s)
             return JSONResponse(answer)

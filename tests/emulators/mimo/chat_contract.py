@@ -1,4 +1,4 @@
-"""What MiMo's chat models take of questions about sound and text, and what they refuse."""
+"""Validation of requests to MiMo's chat models, with text and recordings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.emulators.mimo.contract import BEGINNINGS, DATA_URL, read_data_url, w
 
 MAX_BASE64_CHARS = 50_000_000
 MAX_OUTPUT_TOKENS = 131_072
-#: Of all that the documents name, what we send.
+#: The documented fields that the bot sends.
 _FIELDS = {"model", "messages", "max_completion_tokens", "thinking", "stream", "temperature"}
 _MESSAGE_FIELDS = {
     "system": {"role", "content"},
@@ -30,7 +30,7 @@ _KINDS = {
 
 @dataclass(frozen=True)
 class Recording:
-    """One recording of a question."""
+    """A recording in a question."""
 
     data: bytes
     kind: str
@@ -42,23 +42,23 @@ class Recording:
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """A question that the service takes."""
+    """A valid chat request."""
 
     model: str
-    #: Every text of every message: what is counted.
+    #: All texts of all messages, for counting tokens.
     texts: list[str]
-    #: The text of the last message of the user.
+    #: The text of the last user message.
     question: str
     recordings: list[Recording]
     is_thinking: bool
     is_streamed: bool
     max_tokens: int
-    #: The call as it came, with the sha256 of a sound in the place of its base64.
+    #: The request body, with each recording's base64 replaced by its sha256.
     shown: dict[str, Any] = field(default_factory=dict)
 
 
 def read_chat_request(body: dict[str, Any], urls: Mapping[str, bytes]) -> ChatRequest:
-    """Return what is asked. urls: what can be fetched. Raises Refusal."""
+    """Return the validated request. urls: files that can be downloaded. Raises ApiError."""
     _check_fields(body)
     is_thinking, max_tokens = _read_thinking(body), _read_max_tokens(body)
     messages = body.get("messages")
@@ -126,7 +126,7 @@ def _check_message(message: Any) -> None:
 def _read_content(
     role: str, content: Any, urls: Mapping[str, bytes]
 ) -> tuple[str, list[Recording]]:
-    """Return the text of a message and its sounds. A message without a text is refused."""
+    """Return the text and the recordings of a message. Raises ApiError without a text."""
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
         raise wrong_param("`text` is not set")
@@ -164,7 +164,7 @@ def _fetch(url: str, urls: Mapping[str, bytes]) -> Recording:
 
 
 def _show(body: dict[str, Any], recordings: list[Recording]) -> dict[str, Any]:
-    """Return the call with the sha256 of each sound in the place of its base64."""
+    """Return the body with each recording's base64 replaced by its sha256."""
     shown, given = copy.deepcopy(body), iter(recordings)
     for message in shown["messages"]:
         for part in message["content"] if isinstance(message["content"], list) else []:

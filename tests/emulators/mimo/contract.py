@@ -1,4 +1,4 @@
-"""What MiMo takes and what it refuses, with the bodies that it refuses with."""
+"""Validation of MiMo requests: key, model and transcription, with MiMo's error bodies."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ BEGINNINGS: dict[str, Callable[[bytes], bool]] = {
     "ogg": lambda s: s[:4] == b"OggS",
 }
 _KINDS = {"audio/wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
-#: Of these the last two are in no document, but known to be let pass.
+#: The last two are undocumented, but known to be accepted.
 _FIELDS = {"model", "messages", "asr_options", "stream", "temperature", "max_completion_tokens"}
 
 
 class ApiError(Exception):
-    """The answer to a call that the service does not take."""
+    """An error response to a request."""
 
     def __init__(self, status: int, error: dict[str, Any]) -> None:
         super().__init__(error)
@@ -45,14 +45,14 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class TranscriptionRequest:
-    """A call that the service takes."""
+    """A valid transcription request."""
 
     model: str
     recording: bytes
     kind: str
     language: str
     is_streamed: bool
-    #: The call as it came, with the sha256 of the sound in the place of its base64.
+    #: The request body, with the recording's base64 replaced by its sha256.
     shown: dict[str, Any] = field(default_factory=dict)
 
 
@@ -74,7 +74,7 @@ def too_many(message: str = "Too many requests") -> ApiError:
 
 
 def check_key(headers: Mapping[str, str], key: str) -> None:
-    """Take the key from either header; where both are sent, both must be right."""
+    """Check the key in either header, or in both if both are sent. Raises ApiError."""
     given = []
     if "api-key" in headers:
         given.append(headers["api-key"])
@@ -88,7 +88,7 @@ def check_key(headers: Mapping[str, str], key: str) -> None:
 def read_body(
     content_type: str, raw_body: bytes, models: tuple[str, ...] = MODELS
 ) -> dict[str, Any]:
-    """Return the JSON of a call to a model that there is. Raises Refusal."""
+    """Return the JSON body of a request to an existing model. Raises ApiError."""
     if content_type.partition(";")[0].strip().lower() != "application/json":
         raise wrong_param("Content-Type must be application/json")
     try:
@@ -104,13 +104,13 @@ def read_body(
 
 
 def _strip_context(model: str) -> str:
-    """Return the id without the mark by which a chat model is asked for its large context."""
+    """Return a model id without "[1m]", which requests the large context of a chat model."""
     can_ask = not re.search("asr|tts", model, re.IGNORECASE)
     return model.removesuffix("[1m]") if can_ask else model
 
 
 def read_transcription_request(body: dict[str, Any]) -> TranscriptionRequest:
-    """Return what is to be heard. Raises Refusal."""
+    """Return the validated transcription request. Raises ApiError."""
     if unknown := set(body) - _FIELDS:
         raise wrong_param(f"unknown field {min(unknown)}")
     if not isinstance(body.get("stream", False), bool):
@@ -156,7 +156,7 @@ def read_audio(data: Any) -> tuple[str, bytes]:
 def read_data_url(
     data: str, kinds: Mapping[str, str], max_chars: int, otherwise: str
 ) -> tuple[str, bytes]:
-    """Return the kind of a sound and its bytes. otherwise: the reason where it is no data URL."""
+    """Return the format and bytes of a data URL. otherwise: the error if it is none."""
     head = DATA_URL.match(data)
     if head is None:
         raise wrong_param(otherwise)

@@ -1,4 +1,4 @@
-"""What can go wrong between us and the service, each under a name, on demand."""
+"""Faults of the local MiMo by name: error responses, broken connections, wrong answers."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ HTML = b"<html><head><title>%d</title></head><body><center>openresty</center></b
 _MB = 2**20
 
 Answer = dict[str, Any]
-#: What a model is for.
-Role = Literal["hear", "speak", "answer"]
+#: Task of a model.
+Role = Literal["transcribe", "synthesize", "answer"]
 
 
 @dataclass
 class Fault:
-    """One fault: its kind, and which of the next calls it befalls."""
+    """A fault and the requests it applies to."""
 
     kind: str
-    #: How many calls it still befalls, None = without end.
+    #: How many more requests it applies to; None = all.
     times: int | None = 1
-    #: Share of calls it befalls, drawn at random.
+    #: Share of requests it applies to, chosen at random.
     share: float = 1.0
-    #: Seconds: of Retry-After, or between the bytes of a drip.
+    #: Seconds, for Retry-After or between the bytes of `drip`.
     value: float = 3.0
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class Fault:
 
 
 class FaultPlan:
-    """The faults to come. The first that fits a call befalls it."""
+    """Active faults; the first one that applies to a request is used."""
 
     def __init__(self) -> None:
         self.faults: list[Fault] = []
@@ -51,7 +51,7 @@ class FaultPlan:
 
     def pick(self, role: Role, *, is_streamed: bool) -> Fault | None:
         for fault in self.faults:
-            is_other = (fault.kind in SPEECH and role != "speak") or (
+            is_other = (fault.kind in SPEECH and role != "synthesize") or (
                 fault.kind in CHATS and role != "answer"
             )
             if is_other or (fault.kind in STREAMS and not is_streamed):
@@ -79,7 +79,7 @@ _MODERATION = {
     "type": "content_filter",
 }
 
-#: Answers of the gateway: the model is not reached, nothing is billed.
+#: Error responses of the gateway: the model is not reached, nothing is billed.
 ERROR_RESPONSES: dict[str, Callable[[Fault], ASGIApp]] = {
     "429_seconds": lambda fault: Response(
         too_many().body, 429, {"retry-after": f"{fault.value:g}"}, media_type="application/json"
@@ -115,7 +115,7 @@ def cut_after(
     length: int | None = None,
     media_type: bytes = b"application/json",
 ) -> ASGIApp:
-    """Answer with `head` and break off: short of `length`, or of the last chunk."""
+    """Send `head`, then close the connection before `length` bytes or the last chunk."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-type", media_type)]
@@ -142,7 +142,7 @@ async def _huge() -> AsyncIterator[bytes]:
 
 @cache
 def _pack_bomb() -> bytes:
-    """Return 200 MB of blanks as gzip, made without ever holding them."""
+    """Return 200 MB of spaces as gzip, without keeping them in memory."""
     packer = zlib.compressobj(level=1, wbits=31)
     return b"".join(packer.compress(b" " * _MB) for _ in range(200)) + packer.flush()
 
@@ -156,7 +156,7 @@ def _plain(chunks: AsyncIterator[bytes]) -> Response:
     return StreamingResponse(chunks, media_type="application/json")
 
 
-#: Lines that break. Whether the model was reached cannot be told from here.
+#: Broken connections. The client cannot know whether the model was reached.
 BROKEN_CONNECTIONS: dict[str, Callable[[Fault], ASGIApp]] = {
     "hang": lambda _: never_respond,
     "reset": lambda _: _reset,
@@ -183,7 +183,7 @@ def _half(answer: Answer) -> Answer:
     return _with_finish(_with_message(answer, content=text[: len(text) // 2]), "length")
 
 
-#: Answers of the model that are wrong: billed.
+#: Wrong completions of any model: billed.
 ANSWERS: dict[str, Callable[[Answer], Answer]] = {
     "reasoning_only": lambda answer: _with_message(answer, content="", reasoning_content="Hm."),
     "empty_text": lambda answer: _with_message(answer, content=""),
@@ -194,12 +194,12 @@ ANSWERS: dict[str, Callable[[Answer], Answer]] = {
 }
 
 
-def _count_sound(answer: Answer, **details: int) -> Answer:
+def _with_prompt_details(answer: Answer, **details: int) -> Answer:
     return {**answer, "usage": {**answer["usage"], "prompt_tokens_details": details}}
 
 
 def _swap(answer: Answer) -> Answer:
-    """Put the words where the thoughts belong, as in the documents' own example."""
+    """Move the content to reasoning_content, as in an example of the documentation."""
     words = answer["choices"][0]["message"]["content"]
     return _with_message(answer, content="", reasoning_content=words)
 
@@ -209,11 +209,11 @@ def _tag(answer: Answer) -> Answer:
     return _with_message(answer, content=f"<think>Hm, hm.</think>{words}")
 
 
-#: Answers to questions that are wrong, or odd: billed.
+#: Wrong or unusual completions of chat models: billed.
 CHATS: dict[str, Callable[[Answer], Answer]] = {
     "chat_swapped": _swap,
-    "chat_deaf": lambda answer: _count_sound(answer, audio_tokens=0),
-    "chat_no_details": _count_sound,
+    "chat_deaf": lambda answer: _with_prompt_details(answer, audio_tokens=0),
+    "chat_no_details": _with_prompt_details,
     "chat_repetition": lambda answer: _with_finish(answer, "repetition_truncation"),
     "chat_tags": _tag,
 }
@@ -225,7 +225,7 @@ def _cut_event(events: list[bytes]) -> list[bytes]:
 
 
 def _duplicate(events: list[bytes]) -> list[bytes]:
-    """Repeat what carries no words: the first chunk, the last one and the usage."""
+    """Repeat the chunks without text: the first one, the last one and the usage."""
     return [events[0], *events[:-3], events[-3], events[-3], events[-2], events[-2], events[-1]]
 
 
@@ -234,7 +234,7 @@ def _comment(events: list[bytes]) -> list[bytes]:
 
 
 def _split(events: list[bytes]) -> list[bytes]:
-    """Send byte by byte, or 2,000 parts at most: characters of several bytes arrive in parts."""
+    """Split the stream into single bytes (2,000 parts at most), also within characters."""
     whole = b"".join(events)
     step = 1 + len(whole) // 2000
     return [whole[at : at + step] for at in range(0, len(whole), step)]
@@ -245,7 +245,7 @@ def _error_event(events: list[bytes], code: str = "429", about: str = "") -> lis
     return [*events[: len(events) // 2], b"data: " + json.dumps(error).encode() + b"\n\n"]
 
 
-#: Streams that go wrong: billed. They end as a good stream does, on the level of HTTP.
+#: Wrong event streams: billed. The HTTP response itself ends correctly.
 STREAMS: dict[str, Callable[[list[bytes]], Iterable[bytes]]] = {
     "sse_cut": _cut_event,
     "sse_no_done": lambda events: events[:-1],
@@ -259,7 +259,7 @@ STREAMS: dict[str, Callable[[list[bytes]], Iterable[bytes]]] = {
 }
 
 
-#: Sound that is wrong, and chunks of it in base64 that are wrong or have holes: billed.
+#: Wrong synthesized audio, and wrong or missing base64 chunks of it: billed.
 BAD_AUDIO: dict[str, Callable[[bytes], bytes]] = {
     "speech_empty": lambda _: b"",
     "speech_odd": lambda audio: audio[:-1],

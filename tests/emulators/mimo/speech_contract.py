@@ -1,4 +1,4 @@
-"""What MiMo takes to speak, and what it refuses."""
+"""Validation of requests to MiMo's TTS models."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ _FIELDS = {"model", "messages", "audio", "stream", "temperature", "max_completio
 
 @dataclass(frozen=True)
 class SpeechRequest:
-    """A text to be spoken."""
+    """A valid synthesis request."""
 
     model: str
     text: str
     direction: str
-    #: A preset, empty for a designed or cloned voice.
+    #: A preset voice, empty for a designed or cloned one.
     voice: str
-    #: The recording of a voice to be cloned.
+    #: The recording of the voice to clone.
     sample: bytes
     form: str
     is_streamed: bool
 
 
 def read_speech_request(body: dict[str, Any]) -> SpeechRequest:
-    """Return what is to be said. Raises Refusal."""
+    """Return the validated synthesis request. Raises ApiError."""
     model = body["model"]
     if unknown := set(body) - _FIELDS:
         raise wrong_param(f"unknown field {min(unknown)}")
@@ -59,7 +59,7 @@ def read_speech_request(body: dict[str, Any]) -> SpeechRequest:
 
 
 def _read_messages(messages: Any) -> tuple[str, str]:
-    """Return direction and text: nothing but these two, in this order."""
+    """Return direction and text, from an optional user and one assistant message."""
     if not isinstance(messages, list) or not messages:
         raise wrong_param("messages must not be empty")
     for message in messages:

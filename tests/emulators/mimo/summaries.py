@@ -1,4 +1,4 @@
-"""A summary as a model would write it, made by rule: a function of the lines of a talk."""
+"""Rule-based summaries, in the format that the bot asks a model for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LINE = re.compile(
     re.MULTILINE,
 )
 _TOPIC = re.compile(r"^=== (?:topic (\d+)|in no topic) ===$", re.MULTILINE)
-#: A point of a summary that is to be joined with others, and a line of one recording.
+#: A point of a partial summary, and a line of a single recording.
 _POINT = re.compile(r"^- .*\[#\d+[^\]]*\]$", re.MULTILINE)
 _MOMENT = re.compile(r"^\[(\d+(?::\d\d){1,2})\] (.+)$", re.MULTILINE)
 _MARKS = re.compile(r"\s*\[#[^\]]*\]")
@@ -29,9 +29,10 @@ _POINTS = 5
 
 
 def summarize(text: str) -> str:
-    """Return the summary of what `text` holds, empty if it is no talk and no recording.
+    """Return a summary of a conversation, of partial summaries or of a recording, else "".
 
-    A talk: per topic the first of its voice notes and messages, then what was decided and asked.
+    A conversation: some voice messages and messages of each topic, then decisions, actions and
+    questions.
     """
     if _LINE.search(text):
         return "\n".join([*_sum_up_topics(text), *_sum_up_kinds(text)])
@@ -42,7 +43,7 @@ def summarize(text: str) -> str:
 
 
 def perform(text: str) -> str:
-    """Return a summary as a script: the host, and what each person said of their own."""
+    """Return a summary as a script, with a host and the speakers of its points."""
     lines = ["HOST: This is what was said."]
     for point in _POINT.findall(text):
         words = _MARKS.sub("", point.removeprefix("- "))
@@ -58,7 +59,7 @@ def _sum_up_topics(text: str) -> Iterable[str]:
         lines = list(_LINE.finditer(text, start, end))
         if not lines:
             continue
-        # Voice notes count: at least one is told of where there are some.
+        # A summary that ignores voice messages must not pass: at least one is included.
         spoken = [line for line in lines if line["note"] == "voice"][:2]
         chosen = list(dict.fromkeys([*spoken, *_spread(lines, _POINTS - len(spoken))]))
         people = dict.fromkeys(line["name"] for line in chosen)
@@ -86,6 +87,6 @@ def _shorten(words: str) -> str:
 
 
 def _spread(items: list[T], count: int) -> list[T]:
-    """Return at most `count` items from all over the list."""
+    """Return at most `count` items, evenly spread over the list."""
     step = max(1, -(-len(items) // max(count, 1)))
     return items[::step]

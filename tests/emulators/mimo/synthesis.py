@@ -1,4 +1,4 @@
-"""The model: turns text into sound from which every word of it can be read back."""
+"""The TTS models: audio from which every word of the text can be decoded."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ _TAG = re.compile(r"\([^()]*\)|（[^（）]*）|\[[^\[\]]*\]")
 
 
 def number_of(word: str) -> int:
-    """Return the number that stands for `word` in the sound: 0 to 63,999."""
+    """Return the number that encodes a word: 0 to 63,999."""
     return zlib.crc32(word.lower().encode()) % 64_000
 
 
 def spoken_words(text: str) -> list[str]:
-    """Return the words of `text` that are spoken; tags are performed instead."""
+    """Return the spoken words of `text`, without style tags."""
     bare = _TAG.sub(" ", _STYLE.sub(" ", text))
     return _WORD.findall(bare) or _WORD.findall(text) or ["hum"]
 
 
 def expected_numbers(text: str) -> list[int]:
-    """Return what `read_numbers` gives for the sound of `text`."""
+    """Return what `read_numbers` decodes from the audio of `text`."""
     return [number_of(word) for word in spoken_words(text)]
 
 
 def read_numbers(pcm: bytes, rate_hz: int = RATE_HZ) -> list[int | None]:
-    """Return the words in sound made by `synthesize`, as numbers; None where one is damaged."""
+    """Return the words in audio made by `synthesize`, as numbers; None for a damaged one."""
     return [word.number for word in read_words(pcm, rate_hz)]
 
 
 def synthesize(text: str) -> bytes:
-    """Return mono samples of 24 kHz in which each word takes 0.44 s."""
+    """Return mono samples at 24 kHz, 0.44 s per word."""
     return make_pcm(expected_numbers(text), gap_s=GAP_S, rate_hz=RATE_HZ)
 
 
@@ -56,7 +56,7 @@ def make_file(request: SpeechRequest, pcm: bytes) -> bytes:
 
 
 def cut_file(request: SpeechRequest, file: bytes, chunk_bytes: int) -> list[str | None]:
-    """Return `file` in base64: whole, or in chunks where it is streamed and can be."""
+    """Return a file in base64: in chunks if it is streamed and the model can, else whole."""
     is_burst = not request.is_streamed or request.model in (DESIGN, CLONE)
     size = len(file) if is_burst else chunk_bytes
     starts = range(0, len(file), max(size, 1)) if file else [0]
@@ -64,7 +64,7 @@ def cut_file(request: SpeechRequest, file: bytes, chunk_bytes: int) -> list[str 
 
 
 def make_speech_answer(request: SpeechRequest, data: str | None, call_id: str) -> dict[str, Any]:
-    """Return the plain answer, as in the documents. data: None for no audio at all."""
+    """Return the chat.completion object. data: base64, or None for no audio."""
     audio = None if data is None else _make_audio(call_id, data)
     message = {"role": "assistant", "content": "", "audio": audio, "tool_calls": None}
     return wrap(message, request.model, call_id)
@@ -77,7 +77,7 @@ def make_speech_usage(request: SpeechRequest, duration_s: float) -> dict[str, An
 
 
 def make_speech_events(answer: dict[str, Any], chunks: list[str | None]) -> list[bytes]:
-    """Return the answer as the lines of a stream, its sound in `chunks` of base64."""
+    """Return the answer as server-sent events, with the audio in base64 chunks."""
     nothing: dict[str, Any] = {"content": None, "role": None, "tool_calls": None, "audio": None}
     deltas = [{**nothing, "content": "", "role": "assistant"}]
     for data in chunks:

@@ -1,7 +1,7 @@
-"""Sound that can be read back: every word of it is a number, played as three tones.
+"""Decodable audio: every word is a number, encoded as three tones.
 
-A recording made of w0, w1, w2 … can be cut, joined, recoded and reordered, and what comes out
-tells which words were lost, doubled or cut in two, and when each was said.
+A recording of w0, w1, w2 … can be cut, joined, transcoded and reordered; decoding the result
+shows which words were lost, repeated or cut in two, and their times.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOUD = 400
 
 @dataclass(frozen=True)
 class Word:
-    """One number, None where its sound was damaged, with its times in seconds."""
+    """A number, or None if its audio is damaged, with its times in seconds."""
 
     number: int | None
     start_s: float
@@ -38,12 +38,12 @@ class Word:
 
 
 def make_recording(numbers: Iterable[int], *, gap_s: float = 0.64) -> bytes:
-    """Return WAV (16 kHz, mono) of `numbers` up to 63,999; each is followed by silence."""
+    """Return a WAV file (16 kHz, mono) of numbers up to 63,999, each followed by silence."""
     return make_wav(make_pcm(numbers, gap_s=gap_s))
 
 
 def make_pcm(numbers: Iterable[int], *, gap_s: float, rate_hz: int = RATE_HZ) -> bytes:
-    """Return what `make_recording` holds, at any rate."""
+    """Return mono samples of numbers, each followed by silence."""
     gap = bytes(2 * round(gap_s * rate_hz))
     return b"".join(_make_word(number, rate_hz) + gap for number in numbers)
 
@@ -59,7 +59,7 @@ def make_wav(pcm: bytes, *, rate_hz: int = RATE_HZ, channels: int = 1) -> bytes:
 
 
 def read_words(pcm: bytes, rate_hz: int = RATE_HZ) -> list[Word]:
-    """Return the words in mono `pcm`; what is no word at all gives an empty list."""
+    """Return the words in mono samples; an empty list if none can be decoded."""
     words = [_read_word(pcm, rate_hz, start, end) for start, end in _find_bursts(pcm, rate_hz)]
     return words if any(word.number is not None for word in words) else []
 
@@ -108,7 +108,7 @@ def _read_word(pcm: bytes, rate_hz: int, start: int, end: int) -> Word:
 
 
 def _read_digit(pcm: bytes, rate_hz: int, middle_s: float) -> int | None:
-    """Count zero crossings in the 60 ms around the middle of a tone."""
+    """Return the digit of a tone, from its zero crossings in 60 ms around the middle."""
     start, end = (2 * round((middle_s + d) * rate_hz) for d in (-0.03, 0.03))
     middle = pcm[start:end]
     if not middle:

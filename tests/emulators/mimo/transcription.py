@@ -1,4 +1,4 @@
-"""The model: turns sound into a text that is a function of the sound, and counts tokens."""
+"""The ASR model: a transcript that depends only on the recording, and token counts."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from tests.emulators.mimo.contract import TranscriptionRequest, wrong_param
 from tests.emulators.mimo.tones import RATE_HZ, is_silent, read_words
 from tests.support import sounds
 
-#: 8K context, 2K output; tokens per second of sound.
+#: 8K context, 2K output; tokens per second of audio.
 MAX_OUTPUT_TOKENS = 2048
 MAX_CONTEXT_TOKENS = 8192
 TOKENS_PER_S = 6.25
-#: What the documents' example has besides sound: 46 prompt tokens for 25 of sound.
+#: From the example of the documentation: 46 prompt tokens, of which 25 are audio.
 OVERHEAD_TOKENS = 21
 
 
 @dataclass(frozen=True)
 class Transcription:
-    """What the model makes of one sound."""
+    """The transcript of a recording."""
 
     sha256: str
     duration_s: float
@@ -42,10 +42,11 @@ class Transcription:
 
 
 def transcribe(request: TranscriptionRequest, texts: Mapping[str, str]) -> Transcription:
-    """Return what is heard: what `texts` has for sha256(sound), else what the sound itself says.
+    """Return the transcript of a recording: from `texts` by sha256, else from the audio itself.
 
-    Words of `tones.make_recording` come back as "w0 w1 w2", damaged ones as "cut"; silence is
-    empty; any other sound names itself. Raises Refusal if the sound cannot be read or is too long.
+    Words of `tones.make_recording` are transcribed as "w0 w1 w2", damaged ones as "cut", silence
+    as nothing, other audio as its hash and length. Raises ApiError if the recording cannot be
+    decoded or is too long.
     """
     pcm, rate_hz = decode(request.recording, request.kind)
     sha256 = hashlib.sha256(request.recording).hexdigest()
@@ -60,7 +61,7 @@ def transcribe(request: TranscriptionRequest, texts: Mapping[str, str]) -> Trans
 
 
 def decode(recording: bytes, kind: str) -> tuple[bytes, int]:
-    """Return mono 16-bit samples and their rate. Raises Refusal."""
+    """Return mono 16-bit samples and their rate. Raises ApiError."""
     try:
         return (
             _decode_wav(recording)
@@ -72,7 +73,7 @@ def decode(recording: bytes, kind: str) -> tuple[bytes, int]:
 
 
 def count_tokens(text: str) -> int:
-    """About a token per 4 Latin characters, one per Chinese character."""
+    """Return the number of tokens: about one per 4 Latin characters or 1 Chinese character."""
     wide = sum(ord(c) > 0x2E80 for c in text)
     return wide + math.ceil((len(text) - wide) / 4)
 
@@ -98,7 +99,7 @@ def make_usage(
 def wrap(
     message: dict[str, Any], model: str, call_id: str, finish_reason: str = "stop"
 ) -> dict[str, Any]:
-    """Return a message as the plain answer, as in the documents; its usage is missing yet."""
+    """Return a chat.completion object with a message, without usage."""
     return {
         "id": call_id,
         "choices": [{"finish_reason": finish_reason, "index": 0, "message": message}],
@@ -121,7 +122,7 @@ def make_answer(transcription: Transcription, model: str, call_id: str) -> dict[
 
 
 def make_events(answer: dict[str, Any]) -> list[bytes]:
-    """Return the plain answer as the lines of a stream, in the documents' order."""
+    """Return a chat.completion as server-sent events, in the documented order."""
     choice = answer["choices"][0]
     words = (choice["message"]["content"] or "").split(" ")
     thoughts = choice["message"].get("reasoning_content")
@@ -134,7 +135,7 @@ def make_events(answer: dict[str, Any]) -> list[bytes]:
 
 
 def make_chunks(answer: dict[str, Any], deltas: list[dict[str, Any]]) -> list[bytes]:
-    """Return the lines of a stream: a chunk for each delta, the last one ends it, then usage."""
+    """Return server-sent events: a chunk per delta, the last one with finish_reason, and usage."""
     reasons = [None] * (len(deltas) - 1) + [answer["choices"][0]["finish_reason"]]
     head = {**answer, "object": "chat.completion.chunk", "usage": None}
     chunks = [
@@ -147,7 +148,7 @@ def make_chunks(answer: dict[str, Any], deltas: list[dict[str, Any]]) -> list[by
 
 
 def describe(pcm: bytes, rate_hz: int, sha256: str) -> str:
-    """Return what is heard in mono samples; of what is no words, the name and the length."""
+    """Return the transcript of mono samples; without words, their hash and length."""
     if is_silent(pcm):
         return ""
     if words := read_words(pcm, rate_hz):

@@ -1,4 +1,4 @@
-"""What the service knows: its rules, what it was asked, what it billed, what is to go wrong."""
+"""State of the local MiMo: rules, recorded requests, billing, rate limits and faults."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _WINDOW_S = 60.0
 
 @dataclass
 class Rules:
-    """How the service behaves; may be changed while it runs."""
+    """Behaviour of the server; may be changed while it runs."""
 
     key: str = "sk-emulator-key"
     models: tuple[str, ...] = MODELS
-    #: An answer takes `latency_s + duration * realtime_factor` seconds.
+    #: A response takes `latency_s + duration * realtime_factor` seconds.
     latency_s: float = 0.0
     realtime_factor: float = 0.0
-    #: Speech is streamed in chunks of so many bytes, also odd ones, each so many seconds apart.
+    #: Size (may be odd) and interval of the chunks of streamed speech.
     chunk_bytes: int = 9600
     chunk_latency_s: float = 0.0
-    #: Whether the limits of the account are enforced, per model and sliding minute.
+    #: Whether the account's rate limits are enforced, per model and sliding minute.
     has_limits: bool = False
     calls_per_minute: int = 100
-    #: Of the model that hears; the others may use a thousand times as many.
+    #: For the ASR model; other models may use a thousand times as many.
     tokens_per_minute: int = 10_000
-    #: What a chat model can take in, None = as much as the documents say.
+    #: Context window of the chat models; None = as documented.
     context_tokens: int | None = None
 
 
 @dataclass
 class RecordedRequest:
-    """One line of the ledger."""
+    """A request of the bot and its outcome."""
 
     number: int
     #: Seconds of the monotonic clock.
@@ -47,7 +47,7 @@ class RecordedRequest:
     ended_at_s: float | None = None
     method: str = ""
     path: str = ""
-    #: None where no answer was given.
+    #: None if no response was sent.
     status: int | None = None
     model: str = ""
     language: str = ""
@@ -61,25 +61,24 @@ class RecordedRequest:
     fault: str = ""
     #: Which header brought the key: api-key, authorization, both or neither.
     key_header: str = ""
-    #: The body of the call: for speech as it came, else with the sha256 of each sound in the
-    #: place of its base64.
+    #: The request body; except for synthesis, each recording's base64 is replaced by its sha256.
     body: dict[str, Any] = field(default_factory=dict)
-    #: Of a question: the last text of the user, and the sounds in all its messages.
+    #: Of a chat request: the last text of the user, and the recordings in all messages.
     question: str = ""
     recordings: list[dict[str, Any]] = field(default_factory=list)
 
 
 @dataclass
 class World:
-    """The whole state of one server."""
+    """The state of one server."""
 
     rules: Rules = field(default_factory=Rules)
     plan: FaultPlan = field(default_factory=FaultPlan)
-    #: sha256 of a sound to what is said in it.
+    #: Transcripts by the recording's sha256.
     texts: dict[str, str] = field(default_factory=dict)
-    #: What is answered to questions, in order.
+    #: Answers to questions, in order of precedence.
     scripts: list[Script] = field(default_factory=list)
-    #: What the service can fetch from an address.
+    #: Files that requests may refer to by URL.
     urls: dict[str, bytes] = field(default_factory=dict)
     requests: list[RecordedRequest] = field(default_factory=list)
     under_way: int = 0
@@ -118,7 +117,7 @@ class World:
             kept.clear()
 
     def check_limits(self, model: str) -> None:
-        """Count a call in. Raises Refusal if the account's minute is used up."""
+        """Count a request. Raises ApiError if a rate limit of the account is reached."""
         if not self.rules.has_limits:
             return
         now_s = self._clock.monotonic()
