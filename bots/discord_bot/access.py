@@ -6,9 +6,9 @@ from typing import Any
 
 import discord
 
-from bots.discord_bot.channels import Channels
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import read_error
+from bots.discord_bot.incoming.intake import Channels
 from core.errors import ChatGone
 from core.models import Message
 

@@ -12,13 +12,11 @@ import structlog
 
 from bots.common.bot import ChatBot
 from bots.discord_bot.access import DiscordAdmins
-from bots.discord_bot.channels import ChannelRef, Channels
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
 from bots.discord_bot.incoming.backfill import Backfill
 from bots.discord_bot.incoming.files import DiscordFiles
-from bots.discord_bot.incoming.receiving import GatewayIntake
-from bots.discord_bot.incoming.watermarks import ChannelWatermarks
+from bots.discord_bot.incoming.intake import Channels, ChannelWatermarks, GatewayIntake
 from bots.discord_bot.interactions.receiving import Interactions
 from bots.discord_bot.outgoing.delivery import DiscordDelivery
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
@@ -57,7 +55,7 @@ class DiscordBot(ChatBot):
         self._delivery = DiscordDelivery(client, self.channels, self._live_messages, inbox)
         self._delivery.long_answers = settings.discord_long_answers
         self._interactions = Interactions(client, inbox, self._accept_interaction)
-        self._watermarks = ChannelWatermarks(self.name, inbox, clock)
+        self._watermarks = ChannelWatermarks(inbox, clock)
         self._intake = GatewayIntake(
             client, self.channels, self._watermarks, inbox, self._accept_message
         )
@@ -153,15 +151,15 @@ class DiscordBot(ChatBot):
         self._voice.note_move(member)
 
     async def _accept_message(
-        self, message: Message, channel: ChannelRef, raw: Mapping[str, Any]
+        self, message: Message, guild_id: str, raw: Mapping[str, Any]
     ) -> None:
         """Commit a person's message. Raises what `Inbox.accept` raises."""
-        if not self.is_allowed(message, channel.guild_id):
+        if not self.is_allowed(message, guild_id):
             return
         self.files.note_links(raw)
         language = self._languages.get(message.sender_id, "")
-        if not language and channel.guild_id:
-            guild = self.client.get_guild(int(channel.guild_id))
+        if not language and guild_id:
+            guild = self.client.get_guild(int(guild_id))
             language = guild.preferred_locale.value if guild else ""
         await self.accept(replace(message, language=language))
 

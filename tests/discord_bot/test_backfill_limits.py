@@ -13,7 +13,7 @@ import pytest
 from discord.utils import time_snowflake
 
 from bots.discord_bot.incoming.backfill import MAX_AGE, MAX_CHANNELS, MAX_MESSAGES, PAGE, Backfill
-from bots.discord_bot.incoming.watermarks import ChannelWatermarks
+from bots.discord_bot.incoming.intake import ChannelWatermarks
 from core.clock import Clock
 from core.errors import PlatformBusy, PlatformError
 from tests.support.discord_inbox import FakeInbox
@@ -90,7 +90,7 @@ class Scene:
 
     def __init__(self, clock: Clock) -> None:
         self.clock, self.server, self.inbox = clock, FakeDiscord(clock), FakeInbox()
-        self.watermarks = ChannelWatermarks("discord", self.inbox, clock)
+        self.watermarks = ChannelWatermarks(self.inbox, clock)
         self.committed: list[int] = []
         self.backfill = Backfill(self.server, self.watermarks, self.commit)  # type: ignore[arg-type]
         self.base = time_snowflake(clock.now())

@@ -10,7 +10,6 @@ import aiohttp
 import discord
 import pytest
 
-from bots.discord_bot.client.pacing import Paused
 from bots.discord_bot.errors import TABLE, describe, read_error
 from core import errors
 from core.errors import ChatGone, ConfigError, MessageGone, PlatformBusy, PlatformError
@@ -69,7 +68,7 @@ def test_retry_after_is_kept() -> None:
         (discord.PrivilegedIntentsRequired(0), ConfigError),
         (make_closed(4000), PlatformBusy), (discord.LoginFailure("x"), errors.PlatformLocked),
         (discord.GatewayNotFound(), PlatformBusy),  # type: ignore[no-untyped-call]
-        (aiohttp.ServerDisconnectedError(), PlatformBusy), (Paused("x"), PlatformBusy),
+        (aiohttp.ServerDisconnectedError(), PlatformBusy),
         (ConnectionResetError(), PlatformBusy), (TimeoutError(), PlatformBusy),
         (discord.InteractionResponded(SimpleNamespace()), PlatformError),  # type: ignore[arg-type]
         (discord.app_commands.AppCommandError("x"), PlatformError),

@@ -9,7 +9,6 @@ import pytest
 
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.incoming import files
-from bots.discord_bot.incoming.files import FileId
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, QuotedMessage
 from tests.emulators.discord import DiscordServer as Server
@@ -18,7 +17,7 @@ from tests.support.discord_inbox import FakeInbox, make_message
 OGG = b"OggS" + bytes(5000)
 
 
-async def hear(server: Server, inbox: FakeInbox, **fields: Any) -> Message:
+async def receive_voice(server: Server, inbox: FakeInbox, **fields: Any) -> Message:
     """Let the bot receive a voice message and return it."""
     ann = server.add_user("Ann")
     server.send_voice(server.dm(ann), ann, OGG, **fields)
@@ -26,17 +25,9 @@ async def hear(server: Server, inbox: FakeInbox, **fields: Any) -> Message:
     return inbox.messages[-1]
 
 
-@pytest.mark.parametrize(
-    "file_id",
-    [FileId("1/2/3"), FileId(url="https://a/b?c=d"), FileId("1/2/3", "https://a/b")],
-)
-def test_file_ids_round_trip(file_id: FileId) -> None:
-    assert FileId.parse(str(file_id)) == file_id
-
-
 async def test_an_expired_link_is_renewed(server: Server, running: Bot, inbox: FakeInbox) -> None:
     """H10: the message is fetched again for a fresh link."""
-    message = await hear(server, inbox)
+    message = await receive_voice(server, inbox)
     assert await running.fetch(message) == OGG
     assert not server.requests_to("GET */messages/*")  # what was just sent costs no call
     server.expire_links()
@@ -78,21 +69,26 @@ async def test_a_link_without_message_cannot_be_renewed(
 ) -> None:
     with pytest.raises(BadAudio):  # nor is there always one
         await running.fetch(make_message("1", attachment=None, reply_to=QuotedMessage("2")))
-    message = await hear(server, inbox)
+    message = await receive_voice(server, inbox)
     assert message.attachment
-    link = running.files._links[message.attachment.file_id]
-    alone = replace(message, attachment=replace(message.attachment, file_id=link))
-    assert await running.fetch(alone) == OGG
+    key = message.attachment.file_id
+    link = running.files._links[key]
+    only_link, with_both = (
+        replace(message, attachment=replace(message.attachment, file_id=file_id))
+        for file_id in (link, f"{key} {link}")
+    )
+    assert await running.fetch(only_link) == OGG == await running.fetch(with_both)
     server.expire_links()
     with pytest.raises(UserError, match="no longer has this file"):
-        await running.fetch(alone)
+        await running.fetch(only_link)
+    assert await running.fetch(with_both) == OGG
 
 
 @pytest.mark.parametrize("kind", ["close", "cut", "lose_reply"])
 async def test_an_interrupted_download_is_retried_once(
     server: Server, running: Bot, inbox: FakeInbox, kind: str
 ) -> None:
-    message = await hear(server, inbox)
+    message = await receive_voice(server, inbox)
     server.fault("GET /cdn", kind)  # type: ignore[arg-type]
     assert await running.fetch(message) == OGG
 
@@ -105,6 +101,6 @@ async def test_large_files_are_not_fetched_whatever_they_claim(
         await running.fetch(make_message("1", attachment=large))
     assert not server.requests_to("GET /cdn")
     monkeypatch.setattr(files, "MAX_BYTES", 3000)
-    message = await hear(server, inbox, claims={"claimed_bytes": 100})
+    message = await receive_voice(server, inbox, claims={"claimed_bytes": 100})
     with pytest.raises(TooLong):
         await running.fetch(message)

@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bots.discord_bot.channels import ChannelRef
 from bots.discord_bot.client.gateway import POISON
-from bots.discord_bot.incoming.messages import (
-    read_message,
-    read_messages,
-)
+from bots.discord_bot.incoming.messages import ChannelRef, read_messages
 from core.models import Attachment, Chat, ChatSettings, Message, QuotedMessage
 from core.routing import pick_command
 from tests.support.discord_payloads import (
@@ -37,9 +33,7 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 def read(raw: dict[str, Any], channel: ChannelRef = HERE, **options: Any) -> Message:
-    message = read_message(raw, channel, BOT, **options)
-    assert message is not None
-    return message
+    return read_messages(raw, channel, BOT, **options)[0]
 
 
 def test_sender_and_chat_of_a_text() -> None:
@@ -58,7 +52,7 @@ def test_a_voice_message() -> None:
     file_id = f"{ROOM}/{MESSAGE}/500000000000000001"
     expected = Attachment(file_id, "voice", "voice-message.ogg", "audio/ogg", 4321, 2.5)
     assert read(make_voice()).attachment == expected
-    # Each time it is told its links are signed anew: its sound is the same.
+    # Links are signed anew each time: the recording is the same.
     first = make_voice()
     again = make_voice()
     again["attachments"][0]["url"] = "https://cdn.discordapp.com/attachments/1/2/x.ogg?ex=9"
@@ -74,17 +68,19 @@ def test_a_voice_message() -> None:
     ],
 )  # fmt: skip
 def test_recordings_by_type_and_name(name: str, mime: str | None, kind: str) -> None:
-    sound = read(make_raw("listen", attachments=[make_file(name, content_type=mime)])).attachment
-    assert sound and sound.kind == kind
+    recording = read(
+        make_raw("listen", attachments=[make_file(name, content_type=mime)])
+    ).attachment
+    assert recording and recording.kind == kind
 
 
 def test_other_files_are_skipped() -> None:
     picture = make_file("cat.png", id="1", content_type="image/png")
     assert read(make_raw("see", attachments=[picture])).attachment is None
     file = make_file("..\\../etc/pass\r\nwd\u202etxt.ogg")
-    sound = read(make_raw("", attachments=[picture, file])).attachment
-    assert sound and sound.file_id.endswith("/500000000000000001")
-    assert sound.name == "pass wdtxt.ogg"  # it leads nowhere
+    recording = read(make_raw("", attachments=[picture, file])).attachment
+    assert recording and recording.file_id.endswith("/500000000000000001")
+    assert recording.name == "pass wdtxt.ogg"  # it leads nowhere
 
 
 def test_each_recording_is_a_message() -> None:
@@ -139,7 +135,7 @@ def test_a_reply_holds_the_quoted_message() -> None:
     ],
 )  # fmt: skip
 def test_messages_of_bots_and_empty_ones_are_skipped(raw: dict[str, Any]) -> None:
-    assert read_message(raw, HERE, BOT) is None and read_messages(raw, HERE, BOT) == []
+    assert read_messages(raw, HERE, BOT) == []
 
 
 def test_mentions_become_names_and_the_bots_own_is_removed() -> None:
@@ -183,10 +179,10 @@ def test_edits_have_ids_link_previews_do_not_count_and_erasing_does() -> None:
     assert read(edited, is_edit=True).edit_id == "1795262405250"
     # Read from the history it is the message itself: whoever asks has not seen it before.
     assert read(edited).edit_id == ""
-    assert read_message(make_raw("see https://…"), HERE, BOT, is_edit=True) is None
+    assert read_messages(make_raw("see https://…"), HERE, BOT, is_edit=True) == []
     edited = make_raw("", edited_timestamp="2026-11-21T12:00:05+00:00")
     assert read(edited, is_edit=True).text == ""
-    assert read_message(edited, ALONE, BOT, is_edit=True) is None
+    assert read_messages(edited, ALONE, BOT, is_edit=True) == []
 
 
 _JSON = st.recursive(
@@ -202,7 +198,7 @@ _FIELDS = [*make_voice(), "message_reference", "referenced_message", "message_sn
 def test_unexpected_shapes_raise_poison_only(fields: dict[str, Any]) -> None:
     """Unreadable messages raise errors that skip only the event."""
     try:
-        found = read_message(make_voice() | fields, HERE, BOT)
+        found = read_messages(make_voice() | fields, HERE, BOT)
     except POISON:
         return
-    assert found is None or isinstance(found, Message)
+    assert all(isinstance(message, Message) for message in found)

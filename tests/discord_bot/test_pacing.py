@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import aiohttp
+from types import SimpleNamespace
+from typing import Any
+
 import discord
 import pytest
+from discord.http import Route
 
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.pacing import (
@@ -15,7 +18,6 @@ from bots.discord_bot.client.pacing import (
     MAX_INVALID,
     PERIOD_S,
     DiscordPacer,
-    Paused,
 )
 from core.clock import Clock
 from core.errors import PlatformBusy
@@ -30,40 +32,57 @@ def pacer(clock: Clock) -> DiscordPacer:
     return DiscordPacer(clock)
 
 
-async def test_only_what_leads_to_a_ban_counts(pacer: DiscordPacer, advance: Advance) -> None:
+async def respond(pacer: DiscordPacer, status: int, scope: str = "user") -> None:
+    """Show the pacer a request to the API and the response to it."""
+    url, headers = f"{Route.BASE}/channels/1", {"X-RateLimit-Scope": scope, "Via": "1.1 google"}
+    response = SimpleNamespace(status=status, headers=headers)
+    about: Any = SimpleNamespace(url=url, response=response)
+    await pacer.on_request_start(None, None, about)
+    await pacer.on_request_end(None, None, about)
+
+
+async def test_only_what_leads_to_a_ban_counts(pacer: DiscordPacer) -> None:
     for status in (200, 204, 400, 404, 500, 503, 401, 403, 429):
-        pacer.note_response(status)
-    pacer.note_response(429, is_shared=True)
-    assert pacer.invalid_count == 3
-    advance(PERIOD_S - 1)
-    assert pacer.invalid_count == 3
-    advance(1)
-    assert pacer.invalid_count == 0
+        await respond(pacer, status)
+    await respond(pacer, 429, "shared")
+    assert len(pacer.invalid_s) == 3
+
+
+@pytest.mark.parametrize("old_s", [PERIOD_S - 1, PERIOD_S])
+async def test_refusals_count_for_ten_minutes(
+    pacer: DiscordPacer, advance: Advance, old_s: float
+) -> None:
+    for _ in range(MAX_INVALID - 1):
+        await respond(pacer, 403)
+    advance(old_s)
+    await respond(pacer, 403)
+    assert pacer.pause_s == PERIOD_S - old_s
 
 
 async def test_too_many_refusals_pause_everything_for_ten_minutes(
     pacer: DiscordPacer, advance: Advance
 ) -> None:
     for _ in range(MAX_INVALID):
-        pacer.check()
-        pacer.note_response(403)
+        await respond(pacer, 403)
         advance(0.5)
     wait_s = PERIOD_S - MAX_INVALID * 0.5
-    with pytest.raises(PlatformBusy) as caught:
-        pacer.check()
-    assert caught.value.retry_after_s == wait_s
+    with pytest.raises(discord.RateLimited) as caught:
+        await respond(pacer, 200)
+    assert caught.value.retry_after == wait_s
     advance(wait_s)
-    pacer.check()
+    await respond(pacer, 200)
 
 
 async def test_the_longest_pause_wins(pacer: DiscordPacer, advance: Advance) -> None:
+    for _ in range(MAX_INVALID - 1):
+        await respond(pacer, 401)
     pacer.pause(60)
     pacer.pause(5)
     assert pacer.pause_s == 60
     assert pacer.take_turn("1") == 60
-    for _ in range(MAX_INVALID):
-        pacer.note_response(401)
-    assert pacer.pause_s == PERIOD_S
+    advance(60)
+    await respond(pacer, 401)
+    assert pacer.pause_s == PERIOD_S - 60
     pacer.pause(PERIOD_S + 10)
     advance(10)
     assert pacer.pause_s == PERIOD_S
@@ -117,11 +136,10 @@ async def test_a_pause_lets_only_first_responses_through(bot: Bot, server: Serve
     room = make_server_channel(server)
     bot.client.pacer.pause(60)
     server.clear_requests()
-    with pytest.raises(Paused, match=r"refused: \d+ s to wait"):
+    with pytest.raises(discord.RateLimited):
         await bot.client.http.send_typing(int(room.channel))
-    assert issubclass(Paused, aiohttp.ClientError)  # to discord.py it is a network that is down
     target, _ = room.note()
-    with pytest.raises(PlatformBusy, match="too many requests were refused") as caught:
+    with pytest.raises(PlatformBusy, match="Discord asks to wait") as caught:
         await bot.deliver(target, Reply("hello"))
     assert caught.value.retry_after_s and 50 < caught.value.retry_after_s <= 60
     await room.ask(bot)
@@ -131,7 +149,7 @@ async def test_a_pause_lets_only_first_responses_through(bot: Bot, server: Serve
     server.fault("GET /cdn", "status", status=403)
     with pytest.raises(discord.Forbidden):
         await bot.client.http.get_from_cdn(f"{server.base_url}/attachments/1/2/a.ogg")
-    assert bot.client.pacer.invalid_count == 0
+    assert not bot.client.pacer.invalid_s
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "200"}, {"Retry-After": "soon"}])

@@ -241,7 +241,7 @@ async def test_autocomplete_offers_only_usable_values(scenario: Scenario) -> Non
             return known(asked).response_type == 8
 
         # What the program finds later than Discord waits, on a busy machine, is asked for again.
-        while late != (late := scenario.program.whole_log.count("discord_nothing_suggested")):
+        while late != (late := scenario.program.whole_log.count("discord_autocomplete_failed")):
             asked = scenario.server.autocomplete(
                 place or scenario.room, person, name, option, typed
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bots.discord_bot.channels import ChannelRef
+from bots.discord_bot.incoming.messages import ChannelRef
 
 BOT, ANN, BOB = "900000000000000001", "800000000000000001", "800000000000000002"
 GUILD, ROOM, THREAD = "700000000000000001", "600000000000000001", "600000000000000002"

@@ -19,7 +19,7 @@ from discord.state import AutoShardedConnectionState
 from discord.utils import MISSING
 
 from bots.discord_bot.client.heartbeats import SILENCE_S, Heartbeats
-from bots.discord_bot.client.pacing import DiscordPacer, build_trace
+from bots.discord_bot.client.pacing import DiscordPacer
 from bots.discord_bot.client.sessions import SessionPacer
 from bots.discord_bot.client.sockets import OpenSockets
 from bots.discord_bot.errors import describe, read_error
@@ -115,7 +115,7 @@ class DiscordClient(discord.AutoShardedClient):
             heartbeat_timeout=2 * SILENCE_S + 1,
             guild_ready_timeout=_COMPLETE_S,
             max_ratelimit_timeout=MAX_LIMIT_WAIT_S,
-            http_trace=build_trace(self.pacer),
+            http_trace=self.pacer.build_trace(),
         )
         self._sockets = OpenSockets(self.http)
 

@@ -15,10 +15,10 @@ import discord
 import structlog
 from discord.utils import time_snowflake
 
-from bots.discord_bot.channels import ChannelRef, read_channel, read_raw
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe, read_error
-from bots.discord_bot.incoming.watermarks import ChannelWatermarks
+from bots.discord_bot.incoming.intake import ChannelWatermarks
+from bots.discord_bot.incoming.messages import ChannelRef, read_channel, read_raw_channel
 from core.errors import AssistantError
 
 log = structlog.get_logger(__name__)
@@ -145,8 +145,8 @@ class Backfill:
         raw = await self._retry(lambda: self._client.http.get_channel(int(chat_id)))
         if raw is None:
             return
-        channel, newest = read_raw(raw), int(raw.get("last_message_id") or 0)
-        if channel.is_private and newest > after:
+        channel, newest = read_raw_channel(raw), int(raw.get("last_message_id") or 0)
+        if not channel.guild_id and newest > after:
             await self._fill_gap(Gap(channel, after, newest))
 
     async def _fill_gap(self, gap: Gap) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import aiohttp
 import structlog
@@ -25,24 +25,6 @@ DOWNLOAD_S, _SILENCE_S = 300.0, 30.0
 #: Links remembered of recent messages.
 _MAX_LINKS = 2000
 _BLOCK_BYTES = 1 << 16
-
-
-class FileId(NamedTuple):
-    """Where a file can be had: its message, a link, or both; at least one."""
-
-    #: channel/message/attachment, valid as long as the message stands.
-    key: str = ""
-    #: Only for messages that the bot cannot fetch and files that belong to none.
-    url: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.key} {self.url}".strip()
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the inverse of `str`."""
-        key, _, url = text.partition(" ")
-        return cls("", key) if "://" in key else cls(key, url)
 
 
 class DownloadCut(Exception):
@@ -81,15 +63,17 @@ class DiscordFiles:
             raise BadAudio
         if (attachment.size_bytes or 0) > MAX_BYTES:
             raise TooLong(TOO_BIG, limit=MAX_BYTES >> 20)
-        file_id = FileId.parse(attachment.file_id)
-        url = file_id.url or self._links.get(file_id.key) or await self._renew(file_id)
+        key, _, url = attachment.file_id.partition(" ")
+        if "://" in key:
+            # A file that belongs to no message has only a link.
+            key, url = "", key
+        url = url or self._links.get(key) or await self._renew(key)
         try:
             return await self._download(url, attachment)
         except DownloadCut as error:
             log.info("discord_download_again", reason=str(error))
-        url = await self._renew(file_id)
         try:
-            return await self._download(url, attachment)
+            return await self._download(await self._renew(key), attachment)
         except DownloadCut as error:
             if error.is_link_gone:
                 raise UserError(FILE_GONE) from None
@@ -100,11 +84,14 @@ class DiscordFiles:
         if self._session:
             await self._session.close()
 
-    async def _renew(self, file_id: FileId) -> str:
-        """Return a fresh link. Raises UserError if there is none, PlatformError."""
-        if file_id.key.count("/") != 2:
+    async def _renew(self, key: str) -> str:
+        """Return a fresh link. Raises UserError if there is none, PlatformError.
+
+        key: channel/message/attachment, valid as long as the message stands.
+        """
+        if key.count("/") != 2:
             raise UserError(FILE_GONE)
-        channel_id, message_id, attachment_id = file_id.key.split("/")
+        channel_id, message_id, attachment_id = key.split("/")
         await self._client.wait_open()
         try:
             raw = await self._client.http.get_message(int(channel_id), int(message_id))
@@ -120,34 +107,31 @@ class DiscordFiles:
         raise UserError(FILE_GONE)
 
     async def _download(self, url: str, attachment: Attachment) -> bytes:
-        if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=_SILENCE_S)
-            jar = aiohttp.DummyCookieJar()
-            self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=jar)
+        """Return the file. Raises DownloadCut, PlatformBusy, TooLong."""
+        session = self._session = self._session or _open_session()
+        data = bytearray()
         try:
             async with (
                 asyncio.timeout(DOWNLOAD_S),
-                self._session.get(url, allow_redirects=False) as response,
+                session.get(url, allow_redirects=False) as response,
             ):
-                data = await _read_capped(response)
+                if response.status in (400, 401, 403, 404, 410):
+                    raise DownloadCut(f"link answered {response.status}", is_link_gone=True)
+                if response.status != 200:
+                    raise PlatformBusy(f"download answered {response.status}")
+                async for block in response.content.iter_chunked(_BLOCK_BYTES):
+                    data += block
+                    if len(data) > MAX_BYTES:
+                        raise TooLong(TOO_BIG, limit=MAX_BYTES >> 20)
         except aiohttp.ClientPayloadError as error:
             raise DownloadCut(type(error).__name__) from None
         except (aiohttp.ClientError, aiohttp.InvalidURL, OSError, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
         if len(data) < (attachment.size_bytes or 0):
             raise DownloadCut("shorter than announced")
-        return data
+        return bytes(data)
 
 
-async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
-    """Return the body. Raises DownloadCut, PlatformBusy, TooLong."""
-    if response.status in (400, 401, 403, 404, 410):
-        raise DownloadCut(f"link answered {response.status}", is_link_gone=True)
-    if response.status != 200:
-        raise PlatformBusy(f"download answered {response.status}")
-    data = bytearray()
-    async for block in response.content.iter_chunked(_BLOCK_BYTES):
-        data += block
-        if len(data) > MAX_BYTES:
-            raise TooLong(TOO_BIG, limit=MAX_BYTES >> 20)
-    return bytes(data)
+def _open_session() -> aiohttp.ClientSession:
+    timeout = aiohttp.ClientTimeout(total=None, connect=10, sock_read=_SILENCE_S)
+    return aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar())

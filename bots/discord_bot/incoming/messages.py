@@ -1,4 +1,4 @@
-"""Discord's raw messages as ours. Pure; names, types and sizes are what the sender claims.
+"""Discord's channels and raw messages as ours. Pure; names and sizes are the sender's claims.
 
 The gateway, the REST API and interactions write a message in the same shape.
 """
@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+import discord
 from discord.utils import snowflake_time
 
 from bots.common.text import clean
-from bots.discord_bot.channels import ChannelRef
 from core.models import Attachment, Chat, Message, QuotedMessage
 
 PLATFORM = "discord"
@@ -36,8 +36,42 @@ _DEFAULT, _REPLY = 0, 19
 #: Type of a message reference: a forward.
 _FORWARD = 1
 
+#: Channel types that are threads.
+_THREADS = frozenset({10, 11, 12})
+
 _MENTION = re.compile(r"<@!?([0-9]{1,20})>")
 _EMOJI = re.compile(r"<a?(:\w{1,64}:)[0-9]{1,20}>")
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRef:
+    """A channel; threads and forum posts belong to the chat of their parent channel."""
+
+    #: Empty in private chats.
+    guild_id: str
+    chat_id: str
+    thread_id: str | None = None
+
+    @property
+    def channel_id(self) -> str:
+        """The id of the channel or thread that messages are sent to."""
+        return self.thread_id or self.chat_id
+
+
+def read_channel(channel: discord.abc.GuildChannel | discord.Thread) -> ChannelRef:
+    """Return discord.py's channel as ours."""
+    guild_id = str(channel.guild.id)
+    if isinstance(channel, discord.Thread):
+        return ChannelRef(guild_id, str(channel.parent_id), str(channel.id))
+    return ChannelRef(guild_id, str(channel.id))
+
+
+def read_raw_channel(raw: Mapping[str, Any]) -> ChannelRef:
+    """Return the REST API's channel object as ours."""
+    guild_id, channel_id = str(raw.get("guild_id") or ""), str(raw["id"])
+    if raw.get("type") in _THREADS and raw.get("parent_id"):
+        return ChannelRef(guild_id, str(raw["parent_id"]), channel_id)
+    return ChannelRef(guild_id, channel_id)
 
 
 def read_messages(
@@ -45,32 +79,12 @@ def read_messages(
 ) -> list[Message]:
     """Return what a person wrote: one message per recording in it, or one if there is none.
 
-    Raises the same errors as `read_message`.
-    """
-    first = read_message(raw, channel, bot_id, is_edit=is_edit)
-    if first is None:
-        return []
-    # A question is asked once, and an edit cannot add files.
-    if is_edit or first.command not in ("", "transcribe"):
-        return [first]
-    rest = list(read_attachments(raw))[1:]
-    # Edit ids that sort before those of real edits.
-    return [
-        first,
-        *(replace(first, attachment=one, edit_id=f"0:{n}") for n, one in enumerate(rest, 1)),
-    ]
-
-
-def read_message(
-    raw: Mapping[str, Any], channel: ChannelRef, bot_id: str, *, is_edit: bool = False
-) -> Message | None:
-    """Return what a person wrote, None if nobody did or there is nothing to read.
-
+    Empty if no person wrote it or there is nothing to read.
     Raises LookupError, TypeError, ValueError or AttributeError on unexpected shapes.
     """
     if not is_from_person(raw, bot_id) or (is_edit and not raw.get("edited_timestamp")):
-        return None
-    author = raw["author"]
+        return []
+    author, attachments = raw["author"], [*read_attachments(raw)]
     message = Message(
         chat=Chat(PLATFORM, bot_id, channel.chat_id),
         message_id=str(raw["id"]),
@@ -78,17 +92,24 @@ def read_message(
         sender_id=str(author["id"]),
         sender_name=read_name(author, raw.get("member")),
         thread_id=channel.thread_id,
-        is_private=channel.is_private,
+        is_private=not channel.guild_id,
         edit_id=_read_edit_id(raw) if is_edit else "",
         text=read_content(raw, bot_id),
-        attachment=next(read_attachments(raw), None),
+        attachment=attachments[0] if attachments else None,
         reply_to=_read_reply(raw, bot_id),
         forwarded_from=UNKNOWN_AUTHOR if raw.get("message_snapshots") else "",
     )
     message = replace(message, command=_pick_command(raw, message, bot_id))
     # An edit that leaves nothing still replaces what a group chat's summary would quote.
-    is_erased = is_edit and not channel.is_private
-    return message if message.text or message.attachment or message.command or is_erased else None
+    is_erased = is_edit and not message.is_private
+    if not (message.text or attachments or message.command or is_erased):
+        return []
+    # A question is asked once, and an edit cannot add files.
+    if is_edit or message.command not in ("", "transcribe"):
+        return [message]
+    # Edit ids that sort before those of real edits.
+    rest = enumerate(attachments[1:], 1)
+    return [message, *(replace(message, attachment=one, edit_id=f"0:{n}") for n, one in rest)]
 
 
 def is_from_person(raw: Mapping[str, Any], bot_id: str) -> bool:
@@ -101,10 +122,10 @@ def is_from_person(raw: Mapping[str, Any], bot_id: str) -> bool:
     return raw.get("type", _DEFAULT) in (_DEFAULT, _REPLY)
 
 
-def read_quoted(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage:
-    """Return a message as one that is replied to."""
+def read_quoted(raw: Mapping[str, Any], bot_id: str, *, has_links: bool = False) -> QuotedMessage:
+    """Return a message as one that is replied to. has_links: see `read_attachments`."""
     sender_id = str((raw.get("author") or {}).get("id") or "")
-    attachment = next(read_attachments(raw), None)
+    attachment = next(read_attachments(raw, has_links=has_links), None)
     return QuotedMessage(str(raw["id"]), read_content(raw, bot_id), attachment, sender_id)
 
 
@@ -144,20 +165,19 @@ def list_files(raw: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool
             yield file, bool((holder.get("flags") or 0) & VOICE_FLAG)
 
 
-def read_attachments(raw: Mapping[str, Any]) -> Iterator[Attachment]:
-    """Yield the recordings of a message and of what it forwards."""
+def read_attachments(raw: Mapping[str, Any], *, has_links: bool = False) -> Iterator[Attachment]:
+    """Yield the recordings of a message and of what it forwards.
+
+    has_links: add links to their ids, for messages that the bot cannot fetch.
+    """
     for file, is_voice in list_files(raw):
-        if is_recording(file):
-            file_id = f"{raw['channel_id']}/{raw['id']}/{file['id']}"
-            yield build_attachment(file, file_id, is_voice=is_voice)
-
-
-def is_recording(file: Mapping[str, Any]) -> bool:
-    """Tell whether a file claims to be audio or video."""
-    mime = (file.get("content_type") or "").lower()
-    if mime.startswith(("audio/", "video/")) or mime == "application/ogg":
-        return True
-    return _read_file_name(file).lower().rstrip(" .").endswith(RECORDING_ENDINGS)
+        # Links are signed anew each time: they are no part of a recording's id.
+        link = f" {file.get('url') or ''}" if has_links else ""
+        file_id = f"{raw['channel_id']}/{raw['id']}/{file['id']}{link}"
+        attachment = build_attachment(file, file_id, is_voice=is_voice)
+        has_type = attachment.mime.startswith(("audio/", "video/", "application/ogg"))
+        if has_type or attachment.name.lower().rstrip(" .").endswith(RECORDING_ENDINGS):
+            yield attachment
 
 
 def build_attachment(
@@ -176,16 +196,12 @@ def build_attachment(
     return Attachment(
         file_id=file_id,
         kind=kind,
-        name=_read_file_name(file),
+        # Without a path: it is shown to people, never opened.
+        name=clean_line((file.get("filename") or "").replace("\\", "/").split("/")[-1]),
         mime=mime,
         size_bytes=size if isinstance(size, int) and size >= 0 else None,
         duration_s=float(duration) if isinstance(duration, int | float) else None,
     )
-
-
-def _read_file_name(file: Mapping[str, Any]) -> str:
-    """Return the file name without its path: it is shown to people, never opened."""
-    return clean_line((file.get("filename") or "").replace("\\", "/").split("/")[-1])
 
 
 def _read_edit_id(raw: Mapping[str, Any]) -> str:

@@ -10,15 +10,12 @@ import discord
 from discord.utils import snowflake_time
 
 from bots.common.text import clean
-from bots.discord_bot.channels import ChannelRef
-from bots.discord_bot.incoming.files import FileId
 from bots.discord_bot.incoming.messages import (
     INTERACTION_PREFIX,
     PLATFORM,
+    ChannelRef,
     build_attachment,
     clean_line,
-    is_recording,
-    list_files,
     read_content,
     read_quoted,
 )
@@ -86,8 +83,8 @@ def _read_recording(data: Mapping[str, Any]) -> Attachment | None:
     for one in data.get("options") or ():
         if one.get("type") == ATTACHMENT and (file := files.get(str(one.get("value")))):
             # It belongs to no message: there is only its link.
-            is_voice = is_recording(file) and file.get("waveform") is not None
-            return build_attachment(file, str(FileId(url=str(file["url"]))), is_voice=is_voice)
+            is_voice = file.get("waveform") is not None
+            return build_attachment(file, str(file["url"]), is_voice=is_voice)
     return None
 
 
@@ -104,22 +101,12 @@ def _read_message_action(data: Mapping[str, Any], bot_id: str) -> ParsedInteract
     name, action = found
     return ParsedInteraction(
         name,
-        reply_to=read_target(raw, bot_id),
+        # The bot cannot fetch the message where it is no member.
+        reply_to=read_quoted(raw, bot_id, has_links=True),
         is_ephemeral=action.is_ephemeral or commands.load_command(name).is_ephemeral,
         missing_argument=action.argument,
         label=action.label,
     )
-
-
-def read_target(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage:
-    """Return the target of a message action as a message that is replied to."""
-    quoted = read_quoted(raw, bot_id)
-    if quoted.attachment is None:
-        return quoted
-    # With its link: the bot cannot fetch the message where it is no member.
-    url = next(str(file.get("url") or "") for file, _ in list_files(raw) if is_recording(file))
-    file_id = f"{quoted.attachment.file_id} {url}".strip()
-    return replace(quoted, attachment=replace(quoted.attachment, file_id=file_id))
 
 
 def _read_press(
@@ -174,7 +161,7 @@ def build_message(
         sender_id=person_id,
         sender_name=clean_line(interaction.user.display_name),
         thread_id=None if is_own else channel.thread_id,
-        is_private=is_own or channel.is_private,
+        is_private=is_own or not channel.guild_id,
         language=interaction.locale.value,
         text=parsed.text,
         command=parsed.command,

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import structlog
 
-from bots.discord_bot.channels import Channels
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
+from bots.discord_bot.incoming.intake import Channels
 from bots.discord_bot.interactions.tokens import build_components, read_interaction_token
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
 from bots.discord_bot.outgoing.parts import MAX_MESSAGES, MessagePart, build_parts, fit_audio

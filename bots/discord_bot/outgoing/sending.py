@@ -205,7 +205,6 @@ async def perform(client: DiscordClient, request: DiscordRequest) -> dict[str, A
 
 async def delete(client: DiscordClient, request: DiscordRequest) -> None:
     """Delete the message that `request` would edit. Raises as `perform`."""
-    client.pacer.check()
     async with asyncio.timeout(CALL_S):
         await client.wait_open()
         await client.http.request(_build_route(client, request, "DELETE"))
@@ -213,7 +212,6 @@ async def delete(client: DiscordClient, request: DiscordRequest) -> None:
 
 async def _call(client: DiscordClient, request: DiscordRequest) -> dict[str, Any]:
     await client.wait_open()
-    client.pacer.check()
     route = _build_route(client, request, "PATCH" if request.edit_id else "POST")
     body = build_body(request)
     if not request.part.files:

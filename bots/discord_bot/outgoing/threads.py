@@ -60,7 +60,6 @@ async def open_thread(client: DiscordClient, channel_id: str, message_id: str, n
 
     Raises PlatformError where a retry may help.
     """
-    client.pacer.check()
     try:
         await client.wait_open()
         await client.http.start_thread_with_message(
