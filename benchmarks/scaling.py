@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from benchmarks.processes import show
 from core.audio.voice_note import VoiceNoteEncoder
-from core.engines.offline.extracts import extract
+from core.engines.offline.answerer import extract
 from core.models import Passage, Question
 from core.safety import defuse, fence
 from core.synthesis.speakable import make_speakable

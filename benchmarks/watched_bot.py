@@ -31,7 +31,7 @@ from bots.telegram_bot.incoming.files import TelegramFiles
 from core.assistant import Assistant
 from core.audio import Media
 from core.engines.mimo import transcription_wire as mimo_wire
-from core.engines.mimo.limits import ASR_LIMITS
+from core.engines.mimo.role import ASR_LIMITS
 from core.engines.mimo.transcriber import MimoTranscriber
 from core.inbox import Inbox
 from core.store.chats import Chats

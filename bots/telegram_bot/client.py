@@ -31,7 +31,7 @@ from bots.telegram_bot.incoming.updates import ALLOWED_UPDATES, POISON
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.engines.wire.tls import tls
+from core.engines.wire.client import tls
 from core.errors import ConfigError, PlatformLocked
 
 log = structlog.get_logger(__name__)

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from bots.common.text import clean
 from core.audio import Media
-from core.engines.mimo.limits import ASR_LIMITS
+from core.engines.mimo.role import ASR_LIMITS
 from core.models import JobState, TalkRange
 from tests.acceptance.conftest import Open
 from tests.acceptance.injections import Attempt, Gullible, read_attempts

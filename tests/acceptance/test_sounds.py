@@ -12,7 +12,7 @@ import pytest
 
 from core.audio import Media
 from core.audio.refusals import DAMAGED, UNKNOWN
-from core.engines.mimo.limits import ASR_LIMITS
+from core.engines.mimo.role import ASR_LIMITS
 from core.errors import TooLong
 from core.models import JobState
 from core.safety import restore_links

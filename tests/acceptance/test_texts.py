@@ -8,7 +8,7 @@ import pytest
 
 from bots.common.text import count_units
 from core.audio import Media
-from core.engines.mimo.limits import ASR_LIMITS
+from core.engines.mimo.role import ASR_LIMITS
 from core.models import JobState
 from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree

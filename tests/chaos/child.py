@@ -18,7 +18,7 @@ from typing import Any
 from bots import cli
 from core.clock import CLOCK, Clock
 from core.engines.mimo import answerer
-from core.engines.mimo.limits import ASR_LIMITS, CHAT_LIMITS
+from core.engines.mimo.role import ASR_LIMITS, CHAT_LIMITS
 from core.engines.mimo.transcriber import MimoTranscriber
 from tests.chaos.points import arm
 

@@ -9,7 +9,7 @@ import wave
 from functools import cache
 
 from core.audio import Media
-from core.engines.mimo.limits import ASR_LIMITS
+from core.engines.mimo.role import ASR_LIMITS
 from tests.emulators.mimo import tones
 from tests.emulators.telegram import TelegramServer
 from tests.support import sounds

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from core.engines.offline.extracts import extract
+from core.engines.offline.answerer import extract
 from core.engines.offline.terms import count_terms, stem
 from core.errors import AnswererMissing, EngineRefused, NothingFound
 from core.models import Passage, Question

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bots.program import open_program
-from core.engines.mimo.limits import ASR_LIMITS, TTS_LIMITS
+from core.engines.mimo.role import ASR_LIMITS, TTS_LIMITS
 from core.engines.openai.answerer import OpenAIAnswerer
 from core.engines.openai.synthesizer import OpenAISynthesizer
 from core.engines.openai.transcriber import OpenAITranscriber

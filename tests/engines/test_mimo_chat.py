@@ -12,7 +12,7 @@ import pytest
 from core.clock import Clock
 from core.engines.mimo.answerer import MimoAnswerer
 from core.engines.mimo.chat_wire import build_question
-from core.engines.mimo.limits import CHAT_LIMITS
+from core.engines.mimo.role import CHAT_LIMITS
 from core.errors import EngineBadReply, EngineBusy
 from core.models import Answer, Audio, Question, Turn, Usage
 from tests.emulators.mimo import MimoServer

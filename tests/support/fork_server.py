@@ -145,7 +145,7 @@ def serve() -> None:
 
 def _load() -> None:
     from core.commands import menu
-    from core.engines.wire.tls import tls
+    from core.engines.wire.client import tls
     from core.locale import LANGUAGES, translate
 
     for name in (*_PROGRAMS.values(), *_LATE.split()):

@@ -19,7 +19,7 @@ from bots.common.text import clean
 from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, as_seconds, read_error
 from bots.telegram_bot.pacing import TelegramPacer
 from core.config import Settings
-from core.engines.wire.tls import tls
+from core.engines.wire.client import tls
 from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong, UserError
 from core.models import Attachment, Message
 

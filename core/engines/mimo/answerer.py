@@ -6,10 +6,16 @@ from dataclasses import replace
 from functools import partial
 
 from core.engines.mimo import chat_wire, transcription_wire
-from core.engines.mimo.limits import CHAT_LIMITS
-from core.engines.mimo.role import MimoRole
-from core.engines.wire.chat import combine_answers
+from core.engines.mimo.role import CHAT_LIMITS, MimoRole
+from core.engines.wire.chat import (
+    combine_answers,
+    counts_no_audio,
+    has_audio,
+    make_answer,
+    read_usage,
+)
 from core.engines.wire.models import CHAT
+from core.errors import EngineBadReply
 from core.interfaces import AnswererLimits, OnText
 from core.models import Answer, Question
 
@@ -51,4 +57,6 @@ class MimoAnswerer(MimoRole):
         deadline_s = self.deadline_s + question.max_tokens * _PER_TOKEN_S + audio_s * _PER_AUDIO_S
         read_json = partial(transcription_wire.read_response, model=model)
         completion = await self._complete(body, deadline_s, read_json, on_text)
-        return chat_wire.make_answer(completion, question, model=model)
+        if has_audio(question) and counts_no_audio(completion):
+            raise EngineBadReply("zero audio tokens: the recording was ignored")
+        return make_answer(completion, read_usage(completion, self.name, model))

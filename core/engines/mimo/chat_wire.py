@@ -8,20 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.engines.mimo.transcription_wire import NAME, build_audio_part
+from core.engines.mimo.transcription_wire import build_audio_part
 from core.engines.wire.body import Body, encode_body
-from core.engines.wire.chat import (
-    Completion,
-    build_messages,
-    counts_no_audio,
-    find_audio_data,
-    has_audio,
-    read_usage,
-)
-from core.engines.wire.chat import make_answer as make_any_answer
+from core.engines.wire.chat import build_messages, find_audio_data
 from core.engines.wire.errors import clean
-from core.errors import EngineBadReply, EngineRefused
-from core.models import Answer, Audio, Question
+from core.errors import EngineRefused
+from core.models import Audio, Question
 
 #: The base64 text of one audio may have 50 MB; this leaves room for the data URL's head.
 MAX_BYTES = 37_499_900
@@ -66,17 +58,6 @@ def build_question(question: Question, *, model: str, is_streamed: bool = False)
         **({"stream": True} if is_streamed else {}),
     }
     return encode_body(body, find_audio_data(question))
-
-
-def make_answer(completion: Completion, question: Question, *, model: str) -> Answer:
-    """Return `completion` as an answer; its text is empty if there was only reasoning.
-
-    Raises EngineError as `make_answer` in `core.engines.wire.chat` does; EngineBadReply also if
-    no token of a recording reached the model.
-    """
-    if has_audio(question) and counts_no_audio(completion):
-        raise EngineBadReply("zero audio tokens: the recording was ignored")
-    return make_any_answer(completion, read_usage(completion, NAME, model))
 
 
 def _build_audio_part(audio: Audio) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from functools import partial
 
 from core.config import Settings
 from core.engines.mimo import speech_wire as wire
-from core.engines.mimo.limits import TTS_LIMITS
-from core.engines.mimo.role import MimoRole
+from core.engines.mimo.role import TTS_LIMITS, MimoRole
 from core.engines.wire.client import EngineClient, is_event_stream, read_body, read_events, relay
 from core.engines.wire.models import TTS, TTS_CLONE, TTS_DESIGN, ModelChoice
 from core.engines.wire.role import CHAT_PATH

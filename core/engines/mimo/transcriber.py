@@ -7,8 +7,7 @@ from functools import partial
 from typing import Any
 
 from core.engines.mimo import transcription_wire as wire
-from core.engines.mimo.limits import ASR_LIMITS
-from core.engines.mimo.role import MimoRole
+from core.engines.mimo.role import ASR_LIMITS, MimoRole
 from core.engines.wire.models import ASR
 from core.interfaces import OnText
 from core.models import Audio, Transcript

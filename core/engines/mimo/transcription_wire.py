@@ -61,15 +61,20 @@ def build_transcription(
     Raises EngineRefused unless it is WAV or MP3 of at most MAX_BYTES.
     """
     content = build_audio_part(audio, _MIMES, MAX_BYTES)
-    primary = (language or "").lower().split("-")[0]
     body = {
         "model": model,
         "messages": [{"role": "user", "content": [content]}],
-        "asr_options": {"language": primary if primary in _LANGUAGES else "auto"},
+        "asr_options": {"language": pick_language(language) or "auto"},
         **({"temperature": temperature} if temperature is not None else {}),
         **({"stream": True} if is_streamed else {}),
     }
     return encode_body(body, [audio.data])
+
+
+def pick_language(language: str | None) -> str | None:
+    """Return the language to send, None for those that MiMo detects best by itself."""
+    primary = (language or "").lower().split("-")[0]
+    return primary if primary in _LANGUAGES else None
 
 
 def build_audio_part(audio: Audio, mimes: Mapping[str, str], max_bytes: int) -> dict[str, Any]:

@@ -8,7 +8,13 @@ from functools import partial
 from core.config import Settings
 from core.engines.openai import chat_wire as wire
 from core.engines.openai.role import OpenAIRole
-from core.engines.wire.chat import combine_answers, has_audio
+from core.engines.wire.chat import (
+    combine_answers,
+    counts_no_audio,
+    has_audio,
+    make_answer,
+    read_usage,
+)
 from core.engines.wire.client import EngineClient
 from core.errors import AudioNotSupported, EngineRefused
 from core.interfaces import AnswererLimits, OnText
@@ -80,4 +86,6 @@ class OpenAIAnswerer(OpenAIRole):
         completion = await self._complete(
             body, deadline_s, wire.read_response, on_text, wire.read_error
         )
-        return wire.make_answer(completion, question, model=model)
+        if has_audio(question) and counts_no_audio(completion):
+            raise AudioNotSupported("zero audio tokens: the recording was ignored")
+        return make_answer(completion, read_usage(completion, self.name, model))

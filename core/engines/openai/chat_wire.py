@@ -11,24 +11,16 @@ from dataclasses import replace
 from typing import Any
 
 from core.engines.mimo import chat_wire as mimo_chat_wire
-from core.engines.mimo.limits import CHAT_LIMITS
+from core.engines.mimo.role import CHAT_LIMITS
 from core.engines.openai import transcription_wire as openai_wire
 from core.engines.wire.body import PLACEHOLDER, Body, encode_body
-from core.engines.wire.chat import (
-    Completion,
-    build_messages,
-    counts_no_audio,
-    find_audio_data,
-    has_audio,
-    read_usage,
-)
-from core.engines.wire.chat import make_answer as make_any_answer
+from core.engines.wire.chat import build_messages, find_audio_data, has_audio
 from core.engines.wire.errors import read_error_body, read_json
 from core.engines.wire.models import find_mimo
 from core.engines.wire.speech import make_silence
 from core.errors import AudioNotSupported, EngineError, EngineRefused
 from core.interfaces import AnswererLimits
-from core.models import Answer, Audio, Question
+from core.models import Audio, Question
 
 #: A body of 20 MB in base64.
 MAX_BYTES = 15_000_000
@@ -126,17 +118,6 @@ def read_response(body: bytes | str) -> dict[str, Any]:
     if response.get("error"):
         raise read_error(200, body if isinstance(body, bytes) else body.encode())
     return response
-
-
-def make_answer(completion: Completion, question: Question, *, model: str) -> Answer:
-    """Return `completion` as an answer; its text is empty if there was only reasoning.
-
-    Raises EngineError as `make_answer` in `core.engines.wire.chat` does; AudioNotSupported if no
-    token of a recording reached the model.
-    """
-    if has_audio(question) and counts_no_audio(completion):
-        raise AudioNotSupported("zero audio tokens: the recording was ignored")
-    return make_any_answer(completion, read_usage(completion, openai_wire.NAME, model))
 
 
 def read_error(status: int, body: bytes, retry_after: str | None = None) -> EngineError:

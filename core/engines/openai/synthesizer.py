@@ -11,8 +11,7 @@ import httpx
 import structlog
 
 from core.config import Settings
-from core.engines.mimo.limits import TTS_LIMITS
-from core.engines.openai import gateway_wire as gateway
+from core.engines.mimo.role import TTS_LIMITS
 from core.engines.openai import speech_wire as wire
 from core.engines.openai.role import OpenAIRole
 from core.engines.openai.transcription_wire import read_error
@@ -50,7 +49,7 @@ class OpenAISynthesizer(OpenAIRole):
         model_id = find_mimo(self.model)
         if model_id is None:
             return wire.list_voices(self._voice)
-        return gateway.list_voices(model_id, self._voice)
+        return wire.list_mimo_voices(model_id, self._voice)
 
     def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         """Yield the samples of `utterance`: streamed, or from WAV where the server refuses that."""
@@ -72,7 +71,7 @@ class OpenAISynthesizer(OpenAIRole):
                     raise
                 _log.debug("asking for WAV", error=str(error))
             except ModelGone as error:
-                if gateway.pick_model(utterance, model) == model:
+                if wire.pick_model(utterance, model) == model:
                     raise
                 # The gateway lacks only the model for this kind of voice; the presets' one stays.
                 raise EngineRefused(str(error), reason="it only has preset voices") from None
@@ -81,8 +80,8 @@ class OpenAISynthesizer(OpenAIRole):
         self, utterance: Utterance, model: str, response_format: str
     ) -> AsyncGenerator[bytes, None]:
         if find_mimo(model):
-            speech_model = gateway.pick_model(utterance, model)
-            body = gateway.build_speech(
+            speech_model = wire.pick_model(utterance, model)
+            body = wire.build_gateway_speech(
                 utterance, model=speech_model, voice=self._voice, response_format=response_format
             )
         else:

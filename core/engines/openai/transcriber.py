@@ -9,8 +9,8 @@ from typing import Any
 import structlog
 
 from core.config import Settings
-from core.engines.mimo.limits import ASR_LIMITS
-from core.engines.openai import gateway_wire as gateway
+from core.engines.mimo.role import ASR_LIMITS
+from core.engines.mimo.transcription_wire import pick_language
 from core.engines.openai import transcription_wire as wire
 from core.engines.openai.role import OpenAIRole
 from core.engines.wire.client import EngineClient
@@ -41,7 +41,8 @@ class OpenAITranscriber(OpenAIRole):
     def __init__(self, settings: Settings, shared: EngineClient | None = None) -> None:
         super().__init__(settings, shared)
         self.limits = ASR_LIMITS if find_mimo(self.model) else _LIMITS
-        self._has_segments = not gateway.is_behind(self.model)
+        # A gateway to MiMo gives no times.
+        self._has_segments = not ("/" in self.model and find_mimo(self.model))
 
     async def transcribe(
         self,
@@ -53,7 +54,7 @@ class OpenAITranscriber(OpenAIRole):
     ) -> Transcript:
         """Return the words in `audio`, with times unless the server refuses to give them."""
         if find_mimo(self.model):
-            language = gateway.pick_language(language)
+            language = pick_language(language)
         wanted = {"language": language, "temperature": temperature}
         return await self._choice.use(partial(self._transcribe, audio, wanted))
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
+from functools import cache
 from typing import Any
 
 import httpx
 from httpx_sse import EventSource
 
-from core.engines.wire.tls import tls
 from core.errors import ConfigError, EngineBadReply, EngineBusy, EngineError
 
 #: Largest response that is read.
@@ -23,6 +24,12 @@ _CONNECT_S = 10.0
 _KEEPALIVE_S = 55.0
 
 ReadError = Callable[[int, bytes, str | None], EngineError]
+
+
+@cache
+def tls() -> ssl.SSLContext:
+    """Return the TLS context of all HTTP connections: reading the certificates is slow."""
+    return httpx.create_ssl_context()
 
 
 class EngineClient:
