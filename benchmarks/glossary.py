@@ -16,7 +16,8 @@ from collections.abc import Callable
 from rapidfuzz import fuzz, process
 
 from benchmarks.processes import ms, show
-from core.glossary import MAX_CORRECTIONS, apply, find_misheard
+from core.glossary.apply import MAX_CORRECTIONS, apply
+from core.glossary.fuzzy_match import find_misheard
 from core.models import Correction
 
 ROUNDS = 3

@@ -10,7 +10,7 @@ import structlog
 from core import metrics
 from core.commands import load_command
 from core.commands.arguments import ArgumentInput
-from core.glossary import apply_to
+from core.glossary.apply import apply_to
 from core.interfaces import Platform
 from core.models import (
     Chat,

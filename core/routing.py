@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands import COMMANDS, load_command
-from core.glossary import parse_correction
+from core.glossary.corrections import parse_correction
 from core.models import ChatSettings, Message, NoteMode
 
 #: Commands whose replies can be replied to with a question.

@@ -60,7 +60,7 @@ _ADDRESS = re.compile(
     rf"(?:(?P<scheme>://){_REST}|(?P<path>(?::\d{{1,5}})?(?:[/?#]{_REST})?))"
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_HOST = re.compile(r"[^/?#]*")
+_HOST_END = re.compile(r"[/?#]")
 _TRAIL = ".,;:!?)]}'*_~|/"
 
 
@@ -70,20 +70,15 @@ def find_addresses(text: str) -> frozenset[str]:
     for match in _ADDRESS.finditer(_flatten(text)):
         if _is_address(match):
             address = _simplify(match.group())
-            found |= {address, address[: _end_host(address)]}
+            found |= {address, _HOST_END.split(address)[0]}
     return frozenset(found)
 
 
 def _simplify(address: str) -> str:
     """Return the canonical form of an address."""
     bare = _SCHEME.sub("", address, count=1).rstrip(_TRAIL)
-    end = _end_host(bare)
-    return bare[:end].lower() + bare[end:]
-
-
-def _end_host(address: str) -> int:
-    found = _HOST.match(address)
-    return found.end() if found else 0
+    host = _HOST_END.split(bare)[0]
+    return host.lower() + bare[len(host) :]
 
 
 def _is_address(match: re.Match[str]) -> bool:

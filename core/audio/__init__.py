@@ -10,35 +10,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from core.audio.media import Media, MediaLimits, Piece
-    from core.audio.outgoing import OpusPackets, shrink
-    from core.audio.segment import VoiceSegment
-    from core.audio.voice_note import SeamJoiner, VoiceNoteEncoder
+    from core.audio.media import Media as Media
+    from core.audio.media import MediaLimits as MediaLimits
+    from core.audio.media import Piece as Piece
+    from core.audio.outgoing import OpusPackets as OpusPackets
+    from core.audio.outgoing import shrink as shrink
+    from core.audio.segment import VoiceSegment as VoiceSegment
+    from core.audio.voice_note import SeamJoiner as SeamJoiner
+    from core.audio.voice_note import VoiceNoteEncoder as VoiceNoteEncoder
 
-__all__ = [
-    "Media",
-    "MediaLimits",
-    "OpusPackets",
-    "Piece",
-    "SeamJoiner",
-    "VoiceNoteEncoder",
-    "VoiceSegment",
-    "shrink",
-]
-
-_MODULES = {
-    "Media": "core.audio.media",
-    "MediaLimits": "core.audio.media",
-    "OpusPackets": "core.audio.outgoing",
-    "Piece": "core.audio.media",
-    "SeamJoiner": "core.audio.voice_note",
-    "VoiceNoteEncoder": "core.audio.voice_note",
-    "VoiceSegment": "core.audio.segment",
-    "shrink": "core.audio.outgoing",
+_NAMES = {
+    "media": ("Media", "MediaLimits", "Piece"),
+    "outgoing": ("OpusPackets", "shrink"),
+    "segment": ("VoiceSegment",),
+    "voice_note": ("SeamJoiner", "VoiceNoteEncoder"),
 }
 
 
 def __getattr__(name: str) -> object:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES[name]), name)
+    for module, names in _NAMES.items():
+        if name in names:
+            return getattr(import_module(f"core.audio.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

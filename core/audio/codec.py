@@ -247,12 +247,16 @@ class PcmEncoder:
         """Yield frames of at most one second, which bounds their size."""
         for start in range(0, len(pcm) // 2, self._rate_hz):
             part = pcm[start * 2 : (start + self._rate_hz) * 2]
-            frame = av.AudioFrame(format="s16", layout="mono", samples=len(part) // 2)
-            frame.planes[0].update(part.ljust(frame.planes[0].buffer_size, b"\0"))
-            frame.sample_rate, frame.time_base = self._rate_hz, Fraction(1, self._rate_hz)
-            frame.pts = self._samples
+            yield build_frame(part, self._rate_hz, self._samples)
             self._samples += len(part) // 2
-            yield frame
+
+
+def build_frame(pcm: bytes, rate_hz: int, start: int) -> av.AudioFrame:
+    """Return a frame of 16-bit mono samples, of which `start` came before."""
+    frame = av.AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
+    frame.planes[0].update(pcm.ljust(frame.planes[0].buffer_size, b"\0"))
+    frame.sample_rate, frame.time_base, frame.pts = rate_hz, Fraction(1, rate_hz), start
+    return frame
 
 
 def encode(pcm: bytes, *, rate_hz: int, format: str, bit_rate: int | None = None) -> bytes:

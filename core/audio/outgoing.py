@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 
-from core.audio.codec import OPUS_RATES_HZ, Decoder, PcmEncoder
+from core.audio.codec import OPUS_RATES_HZ, Decoder, PcmEncoder, build_frame
 from core.audio.segment import audioop
 from core.models import Audio
 
@@ -45,7 +45,9 @@ class OpusPackets:
         """Take whole samples and return the complete packets."""
         if not pcm:
             return []
-        return [*self._encode(self._resampler.resample(self._build_frame(pcm)))]
+        frame = build_frame(pcm, self._rate_hz, self._samples)
+        self._samples += len(pcm) // 2
+        return [*self._encode(self._resampler.resample(frame))]
 
     def finish(self) -> list[bytes]:
         """Return the remaining packets; the last one is padded with silence."""
@@ -55,14 +57,6 @@ class OpusPackets:
     def _encode(self, frames: list[av.AudioFrame]) -> Iterator[bytes]:
         for frame in frames:
             yield from (bytes(packet) for packet in self._context.encode(frame))
-
-    def _build_frame(self, pcm: bytes) -> av.AudioFrame:
-        frame = av.AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
-        frame.planes[0].update(pcm.ljust(frame.planes[0].buffer_size, b"\0"))
-        frame.sample_rate, frame.time_base = self._rate_hz, Fraction(1, self._rate_hz)
-        frame.pts = self._samples
-        self._samples += len(pcm) // 2
-        return frame
 
 
 class RateConverter:

@@ -22,7 +22,7 @@ with warnings.catch_warnings():
     from pydub import AudioSegment
     from pydub.audio_segment import audioop as audioop
 
-_WAVEFORM_STEP_MS = 100
+_WAVEFORM_POINTS = 256
 
 
 class VoiceSegment(AudioSegment):  # type: ignore[misc]
@@ -70,15 +70,41 @@ class VoiceSegment(AudioSegment):  # type: ignore[misc]
         out.seek(0)
         return out
 
-    def waveform(self, points: int = 256) -> bytes:
-        """Return the loudness over time, 0 to 255, one point per 100 ms, at most `points`."""
-        pcm = memoryview(self.set_channels(1).set_sample_width(2).raw_data)
-        samples = len(pcm) // 2
-        count = max(1, min(points, len(self) // _WAVEFORM_STEP_MS))
-        edges = [samples * index // count * 2 for index in range(count + 1)]
-        levels = [audioop.rms(pcm[a:b], 2) for a, b in pairwise(edges)]
-        loudest = max(levels) or 1
-        return bytes(255 * level // loudest for level in levels)
+    def waveform(self) -> bytes:
+        """Return the loudness over time, as `Waveform` does."""
+        waveform = Waveform(self.frame_rate)
+        waveform.feed(self.set_channels(1).set_sample_width(2).raw_data)
+        return waveform.points()
+
+
+class Waveform:
+    """Loudness of 16-bit mono samples over time: one point per 100 ms, at most 256 in all."""
+
+    def __init__(self, rate_hz: int) -> None:
+        self._step = rate_hz // 10 * 2
+        self._rest = b""
+        self._levels: list[int] = []
+
+    def feed(self, pcm: bytes) -> None:
+        """Add the next samples."""
+        pcm = self._rest + pcm
+        end = len(pcm) // self._step * self._step
+        for start in range(0, end, self._step):
+            self._levels.append(audioop.rms(pcm[start : start + self._step], 2))
+        self._rest = pcm[end:]
+
+    def points(self) -> bytes:
+        """Return the points, 0 to 255, relative to the loudest."""
+        levels = self._levels or [audioop.rms(self._rest, 2)]
+        count = min(_WAVEFORM_POINTS, len(levels))
+        edges = [len(levels) * index // count for index in range(count + 1)]
+        means = [_mean_level(levels[a:b]) for a, b in pairwise(edges)]
+        loudest = max(means) or 1.0
+        return bytes(int(255 * mean / loudest) for mean in means)
+
+
+def _mean_level(levels: list[int]) -> float:
+    return float((sum(level * level for level in levels) / len(levels)) ** 0.5)
 
 
 def _read(file: bytes | str | Path | BinaryIO) -> bytes:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from array import array
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Literal
 
 from core.audio.codec import PcmEncoder
-from core.audio.segment import audioop
+from core.audio.segment import Waveform, audioop
 from core.errors import EngineBadReply
 
 #: The comment tag of every file.
@@ -31,8 +30,6 @@ _SWITCH_BYTES = MAX_NOTE_BYTES - 15_000
 _LOW_BIT_RATE = 24_000
 #: A longer note is too large at the lower bit rate too.
 _LONGEST_NOTE_S = 340.0
-_WAVEFORM_STEP_S = 0.1
-_WAVEFORM_POINTS = 256
 
 _FRAME_S = 0.01
 #: A frame below this level, without its offset, is silence: -52 dB of full scale.
@@ -76,7 +73,7 @@ class VoiceNoteEncoder:
         self._rate_hz, self._format = rate_hz, format
         self._tags = {"comment": AI_NOTICE, "title": title, "artist": comment}
         self._encoder = self._build_encoder()
-        self._levels = _Levels(rate_hz)
+        self._waveform = Waveform(rate_hz)
         self._samples = 0
         self._pending = bytearray()
         #: All samples so far, as long as the note may have to be encoded again.
@@ -97,7 +94,7 @@ class VoiceNoteEncoder:
         if not self._samples:
             raise EngineBadReply("no audio for the voice note")
         duration_s = self._samples / self._rate_hz
-        data, waveform = self._encoder.close(), self._levels.waveform()
+        data, waveform = self._encoder.close(), self._waveform.points()
         return VoiceNote(data, _MIMES[self._format], duration_s, waveform)
 
     def _encode(self) -> None:
@@ -105,7 +102,7 @@ class VoiceNoteEncoder:
         pcm = bytes(self._pending[:size])
         del self._pending[:size]
         self._samples += size // 2
-        self._levels.feed(pcm)
+        self._waveform.feed(pcm)
         self._encoder.feed(pcm)
         if self._kept is not None:
             self._kept += pcm
@@ -126,30 +123,6 @@ class VoiceNoteEncoder:
         tags = {name: text for name, text in self._tags.items() if text}
         mux = _PAGES if self._format == "ogg" else {}
         return PcmEncoder(self._rate_hz, self._format, bit_rate=bit_rate, mux=mux, tags=tags)
-
-
-class _Levels:
-    """Collects the loudness of each 100 ms."""
-
-    def __init__(self, rate_hz: int) -> None:
-        self._step = _count_bytes(_WAVEFORM_STEP_S, rate_hz)
-        self._rest = b""
-        self._levels: list[int] = []
-
-    def feed(self, pcm: bytes) -> None:
-        pcm = self._rest + pcm
-        end = len(pcm) // self._step * self._step
-        for start in range(0, end, self._step):
-            self._levels.append(audioop.rms(pcm[start : start + self._step], 2))
-        self._rest = pcm[end:]
-
-    def waveform(self) -> bytes:
-        levels = self._levels or [audioop.rms(self._rest, 2)]
-        count = min(_WAVEFORM_POINTS, len(levels))
-        edges = [len(levels) * index // count for index in range(count + 1)]
-        points = [_mean_level(levels[a:b]) for a, b in pairwise(edges)]
-        loudest = max(points) or 1.0
-        return bytes(int(255 * point / loudest) for point in points)
 
 
 class SeamJoiner:
@@ -241,10 +214,6 @@ def _fade(pcm: bytes, samples: int, *, is_out: bool) -> bytes:
         at = len(values) - 1 - step if is_out else step
         values[at] = values[at] * step // count
     return values.tobytes()
-
-
-def _mean_level(levels: list[int]) -> float:
-    return float((sum(level * level for level in levels) / len(levels)) ** 0.5)
 
 
 def _count_bytes(seconds: float, rate_hz: int) -> int:

@@ -13,7 +13,7 @@ from core.answering.pipeline import AnsweringPipeline
 from core.clock import Clock
 from core.commands.arguments import first_word
 from core.errors import EngineError, NotAllowed, UserError
-from core.glossary import apply_to
+from core.glossary.apply import apply_to
 from core.interfaces import OnText, Platform
 from core.locale import mark, translate
 from core.models import (

@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core import glossary
 from core.answering.pipeline import AnsweringPipeline
 from core.errors import EngineError, EngineRefused, PlatformError, UserError
+from core.glossary.apply import apply_to
 from core.interfaces import Platform
 from core.locale import mark, translate
 from core.locale.languages import name_language
@@ -176,9 +176,7 @@ class SummaryPipeline:
         corrections = (await self._store.chats.settings(chat)).talk.glossary
         complete = (found.get(message.message_id, message) for message in messages)
         return [
-            replace(m, transcript=glossary.apply_to(m.transcript, corrections))
-            if m.transcript
-            else m
+            replace(m, transcript=apply_to(m.transcript, corrections)) if m.transcript else m
             for m in complete
         ]
 

@@ -6,16 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.glossary import (
-    MAX_CORRECTIONS,
-    apply,
-    apply_to,
-    find_misheard,
-    learn,
-    list_changes,
-    parse_correction,
-    undo_changes,
-)
+from core.glossary.apply import MAX_CORRECTIONS, apply, apply_to, learn, list_changes, undo_changes
+from core.glossary.corrections import parse_correction
+from core.glossary.fuzzy_match import find_misheard
 from core.models import Correction, Segment, Transcript
 
 WORDS = st.text(st.sampled_from("abcAB 王小"), min_size=1, max_size=6).filter(str.strip)

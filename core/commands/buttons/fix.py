@@ -8,7 +8,9 @@ from dataclasses import replace
 from core.commands import Command
 from core.commands.context import TRANSCRIPT_GONE, Context
 from core.errors import UserError
-from core.glossary import apply, find_misheard, learn, list_changes, parse_correction, undo_changes
+from core.glossary.apply import apply, learn, list_changes, undo_changes
+from core.glossary.corrections import parse_correction
+from core.glossary.fuzzy_match import find_misheard
 from core.locale import mark
 from core.models import Button, Correction, Job, Reply
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import type_coerce
 from sqlalchemy.types import NullType
 
-from core import glossary
+from core.glossary import apply as glossary
 from core.models import Correction, RememberedMessage
 from core.store.database.encryption import Cipher, Encrypted
 from core.store.database.tables import remembered
