@@ -70,7 +70,7 @@ class Cutter:
     def feed(self, pcm: bytes) -> Iterator[Cut]:
         """Add samples and yield the pieces that are complete."""
         self._pcm += pcm
-        while len(self._pcm) >= self._bytes(self._max_s):
+        while len(self._pcm) >= int(self._max_s * self._rate_hz) * 2:
             yield self._cut()
 
     def close(self) -> Iterator[Cut]:
@@ -109,9 +109,6 @@ class Cutter:
         self._pieces_left -= 1
         self._aim()
         return cut
-
-    def _bytes(self, seconds: float) -> int:
-        return int(seconds * self._rate_hz) * 2
 
 
 def _quietest(levels: list[int], target: float) -> tuple[int, float]:

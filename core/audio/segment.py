@@ -58,7 +58,8 @@ class VoiceSegment(AudioSegment):  # type: ignore[misc]
         """
         if format in ("wav", "raw"):
             return super().export(out_f, format=format)  # type: ignore[no-any-return]
-        bit_rate = _read_bit_rate(options.pop("bitrate", None))
+        text = options.pop("bitrate", None)
+        bit_rate = int(text.lower().removesuffix("k")) * 1000 if text else None
         if options:
             raise TypeError(f"unsupported options: {sorted(options)}")
         mono = self.set_channels(1).set_sample_width(2)
@@ -98,20 +99,15 @@ class Waveform:
         levels = self._levels or [audioop.rms(self._rest, 2)]
         count = min(_WAVEFORM_POINTS, len(levels))
         edges = [len(levels) * index // count for index in range(count + 1)]
-        means = [_mean_level(levels[a:b]) for a, b in pairwise(edges)]
+        means = [
+            (sum(level * level for level in levels[a:b]) / (b - a)) ** 0.5
+            for a, b in pairwise(edges)
+        ]
         loudest = max(means) or 1.0
         return bytes(int(255 * mean / loudest) for mean in means)
-
-
-def _mean_level(levels: list[int]) -> float:
-    return float((sum(level * level for level in levels) / len(levels)) ** 0.5)
 
 
 def _read(file: bytes | str | Path | BinaryIO) -> bytes:
     if isinstance(file, bytes):
         return file
     return Path(file).read_bytes() if isinstance(file, str | Path) else file.read()
-
-
-def _read_bit_rate(text: str | None) -> int | None:
-    return int(text.lower().removesuffix("k")) * 1000 if text else None

@@ -7,13 +7,7 @@ from functools import partial
 
 from core.engines.mimo import chat_wire, transcription_wire
 from core.engines.mimo.role import CHAT_LIMITS, MimoRole
-from core.engines.wire.chat import (
-    combine_answers,
-    counts_no_audio,
-    has_audio,
-    make_answer,
-    read_usage,
-)
+from core.engines.wire import chat
 from core.engines.wire.models import CHAT
 from core.errors import EngineBadReply
 from core.interfaces import AnswererLimits, OnText
@@ -49,7 +43,7 @@ class MimoAnswerer(MimoRole):
         if answer.text:
             return answer
         quick = await self._ask(replace(question, is_thinking=False), on_text, model)
-        return combine_answers(answer, quick)
+        return chat.combine_answers(answer, quick)
 
     async def _ask(self, question: Question, on_text: OnText | None, model: str) -> Answer:
         body = chat_wire.build_question(question, model=model, is_streamed=on_text is not None)
@@ -57,6 +51,6 @@ class MimoAnswerer(MimoRole):
         deadline_s = self.deadline_s + question.max_tokens * _PER_TOKEN_S + audio_s * _PER_AUDIO_S
         read_json = partial(transcription_wire.read_response, model=model)
         completion = await self._complete(body, deadline_s, read_json, on_text)
-        if has_audio(question) and counts_no_audio(completion):
+        if chat.has_audio(question) and chat.counts_no_audio(completion):
             raise EngineBadReply("zero audio tokens: the recording was ignored")
-        return make_answer(completion, read_usage(completion, self.name, model))
+        return chat.make_answer(completion, chat.read_usage(completion, self.name, model))

@@ -16,9 +16,7 @@ from core.engines.wire.errors import (
     ErrorBody,
     clean,
     find_code,
-    find_model_gone,
     make_error,
-    make_not_found,
     read_error_body,
     read_json,
     read_retry_after,
@@ -125,13 +123,9 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
     error = found or ErrorBody()
     code = find_code(error) or _TYPES.get(error.type) or status
     wait_s = read_retry_after(retry_after)
-    if gone := find_model_gone(code, error):
-        return gone
-    if code == 404:
-        return make_not_found(found)
     if code == 429 and "quota" in error.text:
         return EngineLocked(f"{error.label(429)}: the quota is used up", retry_after_s=wait_s)
-    return make_error(code, error, wait_s)
+    return make_error(code, found, wait_s)
 
 
 def read_response(body: bytes | str, model: str, *, kind: str = "") -> dict[str, Any]:

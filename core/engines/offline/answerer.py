@@ -182,15 +182,12 @@ def _rank(similarity: Sequence[dict[int, float]]) -> list[float]:
     ranks = [1.0] * len(similarity)
     for _ in range(_ROUNDS):
         shares = [rank / whole if whole else 0.0 for rank, whole in zip(ranks, sums, strict=True)]
-        before, ranks = ranks, [_gather(row, shares) for row in similarity]
+        sums_of_shares = [sum(c * shares[n] for n, c in row.items()) for row in similarity]
+        before, ranks = ranks, [1 - _DAMPING + _DAMPING * share for share in sums_of_shares]
         if all(abs(new - old) < _STEADY for new, old in zip(ranks, before, strict=True)):
             break
     highest = max(ranks)
     return [rank / highest for rank in ranks]
-
-
-def _gather(row: dict[int, float], shares: Sequence[float]) -> float:
-    return 1 - _DAMPING + _DAMPING * sum(cosine * shares[n] for n, cosine in row.items())
 
 
 def _choose(ranks: Sequence[float], similarity: Sequence[dict[int, float]], count: int) -> set[int]:

@@ -8,13 +8,7 @@ from functools import partial
 from core.config import Settings
 from core.engines.openai import chat_wire as wire
 from core.engines.openai.role import OpenAIRole
-from core.engines.wire.chat import (
-    combine_answers,
-    counts_no_audio,
-    has_audio,
-    make_answer,
-    read_usage,
-)
+from core.engines.wire import chat
 from core.engines.wire.client import EngineClient
 from core.errors import AudioNotSupported, EngineRefused
 from core.interfaces import AnswererLimits, OnText
@@ -55,11 +49,11 @@ class OpenAIAnswerer(OpenAIRole):
             return answer
         max_tokens = question.max_tokens * _MORE_TOKENS
         quick = replace(question, is_thinking=False, max_tokens=max_tokens)
-        return combine_answers(answer, await self._ask(quick, on_text, model))
+        return chat.combine_answers(answer, await self._ask(quick, on_text, model))
 
     async def _ask(self, question: Question, on_text: OnText | None, model: str) -> Answer:
         """Return the answer, asked for without the parts that the server refuses."""
-        if has_audio(question) and not self._can_take_audio:
+        if chat.has_audio(question) and not self._can_take_audio:
             raise AudioNotSupported("the model has refused audio before")
         without = self._without
         while True:
@@ -86,6 +80,6 @@ class OpenAIAnswerer(OpenAIRole):
         completion = await self._complete(
             body, deadline_s, wire.read_response, on_text, wire.read_error
         )
-        if has_audio(question) and counts_no_audio(completion):
+        if chat.has_audio(question) and chat.counts_no_audio(completion):
             raise AudioNotSupported("zero audio tokens: the recording was ignored")
-        return make_answer(completion, read_usage(completion, self.name, model))
+        return chat.make_answer(completion, chat.read_usage(completion, self.name, model))

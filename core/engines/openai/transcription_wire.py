@@ -13,9 +13,7 @@ from core.engines.wire.errors import (
     ErrorBody,
     clean,
     find_code,
-    find_model_gone,
     make_error,
-    make_not_found,
     read_count,
     read_error_body,
     read_json,
@@ -88,9 +86,11 @@ def read_transcription(body: bytes, *, model: str) -> Transcript:
     text = answer.get("text")
     if not isinstance(text, str):
         raise EngineBadReply("no text")
+    segments = answer.get("segments")
+    entries = segments if isinstance(segments, list) else []
     return Transcript(
         text=clean(text).strip(),
-        segments=tuple(_read_segments(answer.get("segments"))),
+        segments=tuple(_read_segment(e) for e in entries if isinstance(e, dict) and e.get("text")),
         duration_s=read_seconds(answer.get("duration")),
         usage=_read_usage(answer, model),
     )
@@ -105,19 +105,10 @@ def read_error(status: int, body: bytes | str, retry_after: str | None = None) -
     error = found or ErrorBody()
     code = _CODES.get(error.code) or _CODES.get(error.type) or find_code(error) or status
     wait_s = read_retry_after(retry_after)
-    if gone := find_model_gone(code, error):
-        return gone
-    if code == 404:
-        return make_not_found(found)
     if code == 402:
         return EngineLocked(f"{error.label(status)}: the quota is used up", retry_after_s=wait_s)
     # Here `param` is the name of a field, and the message says what is wrong with it.
-    return make_error(code, replace(error, param=""), wait_s)
-
-
-def _read_segments(value: object) -> list[Segment]:
-    entries = value if isinstance(value, list) else []
-    return [_read_segment(e) for e in entries if isinstance(e, dict) and e.get("text")]
+    return make_error(code, found and replace(found, param=""), wait_s)
 
 
 def _read_segment(entry: dict[str, Any]) -> Segment:

@@ -103,18 +103,23 @@ def read_retry_after(value: str | None, now: datetime | None = None) -> float | 
     return min(max(wait_s, 0.0), _LONGEST_WAIT_S) if math.isfinite(wait_s) else None
 
 
-def make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineError:
-    """Return the EngineError for `status` and the error in the body.
+def make_error(status: int, found: ErrorBody | None, wait_s: float | None) -> EngineError:
+    """Return the EngineError for `status` and the error in the body, if there is one.
 
-    status: the HTTP status, or the code in the body where that is more accurate.
+    status: the HTTP status, or the code in the body where that is more accurate. A 404 without an
+    error in JSON means a wrong address.
     """
-    made = _make_error(status, error, wait_s)
+    made = _make_error(status, found or ErrorBody(), wait_s)
+    if found is None and status == 404:
+        made = EngineLocked("404: no API at this address, is the base URL right?")
     made.status = status if status >= 300 else 0
     return made
 
 
 def _make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineError:
     detail = error.label(status)
+    if status == 404 or error.code == "model_not_found" or _NO_MODEL.search(error.text):
+        return ModelGone(f"{detail}: the model is unknown")
     if status in _LOCKED:
         return EngineLocked(f"{detail}: {_LOCKED[status]}", retry_after_s=wait_s)
     if status in _BUSY or status >= 500:
@@ -123,21 +128,7 @@ def _make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineEr
         return EngineRefused(detail, reason=error.reason)
     if status >= 300:
         return EngineLocked(f"{detail}: the service has moved, its base URL must be changed")
-    return EngineBadReply(f"an error inside the response: {error.label(status)}")
-
-
-def make_not_found(error: ErrorBody | None) -> EngineError:
-    """Return the EngineError for a 404: an unknown model if it is JSON, else a wrong address."""
-    if error is None:
-        return EngineLocked("404: no API at this address, is the base URL right?")
-    return ModelGone(f"{error.label(404)}: the model is unknown")
-
-
-def find_model_gone(code: int, error: ErrorBody) -> ModelGone | None:
-    """Return ModelGone if the error says that the model is unknown, else None."""
-    if error.code != "model_not_found" and not _NO_MODEL.search(error.text):
-        return None
-    return ModelGone(f"{error.label(code)}: the model is unknown")
+    return EngineBadReply(f"an error inside the response: {detail}")
 
 
 def find_code(error: ErrorBody) -> int | None:
