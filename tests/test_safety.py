@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bots.common.text import clean
+from bots.common.chat import clean
 from core.safety import LEFT_OUT, defuse, disable_links, fence, find_addresses, restore_links
 from tests.emulators.telegram.links import find_links
 

@@ -10,7 +10,7 @@ from typing import Any
 import discord
 import structlog
 
-from bots.common.bot import ChatBot
+from bots.common.chat import ChatBot
 from bots.discord_bot.access import DiscordAdmins
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe

@@ -10,7 +10,7 @@ import structlog
 from telegram.constants import ChatAction, ReactionEmoji
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
-from bots.common.bot import ChatBot
+from bots.common.chat import ChatBot
 from bots.telegram_bot.access import TelegramAdmins
 from bots.telegram_bot.client import Backoff, Polling, TelegramClient
 from bots.telegram_bot.errors import as_seconds, describe

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from bots.common.text import clean
+from bots.common.chat import clean
 from core.audio import Media
 from core.engines.mimo.role import ASR_LIMITS
 from core.models import JobState, TalkRange

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from bots.common.text import count_units
+from bots.common.chat import count_units
 from core.audio import Media
 from core.engines.mimo.role import ASR_LIMITS
 from core.models import JobState

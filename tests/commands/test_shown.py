@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bots.common.text import clean
+from bots.common.chat import clean
 from core.commands import COMMANDS, load_command
 from core.commands.context import Context
 from core.errors import AssistantError

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bots.common.text import count_units, is_blank
+from bots.common.chat import count_units, is_blank
 from bots.discord_bot.outgoing.parts import (
     MAX_FILE_BYTES,
     MAX_MESSAGES,

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
-from bots.common.text import clean, count_units
-from bots.telegram_bot.outgoing.parts import (
+from bots.common.chat import clean, count_units
+from bots.telegram_bot.outgoing.links import build_url
+from bots.telegram_bot.outgoing.requests import (
     MAX_ENTITIES,
     MAX_UNITS,
     FilePart,
     TextPart,
     build_parts,
-    build_url,
     halve,
 )
 from core.models import File, Link, Reply

@@ -7,16 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from telegram import MessageEntity
 
-from bots.common.text import clean, count_units, is_blank
-from bots.telegram_bot.outgoing.parts import (
+from bots.common.chat import clean, count_units, head, is_blank, split, tail
+from bots.telegram_bot.outgoing.requests import (
     MAX_MESSAGES,
     MAX_UNITS,
     FilePart,
     TextPart,
     build_parts,
-    head,
-    split,
-    tail,
 )
 from core.models import File, Reply
 

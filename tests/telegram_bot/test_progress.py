@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bots.common.live_progress import MAX_LIVE_MESSAGES, UPDATE_S
+from bots.common.chat import MAX_LIVE_MESSAGES, UPDATE_S
 from bots.telegram_bot import TelegramBot as Bot
 from bots.telegram_bot.outgoing.live_message import build_draft_id, read_placeholder_id
 from core.clock import Clock

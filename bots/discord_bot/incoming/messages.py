@@ -14,7 +14,7 @@ from typing import Any, Literal
 import discord
 from discord.utils import snowflake_time
 
-from bots.common.text import clean
+from bots.common.chat import clean
 from core.models import Attachment, Chat, Message, QuotedMessage
 
 PLATFORM = "discord"

@@ -10,7 +10,7 @@ from typing import Any
 
 import discord
 
-from bots.common.text import clean
+from bots.common.chat import clean
 from bots.discord_bot.interactions.parser import ParsedInteraction
 from core import commands
 from core.commands.arguments import join_arguments

@@ -9,7 +9,7 @@ from typing import Any
 import discord
 from discord.utils import snowflake_time
 
-from bots.common.text import clean
+from bots.common.chat import clean
 from bots.discord_bot.incoming.messages import (
     INTERACTION_PREFIX,
     PLATFORM,

@@ -11,8 +11,7 @@ from datetime import datetime
 import discord
 import structlog
 
-from bots.common.live_progress import UPDATE_S, LiveMessage, LiveMessages
-from bots.common.text import is_blank
+from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, is_blank
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import INTERACTION_OVER, describe, error_code_of, read_error
 from bots.discord_bot.interactions.tokens import read_interaction_token

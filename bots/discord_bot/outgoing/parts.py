@@ -10,7 +10,7 @@ from itertools import islice
 
 import structlog
 
-from bots.common.text import clean
+from bots.common.chat import clean
 from bots.discord_bot.outgoing.text import FindUrl, Line, pack, read_lines, take_beginning
 from core import audio
 from core.errors import UserError

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from bots.common.text import clean, count_units, find_break, is_blank
+from bots.common.chat import clean, count_units, find_break, is_blank
 from core.models import Link, Reply
 from core.safety import disable_links
 

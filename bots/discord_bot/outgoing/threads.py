@@ -11,7 +11,7 @@ from typing import Literal
 import discord
 import structlog
 
-from bots.common.text import clean, is_blank
+from bots.common.chat import clean, is_blank
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe, error_code_of, read_error
 from bots.discord_bot.interactions.tokens import read_interaction_token

@@ -15,7 +15,7 @@ import structlog
 import telegram
 from telegram.error import RetryAfter, TelegramError
 
-from bots.common.text import clean
+from bots.common.chat import clean
 from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, as_seconds, read_error
 from bots.telegram_bot.pacing import TelegramPacer
 from core.config import Settings

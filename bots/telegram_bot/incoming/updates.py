@@ -15,7 +15,7 @@ from typing import Any, Optional
 import telegram
 from telegram.constants import ChatType
 
-from bots.common.text import clean
+from bots.common.chat import clean
 from bots.telegram_bot.incoming.files import read_attachment
 from core.models import Chat, Message, QuotedMessage
 

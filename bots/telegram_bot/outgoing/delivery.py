@@ -24,12 +24,16 @@ from bots.telegram_bot.errors import (
     read_refusal,
 )
 from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages, read_placeholder_id
-from bots.telegram_bot.outgoing.parts import FilePart, Part, TextPart, build_parts, halve
 from bots.telegram_bot.outgoing.requests import (
+    FilePart,
+    Part,
     TelegramRequest,
+    TextPart,
     build_keyboard,
+    build_parts,
     build_request,
     change,
+    halve,
     perform,
 )
 from bots.telegram_bot.pacing import TelegramPacer

@@ -20,11 +20,15 @@ from telegram.error import (
     TelegramError,
 )
 
-from bots.common.live_progress import UPDATE_S, LiveMessage, LiveMessages
-from bots.common.text import clean, is_blank
+from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, clean, is_blank, tail
 from bots.telegram_bot.errors import Refusal, as_seconds, describe, is_unsent, read_refusal
-from bots.telegram_bot.outgoing.parts import TextPart, tail
-from bots.telegram_bot.outgoing.requests import TelegramRequest, build_request, perform
+from bots.telegram_bot.outgoing.requests import (
+    MAX_UNITS,
+    TelegramRequest,
+    TextPart,
+    build_request,
+    perform,
+)
 from bots.telegram_bot.pacing import TelegramPacer
 from core.clock import CLOCK, Clock
 from core.errors import PlatformBusy
@@ -90,7 +94,7 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
         text = clean(live.text)
         if not live.is_ours:
             text = disable_links(text)  # text of a person or a model must not notify anybody
-        text = tail(text)
+        text = tail(text, MAX_UNITS)
         if await target.ledger.find(0):
             live.is_over = True  # the reply is being sent, or was sent and will be edited
             return

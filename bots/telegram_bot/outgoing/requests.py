@@ -1,4 +1,8 @@
-"""One call that sends or edits a message: its address, its keyboard, what to change if refused."""
+"""Requests to Telegram: a reply in messages and files that it accepts, and the calls themselves.
+
+Telegram counts in UTF-16 units. Entities, the only formatting, mark links and quotes by offset
+and length; nothing in a text is parsed as markup.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal
 
 import telegram
 from telegram import (
@@ -15,19 +19,58 @@ from telegram import (
     InlineKeyboardMarkup,
     InputFile,
     LinkPreviewOptions,
+    MessageEntity,
     ReplyParameters,
 )
 
-from bots.common.text import clean
+from bots.common.chat import clean, count_units, is_blank, split
 from bots.telegram_bot.errors import Refusal
 from bots.telegram_bot.incoming.updates import CALLBACK_PREFIX
-from bots.telegram_bot.outgoing.parts import FilePart, Part
-from core.models import Button, Message
+from bots.telegram_bot.outgoing.links import build_links
+from core.models import Button, File, Message, Reply
+from core.safety import disable_links, restore_links
 
+#: Longest message.
+MAX_UNITS = 4096
+MAX_CAPTION_UNITS = 1024
+#: A message with more entities is refused.
+MAX_ENTITIES = 100
+#: Telegram shows a larger voice message as a file.
+MAX_VOICE_BYTES = 1_000_000
+#: A reply that needs more messages than this becomes a file.
+MAX_MESSAGES = 4
+#: How much of a reply that became a file is shown.
+PREVIEW_UNITS = 1000
+#: A quote above either is collapsed.
+COLLAPSE_CHARS = 300
+COLLAPSE_LINES = 5
 #: The artist, as the music player shows it.
 PERFORMER = "Hearsay (AI)"
 #: (widest label in columns, buttons per row), the most buttons first.
 ROW_WIDTHS = ((10, 3), (16, 2))
+
+
+@dataclass(frozen=True, slots=True)
+class TextPart:
+    """One text message."""
+
+    text: str
+    entities: tuple[MessageEntity, ...] = ()
+    kind: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """One file, sent for download, for the music player or as a voice message."""
+
+    file: File
+    kind: Literal["document", "audio", "voice"] = "document"
+    #: The text of the reply, where it fits below its only recording.
+    caption: str = ""
+    entities: tuple[MessageEntity, ...] = ()
+
+
+Part = TextPart | FilePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +85,99 @@ class TelegramRequest:
     keyboard: InlineKeyboardMarkup | None = None
     #: Sent without a notification.
     is_silent: bool = False
+
+
+def build_parts(reply: Reply, chat_id: str = "") -> list[Part]:
+    """Return what to send for `reply`, in order; never an empty list.
+
+    The same reply always gives the same parts: the ledger counts them.
+    chat_id: where the reply goes; links to other messages of that chat need it.
+    """
+    # Strip mentions so that a quote under our name notifies nobody.
+    text, quote = clean(reply.text).strip("\n"), disable_links(clean(reply.quote)).strip("\n")
+    linked = TextPart(text, build_links(reply, text, chat_id) if reply.links else ())
+    whole = _join(linked, quote, is_quote_first=reply.is_quote_first) if quote else linked
+    messages = _cut(whole, MAX_UNITS)
+    files = [_build_file(file) for file in reply.files]
+    is_audio = len(files) == 1 and files[0].kind != "document"
+    if is_audio and not quote and len(messages) == 1:
+        [only] = messages
+        if count_units(only.text) <= MAX_CAPTION_UNITS:
+            return [replace(files[0], caption=only.text, entities=only.entities)]
+    if len(messages) > MAX_MESSAGES:
+        preview = _build_preview(linked, quote, is_quote_first=reply.is_quote_first)
+        name = "transcript.txt" if quote else "reply.txt"
+        text_file = FilePart(File(name, "text/plain", restore_links(whole.text).encode()))
+        return [preview, text_file, *files]
+    return [*messages, *files] or [TextPart("…")]
+
+
+def halve(part: Part) -> list[Part]:
+    """Return the same in two messages, an empty list if it cannot be divided."""
+    if isinstance(part, FilePart):
+        caption = TextPart(part.caption, part.entities)
+        return [caption, replace(part, caption="", entities=())] if part.caption else []
+    units = count_units(part.text)
+    return [*_cut(part, (units + 1) // 2)] if units > 1 else []
+
+
+def _join(linked: TextPart, quote: str, *, is_quote_first: bool) -> TextPart:
+    """Return text and quote as one message of any length."""
+    joiner = "\n\n" if linked.text else ""
+    is_long = len(quote) > COLLAPSE_CHARS or quote.count("\n") >= COLLAPSE_LINES
+    kind = MessageEntity.EXPANDABLE_BLOCKQUOTE if is_long else MessageEntity.BLOCKQUOTE
+    at_units = 0 if is_quote_first else count_units(linked.text + joiner)
+    quoted = (MessageEntity(kind, at_units, count_units(quote)),)
+    # The quote comes first in the list: if there are too many entities, it is kept.
+    if is_quote_first:
+        links = MessageEntity.shift_entities(count_units(quote + joiner), linked.entities)
+        return TextPart(quote + joiner + linked.text, (*quoted, *links))
+    return TextPart(linked.text + joiner + quote, (*quoted, *linked.entities))
+
+
+def _cut(part: TextPart, max_units: int) -> list[TextPart]:
+    """Return a long text as messages, each with its share of the entities."""
+    messages, at_units = [], 0
+    for piece in split(part.text, max_units):
+        if not is_blank(piece):
+            messages.append(TextPart(piece, _clip(part.entities, piece, at_units)))
+        at_units += count_units(piece)
+    return messages
+
+
+def _clip(
+    entities: Sequence[MessageEntity], piece: str, at_units: int
+) -> tuple[MessageEntity, ...]:
+    """Return the entities within `piece`, which starts at `at_units` of their text.
+
+    None covers whitespace at the end of a piece: Telegram strips it.
+    """
+    units = piece.rstrip().encode("utf-16-le")
+    clipped = []
+    for entity in entities:
+        start = max(0, entity.offset - at_units)
+        end = min(entity.offset + entity.length - at_units, len(units) // 2)
+        if start < end and not is_blank(units[start * 2 : end * 2].decode("utf-16-le", "ignore")):
+            clipped.append(MessageEntity(entity.type, start, end - start, entity.url))
+    return tuple(clipped[:MAX_ENTITIES])
+
+
+def _build_file(file: File) -> FilePart:
+    if not file.mime.startswith("audio/"):
+        return FilePart(file)
+    is_voice = file.mime == "audio/ogg" and len(file.data) <= MAX_VOICE_BYTES
+    return FilePart(file, "voice" if is_voice else "audio")
+
+
+def _build_preview(linked: TextPart, quote: str, *, is_quote_first: bool) -> TextPart:
+    """Return the start of a reply whose whole text is sent as a file."""
+    if count_units(linked.text) > PREVIEW_UNITS:
+        start = split(linked.text, PREVIEW_UNITS)[0].rstrip()
+        return TextPart(f"{start} …", _clip(linked.entities, start, 0))
+    if not quote:
+        return TextPart(linked.text or "…", linked.entities)
+    start = split(quote, PREVIEW_UNITS)[0].rstrip()
+    return _join(linked, f"{start} …", is_quote_first=is_quote_first)
 
 
 def build_request(message: Message, part: Part) -> TelegramRequest:
