@@ -6,7 +6,7 @@ import asyncio
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -130,17 +130,18 @@ class LiveMessage:
     task: asyncio.Task[None] | None = None
 
 
+StartTask = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 AnyLiveMessage = TypeVar("AnyLiveMessage", bound=LiveMessage)
 
 
 class LiveMessages(ABC, Generic[AnyLiveMessage]):
     """The live messages of one platform.
 
-    name: the platform's, for the log. kind: the class of its live messages.
+    start_task: the bot's. kind: the class of the platform's live messages.
     """
 
-    def __init__(self, name: str, kind: type[AnyLiveMessage]) -> None:
-        self._name = name
+    def __init__(self, start_task: StartTask, kind: type[AnyLiveMessage]) -> None:
+        self._start_task = start_task
         self._kind = kind
         self._live: dict[str, AnyLiveMessage] = {}
 
@@ -159,8 +160,8 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
         live.text, live.is_ours = text, is_lasting
         live.is_lasting |= is_lasting
         if not live.task or live.task.done():
-            live.task = asyncio.create_task(self._update(live))
-            live.task.add_done_callback(self._report)
+            # A failure of the ledger is only logged: the reply will fail on it too.
+            live.task = self._start_task(self._update(live))
 
     async def end(self, target: DeliveryTarget) -> None:
         """Stop updates; return once no call is under way."""
@@ -171,24 +172,9 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
                 live.task.cancel()
             await asyncio.wait([live.task])
 
-    async def close(self) -> None:
-        """Stop all updates."""
-        tasks = [live.task for live in self._live.values() if live.task]
-        self._live.clear()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
     @abstractmethod
     async def _update(self, live: AnyLiveMessage) -> None:
         """Show the text, and again if it changes meanwhile."""
-
-    def _report(self, task: asyncio.Task[None]) -> None:
-        # What fails here is the ledger; the reply will fail on it too and report it.
-        if not task.cancelled() and (error := task.exception()):
-            is_known = isinstance(error, AssistantError)
-            event = f"{self._name}_progress_failed"
-            log.warning(event, error=type(error).__name__, is_known=is_known)
 
 
 def clean(text: str) -> str:

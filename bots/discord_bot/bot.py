@@ -51,7 +51,7 @@ class DiscordBot(ChatBot):
         self.files = DiscordFiles(client)
         self._admins = DiscordAdmins(client, self.channels)
         self._voice = DiscordVoiceChannels(client)
-        self._live_messages = DiscordLiveMessages(client)
+        self._live_messages = DiscordLiveMessages(client, self.start_task)
         self._delivery = DiscordDelivery(client, self.channels, self._live_messages, inbox)
         self._delivery.long_answers = settings.discord_long_answers
         self._interactions = Interactions(client, inbox, self._accept_interaction)
@@ -63,7 +63,7 @@ class DiscordBot(ChatBot):
         #: Person -> language of their app, which only interactions tell.
         self._languages: dict[str, str] = {}
         self._interaction_tasks: set[asyncio.Task[None]] = set()
-        self._parts = (self._live_messages, self.files, client)
+        self._parts = (self.files, client)
         client.on_session = self._backfill.start_session
         # The rest of the contract, each by the part that does it.
         self.fetch = self.files.fetch

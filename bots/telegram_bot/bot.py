@@ -66,11 +66,11 @@ class TelegramBot(ChatBot):
         self._client = TelegramClient(settings)
         bot = self._client.bot
         self.pacer = TelegramPacer(clock)
-        self._live_messages = TelegramLiveMessages(bot, self.pacer, clock)
+        self._live_messages = TelegramLiveMessages(bot, self.pacer, self.start_task, clock)
         self.files = TelegramFiles(bot, self.pacer, settings)
         self._polling = Polling(self._client, self._take, clock)
         self._me = BotIdentity("", "")
-        self._parts = (self._live_messages, self.files, self._client)
+        self._parts = (self.files, self._client)
         # The rest of the contract, each by the part that does it.
         self.fetch = self.files.fetch
         self.show = self._live_messages.show

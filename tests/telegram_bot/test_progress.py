@@ -193,7 +193,7 @@ async def test_a_failing_ledger_is_logged(
 
     ledger.find = fail  # type: ignore[method-assign]
     await show(bot, target, "x")
-    assert "telegram_progress_failed" in capsys.readouterr().out
+    assert "telegram_task_failed" in capsys.readouterr().out
 
 
 async def test_jobs_without_a_reply_are_dropped(telegram: Server, bot: Bot, ann: int) -> None:

@@ -11,7 +11,7 @@ from datetime import datetime
 import discord
 import structlog
 
-from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, is_blank
+from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, StartTask, is_blank
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import INTERACTION_OVER, describe, error_code_of, read_error
 from bots.discord_bot.interactions.tokens import read_interaction_token
@@ -29,8 +29,8 @@ log = structlog.get_logger(__name__)
 class DiscordLiveMessages(LiveMessages[LiveMessage]):
     """Shows the latest text of each job, one job per channel at a time."""
 
-    def __init__(self, client: DiscordClient) -> None:
-        super().__init__("discord", LiveMessage)
+    def __init__(self, client: DiscordClient, start_task: StartTask) -> None:
+        super().__init__(start_task, LiveMessage)
         self._client = client
 
     async def _update(self, live: LiveMessage) -> None:

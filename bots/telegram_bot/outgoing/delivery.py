@@ -7,9 +7,7 @@ where there is a placeholder already, the first part is its edit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any
 
 import structlog
 import telegram
@@ -119,11 +117,6 @@ class TelegramDelivery:
         chat, known = target.message.chat, await target.ledger.find(number)
         if known and known.state is DeliveryState.SENT:
             return
-        is_pending = known is not None and known.state is DeliveryState.PENDING
-        is_repeat = is_pending and (target.job_id, number) not in self._unsent
-        has_no_voice = target.has_no_voice or chat.chat_id in self._no_voice
-        if has_no_voice and request.part.kind == "voice":
-            request = change(request, Refusal.AUDIO_FORBIDDEN) or request
         # The message of an older version of the reply. A chat that moved counts its message ids
         # anew, and a question from before the move has lost its own.
         older_id = known.platform_id if known and target.message.message_id else ""
@@ -131,8 +124,18 @@ class TelegramDelivery:
             request = replace(request, edit_id=older_id)
         # Before the ledger: a part recorded as started should really be on its way.
         await self._pacer.wait(request.chat_id)
-        sending = self._send_recorded(target, number, request, is_repeat)
-        platform_id = await _finish_when_cancelled(sending)
+        is_pending = known is not None and known.state is DeliveryState.PENDING
+        sending = asyncio.create_task(
+            self._send_recorded(target, number, request, is_pending=is_pending)
+        )
+        try:
+            platform_id = await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            # What was sent and not recorded would be sent again at the next start.
+            await asyncio.wait([sending], timeout=STOP_S)
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            raise
         if older_id not in ("", platform_id):
             await self._delete(request.chat_id, older_id)
         if chat.chat_id in self._new_no_voice:
@@ -140,9 +143,14 @@ class TelegramDelivery:
             self._new_no_voice.discard(chat.chat_id)
 
     async def _send_recorded(
-        self, target: DeliveryTarget, number: int, request: TelegramRequest, is_repeat: bool
+        self, target: DeliveryTarget, number: int, request: TelegramRequest, *, is_pending: bool
     ) -> str:
+        """Send a part and return its message's id. is_pending: it may have been sent before."""
         key = (target.job_id, number)
+        is_repeat = is_pending and key not in self._unsent
+        has_no_voice = target.has_no_voice or request.chat_id in self._no_voice
+        if has_no_voice and request.part.kind == "voice":
+            request = change(request, Refusal.AUDIO_FORBIDDEN) or request
         await target.ledger.start(number)
         self._unsent.discard(key)
         try:
@@ -228,18 +236,3 @@ class TelegramDelivery:
             if isinstance(error, RetryAfter):
                 self._pacer.hold(chat_id, as_seconds(error.retry_after))
             log.debug("telegram_message_not_deleted", detail=describe(error))
-
-
-async def _finish_when_cancelled(sending: Coroutine[Any, Any, str]) -> str:
-    """Return the result of `sending`; once begun it may end although the program is stopping.
-
-    What was sent and not recorded would be sent again at the next start.
-    """
-    task = asyncio.create_task(sending)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=STOP_S)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        raise

@@ -20,7 +20,7 @@ from telegram.error import (
     TelegramError,
 )
 
-from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, clean, is_blank, tail
+from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, StartTask, clean, is_blank, tail
 from bots.telegram_bot.errors import Refusal, as_seconds, describe, is_unsent, read_refusal
 from bots.telegram_bot.outgoing.requests import (
     MAX_UNITS,
@@ -57,8 +57,10 @@ class TelegramLiveMessage(LiveMessage):
 class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
     """Shows the latest text of each job, as often as the chat's limits allow."""
 
-    def __init__(self, bot: telegram.Bot, pacer: TelegramPacer, clock: Clock = CLOCK) -> None:
-        super().__init__("telegram", TelegramLiveMessage)
+    def __init__(
+        self, bot: telegram.Bot, pacer: TelegramPacer, start_task: StartTask, clock: Clock = CLOCK
+    ) -> None:
+        super().__init__(start_task, TelegramLiveMessage)
         self._bot = bot
         self._pacer = pacer
         self._clock = clock

@@ -140,7 +140,8 @@ def _cut(part: TextPart, max_units: int) -> list[TextPart]:
     messages, at_units = [], 0
     for piece in split(part.text, max_units):
         if not is_blank(piece):
-            messages.append(TextPart(piece, _clip(part.entities, piece, at_units)))
+            entities = _clip(part.entities, piece, at_units) if part.entities else ()
+            messages.append(TextPart(piece, entities))
         at_units += count_units(piece)
     return messages
 
