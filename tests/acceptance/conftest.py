@@ -18,7 +18,7 @@ from tests.chaos.report import note_rows
 HERE = Path(__file__).parent
 
 
-#: Starts one more program; fields of `tests.chaos.child.Orders`.
+#: Starts one more program; fields of `tests.chaos.child.Overrides`.
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
@@ -36,7 +36,7 @@ def open_stage(tmp_path_factory: pytest.TempPathFactory, watch: MemoryWatch) -> 
     """
 
     @asynccontextmanager
-    async def open_one(**orders: Any) -> AsyncIterator[Stage]:
+    async def open_one(**overrides: Any) -> AsyncIterator[Stage]:
         home = tmp_path_factory.mktemp("bot")
         async with (
             make_telegram() as telegram,
@@ -44,7 +44,7 @@ def open_stage(tmp_path_factory: pytest.TempPathFactory, watch: MemoryWatch) -> 
             WatchedBot(home, (telegram, mimo), watch) as bot,
         ):
             stage = Stage(bot)
-            await bot.start(**orders)
+            await bot.start(**overrides)
             try:
                 yield stage
             finally:

@@ -61,8 +61,8 @@ class WatchedBot(Bot):
             "LOG_LEVEL": "DEBUG",
         }
 
-    async def start(self, *, is_awaited: bool = True, **orders: Any) -> None:
-        await super().start(is_awaited=is_awaited, **orders)
+    async def start(self, *, is_awaited: bool = True, **overrides: Any) -> None:
+        await super().start(is_awaited=is_awaited, **overrides)
         self.watch.add(self.pid)
 
 

@@ -49,7 +49,7 @@ SHARED = {"421_as_400": REFUSED, "content_filter": REFUSED, "empty_text": NO_SPE
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def bench(open_stage: Open) -> AsyncIterator[Stage]:
-    async with open_stage(haste=HASTE, constants=DEADLINE, has_limits=False) as stage:
+    async with open_stage(speed=HASTE, constants=DEADLINE, has_limits=False) as stage:
         yield stage
 
 
@@ -174,7 +174,7 @@ async def test_told_to_wait(stage: Stage, row: str) -> None:
 
 @row("F3-refused", "connections are refused: told, answered once it is back")
 async def test_refused(open_stage: Open, row: str) -> None:
-    async with open_stage(haste=HASTE) as stage:
+    async with open_stage(speed=HASTE) as stage:
         mimo, port = stage.mimo, int(stage.mimo.origin.rpartition(":")[2])
         await asyncio.to_thread(mimo.stop)
         notes = await send_notes(stage, 2)

@@ -60,7 +60,7 @@ async def test_one_chat_is_told_to_wait(stage: Stage, row: str) -> None:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def hasty(open_stage: Open) -> AsyncIterator[Stage]:
     """A program whose clock runs faster, for what concerns all of its chats."""
-    async with open_stage(haste=20) as stage:
+    async with open_stage(speed=20) as stage:
         yield stage
 
 

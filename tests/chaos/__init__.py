@@ -1,1 +1,1 @@
-"""The promise of the road, with the real program killed and started again."""
+"""Tests that kill the real program at chosen moments and start it again."""

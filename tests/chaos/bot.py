@@ -1,4 +1,4 @@
-"""The real program as a process: started, killed, started again on the same home."""
+"""The program as a process that tests start, kill and restart on the same data folder."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from tests.support.fork_server import share_fork_server
 from tests.support.paths import ROOT
 
 START_S = 40.0
-#: What the program says of its page.
+#: The address of the page, as the program logs it.
 PAGE = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 class Launcher(Protocol):
-    """How processes come to be."""
+    """Starts processes of the program."""
 
-    def start(self, environment: dict[str, str], orders: dict[str, Any], log: Path) -> int:
-        """Start one; return its process id."""
+    def start(self, environment: dict[str, str], overrides: dict[str, Any], log: Path) -> int:
+        """Start one and return its process id."""
 
     def poll(self, pid: int) -> int | None:
-        """Return how it ended, None while it runs."""
+        """Return the exit code, None while it runs."""
 
 
 class SubprocessLauncher:
-    """Starts the program as people do; with orders by its other entry."""
+    """Starts the program by `python -m bots run`, or `tests.chaos.child` if there are overrides."""
 
     def __init__(self) -> None:
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
-    def start(self, environment: dict[str, str], orders: dict[str, Any], log: Path) -> int:
-        entry = ["tests.chaos.child", json.dumps(orders)] if orders else ["bots", "run"]
+    def start(self, environment: dict[str, str], overrides: dict[str, Any], log: Path) -> int:
+        entry = ["tests.chaos.child", json.dumps(overrides)] if overrides else ["bots", "run"]
         with log.open("ab") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", *entry],
@@ -65,7 +65,7 @@ class SubprocessLauncher:
 
 
 class Bot:
-    """One bot on one home."""
+    """The program with one data folder."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Bot:
         self.launcher: Launcher = launcher or share_fork_server()
         self.log_path = home / "stderr.log"
         self.log_path.touch()
-        #: Settings besides, or instead of, the usual ones.
+        #: Settings added to the usual ones, or replacing them.
         self.settings: dict[str, str] = {}
         self.pid = 0
         self.starts = self.kills = 0
@@ -89,7 +89,7 @@ class Bot:
 
     @property
     def environment(self) -> dict[str, str]:
-        """All that the process knows of the world."""
+        """The environment of the process."""
         return {
             "PATH": os.environ["PATH"],
             "HEARSAY_HOME": str(self.home),
@@ -99,26 +99,26 @@ class Bot:
             "MIMO_API_KEY": self.mimo.key,
             "MIMO_BASE_URL": self.mimo.base_url,
             "WEB_PORT": "0",
-            # A clock that runs faster comes to it while calls are counted.
+            # A faster clock would reach the next probe while calls are counted.
             "MODEL_PROBE": "off",
             **self.settings,
         }
 
     async def __aenter__(self) -> Self:
-        """Take charge of processes still to be started: none is left behind."""
+        """Return the bot; its process is killed at the end."""
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self.pid and self.code is None:
             await self.kill()
 
-    async def start(self, *, is_awaited: bool = True, **orders: Any) -> None:
-        """Start the process and wait until it receives. orders: fields of `child.Orders`."""
+    async def start(self, *, is_awaited: bool = True, **overrides: Any) -> None:
+        """Start the process and wait until it polls. overrides: fields of `child.Overrides`."""
         make_database(self.home)
         self._log_start = self.log_path.stat().st_size
         self.starts += 1
         self.pid = await asyncio.to_thread(
-            self.launcher.start, self.environment, orders, self.log_path
+            self.launcher.start, self.environment, overrides, self.log_path
         )
         if is_awaited:
             await wait_for(lambda: "telegram_started" in self.log or self.code is not None, START_S)
@@ -126,48 +126,48 @@ class Bot:
 
     @property
     def code(self) -> int | None:
-        """How the process ended, None while it runs."""
+        """Exit code of the process, None while it runs."""
         return self.launcher.poll(self.pid)
 
     async def wait_for_exit(self, timeout_s: float = 30.0) -> int:
-        """Wait until the process has ended and return how."""
+        """Wait until the process has ended and return its exit code."""
         return int(await wait_for(lambda: self.code if self.code is not None else None, timeout_s))
 
     def signal(self, number: int) -> None:
-        """Send a signal, if there is still somebody to get it."""
+        """Send a signal to the process, if it still runs."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
     def arm(self) -> None:
-        """Let passes of the step count from now on, where the orders say `kill_late`."""
+        """Count passes of the step from now on, after a start with `kill_late`."""
         self.signal(signal.SIGUSR1)
 
     async def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill the process with SIGKILL."""
         self.signal(signal.SIGKILL)
         await self.wait_for_exit()
         self.kills += 1
 
     async def stop(self) -> int:
-        """End it as an operator would; return its exit code."""
+        """Stop the process with SIGTERM and return its exit code."""
         if self.code is None:
             self.signal(signal.SIGTERM)
         return await self.wait_for_exit()
 
     @property
     def log(self) -> str:
-        """What the process of the last start has said."""
+        """Log of the latest process."""
         with self.log_path.open("rb") as file:
             file.seek(self._log_start)
             return file.read().decode(errors="replace")
 
     @property
     def whole_log(self) -> str:
-        """What all its processes have said."""
+        """Log of all processes."""
         return self.log_path.read_text(errors="replace")
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """Ask the database, as another process."""
+        """Return the rows of a query, read by another connection."""
         path = self.home / "hearsay.db"
         if not path.exists():
             return []
@@ -175,10 +175,10 @@ class Bot:
             try:
                 return connection.execute(query).fetchall()
             except sqlite3.OperationalError:
-                return []  # killed before the tables were made
+                return []  # killed before the tables were created
 
     def page(self, path: str) -> tuple[int, str]:
-        """Ask the web page, and return the status and the body of what it answers."""
+        """Request a path of the web page; return status and body."""
         found = PAGE.search(self.log)
         assert found, self.log
         try:
@@ -189,21 +189,21 @@ class Bot:
                 return error.code, error.read().decode()
 
     def states(self) -> Counter[str]:
-        """Return how many jobs are in each state."""
+        """Return the number of jobs in each state."""
         return Counter(dict(self.rows("select state, count(*) from jobs group by state")))
 
     async def kill_and_restart(
         self, step: str, jobs: int, *, count: int = 1, launcher: Launcher | None = None
     ) -> None:
-        """Start to be killed at a step, start again, settle so many jobs, and stop.
+        """Start, be killed at the `count`-th pass of a step, restart, settle `jobs`, and stop.
 
-        count: at which pass of the step. restart: how the second process comes to be.
+        launcher: starts the second process.
         """
         await self.start(kill_at=step, kill_count=count, is_awaited=False)
         await self.restart(jobs, launcher=launcher)
 
     async def restart(self, jobs: int, *, launcher: Launcher | None = None) -> None:
-        """Wait for the kill that was ordered, start again, settle so many jobs, and stop."""
+        """Wait for the kill, start again, wait until `jobs` jobs have ended, and stop."""
         assert await self.wait_for_exit(60) == -signal.SIGKILL, (
             f"the step was not reached\n{self.log}"
         )
@@ -213,7 +213,7 @@ class Bot:
         await self.stop()
 
     async def settle(self, count: int, timeout_s: float = 60.0) -> Counter[str]:
-        """Wait until `count` jobs are there and none is open; return how they ended."""
+        """Wait until there are `count` jobs and none is open; return the number in each state."""
 
         def is_settled() -> bool:
             states = self.states()
@@ -226,7 +226,7 @@ class Bot:
         return self.states()
 
     async def enable_auto(self, chat: int) -> None:
-        """Let every voice note of a group be written down: its admins have said /auto on."""
+        """Turn automatic transcription on in a group, as /auto on does."""
         store = open_store(self.home)
         bot_id = self.telegram.token.partition(":")[0]
         try:
@@ -238,11 +238,11 @@ class Bot:
 
 
 async def wait_for(condition: Any, timeout_s: float, *, every_s: float = 0.01) -> Any:
-    """Wait until the condition returns something, and return that. Raises TimeoutError."""
+    """Wait until the condition returns a value, and return it. Raises TimeoutError."""
     end_s = time.monotonic() + timeout_s
     while (value := condition()) is None or value is False:
         if time.monotonic() > end_s:
             raise TimeoutError("the condition did not come true")
-        # Other processes and the disk tell nobody when they change.
+        # Other processes send no notification when something changes.
         await asyncio.sleep(every_s)
     return value

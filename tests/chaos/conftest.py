@@ -1,4 +1,4 @@
-"""A virtual Telegram, a local MiMo, and a quick way to start the program."""
+"""Fixtures: a local MiMo and the program between it and a virtual Telegram."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.chaos.bot import Bot
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
-#: The long form: `make chaos`.
+#: Set by `make chaos`, which runs all cases.
 IS_LONG = "HEARSAY_CHAOS" in os.environ
 
 
@@ -24,6 +24,6 @@ async def mimo() -> AsyncIterator[MimoServer]:
 
 @pytest.fixture
 async def bot(tmp_path: Path, telegram: TelegramServer, mimo: MimoServer) -> AsyncIterator[Bot]:
-    """A bot that is not yet started."""
+    """A bot that has not been started."""
     async with Bot(tmp_path / "home", telegram, mimo) as bot:
         yield bot

@@ -1,4 +1,4 @@
-"""One kill at each of several steps, each with a Telegram, a MiMo and a home of its own."""
+"""One kill at each of several steps, each with its own Telegram, MiMo and data folder."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tests.chaos.unconfirmed import count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import Message, TelegramServer
 
-#: The name of a step, and at which pass of it the process is killed.
+#: The name of a step, and the pass at which the process is killed.
 Step = tuple[str, int]
-HEAD = ("step", "lost", "doubled", "in the window", "billed calls")
+HEAD = ("step", "lost", "duplicates", "allowed repeats", "billed calls")
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one kill, as people and the service's bill see it."""
+    """Result of one kill: what people see and what the engine bills."""
 
-    #: The answers, of which there should be one.
+    #: The final replies; there should be one.
     answers: list[Message]
     billed: int
-    #: What else is not as promised: its name, and whether it is so.
+    #: Further faults: description -> whether it occurred.
     faults: dict[str, bool]
 
 
 @asynccontextmanager
 async def open_bot(folder: Path) -> AsyncIterator[Bot]:
-    """Yield a bot that is not yet started."""
+    """Yield a bot that has not been started."""
     async with (
         TelegramServer() as telegram,
         MimoServer() as mimo,
@@ -45,41 +45,49 @@ async def open_bot(folder: Path) -> AsyncIterator[Bot]:
 async def check_steps(
     title: str, steps: Iterable[Step], act: Callable[[Bot, Step], Awaitable[Outcome]], folder: Path
 ) -> None:
-    """Let each step be acted, a few at a time; show what came of them, and see it was right."""
+    """Run `act` for each step, a few at a time; report a table and fail on any fault."""
     gate = asyncio.Semaphore(4)
 
     async def run(number: int, step: Step) -> tuple[Sequence[object], list[str]]:
         async with gate, open_bot(folder / str(number)) as bot:
-            return judge(bot, step, await act(bot, step))
+            return evaluate(bot, step, await act(bot, step))
 
-    judged = await asyncio.gather(*(run(*numbered) for numbered in enumerate(steps)))
-    add_table(f"killed at each step of {title}", HEAD, [row for row, _ in judged])
-    found = [fault for _, faults in judged for fault in faults]
+    evaluated = await asyncio.gather(*(run(*numbered) for numbered in enumerate(steps)))
+    add_table(f"killed at each step of {title}", HEAD, [row for row, _ in evaluated])
+    found = [fault for _, faults in evaluated for fault in faults]
     assert not found, found
 
 
-def judge(bot: Bot, step: Step, outcome: Outcome) -> tuple[Sequence[object], list[str]]:
-    """Return the row of the table, and what is not as promised."""
-    doubled = count_duplicates(outcome.answers, find_excused(bot, step, outcome.answers))
+def evaluate(bot: Bot, step: Step, outcome: Outcome) -> tuple[Sequence[object], list[str]]:
+    """Return the row of the table and the faults."""
+    duplicates = count_duplicates(outcome.answers, find_allowed(bot, step, outcome.answers))
     is_lost = not outcome.answers
     faults = {
         "lost": is_lost,
-        "doubled": doubled > 0,
+        "duplicates": duplicates > 0,
         "a job is open": set(bot.states()) != {"done"},
         **outcome.faults,
     }
     name = " ".join(map(str, step))
-    row = (name, int(is_lost), doubled, max(0, len(outcome.answers) - 1 - doubled), outcome.billed)
+    row = (
+        name,
+        int(is_lost),
+        duplicates,
+        max(0, len(outcome.answers) - 1 - duplicates),
+        outcome.billed,
+    )
     return row, [f"{name}: {fault}" for fault, is_so in faults.items() if is_so]
 
 
-def find_excused(bot: Bot, step: Step, answers: list[Message]) -> set[tuple[int, int]]:
-    """Return the messages that may stand beside the last one: chat and id of each.
+def find_allowed(bot: Bot, step: Step, answers: list[Message]) -> set[tuple[int, int]]:
+    """Return chat and id of the messages that may precede the last one.
 
-    Only a kill between Telegram's answer and its being kept excuses one. At a step where an answer
-    is not on its way that can be a text so far, which goes out beside the work.
+    Only a kill between Telegram's response and its commit allows one. At a step that sends no reply
+    it can only be a partial text, which is sent in parallel.
     """
-    lost = find_unconfirmed(bot.telegram)
+    unconfirmed = find_unconfirmed(bot.telegram)
     if is_in_window(step[0]):
-        return lost
-    return lost & {(one.chat_id, one.message_id) for one in answers if one.text != answers[-1].text}
+        return unconfirmed
+    return unconfirmed & {
+        (one.chat_id, one.message_id) for one in answers if one.text != answers[-1].text
+    }

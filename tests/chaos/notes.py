@@ -1,4 +1,4 @@
-"""Voice notes that each say something of their own: real speech, then a number as tones."""
+"""Voice notes with distinct content: real speech, then a number as tones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.emulators.mimo import tones
 from tests.emulators.telegram import TelegramServer
 from tests.support import sounds
 
-#: Person -> message and number.
+#: Person -> message id and number.
 Notes = dict[int, tuple[int, int]]
 
 _PAUSE = bytes(2 * 16_000 * 3 // 10)
@@ -23,7 +23,7 @@ _WORD = re.compile(r"\bw(\d+)\b")
 
 @cache
 def make_note(number: int) -> bytes:
-    """Return a note of about two seconds, OGG/Opus, in which the local MiMo hears `w<number>`."""
+    """Return an OGG/Opus note of about two seconds transcribed by the local MiMo as `w<number>`."""
     speech = sounds.decode(sounds.recording("cards-001.wav"))
     with wave.open(io.BytesIO(tones.make_recording([number], gap_s=0.2))) as file:
         word = file.readframes(file.getnframes())
@@ -37,7 +37,7 @@ async def make_notes(numbers: range) -> dict[int, bytes]:
 
 
 async def send_notes(telegram: TelegramServer, numbers: range) -> Notes:
-    """Let as many people send one note each."""
+    """Send one note from each of as many people."""
     notes = {}
     for number, sound in (await make_notes(numbers)).items():
         person = telegram.add_user(f"Person {number}")
@@ -46,16 +46,16 @@ async def send_notes(telegram: TelegramServer, numbers: range) -> Notes:
 
 
 def read_number(text: str) -> int | None:
-    """Return the number that a transcript holds."""
+    """Return the number in a transcript."""
     found = _WORD.search(text)
     return int(found.group(1)) if found else None
 
 
 async def read_sound(note: bytes) -> bytes:
-    """Return the very bytes that the engine is sent for a note of one piece."""
+    """Return the bytes that the engine receives for a note of one piece."""
     media = Media(workers=1)
     try:
-        [sound] = [piece.audio.data async for piece in media.pieces(note, ASR_LIMITS)]
+        [audio] = [piece.audio.data async for piece in media.pieces(note, ASR_LIMITS)]
     finally:
         await media.close()
-    return sound
+    return audio

@@ -1,5 +1,6 @@
-"""Tables for whoever reads the run, shown when it is over; workers send theirs to the one process
-that writes. The hooks are those of `tests.conftest`.
+"""Tables that are printed at the end of a run.
+
+Workers of pytest-xdist send theirs to the main process. `tests.conftest` imports the hooks.
 """
 
 from __future__ import annotations
@@ -11,19 +12,19 @@ from typing import Any
 import pytest
 
 TABLES: list[str] = []
-#: The properties of a report that hold a row of acceptance, (id, what is checked), and what came
-#: of attempts to mislead a model, (language, kind, effects, links, pings) each.
+#: Properties of a test report: a row of the acceptance table, (id, what is checked), and results
+#: of prompt injections, (language, kind, effects, links, pings) each.
 ROW, ATTEMPTS = "acceptance row", "attempts"
 TITLES = {"G": "Telegram fails", "F": "MiMo fails", "input": "Bad inputs"}
 
 
 def add_table(title: str, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Keep a table for the end of the run."""
+    """Add a table to the end of the run."""
     TABLES.append(build_table(title, [head, *rows]))
 
 
 def build_table(title: str, rows: Iterable[Sequence[object]]) -> str:
-    """Return rows as lines, each column as wide as it must be."""
+    """Return rows as lines with aligned columns."""
     table = [[str(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = [
@@ -34,18 +35,18 @@ def build_table(title: str, rows: Iterable[Sequence[object]]) -> str:
 
 
 def row(name: str, what: str) -> pytest.MarkDecorator:
-    """Make a test the row `name`; it takes `row`, which is `what`."""
+    """Parametrize a test as the row `name`; its argument `row` is `what`."""
     return rows({name: (what,)}, "row")
 
 
 def rows(table: dict[str, tuple[Any, ...]], names: str) -> pytest.MarkDecorator:
-    """Make a test one row for each entry: its id, and the values of the parameters `names`."""
+    """Parametrize a test with one row per entry: id -> values of the parameters `names`."""
     values = [pytest.param(*entry, id=name) for name, entry in table.items()]
     return pytest.mark.parametrize(tuple(names.split()), values)
 
 
 def note_rows(items: Iterable[pytest.Item]) -> None:
-    """Note the row of each test that is one."""
+    """Record the row of each test that has one."""
     for item in items:
         callspec = getattr(item, "callspec", None)
         if callspec and "row" in callspec.params:
@@ -92,19 +93,19 @@ def _build_attempts(attempts: Sequence[Sequence[Any]]) -> str:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand over what a worker has counted."""
+    """Send the tables of a worker to the main process."""
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["tables"] = TABLES
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take what a worker has counted; one that crashed hands over nothing."""
+    """Receive the tables of a worker; one that crashed has none."""
     TABLES.extend(getattr(node, "workeroutput", {}).get("tables", ()))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Show what was counted."""
+    """Print the tables."""
     results = ("passed", "failed", "error", "skipped")
     reports = [(one, report) for one in results for report in terminalreporter.stats.get(one, ())]
     for table in (*TABLES, *_build_acceptance(reports)):

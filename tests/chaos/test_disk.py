@@ -1,6 +1,6 @@
-"""The database does not take it: another process holds it, or the disk is full.
+"""The database cannot be written: another process locks it, or the disk is full.
 
-Nothing is confirmed that was not kept, nobody is told of an error, and all goes on by itself.
+No update is acknowledged before it is committed, nobody sees an error, and work resumes unaided.
 """
 
 from __future__ import annotations
@@ -27,30 +27,30 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 NOTES = 8
 TMPFS_BYTES = 12 * 2**20
-#: By itself SQLite waits half a minute for another process; here that wait is over many times.
+#: Shorter than the usual half minute, so that the lock outlasts it several times.
 IMPATIENT = {"core.store.database.connection:BUSY_TIMEOUT_MS": 300.0}
 LOCKED_S = 10.0 if IS_LONG else 1.5
 
 
 async def check_answered(bot: Bot, notes: Notes, title: str, *statistics: object) -> None:
-    """Everybody has the one answer, and was never told of trouble."""
+    """Check that everybody has one reply and never saw an error."""
     assert await bot.settle(len(notes)) == {"done": len(notes)}
-    lost = find_unconfirmed(bot.telegram)
+    unconfirmed = find_unconfirmed(bot.telegram)
     answers = [(bot.telegram.replies(person), *sent) for person, sent in notes.items()]
-    doubled = sum(count_duplicates(shown, lost) for shown, _, _ in answers)
+    duplicates = sum(count_duplicates(shown, unconfirmed) for shown, _, _ in answers)
     add_table(
         title,
-        ("lost", "doubled", "billed calls", "figures"),
-        [(sum(not a for a, _, _ in answers), doubled, len(bot.mimo.billed), statistics)],
+        ("lost", "duplicates", "billed calls", "status"),
+        [(sum(not a for a, _, _ in answers), duplicates, len(bot.mimo.billed), statistics)],
     )
     for shown, message, number in answers:
         assert {(a.reply_to, read_number(a.text)) for a in shown} == {(message, number)}
         assert not any("wrong" in text for one in shown for text in one.versions)
-    assert doubled == 0
+    assert duplicates == 0
 
 
 def count_committed(bot: Bot) -> int:
-    """Return how many messages the database holds."""
+    """Return the number of messages in the database."""
     return int(bot.rows("select count(*) from messages")[0][0])
 
 
@@ -58,7 +58,7 @@ def count_confirmed(telegram: TelegramServer, notes: Notes) -> int:
     return len(notes) - len(telegram.pending())
 
 
-async def test_another_process_holds_the_database(
+async def test_a_locked_database_loses_nothing(
     bot: Bot, telegram: TelegramServer, mimo: MimoServer
 ) -> None:
     mimo.rules.latency_s = 0.3
@@ -69,7 +69,7 @@ async def test_another_process_holds_the_database(
         other.execute("PRAGMA busy_timeout=20000")
         other.execute("BEGIN IMMEDIATE")
         notes |= await send_notes(telegram, range(5, NOTES + 1))
-        # How long it is held is what is tried: long against a commit, and against the wait.
+        # The lock lasts longer than a commit and than the wait for it.
         await asyncio.sleep(LOCKED_S)
         assert count_confirmed(telegram, notes) <= count_committed(bot) < NOTES
         assert bot.code is None
@@ -80,7 +80,7 @@ async def test_another_process_holds_the_database(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own, of a few megabytes."""
+    """A file system of a few megabytes."""
     folder = tmp_path / "small"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={TMPFS_BYTES}", "tmpfs", str(folder)]
@@ -92,7 +92,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path) -> Path:
-    """Leave no byte free; return the file that takes the room."""
+    """Fill the disk to the last byte; return the file that does."""
     path = folder / "ballast"
     with path.open("ab", buffering=0) as file:
         for size in (2**20, 4096, 1):
@@ -106,7 +106,7 @@ def fill(folder: Path) -> Path:
     return path
 
 
-async def test_the_disk_is_full(
+async def test_a_full_disk_loses_nothing(
     small_disk: Path, tmp_path: Path, telegram: TelegramServer, mimo: MimoServer
 ) -> None:
     async with Bot(small_disk / "home", telegram, mimo) as bot:
@@ -128,6 +128,6 @@ async def test_the_disk_is_full(
 
 
 def _unready(bot: Bot) -> str | None:
-    """Return what is said where something is not ready."""
+    """Return the body of /readyz while it reports 503."""
     status, body = bot.page("/readyz")
     return body if status == 503 else None

@@ -1,4 +1,4 @@
-"""The process stands still for long, as on a machine that sleeps, and goes on: one answer each."""
+"""A process that is stopped and continued, as on a machine that sleeps, sends one reply each."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.emulators.telegram import TelegramServer
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 NOTES = 12 if IS_LONG else 8
-#: Longer than any wait of the program's, all of which are short here.
+#: Longer than every timeout of the program, which are short here.
 FROZEN_S = 30.0 if IS_LONG else 2.5
 LIMITS = {
     "core.clock:STANDSTILL_S": 1.5,
@@ -29,7 +29,9 @@ LIMITS = {
 }
 
 
-async def test_stopped_and_continued(bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
+async def test_a_continued_process_sends_one_reply_each(
+    bot: Bot, telegram: TelegramServer, mimo: MimoServer
+) -> None:
     mimo.rules.latency_s = 0.5
     telegram.fault("sendMessage", "delay", delay_s=0.3, count=None)
     sounds = await make_notes(range(1, NOTES + 1))
@@ -38,30 +40,30 @@ async def test_stopped_and_continued(bot: Bot, telegram: TelegramServer, mimo: M
     for number, sound in sounds.items():
         person = telegram.add_user(f"Person {number}")
         notes[person] = telegram.send_voice(person, person, sound, duration=2), number
-        if number % 4 == 0:  # with some being heard, some being answered, and some just come
+        if number % 4 == 0:  # while some are transcribed, some answered and some received
             calls = len(telegram.requests_to("sendMessage"))
             await wait_for(lambda at=calls: len(telegram.requests_to("sendMessage")) > at, 30)
             bot.signal(signal.SIGSTOP)
-            await asyncio.sleep(FROZEN_S)  # to stand still is what is tried
+            await asyncio.sleep(FROZEN_S)  # the stop itself is under test
             bot.signal(signal.SIGCONT)
             times += 1
     states = await bot.settle(NOTES)
     shown = {person: telegram.replies(person) for person in notes}
-    # An answer of Telegram's that came is not lost, however long nobody could read it.
-    lost = find_unconfirmed(telegram, within_s=0)
-    doubled = sum(count_duplicates(answers, lost) for answers in shown.values())
+    # A response that arrived is not lost, however late it is read.
+    unconfirmed = find_unconfirmed(telegram, within_s=0)
+    duplicates = sum(count_duplicates(answers, unconfirmed) for answers in shown.values())
     add_table(
         f"frozen {times} times for {FROZEN_S:g} s",
-        ("lost", "doubled", "billed calls", "jobs"),
+        ("lost", "duplicates", "billed calls", "jobs"),
         [
             (
                 sum(not answers for answers in shown.values()),
-                doubled, len(mimo.billed), dict(states),
+                duplicates, len(mimo.billed), dict(states),
             )
         ],
     )  # fmt: skip
-    assert states == {"done": NOTES} and not doubled
+    assert states == {"done": NOTES} and not duplicates
     for person, (message, number) in notes.items():
-        said = {(answer.reply_to, read_number(answer.text)) for answer in shown[person]}
-        assert said == {(message, number)}
+        replies = {(answer.reply_to, read_number(answer.text)) for answer in shown[person]}
+        assert replies == {(message, number)}
     assert "Traceback" not in bot.log

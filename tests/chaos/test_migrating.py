@@ -1,4 +1,4 @@
-"""Killed in the middle of a migration: the next start completes it, and nothing is lost."""
+"""Kills during a migration: the next start completes it, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from tests.support.clean_start import make_database, open_store
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 FIRST, LAST = list_revisions()[0], list_revisions()[-1]
-#: So many statements lead from the first version to the last.
+#: Statements from the first schema version to the last.
 STATEMENTS = 41
 STEPS = [("S11 migrating", count) for count in range(1, STATEMENTS + 1)] + [("S11 migrated", 1)]
 SHORT = [STEPS[STATEMENTS // 2], STEPS[-1]]
 
 
-async def test_killed_in_the_middle_of_a_migration(tmp_path: Path) -> None:
-    await check_steps("a migration", STEPS if IS_LONG else SHORT, migrate, tmp_path)
+async def test_a_killed_migration_is_completed_by_the_next_start(tmp_path: Path) -> None:
+    await check_steps("a migration", STEPS if IS_LONG else SHORT, kill_during_migration, tmp_path)
 
 
-async def migrate(bot: Bot, step: Step) -> Outcome:
-    """Kill a new version while it migrates the database of an old one, and start it again."""
+async def kill_during_migration(bot: Bot, step: Step) -> Outcome:
+    """Kill the program while it migrates an old database, and restart it."""
     ann = bot.telegram.add_user("Ann")
-    await make_old(bot, ann)
+    await make_old_database(bot, ann)
     asked = bot.telegram.send_voice(ann, ann, make_note(7), duration=2)
     before = count_rows(bot)
     await bot.start(kill_at=step[0], kill_count=step[1], is_awaited=False)
@@ -47,23 +47,23 @@ async def migrate(bot: Bot, step: Step) -> Outcome:
         "half migrated": between != ([(FIRST,)], before),
         "not migrated": bot.rows("select version_num from alembic_version") != [(LAST,)],
         "damaged": bot.rows("pragma integrity_check") != [("ok",)],
-        "what was kept is gone": [job.reply and job.reply.text for job in jobs][1:] != ["of old"],
-        "another answer": any(read_number(answer.text) != 7 for answer in answers),
+        "saved data is gone": [job.reply and job.reply.text for job in jobs][1:] != ["old reply"],
+        "wrong reply": any(read_number(answer.text) != 7 for answer in answers),
     }
     return Outcome(answers, len(bot.mimo.billed), faults)
 
 
-async def make_old(bot: Bot, ann: int) -> None:
-    """Make a database with one answered message, as the first version left it."""
+async def make_old_database(bot: Bot, ann: int) -> None:
+    """Create a database of the first version with one answered message."""
     store = open_store(bot.home)
     chat = Chat("telegram", bot.telegram.token.partition(":")[0], str(ann))
     message = Message(chat=chat, message_id="old", sent_at=datetime.now(UTC), command="help")
     job = await store.intake.add(message, lambda *_: "help")
     assert job
-    await store.jobs.save_reply(job.job_id, Reply("of old"), JobState.DONE)
+    await store.jobs.save_reply(job.job_id, Reply("old reply"), JobState.DONE)
     await store.jobs.finish(job.job_id, JobState.DONE)
     await store.close()
-    downgrade(make_database(bot.home))  # in this thread: Alembic has one context for all
+    downgrade(make_database(bot.home))  # not in another thread: Alembic's context is global
 
 
 def downgrade(url: str) -> None:

@@ -1,4 +1,4 @@
-"""Killed again and again at any moment, under load: nothing lost, nothing out of order."""
+"""Repeated kills at random moments under load: nothing lost, nothing out of order."""
 
 from __future__ import annotations
 
@@ -23,40 +23,40 @@ from tests.emulators.telegram import TelegramServer
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 NOTES, CHATS, KILLS = (1000, 40, 200) if IS_LONG else (24, 8, 6)
-#: The longest that one process lives once it receives.
+#: The longest life of a process after its start.
 LIFE_S = 1.8 if IS_LONG else 1.0
 DRAIN_S = 600.0 if IS_LONG else 60.0
-#: A bound for the whole, which nothing should come near.
+#: A generous limit for the whole test.
 LIMIT_S = 1200.0 if IS_LONG else 180.0
 
 
 @dataclass
 class Storm:
-    """What was sent, and what is known of every kill."""
+    """What was sent, and the engine calls that kills put at risk."""
 
     telegram: TelegramServer
     mimo: MimoServer
-    #: Calls whose result a killed process may not have kept: they are made again.
+    #: Calls whose result a killed process may not have saved; they are repeated.
     calls_at_risk: int = 0
-    #: Chat -> message id -> number of the note, in the order in which they were sent.
+    #: Chat -> message id -> number of the note, in the order sent.
     sent: dict[int, dict[int, int]] = field(default_factory=dict)
 
     async def feed(self, notes: Mapping[int, bytes], over_s: float) -> None:
-        """Let people send all notes, spread over so many seconds and over all chats."""
+        """Send all notes, spread over `over_s` seconds and over all chats."""
         for number, note in notes.items():
             chat = random.choice(list(self.sent))
             members = [user for user in self.telegram.world.chats[chat].members if user != 123456]
             message = self.telegram.send_voice(chat, members[0], note, duration=2)
             self.sent[chat][message] = number
-            # People speak one after the other.
+            # Notes arrive one after the other.
             await asyncio.sleep(over_s / len(notes))
 
     async def kill_often(self, bot: Bot, count: int) -> None:
-        """Start and kill `count` times; some die before they receive anything."""
+        """Start and kill `count` times, sometimes before anything is received."""
         for _ in range(count):
             is_early = random.random() < 0.2
             await bot.start(is_awaited=not is_early)
-            # The kill comes at any moment.
+            # The kill comes at a random moment.
             await asyncio.sleep(random.uniform(0.0, 0.5 if is_early else LIFE_S))
             killed_s = time.monotonic()
             await bot.kill()
@@ -66,9 +66,9 @@ class Storm:
             )
 
     def count(self) -> Counter[str]:
-        """Return what people see, in figures."""
+        """Return counts of what people see."""
         found: Counter[str] = Counter()
-        lost = find_unconfirmed(self.telegram)
+        unconfirmed = find_unconfirmed(self.telegram)
         for chat, numbers in self.sent.items():
             firsts = []
             for message, number in numbers.items():
@@ -76,23 +76,29 @@ class Storm:
                 whole = [answer for answer in shown if is_of(answer.text, number)]
                 others = [answer for answer in shown if answer not in whole]
                 found["lost"] += not whole
-                found["doubled"] += count_duplicates(whole, lost)
-                found["in the window"] += max(0, len(whole) - 1)
-                # Answers that belong to another note, and placeholders that nothing excuses.
-                found["wrong"] += sum(read_number(answer.text) is not None for answer in others)
-                found["left over"] += sum((chat, one.message_id) not in lost for one in others)
+                found["duplicates"] += count_duplicates(whole, unconfirmed)
+                found["allowed repeats"] += max(0, len(whole) - 1)
+                # Replies to another note, and placeholders that should be gone.
+                found["wrong reply"] += sum(
+                    read_number(answer.text) is not None for answer in others
+                )
+                found["leftover"] += sum(
+                    (chat, one.message_id) not in unconfirmed for one in others
+                )
                 firsts += [answer.message_id for answer in whole[:1]]
-            found["disordered"] += sum(earlier > later for earlier, later in pairwise(firsts))
-        found["in the window"] -= found["doubled"]
+            found["out of order"] += sum(earlier > later for earlier, later in pairwise(firsts))
+        found["allowed repeats"] -= found["duplicates"]
         return found
 
 
 def is_of(text: str, number: int) -> bool:
-    """Tell whether `text` is the whole transcript of the note of that number."""
+    """Return whether `text` is the complete transcript of note `number`."""
     return read_number(text) == number
 
 
-async def test_kills_at_random(bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
+async def test_random_kills_lose_nothing(
+    bot: Bot, telegram: TelegramServer, mimo: MimoServer
+) -> None:
     random.seed(11)
     notes = await make_notes(range(1, NOTES + 1))
     mimo.rules.latency_s = 0.1
@@ -111,11 +117,11 @@ async def test_kills_at_random(bot: Bot, telegram: TelegramServer, mimo: MimoSer
     seen = storm.count()
     billed = len(mimo.billed)
     add_table(
-        f"{NOTES} notes in {CHATS} chats, {KILLS} kills at random",
+        f"{NOTES} notes in {CHATS} chats, {KILLS} random kills",
         (*seen, "billed calls", "jobs"),
         [(*seen.values(), billed, dict(states))],
     )
-    del seen["in the window"]
+    del seen["allowed repeats"]
     assert +seen == Counter()
     assert states == {"done": NOTES}
     assert billed <= NOTES + storm.calls_at_risk

@@ -1,4 +1,4 @@
-"""Killed at each named step of one message's way, then started again: one answer, none lost."""
+"""Kills at each named step between intake and delivery: one reply, none lost."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 PLACEHOLDER = "S3 placeholder sent"
 LONG_ANSWER = ("S10 between parts", "SX part 1 sent")
-#: How a note comes to be written down, and the steps of the short form: those that leave something
-#: else behind than the step before, and in groups what differs.
+#: Ways to request a transcription, and the steps of the short form: those that leave another state
+#: than the step before, and in groups those that differ.
 KINDS = {
     "private": ("S0", "S1", "S2", "S6", "S7", "S8", "S9", "S10"),
     "group, /transcribe": ("S0", "S9"),
     "group, /auto on": ("S3", "S6", "S10"),
 }
-#: Answers of more than one message.
+#: A reply of more than one message.
 LONG_TEXT = " ".join(f"word{number}" for number in range(600))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_killed_at_each_step(kind: str, tmp_path: Path) -> None:
+async def test_a_kill_at_any_step_loses_nothing(kind: str, tmp_path: Path) -> None:
     async def act(bot: Bot, step: Step) -> Outcome:
-        return await transcribe(bot, step, kind)
+        return await kill_during_transcription(bot, step, kind)
 
     names = [name for name in POINTS if IS_LONG or name.partition(" ")[0] in KINDS[kind]]
-    # Only groups have a placeholder; a person sees a draft. The note itself is an update too,
-    # though nobody asked for it yet.
+    # Only groups have a placeholder; private chats have a draft. With /transcribe the note is an
+    # update of its own, before the command.
     steps = [
         (name, 2 if (kind, name[:2]) == ("group, /transcribe", "S0") else 1)
         for name in names
@@ -45,8 +45,8 @@ async def test_killed_at_each_step(kind: str, tmp_path: Path) -> None:
     await check_steps(f"one note, {kind}", steps, act, tmp_path)
 
 
-async def transcribe(bot: Bot, step: Step, kind: str) -> Outcome:
-    """Kill one process at `step`, start another, and return what the person sees."""
+async def kill_during_transcription(bot: Bot, step: Step, kind: str) -> Outcome:
+    """Kill the process at `step`, restart it, and return what the person sees."""
     telegram, mimo, (name, count) = bot.telegram, bot.mimo, step
     mimo.rules.latency_s = 0.2
     note = make_note(7)
@@ -58,17 +58,17 @@ async def transcribe(bot: Bot, step: Step, kind: str) -> Outcome:
     )
     messages = telegram.replies(chat)
     answers, others = (split_long if name in LONG_ANSWER else split)(messages)
-    lost = find_unconfirmed(telegram)
+    unconfirmed = find_unconfirmed(telegram)
     faults = {
         "no reply": any(message.reply_to != asked for message in messages),
-        "a message stays": any((one.chat_id, one.message_id) not in lost for one in others),
-        "billed too often": len(mimo.billed) > 2,
+        "leftover message": any((one.chat_id, one.message_id) not in unconfirmed for one in others),
+        "billed more than twice": len(mimo.billed) > 2,
     }
     return Outcome(answers, len(mimo.billed), faults)
 
 
 async def ask(bot: Bot, kind: str, note: bytes) -> tuple[int, int]:
-    """Let a person want one note in writing; return the chat and the message to be answered."""
+    """Request the transcription of one note; return the chat and the message to reply to."""
     telegram = bot.telegram
     ann = telegram.add_user("Ann")
     if kind == "private":
@@ -82,13 +82,13 @@ async def ask(bot: Bot, kind: str, note: bytes) -> tuple[int, int]:
 
 
 def split(messages: list[Message]) -> tuple[list[Message], list[Message]]:
-    """Return the messages that hold the whole answer, and the others."""
+    """Return the complete replies, and the other messages."""
     whole = [message for message in messages if message.text.endswith("w7")]
     return whole, [message for message in messages if message not in whole]
 
 
 def split_long(messages: list[Message]) -> tuple[list[Message], list[Message]]:
-    """The same of an answer in two parts: the part that stands there more often, and the rest."""
+    """Return the more frequent part of a reply in two parts, and the other messages."""
     firsts = [message for message in messages if message.text.startswith("w7 word0 ")]
     lasts = [message for message in messages if message.text.endswith("word599")]
     assert firsts and lasts and len(firsts[0].text) > 4000

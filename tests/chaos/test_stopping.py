@@ -1,4 +1,4 @@
-"""SIGTERM under load: a quick and clean end, nothing new begun, all answered afterwards."""
+"""SIGTERM under load: the program stops quickly, starts nothing new, and answers all later."""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ from tests.emulators.telegram import TelegramServer
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
-#: How many notes come in, and how many are heard at once.
-NOTES, HANDS = (45, 32) if IS_LONG else (26, 20)
+#: Notes sent, and jobs run at once.
+NOTES, SLOTS = (45, 32) if IS_LONG else (26, 20)
 CLAIMED = "select job_id from jobs where attempts > 0"
 
 
 def is_under_load(bot: Bot, telegram: TelegramServer) -> bool:
-    """Tell whether all hands are full, more waits, and answers are on their way out."""
+    """Return whether most slots are busy, jobs wait, and replies are being sent."""
     states = bot.states()
-    is_full = states["running"] >= HANDS * 3 // 4 and states["waiting"] >= 3
+    is_full = states["running"] >= SLOTS * 3 // 4 and states["waiting"] >= 3
     return is_full and bool(telegram.requests_to("sendMessage"))
 
 
-async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: MimoServer) -> None:
-    # Telegram answers so slowly that the jobs' time is over in the middle of many sends.
+async def test_sigterm_under_load_stops_quickly(
+    bot: Bot, telegram: TelegramServer, mimo: MimoServer
+) -> None:
+    # Telegram is so slow that the grace period ends in the middle of many sends.
     mimo.rules.latency_s = 4.0
     telegram.fault("sendMessage", "delay", delay_s=1.5, count=None)
     notes = await send_notes(telegram, range(1, NOTES + 1))
-    await bot.start(constants={"core.jobs:MAX_RUNNING": HANDS})
+    await bot.start(constants={"core.jobs:MAX_RUNNING": SLOTS})
     await wait_for(lambda: is_under_load(bot, telegram), 60, every_s=0.1)
     bot.signal(signal.SIGTERM)
     signalled_at_s = time.monotonic()
@@ -44,11 +46,11 @@ async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: Mimo
     code = await bot.wait_for_exit()
     took_s = time.monotonic() - signalled_at_s
     states = bot.states()
-    begun = len({*bot.rows(CLAIMED)} - {*claimed})
+    started = len({*bot.rows(CLAIMED)} - {*claimed})
     assert code == 0
-    assert took_s < 10  # then docker kills it
-    # One claim may be on its way to the disk when the signal comes.
-    assert begun <= 1
+    assert took_s < 10  # after that Docker sends SIGKILL
+    # One claim may be in progress when the signal arrives.
+    assert started <= 1
     assert states["waiting"] and states["running"]
     assert "Traceback" not in bot.log and "Task was destroyed" not in bot.log
 
@@ -56,21 +58,21 @@ async def test_sigterm_under_load(bot: Bot, telegram: TelegramServer, mimo: Mimo
     telegram.clear_faults()
     await bot.start()
     assert await bot.settle(NOTES) == {"done": NOTES}
-    # An orderly end keeps each answer of Telegram's that came in time.
-    lost, doubled = find_unconfirmed(telegram, within_s=0), 0
+    # An orderly stop saves each response that arrived in time.
+    unconfirmed, duplicates = find_unconfirmed(telegram, within_s=0), 0
     for person, (message, number) in notes.items():
         answers = telegram.replies_to(person, message)
         assert {read_number(answer.text) for answer in answers} == {number}
-        doubled += count_duplicates(answers, lost)
+        duplicates += count_duplicates(answers, unconfirmed)
     add_table(
-        f"SIGTERM while {NOTES} notes come in",
-        ("code", "seconds", "claimed after it", "done", "under way", "waiting", "doubled"),
+        f"SIGTERM while {NOTES} notes arrive",
+        ("code", "seconds", "claimed afterwards", "done", "running", "waiting", "duplicates"),
         [
             (
-                code, f"{took_s:.1f}", begun,
-                *(states[name] for name in ("done", "running", "waiting")), doubled,
+                code, f"{took_s:.1f}", started,
+                *(states[name] for name in ("done", "running", "waiting")), duplicates,
             )
         ],
     )  # fmt: skip
-    assert doubled == 0
+    assert duplicates == 0
     assert len(mimo.billed) <= NOTES + states["running"]

@@ -37,10 +37,10 @@ class DiscordProgram(Bot):
             "WEB_PORT": "0",
         }
 
-    async def start(self, *, is_awaited: bool = True, **orders: Any) -> None:
+    async def start(self, *, is_awaited: bool = True, **overrides: Any) -> None:
         """Start the process and wait until it receives gateway events."""
         known = self.server.identifies(1e6)
-        await super().start(is_awaited=False, **orders)
+        await super().start(is_awaited=False, **overrides)
 
         def is_connected() -> bool:
             # The connection of a killed process may still be counted for a moment.

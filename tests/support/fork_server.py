@@ -50,9 +50,9 @@ class ForkServer:
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
-    def start(self, environment: dict[str, str], orders: dict[str, Any], log: Path) -> int:
-        """Start the bot with orders of `tests.chaos.child`; return its process id."""
-        command = ["child", json.dumps(orders)]
+    def start(self, environment: dict[str, str], overrides: dict[str, Any], log: Path) -> int:
+        """Start the bot with overrides of `tests.chaos.child`; return its process id."""
+        command = ["child", json.dumps(overrides)]
         folder = Path(environment["HEARSAY_HOME"])
         return self.fork(command, environment, folder=folder, out=log, err=log)
 
