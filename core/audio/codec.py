@@ -77,20 +77,13 @@ class Decoder:
         self._resampler: av.AudioResampler | None = None
         self._container = _open(data)
         self._stream = _pick_stream(self._container)
+        #: libav's name of the codec.
+        self.codec = self._stream.codec_context.name
+        self.has_one_stream = len(self._container.streams) == 1
         #: Duration according to the container, None if unknown or implausible.
         self.claimed_s = _read_claim(self._container, len(data))
         if self.claimed_s and self.claimed_s > max_s:
             raise TooLong(hours=f"{max_s / 3600:g}")
-
-    @property
-    def codec(self) -> str:
-        """Return libav's name of the codec."""
-        return self._stream.codec_context.name
-
-    @property
-    def has_one_stream(self) -> bool:
-        """Return True if the file has no other stream."""
-        return len(self._container.streams) == 1
 
     @property
     def is_intact(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from core.audio import refusals
 from core.errors import BadAudio, TooLong, UserError
 from core.interfaces import AnswererLimits, TranscriberLimits
-from core.models import Audio
+from core.models import Audio, File
 from core.worker_process import Frame, WorkerDied, WorkerRefused, WorkerStalled
 from core.worker_process.pool import WorkerPool
 
@@ -58,15 +58,6 @@ class Piece:
     is_forced: bool
     #: Start and end of each pause in seconds, relative to the piece.
     pauses: tuple[tuple[float, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Excerpt:
-    """A few seconds of a recording as OGG/Opus."""
-
-    audio: Audio
-    #: Loudness over time, 0 to 255, at most 256 points.
-    waveform: bytes
 
 
 class Media:
@@ -140,16 +131,16 @@ class Media:
                     return Audio(encoded or data, info["mime"], info["duration_s"])
         raise BadAudio(refusals.UNREADABLE)
 
-    async def excerpt(self, data: bytes, start_s: float, end_s: float) -> Excerpt:
-        """Return a few seconds of a recording as a voice note.
+    async def excerpt(self, data: bytes, start_s: float, end_s: float) -> File:
+        """Return a few seconds of a recording as a voice message, OGG/Opus.
 
         Raises BadAudio (also if it ends before `start_s`), TooLong.
         """
         times = {"start_s": max(0.0, start_s), "end_s": min(end_s, start_s + _LONGEST_EXCERPT_S)}
         async with aclosing(self._run({"operation": "excerpt", **times}, data)) as frames:
             info, encoded = await anext(frames)
-            audio = Audio(encoded, _MIMES["ogg"], info["duration_s"])
-            return Excerpt(audio, bytes.fromhex(info["waveform"]))
+            waveform = bytes.fromhex(info["waveform"])
+            return File("excerpt.ogg", _MIMES["ogg"], encoded, info["duration_s"], waveform)
 
     async def close(self) -> None:
         """Stop the workers."""

@@ -186,18 +186,14 @@ class SeamJoiner:
     def _take_loud(self, frame: bytes) -> bytes:
         ready = bytes(self._held)
         if not self._has_speech:
-            gap = self._gap(len(ready))
+            gap = b""
+            if self._quiet_before is not None:
+                gap = bytes(max(0, self._pause - self._quiet_before - len(ready)))
             faded = _fade(ready + frame, self._fade, is_out=False)
             ready, frame = gap + faded[: len(ready)], faded[len(ready) :]
         self._has_speech, self._quiet = True, 0
         self._held = bytearray(frame)
         return ready
-
-    def _gap(self, quiet: int) -> bytes:
-        """Return the silence to insert before a piece that begins with `quiet` bytes of it."""
-        if self._quiet_before is None:
-            return b""
-        return bytes(max(0, self._pause - self._quiet_before - quiet))
 
 
 def _is_quiet(frame: bytes) -> bool:

@@ -53,9 +53,7 @@ class TranscriptionPipeline:
 
     async def excerpt(self, data: bytes, start_s: float, end_s: float) -> File:
         """Return some seconds of a recording as a voice message. Raises BadAudio, TooLong."""
-        cut = await self._media.excerpt(data, start_s, end_s)
-        audio = cut.audio
-        return File("excerpt.ogg", audio.mime, audio.data, audio.duration_s, cut.waveform)
+        return await self._media.excerpt(data, start_s, end_s)
 
     async def transcribe(
         self,

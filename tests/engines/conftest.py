@@ -9,7 +9,7 @@ from core.config import Settings
 from core.engines.mimo.answerer import MimoAnswerer
 from core.engines.mimo.synthesizer import MimoSynthesizer
 from core.engines.mimo.transcriber import MimoTranscriber
-from core.engines.openai.role import OpenAIRole
+from core.engines.openai import OpenAIRole
 from core.interfaces import Synthesizer
 from core.models import Audio, Utterance
 from tests import conftest as root

@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import partial
 
 from core.config import Settings
+from core.engines.openai import OpenAIRole
 from core.engines.openai import chat_wire as wire
-from core.engines.openai.role import OpenAIRole
 from core.engines.wire import chat
 from core.engines.wire.client import EngineClient
 from core.errors import AudioNotSupported, EngineRefused

@@ -19,18 +19,8 @@ from core.models import Utterance, Voice
 
 RATE_HZ = 24_000
 _NAMES = (
-    "alloy",
-    "ash",
-    "ballad",
-    "coral",
-    "echo",
-    "fable",
-    "nova",
-    "onyx",
-    "sage",
-    "shimmer",
-    "verse",
-)
+    "alloy", "ash", "ballad", "coral", "echo", "fable", "nova", "onyx", "sage", "shimmer", "verse",
+)  # fmt: skip
 #: Prefix of models without instructions.
 _PLAIN = "tts-1"
 _TEXT = ("application/json", "application/problem+json", "text/")

@@ -12,8 +12,8 @@ import structlog
 
 from core.config import Settings
 from core.engines.mimo.role import TTS_LIMITS
+from core.engines.openai import OpenAIRole
 from core.engines.openai import speech_wire as wire
-from core.engines.openai.role import OpenAIRole
 from core.engines.openai.transcription_wire import read_error
 from core.engines.wire.client import EngineClient, read_body, relay
 from core.engines.wire.models import find_mimo
@@ -79,15 +79,10 @@ class OpenAISynthesizer(OpenAIRole):
     def _speak(
         self, utterance: Utterance, model: str, response_format: str
     ) -> AsyncGenerator[bytes, None]:
+        build = wire.build_speech
         if find_mimo(model):
-            speech_model = wire.pick_model(utterance, model)
-            body = wire.build_gateway_speech(
-                utterance, model=speech_model, voice=self._voice, response_format=response_format
-            )
-        else:
-            body = wire.build_speech(
-                utterance, model=model, voice=self._voice, response_format=response_format
-            )
+            build, model = wire.build_gateway_speech, wire.pick_model(utterance, model)
+        body = build(utterance, model=model, voice=self._voice, response_format=response_format)
         deadline_s = self.deadline_s + len(utterance.text) * _PER_CHAR_S
         return relay(self._request(body, deadline_s))
 

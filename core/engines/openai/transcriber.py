@@ -11,8 +11,8 @@ import structlog
 from core.config import Settings
 from core.engines.mimo.role import ASR_LIMITS
 from core.engines.mimo.transcription_wire import pick_language
+from core.engines.openai import OpenAIRole
 from core.engines.openai import transcription_wire as wire
-from core.engines.openai.role import OpenAIRole
 from core.engines.wire.client import EngineClient
 from core.engines.wire.models import find_mimo
 from core.errors import EngineRefused
