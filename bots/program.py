@@ -137,18 +137,18 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     if settings.api_keys is None:
         return
     # Loaded only where it is on.
+    from bots.openai_api.access import ApiKeys
     from bots.openai_api.app import PATH, build_api
     from bots.openai_api.context import ApiContext
-    from bots.openai_api.keys import Budgets
     from bots.web_chat import WebChat
 
     clock = program.clock
-    budgets = Budgets(settings, program.store.allowances, clock)
+    keys = ApiKeys(settings, program.store.allowances, clock)
     pipelines = program.transcription, program.synthesis, program.answering
-    context = ApiContext(*pipelines, budgets, clock)
+    api = build_api(ApiContext(*pipelines, keys, clock))
     for platform in platforms.values():
         if isinstance(platform, WebChat):
-            platform.mount(PATH, build_api(settings, context))
+            platform.mount(PATH, api)
 
 
 async def _run_until_stopped(job_runner: JobRunner, platforms: dict[str, Platform]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import FormData
@@ -10,11 +12,15 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from core.locale import mark
 
+#: Longest time in which a body has to arrive.
+BODY_S = 600
 #: Largest file.
 MAX_FILE_BYTES = 50 * 1024 * 1024
 #: A file, the other fields and the multipart framing.
 _BODY_BYTES = MAX_FILE_BYTES + 256 * 1024
 _FIELD_BYTES = 128 * 1024
+#: The rest of a body that is too large is not read.
+_LAST = {"Connection": "close"}
 
 TOO_LARGE = mark("This file is too large: the limit is 50 MB.")
 BAD_FORM = mark("This upload cannot be read. Please send it again.")
@@ -30,56 +36,58 @@ class _WholeForm(MultiPartParser):
     def on_end(self) -> None:
         self.is_whole = True
 
+    async def check(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+        """Yield the body; the parser closes its files if this raises HTTPException."""
+        seen_bytes = 0
+        async for chunk in body:
+            seen_bytes += len(chunk)
+            if seen_bytes > _BODY_BYTES:
+                raise HTTPException(413, TOO_LARGE, headers=_LAST)
+            yield chunk
+        if not self.is_whole:
+            raise HTTPException(400, BAD_FORM)
 
-async def read_form(request: Request, *, max_fields: int = 8) -> FormData:
-    """Return the fields of a multipart body with at most one file. The caller closes it.
 
-    Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is truncated.
+@asynccontextmanager
+async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[FormData]:
+    """Yield the fields of a multipart body with at most one file, and close the file.
+
+    Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is truncated,
+    TimeoutError if it takes too long to arrive.
     """
     announced = request.headers.get("content-length", "0")
     if not announced.isascii() or not announced.isdigit():
         raise HTTPException(400, BAD_FORM)
     if int(announced) > _BODY_BYTES:
-        raise _too_large()
+        raise HTTPException(413, TOO_LARGE, headers=_LAST)
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise HTTPException(415, BAD_FORM)
-
-    async def whole_body() -> AsyncGenerator[bytes, None]:
-        async for chunk in limit(request, _BODY_BYTES, _too_large()):
-            yield chunk
-        if not parser.is_whole:
-            raise HTTPException(400, BAD_FORM)
-
+    source, size = request.stream(), _FIELD_BYTES
     parser = _WholeForm(
-        request.headers,
-        whole_body(),
-        max_files=1,
-        max_fields=max_fields,
-        max_part_size=_FIELD_BYTES,
+        request.headers, source, max_files=1, max_fields=max_fields, max_part_size=size
     )
+    parser.stream = parser.check(source)
     try:
-        return await parser.parse()
+        async with asyncio.timeout(BODY_S):
+            form = await parser.parse()
     except MultiPartException as error:
         raise HTTPException(400, BAD_FORM) from error
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 async def read_small(request: Request) -> bytes:
     """Return a body of at most 128 KB. Raises HTTPException 413."""
-    return b"".join([chunk async for chunk in limit(request, _FIELD_BYTES, _too_large())])
+    return await read_body(request, _FIELD_BYTES, HTTPException(413, TOO_LARGE, headers=_LAST))
 
 
-async def limit(
-    request: Request, max_bytes: int, too_large: Exception
-) -> AsyncGenerator[bytes, None]:
-    """Yield a body as it arrives. Raises `too_large` as soon as it exceeds `max_bytes`."""
-    seen_bytes = 0
+async def read_body(request: Request, max_bytes: int, too_large: Exception) -> bytes:
+    """Return a body. Raises `too_large` as soon as it exceeds `max_bytes`."""
+    body = bytearray()
     async for chunk in request.stream():
-        seen_bytes += len(chunk)
-        if seen_bytes > max_bytes:
+        body += chunk
+        if len(body) > max_bytes:
             raise too_large
-        yield chunk
-
-
-def _too_large() -> HTTPException:
-    # The rest of the body is not read.
-    return HTTPException(413, TOO_LARGE, headers={"Connection": "close"})
+    return bytes(body)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG
-from bots.openai_api.keys import read_keys
+from bots.openai_api.access import read_keys
 from bots.web_chat.allowed_hosts import (
     LOCAL_HOSTS,
     has_no_names,

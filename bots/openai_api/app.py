@@ -11,27 +11,20 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
 from bots.openai_api import openapi
+from bots.openai_api.access import ApiMiddleware
 from bots.openai_api.chat import ChatRoute
-from bots.openai_api.context import ApiContext, ModelEntry, ModelList, build_model
+from bots.openai_api.context import ApiContext, ModelEntry, ModelList
 from bots.openai_api.errors import read_error
-from bots.openai_api.keys import read_keys
-from bots.openai_api.middleware import ApiMiddleware
 from bots.openai_api.speech import SpeechRoute
 from bots.openai_api.transcriptions import TranscriptionRoute
-from core.config import Settings
 from core.errors import AssistantError
 
 #: Where the application is mounted.
 PATH = "/v1"
 
 
-def build_api(settings: Settings, context: ApiContext) -> ASGIApp:
-    """Return the application behind its keys. Raises ConfigError if API_KEYS is malformed."""
-    keys = read_keys(settings.secret("api_keys") or "")
-    return ApiMiddleware(_build_app(context), keys, context.budgets, context.clock)
-
-
-def _build_app(context: ApiContext) -> FastAPI:
+def build_api(context: ApiContext) -> ASGIApp:
+    """Return the application behind its keys."""
     app = FastAPI(
         title="Hearsay",
         version="1",
@@ -44,7 +37,7 @@ def _build_app(context: ApiContext) -> FastAPI:
     app.add_exception_handler(ClientDisconnect, _answer_disconnect)
     for kind in (HTTPException, AssistantError, TimeoutError, Exception):
         app.add_exception_handler(kind, _answer_error)
-    return app
+    return ApiMiddleware(app, context.keys, context.clock)
 
 
 def _add_routes(app: FastAPI, context: ApiContext) -> None:
@@ -56,12 +49,13 @@ def _add_routes(app: FastAPI, context: ApiContext) -> None:
     @app.get("/models", **openapi.MODELS)
     async def list_models() -> ModelList:
         """List the models that are served."""
-        return ModelList(data=[build_model(served) for served in context.list_served()])
+        served = context.list_served()
+        return ModelList(data=[ModelEntry(id=m.model_id, owned_by=m.owner) for m in served])
 
     @app.get("/models/{model:path}", **openapi.MODEL)
     async def get_model(model: str) -> ModelEntry:
         """Describe a model, by its own name or an alias."""
-        return build_model(context.find_model(model), model)
+        return ModelEntry(id=model, owned_by=context.pick_model(model).owner)
 
 
 async def _answer_error(request: Request, error: Exception) -> Response:

@@ -15,11 +15,9 @@ from pydantic import (
     model_validator,
 )
 
-from bots.common.uploads import limit
+from bots.common.uploads import BODY_S, read_body
 from bots.openai_api.errors import ApiError, read_validation_error
 
-#: Longest time in which a body has to arrive.
-BODY_S = 600
 #: A larger body is parsed in a thread.
 _SMALL_BYTES = 64 * 1024
 
@@ -59,12 +57,10 @@ class Body(BaseModel):
 BodyT = TypeVar("BodyT", bound=Body)
 
 
-def validate(model: type[BodyT], body: bytes | dict[str, Any]) -> BodyT:
-    """Return a body as its model. Raises ApiError for the first thing that is wrong with it."""
+def validate(model: type[BodyT], body: bytes) -> BodyT:
+    """Return JSON as its model. Raises ApiError for the first thing that is wrong with it."""
     try:
-        if isinstance(body, bytes):
-            return model.model_validate_json(body)
-        return model.model_validate(body)
+        return model.model_validate_json(body)
     except ValidationError as error:
         raise read_validation_error(error) from None
 
@@ -81,7 +77,7 @@ async def read_json(request: Request, model: type[BodyT], max_bytes: int) -> Bod
     if announced.isascii() and announced.isdigit() and int(announced[:12]) > max_bytes:
         raise too_large
     async with asyncio.timeout(BODY_S):
-        body = b"".join([chunk async for chunk in limit(request, max_bytes, too_large)])
+        body = await read_body(request, max_bytes, too_large)
     if len(body) <= _SMALL_BYTES:
         return validate(model, body)
     return await asyncio.to_thread(validate, model, body)

@@ -48,7 +48,6 @@ class ChatRoute:
     async def create(self, request: Request) -> Any:
         """Answer a question."""
         key_name, request_id = request.state.key_name, request.state.request_id
-        await self.context.budgets.check_audio(key_name)
         chat = await read_json(request, ChatRequest, BODY_BYTES)
         served = self.context.pick_model(chat.model, "answerer")
         if chat.is_thinking and not self.context.answering.answerer.limits.can_think:
@@ -67,7 +66,7 @@ class ChatRoute:
     ) -> Answer:
         answering = ChatAnswering(self.context, chat)
         answer = await retry_once(partial(answering.answer, on_text))
-        await self.context.budgets.spend(key_name, answering.audio_s)
+        await self.context.keys.spend(key_name, answering.audio_s)
         return answer
 
     async def _stream(

@@ -25,7 +25,14 @@ MAX_MESSAGES = 1000
 #: What the recording is called; what it is, its bytes say.
 _AudioFormat = Annotated[Literal["wav", "mp3", "flac", "m4a", "ogg"], Lowercase]
 _Effort = Annotated[Literal["none", "minimal", "low", "medium", "high", "xhigh"], Lowercase]
-_Empty = Annotated[list[Any], Field(max_length=0)] | None
+#: Parameters that are accepted only if they are empty.
+_Empty = Annotated[
+    None,
+    BeforeValidator(
+        lambda value: None if value in ([], {}) else value,
+        Annotated[list[Any], Field(max_length=0)] | None,
+    ),
+]
 
 
 def _decode(data: Any) -> Any:
@@ -191,7 +198,7 @@ class ChatRequest(Body):
     frequency_penalty: Zero = 0
     logprobs: Literal[False] = False
     top_logprobs: Zero = 0
-    logit_bias: Annotated[dict[str, Any], Field(max_length=0)] | None = None
+    logit_bias: _Empty = None
     seed: None = None
     stop: _Empty = None
     store: Literal[False] = False

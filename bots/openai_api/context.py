@@ -1,4 +1,4 @@
-"""What every route works with: the pipelines, their models, the budgets, and a second try."""
+"""What every route works with: the pipelines, their models, the keys, and a second try."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Literal, TypeVar
 import stamina
 from pydantic import BaseModel
 
+from bots.openai_api.access import ApiKeys
 from bots.openai_api.errors import ApiError, refuse
-from bots.openai_api.keys import Budgets
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
 from core.engines.wire.models import ASR, CHAT, TTS
@@ -19,8 +19,6 @@ from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 
 Result = TypeVar("Result")
-
-
 Role = Literal["transcriber", "answerer", "synthesizer"]
 
 #: OpenAI's names: programs ask for these unless configured otherwise.
@@ -52,11 +50,6 @@ class Served:
     #: The engine that has it.
     owner: str
 
-    def matches(self, name: str) -> bool:
-        """Return whether `name` means this model: its id, or an alias."""
-        mimo = _MIMO[self.role] if self.owner == "mimo" else ()
-        return _bare(name) in {_bare(self.model_id), *mimo, *ALIASES[self.role]}
-
 
 class ModelEntry(BaseModel):
     """A model. When it was made is not known."""
@@ -76,12 +69,12 @@ class ModelList(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """The pipelines that messages use too, and the budgets of the keys."""
+    """The pipelines that messages use too, and the keys with their budgets."""
 
     transcription: TranscriptionPipeline
     synthesis: SynthesisPipeline
     answering: AnsweringPipeline
-    budgets: Budgets
+    keys: ApiKeys
     clock: Clock = CLOCK
 
     def list_served(self) -> list[Served]:
@@ -95,31 +88,26 @@ class ApiContext:
             Served(synthesizer.model, "synthesizer", synthesizer.name),
         ]
 
-    def pick_model(self, name: str, role: Role) -> Served:
-        """Return the model for a role. Raises ApiError: 404 if unknown, 400 if for another role."""
-        found = [served for served in self.list_served() if served.matches(name)]
-        fitting = next((served for served in found if served.role == role), None)
-        if fitting is None and found:
+    def pick_model(self, name: str, role: Role | None = None) -> Served:
+        """Return the model of that id or alias. role: what it must be for, None = anything.
+
+        Raises ApiError: 404 if it is unknown, 400 if it is for another role.
+        """
+        bare = name.strip().removeprefix(_PREFIX).removesuffix(_LARGE)
+        found = []
+        for served in self.list_served():
+            mimo = _MIMO[served.role] if served.owner == "mimo" else ()
+            own = served.model_id.removeprefix(_PREFIX).removesuffix(_LARGE)
+            if bare in (own, *mimo, *ALIASES[served.role]):
+                found.append(served)
+        if not found:
+            text = f"The model {name[:100]!r} does not exist: see /v1/models"
+            raise ApiError(404, text, param="model", code="model_not_found")
+        fitting = next((served for served in found if role in (None, served.role)), None)
+        if fitting is None:
             path = _PATHS[found[0].role]
             raise refuse(f"The model {name!r} cannot do this: it is for {path}", "model")
-        return fitting or self.find_model(name)
-
-    def find_model(self, name: str) -> Served:
-        """Return the model of that name or alias. Raises ApiError 404."""
-        for served in self.list_served():
-            if served.matches(name):
-                return served
-        text = f"The model {name[:100]!r} does not exist: see /v1/models"
-        raise ApiError(404, text, param="model", code="model_not_found")
-
-
-def build_model(served: Served, name: str = "") -> ModelEntry:
-    """Return the entry of a model, under the name that was asked for."""
-    return ModelEntry(id=name or served.model_id, owned_by=served.owner)
-
-
-def _bare(name: str) -> str:
-    return name.strip().removeprefix(_PREFIX).removesuffix(_LARGE)
+        return fitting
 
 
 async def retry_once(

@@ -39,12 +39,20 @@ _SENTENCES = {
     "model_attributes_type": "{param} must be an object",
     "model_type": "{param} must be an object",
     "none_required": "{param} is not supported",
-    "union_tag_invalid": "{param} must be one of {expected_tags}",
+    "union_tag_invalid": "{unsupported}{param} must be one of {expected_tags}",
     "union_tag_not_found": "{param} is required",
     "value_error": "{param} {error}",
 }
 #: Kinds of items, which pydantic names after the index of an item.
 _TAGS = ("system", "developer", "user", "assistant", "text", "input_audio")
+#: Kinds of items that OpenAI has and we have not.
+_UNSUPPORTED = {
+    "image_url": "images",
+    "file": "files",
+    "video_url": "videos",
+    "tool": "tools",
+    "function": "tools",
+}
 
 
 class ErrorDetail(BaseModel):
@@ -99,7 +107,9 @@ def read_validation_error(error: ValidationError) -> ApiError:
         return refuse(f"The body of your request is {what}.")
     sentence = f"{param} {_SUBJECT.sub('must ', first['msg'])}"
     if kind in _SENTENCES:
-        sentence = _SENTENCES[kind].format(param=param, **context)
+        named = _UNSUPPORTED.get(context.get("tag", ""))
+        unsupported = f"{named} are not supported: " if named else ""
+        sentence = _SENTENCES[kind].format(param=param, unsupported=unsupported, **context)
     return refuse(sentence, param, code="unknown_parameter" if kind == "extra_forbidden" else "")
 
 

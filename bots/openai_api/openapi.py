@@ -15,7 +15,7 @@ from bots.openai_api.chat_response import ChatChunk, ChatCompletion
 from bots.openai_api.context import ALIASES, ApiContext, ModelEntry, ModelList
 from bots.openai_api.errors import ErrorBody
 from bots.openai_api.speech import MEDIA_TYPES, AudioDelta, AudioDone, SpeechRequest
-from bots.openai_api.transcription_bodies import (
+from bots.openai_api.transcriptions import (
     PlainTranscription,
     TextDelta,
     TextDone,

@@ -86,7 +86,6 @@ class SpeechRoute:
     async def create(self, request: Request) -> Response:
         """Read a text aloud."""
         key_name = request.state.key_name
-        await self.context.budgets.check_audio(key_name)
         speech = await read_json(request, SpeechRequest, _BODY_BYTES)
         self._check(speech)
         self.context.pick_model(speech.model, "synthesizer")
@@ -159,7 +158,7 @@ class SpeechRoute:
         )
         # A file is sent when it is whole: until then a second try repeats nothing.
         result = await retry_once(synthesize, lambda: has_begun and on_audio is not None)
-        await self.context.budgets.spend(key_name, result.file.duration_s or 0.0)
+        await self.context.keys.spend(key_name, result.file.duration_s or 0.0)
         return result
 
 

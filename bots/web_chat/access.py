@@ -16,7 +16,6 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.openai_api.errors import ApiError
-from bots.web_chat.allowed_hosts import read_host_name
 from bots.web_chat.login import Login
 from core.locale import mark, translate
 
@@ -26,6 +25,9 @@ NEED_LOGIN = mark("Please log in.")
 
 #: Paths with private data: no other site may request them, and no cache may store them.
 _DATA = re.compile(r"(/operator)?/(api|login)/|/metrics|/v1/")
+_API = "/v1/"
+_SAFE_METHODS = ("GET", "HEAD")
+_PORT = re.compile(r":[0-9]{1,5}\Z")
 
 _POLICY = "; ".join(
     (
@@ -60,7 +62,7 @@ def find_refusal(headers: Headers, host_names: Collection[str], is_strict: bool)
     is_strict: the request reads private data or changes something, so only our pages may send it.
     """
     hosts = headers.getlist("host")
-    if len(hosts) != 1 or read_host_name(hosts[0]) not in host_names:
+    if len(hosts) != 1 or _PORT.sub("", hosts[0].lower()) not in host_names:
         return WRONG_HOST
     origins = headers.getlist("origin")
     # A proxy in front of us may serve the same page over https.
@@ -72,7 +74,7 @@ def find_refusal(headers: Headers, host_names: Collection[str], is_strict: bool)
 
 
 class AccessControl:
-    """ASGI middleware that checks access and adds the security headers to every response.
+    """ASGI middleware that checks access and adds the security headers to every page.
 
     logins: the areas that need a password.
     """
@@ -86,49 +88,43 @@ class AccessControl:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request or pass it on."""
-        connection = HTTPConnection(scope)
-        refusal = self._refuse(connection)
-        if scope["type"] == "websocket":
-            if refusal is not None:
+        app, path, connection = self._app, scope["path"], HTTPConnection(scope)
+        is_data = bool(_DATA.match(path))
+        is_strict = is_data or scope.get("method", "GET") not in _SAFE_METHODS
+        why = find_refusal(connection.headers, self._host_names, is_strict)
+        closed = (login for login in self._logins if login.refuses(connection))
+        login = None if why else next(closed, None)
+        if why or login:
+            if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
                 return
-            await self._app(scope, receive, send)
-            return
-        is_data = bool(_DATA.match(scope["path"]))
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                out = MutableHeaders(scope=message)
-                out.update(_HEADERS)
-                out.setdefault("Cache-Control", "no-store" if is_data else "no-cache")
-            await send(message)
-
-        await (refusal or self._app)(scope, receive, send_with_headers)
-
-    def _refuse(self, connection: HTTPConnection) -> Response | None:
-        path, headers = connection.scope["path"], connection.headers
-        is_safe = connection.scope.get("method", "GET") in ("GET", "HEAD")
-        why = find_refusal(headers, self._host_names, not is_safe or bool(_DATA.match(path)))
-        if why:
-            if path.startswith("/v1/"):
-                return _build_api_refusal(why)
-            return _build_refusal(headers, 403, {"error": why})
-        for login in self._logins:
-            if login.area.guards(path) and not login.is_allowed(connection):
-                form = f"{login.area.path}/login"
-                if is_safe and "text/html" in headers.get("accept", ""):
-                    return RedirectResponse(form, 303, {"Cache-Control": "no-store"})
-                return _build_refusal(headers, 401, {"error": NEED_LOGIN, "login": form})
-        return None
+            app = _build_refusal(connection, why, login)
+        # The API sets headers of its own.
+        has_headers = scope["type"] == "websocket" or path.startswith(_API)
+        await app(scope, receive, send if has_headers else _add_headers(send, is_data))
 
 
-def _build_refusal(headers: Headers, status: int, body: dict[str, str]) -> Response:
-    language = headers.get("accept-language", "")
-    body = {**body, "error": translate(body["error"], language)}
+def _add_headers(send: Send, is_data: bool) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            out = MutableHeaders(scope=message)
+            out.update(_HEADERS)
+            out.setdefault("Cache-Control", "no-store" if is_data else "no-cache")
+        await send(message)
+
+    return send_with_headers
+
+
+def _build_refusal(connection: HTTPConnection, why: str, login: Login | None) -> Response:
+    headers, status, body = connection.headers, 403, {"error": why}
     # The body is left unread, so the connection cannot be used again.
-    return JSONResponse(body, status, {"Connection": "close", "Cache-Control": "no-store"})
-
-
-def _build_api_refusal(why: str) -> Response:
-    """Return the refusal in the error envelope of /v1."""
-    return JSONResponse(ApiError(403, why).body.model_dump(), 403, {"Connection": "close"})
+    last = {"Connection": "close", "Cache-Control": "no-store"}
+    if connection.scope["path"].startswith(_API):
+        return JSONResponse(ApiError(403, why).body.model_dump(), 403, last)
+    if not why and login:
+        form = f"{login.area.path}/login"
+        if connection.scope["method"] in _SAFE_METHODS and "text/html" in headers.get("accept", ""):
+            return RedirectResponse(form, 303, {"Cache-Control": "no-store"})
+        status, body = 401, {"error": NEED_LOGIN, "login": form}
+    body["error"] = translate(body["error"], headers.get("accept-language", ""))
+    return JSONResponse(body, status, last)

@@ -46,7 +46,7 @@ def has_no_names(settings: Settings) -> bool:
 
 
 def read_host_names(settings: Settings) -> frozenset[str]:
-    """Return the host names to answer to.
+    """Return the host names to answer to, as in a Host header without a port.
 
     Raises ConfigError if one is malformed, or if the page is open to others without a password.
     """
@@ -57,11 +57,15 @@ def read_host_names(settings: Settings) -> frozenset[str]:
     if "" in names:
         raise ConfigError(f"WEB_HOSTS: {names['']!r} is not a host name")
     own = {settings.web_host.lower()} - _EVERY
-    return LOCAL_HOSTS | own | names.keys()
+    return frozenset(_bracket(name) for name in LOCAL_HOSTS | own | names.keys())
 
 
 def shown_host(host: str) -> str:
     """Return the host for the URL of a page that listens on `host`."""
     if host in _EVERY:
         host = "::1" if ":" in host else "127.0.0.1"
+    return _bracket(host)
+
+
+def _bracket(host: str) -> str:
     return f"[{host}]" if ":" in host else host

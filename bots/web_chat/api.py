@@ -23,9 +23,6 @@ from core.inbox import Inbox
 from core.locale import translate
 from core.models import Message
 
-#: Longest time in which an upload has to arrive.
-_UPLOAD_S = 600
-
 
 class PressRequest(BaseModel):
     """A pressed button."""
@@ -68,14 +65,10 @@ class Api:
     async def post_message(self, request: Request) -> dict[str, Any]:
         """Accept a message, committed before the response. The same id twice is one message."""
         chat = require_chat(request)
-        async with asyncio.timeout(_UPLOAD_S):
-            form = await read_form(request)
-        try:
+        async with read_form(request) as form:
             message_id = check_id(read_text(form, "id"))
             attachment, data = await read_upload(form, message_id)
             message = await read_message(form, attachment, chat, self.inbox, self.clock.now())
-        finally:
-            await form.close()
         return await self._accept(request, message, data)
 
     async def press_button(self, request: Request) -> dict[str, Any]:

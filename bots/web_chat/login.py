@@ -110,11 +110,12 @@ class Login:
         """Return whether the caller is logged in."""
         return self._ends_at_s.get(self._read_key(connection), 0.0) > self._clock.monotonic()
 
-    def is_allowed(self, connection: HTTPConnection) -> bool:
-        """Return whether the caller is logged in, or a program that sends the password itself."""
-        return self.is_logged_in(connection) or (
-            connection.scope["path"] in _BEARER_PATHS and self._sends_password(connection)
-        )
+    def refuses(self, connection: HTTPConnection) -> bool:
+        """Return whether the path needs a login or, for programs, the password, and has neither."""
+        path = connection.scope["path"]
+        if not self.area.guards(path) or self.is_logged_in(connection):
+            return False
+        return path not in _BEARER_PATHS or not self._sends_password(connection)
 
     async def show_form(self) -> Response:
         """Return the login form."""

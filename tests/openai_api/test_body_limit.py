@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 
-from bots.openai_api.middleware import LARGEST_BYTES, TOTAL_BYTES, BodyLimit
+from bots.openai_api.access import LARGEST_BYTES, TOTAL_BYTES, BodyLimit
 
 
 async def test_requests_wait_for_memory_in_order() -> None:

@@ -11,11 +11,20 @@ import pytest
 import pytest_asyncio
 from httpx import AsyncClient
 
-from bots.openai_api.keys import Key, find_key, read_keys
+from bots.openai_api.access import ApiKeys, read_keys
+from bots.openai_api.errors import ApiError
 from core.errors import ConfigError
+from core.store import Store
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
-from tests.support.openai_api_server import KEY, OTHER_KEY, ApiServer, announce_body, open_client
+from tests.support.openai_api_server import (
+    KEY,
+    OTHER_KEY,
+    ApiServer,
+    announce_body,
+    make_settings,
+    open_client,
+)
 
 #: The servers are on the loop of all tests here.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -84,15 +93,17 @@ async def test_wrong_methods_and_paths_use_the_envelope(http: AsyncClient) -> No
     assert (await http.post("/audio/transcriptions", json={})).status_code == 415
 
 
-async def test_keys_are_read() -> None:
-    keys = read_keys(f" alice={KEY}, bob={OTHER_KEY}=x ,")
+async def test_keys_are_read(store: Store, tmp_path: Path) -> None:
+    listed = f" alice={KEY}, bob={OTHER_KEY}=x ,"
+    keys = read_keys(listed)
     assert [key.name for key in keys] == ["alice", "bob"]
     assert KEY not in repr(keys)
-    assert find_key(keys, f"Bearer {OTHER_KEY}=x") == keys[1]
-    assert find_key(keys, "Bearer ") is None
-    assert find_key((), "") is None
-    # A header that names no key matches none, not even one without a hash.
-    assert find_key((Key("eve", b""),), "no key") is None
+    for held, header in ((listed, "Bearer "), (listed, f"Basic {KEY}"), ("", ""), ("", "Bearer ")):
+        settings = make_settings(tmp_path, None, api_keys=held)
+        with pytest.raises(ApiError, match="Incorrect API key"):
+            await ApiKeys(settings, store.allowances).admit(header, needs_audio=True)
+    api_keys = ApiKeys(make_settings(tmp_path, None, api_keys=listed), store.allowances)
+    assert await api_keys.admit(f"Bearer {OTHER_KEY}=x", needs_audio=True) == "bob"
 
 
 @pytest.mark.parametrize(

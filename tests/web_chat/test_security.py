@@ -65,6 +65,9 @@ def test_a_request_has_one_host(count: int) -> None:
 )
 def test_host_names_are_read(host: str, name: str) -> None:
     assert read_host_name(host) == name
+    allowed = {"127.0.0.1", "localhost", "[::1]"}
+    refusal = find_refusal(Headers({"Host": host}), allowed, is_strict=False)
+    assert refusal == ("" if name else WRONG_HOST)
 
 
 async def test_requests_of_other_sites_are_refused(
