@@ -1,12 +1,12 @@
-"""Overhead of the OpenAI endpoints compared with calling the speech service directly.
+"""Latency of our transcription endpoint against direct requests to the speech API.
 
     python -m benchmarks.api
 
-A note of 15 s (OGG/Opus) is posted to /v1/audio/transcriptions of `hearsay run`, a process of
-its own before the local MiMo. The other side, note by note in the same run, asks the same MiMo
-directly, with the sound already decoded. Bare decoding is PyAV alone in this process; the same
-note as WAV shows the overhead without decoding. Then 200 programs call at once; the service
-behind is a local OpenAI server, which has no account limits.
+A voice message of 15 s (OGG/Opus) is posted to /v1/audio/transcriptions of `hearsay run`, a
+process that uses the local MiMo. For comparison, message by message in the same run, the same
+MiMo gets the decoded audio directly. Decoding alone is PyAV in this process; the same recording
+as WAV shows the overhead almost without decoding. Then 200 clients send requests at once, with a
+local OpenAI server behind, which has no rate limits.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from tests.emulators.mimo.tones import make_wav
 from tests.emulators.openai import OpenAIServer
 from tests.support.sounds import decode
 
-#: Twice as many calls as notes, within the account's limit of a minute.
+#: Twice as many requests as recordings, within the account's limit per minute.
 NOTES, WARM_UP, SECONDS = 20, 3, 15
 AT_ONCE, AT_ONCE_S = 200, 5
 MAX_ADDED_S = 0.015
@@ -40,8 +40,8 @@ MAX_GROWTH_MB = 100
 KEY = "sk-benchmark-0123456789"
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 MIMO_KEY = "sk-emulator-key"
-OURS, OURS_WAV = "our endpoint, Opus", "our endpoint, the same as WAV"
-DIRECT, BARE = "MiMo directly", "bare PyAV"
+OURS, OURS_WAV = "our endpoint, Opus", "our endpoint, WAV"
+DIRECT, BARE = "MiMo directly", "PyAV alone"
 
 
 @contextmanager
@@ -74,13 +74,13 @@ def server(**more: str) -> Iterator[tuple[str, psutil.Process]]:
 def wait_until_live(url: str, process: subprocess.Popen[bytes]) -> None:
     end_s = time.monotonic() + 30
     while time.monotonic() < end_s:
-        assert process.poll() is None, "the program has ended"
+        assert process.poll() is None, "the program has exited"
         try:
             httpx.get(url)
             return
         except httpx.TransportError:
             time.sleep(0.1)
-    raise TimeoutError("the program does not answer")
+    raise TimeoutError("the program does not respond")
 
 
 def call_api(client: httpx.Client, url: str, note: bytes) -> None:
@@ -108,7 +108,7 @@ def measure_s(work: Callable[[], object]) -> float:
 
 
 def measure_overhead() -> dict[str, list[float]]:
-    """Return the seconds that each side took, note by note."""
+    """Return the seconds of each side, one per recording."""
     took_s: dict[str, list[float]] = {OURS: [], OURS_WAV: [], DIRECT: [], BARE: []}
     mimo = Mimo()
     address = mimo.addresses["base_url"]
@@ -150,12 +150,12 @@ class Memory(threading.Thread):
         return self.peak_bytes - self.before_bytes
 
 
-async def call_at_once(url: str, notes: list[bytes]) -> tuple[list[int], float]:
-    """Return the status of every call, and the seconds for all of them."""
+async def send_at_once(url: str, notes: list[bytes]) -> tuple[list[int], float]:
+    """Return the status of each response, and the seconds for all of them."""
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(timeout=300, limits=limits, headers=HEADERS) as client:
 
-        async def call(note: bytes) -> int:
+        async def send(note: bytes) -> int:
             files = {"file": ("note.ogg", note)}
             answer = await client.post(
                 f"{url}/audio/transcriptions", data={"model": "whisper-1"}, files=files
@@ -163,7 +163,7 @@ async def call_at_once(url: str, notes: list[bytes]) -> tuple[list[int], float]:
             return answer.status_code
 
         started_s = time.perf_counter()
-        statuses = await asyncio.gather(*map(call, notes))
+        statuses = await asyncio.gather(*map(send, notes))
         return list(statuses), time.perf_counter() - started_s
 
 
@@ -178,7 +178,7 @@ def measure_at_once() -> tuple[list[int], float, int]:
                 call_api(client, url, first)
             memory = Memory(process)
             memory.start()
-            statuses, took_s = asyncio.run(call_at_once(url, notes))
+            statuses, took_s = asyncio.run(send_at_once(url, notes))
             return statuses, took_s, memory.stop()
     finally:
         service.stop()
@@ -188,7 +188,7 @@ def main() -> None:
     took_s = measure_overhead()
     rows: list[tuple[object, ...]] = [("", "p50 ms", "p95 ms")]
     rows += [(name, ms(median(v)), ms(quantile(v, 0.95))) for name, v in took_s.items()]
-    show(f"A transcription, {NOTES} notes of {SECONDS} s", rows)
+    show(f"Time of a transcription request, {NOTES} recordings of {SECONDS} s", rows)
     sides = zip(took_s[OURS], took_s[DIRECT], took_s[BARE], strict=True)
     added_s = median([ours - direct - bare for ours, direct, bare in sides])
     wavs = zip(took_s[OURS_WAV], took_s[DIRECT], strict=True)
@@ -198,12 +198,12 @@ def main() -> None:
     show(
         "Targets",
         [
-            ("", "figure", "target"),
-            ("p50 on top of MiMo and decoding", f"{ms(added_s)} ms", f"≤ {ms(MAX_ADDED_S)} ms"),
-            ("p50 on top of MiMo, WAV", f"{ms(wav_s)} ms", ""),
-            (f"errors of {AT_ONCE} calls at once", errors, 0),
-            ("their memory, all processes", f"{growth / 2**20:.0f} MB", f"≤ {MAX_GROWTH_MB} MB"),
-            ("their time", f"{at_once_s:.1f} s", ""),
+            ("", "measured", "target"),
+            ("p50 added to MiMo and decoding", f"{ms(added_s)} ms", f"≤ {ms(MAX_ADDED_S)} ms"),
+            ("p50 added to MiMo, WAV", f"{ms(wav_s)} ms", ""),
+            (f"errors in {AT_ONCE} concurrent requests", errors, 0),
+            ("memory added by them", f"{growth / 2**20:.0f} MB", f"≤ {MAX_GROWTH_MB} MB"),
+            ("time for all of them", f"{at_once_s:.1f} s", ""),
         ],
     )
 

@@ -1,10 +1,10 @@
-"""A voice note made ready to be heard: our road, pydub with ffmpeg, and a bare decoder.
+"""Decoding time of a voice message: our media pipeline against pydub with ffmpeg and PyAV alone.
 
-    python benchmarks/decode.py
+    python -m benchmarks.decode
 
-Ours is the whole of it: into the child, sniffing, limits, cutting, the speech gate, WAV, back.
-Bare is PyAV in this process to plain samples, without any of that. Each figure is the best
-of several runs: other programs on the machine only ever make it worse.
+Ours includes everything: a worker process, format detection, limits, cutting, voice activity
+detection and WAV. PyAV alone decodes to samples in this process. Each figure is the best of
+several runs, because other programs can only slow it down.
 """
 
 from __future__ import annotations
@@ -13,14 +13,10 @@ import asyncio
 import io
 import os
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Callable
 from contextlib import aclosing
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from core.audio import Media
 from core.interfaces import TranscriberLimits
@@ -30,15 +26,15 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pydub import AudioSegment
 
-#: Length and how often it is measured.
+#: Length in seconds -> number of runs.
 LENGTHS = {3: 11, 15: 9, 60: 5, 600: 2}
 
 
-def by_pydub(note: bytes) -> None:
+def decode_with_pydub(note: bytes) -> None:
     AudioSegment.from_file(io.BytesIO(note)).export(io.BytesIO(), format="wav")
 
 
-async def by_us(media: Media, note: bytes) -> None:
+async def decode_with_ours(media: Media, note: bytes) -> None:
     async with aclosing(media.pieces(note, TranscriberLimits())) as pieces:
         async for _ in pieces:
             pass
@@ -47,9 +43,9 @@ async def by_us(media: Media, note: bytes) -> None:
 def measure_ms(work: Callable[[], object], times: int) -> float:
     took = []
     for _ in range(times):
-        begun = time.perf_counter()
+        started_s = time.perf_counter()
         work()
-        took.append(time.perf_counter() - begun)
+        took.append(time.perf_counter() - started_s)
     return min(took) * 1000
 
 
@@ -58,26 +54,26 @@ def main() -> None:
     media = Media()
     loop.run_until_complete(media.warm_up())
     minute = sounds.file("ogg-opus", sounds.speech(60))
-    print(f"OGG/Opus to 16 kHz WAV, best ms, {os.cpu_count()} processors")
+    print(f"OGG/Opus to 16 kHz WAV, best time in ms, {os.cpu_count()} processors")
     if not (has_ffmpeg := bool(shutil.which("ffmpeg"))):
-        print("no ffmpeg here (apt install ffmpeg): pydub's own way is left out")
-    print("length    ours    bare   bare/ours" + "   pydub   pydub/ours" * has_ffmpeg)
+        print("ffmpeg is not installed (apt install ffmpeg): pydub is left out")
+    print("length    ours    PyAV   PyAV/ours" + "   pydub   pydub/ours" * has_ffmpeg)
     for length_s, times in LENGTHS.items():
-        # Ten minutes are ten links of a chain: encoding them would take longer than all else.
+        # Long recordings are chained from one minute, because encoding would take long.
         short = length_s < 60
         note = (
             sounds.file("ogg-opus", sounds.speech(length_s)) if short else minute * (length_s // 60)
         )
 
         def ours(note: bytes = note) -> None:
-            loop.run_until_complete(by_us(media, note))
+            loop.run_until_complete(decode_with_ours(media, note))
 
         ours()
         ours_ms = measure_ms(ours, times)
-        bare_ms = measure_ms(lambda note=note: sounds.decode(note), times)  # type: ignore[misc]
-        row = f"{length_s:4} s {ours_ms:8.1f}{bare_ms:8.1f}{bare_ms / ours_ms:11.2f}x"
+        pyav_ms = measure_ms(lambda note=note: sounds.decode(note), times)  # type: ignore[misc]
+        row = f"{length_s:4} s {ours_ms:8.1f}{pyav_ms:8.1f}{pyav_ms / ours_ms:11.2f}x"
         if has_ffmpeg:
-            pydub_ms = measure_ms(lambda note=note: by_pydub(note), times)  # type: ignore[misc]
+            pydub_ms = measure_ms(lambda note=note: decode_with_pydub(note), times)  # type: ignore[misc]
             row += f"{pydub_ms:8.0f}{pydub_ms / ours_ms:12.1f}x"
         print(row)
     loop.run_until_complete(media.close())

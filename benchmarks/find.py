@@ -1,12 +1,12 @@
-"""How long /find takes over 30 days of a group, in spite of encryption.
+"""Search time of /find on encrypted messages against Fernet encryption and plain SQLite LIKE.
 
     python -m benchmarks.find
 
-10,000 messages of `tests.support.group_week`, spread over 30 days, 60 of them voice notes with
-their transcripts, sealed in a database on disk. What is measured is `Memory.find` with ten hits at
-most: a common word, which ends early, a word that was said once, on the first day, and one that
-nobody said. The other sides are the same scan over rows that Fernet sealed, and SQLite's LIKE over
-a copy that is not encrypted at all."""
+10,000 messages of `tests.support.group_week`, spread over 30 days, 60 of them voice messages with
+transcripts, encrypted in a database on disk. Measured is `Memory.find` for at most ten hits: a
+common word, which ends early, a word that occurs once, on the first day, and one that does not
+occur. For comparison, the same scan over rows encrypted with Fernet, and SQLite's LIKE over an
+unencrypted copy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ONCE, NEVER = "Zwetschgenkuchen", "Xylophon"
 
 
 class FernetCipher(Cipher):
-    """Seals as it was done before."""
+    """A cipher with Fernet, as in earlier versions."""
 
     def __init__(self, keys: list[str]) -> None:
         super().__init__(keys)
@@ -54,14 +54,14 @@ class FernetCipher(Cipher):
 
 @dataclass
 class Talk:
-    """Thirty days of a group."""
+    """Thirty days of a group's messages."""
 
     messages: list[Message]
-    heard: dict[str, Transcript]
+    transcripts: dict[str, Transcript]
 
     @property
     def common(self) -> str:
-        """The word that most messages hold."""
+        """The word that occurs in most messages."""
         words = (set(re.findall(r"[a-z]{4,}", m.text.lower())) for m in self.messages)
         counts: Counter[str] = Counter(word for found in words for word in found)
         return max(counts, key=counts.__getitem__)
@@ -73,8 +73,10 @@ def make_talk() -> Talk:
     stretch = timedelta(days=DAYS) / (END_AT - kept[0].sent_at)
     kept = [replace(m, sent_at=END_AT - (END_AT - m.sent_at) * stretch) for m in kept]
     kept[0] = replace(kept[0], text=f"{kept[0].text} {ONCE}", attachment=None)
-    heard = {m.message_id: tell(week.notes[m.attachment.file_id]) for m in kept if m.attachment}
-    return Talk(kept, heard)
+    transcripts = {
+        m.message_id: tell(week.notes[m.attachment.file_id]) for m in kept if m.attachment
+    }
+    return Talk(kept, transcripts)
 
 
 async def open_filled(path: Path, cipher: Cipher, talk: Talk) -> Store:
@@ -85,8 +87,8 @@ async def open_filled(path: Path, cipher: Cipher, talk: Talk) -> Store:
         row = await chat_row(connection, CHAT)
         for message in talk.messages:
             await remember(connection, row.chat_pk, message)
-    for message_id, heard in talk.heard.items():
-        await store.memory.save_transcript(CHAT, message_id, heard)
+    for message_id, transcripts in talk.transcripts.items():
+        await store.memory.save_transcript(CHAT, message_id, transcripts)
     return store
 
 
@@ -96,8 +98,8 @@ def fill_plain(path: Path, talk: Talk) -> None:
     connection.execute("CREATE INDEX at ON plain (sent_at)")
     rows = []
     for message in talk.messages:
-        heard = talk.heard.get(message.message_id)
-        said = f"{message.text} {heard.text if heard else ''}"
+        transcripts = talk.transcripts.get(message.message_id)
+        said = f"{message.text} {transcripts.text if transcripts else ''}"
         rows.append((message.sent_at.isoformat(), message.message_id, said))
     connection.executemany("INSERT INTO plain VALUES (?, ?, ?)", rows)
     connection.commit()
@@ -113,7 +115,7 @@ def count_plain(path: Path, word: str) -> int:
 
 
 class Took(NamedTuple):
-    """Seconds on the wall, and of the processor: other programs cost only the first."""
+    """Wall-clock and processor seconds; other programs affect only the former."""
 
     wall_s: list[float]
     cpu_s: list[float]
@@ -122,16 +124,16 @@ class Took(NamedTuple):
 async def measure(work: Callable[[], Awaitable[int]], expected: int) -> Took:
     took = Took([], [])
     for _ in range(ROUNDS):
-        begun, cpu_begun = time.perf_counter(), time.process_time()
+        started_s, cpu_started_s = time.perf_counter(), time.process_time()
         found = await work()
-        took.wall_s.append(time.perf_counter() - begun)
-        took.cpu_s.append(time.process_time() - cpu_begun)
+        took.wall_s.append(time.perf_counter() - started_s)
+        took.cpu_s.append(time.process_time() - cpu_started_s)
         assert found == expected, f"{found} hits instead of {expected}"
     return took
 
 
 async def compare(word: str, expected: int, stores: tuple[Store, Store], plain: Path) -> list[str]:
-    """Return the row of one word."""
+    """Return the table row for a word."""
 
     def ask(store: Store) -> Callable[[], Awaitable[int]]:
         async def find() -> int:
@@ -162,7 +164,7 @@ async def run(home: Path) -> float:
     plain = home / "plain.db"
     fill_plain(plain, talk)
     common = talk.common
-    # The bot does not hold a month of talk in memory either: collecting would walk over it.
+    # The bot does not hold a month of messages in memory either, which would slow down the GC.
     del talk
     gc.collect()
     sides = [name for side in ("ours", "Fernet", "LIKE") for name in (f"{side} p50", "p95", "cpu")]
@@ -171,14 +173,14 @@ async def run(home: Path) -> float:
         rows.append(await compare(word, expected, stores, plain))
     for store in stores:
         await store.close()
-    show(f"/find over {MESSAGES} messages of {DAYS} days, in ms; ratio: Fernet's cpu to ours", rows)
+    show(f"/find in {MESSAGES} messages of {DAYS} days, ms; ratio: CPU time of Fernet / ours", rows)
     return max(float(row[3]) for row in rows[1:]) / 1000
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         worst_s = asyncio.run(run(Path(folder)))
-    print(f"  target: p95 ≤ {ms(TARGET_S)} ms; load of the machine: {os.getloadavg()[0]:.1f}")
+    print(f"  target: p95 ≤ {ms(TARGET_S)} ms; load average: {os.getloadavg()[0]:.1f}")
     raise SystemExit(0 if worst_s <= TARGET_S else 1)
 
 

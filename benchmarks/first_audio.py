@@ -1,13 +1,12 @@
-"""How soon speech is heard, and how soon the voice message leaves.
+"""Latency of streamed speech on the web page against reading the engine's stream directly.
 
     python -m benchmarks.first_audio
 
-`hearsay run` as a process between a local Telegram and the local MiMo, which speaks ten times as
-fast as people do. All that MiMo says passes a tap in this process, which notes when the first
-and the last of its sound go by. Ours is from there to a page (a WebSocket) that holds the first
-samples; the other side, text by text in the same run, is the engine's own stream read directly
-through the same tap. And for 15 s of speech: from the engine's last byte to the call that sends
-the voice message.
+`hearsay run` is a process between a local Telegram and the local MiMo, which synthesizes at ten
+times the speed of speech. A proxy in this process records when MiMo's first and last audio pass.
+Ours is the time from there until the first samples arrive at a page's WebSocket; for comparison,
+text by text in the same run, the engine's stream is read directly through the same proxy. For
+15 s of speech, it also measures the time from the engine's last byte to the sendVoice request.
 """
 
 from __future__ import annotations
@@ -37,25 +36,25 @@ from benchmarks.processes import (
     wait_for,
 )
 
-TEXTS, WARM_UP, BUBBLES = 20, 2, 8
+TEXTS, WARM_UP, VOICE_MESSAGES = 20, 2, 8
 #: The local MiMo takes 0.44 s for a word.
 WORDS, LONG_WORDS = 12, 34
 CHUNK_S, KEY = 0.02, "sk-emulator-key"
-TARGET_S, TARGET_BUBBLE_S = 0.030, 0.100
+TARGET_S, TARGET_VOICE_S = 0.030, 0.100
 
 
-class Tap:
-    """Stands between a client and the engine and notes when sound passes."""
+class AudioProxy:
+    """TCP proxy in front of the engine that records when audio passes."""
 
     def __init__(self, address: str) -> None:
         self._engine = urlsplit(address)
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
         self.address = f"http://127.0.0.1:{port}{self._engine.path}"
-        self.forget()
+        self.reset()
         threading.Thread(target=self._run, daemon=True).start()
 
-    def forget(self) -> None:
+    def reset(self) -> None:
         self.first_s = self.last_s = 0.0
 
     def _run(self) -> None:
@@ -78,17 +77,17 @@ class Tap:
         sink.close()
 
 
-def read_directly(tap: Tap, text: str) -> float:
-    """Return how long after the tap the first samples are read from the engine's stream."""
+def read_directly(proxy: AudioProxy, text: str) -> float:
+    """Return the seconds from the proxy to the first samples read from the engine's stream."""
     body = {
         "model": "mimo-v2.5-tts",
         "messages": [{"role": "assistant", "content": text}],
         "audio": {"format": "pcm16", "voice": "Mia"},
         "stream": True,
     }
-    tap.forget()
+    proxy.reset()
     first_s = 0.0
-    url, headers = f"{tap.address}/chat/completions", {"api-key": KEY}
+    url, headers = f"{proxy.address}/chat/completions", {"api-key": KEY}
     with (
         httpx.Client(timeout=30) as client,
         client.stream("POST", url, json=body, headers=headers) as answer,
@@ -99,25 +98,25 @@ def read_directly(tap: Tap, text: str) -> float:
             event = json.loads(line.removeprefix("data: "))
             if base64.b64decode(event["choices"][0]["delta"]["audio"]["data"]):
                 first_s = time.monotonic()
-    return first_s - tap.first_s
+    return first_s - proxy.first_s
 
 
 class Page:
-    """A page of the web chat that listens."""
+    """A client of the web chat."""
 
     def __init__(self, http: httpx.Client, socket: ClientConnection) -> None:
         self._http, self._socket = http, socket
 
-    def hear(self, tap: Tap, number: int, text: str) -> float:
-        """Have a text said; return how long after the tap its first samples are here."""
-        tap.forget()
+    def speak(self, proxy: AudioProxy, number: int, text: str) -> float:
+        """Send /say; return the seconds from the proxy to the first samples."""
+        proxy.reset()
         form = {"id": (None, f"message-{number}"), "text": (None, f"/say {text}")}
         self._http.post("/api/messages", files=form).raise_for_status()
         first_s = 0.0
         while (event := json.loads(self._socket.recv(timeout=30)))["type"] != "reply":
             if event["type"] == "sound" and not first_s and base64.b64decode(event["pcm"]):
                 first_s = time.monotonic()
-        return first_s - tap.first_s
+        return first_s - proxy.first_s
 
 
 @contextmanager
@@ -131,16 +130,16 @@ def open_page(url: str) -> Iterator[Page]:
             yield Page(http, socket)
 
 
-def send_bubble(tap: Tap, telegram: Telegram, number: int) -> float:
-    """Have 15 s said on Telegram; return how long after the last byte the call comes in."""
-    tap.forget()
+def send_voice_message(proxy: AudioProxy, telegram: Telegram, number: int) -> float:
+    """Send /say on Telegram; return the seconds from the engine's last byte to sendVoice."""
+    proxy.reset()
     user = telegram.do("add_user")
     known = len(telegram.do("requests_to", method="sendVoice"))
-    text = make_text(f"bubble{number}", LONG_WORDS)
+    text = make_text(f"voice{number}", LONG_WORDS)
     telegram.do("send_command", chat=user, user=user, text=f"/say {text}")
-    calls = wait_for(lambda: telegram.do("requests_to", method="sendVoice")[known:])
-    at_s: float = calls[0]["received_at"]
-    return at_s - tap.last_s
+    requests = wait_for(lambda: telegram.do("requests_to", method="sendVoice")[known:])
+    sent_s: float = requests[0]["received_at"]
+    return sent_s - proxy.last_s
 
 
 def make_text(start: str, words: int) -> str:
@@ -151,36 +150,40 @@ def main() -> None:
     mimo, telegram, port = Mimo(), Telegram(), free_port()
     rules = {"chunk_latency_s": CHUNK_S}
     mimo.http.post(f"{mimo.addresses['control']}/rules", json=rules).raise_for_status()
-    tap = Tap(mimo.addresses["base_url"])
-    settings = {"MIMO_BASE_URL": tap.address, "MIMO_API_KEY": KEY, "WEB_PORT": str(port)}
-    page_s, direct_s, bubble_s = [], [], []
+    proxy = AudioProxy(mimo.addresses["base_url"])
+    settings = {"MIMO_BASE_URL": proxy.address, "MIMO_API_KEY": KEY, "WEB_PORT": str(port)}
+    page_s, direct_s, voice_s = [], [], []
     try:
         command, url = ["-m", "bots", "run"], f"http://127.0.0.1:{port}"
         with bot(command, telegram, None, **settings), open_page(url) as page:
             for number in range(TEXTS + WARM_UP):
-                page_s.append(page.hear(tap, number, make_text(f"ours{number}", WORDS)))
-                direct_s.append(read_directly(tap, make_text(f"direct{number}", WORDS)))
-            bubble_s = [send_bubble(tap, telegram, n) for n in range(BUBBLES + WARM_UP)]
+                page_s.append(page.speak(proxy, number, make_text(f"ours{number}", WORDS)))
+                direct_s.append(read_directly(proxy, make_text(f"direct{number}", WORDS)))
+            voice_s = [
+                send_voice_message(proxy, telegram, n) for n in range(VOICE_MESSAGES + WARM_UP)
+            ]
     finally:
         mimo.close()
         telegram.close()
-    show_figures(page_s[WARM_UP:], direct_s[WARM_UP:], bubble_s[WARM_UP:])
+    show_figures(page_s[WARM_UP:], direct_s[WARM_UP:], voice_s[WARM_UP:])
 
 
-def show_figures(page_s: list[float], direct_s: list[float], bubble_s: list[float]) -> None:
+def show_figures(page_s: list[float], direct_s: list[float], voice_s: list[float]) -> None:
     rows: list[tuple[object, ...]] = [("", "p50 ms", "p95 ms")]
-    for name, took_s in (("the page", page_s), ("the stream read directly", direct_s)):
+    for name, took_s in (("web page", page_s), ("engine's stream", direct_s)):
         rows.append((name, ms(median(took_s)), ms(quantile(took_s, 0.95))))
-    show(f"First samples after the engine's first byte, {len(page_s)} texts", rows)
+    show(f"From the engine's first audio to the first samples, {len(page_s)} texts", rows)
     seconds = f"{LONG_WORDS * 0.44:.0f} s of speech"
     rows = [("", "p50 ms", "p95 ms")]
-    rows.append(("sendVoice", ms(median(bubble_s)), ms(quantile(bubble_s, 0.95))))
-    show(f"Voice message after the engine's last byte, {len(bubble_s)} of {seconds}", rows)
-    targets: list[tuple[object, ...]] = [("", "figure", "target")]
-    targets.append(("page, p50", f"{ms(median(page_s))} ms", f"≤ {TARGET_S * 1000:.0f} ms"))
-    targets.append(("page / direct, p50", f"{median(page_s) / median(direct_s):.1f} ×", ""))
-    bubble_target = f"≤ {TARGET_BUBBLE_S * 1000:.0f} ms"
-    targets.append(("voice message, p50", f"{ms(median(bubble_s))} ms", bubble_target))
+    rows.append(("sendVoice", ms(median(voice_s)), ms(quantile(voice_s, 0.95))))
+    show(f"From the engine's last byte to sendVoice, {len(voice_s)} × {seconds}", rows)
+    targets: list[tuple[object, ...]] = [("", "measured", "target")]
+    targets.append(("web page, p50", f"{ms(median(page_s))} ms", f"≤ {TARGET_S * 1000:.0f} ms"))
+    targets.append(
+        ("web page / engine's stream, p50", f"{median(page_s) / median(direct_s):.1f} ×", "")
+    )
+    voice_target = f"≤ {TARGET_VOICE_S * 1000:.0f} ms"
+    targets.append(("voice message, p50", f"{ms(median(voice_s))} ms", voice_target))
     show("Targets", targets)
 
 

@@ -1,10 +1,9 @@
-"""What the bot costs while nobody asks for anything, and how soon it is there.
+"""Start-up time and idle memory of the program against a process that only imports its libraries.
 
     python -m benchmarks.idle
 
-`hearsay run` with Telegram, Discord and the page on, started twice on one home: the first start
-migrates the database, the second is every later one. The other side is a process that has only
-imported the libraries both platforms and the page are built on, and does nothing.
+`hearsay run` with Telegram, Discord and the web page, started twice with one HEARSAY_HOME: the
+first start migrates the database.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ LIBRARIES = "telegram, discord, fastapi, uvicorn, sqlalchemy.ext.asyncio, httpx,
 
 
 class Discord(Emulator):
-    """The virtual Discord."""
+    """The local Discord server."""
 
     def __init__(self) -> None:
         super().__init__("tests.emulators.discord")
 
     def connected(self) -> int:
-        """Return how many shards hear events now."""
+        """Return the number of connected shards."""
         url = f"{self.addresses['base_url']}/control/connected"
         found: int = self.http.post(url, json={}).json()["result"]
         return found
@@ -75,7 +74,7 @@ def rss_mib(pid: int) -> float:
 
 
 def measure_bot(home: str, telegram: Telegram, discord: Discord) -> tuple[float, float, float]:
-    """Return seconds to READY, seconds from READY until all is ready, MiB when idle."""
+    """Return seconds to READY, seconds from READY to /readyz, and MiB when idle."""
     port, started_s = free_port(), time.monotonic()
     with run_bot(home, port, telegram, discord) as pid:
         wait_for(discord.connected, step_s=0.01)
@@ -103,7 +102,7 @@ def measure_libraries() -> tuple[float, float]:
 
 def main() -> None:
     took_s, base_mib = measure_libraries()
-    head = ("", "to READY s", "then ready s", "RSS MiB", "of the libraries")
+    head = ("", "until READY, s", "then until /readyz, s", "RSS, MiB", "RSS / libraries")
     rows: list[tuple[object, ...]] = [head]
     rows.append(("libraries alone", f"{took_s:.2f}", "", f"{base_mib:.0f}", "1.00"))
     with ExitStack() as stack:
@@ -115,7 +114,7 @@ def main() -> None:
             share = f"{size_mib / base_mib:.2f}"
             rows.append((name, f"{connected_s:.2f}", f"{ready_s:.2f}", f"{size_mib:.0f}", share))
     rows.append(("target", "", f"<= {READY_TARGET_S:.0f}", f"<= {RSS_TARGET_MIB}", ""))
-    show("Idle: Telegram, Discord and the page", rows)
+    show("Start-up and idle memory: Telegram, Discord and the web page", rows)
 
 
 if __name__ == "__main__":

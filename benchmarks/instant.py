@@ -1,4 +1,4 @@
-"""An engine that answers at once, for figures of everything around an engine."""
+"""A transcriber that takes no time, to measure everything around an engine."""
 
 from __future__ import annotations
 
@@ -43,5 +43,5 @@ class Instant:
 
 
 def plug_in() -> None:
-    """Add it to ENGINES, so that TRANSCRIBER=instant chooses it in this process."""
+    """Add it to ENGINES, so that TRANSCRIBER=instant selects it in this process."""
     ENGINES["transcriber"][Instant.name] = "benchmarks.instant:Instant"

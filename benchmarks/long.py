@@ -1,11 +1,11 @@
-"""An hour of speech from end to end: time beside the service's own bound, and memory.
+"""Transcription time of an hour of speech against the engine's own time, and memory.
 
     python -m benchmarks.long
 
-60 min of people's speech with pauses (OGG/Opus) go to `hearsay run` as a voice message of a
-local Telegram. The local MiMo takes a tenth of each piece's length, eight pieces at once; the
-account's limits per minute are lifted on both sides (an hour would wait for them four times as
-long). The service's bound, the other side, is the sum of what its answers took, by eight.
+60 min of speech with pauses (OGG/Opus) are sent to `hearsay run` as a voice message on a local
+Telegram. The local MiMo takes a tenth of each piece's length, with eight concurrent requests; the
+account's limits per minute are lifted on both sides (they would quadruple the time). The engine's
+own time is the sum of its response times, divided by eight.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TARGET, TARGET_MB = 1.15, 150
 
 
 def recording() -> bytes:
-    """Return the hour; it is made once and kept in the folder for temporary files."""
+    """Return an hour of speech; it is made once and cached in the temporary folder."""
     options = {"application": "voip", "compression_level": "0", "b": "32000"}
     name = hashlib.sha256(f"{LENGTH_S} {options}".encode()).hexdigest()[:12]
     kept = Path(tempfile.gettempdir()) / f"hearsay-benchmark-{name}.ogg"
@@ -38,13 +38,13 @@ def recording() -> bytes:
 
 
 class Memory:
-    """Most memory that a process and its children have had, watched in a thread."""
+    """Peak memory of a process and its children, sampled in a thread."""
 
     def __init__(self, pid: int) -> None:
         self._process = psutil.Process(pid)
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.idle = self.most = self.own = self.children = 0.0
+        self.idle = self.peak = self.own = self.children = 0.0
 
     def start(self) -> None:
         self.idle = sum(self.read())
@@ -55,7 +55,7 @@ class Memory:
         self._thread.join()
 
     def read(self) -> tuple[float, float]:
-        """Return MB of the process and of its children; shared pages are shared out."""
+        """Return the proportional set size of the process and of its children, in MB."""
         own = self._process.memory_full_info().pss / 2**20
         children = 0.0
         for child in self._process.children(recursive=True):
@@ -69,11 +69,11 @@ class Memory:
         while not self._is_over.wait(0.1):
             own, children = self.read()
             self.own, self.children = max(self.own, own), max(self.children, children)
-            self.most = max(self.most, own + children)
+            self.peak = max(self.peak, own + children)
 
 
-def hear(telegram: Telegram, mimo: Mimo, pid: int, data: bytes) -> tuple[Memory, float]:
-    """Send the recording; return memory and the time from the update to the answer."""
+def transcribe(telegram: Telegram, mimo: Mimo, pid: int, data: bytes) -> tuple[Memory, float]:
+    """Send the recording; return memory and the time from the update to the reply."""
     user = telegram.do("add_user")
     memory = Memory(pid)
     before_s = time.monotonic()
@@ -88,7 +88,7 @@ def hear(telegram: Telegram, mimo: Mimo, pid: int, data: bytes) -> tuple[Memory,
 
 
 def warm_up(telegram: Telegram) -> None:
-    """Let a short note start the children, so that idle is idle and not asleep."""
+    """Send a short voice message, which starts the worker processes."""
     options = {"application": "voip"}
     note = encode(speech(3), "ogg", "libopus", options=options)
     user = telegram.do("add_user")
@@ -98,30 +98,30 @@ def warm_up(telegram: Telegram) -> None:
 
 
 def show_time(took_s: float, calls: list[dict[str, Any]]) -> None:
-    sound_s = sum(call["duration_s"] for call in calls)
-    bound_s = sound_s * FACTOR / CONCURRENCY
+    audio_s = sum(call["duration_s"] for call in calls)
+    bound_s = audio_s * FACTOR / CONCURRENCY
     served_s = sum(call["ended_at_s"] - call["started_at_s"] for call in calls) / CONCURRENCY
     first_s = min(call["started_at_s"] for call in calls)
     last_s = max(call["ended_at_s"] for call in calls)
-    rows: list[tuple[object, ...]] = [("", "seconds", "of the bound", "target")]
-    rows.append(("bound: answers took, by 8", f"{served_s:.1f}", "1.00", ""))
+    rows: list[tuple[object, ...]] = [("", "seconds", "ratio", "target")]
+    rows.append(("engine's response times / 8", f"{served_s:.1f}", "1.00", ""))
     ratio = took_s / served_s
-    rows.append(("from the update to the answer", f"{took_s:.1f}", f"{ratio:.2f}", f"≤ {TARGET}"))
-    by_calls = f"{(last_s - first_s) / served_s:.2f}"
-    rows.append(("first call to last answer", f"{last_s - first_s:.1f}", by_calls, ""))
-    rows.append(("sound × 0.1 / 8, no overhead", f"{bound_s:.1f}", f"{bound_s / served_s:.2f}", ""))
+    rows.append(("from the update to the reply", f"{took_s:.1f}", f"{ratio:.2f}", f"≤ {TARGET}"))
+    requests_ratio = f"{(last_s - first_s) / served_s:.2f}"
+    rows.append(("first request to last response", f"{last_s - first_s:.1f}", requests_ratio, ""))
+    rows.append(("audio × 0.1 / 8, no overhead", f"{bound_s:.1f}", f"{bound_s / served_s:.2f}", ""))
     longest_s = max(call["duration_s"] for call in calls)
-    show(f"{sound_s / 60:.1f} min of sound, {len(calls)} pieces, longest {longest_s:.0f} s", rows)
+    show(f"{audio_s / 60:.1f} min of audio, {len(calls)} pieces, longest {longest_s:.0f} s", rows)
 
 
 def show_memory(memory: Memory) -> None:
     rows: list[tuple[object, ...]] = [("", "MB", "target")]
     rows.append(("idle, all processes", f"{memory.idle:.0f}", ""))
-    rows.append(("most of the parent", f"{memory.own:.0f}", ""))
-    rows.append(("most of the children", f"{memory.children:.0f}", ""))
-    rows.append(("most of all at once", f"{memory.most:.0f}", ""))
-    rows.append(("above idle", f"{memory.most - memory.idle:.0f}", f"≤ {TARGET_MB}"))
-    show("Memory of the bot's processes (proportional set size)", rows)
+    rows.append(("peak of the main process", f"{memory.own:.0f}", ""))
+    rows.append(("peak of the worker processes", f"{memory.children:.0f}", ""))
+    rows.append(("peak of all processes", f"{memory.peak:.0f}", ""))
+    rows.append(("peak above idle", f"{memory.peak - memory.idle:.0f}", f"≤ {TARGET_MB}"))
+    show("Memory of the program (proportional set size)", rows)
 
 
 def main() -> None:
@@ -134,7 +134,7 @@ def main() -> None:
             with bot(command, telegram, mimo, BENCHMARK_UNLIMITED="1") as process:
                 warm_up(telegram)
                 known = len(mimo.requests())
-                memory, took_s = hear(telegram, mimo, process.pid, data)
+                memory, took_s = transcribe(telegram, mimo, process.pid, data)
                 calls = mimo.requests()[known:]
     finally:
         telegram.close()

@@ -1,11 +1,10 @@
-"""How late the bot's event loop is while notes come as fast as they can be answered.
+"""Event loop lag under a full load of voice messages against that of an idle loop.
 
     python -m benchmarks.loop
 
-A ticker asks to be woken every 10 ms and notes how late it is, in two places: on the road of
-`tests.support.loopback` in this process, and inside `hearsay run` between a local Telegram and an
-engine that needs no time. Idle is the same process with nothing to do: what the machine alone
-costs."""
+A task that sleeps for 10 ms at a time records how late it wakes, in two places: in the pipeline
+of `tests.support.loopback` in this process, and in `hearsay run` with a local Telegram and an
+engine that takes no time. The idle loop shows the lag of the machine alone."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.processes import ms, quantile, show, voice_notes
-from benchmarks.throughput import SECONDS, SOUNDS, run_road, run_telegram, silence_logs
+from benchmarks.throughput import SECONDS, SOUNDS, run_pipeline, run_telegram, silence_logs
 from benchmarks.watched_bot import Ticker
 from core.audio import Media
 
@@ -31,20 +30,20 @@ async def idle() -> list[float]:
     return ticker.late_s
 
 
-async def on_the_road(notes: list[bytes]) -> list[float]:
+async def under_load(notes: list[bytes]) -> list[float]:
     media, ticker = Media(), Ticker()
     await media.warm_up()
-    await run_road(media, notes, ticker)
+    await run_pipeline(media, notes, ticker)
     await media.close()
     return ticker.late_s
 
 
 async def measure(notes: list[bytes]) -> dict[str, list[float]]:
-    late_s = {"idle": await idle(), "the road, loopback": await on_the_road(notes)}
+    late_s = {"idle": await idle(), "pipeline in this process": await under_load(notes)}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         await asyncio.to_thread(run_telegram, notes, report)
-        late_s["the bot, local Telegram"] = json.loads(report.read_text())["loaded_late_s"]
+        late_s["program with local Telegram"] = json.loads(report.read_text())["loaded_late_s"]
     return late_s
 
 
@@ -56,7 +55,7 @@ def main() -> None:
         statistics = [ms(quantile(late_s, share)) for share in (0.5, 0.99, 1.0)]
         target = "" if name == "idle" else f"< {TARGET_S * 1000:.0f}"
         rows.append((name, *statistics, len(late_s), target))
-    show("How late the event loop wakes what is due", rows)
+    show("Event loop lag", rows)
 
 
 if __name__ == "__main__":

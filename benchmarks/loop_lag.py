@@ -1,9 +1,9 @@
-"""How long the event loop stands still while sound is worked on, against the same loop at rest.
+"""Longest block of the event loop by single operations on audio and text against an idle loop.
 
     python -m benchmarks.loop_lag
 
-What is counted is the longest time between two turns of the loop, in seconds that this process
-was at work: while other programs have the processor every loop stands still."""
+Measured is the longest time between two iterations of the loop, in CPU time of this process, which
+other programs do not affect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Work = Callable[[], Awaitable[object]]
 
 
 async def watch(work: Work) -> float:
-    """Return the longest standstill during `work`, in seconds."""
+    """Return the longest block of the loop during `work`, in CPU seconds."""
     worst_s = 0.0
 
     async def tick() -> None:
@@ -45,8 +45,8 @@ async def watch(work: Work) -> float:
     return worst_s
 
 
-async def pass_through_a_child(media: Media) -> None:
-    """Twenty megabytes there, and as WAV back."""
+async def pass_through_worker(media: Media) -> None:
+    """Convert 20 MB in a worker process."""
     await media.convert(make_wav(bytes(20_000_000)), "wav")
 
 
@@ -60,7 +60,7 @@ async def read_notes(media: Media) -> None:
     await asyncio.gather(*(read() for _ in range(8)))
 
 
-async def hear_two(offline: OfflineTranscriber) -> None:
+async def transcribe_two(offline: OfflineTranscriber) -> None:
     pcm = sounds.decode(sounds.recording("austen-0870.wav"))
     audio = Audio(make_wav(pcm), "audio/wav", len(pcm) / 32_000)
     await asyncio.gather(offline.transcribe(audio), offline.transcribe(audio))
@@ -85,21 +85,21 @@ async def run() -> None:
     await media.warm_up()
     await offline.warm_up()
     works: dict[str, Work] = {
-        "at rest": lambda: asyncio.sleep(2),
-        "20 MB through a child": lambda: pass_through_a_child(media),
-        "8 voice notes are read": lambda: read_notes(media),
-        "2 recordings are heard offline": lambda: hear_two(offline),
-        "an answer from 10,000 passages": answer_from_many,
-        "a voice note is encoded": encode_a_note,
+        "idle": lambda: asyncio.sleep(2),
+        "convert 20 MB in a worker process": lambda: pass_through_worker(media),
+        "decode 8 voice messages": lambda: read_notes(media),
+        "transcribe 2 recordings offline": lambda: transcribe_two(offline),
+        "answer from 10,000 passages": answer_from_many,
+        "encode a voice message": encode_a_note,
     }
     found_s = {name: await watch(work) for name, work in works.items()}
     await media.close()
     await offline.close()
-    rows: list[tuple[object, ...]] = [("", "longest standstill, ms", "against at rest")]
+    rows: list[tuple[object, ...]] = [("", "longest block, ms", "ratio to idle")]
     for name, worst_s in found_s.items():
-        times = worst_s / max(found_s["at rest"], 1e-6)
+        times = worst_s / max(found_s["idle"], 1e-6)
         rows.append((name, f"{worst_s * 1000:.1f}", f"{times:.0f} ×"))
-    show("How long the event loop stands still", rows)
+    show("Longest block of the event loop", rows)
 
 
 def main() -> None:

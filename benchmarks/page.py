@@ -1,6 +1,8 @@
-"""First paint and weight of the page, as a browser tells them: `python -m benchmarks.page`.
+"""First paint and size of the web page against its icon alone.
 
-The other side is an empty file of the same server: what the browser itself takes.
+    python -m benchmarks.page
+
+Measured in a browser with an empty cache; the icon shows the time of browser and server alone.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ WEIGHT = """() => performance.getEntriesByType("navigation")
 
 
 async def measure(browser: Browser, url: str) -> tuple[float, int, float]:
-    """Return first paint in ms and bytes of the page, and the first paint of a picture alone."""
-    # A context of its own has an empty cache.
+    """Return first paint (ms) and size (bytes) of the page, and the first paint of its icon."""
+    # A new context has an empty cache.
     context = await browser.new_context()
     page = await context.new_page()
     await page.goto(url)
@@ -52,8 +54,8 @@ async def main() -> None:
     other_ms = statistics.median(other for _, _, other in rounds)
     size_bytes = rounds[0][1]
     print(f"first paint: {paint_ms:.0f} ms (median of {ROUNDS}, empty cache; at most {LIMIT_MS})")
-    print(f"its icon alone: {other_ms:.0f} ms; the page takes {paint_ms / other_ms:.1f} times that")
-    print(f"weight: {size_bytes / 1000:.1f} kB, not compressed (at most {LIMIT_BYTES // 1000})")
+    print(f"icon alone: {other_ms:.0f} ms; page / icon: {paint_ms / other_ms:.1f}")
+    print(f"size: {size_bytes / 1000:.1f} kB, uncompressed (at most {LIMIT_BYTES // 1000})")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the local servers and the bot as processes, figures and tables."""
+"""Local servers and the bot as processes, statistics and tables, for all benchmarks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ START_S = 30.0
 
 
 class Emulator:
-    """A local server in a process of its own, steered over HTTP."""
+    """A local server in its own process, controlled over HTTP."""
 
     def __init__(self, module: str, *arguments: str) -> None:
         self.process = subprocess.Popen(
@@ -43,22 +43,24 @@ class Emulator:
 
 
 class Telegram(Emulator):
-    """The virtual Telegram."""
+    """The local Telegram server."""
 
     def __init__(self) -> None:
         super().__init__("tests.emulators.telegram")
         self.control = f"http://127.0.0.1:{self.addresses['port']}/control"
 
     def do(self, method: str, /, **arguments: Any) -> Any:
-        """Run one of the server's methods."""
+        """Run one of the server's public methods."""
         answer = self.http.post(f"{self.control}/{method}", json=arguments).json()
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer["result"]
 
     def send_voice(self, user: int, data: bytes, duration_s: int) -> int:
-        sound = base64.b64encode(data).decode()
-        number: int = self.do("send_voice", chat=user, user=user, data=sound, duration=duration_s)
+        data_base64 = base64.b64encode(data).decode()
+        number: int = self.do(
+            "send_voice", chat=user, user=user, data=data_base64, duration=duration_s
+        )
         return number
 
     def wait_for_poll(self) -> None:
@@ -66,31 +68,30 @@ class Telegram(Emulator):
         wait_for(lambda: any(not poll["responded_at"] for poll in self.polls()))
 
     def polls(self) -> list[dict[str, Any]]:
-        """Return the calls of getUpdates, oldest first."""
-        calls: list[dict[str, Any]] = self.do("requests_to", method="getUpdates")
-        return calls
+        """Return the getUpdates requests, oldest first."""
+        polls: list[dict[str, Any]] = self.do("requests_to", method="getUpdates")
+        return polls
 
 
 class Mimo(Emulator):
-    """The local MiMo."""
+    """The local MiMo server."""
 
     def __init__(self, *arguments: str) -> None:
         super().__init__("tests.emulators.mimo", *arguments)
 
     def requests(self) -> list[dict[str, Any]]:
-        """Return the ledger of calls to the model."""
-        calls = self.http.get(f"{self.addresses['control']}/requests").json()["requests"]
-        return [call for call in calls if call["path"].endswith("/completions")]
+        """Return the requests to /chat/completions, oldest first."""
+        found = self.http.get(f"{self.addresses['control']}/requests").json()["requests"]
+        return [one for one in found if one["path"].endswith("/completions")]
 
 
 @contextmanager
 def bot(
     command: Sequence[str], telegram: Telegram, mimo: Mimo | None, **more: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a bot between both servers, in an empty folder of its own.
+    """Run a bot with both servers in an empty folder; print its log if it does not start.
 
-    Its log is shown where it does not answer.
-    command: what follows the interpreter's name. more: further environment.
+    command: arguments of the Python interpreter. more: further environment variables.
     """
     with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
         environment = {
@@ -129,17 +130,17 @@ def free_port() -> int:
 
 
 def wait_for(condition: Callable[[], Any], timeout_s: float = START_S, step_s: float = 0.02) -> Any:
-    """Wait until the condition returns something true, and return that."""
+    """Wait until `condition()` is true and return its value. Raises TimeoutError."""
     end_s = time.monotonic() + timeout_s
     while not (value := condition()):
         if time.monotonic() > end_s:
-            raise TimeoutError("nothing came")
+            raise TimeoutError("the condition did not become true")
         time.sleep(step_s)
     return value
 
 
 def voice_notes(count: int, seconds: float) -> list[bytes]:
-    """Return that many different voice notes (OGG/Opus) of real speech."""
+    """Return `count` different voice messages (OGG/Opus) of recorded speech."""
     size = int(seconds * 16_000) * 2
     whole = speech(seconds + count * 0.4)
     starts = (int(n * 0.4 * 16_000) * 2 for n in range(count))
@@ -156,7 +157,7 @@ def median(values: Sequence[float]) -> float:
 
 
 def show(title: str, rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; the first row is its head."""
+    """Print a table; the first row is its header."""
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(row[at]) for row in cells) for at in range(len(cells[0]))]
     print(f"\n{title}")

@@ -1,27 +1,27 @@
-"""How much of the program one message passes: `make road`, or with `--list` all of it by name.
+"""Number of files and functions that one message passes through, against a limit per platform.
 
     python -m benchmarks.road [--list] [--check] [telegram | discord | transcriptions | web] ...
 
-`hearsay run` runs in a process of its own, with one platform, which is a local server, and an
-engine that hears at once. A person there sends voice notes of four seconds, one after the other in
-one private chat. Of each note the calls are recorded from the moment at which the platform shows
-it until a second after the reply was delivered: by then the job is recorded as done, and whatever
-was begun beside has ended. After that comes a pause of 2.5 s, which is recorded as well.
+`hearsay run` runs in its own process, with one platform, which is a local server, and an engine
+that takes no time. A user sends voice messages of four seconds, one after the other, in one
+private chat. For each message, function calls are recorded from the moment at which the platform
+delivers it until a second after the reply: by then the job is saved as done, and background tasks
+have ended. Then comes a pause of 2.5 s, which is recorded as well.
 
-What counts is a function
+A function counts if
 
-- that is written in `bots/` or `core/` and has a name: methods, properties and nested functions
-  too; neither bodies of modules and classes nor lambdas and comprehensions, and nothing that a
-  library made, such as the `__init__` of a dataclass;
-- that is entered, in whichever thread. A coroutine that goes on after a wait was entered before;
-  what child processes do is seen from their parent only;
-- for every note. What now and then runs by itself is not in all of them. The first note, at which
-  the program builds what is built at first use, is left out;
-- and not in every pause: what is runs by itself, such as a step of the event loop, and is left out
-  even if the note has need of it as well.
+- it is a named function in `bots/` or `core/`: also methods, properties and nested functions, but
+  no module or class bodies, lambdas or comprehensions, and no generated functions such as the
+  `__init__` of a dataclass;
+- it is called, in any thread. A coroutine that resumes after a wait does not count again; worker
+  processes are not traced;
+- it is called for every message, which excludes occasional periodic work. The first message, for
+  which the program builds what it needs on first use, is left out;
+- it is not called in every pause: such a function is periodic, like a step of the event loop, and
+  is left out even if the message needs it, too.
 
-A function counts once, however often it is entered. "Returns" tells how often: for each function
-that counts the number of the note with the fewest.
+A function counts once, however often it is called. "Calls" is how often: the smallest number of
+all messages, summed over the functions that count.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ from benchmarks.processes import ROOT, show
 from benchmarks.road_trace import Function
 
 ROADS = ("telegram", "discord", "transcriptions", "web")
-#: Notes that count.
+#: Number of messages that count.
 NOTES = 8
-#: Roads that are measured side by side: most of the time each waits.
+#: Number of platforms measured in parallel; each one mostly waits.
 AT_ONCE = 2
 
 
 class Limit(NamedTuple):
-    """How much of the program a message may pass."""
+    """The most files and functions that a message may pass through."""
 
     files: int
     functions: int
@@ -63,7 +63,7 @@ LIMITS = {
 
 
 def measure(name: str, count: int = NOTES) -> dict[Function, int]:
-    """Return every function on a road, in the order of first calls, and how often it returned."""
+    """Return the functions that count on a platform, in order of first calls, with call counts."""
     with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
         report, log = Path(home) / "road.json", Path(home) / "log"
         environment = {
@@ -93,21 +93,21 @@ def is_within(name: str, road: dict[Function, int]) -> bool:
 
 
 def show_list(name: str, road: dict[Function, int]) -> None:
-    """Print every file with its functions, both in the order of first calls."""
+    """Print each file with its functions, in order of first calls."""
     files: defaultdict[str, list[str]] = defaultdict(list)
     for function, returns in road.items():
         files[function.path].append(f"  {returns:5}  {function.name}")
-    print(f"\nThe road of {name}, with the returns of each function")
+    print(f"\nFunctions called for a message on {name}, with the number of calls")
     for path, lines in files.items():
         print("\n".join([path, *lines]))
 
 
 def show_roads(roads: dict[str, dict[Function, int]]) -> None:
-    rows: list[tuple[object, ...]] = [("", "files", "limit", "functions", "limit", "returns")]
+    rows: list[tuple[object, ...]] = [("", "files", "limit", "functions", "limit", "calls")]
     for name, road in roads.items():
         most = LIMITS.get(name, ("", ""))
         rows.append((name, count_files(road), most[0], len(road), most[1], sum(road.values())))
-    show("What one message passes", rows)
+    show("Files and functions that one message passes through", rows)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,8 +1,6 @@
-"""The program with one platform, a person there, and what each of the person's notes enters.
+"""The traced program of `benchmarks.road`: one platform, and a user who sends voice messages.
 
-    python -m benchmarks.road_program ROAD COUNT REPORT   # writes REPORT as JSON
-
-The process runs nothing else, in an empty folder: see `benchmarks.road`.
+python -m benchmarks.road_program ROAD COUNT REPORT   # writes REPORT as JSON
 """
 
 from __future__ import annotations
@@ -27,21 +25,21 @@ from tests.emulators.discord import DiscordServer
 from tests.emulators.telegram import TelegramServer
 
 NOTE_S = 4
-#: How long is waited after a reply, and then for what the program does by itself. Together they
-#: are longer than the pace at which platforms let a bot write, and shorter than the time after
-#: which a worker without a job looks for one.
+#: Recording time after a reply, and length of the pause after it. Together they are longer than
+#: the interval between messages that rate limits demand, and shorter than the interval at which
+#: an idle job runner looks for jobs.
 SETTLE_S, PAUSE_S = 1.0, 2.5
 KEY = "sk-benchmark-0123456789"
 
 
 class Sender(Protocol):
-    """A person on one platform."""
+    """A user of one platform."""
 
-    #: What the program needs to find the platform.
+    #: The program's settings for the platform.
     settings: dict[str, str]
 
-    def meet(self, url: str) -> None:
-        """Come to where the program is; url: its page."""
+    def connect(self, url: str) -> None:
+        """Connect to the program. url: its web address."""
 
     def send(self, note: bytes) -> None:
         """Send a voice note and wait for the finished reply."""
@@ -57,7 +55,7 @@ class Telegram:
             "TELEGRAM_FILE_BASE_URL": self._server.file_base_url,
         }
 
-    def meet(self, url: str) -> None:
+    def connect(self, url: str) -> None:
         self._person = self._server.add_user()
 
     def send(self, note: bytes) -> None:
@@ -74,7 +72,7 @@ class Discord:
             "DISCORD_API_BASE_URL": self._server.api_base_url,
         }
 
-    def meet(self, url: str) -> None:
+    def connect(self, url: str) -> None:
         wait_for(self._server.connected)
         self._person = self._server.add_user()
 
@@ -88,7 +86,7 @@ class Transcriptions:
     def __init__(self) -> None:
         self.settings = {"API_KEYS": f"benchmark={KEY}"}
 
-    def meet(self, url: str) -> None:
+    def connect(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {KEY}"})
 
     def send(self, note: bytes) -> None:
@@ -105,7 +103,7 @@ class Web:
         self.settings: dict[str, str] = {}
         self._sent = 0
 
-    def meet(self, url: str) -> None:
+    def connect(self, url: str) -> None:
         self._http = httpx.Client(base_url=url, headers={"Origin": url})
         self._http.post("/api/session").raise_for_status()
         cookie = "; ".join(f"{name}={value}" for name, value in self._http.cookies.items())
@@ -138,12 +136,12 @@ def is_ready(url: str) -> bool:
 
 
 def drive(sender: Sender, url: str, recorder: Recorder, count: int) -> dict[Function, int]:
-    """Send one note more than is counted, stop the program, and return the road."""
+    """Send one message more than counts, stop the program, and return the functions called."""
     messages, pauses = [], []
     try:
         notes = voice_notes(count + 1, NOTE_S)
         wait_for(lambda: is_ready(url))
-        sender.meet(url)
+        sender.connect(url)
         for note in notes:
             messages.append(recorder.record())
             sender.send(note)
@@ -157,15 +155,15 @@ def drive(sender: Sender, url: str, recorder: Recorder, count: int) -> dict[Func
 
 
 def trace(name: str, count: int, report: Path) -> None:
-    """Run the program in this process, which has nothing else to do, and write the road down."""
+    """Run the program in this process and write the functions called to `report`."""
     sender, port, recorder = SENDERS[name](), free_port(), Recorder()
     os.environ.update(sender.settings, TRANSCRIBER=Instant.name, WEB_PORT=str(port))
     plug_in()
-    # The program's only part that is named here: what `hearsay` on the command line is.
+    # Imported after the environment is set: the entry point of the command `hearsay`.
     from bots.cli import main as hearsay
 
     with ThreadPoolExecutor() as pool:
-        # Before it is watched: the servers and who sends use some of the program's code.
+        # Started before profiling, because servers and sender use some of the program's code.
         road = pool.submit(drive, sender, f"http://127.0.0.1:{port}", recorder, count)
         recorder.install()
         sys.argv = ["hearsay", "run"]

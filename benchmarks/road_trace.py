@@ -1,6 +1,6 @@
-"""Which functions of the program are entered, and which of them a message is the cause of.
+"""Recording of the functions that the program calls, and those that every message causes.
 
-The rule stands in `benchmarks.road`.
+`benchmarks.road` defines which functions count.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ _PREFIXES = tuple(f"{ROOT / folder}/" for folder in FOLDERS)
 
 
 class Function(NamedTuple):
-    """A function, by where it is written."""
+    """A function, by its source location."""
 
-    #: Of its file, from the root of the repository.
+    #: The file, relative to the root of the repository.
     path: str
     name: str
     line: int
 
 
 class Recorder:
-    """Notes the functions of the program that are entered."""
+    """Records the functions of the program that are called."""
 
     def __init__(self) -> None:
         self._calls: list[Function] | None = None
 
     def install(self) -> None:
-        """Watch this thread, and every one that is started from now on."""
+        """Profile this thread and all threads started from now on."""
         threading.setprofile(self._see)
         sys.setprofile(self._see)
 
     def record(self) -> list[Function]:
-        """Return a list that grows by each call until it is told to record anew or to stop."""
+        """Return a list that grows with each call until the next `record` or `stop`."""
         self._calls = []
         return self._calls
 
@@ -59,10 +59,10 @@ class Recorder:
 def find_road(
     messages: Sequence[Iterable[Function]], pauses: Iterable[Iterable[Function]]
 ) -> dict[Function, int]:
-    """Return what every message entered, in order, and how often each at least entered it.
+    """Return the functions that every message called, in order, with their smallest call count.
 
-    messages: the calls while each of them was on its way. pauses: those after each; what is in
-    all of them runs by itself.
+    messages: calls while each message was processed. pauses: calls in the pause after each one;
+    functions in all of them are periodic and do not count.
     """
     idle = set.intersection(*map(set, pauses))
     counts = [Counter(calls) for calls in messages]
@@ -78,15 +78,15 @@ def _is_ours(code: CodeType) -> bool:
 
 
 def _is_counted(code: CodeType) -> bool:
-    """Tell whether this is a function with a name; neither bodies of modules nor of classes are."""
+    """Return whether this is a named function, no module or class body or lambda."""
     return (
         _is_ours(code) and not code.co_name.startswith("<") and bool(code.co_flags & CO_OPTIMIZED)
     )
 
 
 def _is_entered(frame: FrameType) -> bool:
-    """Tell whether a frame begins: a coroutine goes on after each wait by a call as well."""
-    # The argument of RESUME, at which the frame stands, tells what is resumed: 0 = the start.
+    """Return whether a frame starts: resuming a coroutine is a "call" event, too."""
+    # The argument of RESUME, the current instruction, is 0 at the start of a function.
     return frame.f_code.co_code[frame.f_lasti + 1] & 3 == 0
 
 

@@ -1,11 +1,11 @@
-"""How the time of work on text and sound grows with its length, against growth in step with it.
+"""Growth of processing time with the length of text and audio against linear growth.
 
     python -m benchmarks.scaling
 
-Each figure is the best of three, in seconds that this process was at work. 1.0 × is in step: ten
-times the length takes ten times as long. Text that was made to be read slowly, as strangers may
-send it, must not do much worse. The last table is the voice note that is encoded while its
-samples come, against one that is encoded when all are there."""
+Each figure is the best of three, in CPU time of this process. 1.0 × is linear: ten times the
+length takes ten times as long. Text crafted for slow processing, as strangers may send it, must
+not be much worse. The last table compares a voice message encoded while its samples arrive with
+one encoded at the end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def measure_s(work: Callable[[], object]) -> float:
 
 
 def find_growth(work: Callable[[int], object], short: int, long: int) -> tuple[float, float]:
-    """Return the seconds that `long` takes, and how many times more than in step with `short`."""
+    """Return the seconds for `long`, and their ratio to linear growth from `short`."""
     short_s, long_s = measure_s(lambda: work(short)), measure_s(lambda: work(long))
     return long_s, long_s / max(short_s, 1e-6) / (long / short)
 
@@ -57,7 +57,7 @@ def ask(task: str, count: int) -> None:
 
 
 async def encode(pcm: bytes, step: int) -> float:
-    """Return the seconds that are left to work when the last sample has come."""
+    """Return the seconds from the last samples to the end of the encoding."""
     encoder = VoiceNoteEncoder(RATE_HZ)
     began_s = time.perf_counter()
     for at in range(0, len(pcm), step):
@@ -69,32 +69,34 @@ async def encode(pcm: bytes, step: int) -> float:
 
 async def compare_note() -> tuple[float, float]:
     pcm = speech(15, RATE_HZ)
-    while_it_came = [await encode(pcm, 4800) for _ in range(3)]
+    while_arriving = [await encode(pcm, 4800) for _ in range(3)]
     at_the_end = [await encode(pcm, len(pcm)) for _ in range(3)]
-    return min(while_it_came), min(at_the_end)
+    return min(while_arriving), min(at_the_end)
 
 
 def main() -> None:
-    rows: list[tuple[object, ...]] = [("", "seconds", "against in step")]
+    rows: list[tuple[object, ...]] = [("", "seconds", "ratio to linear")]
     for unit in HOSTILE:
         took_s, times = find_growth(lambda n, unit=unit: defuse_all(unit, n), 10_000, 100_000)  # type: ignore[misc]
-        rows.append((f"100,000 letters defused: {unit!a}", f"{took_s:.3f}", f"{times:.1f} ×"))
+        rows.append((f"defuse 100,000 characters: {unit!a}", f"{took_s:.3f}", f"{times:.1f} ×"))
         took_s, times = find_growth(
             lambda n, unit=unit: make_speakable((unit * n)[:n], keeps_tags=True),  # type: ignore[misc]
             400,
             4000,
         )
-        rows.append((f"4,000 letters made speakable: {unit!a}", f"{took_s:.3f}", f"{times:.1f} ×"))
+        rows.append(
+            (f"make 4,000 characters speakable: {unit!a}", f"{took_s:.3f}", f"{times:.1f} ×")
+        )
     for task in ("answer", "summarize"):
         took_s, times = find_growth(lambda n, task=task: ask(task, n), 2000, 10_000)  # type: ignore[misc]
         rows.append((f"{task} from 10,000 passages", f"{took_s:.3f}", f"{times:.1f} ×"))
-    show("How work grows with its length", rows)
+    show("Growth of processing time", rows)
     left_s, whole_s = asyncio.run(compare_note())
     show(
-        "A voice note of 15 s, after its last sample",
+        "Encoding a voice message of 15 s, time after its last sample",
         [
-            ("", "ms", "of the other"),
-            ("encoded while it came", f"{left_s * 1000:.1f}", f"{left_s / whole_s:.3f}"),
+            ("", "ms", "ratio"),
+            ("encoded while it arrives", f"{left_s * 1000:.1f}", f"{left_s / whole_s:.3f}"),
             ("encoded at the end", f"{whole_s * 1000:.1f}", "1"),
         ],
     )

@@ -1,11 +1,11 @@
-"""How long 10,000 remembered messages take to become the questions of a summary.
+"""Preparation time of a summary of 10,000 messages against reading the same rows alone.
 
     python -m benchmarks.summary
 
-The talk is that of `tests.support.group_week`, sealed in a database on disk. Prepared means: read
-and decrypted, put in order, written as lines, cut into parts, each part's question handed to the
-engine, which answers at once. The other side is reading the same rows alone, and reading and
-decrypting them; the memory is what the process grows by at most."""
+The messages are those of `tests.support.group_week`, encrypted in a database on disk. Preparation
+is reading, decrypting, sorting, formatting as lines, splitting into parts and the requests to an
+engine that takes no time. For comparison, reading the rows alone, and reading and decrypting
+them. Memory is the peak increase of the process."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ END_AT = datetime(2026, 3, 8, 20, tzinfo=UTC)
 
 
 class Took(NamedTuple):
-    """Time on the wall, and of the processor: other programs cost only the first."""
+    """Wall-clock and processor seconds; other programs affect only the former."""
 
     wall_s: float
     cpu_s: float
@@ -54,11 +54,11 @@ def now() -> Took:
 
 
 @dataclass
-class AtOnce:
-    """An engine that answers at once and notes when it was asked."""
+class InstantAnswerer:
+    """An answerer that takes no time and records when it was called."""
 
-    name: str = "at once"
-    model: str = "at-once"
+    name: str = "instant"
+    model: str = "instant-1"
     limits: AnswererLimits = field(default_factory=lambda: AnswererLimits(concurrency=64))
     asked_at: list[Took] = field(default_factory=list)
 
@@ -73,7 +73,7 @@ class AtOnce:
 
 
 def fill(home: Path) -> None:
-    """Keep the talk, in a process of its own so that its memory is not counted."""
+    """Save the messages; run in another process, so that its memory does not count."""
     asyncio.run(_fill(home))
 
 
@@ -88,8 +88,8 @@ async def _fill(home: Path) -> None:
             await remember(connection, row.chat_pk, message)
     for message in kept:
         if message.attachment:
-            heard = tell(week.notes[message.attachment.file_id])
-            await store.memory.save_transcript(CHAT, message.message_id, heard)
+            transcript = tell(week.notes[message.attachment.file_id])
+            await store.memory.save_transcript(CHAT, message.message_id, transcript)
     await store.close()
 
 
@@ -98,14 +98,14 @@ def open_store(home: Path) -> Store:
 
 
 def make_job(number: int) -> Job:
-    # Another day each time: the same questions would have their answers already.
+    # Another day each time, because answers to the same questions are saved.
     asked_at = END_AT + timedelta(days=1 + number)
     message = Message(CHAT, str(number), asked_at, "11", "Anna", is_private=False, language="en")
     return Job(str(number), message, "summary", JobState.RUNNING, 1, asked_at, asked_at)
 
 
 async def read_alone(store: Store) -> int:
-    """Fetch the sealed rows and leave them sealed."""
+    """Fetch the rows without decrypting them."""
     query = select(
         type_coerce(remembered.c.content, LargeBinary),
         type_coerce(remembered.c.transcript, LargeBinary),
@@ -115,8 +115,8 @@ async def read_alone(store: Store) -> int:
 
 
 async def prepare(store: Store, media: Media, number: int) -> tuple[Took, int]:
-    """Return what it took until the last part was asked for, and how many parts there are."""
-    engine = AtOnce()
+    """Return the time until the request for the last part, and the number of parts."""
+    engine = InstantAnswerer()
     answering = AnsweringPipeline(media, engine, store.results)
     summarizing = SummaryPipeline(store, cast(Any, None), answering, cast(Any, None))
     job = make_job(number)
@@ -138,9 +138,9 @@ async def timed(work: Callable[[], Any]) -> list[Took]:
     return took
 
 
-def write_row(name: str, took: list[Took], beside_s: float) -> tuple[object, ...]:
+def write_row(name: str, took: list[Took], read_s: float) -> tuple[object, ...]:
     wall_s, cpu_s = (statistics.median(values) for values in zip(*took, strict=True))
-    return name, ms(wall_s), ms(max(t.wall_s for t in took)), ms(cpu_s), f"{cpu_s / beside_s:.1f}"
+    return name, ms(wall_s), ms(max(t.wall_s for t in took)), ms(cpu_s), f"{cpu_s / read_s:.1f}"
 
 
 def peak_mb() -> float:
@@ -160,16 +160,16 @@ async def measure(home: Path) -> None:
     selected = await timed(lambda: store.memory.select(CHAT, TalkRange()))
     await store.close()
     await media.close()
-    beside_s = statistics.median(took.cpu_s for took in alone)
+    read_s = statistics.median(took.cpu_s for took in alone)
     rows = [
-        ("", "median ms", "worst ms", "processor ms", "ratio"),
-        write_row("rows read, still sealed", alone, beside_s),
-        write_row("read and decrypted", selected, beside_s),
-        write_row("prepared, all of it", prepared, beside_s),
+        ("", "median ms", "worst ms", "CPU ms", "CPU ratio"),
+        write_row("read rows", alone, read_s),
+        write_row("read and decrypt", selected, read_s),
+        write_row("prepare the summary", prepared, read_s),
     ]
-    show(f"{MESSAGES} messages become the {parts} questions of a summary", rows)
-    print(f"  targets: prepared ≤ {TARGET_S * 1000:.0f} ms; grown by ≤ {TARGET_MB} MB")
-    print(f"  grown by {grown_mb:.0f} MB at most")
+    show(f"Preparing a summary of {MESSAGES} messages in {parts} parts", rows)
+    print(f"  targets: preparation ≤ {TARGET_S * 1000:.0f} ms; memory added ≤ {TARGET_MB} MB")
+    print(f"  memory added: {grown_mb:.0f} MB")
 
 
 def main() -> None:

@@ -1,12 +1,12 @@
-"""Notes per second through the whole road, beside what decoding alone reaches.
+"""Voice messages per second through the whole program against decoding alone.
 
     python -m benchmarks.throughput
 
-An engine that needs no time hears notes of 15 s (OGG/Opus). One row is the road of
-`tests.support.loopback` in this process: store, jobs, decoding, ledger. The other is `hearsay run`
-as a process with a local Telegram in another; the pace that Telegram asks for is lifted there,
-since it is a limit of accounts. The other side is `Media.pieces` alone over the same notes, in the
-same run: once before and once after, since the machine may be busy with other things."""
+Voice messages of 15 s (OGG/Opus) and an engine that takes no time. One row is the pipeline of
+`tests.support.loopback` in this process: store, jobs, decoding, deliveries. The other is
+`hearsay run` as a process with a local Telegram; Telegram's rate limits are lifted, since they
+belong to accounts. For comparison, `Media.pieces` alone on the same messages, in the same run
+before and after, since the machine may be busy with other things."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from core.store import Store, make_cipher, migrate
 from tests.support.loopback import Loopback, LoopbackPlatform
 
 SECONDS = 15
-#: Different sounds: the same one again would be found among the saved results.
+#: Different recordings, because results for the same one are saved.
 SOUNDS, ROUNDS = 60, 3
-#: No further round begins after this.
+#: No further round starts after this time.
 MEASURE_S = 40.0
 
 
 class NotesPlatform(LoopbackPlatform):
-    """Hands out a sound of its own for each message."""
+    """A platform with another recording for each message."""
 
     def __init__(self, notes: list[bytes]) -> None:
         super().__init__()
@@ -64,8 +64,8 @@ def make_message(number: int) -> Message:
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How fast notes went through, and what one of them cost this process and its children."""
+class Throughput:
+    """Messages per second, and CPU seconds per message of this process and its children."""
 
     notes_per_s: float
     own_s: float
@@ -73,14 +73,14 @@ class Pace:
 
 
 class Meter:
-    """Begins to measure when it is made."""
+    """Measures throughput from its creation on."""
 
     def __init__(self) -> None:
         self._started_s, self._own_s, self._children_s = time.monotonic(), *self._cpu_s()
 
-    def read(self, notes: int) -> Pace:
+    def read(self, notes: int) -> Throughput:
         took_s, (own_s, children_s) = time.monotonic() - self._started_s, self._cpu_s()
-        return Pace(
+        return Throughput(
             notes / took_s, (own_s - self._own_s) / notes, (children_s - self._children_s) / notes
         )
 
@@ -89,8 +89,8 @@ class Meter:
         return time.process_time(), sum(times.user + times.system for times in children)
 
 
-async def decode_alone(media: Media, notes: list[bytes]) -> Pace:
-    """Decode all notes, as many at once as jobs would be."""
+async def decode_alone(media: Media, notes: list[bytes]) -> Throughput:
+    """Decode all voice messages, with as many tasks as there are jobs."""
     slots = asyncio.Semaphore(32)
 
     async def one(note: bytes) -> None:
@@ -103,33 +103,35 @@ async def decode_alone(media: Media, notes: list[bytes]) -> Pace:
     return meter.read(len(notes))
 
 
-async def run_road(media: Media, notes: list[bytes], ticker: Ticker | None = None) -> Pace:
-    """Send all notes through store, jobs, decoding and ledger."""
+async def run_pipeline(
+    media: Media, notes: list[bytes], ticker: Ticker | None = None
+) -> Throughput:
+    """Process all voice messages through store, jobs, decoding and deliveries."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/hearsay.db"
         await migrate(url)
         store = Store(url, make_cipher(None, Path(folder)))
-        road = Loopback(store, Instant(), media)  # type: ignore[arg-type]
+        loopback = Loopback(store, Instant(), media)  # type: ignore[arg-type]
         platform = NotesPlatform(notes)
-        road.inbox.platforms["test"] = platform  # type: ignore[index]
-        async with road.running():
+        loopback.inbox.platforms["test"] = platform  # type: ignore[index]
+        async with loopback.running():
             if ticker:
                 ticker.start()
             meter = Meter()
             for number in range(len(notes)):
-                await road.inbox.accept(make_message(number))
+                await loopback.inbox.accept(make_message(number))
             while len(platform.sent) < len(notes):
                 await asyncio.sleep(0.005)
-            pace = meter.read(len(notes))
+            figure = meter.read(len(notes))
             if ticker:
                 ticker.stop()
-            await road.settle()
+            await loopback.settle()
         await store.close()
-    return pace
+    return figure
 
 
 def run_telegram(notes: list[bytes], report: Path) -> float:
-    """Return how many notes a second the whole bot answers; `report` gets what it watched."""
+    """Return the messages per second of the whole program, which writes its lag to `report`."""
     telegram = Telegram()
     try:
         command = ["-m", "benchmarks.watched_bot", str(report)]
@@ -153,32 +155,32 @@ def wait_for_answers(telegram: Telegram, count: int) -> None:
     end_s = time.monotonic() + 60
     while len(telegram.do("requests_to", method="sendMessage")) < count:
         if time.monotonic() > end_s:
-            raise TimeoutError("nothing came")
+            raise TimeoutError("replies are missing")
         time.sleep(0.2)
     time.sleep(0.1)
 
 
-async def measure(notes: list[bytes]) -> tuple[list[Pace], list[Pace]]:
-    """Return the paces of decoding alone and of the road, by turns."""
+async def measure(notes: list[bytes]) -> tuple[list[Throughput], list[Throughput]]:
+    """Return the throughput of decoding alone and of the pipeline, in turns."""
     media = Media()
     await media.warm_up()
     alone = [await decode_alone(media, notes[:10])]
-    road: list[Pace] = []
+    pipeline: list[Throughput] = []
     started_s = time.monotonic()
-    while len(road) < ROUNDS and (not road or time.monotonic() < started_s + MEASURE_S):
-        road.append(await run_road(media, notes))
+    while len(pipeline) < ROUNDS and (not pipeline or time.monotonic() < started_s + MEASURE_S):
+        pipeline.append(await run_pipeline(media, notes))
         alone.append(await decode_alone(media, notes))
     await media.close()
-    return alone[1:], road
+    return alone[1:], pipeline
 
 
 async def profile(notes: list[bytes]) -> None:
-    """Print where this process spends its time on the road (children are not seen)."""
+    """Print a profile of the pipeline in this process, without its children."""
     media = Media()
     await media.warm_up()
     profiler = cProfile.Profile()
     profiler.enable()
-    await run_road(media, notes)
+    await run_pipeline(media, notes)
     profiler.disable()
     await media.close()
     pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
@@ -186,39 +188,39 @@ async def profile(notes: list[bytes]) -> None:
 
 
 async def main_async(notes: list[bytes]) -> None:
-    alone, road = await measure(notes)
+    alone, pipeline = await measure(notes)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         whole = await asyncio.to_thread(run_telegram, notes, report)
         late_s = json.loads(report.read_text())["loaded_late_s"]
-    decoding = median([pace.notes_per_s for pace in alone])
-    share = median([r.notes_per_s / a.notes_per_s for r, a in zip(road, alone, strict=True)])
-    rows: list[tuple[object, ...]] = [("", "notes/s", "of decoding", "own ms", "children ms")]
-    for name, paces in (("decoding alone", alone), ("the road, loopback", road)):
+    decoding = median([figure.notes_per_s for figure in alone])
+    share = median([r.notes_per_s / a.notes_per_s for r, a in zip(pipeline, alone, strict=True)])
+    rows: list[tuple[object, ...]] = [
+        ("", "messages/s", "of decoding", "CPU ms", "CPU ms, workers")
+    ]
+    for name, figures in (("decoding alone", alone), ("pipeline in this process", pipeline)):
         rows.append(
             (
                 name,
-                f"{median([p.notes_per_s for p in paces]):.1f}",
-                "100 %" if paces is alone else f"{share:.0%}",
-                ms(median([p.own_s for p in paces])),
-                ms(median([p.children_s for p in paces])),
+                f"{median([p.notes_per_s for p in figures]):.1f}",
+                "100 %" if figures is alone else f"{share:.0%}",
+                ms(median([p.own_s for p in figures])),
+                ms(median([p.children_s for p in figures])),
             )
         )
-    rows.append(("the bot, local Telegram", f"{whole:.1f}", f"{whole / decoding:.0%}", "", ""))
-    show(
-        f"{len(notes)} notes of {SECONDS} s, {os.cpu_count()} processors; time of processors", rows
-    )
-    total_s = [p.own_s + p.children_s for p in road]
+    rows.append(("program with local Telegram", f"{whole:.1f}", f"{whole / decoding:.0%}", "", ""))
+    show(f"{len(notes)} voice messages of {SECONDS} s, {os.cpu_count()} processors", rows)
+    total_s = [p.own_s + p.children_s for p in pipeline]
     by_cpu = median([a.own_s + a.children_s for a in alone]) / median(total_s)
-    rows = [("", "figure", "target"), ("road / decoding, notes/s", f"{share:.0%}", "≥ 50 %")]
-    rows.append(("the same by processor time", f"{by_cpu:.0%}", "≥ 50 %"))
+    rows = [("", "measured", "target"), ("pipeline / decoding", f"{share:.0%}", "≥ 50 %")]
+    rows.append(("the same by CPU time", f"{by_cpu:.0%}", "≥ 50 %"))
     late_ms = ms(quantile(late_s, 0.99))
-    rows.append(("loop of the bot late, p99", f"{late_ms} ms", "< 50 ms"))
+    rows.append(("event loop lag of the program, p99", f"{late_ms} ms", "< 50 ms"))
     show("Targets", rows)
 
 
 def silence_logs() -> None:
-    """Let lines be made, as in the bot, and thrown away."""
+    """Discard log lines, but format them as in the program."""
     set_up_logs("INFO", is_json=True)
     for handler in logging.root.handlers:
         assert isinstance(handler, logging.StreamHandler)
@@ -227,7 +229,7 @@ def silence_logs() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--profile", action="store_true", help="only print where time goes")
+    parser.add_argument("--profile", action="store_true", help="print a profile only")
     options = parser.parse_args()
     silence_logs()
     notes = voice_notes(SOUNDS, SECONDS)

@@ -1,6 +1,6 @@
-"""The usual way, as the other side: python-telegram-bot, pydub with ffmpeg, httpx.
+"""A plain transcription bot for comparison: python-telegram-bot, pydub with ffmpeg, httpx.
 
-Reads the settings that Hearsay reads. It keeps nothing, limits nothing and tries nothing again.
+It has the settings of Hearsay, but no database, no limits and no retries.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ async def on_voice(update: Update, context: ContextTypes.DEFAULT_TYPE) -> None:
     assert message and message.voice
     file = await context.bot.get_file(message.voice.file_id)
     data = bytes(await file.download_as_bytearray())
-    # pydub reads Opus as 32 bits a sample, which the service does not take.
+    # pydub decodes Opus to 32-bit samples, which MiMo does not accept.
     segment = AudioSegment.from_file(io.BytesIO(data)).set_sample_width(2)
     wav = segment.export(io.BytesIO(), format="wav").read()
     url = f"data:audio/wav;base64,{base64.b64encode(wav).decode()}"
-    sound = {"type": "input_audio", "input_audio": {"data": url}}
+    part = {"type": "input_audio", "input_audio": {"data": url}}
     body = {
         "model": "mimo-v2.5-asr",
-        "messages": [{"role": "user", "content": [sound]}],
+        "messages": [{"role": "user", "content": [part]}],
         "asr_options": {"language": "auto"},
     }
     answer = (await client.post("/chat/completions", json=body)).raise_for_status().json()

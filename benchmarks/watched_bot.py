@@ -1,10 +1,10 @@
-"""`hearsay run`, watched from outside: when its steps begin and end, and how late its loop is.
+"""`hearsay run` with instrumentation: start and end of its steps, and event loop lag.
 
     python -m benchmarks.watched_bot REPORT   # writes REPORT as JSON when it is stopped
 
-With TRANSCRIBER=instant an engine hears that needs no time. With BENCHMARK_UNPACED the pace of
-calls to Telegram, and with BENCHMARK_UNLIMITED MiMo's limits per minute, are lifted: these are
-limits of accounts, not of the program.
+TRANSCRIBER=instant selects an engine that takes no time. BENCHMARK_UNPACED lifts the rate limits
+for Telegram, BENCHMARK_UNLIMITED MiMo's limits per minute: both belong to accounts, not to the
+program.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ from core.store.work.results import Results
 
 TICK_S = 0.01
 
-#: Name of a step -> when it began and ended, on the machine's monotonic clock.
+#: Name of a step -> its start and end times, on the monotonic clock.
 spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
 
 
 def watch(owner: Any, name: str) -> None:
-    """Note begin and end of every call of an async method."""
+    """Record start and end of every call of an async method."""
     method: Callable[..., Awaitable[Any]] = getattr(owner, name)
 
     @functools.wraps(method)
@@ -62,7 +62,7 @@ def watch(owner: Any, name: str) -> None:
 
 
 def watch_pieces() -> None:
-    """Note how long the first piece of each recording takes."""
+    """Record the time until the first piece of each recording."""
     pieces = Media.pieces
 
     async def watched(self: Media, *args: Any, **options: Any) -> AsyncIterator[Any]:
@@ -110,7 +110,7 @@ def watch_steps() -> None:
 
 
 def watch_collection(phase: str, details: dict[str, int]) -> None:
-    """Note how long the garbage collector holds everything up; only its full runs."""
+    """Record the duration of full garbage collections."""
     if details["generation"] == 2:
         now_s = time.monotonic()
         spans["gc"].append((now_s, now_s))
@@ -120,7 +120,7 @@ def watch_collection(phase: str, details: dict[str, int]) -> None:
 
 
 class Ticker:
-    """How late the event loop wakes what asked to be woken."""
+    """Measures the event loop lag: how late a periodic task wakes."""
 
     def __init__(self) -> None:
         self.late_s: list[float] = []
@@ -143,7 +143,7 @@ class Ticker:
             self.at_s.append(loop.time())
 
     def between(self, first_s: float, last_s: float) -> list[float]:
-        """Return what was late between two moments."""
+        """Return the lags between two times."""
         ticks = zip(self.at_s, self.late_s, strict=True)
         return [late_s for at_s, late_s in ticks if first_s <= at_s <= last_s]
 
@@ -153,7 +153,7 @@ async def watch_run(report: Path) -> None:
     ticker.start()
     await run(read_settings())
     ticker.stop()
-    # Not the start: from the second note, when all is loaded, to the last step of the last one.
+    # From the second message, when everything is loaded, to the last step of the last one.
     taken = sorted(start for start, _ in spans["Intake.add"])
     last_s = max((end for _, end in spans["Jobs.finish"]), default=0.0)
     late_s = ticker.between(taken[1], last_s) if len(taken) > 1 else []

@@ -1,9 +1,9 @@
-"""Word error rate of the offline engine on recordings of people.
+"""Word error rate of the offline transcriber against PocketSphinx without an endpointer.
 
     python -m benchmarks.wer
 
-The other side is the decoder without the endpointer in front, each recording in one go. The true
-texts are those of tests/data/speech/SOURCES.md; only English is measured.
+The recordings and their texts are those of tests/data/speech/SOURCES.md; only English ones are
+measured. Without the endpointer, each recording is decoded as one utterance.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ SPEECH = Path(__file__).parent.parent / "tests" / "data" / "speech"
 class Result:
     name: str
     truth: str
-    heard: str
-    bare: str
+    text: str
+    plain_text: str
     duration_s: float
     took_s: float
 
 
 def read_truths() -> dict[str, str]:
-    """Return file name to true text, for the recordings in English."""
+    """Return the texts of the English recordings by file name."""
     rows = [
         [cell.strip() for cell in line.strip("|\n ").split("|")]
         for line in (SPEECH / "SOURCES.md").read_text(encoding="utf-8").splitlines()
@@ -51,7 +51,7 @@ def plain(text: str) -> str:
     return " ".join(re.findall(r"[a-z']+", text.lower()))
 
 
-def hear_bare(decoder: Decoder, pcm: bytes) -> str:
+def transcribe_without_endpointer(decoder: Decoder, pcm: bytes) -> str:
     decoder.reinit_feat()
     decoder.start_utt()
     decoder.process_raw(pcm, full_utt=True)
@@ -69,29 +69,29 @@ async def measure() -> list[Result]:
         pcm = decode((SPEECH / name).read_bytes(), RATE_HZ)
         audio = Audio(make_wav(pcm), "audio/wav", len(pcm) / 2 / RATE_HZ)
         started_s = time.monotonic()
-        heard = plain((await engine.transcribe(audio)).text)
+        text = plain((await engine.transcribe(audio)).text)
         took_s = time.monotonic() - started_s
-        bare = hear_bare(decoder, pcm)
-        results.append(Result(name, truth, heard, bare, audio.duration_s, took_s))
+        plain_text = transcribe_without_endpointer(decoder, pcm)
+        results.append(Result(name, truth, text, plain_text, audio.duration_s, took_s))
     await engine.close()
     return results
 
 
 def main() -> None:
     results = asyncio.run(measure())
-    print(f"{'recording':18} {'words':>5} {'WER':>6} {'bare':>6} {'x real time':>11}  heard")
+    print(f"{'recording':18} {'words':>5} {'WER':>6} {'plain':>6} {'x real time':>11}  transcript")
     for r in results:
         print(
-            f"{r.name:18} {len(r.truth.split()):5} {jiwer.wer(r.truth, r.heard):6.0%}"
-            f" {jiwer.wer(r.truth, r.bare):6.0%} {r.took_s / r.duration_s:11.2f}  {r.heard}"
+            f"{r.name:18} {len(r.truth.split()):5} {jiwer.wer(r.truth, r.text):6.0%}"
+            f" {jiwer.wer(r.truth, r.plain_text):6.0%} {r.took_s / r.duration_s:11.2f}  {r.text}"
         )
     truths = [r.truth for r in results]
-    ours = jiwer.wer(truths, [r.heard for r in results])
-    bare = jiwer.wer(truths, [r.bare for r in results])
+    ours = jiwer.wer(truths, [r.text for r in results])
+    plain_text = jiwer.wer(truths, [r.plain_text for r in results])
     words = sum(len(truth.split()) for truth in truths)
     pace = sum(r.took_s for r in results) / sum(r.duration_s for r in results)
-    print(f"{'all':18} {words:5} {ours:6.0%} {bare:6.0%} {pace:11.2f}")
-    print(f"WER with the endpointer / without: {ours / bare:.2f}")
+    print(f"{'all':18} {words:5} {ours:6.0%} {plain_text:6.0%} {pace:11.2f}")
+    print(f"WER with the endpointer / without: {ours / plain_text:.2f}")
 
 
 if __name__ == "__main__":
