@@ -13,7 +13,7 @@ from telegram.error import BadRequest, RetryAfter, TelegramError
 from bots.common.chat import ChatBot
 from bots.telegram_bot.access import TelegramAdmins
 from bots.telegram_bot.client import Backoff, Polling, TelegramClient
-from bots.telegram_bot.errors import as_seconds, describe
+from bots.telegram_bot.errors import describe
 from bots.telegram_bot.incoming.files import TelegramFiles
 from bots.telegram_bot.incoming.updates import (
     CALLBACK_PREFIX,
@@ -82,11 +82,6 @@ class TelegramBot(ChatBot):
         """True while updates come in."""
         return self._polling.is_ready
 
-    @property
-    def poll_age_s(self) -> float:
-        """Seconds since Telegram last answered a poll, infinite if it never did."""
-        return self._polling.poll_age_s
-
     async def run(self) -> None:
         """Receive messages until cancelled. Raises PlatformLocked if the token stays refused."""
         self._me = await self._log_in()
@@ -145,7 +140,7 @@ class TelegramBot(ChatBot):
             await bot.send_chat_action(int(chat_id), ChatAction.TYPING, thread_id)
         except (TelegramError, PlatformBusy) as error:
             if isinstance(error, RetryAfter):
-                self.pacer.hold(chat_id, as_seconds(error.retry_after))
+                self.pacer.hold(chat_id, error.retry_after)
             log.debug("telegram_not_acknowledged", detail=describe(error))
 
     async def _answer_callback(self, message: Message) -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from datetime import timedelta
 
+from bots.telegram_bot.errors import as_seconds
 from core.clock import CLOCK, Clock
 from core.errors import PlatformBusy
 
@@ -157,9 +159,9 @@ class TelegramPacer:
         self._all.record_call()
         return 0.0
 
-    def hold(self, chat_id: str | None, wait_s: float) -> None:
+    def hold(self, chat_id: str | None, retry_after: float | timedelta) -> None:
         """Make one chat wait, as Telegram asked; None: everything."""
-        until_s = self._clock.monotonic() + wait_s
+        until_s = self._clock.monotonic() + as_seconds(retry_after)
         if chat_id is not None:
             window = self._windows[chat_id]
             window.hold_until_s = max(window.hold_until_s, until_s)

@@ -16,7 +16,7 @@ import telegram
 from telegram.error import RetryAfter, TelegramError
 
 from bots.common.chat import clean
-from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, as_seconds, read_error
+from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, read_error
 from bots.telegram_bot.pacing import TelegramPacer
 from core.config import Settings
 from core.engines.wire.client import tls
@@ -139,7 +139,7 @@ class TelegramFiles:
             file = await self._bot.get_file(attachment.file_id)
         except TelegramError as error:
             if isinstance(error, RetryAfter):
-                self._pacer.hold(None, as_seconds(error.retry_after))
+                self._pacer.hold(None, error.retry_after)
             raise read_error(error) from None
         if (file.file_size or 0) > self.max_bytes:
             raise self._too_big()

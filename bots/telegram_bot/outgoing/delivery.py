@@ -13,14 +13,7 @@ import structlog
 import telegram
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
-from bots.telegram_bot.errors import (
-    Refusal,
-    as_seconds,
-    describe,
-    is_unsent,
-    read_error,
-    read_refusal,
-)
+from bots.telegram_bot.errors import Refusal, describe, is_unsent, read_error, read_refusal
 from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages, read_placeholder_id
 from bots.telegram_bot.outgoing.requests import (
     FilePart,
@@ -179,7 +172,7 @@ class TelegramDelivery:
                 async with asyncio.timeout(limit_s):
                     platform_id = await perform(self._bot, request)
             except RetryAfter as error:
-                self._pacer.hold(request.chat_id, as_seconds(error.retry_after))
+                self._pacer.hold(request.chat_id, error.retry_after)
             except BadRequest as error:
                 refusal = read_refusal(error)
                 if refusal is Refusal.NOT_MODIFIED:
@@ -234,5 +227,5 @@ class TelegramDelivery:
             await self._bot.delete_message(int(chat_id), int(message_id))
         except (TelegramError, PlatformBusy) as error:
             if isinstance(error, RetryAfter):
-                self._pacer.hold(chat_id, as_seconds(error.retry_after))
+                self._pacer.hold(chat_id, error.retry_after)
             log.debug("telegram_message_not_deleted", detail=describe(error))

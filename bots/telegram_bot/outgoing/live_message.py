@@ -21,7 +21,7 @@ from telegram.error import (
 )
 
 from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, StartTask, clean, is_blank, tail
-from bots.telegram_bot.errors import Refusal, as_seconds, describe, is_unsent, read_refusal
+from bots.telegram_bot.errors import Refusal, describe, is_unsent, read_refusal
 from bots.telegram_bot.outgoing.requests import (
     MAX_UNITS,
     TelegramRequest,
@@ -131,7 +131,7 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
     def _note_failure(self, live: TelegramLiveMessage, error: Exception) -> None:
         log.debug("telegram_progress", detail=describe(error))
         if isinstance(error, RetryAfter):
-            self._pacer.hold(live.target.message.chat.chat_id, as_seconds(error.retry_after))
+            self._pacer.hold(live.target.message.chat.chat_id, error.retry_after)
         elif isinstance(error, PlatformBusy):
             live.shown = live.text  # the next text may try again
         elif isinstance(error, BadRequest | Forbidden | InvalidToken | ChatMigrated):

@@ -139,28 +139,18 @@ def _cut(part: TextPart, max_units: int) -> list[TextPart]:
     """Return a long text as messages, each with its share of the entities."""
     messages, at_units = [], 0
     for piece in split(part.text, max_units):
+        # No entity covers whitespace at the end of a piece: Telegram strips it.
+        units, entities = piece.rstrip().encode("utf-16-le"), []
+        for entity in part.entities:
+            start = max(0, entity.offset - at_units)
+            end = min(entity.offset + entity.length - at_units, len(units) // 2)
+            covered = units[start * 2 : max(start, end) * 2].decode("utf-16-le", "ignore")
+            if not is_blank(covered):
+                entities.append(MessageEntity(entity.type, start, end - start, entity.url))
         if not is_blank(piece):
-            entities = _clip(part.entities, piece, at_units) if part.entities else ()
-            messages.append(TextPart(piece, entities))
+            messages.append(TextPart(piece, tuple(entities[:MAX_ENTITIES])))
         at_units += count_units(piece)
     return messages
-
-
-def _clip(
-    entities: Sequence[MessageEntity], piece: str, at_units: int
-) -> tuple[MessageEntity, ...]:
-    """Return the entities within `piece`, which starts at `at_units` of their text.
-
-    None covers whitespace at the end of a piece: Telegram strips it.
-    """
-    units = piece.rstrip().encode("utf-16-le")
-    clipped = []
-    for entity in entities:
-        start = max(0, entity.offset - at_units)
-        end = min(entity.offset + entity.length - at_units, len(units) // 2)
-        if start < end and not is_blank(units[start * 2 : end * 2].decode("utf-16-le", "ignore")):
-            clipped.append(MessageEntity(entity.type, start, end - start, entity.url))
-    return tuple(clipped[:MAX_ENTITIES])
 
 
 def _build_file(file: File) -> FilePart:
@@ -173,8 +163,8 @@ def _build_file(file: File) -> FilePart:
 def _build_preview(linked: TextPart, quote: str, *, is_quote_first: bool) -> TextPart:
     """Return the start of a reply whose whole text is sent as a file."""
     if count_units(linked.text) > PREVIEW_UNITS:
-        start = split(linked.text, PREVIEW_UNITS)[0].rstrip()
-        return TextPart(f"{start} …", _clip(linked.entities, start, 0))
+        first = next(iter(_cut(linked, PREVIEW_UNITS)), TextPart(""))
+        return replace(first, text=f"{first.text.rstrip()} …")
     if not quote:
         return TextPart(linked.text or "…", linked.entities)
     start = split(quote, PREVIEW_UNITS)[0].rstrip()
