@@ -44,8 +44,8 @@ class OpenInbox(FakeInbox):
         return True
 
     async def suggest(self, message: Message, field: str) -> list[Suggestion]:
-        if self.troubles:
-            raise self.troubles.pop(0)
+        if self.failures:
+            raise self.failures.pop(0)
         return [Suggestion(f"{message.command} {field}"), Suggestion("cold")]
 
 
@@ -247,7 +247,7 @@ async def test_an_interaction_delivered_three_times_is_answered_once(scenario: S
 
 @pytest.mark.parametrize("kind", ["close", "lose_reply", "status"])
 async def test_a_failed_response_is_retried(scenario: Scenario, kind: str) -> None:
-    scenario.inbox.troubles = [StoreError("locked"), StoreError("locked")]
+    scenario.inbox.failures = [StoreError("locked"), StoreError("locked")]
     scenario.server.fault("POST /interactions/*", kind, status=503)  # type: ignore[arg-type]
     asked = scenario.server.slash(scenario.room, scenario.ann, "help")
     await scenario.accepted()
@@ -281,7 +281,7 @@ async def test_autocomplete(scenario: Scenario) -> None:
     asked = scenario.server.autocomplete(scenario.room, scenario.ann, "say", "voice", "s", typed)
     choices = await scenario.server.wait_for(lambda: scenario.server.interaction(asked).choices)
     assert choices == [{"name": "say voice", "value": "say voice"}] and not scenario.inbox.messages
-    scenario.inbox.troubles = [StoreError("locked")]
+    scenario.inbox.failures = [StoreError("locked")]
     asked = scenario.server.autocomplete(scenario.room, scenario.ann, "style", "style", "w")
     await scenario.server.wait_for(lambda: scenario.server.interaction(asked).response_type == 8)
     assert scenario.server.interaction(asked).choices == []

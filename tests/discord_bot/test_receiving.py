@@ -45,7 +45,7 @@ async def test_failed_commits_are_retried_in_order(
     server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     chat = server.dm(ann)
-    inbox.troubles = [StoreError("locked"), StoreError("full"), OSError("?")]
+    inbox.failures = [StoreError("locked"), StoreError("full"), OSError("?")]
     for n in range(3):
         server.send_text(chat, ann, f"number {n}")
     await server.wait_for(lambda: len(inbox.messages) == 3)

@@ -1,5 +1,5 @@
-"""One story, told on every platform: its steps, the people who live it, and where it happens."""
+"""End-to-end tests of the whole program on every platform."""
 
 import pytest
 
-pytest.register_assert_rewrite("tests.support.scenario_story")
+pytest.register_assert_rewrite("tests.support.scenario_people")

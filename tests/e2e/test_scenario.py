@@ -1,4 +1,4 @@
-"""One story on every platform, with one program: the same results, in the platform's own form."""
+"""One scenario on every platform, with one program: the same replies in each form."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tests.chaos.notes import make_note, read_sound
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
-from tests.support.scenario_people import NAMES, Answer, OnDiscord, OnTelegram, OnWeb
+from tests.support.scenario_people import NAMES, Answer, DiscordPerson, TelegramPerson, WebPerson
 
-Person = OnTelegram | OnDiscord | OnWeb
-ToldSummary = dict[str, Answer]
+Person = TelegramPerson | DiscordPerson | WebPerson
+Replies = dict[str, Answer]
 
 MORNING, EVENING = "Good morning, {name}.", "Good evening, {name}."
-#: The voice that is used unless somebody chooses, and one that can be chosen.
+#: The default voice, and one to choose.
 OWN_VOICE, VOICE = "Mia", "Dean"
-#: What is heard in every note: no two people record the same sound.
+#: The transcript of every note, although each has other audio.
 TRANSCRIPT = "We agreed on the blue tiles. Anna calls the plumber."
 QUESTION, ANSWER = "What did they agree on?", "They agreed on the blue tiles."
 FURTHER, FURTHER_ANSWER = "Who calls the plumber?", "Anna does."
@@ -31,7 +31,7 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
 
 async def settle_one(program: Bot, message_id: str) -> None:
-    """Wait until the job of a message has ended, and not badly."""
+    """Wait until the job of a message has ended."""
     query = (
         "select jobs.state from messages join jobs using (message_pk) "
         f"where messages.message_id = '{message_id}'"
@@ -48,8 +48,8 @@ async def settle_one(program: Bot, message_id: str) -> None:
 
 
 @asynccontextmanager
-async def open_town(home: Path, mimo: MimoServer) -> AsyncIterator[tuple[Bot, list[Person]]]:
-    """Let the program run with every platform switched on, and people find it."""
+async def open_platforms(home: Path, mimo: MimoServer) -> AsyncIterator[tuple[Bot, list[Person]]]:
+    """Run the program on every platform; yield it and one person on each."""
     async with (
         TelegramServer() as telegram,
         DiscordServer() as discord,
@@ -64,83 +64,83 @@ async def open_town(home: Path, mimo: MimoServer) -> AsyncIterator[tuple[Bot, li
         async def settle(message_id: str) -> None:
             await settle_one(program, message_id)
 
-        web = OnWeb(found[0], settle)
+        web = WebPerson(found[0], settle)
         await web.open()
-        yield program, [OnTelegram(telegram, settle), OnDiscord(discord, settle), web]
+        yield program, [TelegramPerson(telegram, settle), DiscordPerson(discord, settle), web]
         await web.close()
         assert discord.pings() == [] and telegram.violations() == {}
         assert await program.stop() == 0
 
 
-async def teach(mimo: MimoServer) -> None:
-    """Tell the local MiMo what to say in the story."""
+async def script_mimo(mimo: MimoServer) -> None:
+    """Set the replies of the local MiMo."""
     for number in range(len(NAMES)):
         mimo.set_text(await read_sound(make_note(number)), TRANSCRIPT)
     mimo.add_answer(FURTHER_ANSWER, pattern=re.escape(FURTHER))
     mimo.add_answer(ANSWER, pattern=re.escape(QUESTION))
 
 
-async def tell(person: Person) -> ToldSummary:
-    """Let a person live the story; return what was answered, step by step."""
+async def play(person: Person) -> Replies:
+    """Run the scenario as one person; return the reply of each step."""
     note = await person.send_note(make_note(NAMES.index(person.name)))
-    told = {"note": note}
-    told["morning"] = await person.give("say", MORNING.format(name=person.name))
-    told["choice"] = await person.give("voice", VOICE)
-    told["evening"] = await person.give("say", EVENING.format(name=person.name))
-    told["answer"] = answer = await person.ask_about(note, QUESTION)
-    told["further"] = await person.follow(answer, FURTHER)
-    told["aloud"] = await person.press(answer, "Listen")
-    told["summary"] = await person.give("summary")
-    told["forgotten"] = await person.give("forget", "me")
-    told["after"] = await person.give("summary")
-    return told
+    replies = {"note": note}
+    replies["morning"] = await person.send_command("say", MORNING.format(name=person.name))
+    replies["choice"] = await person.send_command("voice", VOICE)
+    replies["evening"] = await person.send_command("say", EVENING.format(name=person.name))
+    replies["answer"] = answer = await person.ask_about(note, QUESTION)
+    replies["further"] = await person.reply_to(answer, FURTHER)
+    replies["aloud"] = await person.press(answer, "Listen")
+    replies["summary"] = await person.send_command("summary")
+    replies["forgotten"] = await person.send_command("forget", "me")
+    replies["after"] = await person.send_command("summary")
+    return replies
 
 
-def check(person: Person, told: ToldSummary, mimo: MimoServer) -> None:
-    """See that the story went as it should."""
-    spoken = [step for step, answer in told.items() if answer.sound]
+def check(person: Person, replies: Replies, mimo: MimoServer) -> None:
+    """Check the replies of one person."""
+    spoken = [step for step, answer in replies.items() if answer.sound]
     assert spoken == ["morning", "evening", "aloud"]
-    assert told["note"].text == TRANSCRIPT
-    assert VOICE in told["choice"].text
+    assert replies["note"].text == TRANSCRIPT
+    assert VOICE in replies["choice"].text
     assert find_voices(mimo, MORNING.format(name=person.name)) == [OWN_VOICE]
     assert find_voices(mimo, EVENING.format(name=person.name)) == [VOICE]
-    assert told["answer"].text == ANSWER and "Listen" in told["answer"].labels
-    assert told["further"].text == FURTHER_ANSWER
-    assert "We agreed on the blue tiles." in told["summary"].text
-    assert told["forgotten"].text.startswith("Deleted: ")
-    assert told["after"].text == "Forward messages to me, then send /summary."
+    assert replies["answer"].text == ANSWER and "Listen" in replies["answer"].labels
+    assert replies["further"].text == FURTHER_ANSWER
+    assert "We agreed on the blue tiles." in replies["summary"].text
+    assert replies["forgotten"].text.startswith("Deleted: ")
+    assert replies["after"].text == "Forward messages to me, then send /summary."
 
 
 def find_voices(mimo: MimoServer, text: str) -> list[str]:
-    """Return the voices with which a text was spoken, in order."""
+    """Return the voices that synthesized a text, in order."""
     spoken = [call for call in mimo.billed if call.text == text and "tts" in call.model]
     return [str(call.body["audio"].get("voice", "")) for call in spoken]
 
 
-def find_common(person: Person, told: ToldSummary) -> dict[str, tuple[str, list[str]]]:
-    """Return what must be the same for everybody: text and buttons."""
+def find_common(person: Person, replies: Replies) -> dict[str, tuple[str, list[str]]]:
+    """Return text and buttons of each step, without names and times."""
 
     def make_neutral(text: str) -> str:
-        name = rf"(?<!\w){re.escape(person.known_as)}(?!\w)"
+        name = rf"(?<!\w){re.escape(person.display_name)}(?!\w)"
         return re.sub(name, "NAME", _MOMENT.sub("MOMENT", text))
 
     return {
         step: (make_neutral(one.text), [*map(make_neutral, one.labels)])
-        for step, one in told.items()
+        for step, one in replies.items()
     }
 
 
 @pytest.mark.real_time
-async def test_everybody_is_told_the_same(tmp_path: Path) -> None:
-    async with MimoServer() as mimo, open_town(tmp_path / "home", mimo) as (program, people):
-        await teach(mimo)
-        told = await asyncio.gather(*(tell(person) for person in people))
-        for person, answers in zip(people, told, strict=True):
+async def test_every_platform_gets_the_same_replies(tmp_path: Path) -> None:
+    async with MimoServer() as mimo, open_platforms(tmp_path / "home", mimo) as (program, people):
+        await script_mimo(mimo)
+        replies = await asyncio.gather(*(play(person) for person in people))
+        for person, answers in zip(people, replies, strict=True):
             check(person, answers, mimo)
-        telegram, discord, web = map(find_common, people, told)
+        telegram, discord, web = map(find_common, people, replies)
         assert telegram == discord
-        # A page asks by answering: it needs no button for that.
+        # On the page people reply to ask; there is no button for it.
         text, labels = telegram["note"]
         assert web == telegram | {"note": (text, [one for one in labels if one != "Ask"])}
         log = program.whole_log
-        assert not [said for said in (TRANSCRIPT, QUESTION, ANSWER, "Good mor") if said in log]
+        assert not [text for text in (TRANSCRIPT, QUESTION, ANSWER, "Good mor") if text in log]

@@ -1,4 +1,4 @@
-"""Lets a `VirtualLoop` wait for the threads of anyio, in which the web server reads files."""
+"""Lets a `VirtualLoop` wait for anyio worker threads, in which the web server reads files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.virtual_time import VirtualLoop
 
 
 class _WatchedQueue(Queue[Any]):
-    """What anyio hands to one of its threads."""
+    """A queue of a worker thread; the loop watches each item."""
 
     def put_nowait(self, item: Any) -> None:
         if item is not None and isinstance(loop := item[3].get_loop(), VirtualLoop):

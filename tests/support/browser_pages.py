@@ -1,4 +1,4 @@
-"""A real Chromium with a microphone that plays a file."""
+"""Pages in Chromium, whose microphone plays a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from playwright.async_api import (
     expect,
 )
 
-#: The first is Chromium without windows, at a third of the cost.
+#: In order of preference: the headless shell needs a third of the time.
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -32,7 +32,7 @@ FLAGS = (
 WAIT_MS = 90_000
 expect.set_options(timeout=WAIT_MS)
 WIDE = ViewportSize(width=1280, height=720)
-#: Notes of each piece of sound when it begins, how long it is and when it came, and every player.
+#: Records start, length, sample rate and arrival of each audio buffer, and every player.
 WATCH = """
 window.pieces = []; window.contexts = new Set(); window.players = [];
 const start = AudioBufferSourceNode.prototype.start;
@@ -51,7 +51,7 @@ HTMLMediaElement.prototype.play = function () {
 
 
 def find_chromium() -> str:
-    """Return the browser's path; skip the test without one, but fail it in CI."""
+    """Return the path of a browser. Without one the test is skipped, in CI it fails."""
     for name in CHROMIUM:
         if path := shutil.which(name):
             return path
@@ -62,7 +62,7 @@ def find_chromium() -> str:
 
 @asynccontextmanager
 async def open_browser(microphone: Path) -> AsyncIterator[Browser]:
-    """Yield a browser whose microphone plays a WAV file again and again."""
+    """Yield a browser whose microphone plays a WAV file in a loop."""
     executable = find_chromium()
     flags = [*FLAGS, f"--use-file-for-fake-audio-capture={microphone}"]
     async with async_playwright() as playwright:
@@ -75,7 +75,7 @@ async def open_browser(microphone: Path) -> AsyncIterator[Browser]:
 
 @asynccontextmanager
 async def open_page(browser: Browser, url: str, **options: Any) -> AsyncIterator[Page]:
-    """Yield the page at `url` in a session of its own; any complaint of the browser fails."""
+    """Yield the page at `url` in a new session; browser errors fail the test."""
     context = await browser.new_context(**options)
     try:
         async with watch_page(await context.new_page()) as page:
@@ -87,7 +87,7 @@ async def open_page(browser: Browser, url: str, **options: Any) -> AsyncIterator
 
 @asynccontextmanager
 async def reuse_page(page: Page, url: str) -> AsyncIterator[Page]:
-    """Yield a page that others have had before, as if new: a context takes twice as long."""
+    """Yield a reused page with cleared state: a new context takes twice as long."""
     context = page.context
     await context.clear_cookies()
     store = await context.new_cdp_session(page)
@@ -107,29 +107,29 @@ async def reuse_page(page: Page, url: str) -> AsyncIterator[Page]:
 
 @asynccontextmanager
 async def watch_page(page: Page) -> AsyncIterator[Page]:
-    """Yield the page; any complaint of the browser fails at the end."""
-    complaints: list[str] = []
+    """Yield the page; errors on its console fail the test at the end."""
+    errors: list[str] = []
 
-    def note_error(error: Error) -> None:
-        complaints.append(str(error))
+    def add_error(error: Error) -> None:
+        errors.append(str(error))
 
-    def note_line(line: ConsoleMessage) -> None:
-        if line.type == "error":
-            complaints.append(line.text)
+    def add_console_error(entry: ConsoleMessage) -> None:
+        if entry.type == "error":
+            errors.append(entry.text)
 
-    page.on("pageerror", note_error)
-    page.on("console", note_line)
+    page.on("pageerror", add_error)
+    page.on("console", add_console_error)
     try:
         yield page
     finally:
-        page.remove_listener("pageerror", note_error)
-        page.remove_listener("console", note_line)
-    assert not complaints, complaints
+        page.remove_listener("pageerror", add_error)
+        page.remove_listener("console", add_console_error)
+    assert not errors, errors
 
 
 @asynccontextmanager
 async def _new_entry(page: Page) -> AsyncIterator[None]:
-    """Wait at the end until the page shows one more entry than at the beginning."""
+    """Wait at the end for one more entry than at the beginning."""
     entries = page.locator(".entry")
     before = await entries.count()
     yield
@@ -137,7 +137,7 @@ async def _new_entry(page: Page) -> AsyncIterator[None]:
 
 
 async def choose_file(page: Page, path: Path) -> None:
-    """Send a file as a person would."""
+    """Choose a file, which sends it."""
     async with _new_entry(page):
         await page.locator("#file").set_input_files(path)
 
@@ -146,7 +146,7 @@ async def record(page: Page, seconds: float) -> None:
     """Record from the microphone and send it."""
     await page.locator("#record").click()
     await expect(page.locator("#recording")).to_be_visible()
-    await page.wait_for_timeout(seconds * 1000)  # the microphone plays as fast as it is
+    await page.wait_for_timeout(seconds * 1000)  # the microphone plays in real time
     async with _new_entry(page):
         await page.locator("#finish").click()
 
@@ -159,7 +159,7 @@ async def type_in(page: Page, text: str) -> None:
 
 
 async def wait_for(page: Page, expression: str) -> Any:
-    """Wait until something is true in the page, and return it."""
+    """Wait until a JavaScript expression is true, and return its value."""
     look = f"const found = {expression}; if (found) done(found); else requestAnimationFrame(look);"
     return await page.evaluate(
         f"new Promise((done) => {{ const look = () => {{ {look} }}; look(); }})"
@@ -167,15 +167,15 @@ async def wait_for(page: Page, expression: str) -> Any:
 
 
 async def read_answer(page: Page, index: int = -1) -> str:
-    """Wait until an entry has its answer and return its words."""
+    """Wait until an entry has its complete reply and return the text."""
     entry = page.locator(".entry").nth(index)
     await expect(entry.locator('.answer[aria-busy="false"]')).not_to_be_empty(timeout=WAIT_MS)
     return await entry.locator(".answer").inner_text()
 
 
 async def find_accessibility_problems(page: Page) -> list[str]:
-    """Return what axe finds that keeps people out."""
-    # Colours are measured where nothing moves any more.
+    """Return the serious and critical problems that axe finds."""
+    # Colours are measured after all animations.
     await page.evaluate("Promise.all(document.getAnimations().map((one) => one.finished))")
     result = await Axe().run(page)
     return [

@@ -1,4 +1,4 @@
-"""Databases for tests, migrated once in each process, then copied; waiting for their jobs."""
+"""Databases for tests, migrated once per process and copied, and waiting for their jobs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.virtual_time import current_clock, is_virtual
 
 
 class _Compiled(dict[Any, Any]):
-    """Statements that one engine has compiled, for all others of the same key."""
+    """A cache of compiled statements, shared by engines with the same key."""
 
     def get(self, key: Any, default: Any = None) -> Any:
         return super().get(key[1:], default)
@@ -41,7 +41,7 @@ def _migrated() -> bytes:
 
 
 def make_database(home: Path) -> str:
-    """Make a migrated database in `home` unless there is one; return its address."""
+    """Create a migrated database in `home` unless there is one; return its URL."""
     path = home / "hearsay.db"
     if not path.exists():
         path.write_bytes(_migrated())
@@ -49,13 +49,13 @@ def make_database(home: Path) -> str:
 
 
 def ask_database(home: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """Read or change the database in `home` behind the program's back."""
+    """Run a statement on the database in `home`, outside the program."""
     with closing(sqlite3.connect(home / "hearsay.db", isolation_level=None)) as connection:
         return connection.execute(statement, values).fetchall()
 
 
 def open_store(home: Path) -> Store:
-    """Return a store on a database in `home`, with the key of this process if there is none."""
+    """Return a store on the database in `home`; a missing key is created."""
     key = home / "secret.key"
     if not key.exists():
         key.touch(0o600)
@@ -68,7 +68,7 @@ def open_store(home: Path) -> Store:
 
 
 async def settle(store: Store) -> dict[JobState, int]:
-    """Wait until no job is open and return how they ended."""
+    """Wait until no job is open; return the number in each state."""
     pause_s, longest_s, timeout_s = 0.01, 0.1, 60.0
     if is_virtual():
         longest_s, timeout_s = 10.0, 100_000.0
@@ -77,6 +77,6 @@ async def settle(store: Store) -> dict[JobState, int]:
             counts = await store.jobs.counts()
             if not {JobState.WAITING, JobState.RUNNING} & set(counts):
                 return counts
-            # In real time too: the jobs of another process tell nobody when they end.
+            # In real time too: jobs of another process send no notification.
             await asyncio.sleep(pause_s)
             pause_s = min(longest_s, 1.5 * pause_s)

@@ -1,4 +1,4 @@
-"""Sound files made by hand: what no encoder makes, to the last bit of their checksums."""
+"""Hand-made audio files that no encoder would write, with correct checksums."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
 def _ogg_crc(data: bytes) -> int:
-    """Ogg's is that of zlib with all bits the other way round, and nothing added at the ends."""
+    """Return Ogg's checksum: zlib's with reversed bits, without initial and final inversion."""
     value = zlib.crc32(data.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int(f"{value:032b}"[::-1], 2)
 
@@ -38,7 +38,7 @@ def ogg_page(packets: list[bytes], *, index: int, granule: int, flags: int = 0) 
 
 
 def ogg_pages(data: bytes) -> list[bytes]:
-    """Split a file at its pages."""
+    """Return the pages of a file."""
     return [b"OggS" + page for page in data.split(b"OggS")[1:]]
 
 
@@ -52,7 +52,7 @@ _OPUS_TAGS = b"OpusTags" + struct.pack("<I", 4) + b"test" + struct.pack("<I", 0)
 
 @cache
 def silent_opus(hours: float, claimed_s: float | None = None) -> bytes:
-    """Silence in packets of one byte, 120 ms each. claimed_s: what the last page says."""
+    """Return silence in packets of one byte, 120 ms each. claimed_s: length by the last page."""
     samples, packet = 5760, bytes([11 << 3 | 1])
     pages = [
         ogg_page([opus_head()], index=0, granule=0, flags=2),
@@ -78,7 +78,7 @@ def opus_with_head(head: bytes) -> bytes:
 
 
 def opus_comments(count: int) -> bytes:
-    """Opus whose comments take quadratic time in libav."""
+    """Return an Opus file whose comments take quadratic time in libav."""
     tags = b"OpusTags" + struct.pack("<I", 4) + b"test" + struct.pack("<I", count)
     tags += b"".join(struct.pack("<I", 8) + b"%06x=v" % index for index in range(count))
     pages, rest = [ogg_page([opus_head()], index=0, granule=0, flags=2)], tags
@@ -93,7 +93,7 @@ def opus_comments(count: int) -> bytes:
 
 
 def _utf8(value: int) -> bytes:
-    """FLAC's frame numbers: UTF-8 beyond Unicode."""
+    """Return a FLAC frame number: UTF-8, extended beyond Unicode."""
     if value < 0x80:
         return bytes([value])
     length = 2 + sum(value >= limit for limit in (1 << 11, 1 << 16, 1 << 21, 1 << 26))
@@ -110,7 +110,7 @@ def _crc(table: list[int], bits: int, data: bytes) -> int:
 
 @cache
 def silent_flac(frames: int, *, rate: int = 48_000, channels: int = 1) -> bytes:
-    """Silence in frames of 65,535 samples and some 14 bytes: 4,000 to 1 and more."""
+    """Return silence in frames of 65,535 samples and about 14 bytes, compressed 4,000 to 1."""
     block = 65_535
     info = struct.pack(">HH", block, block) + bytes(6)
     numbers = rate << 44 | (channels - 1) << 41 | 15 << 36 | (frames * block) & (1 << 36) - 1
@@ -133,7 +133,7 @@ def id3_frame(name: bytes, body: bytes) -> bytes:
 
 
 def mov_with_reference(url: bytes) -> bytes:
-    """A MOV that says its samples are in another file."""
+    """Return a MOV file that refers to samples in another file."""
     data = bytearray(file("mov"))
     old = bytes.fromhex("0000000c") + b"url " + bytes.fromhex("00000001")
     at = data.rindex(old)

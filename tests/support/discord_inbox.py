@@ -38,7 +38,7 @@ class FakeInbox(fake_inbox.FakeInbox):
 
 
 def make_message(chat_id: str, message_id: str = "1", **fields: Any) -> Message:
-    """Return a message as intake would: private by default."""
+    """Return a private voice message, changed by `fields`."""
     values: dict[str, Any] = {
         "sent_at": current_clock().now(),
         "sender_id": "42",

@@ -1,4 +1,4 @@
-"""Renders a message as Discord's client does: the visible text, and the markup found in it.
+"""Rendering of a message as in Discord's client: its visible text and its markup.
 
 The rules are those of the client's parser (based on simple-markdown), tried in order at each
 position.
@@ -64,7 +64,7 @@ class Rendered:
 
 
 def read(content: str) -> Rendered:
-    """Return a message as a person sees it."""
+    """Return the rendered message."""
     seen, at, is_start = Rendered(), 0, True
     while at < len(content):
         if is_start and (block := _find(_BLOCKS, content, at)):
@@ -87,8 +87,8 @@ def _read_inline(content: str, at: int, seen: Rendered) -> tuple[int, bool]:
         seen.text += label.text[1:]
         seen.markup += [*label.markup, ("link", f"{label.text[1:]}\0{found[2]}")]
         return found.end(), False
-    if mark := _find(_INLINE, content, at):
-        kind, match = mark
+    if markup := _find(_INLINE, content, at):
+        kind, match = markup
         seen.markup.append((kind, match[0]))
         seen.text += match[0]
         return match.end(), False

@@ -1,4 +1,4 @@
-"""Raw Discord messages for the pure tests."""
+"""Raw Discord messages, users and attachments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The real program as a process, connected to the emulated Discord."""
+"""The program as a process, connected to a virtual Discord."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.clean_start import open_store
 
 
 class DiscordProgram(Bot):
-    """The program with one data folder and Discord instead of Telegram."""
+    """The program with Discord instead of Telegram."""
 
     def __init__(
         self, home: Path, server: DiscordServer, mimo: MimoServer, launcher: Launcher | None = None
@@ -43,7 +43,7 @@ class DiscordProgram(Bot):
         await super().start(is_awaited=False, **overrides)
 
         def is_connected() -> bool:
-            # The connection of a killed process may still be counted for a moment.
+            # The connection of a killed process is still counted for a moment.
             return self.server.identifies(1e6) > known and self.server.connected() > 0
 
         if is_awaited:
@@ -51,7 +51,7 @@ class DiscordProgram(Bot):
             assert self.code is None, self.log
 
     def is_open(self, interaction_id: str) -> bool:
-        """Tell whether an interaction is not committed yet, or its job has not ended."""
+        """Return whether an interaction is uncommitted or its job has not ended."""
         query = (
             "select jobs.state from messages left join jobs using (message_pk) "
             f"where messages.message_id = 'interaction:{interaction_id}'"
@@ -62,7 +62,7 @@ class DiscordProgram(Bot):
     async def answer(self, interaction_id: str, channel: str = "") -> Message:
         """Return the final reply to an interaction, or the last one in a channel.
 
-        channel: where to look for a reply that is a message of its own, such as a voice message.
+        channel: for replies that are messages of their own, such as voice messages.
         """
         server = self.server
 
@@ -91,7 +91,7 @@ class DiscordProgram(Bot):
 
 @asynccontextmanager
 async def run_program(home: Path) -> AsyncIterator[DiscordProgram]:
-    """Run one program for all tests of a module, each with its own people and servers."""
+    """Run a program for all tests of a module; each adds its own users and servers."""
     async with DiscordServer() as server, MimoServer() as mimo:
         program = DiscordProgram(home, server, mimo)
         await program.start()

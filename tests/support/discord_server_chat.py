@@ -1,4 +1,4 @@
-"""A server with one person, and that person's requests, for tests of delivery."""
+"""A channel of a virtual server and its member Ann, for tests of delivery."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def only(messages: list[Message]) -> Message:
 
 
 async def make_voice(seconds: float = 2.6, **fields: Any) -> File:
-    """Return a voice note as synthesis makes them."""
+    """Return a voice note as made by synthesis."""
     encoder = VoiceNoteEncoder(24_000)
     await encoder.feed(speech(seconds, 24_000))
     note = await encoder.finish()
@@ -37,7 +37,7 @@ async def make_voice(seconds: float = 2.6, **fields: Any) -> File:
 
 @dataclass
 class ServerChannel:
-    """A channel of a server, with Ann in it."""
+    """A channel of a server, and its member Ann."""
 
     server: DiscordServer
     ann: str
@@ -47,7 +47,7 @@ class ServerChannel:
     def note(
         self, job_id: str = "0123456789", **fields: Any
     ) -> tuple[DeliveryTarget, MemoryLedger]:
-        """Let Ann send a voice message; return the target of its reply."""
+        """Send a voice message; return the target of its reply."""
         message_id = self.server.send_voice(fields.get("thread_id") or self.channel, self.ann, OGG)
         values = {"sender_id": self.ann, "is_private": False, **fields}
         return make_target(make_message(self.channel, message_id, **values), job_id)
@@ -55,13 +55,13 @@ class ServerChannel:
     async def answer(
         self, bot: DiscordBot, reply: Reply, job_id: str = "0123456789", **fields: Any
     ) -> tuple[DeliveryTarget, MemoryLedger]:
-        """Let Ann send a voice message and the bot deliver `reply`."""
+        """Send a voice message and deliver `reply` to it."""
         target, ledger = self.note(job_id, **fields)
         await bot.deliver(target, reply)
         return target, ledger
 
     def dm_note(self, job_id: str = "dm", **fields: Any) -> tuple[DeliveryTarget, MemoryLedger]:
-        """Let Ann send a voice message in a direct message."""
+        """Send a voice message in a direct message."""
         chat = self.server.dm(self.ann)
         message_id = self.server.send_voice(chat, self.ann, OGG)
         return make_target(make_message(chat, message_id, sender_id=self.ann, **fields), job_id)
@@ -75,9 +75,9 @@ class ServerChannel:
         age_s: float = 0.0,
         job_id: str = "0123456789",
     ) -> tuple[DeliveryTarget, MemoryLedger, str]:
-        """Let Ann send a command that is deferred; return its target and the interaction id.
+        """Send a command that is deferred; return its target and the interaction id.
 
-        flags: those of the interaction token. age_s: the age of the token, as the bot sees it.
+        flags: of the interaction token. age_s: the age of the token as seen by the bot.
         """
         channel = channel or self.channel
         with self.server.world.lock:

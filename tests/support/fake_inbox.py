@@ -1,4 +1,4 @@
-"""An inbox and a delivery ledger in memory, for the tests of all platforms."""
+"""In-memory inbox and delivery ledger, for tests of all platforms."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from core.models import Chat, DeliveryState, Job, JobState, Message, PartDeliver
 
 
 class MemoryLedger:
-    """A delivery ledger in a dict."""
+    """In-memory delivery ledger."""
 
     def __init__(self) -> None:
         self.rows: dict[int, PartDelivery] = {}
@@ -34,7 +34,7 @@ class MemoryLedger:
         self.rows.pop(part, None)
 
     def outdate(self) -> None:
-        """Do what the store does when a reply has changed since it was sent."""
+        """Mark all parts stale, as the store does when a sent reply is replaced."""
         self.rows = {n: replace(row, state=DeliveryState.STALE) for n, row in self.rows.items()}
 
     def ids(self) -> dict[int, str]:
@@ -43,18 +43,18 @@ class MemoryLedger:
 
 @dataclass
 class FakeInbox(Inbox):
-    """An inbox that stores each message once and adds a job for each that is not group talk."""
+    """In-memory inbox: each message once, with a job unless it is group talk."""
 
     messages: list[Message] = field(default_factory=list)
     without_voice: list[Chat] = field(default_factory=list)
     #: Raised by the next calls of `accept`, in order.
-    troubles: list[Exception] = field(default_factory=list)
+    failures: list[Exception] = field(default_factory=list)
     tries: int = 0
 
     async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
         self.tries += 1
-        if self.troubles:
-            raise self.troubles.pop(0)
+        if self.failures:
+            raise self.failures.pop(0)
         key = (message.chat, message.message_id, message.edit_id)
         if any(key == (m.chat, m.message_id, m.edit_id) for m in self.messages):
             return None
@@ -65,13 +65,13 @@ class FakeInbox(Inbox):
         return message.is_private or bool(message.command)
 
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
-        raise AssertionError("chats of this platform keep their ids")
+        raise AssertionError("this platform keeps chat ids")
 
     async def forget(self, chat: Chat, message_id: str) -> None:
         raise AssertionError("this platform reports no deletions")
 
     async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
-        raise AssertionError("this platform delivers again what was not acknowledged")
+        raise AssertionError("this platform redelivers unacknowledged messages")
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         return {}
@@ -101,5 +101,5 @@ def make_job(message: Message) -> Job:
 
 
 def make_settings(**values: Any) -> Settings:
-    """Settings from `values` alone, not from the machine the tests run on."""
+    """Return settings from `values` alone, without environment and .env."""
     return Settings(_env_file=None, **values)  # type: ignore[call-arg]

@@ -1,4 +1,4 @@
-"""A worker that, on request, does everything that a worker should not do."""
+"""A worker process that misbehaves on request."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:  # noqa: C901
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
         case "raise":
-            raise KeyError("words of a person")
+            raise KeyError("a private text")
         case "memory":
             raise MemoryError
         case "refuse":
-            raise WorkerRefused("empty", "nothing in it")
+            raise WorkerRefused("empty", "it is empty")
         case "nonsense":
             sys.__stdout__.buffer.write(b"\xff" * 64)  # type: ignore[union-attr]
 

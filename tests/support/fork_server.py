@@ -1,6 +1,6 @@
-"""Starts many programs quickly: one process that has everything imported, and forks.
+"""Fork server: starts programs quickly from a process that has imported everything.
 
-It reads one order per line of stdin, {"number", "environment", "folder", "command", "out", "err"},
+It reads a request per line of stdin, {"number", "environment", "folder", "command", "out", "err"},
 and writes {"number", "pid"} at once and {"pid", "code"} when that process has ended.
 """
 
@@ -22,7 +22,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-#: What the program loads only when it needs it.
+#: Modules that the program imports on first use.
 _LATE = (
     "alembic.command anyio._backends._asyncio bots.discord_bot bots.telegram_bot bots.web_chat "
     "core.audio.voice_note core.engines.mimo.transcriber core.engines.mimo.answerer "
@@ -31,12 +31,12 @@ _LATE = (
     "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.aiosqlite "
     "core.routing encodings.ascii concurrent.futures.thread"
 )
-#: Where the programs are; loaded in the process that forks alone.
+#: Modules of the programs, imported only in the forking process.
 _PROGRAMS = {"child": "tests.chaos.child", "hearsay": "bots.cli"}
 
 
 class ForkServer:
-    """The process that forks, seen from the test."""
+    """Client of the forking process."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.support.fork_server"]
@@ -51,7 +51,7 @@ class ForkServer:
         self._thread.start()
 
     def start(self, environment: dict[str, str], overrides: dict[str, Any], log: Path) -> int:
-        """Start the bot with overrides of `tests.chaos.child`; return its process id."""
+        """Start the program with overrides of `tests.chaos.child`; return its process id."""
         command = ["child", json.dumps(overrides)]
         folder = Path(environment["HEARSAY_HOME"])
         return self.fork(command, environment, folder=folder, out=log, err=log)
@@ -59,12 +59,12 @@ class ForkServer:
     def fork(
         self, command: list[str], environment: dict[str, str], *, folder: Path, out: Path, err: Path
     ) -> int:
-        """Start "child" or "hearsay" with arguments, stdin empty; return its process id."""
+        """Start "child" or "hearsay" with empty stdin; return its process id."""
         assert self._process.stdin
         with self._changed:
             self._count += 1
             number = self._count
-            order = {
+            request = {
                 "number": number,
                 "environment": environment,
                 "folder": str(folder),
@@ -72,17 +72,17 @@ class ForkServer:
                 "out": str(out),
                 "err": str(err),
             }
-            self._process.stdin.write(json.dumps(order) + "\n")
+            self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
             assert self._changed.wait_for(lambda: number in self._pids, 60)
             return self._pids[number]
 
     def poll(self, pid: int) -> int | None:
-        """Return how a program ended, None while it runs; killed is -9."""
+        """Return the exit code, None while the program runs; -9 if it was killed."""
         return self._codes.get(pid)
 
     def wait(self, pid: int, timeout_s: float) -> int:
-        """Return how a program ended; one that does not is killed. Raises TimeoutError."""
+        """Wait for the exit code. At the timeout the program is killed; raises TimeoutError."""
         with self._changed:
             if not self._changed.wait_for(lambda: pid in self._codes, timeout_s):
                 os.kill(pid, signal.SIGKILL)
@@ -90,7 +90,7 @@ class ForkServer:
             return self._codes[pid]
 
     def close(self) -> None:
-        """End it; programs are not its concern."""
+        """End the forking process; programs go on."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
         self._process.wait(60)
@@ -100,32 +100,32 @@ class ForkServer:
     def _read(self) -> None:
         assert self._process.stdout
         for line in self._process.stdout:
-            news = json.loads(line)
+            event = json.loads(line)
             with self._changed:
-                if "number" in news:
-                    self._codes.pop(news["pid"], None)
-                    self._pids[news["number"]] = news["pid"]
+                if "number" in event:
+                    self._codes.pop(event["pid"], None)
+                    self._pids[event["number"]] = event["pid"]
                 else:
-                    self._codes[news["pid"]] = news["code"]
+                    self._codes[event["pid"]] = event["code"]
                 self._changed.notify_all()
 
 
 @cache
 def share_fork_server() -> ForkServer:
-    """Return the one that all tests of this process share; it ends with the process."""
+    """Return the fork server of this process, started on first use."""
     fork_server = ForkServer()
     atexit.register(fork_server.close)
     return fork_server
 
 
 def serve() -> None:
-    """Be the process that forks, until stdin ends. What takes long is done before."""
+    """Import everything, then fork for each request until stdin ends."""
     _load()
     source = sys.stdin.buffer
     woken, wake = socket.socketpair()
     woken.setblocking(False)
     wake.setblocking(False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)  # without a handler nobody is woken
+    signal.signal(signal.SIGCHLD, lambda *_: None)  # a handler is needed for the wakeup
     signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
     waiting = b""
     while True:
@@ -153,17 +153,17 @@ def _load() -> None:
     menu()
     tls()
     translate("", LANGUAGES[0])
-    gc.freeze()  # garbage is looked for in what a program makes, not in what it shares
+    gc.freeze()  # shared objects are left out of garbage collection
 
 
-def _fork(order: dict[str, Any], source: IO[bytes]) -> None:
+def _fork(request: dict[str, Any], source: IO[bytes]) -> None:
     pid = os.fork()
     if pid == 0:
-        _be_program(order, source)
-    _say({"number": order["number"], "pid": pid})
+        _run_program(request, source)
+    _write({"number": request["number"], "pid": pid})
 
 
-def _be_program(order: dict[str, Any], source: IO[bytes]) -> None:
+def _run_program(request: dict[str, Any], source: IO[bytes]) -> None:
     code = 1
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -171,13 +171,13 @@ def _be_program(order: dict[str, Any], source: IO[bytes]) -> None:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         for number, name in ((1, "out"), (2, "err")):
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            os.dup2(os.open(order[name], flags, 0o600), number)
+            os.dup2(os.open(request[name], flags, 0o600), number)
         os.environ.clear()
-        os.environ.update(order["environment"])
-        os.chdir(order["folder"])
+        os.environ.update(request["environment"])
+        os.chdir(request["folder"])
         if "PYTHONWARNINGS" in os.environ:
             warnings.simplefilter(os.environ["PYTHONWARNINGS"])  # type: ignore[arg-type]
-        sys.argv = order["command"]
+        sys.argv = request["command"]
         import_module(_PROGRAMS[sys.argv[0]]).main()
         code = 0
     except SystemExit as end:
@@ -199,11 +199,11 @@ def _reap() -> None:
             return
         if not pid:
             return
-        _say({"pid": pid, "code": os.waitstatus_to_exitcode(status)})
+        _write({"pid": pid, "code": os.waitstatus_to_exitcode(status)})
 
 
-def _say(news: dict[str, int]) -> None:
-    print(json.dumps(news), flush=True)
+def _write(event: dict[str, int]) -> None:
+    print(json.dumps(event), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""People who talk in a group, on the whole road."""
+"""Conversations in a group, run through the loopback."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from tests.support.virtual_time import current_clock
 
 ADA, BEN, EVE = "7", "8", "9"
 NAMES = {ADA: "Ada", BEN: "Ben", EVE: "Eve"}
-#: Ids are unique over all chats, so that answers can be told apart.
+#: Message ids are unique over all groups.
 _GROUPS = count(1)
 GROUP = Chat("test", "1", "-100")
 
 
 class Group:
-    """A group, or a private chat, in which the program is."""
+    """A group or private chat with the bot."""
 
     def __init__(self, loopback: Loopback, chat: Chat = GROUP, *, is_private: bool = False) -> None:
         self.loopback, self.chat, self.is_private = loopback, chat, is_private
@@ -48,7 +48,7 @@ class Group:
         return replace(message, **changes)
 
     async def send(self, message: Message) -> Message:
-        """Let it come in, and what it asks for come to its end."""
+        """Accept a message and wait until its job has ended."""
         await self.loopback.inbox.accept(message)
         await self.loopback.settle()
         return message
@@ -61,19 +61,19 @@ class Group:
         return await self.send(self.write(sender_id, attachment=attachment, **changes))
 
     async def ask(self, command: str, sender_id: str = ADA, **changes: Any) -> Reply:
-        """Type "/command words" and return the answer."""
+        """Send "/command text" and return the reply."""
         name, _, text = command.partition(" ")
         message = await self.send(self.write(sender_id, command=name, text=text, **changes))
         return self.answers(message)[-1]
 
     async def press(self, reply: Reply, label: str, sender_id: str = ADA, **changes: Any) -> Reply:
-        """Press the button that is so called and return the answer."""
+        """Press the button with that label and return the reply."""
         [token] = [button.token for button in reply.buttons if button.label == label]
         message = await self.send(self.write(sender_id, button=token, **changes))
         return self.answers(message)[-1]
 
     def answers(self, message: Message) -> list[Reply]:
-        """Return what was said in answer to a message; an empty reply says nothing."""
+        """Return the replies to a message that are not empty."""
         sent = self.loopback.platform.sent
         return [r for message_id, r in sent if message_id == message.message_id and r != Reply()]
 
@@ -85,12 +85,12 @@ class Group:
 
 
 def quote(message: Message) -> QuotedMessage:
-    """Return what a reply to `message` says of it."""
+    """Return `message` as quoted by a reply."""
     return QuotedMessage(message.message_id, message.text, message.attachment, message.sender_id)
 
 
 @asynccontextmanager
 async def group_on(store: Store) -> AsyncIterator[Group]:
-    """A group whose program runs."""
+    """Yield a group with a running loopback."""
     async with run_loopback(store) as loopback:
         yield Group(loopback)

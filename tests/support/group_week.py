@@ -1,10 +1,10 @@
-"""A made-up week of a forum group, with what is true of it: for tests of what is remembered.
+"""A generated week of a forum group, with its ground truth, for tests of memory and summaries.
 
     week = make_week(end_at, count=500)
 
-So many messages of 12 people in three topics, in English, German and Chinese, some of them
-voice notes that are joined from the recordings of `tests/data/speech`. Some messages are edited
-or deleted later, and one person wants nothing to be remembered. The same seed gives the same week.
+`count` messages of 12 people in three topics, in English, German and Chinese. Some are voice
+notes, joined from the recordings of `tests/data/speech`; some are edited or deleted later; one
+person has opted out. The same seed gives the same week.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ PEOPLE = (
     ("16", "Felix"), ("17", "Jonas"), ("18", "Laura"), ("19", "Mei"), ("20", "小明"),
     ("21", "小红"), ("22", "Victor"),
 )  # fmt: skip
-#: Wants nothing of theirs to be remembered.
+#: The person who has opted out.
 OPTED_OUT = "22"
 TOPICS = ("2", "3", "4")
-#: What the recordings say.
+#: File name -> transcript.
 CLIPS = {
     "jfk.flac": "And so, my fellow Americans, ask not what your country can do for you, "
     "ask what you can do for your country.",
@@ -74,7 +74,7 @@ _DAYS = {
     "4": ("星期一", "星期三", "周末"),
 }
 Kind = Literal["decisions", "actions", "questions"]
-#: What a summary of a topic has to hold, each said once, in this order.
+#: What the summary of each topic must contain; sent once each, in this order.
 _FACTS: dict[str, tuple[tuple[Kind, str], ...]] = {
     "2": (
         ("decisions", "We hold the spring fair on the fourteenth, rain or shine."),
@@ -96,20 +96,20 @@ _FACTS: dict[str, tuple[tuple[Kind, str], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that was said, and where."""
+    """A statement and its message."""
 
     kind: Kind | Literal["voice"]
     text: str
     message_id: str
     topic: str
     sender_id: str
-    #: Of what is said aloud: when it begins.
+    #: In a voice note: when it starts.
     second: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happens in the group: a message, an edit (the same id again) or a deletion."""
+    """A message, an edit (the same id again) or a deletion."""
 
     at: datetime
     message: Message
@@ -118,15 +118,15 @@ class Event:
 
 @dataclass(slots=True)
 class Week:
-    """What happens, in order of time, and what is true of it."""
+    """Events in order of time, and the ground truth."""
 
     events: list[Event] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
-    #: By file id: the clips of a voice note.
+    #: File id of a voice note -> its clips.
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    #: Ids that nobody may see again.
+    #: Ids of deleted messages.
     gone: set[str] = field(default_factory=set)
-    #: Words that were edited away.
+    #: Texts replaced by edits.
     replaced: set[str] = field(default_factory=set)
 
     @property
@@ -160,20 +160,20 @@ class _Writer:
     def write(self, count: int, note_count: int) -> Week:
         moments = self._moments(count)
         notes = set(self._dice.sample(range(count), note_count))
-        # Facts are told all over the week, the last ones on its last day.
-        told = sorted(self._dice.sample(range(count * 9 // 10), 6))
-        told += [count - 9, count - 6, count - 3]
+        # Facts are spread over the week, the last ones on its last day.
+        fact_numbers = sorted(self._dice.sample(range(count * 9 // 10), 6))
+        fact_numbers += [count - 9, count - 6, count - 3]
         for number, at in enumerate(moments):
             topic = self._dice.choice(TOPICS)
-            if number in told:
-                topic = TOPICS[told.index(number) % 3]
-            self._add(1000 + number, at, topic, (number in notes, number in told))
+            if number in fact_numbers:
+                topic = TOPICS[fact_numbers.index(number) % 3]
+            self._add(1000 + number, at, topic, (number in notes, number in fact_numbers))
         self._change()
         self._week.events.sort(key=lambda event: event.at)
         return self._week
 
     def _moments(self, count: int) -> list[datetime]:
-        """Return when people write: in bursts, by day."""
+        """Return the moments of the messages, in bursts."""
         start_at = self._end_at - timedelta(days=7)
         bursts = sorted(self._dice.random() for _ in range(count // 12))
         seconds: set[int] = set()
@@ -198,37 +198,37 @@ class _Writer:
             message = replace(message, text=text)
             self._week.facts.append(Fact(kind, text, str(number), topic, sender_id))
         elif is_note:
-            message = self._speak(message)
+            message = self._add_note(message)
         elif self._dice.random() < 0.005:
             message = replace(message, command="help")
         else:
-            message = replace(message, text=self._line(topic))
+            message = replace(message, text=self._write_text(topic))
         self._last[topic].append(message)
         self._week.events.append(Event(at, message))
 
-    def _line(self, topic: str) -> str:
+    def _write_text(self, topic: str) -> str:
         return self._dice.choice(_LINES[topic]).format(
             thing=self._dice.choice(_THINGS[topic]),
             day=self._dice.choice(_DAYS[topic]),
             number=self._dice.randint(2, 90),
         )
 
-    def _speak(self, message: Message) -> Message:
+    def _add_note(self, message: Message) -> Message:
         clips = tuple(self._dice.choices(list(CLIPS), k=self._dice.randint(2, 5)))
-        # No two notes of one length say different things: an engine tells them by it.
+        # Notes of one length have one text: the scripted engine recognises them by length.
         clips = self._orders.setdefault(tuple(sorted(clips)), clips)
         file_id = f"note-{message.message_id}"
         self._week.notes[file_id] = clips
-        heard = tell(clips)
-        for segment in heard.segments:
+        transcript = tell(clips)
+        for segment in transcript.segments:
             self._week.facts.append(
                 Fact("voice", segment.text, message.message_id, message.thread_id or "",
                      message.sender_id, segment.start_s)
             )  # fmt: skip
-        return replace(message, attachment=Attachment(file_id, duration_s=heard.duration_s))
+        return replace(message, attachment=Attachment(file_id, duration_s=transcript.duration_s))
 
     def _change(self) -> None:
-        """Edit and delete some of what was written, and a note with it."""
+        """Edit and delete some messages, voice notes among them."""
         facts = {fact.message_id for fact in self._week.facts if fact.kind != "voice"}
         plain = [
             e for e in self._week.events
@@ -236,7 +236,7 @@ class _Writer:
         ]  # fmt: skip
         chosen = self._dice.sample(plain, 70)
         for number, event in enumerate(chosen[:40]):
-            before = f"draft {number} that was taken back"
+            before = f"draft {number} that was replaced"
             index = self._week.events.index(event)
             self._week.events[index] = replace(event, message=replace(event.message, text=before))
             at = min(event.at + timedelta(minutes=3), self._end_at)
@@ -251,7 +251,7 @@ class _Writer:
 
 
 def tell(clips: Sequence[str], gap_s: float = 0.6) -> Transcript:
-    """Return what a note of these clips says, with the true times."""
+    """Return the transcript of a note of these clips, with exact times."""
     segments, start_s = [], 0.0
     for clip in clips:
         end_s = start_s + len(_pcm(clip)) / 2 / RATE_HZ
@@ -262,7 +262,7 @@ def tell(clips: Sequence[str], gap_s: float = 0.6) -> Transcript:
 
 
 def make_note(clips: Sequence[str], gap_s: float = 0.6) -> bytes:
-    """Return the sound of a note as WAV."""
+    """Return the audio of a note as WAV."""
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))

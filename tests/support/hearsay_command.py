@@ -1,6 +1,6 @@
-"""Runs the `hearsay` command in an environment that holds nothing but what a test says.
+"""Running the `hearsay` command with no environment but the settings of a test.
 
-It is forked from a process that has the program loaded; HEARSAY is the file that people start.
+It is forked from a process that has imported the program; HEARSAY is the installed script.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from tests.support.fork_server import share_fork_server
 
 HEARSAY = Path(sys.executable).with_name("hearsay")
-#: Secrets that must never come out again. The first two look as real ones do, one does not.
+#: Secrets that must never be printed. The first two match patterns of secrets, the third does not.
 TOKEN = "123456:AAAcanaryCANARYcanaryCANARYcanary012"
 KEY = "sk-canary0123456789canary"
 PLAIN_KEY = "canary without any form"
@@ -26,7 +26,7 @@ CANARIES = (TOKEN, KEY, PLAIN_KEY, "CANARYcanaryCANARY", "canary0123456789")
 
 @dataclass
 class Hearsay:
-    """The command in a folder of its own, with its home beside."""
+    """The command, its working folder and its data folder."""
 
     folder: Path
 
@@ -43,15 +43,15 @@ class Hearsay:
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "HEARSAY_HOME": str(self.home),
-            # What Python warns of is shown, and would be seen in stderr.
+            # Warnings appear in stderr.
             "PYTHONWARNINGS": "default",
             **settings,
         }
 
     def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-        """Run it to its end, and see that it told no secret and showed no traceback."""
-        with tempfile.TemporaryDirectory() as kept:
-            out, err = Path(kept) / "out", Path(kept) / "err"
+        """Run the command; check that it prints no secret and no traceback."""
+        with tempfile.TemporaryDirectory() as folder:
+            out, err = Path(folder) / "out", Path(folder) / "err"
             environment = self.environment(settings)
             command = ["hearsay", *arguments]
             fork_server = share_fork_server()
@@ -74,7 +74,7 @@ class Hearsay:
 
 @dataclass
 class Diagnosis:
-    """What the doctor said."""
+    """Report of `hearsay doctor`."""
 
     code: int
     checks: dict[str, dict[str, Any]]

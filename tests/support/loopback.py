@@ -1,6 +1,6 @@
-"""A platform that keeps what it is given, and an engine that says what it is told to.
+"""In-process assistant between a recording platform and scripted engines.
 
-For tests of the road between them; the real ones have tests of their own.
+For tests of everything between intake and delivery.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class LoopbackPlatform:
         self.can_administer = True
         self.shown: list[tuple[str, str, bool]] = []
         self.sent: list[tuple[str, Reply]] = []
-        #: Ids of what was edited in place.
+        #: Ids of messages edited in place.
         self.edited: list[str] = []
         self.played: list[bytes] = []
         #: Raised by the next deliveries, one each.
@@ -74,7 +74,7 @@ class LoopbackPlatform:
 
     @property
     def sent_to(self) -> list[str]:
-        """Ids of the messages that were answered, in order."""
+        """Ids of the messages replied to, in order."""
         return [message_id for message_id, _ in self.sent]
 
     async def run(self) -> None:
@@ -113,7 +113,7 @@ class LoopbackPlatform:
 
 
 class ScriptedEngine:
-    """What the engines below have in common."""
+    """Base of the scripted engines."""
 
     name = "scripted"
 
@@ -137,10 +137,10 @@ class ScriptedTranscriber(ScriptedEngine):
     def __init__(self, limits: TranscriberLimits | None = None) -> None:
         super().__init__()
         self.limits = limits or TranscriberLimits()
-        #: The length of each sound, and when it came.
+        #: Length of the audio of each call, and when it was made.
         self.calls: list[float] = []
         self.called_at: list[datetime] = []
-        #: What is heard; empty = "call 1", "call 2", …
+        #: The transcript; empty = "call 1", "call 2", …
         self.text = ""
         self.latency_s = 0.0
         self.at_once = self.most_at_once = 0
@@ -175,7 +175,7 @@ class ScriptedSynthesizer(ScriptedEngine):
 
     model = "scripted-tone"
     rate_hz = 24_000
-    #: How long a letter is said.
+    #: Length of the tone per character.
     char_s = 0.05
 
     def __init__(self) -> None:
@@ -190,14 +190,14 @@ class ScriptedSynthesizer(ScriptedEngine):
 
     async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         self.utterances.append(utterance)
-        sound = sounds.tone(self.char_s * len(utterance.text), rate_hz=self.rate_hz)
-        yield sound[: len(sound) // 4 * 2]
+        pcm = sounds.tone(self.char_s * len(utterance.text), rate_hz=self.rate_hz)
+        yield pcm[: len(pcm) // 4 * 2]
         self.fail()
-        yield sound[len(sound) // 4 * 2 :]
+        yield pcm[len(pcm) // 4 * 2 :]
 
 
 class ScriptedAnswerer(ScriptedEngine):
-    """Implements `core.interfaces.Answerer`: the first script whose pattern is found answers."""
+    """Implements `core.interfaces.Answerer`: the first matching script."""
 
     model = "scripted-chat"
 
@@ -205,9 +205,9 @@ class ScriptedAnswerer(ScriptedEngine):
         super().__init__()
         formats = ("audio/mpeg", "audio/wav", "audio/flac", "audio/mp4", "audio/ogg")
         self.limits = limits or AnswererLimits(formats=formats, max_bytes=37_000_000)
-        #: Pattern (searched in what asks, else in the system prompt) -> what is said.
+        #: Pattern, searched in the question, else in the system prompt -> answer.
         self.scripts: dict[str, str | Answer] = {}
-        #: A pattern of questions that are answered LISTEN where only the words are given.
+        #: Pattern of questions answered by LISTEN if there is only text.
         self.wants_audio = ""
         self.questions: list[Question] = []
 
@@ -217,13 +217,13 @@ class ScriptedAnswerer(ScriptedEngine):
         self.questions.append(question)
         await asyncio.sleep(0)
         self.fail()
-        said = self._find(question)
+        answer = self._find(question)
         if on_text:
-            on_text(said.text)
-        return replace(said, usage=Usage(self.name, self.model, 0.0, 10, 10))
+            on_text(answer.text)
+        return replace(answer, usage=Usage(self.name, self.model, 0.0, 10, 10))
 
     def sounds(self) -> list[int]:
-        """Return how many sounds came with each call."""
+        """Return the number of recordings in each call."""
         return [sum(len(turn.audios) for turn in q.turns) for q in self.questions]
 
     def _find(self, question: Question) -> Answer:
@@ -232,14 +232,14 @@ class ScriptedAnswerer(ScriptedEngine):
         if may_listen and re.search(self.wants_audio, asked):
             return Answer("LISTEN")
         for place in (question.turns[-1].text, question.instructions):
-            for pattern, said in self.scripts.items():
+            for pattern, answer in self.scripts.items():
                 if re.search(pattern, place):
-                    return said if isinstance(said, Answer) else Answer(said)
+                    return answer if isinstance(answer, Answer) else Answer(answer)
         return Answer(f"answer {len(self.questions)}")
 
 
 class Loopback:
-    """The whole road on one store, between the two ends above."""
+    """The assistant on one store, between the platform and the engines above."""
 
     def __init__(
         self,
@@ -269,7 +269,7 @@ class Loopback:
         self.inbox.on_job = self.worker.wake
 
     async def settle(self) -> dict[JobState, int]:
-        """Wait until no job is open and return how they ended."""
+        """Wait until no job is open; return the number in each state."""
         return await settle(self.store)
 
     @asynccontextmanager
@@ -288,7 +288,7 @@ class Loopback:
 async def run_loopback(
     store: Store, engine: Any = None, synthesizer: Synthesizer | None = None, answerer: Any = None
 ) -> AsyncIterator[Loopback]:
-    """A road that runs, with media that need no child process; `engine` hears."""
+    """Run a loopback that decodes in threads; `engine` transcribes."""
     loopback = Loopback(store, engine or ScriptedTranscriber(), None, synthesizer, answerer)
     async with loopback.running():
         yield loopback

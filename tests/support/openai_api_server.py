@@ -34,7 +34,7 @@ def make_settings(home: Path, mimo: MimoServer | None, **more: Any) -> Settings:
 
 
 class ApiServer(LocalServer):
-    """The server, with its own program."""
+    """A server with a program of its own."""
 
     def __init__(self, home: Path, mimo: MimoServer | None, **more: Any) -> None:
         make_database(home)

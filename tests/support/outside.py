@@ -1,4 +1,4 @@
-"""Files that point at other files or at the network, and who notices if such a thing is opened."""
+"""Files that refer to other files or to the network, and a trap for opened connections."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class Trap:
-    """A listening socket that nobody should ever reach."""
+    """A listening socket that must not be reached."""
 
     def __init__(self) -> None:
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -17,7 +17,7 @@ class Trap:
 
     @property
     def connections(self) -> int:
-        """How many came since it was asked last. The system has let them in by itself."""
+        """Number of connections since the last call; the kernel accepts them by itself."""
         count = 0
         with suppress(BlockingIOError):
             while True:
@@ -30,14 +30,14 @@ class Trap:
 
 
 def open_trap() -> Iterator[Trap]:
-    """A fixture: `trap = pytest.fixture(set_trap)`."""
+    """Yield a trap; use as `trap = pytest.fixture(open_trap)`."""
     trap = Trap()
     yield trap
     trap.close()
 
 
 def make_pointers(url: str) -> dict[str, bytes]:
-    """Files of every kind that libav follows, to `url`."""
+    """Return a file of each kind whose references libav follows, all to `url`."""
     hls = f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{url}\n#EXT-X-ENDLIST\n"
     mpd = (
         '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static">'

@@ -6,5 +6,5 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "tests" / "data"
-#: Real recordings; their texts and sources stand in SOURCES.md beside them.
+#: Recordings of people; SOURCES.md lists their texts and sources.
 SPEECH = DATA / "speech"

@@ -1,4 +1,4 @@
-"""The engine of the pictures: it hears what the recordings of tests/data/speech really say."""
+"""OpenAI-style engine for the screenshots, with the true texts of tests/data/speech."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.emulators.mimo.contract import ApiError
 from tests.emulators.mimo.transcription import decode
 from tests.emulators.openai_chat import ChatRules, answer_chat
 
-#: The sentences of SOURCES.md, by the length of the recording: from when to when.
+#: Length of a recording in seconds -> (start, end, sentence) as in SOURCES.md.
 RECORDINGS: dict[float, list[tuple[float, float, str]]] = {
     3.3: [(0.2, 3.1, "The birch canoe slid on the smooth planks.")],
     7.1: [
@@ -47,7 +47,7 @@ class PictureEngine(AsgiServer):
         self._rules = ChatRules(script=SCRIPT)
         routes = [
             Route("/v1/models", self._list_models),
-            Route("/v1/audio/transcriptions", self._hear, methods=["POST"]),
+            Route("/v1/audio/transcriptions", self._transcribe, methods=["POST"]),
             Route("/v1/chat/completions", self._answer, methods=["POST"]),
         ]
         super().__init__(Starlette(routes=routes))
@@ -56,19 +56,19 @@ class PictureEngine(AsgiServer):
         names = ("whisper-1", *self._rules.models)
         return JSONResponse({"object": "list", "data": [{"id": name} for name in names]})
 
-    async def _hear(self, request: Request) -> Response:
+    async def _transcribe(self, request: Request) -> Response:
         async with request.form() as form:
             upload = form["file"]
             assert isinstance(upload, UploadFile)
             kind = (upload.filename or "").rpartition(".")[2]
             pcm, rate_hz = await asyncio.to_thread(decode, await upload.read(), kind)
         duration_s = len(pcm) / 2 / rate_hz
-        said = RECORDINGS[min(RECORDINGS, key=lambda length_s: abs(length_s - duration_s))]
+        sentences = RECORDINGS[min(RECORDINGS, key=lambda length_s: abs(length_s - duration_s))]
         segments = [
             {"id": n, "start": start, "end": min(end, duration_s), "text": text}
-            for n, (start, end, text) in enumerate(said)
+            for n, (start, end, text) in enumerate(sentences)
         ]
-        text = " ".join(text for _, _, text in said)
+        text = " ".join(text for _, _, text in sentences)
         answer = {"task": "transcribe", "duration": duration_s, "text": text, "segments": segments}
         return JSONResponse(answer)
 

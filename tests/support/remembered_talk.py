@@ -1,4 +1,4 @@
-"""A group's talk as tests of what is remembered make and read it."""
+"""Remembered messages of a group, for tests of memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ VOICE = Attachment("voice-1", duration_s=134.0)
 
 
 def silent(message: Message, settings: ChatSettings) -> None:
-    """Stands for `pick_command` where nothing is asked for."""
+    """Stand in for `pick_command` where no message asks for anything."""
 
 
 def say(number: int, text: str = "", **changes: object) -> Message:

@@ -1,6 +1,6 @@
-"""The people of the story: what each step is on their platform, and how its answer is read.
+"""People of the end-to-end scenario, one class per platform, with the same actions.
 
-Each deed returns when its answer stands whole.
+Each action returns when its reply is complete.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.support.discord_markdown import read
 
 NAMES = ("Ann", "Ben", "Cleo")
 NOTE_S = 2
-#: What every command of Discord takes its words in.
+#: The option of each slash command that takes its text.
 OPTIONS = {"say": "text", "voice": "voice", "forget": "whose"}
 _UNSEEN = re.compile("[\u200b\u2060\ufeff]")
 
@@ -32,28 +32,28 @@ Settle = Callable[[str], Awaitable[None]]
 
 
 def flatten(*texts: str) -> str:
-    """Return texts as a person reads them: line by line, without marks that nobody sees."""
+    """Return texts line by line, without invisible characters and extra space."""
     lines = _UNSEEN.sub("", "\n".join(texts)).splitlines()
     return "\n".join(" ".join(line.split()) for line in lines if line.strip())
 
 
 @dataclass
 class Answer:
-    """An answer as a person sees it."""
+    """A reply as a person sees it."""
 
-    #: All its text, a quote in its place, one line per line and nothing of the platform's marks.
+    #: The text with the quote in its place, without markup of the platform.
     text: str = ""
-    #: The voice message, empty without one.
+    #: The voice message, or empty.
     sound: bytes = b""
     labels: tuple[str, ...] = ()
-    #: What asked, and the answer, as the platform keeps them.
+    #: The request and the reply, as stored by the platform.
     asked: Any = None
     shown: Any = None
 
 
 @dataclass
-class OnTelegram:
-    """A private chat of Telegram."""
+class TelegramPerson:
+    """A person in a private chat on Telegram."""
 
     server: TelegramServer
     settle: Settle
@@ -61,24 +61,24 @@ class OnTelegram:
 
     def __post_init__(self) -> None:
         self.user = self.server.add_user(self.name)
-        self.known_as = self.name
+        self.display_name = self.name
 
     async def send_note(self, sound: bytes) -> Answer:
         asked = self.server.send_voice(self.user, self.user, sound, duration=NOTE_S)
         return await self._answer(asked)
 
-    async def give(self, command: str, words: str = "") -> Answer:
-        asked = self.server.send_command(self.user, self.user, f"/{command} {words}".strip())
+    async def send_command(self, command: str, text: str = "") -> Answer:
+        asked = self.server.send_command(self.user, self.user, f"/{command} {text}".strip())
         return await self._answer(asked)
 
     async def ask_about(self, note: Answer, question: str) -> Answer:
-        words, quoted = f"/ask {question}", note.asked
-        asked = self.server.send_command(self.user, self.user, words, reply_to=quoted)
+        text, quoted = f"/ask {question}", note.asked
+        asked = self.server.send_command(self.user, self.user, text, reply_to=quoted)
         return await self._answer(asked)
 
-    async def follow(self, answer: Answer, words: str) -> Answer:
+    async def reply_to(self, answer: Answer, text: str) -> Answer:
         quoted = answer.shown.message_id
-        asked = self.server.send_text(self.user, self.user, words, reply_to=quoted)
+        asked = self.server.send_text(self.user, self.user, text, reply_to=quoted)
         return await self._answer(asked)
 
     async def press(self, answer: Answer, label: str) -> Answer:
@@ -106,8 +106,8 @@ class OnTelegram:
 
 
 @dataclass
-class OnDiscord:
-    """A private chat of Discord."""
+class DiscordPerson:
+    """A person in direct messages on Discord."""
 
     server: DiscordServer
     settle: Settle
@@ -116,14 +116,14 @@ class OnDiscord:
     def __post_init__(self) -> None:
         self.user = self.server.add_user(self.name)
         self.chat = self.server.dm(self.user)
-        self.known_as = self.name
+        self.display_name = self.name
 
     async def send_note(self, sound: bytes) -> Answer:
         asked = self.server.send_voice(self.chat, self.user, sound, duration=NOTE_S)
         return await self._answer_to(asked)
 
-    async def give(self, command: str, words: str = "") -> Answer:
-        options = {OPTIONS[command]: words} if words else {}
+    async def send_command(self, command: str, text: str = "") -> Answer:
+        options = {OPTIONS[command]: text} if text else {}
         return await self._answer_of(self.server.slash(self.chat, self.user, command, options))
 
     async def ask_about(self, note: Answer, question: str) -> Answer:
@@ -131,9 +131,9 @@ class OnDiscord:
         await self.server.wait_for(lambda: self.server.interaction(opened).modal)
         return await self._answer_of(self.server.submit(opened, self.user, {"text": question}))
 
-    async def follow(self, answer: Answer, words: str) -> Answer:
+    async def reply_to(self, answer: Answer, text: str) -> Answer:
         quoted = answer.shown.message_id
-        asked = self.server.send_text(self.chat, self.user, words, reply_to=quoted)
+        asked = self.server.send_text(self.chat, self.user, text, reply_to=quoted)
         return await self._answer_to(asked)
 
     async def press(self, answer: Answer, label: str) -> Answer:
@@ -145,7 +145,7 @@ class OnDiscord:
         return self._read(asked, self.server.replies_to(asked))
 
     async def _answer_of(self, asked: str) -> Answer:
-        """Return what an interaction brought: voice messages stand by themselves."""
+        """Return the reply to an interaction, with voice messages sent separately."""
         before = {message.message_id for message in self.server.replies(self.chat)}
         await self.settle(f"interaction:{asked}")
         new = [m for m in self.server.replies(self.chat) if m.message_id not in before]
@@ -166,13 +166,13 @@ class OnDiscord:
 
 
 @dataclass
-class OnWeb:
-    """A chat of a browser: `shown` is the entry of its history."""
+class WebPerson:
+    """A person in the web chat; `shown` is the entry of the history."""
 
     url: str
     settle: Settle
     name: str = NAMES[2]
-    known_as: str = "?"
+    display_name: str = "?"
 
     def __post_init__(self) -> None:
         self.browser = httpx.AsyncClient(base_url=self.url)
@@ -189,14 +189,14 @@ class OnWeb:
         file = {"file": ("note.ogg", sound, "audio/ogg; codecs=opus")}
         return await self._send({"kind": "voice", "duration_s": str(NOTE_S)}, file)
 
-    async def give(self, command: str, words: str = "") -> Answer:
-        return await self._send({"text": f"/{command} {words}".strip()})
+    async def send_command(self, command: str, text: str = "") -> Answer:
+        return await self._send({"text": f"/{command} {text}".strip()})
 
     async def ask_about(self, note: Answer, question: str) -> Answer:
         return await self._send({"text": f"/ask {question}", "reply_to": note.asked})
 
-    async def follow(self, answer: Answer, words: str) -> Answer:
-        return await self._send({"text": words, "reply_to": answer.asked})
+    async def reply_to(self, answer: Answer, text: str) -> Answer:
+        return await self._send({"text": text, "reply_to": answer.asked})
 
     async def press(self, answer: Answer, label: str) -> Answer:
         buttons = answer.shown["reply"]["buttons"]
@@ -214,7 +214,7 @@ class OnWeb:
         )
 
     async def _follow(self, asked: str, sending: Awaitable[httpx.Response]) -> Answer:
-        """Send something with the page open, and read what the page is told of it."""
+        """Send a request with the events open, and return its reply."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.browser.cookies.items())
         address = self.url.replace("http", "ws", 1) + "/api/events"
         events: list[dict[str, Any]] = []
@@ -228,7 +228,7 @@ class OnWeb:
         [entry] = [one for one in entries if one["id"] == asked]
         assert entry["reply"] == events[-1]["reply"]
         sounds = [one["at_s"] for one in events if one["type"] == "sound"]
-        assert not sounds or sounds[0] == 0, "heard while it comes"
+        assert not sounds or sounds[0] == 0, "played while it is synthesized"
         return await self._read(asked, entry)
 
     async def _read(self, asked: str, entry: Any) -> Answer:

@@ -1,4 +1,4 @@
-"""Sound for tests, made when it is needed: samples (16 bits, mono) and files of every kind."""
+"""Audio for tests, generated on demand: 16-bit mono samples, and files of every format."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import av
 from core.audio.segment import audioop
 from tests.support.paths import SPEECH
 
-#: The recordings of people.
+#: Recordings of people.
 RECORDINGS = (
     *("austen-0870.wav", "cards-001.wav", "jfk.flac", "sb_example1.wav"),
     *("sr_chinese.flac", "sr_english.wav"),
@@ -36,7 +36,7 @@ def unpack(pcm: bytes) -> array.array[int]:
 
 
 def decode(data: bytes, rate_hz: int = 16_000, form: str | None = None) -> bytes:
-    """Decode by PyAV alone: the other side that ours is compared with."""
+    """Decode with PyAV alone, as a reference for our decoder."""
     out = bytearray()
     resampler = av.AudioResampler(format="s16", layout="mono", rate=rate_hz)
     with av.open(io.BytesIO(data), "r", format=form) as container:
@@ -61,7 +61,7 @@ def _conversation(rate_hz: int) -> bytes:
 
 
 def speech(seconds: float, rate_hz: int = 16_000) -> bytes:
-    """Real speech, with pauses, as long as asked for."""
+    """Return real speech with pauses."""
     return _repeat(_conversation(rate_hz), seconds, rate_hz)
 
 
@@ -75,13 +75,13 @@ def silence(seconds: float, rate_hz: int = 16_000) -> bytes:
 
 
 def offset(level: int, size: int) -> bytes:
-    """So many bytes of one value."""
+    """Return `size` bytes of samples of one value."""
     return struct.pack("<h", level) * (size // 2)
 
 
 @cache
 def noise(seconds: float, level: float = 3000, rate_hz: int = 16_000, seed: int = 1) -> bytes:
-    """White noise that repeats every 5 s: four draws for each sample, as good as a Gaussian."""
+    """Return white noise that repeats every 5 s; the sum of four draws is nearly Gaussian."""
     draw, mixed = random.Random(seed), bytes(10 * rate_hz)
     for _ in range(4):
         part = audioop.mul(draw.randbytes(10 * rate_hz), 2, level / 2 / _UNIFORM)
@@ -91,7 +91,7 @@ def noise(seconds: float, level: float = 3000, rate_hz: int = 16_000, seed: int 
 
 @cache
 def brown_noise(seconds: float, level: float = 60) -> bytes:
-    """White noise behind a filter: each sample is a thousandth of it and what was before."""
+    """Return low-pass filtered white noise: 0.001 of each sample added to 0.999 of the last."""
     white = random.Random(2).randbytes(int(seconds * 16_000) * 2)
     brown, _ = audioop.ratecv(white, 2, 1, 16_000, 16_000, None, 1, 999)
     return bytes(audioop.mul(brown, 2, level * 1000 / _UNIFORM))
@@ -99,7 +99,7 @@ def brown_noise(seconds: float, level: float = 60) -> bytes:
 
 @cache
 def _second(hz: int, levels: tuple[float, ...], rate_hz: int) -> bytes:
-    """A second of a tone with these levels, its own and those of its odd overtones."""
+    """Return a second of a tone: levels of the fundamental and of its odd overtones."""
     step = 2 * math.pi * hz / rate_hz
     parts = [(level, (2 * n + 1) * step) for n, level in enumerate(levels)]
     return pack(sum(level * math.sin(i * turn) for level, turn in parts) for i in range(rate_hz))
@@ -110,7 +110,7 @@ def tone(seconds: float, hz: int = 440, level: float = 8000, rate_hz: int = 16_0
 
 
 def hum(seconds: float, hz: int = 50) -> bytes:
-    """The mains with its odd overtones."""
+    """Return mains hum with its odd overtones."""
     return _repeat(_second(hz, (4000, 1500, 700), 16_000), seconds)
 
 
@@ -121,9 +121,9 @@ def mix(a: bytes, b: bytes, a_gain: float = 1.0, b_gain: float = 1.0) -> bytes:
     return mixed
 
 
-#: The encoder's least effort: sound enough for tests in half the time.
+#: The encoder's lowest complexity: good enough for tests in half the time.
 _QUICK = {"compression_level": "0"}
-#: name -> container, codec, rate, options of the codec, options of the container
+#: Name -> container, codec, sample rate, codec options, container options.
 KINDS: dict[str, tuple[str, str, int, dict[str, str], dict[str, str]]] = {
     "ogg-opus": ("ogg", "libopus", 48_000, {"application": "voip", **_QUICK}, {}),
     "ogg-vorbis": ("ogg", "vorbis", 44_100, {"strict": "-2"}, {}),
@@ -162,9 +162,9 @@ KINDS: dict[str, tuple[str, str, int, dict[str, str], dict[str, str]]] = {
 
 @cache
 def file(kind: str, pcm: bytes | None = None, layout: str = "mono") -> bytes:
-    """Encode 16 kHz mono samples (default: 3 s of speech) as a file of that kind."""
+    """Return 16 kHz mono samples (default: 3 s of speech) as a file of that kind."""
     container, codec, rate, options, more = KINDS[kind]
-    if codec == "vorbis":  # its encoder knows no mono
+    if codec == "vorbis":  # its encoder has no mono
         layout = "stereo"
     return encode(
         pcm or speech(3), container, codec, rate=rate, layout=layout, options=options, more=more
@@ -176,7 +176,7 @@ def encode(
     options: dict[str, str] | None = None, more: dict[str, str] | None = None, copies: int = 1,
     video: tuple[int, int] | None = None,
 ) -> bytes:  # fmt: skip
-    """Encode 16 kHz mono samples. copies: sound tracks. video: size of a moving picture."""
+    """Encode 16 kHz mono samples. copies: number of audio tracks. video: size of a video track."""
     out = io.BytesIO()
     with av.open(out, "w", format=container, options=more or {}) as box:
         picture = _add_video(box, video) if video else None

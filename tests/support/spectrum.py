@@ -1,4 +1,4 @@
-"""How loud one tone is in a sound."""
+"""Level of a single frequency in audio."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 
 def level_at(samples: Sequence[int], hz: float, rate_hz: int) -> float:
-    """Return the amplitude of one tone (Goertzel, behind a window that leaks little)."""
+    """Return the amplitude of one tone (Goertzel, with a Hann window)."""
     count = len(samples)
-    assert count, "no sound"
+    assert count, "no samples"
     turn = 2 * math.pi * hz / rate_hz
     weight, before, last, total = 2 * math.cos(turn), 0.0, 0.0, 0.0
     for index, sample in enumerate(samples):

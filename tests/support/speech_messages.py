@@ -1,7 +1,7 @@
-"""Messages as people and models write them, and what is said aloud for an engine without tags."""
+"""Messages of people and models -> the text to synthesize."""
 
 ENGLISH: list[tuple[str, str]] = [
-    # plain texts stay
+    # plain text is unchanged
     ("Good morning", "Good morning"),
     ("Call +1 (555) 123-4567 at 10:30 a.m.", "Call +1 (555) 123-4567 at 10:30 a.m."),
     ("It's -5°C, 50% of 3/4 cup, v2.0.1", "It's -5°C, 50% of 3/4 cup, v2.0.1"),
@@ -114,7 +114,7 @@ CHINESE: list[tuple[str, str]] = [
     ("３个苹果，Ｈｅｌｌｏ", "3个苹果，Hello"),
 ]
 
-#: For an engine that performs tags: those stay, and asides are not in brackets any more.
+#: For engines that perform tags: tags stay, other brackets are replaced by commas.
 WITH_TAGS: list[tuple[str, str]] = [
     ("I really [cough] think so (sobbing)", "I really [cough] think so (sobbing)"),
     ("[heavy breathing] Just... **give** me", "[heavy breathing] Just... give me"),

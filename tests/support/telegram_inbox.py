@@ -1,4 +1,4 @@
-"""Inboxes for tests of Telegram, and messages, targets and settings for them."""
+"""Inboxes, messages, targets and settings for tests of Telegram."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ VOICE = Attachment("file-1", duration_s=3.0)
 
 @dataclass
 class FakeInbox(fake_inbox.FakeInbox):
-    """A fake inbox that records groups whose id changed."""
+    """An in-memory inbox that records changes of chat ids."""
 
     moves: list[tuple[str, str]] = field(default_factory=list)
 
@@ -58,7 +58,7 @@ def make_target(
 
 
 def settings_for(telegram: TelegramServer, **values: Any) -> Settings:
-    """Return settings for a bot of this emulated Telegram."""
+    """Return settings for a bot of this virtual Telegram."""
     addresses = {
         "telegram_api_base_url": telegram.api_base_url,
         "telegram_file_base_url": telegram.file_base_url,
@@ -68,7 +68,7 @@ def settings_for(telegram: TelegramServer, **values: Any) -> Settings:
 
 @asynccontextmanager
 async def receiving(bot: TelegramBot) -> AsyncIterator[TelegramBot]:
-    """Run a bot, and stop it like the program does."""
+    """Run a bot, and stop it as the program does."""
     task = asyncio.create_task(bot.run())
     try:
         yield bot
@@ -79,7 +79,7 @@ async def receiving(bot: TelegramBot) -> AsyncIterator[TelegramBot]:
 
 
 async def show(bot: TelegramBot, target: DeliveryTarget, *texts: str, **options: bool) -> None:
-    """Show texts so far, a minute apart: by then each is shown or never will be."""
+    """Show partial texts, a minute apart, so that each is sent or dropped before the next."""
     for text in texts:
         await bot.show(target, text, **options)
         await current_clock().sleep(60)
@@ -92,7 +92,7 @@ def only(shown: list[Shown]) -> Shown:
 
 
 def ambiguous_sends() -> float:
-    """Return how many messages this process may have sent twice."""
+    """Return the count of sends that may have been duplicated."""
     return float(metrics.AMBIGUOUS_SENDS.labels("telegram")._value.get())
 
 

@@ -1,4 +1,4 @@
-"""Raw updates as Telegram sends them, and the messages read from them."""
+"""Raw updates of Telegram, and the messages parsed from them."""
 
 from __future__ import annotations
 

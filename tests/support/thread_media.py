@@ -1,6 +1,6 @@
 """`Media` that decodes in threads instead of worker processes.
 
-For tests of something else; worker processes are tested in `tests/audio`.
+For tests that are not about worker processes, which `tests/audio` covers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from core.worker_process import Frame, WorkerRefused
 
 
 class ThreadMedia(Media):
-    """Decodes in threads, without a limit."""
+    """`Media` that decodes in threads, without limits."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,13 +1,12 @@
 """An event loop whose time jumps to the next timer as soon as nothing else can happen.
 
-Every async test runs on it unless it is marked `real_time`: to sleep for an hour takes no time,
-and a timeout passes only when everything that could still answer has come to rest. What it waits
-for in real time:
+Every async test runs on it unless marked `real_time`: sleeping for an hour takes no time, and a
+timeout expires only when everything that could still respond is idle. It waits in real time for:
 
 - calls to other threads (executors and aiosqlite), which are counted;
 - sockets: local servers run on the same loop (see `tests.emulators.local_server`), so what one side
   has sent the other can read at once;
-- child processes of this one, unless all of them sleep.
+- child processes, unless all of them sleep.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ import aiosqlite.core
 
 from core.clock import Clock
 
-#: How long the kernel has to pass on what was sent, before nothing more is expected.
+#: How long to wait for the kernel to deliver what was sent.
 _QUIET_S = 0.001
-#: A thread or a child that takes longer than this hangs, also on a machine that does much else.
+#: A thread or child that takes longer than this hangs, even on a busy machine.
 _OUTSIDE_S = 240.0
 #: A thread that sleeps, or was stopped by a signal.
 _ASLEEP = re.compile(r"^State:\t[ST]", re.MULTILINE)
@@ -58,7 +57,7 @@ class _JumpingSelector(selectors.DefaultSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """The loop. `time()` moves by jumps only."""
+    """An event loop whose `time()` only moves by jumps."""
 
     def __init__(self) -> None:
         self._now_s = 1000.0
@@ -77,13 +76,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now_s += delay_s
 
     def watch(self, future: asyncio.Future[Any]) -> None:
-        """Let no time pass until another thread has brought the result of `future`."""
+        """Stop time until `future` is done; another thread sets its result."""
         self._outside.add(future)
         future.add_done_callback(self._outside.discard)
 
     def is_waiting_outside(self) -> bool:
-        """Tell whether another thread or a child process is at work for us."""
-        # How it ended is told by another thread of ours.
+        """Return whether another thread or a child process is busy."""
+        # The exit code is set by another thread.
         self._children = {child for child in self._children if child.get_returncode() is None}
         return bool(self._outside) or any(_is_busy(child.get_pid()) for child in self._children)
 
@@ -101,7 +100,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class LoopClock(Clock):
-    """The time of a `VirtualLoop`: the one that runs where the clock is made."""
+    """The time of the running `VirtualLoop`."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -116,7 +115,7 @@ class LoopClock(Clock):
 
 
 class _WatchedQueue(SimpleQueue[Any]):
-    """What aiosqlite hands to its threads."""
+    """A queue of an aiosqlite thread; the loop watches each item."""
 
     def put_nowait(self, item: Any) -> None:
         future = item[0]
@@ -129,7 +128,7 @@ aiosqlite.core.SimpleQueue = _WatchedQueue  # type: ignore[attr-defined]
 
 
 def is_virtual() -> bool:
-    """Tell whether the caller runs on a `VirtualLoop`."""
+    """Return whether the running loop is a `VirtualLoop`."""
     try:
         return isinstance(asyncio.get_running_loop(), VirtualLoop)
     except RuntimeError:
@@ -142,16 +141,16 @@ def current_clock() -> Clock:
 
 
 def _is_busy(pid: int) -> bool:
-    """Tell whether a process does anything but sleep, or has just ended.
+    """Return whether a process has a thread that does not sleep, or has just ended.
 
-    It is looked at twice: one thread may have woken another and gone to sleep between two looks.
+    Read twice: between two reads one thread may wake another and go to sleep.
     """
-    before = _look_at(pid)
-    return not all(_ASLEEP.search(thread) for thread in before) or _look_at(pid) != before
+    before = _read_threads(pid)
+    return not all(_ASLEEP.search(thread) for thread in before) or _read_threads(pid) != before
 
 
-def _look_at(pid: int) -> list[str]:
-    """Return what the system says of each thread: its state, and how often it was switched."""
+def _read_threads(pid: int) -> list[str]:
+    """Return /proc status of each thread: its state and context switches."""
     try:
         return [(task / "status").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:

@@ -29,7 +29,7 @@ class Endless:
             yield b" " * (1 << 20)
 
 
-#: The head of a form with a file.
+#: Start of a form with a file.
 FILE_HEAD = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
 IS_FORM = {"Content-Type": "multipart/form-data; boundary=x"}
 
@@ -80,5 +80,5 @@ async def wait_for_reply(browser: AsyncClient, message_id: str) -> dict[str, Any
         found: list[dict[str, Any]] = [e for e in entries if e["id"] == message_id and e["reply"]]
         if found:
             return found[0]
-        await asyncio.sleep(0.05)  # the page has no way to wait, it is told over its socket
+        await asyncio.sleep(0.05)  # the page itself gets events instead
     raise AssertionError("no reply came")

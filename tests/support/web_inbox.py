@@ -1,4 +1,4 @@
-"""An inbox that keeps everything in memory and replies after a partial text."""
+"""In-memory inbox for the web chat that replies after a partial text."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ from tests.support import fake_inbox
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.virtual_time import current_clock
 
-#: Longer than the pace of events, so that the partial text is an event of its own.
+#: Longer than the interval of events, so that the partial text is an event of its own.
 PARTIAL_S = 0.2
 HOSTILE_NAME = '../../etc/pass\r\nwd\u202etxt."a";b.txt'
 
 
-#: The words of every recording, with their moments.
-HEARD = Transcript(
+#: The transcript of every recording.
+TRANSCRIPT = Transcript(
     "The stale smell of old beer lingers.",
     (Segment(0.0, 1.2, "The stale smell"), Segment(1.5, 3.0, "of old beer lingers.")),
 )
 
 
 class FakeInbox(fake_inbox.FakeInbox):
-    """An inbox that runs its jobs at once, unless `is_answering` is off."""
+    """In-memory inbox that runs jobs at once unless `is_answering` is off."""
 
-    #: Given by tests of the operator's view.
+    #: Set by tests of the operator's view.
     status: OperatorStatus
 
     def __init__(self) -> None:
@@ -55,15 +55,15 @@ class FakeInbox(fake_inbox.FakeInbox):
         self.jobs: dict[tuple[Chat, str], Job] = {}
         self.blobs: dict[tuple[Chat, str], bytes] = {}
         self.is_answering = True
-        #: Taken away to hold the answer before its first and before its last word.
+        #: Clear these to hold the reply before its start or before its end.
         self.may_start, self.may_finish = asyncio.Event(), asyncio.Event()
         self.may_start.set()
         self.may_finish.set()
         self.is_mended = False
         self.error: AssistantError | None = None
         self.settings, self.speech = ChatSettings(), SpeechSettings()
-        self.heard = HEARD
-        #: New chats, and what each began like.
+        self.heard = TRANSCRIPT
+        #: New chat -> the chat whose settings it copied.
         self.begun: dict[Chat, Chat] = {}
         self.parts = {"web": True, "jobs": True}
         self.web: WebChat
@@ -178,7 +178,7 @@ class FakeInbox(fake_inbox.FakeInbox):
 
 @asynccontextmanager
 async def open_web(settings: Settings, inbox: FakeInbox) -> AsyncIterator[WebChat]:
-    """Run the web chat behind `inbox`."""
+    """Run the web chat on `inbox`."""
     web = WebChat(settings, inbox, current_clock())
     inbox.web = web
     running = asyncio.create_task(web.run())

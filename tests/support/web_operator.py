@@ -1,4 +1,4 @@
-"""A page with its operator's view, the real store behind it, and jobs of every kind."""
+"""The operator's view on a real store, with jobs in every state."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from tests.support.virtual_time import current_clock
 
 PASSWORD = "admin-canary-password"
 KEY = "sk-canary-key-of-the-service"
-#: Stands wherever a person's words stand.
+#: Replaces all private content.
 MARKER = "canary-of-content"
 _ids = count(1)
 
@@ -89,7 +89,7 @@ async def add_job(
     platform: str = "telegram",
     command: str = "transcribe",
 ) -> str:
-    """Add a job whose every content is MARKER; return its id."""
+    """Add a job with MARKER as its content; return its id."""
     number = next(_ids)
     sound = Attachment(MARKER, name=f"{MARKER}.ogg", duration_s=3.0)
     message = Message(

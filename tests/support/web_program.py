@@ -16,9 +16,9 @@ from tests.support.clean_start import make_database
 async def run_program(
     home: Path, **settings: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Start `hearsay run` and yield the process and the address of its page.
+    """Run the program; yield the process and the URL of its page.
 
-    settings: more of its environment.
+    settings: further environment variables.
     """
     make_database(home)
     environment = {
@@ -34,7 +34,7 @@ async def run_program(
         "-m",
         "bots",
         "run",
-        cwd=home,  # where no .env is
+        cwd=home,  # without a .env
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

@@ -33,9 +33,9 @@ class SpeechInbox(FakeInbox):
 
     def __init__(self) -> None:
         super().__init__()
-        #: How long what is said takes.
+        #: Length of the speech.
         self.seconds = SECONDS
-        #: Tries of the next /say that break off after half of the sound.
+        #: Attempts of the next /say that fail after half of the audio.
         self.breaks = 0
 
     async def _make_reply(self, message: Message, target: DeliveryTarget) -> Reply:

@@ -34,7 +34,7 @@ class Script:
         self.asked: list[tuple[float, int | None, float]] = []
         self.renewed_at: list[float] = []
         self.taken: list[Any] = []
-        self.troubles: list[BaseException | None] = []
+        self.failures: list[BaseException | None] = []
         self.ended = asyncio.Event()
         self.polling = Polling(cast(TelegramClient, self), self.take, clock)
 
@@ -59,7 +59,7 @@ class Script:
 
     async def take(self, raw: dict[str, Any]) -> None:
         self.taken.append(raw)
-        if self.troubles and (error := self.troubles.pop(0)):
+        if self.failures and (error := self.failures.pop(0)):
             raise error
 
     async def run(self) -> None:
@@ -158,7 +158,7 @@ async def test_a_token_that_is_rejected_for_five_minutes_ends_polling(
 
 async def test_batch_is_confirmed_as_a_whole_or_fetched_again(script: NewScript) -> None:
     one = script([], updates(5, 6), updates(5, 6), updates(5, 6), [], updates(7))
-    one.troubles = [None, StoreError("locked"), OSError("full"), None, None, StoreError("locked")]
+    one.failures = [None, StoreError("locked"), OSError("full"), None, None, StoreError("locked")]
     async with events() as names:
         await one.run()
     assert one.taken == updates(5, 6, 5, 5, 6, 7)
@@ -174,7 +174,7 @@ async def test_an_update_that_our_code_fails_on_is_skipped_at_the_fifth_try(
     one = script(*[updates(5)] * 14)
     bug = ValueError("bug")
     # The count restarts after a success.
-    one.troubles = [*[bug] * 5, *[bug] * 4, None, *[bug] * 4]
+    one.failures = [*[bug] * 5, *[bug] * 4, None, *[bug] * 4]
     async with events() as names:
         await one.run()
     assert [asked[:2] for asked in one.asked][4:6] == [(15, None), (15, 6)]
@@ -184,7 +184,7 @@ async def test_an_update_that_our_code_fails_on_is_skipped_at_the_fifth_try(
 
 async def test_an_outside_failure_never_costs_an_update(script: NewScript) -> None:
     one = script(*[updates(5)] * 9)
-    one.troubles = [StoreError("locked"), OSError("full"), TimeoutError()] * 3
+    one.failures = [StoreError("locked"), OSError("full"), TimeoutError()] * 3
     await one.run()
     assert {offset for _, offset, _ in one.asked} == {None}
 
