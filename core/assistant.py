@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
 from core.commands import load_command
 from core.commands.context import Context
-from core.interfaces import DeliveryTarget, OnText, Platform
+from core.interfaces import DeliveryTarget, Platform
 from core.models import Job, Reply
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
@@ -37,38 +35,29 @@ class Assistant:
 
     async def make_reply(self, job: Job, platform: Platform) -> Reply:
         """Run the job's command and return its reply. Safe to repeat. Raises AssistantError."""
-        target = self._store.target(job)
-        async with _show_progress(platform, target) as on_text:
-            context = Context(
-                job, job.message, job.settings, platform, self._transcription, self._synthesis,
-                self._answering, self._store, self._clock, on_text,
-                on_audio=partial(platform.play, target),
-            )  # fmt: skip
+        target = self._store.deliveries.target(job)
+        texts = asyncio.Queue[str]()
+        progress = asyncio.create_task(_show(platform, target, texts))
+        context = Context(
+            job, job.message, job.settings, platform, self._transcription, self._synthesis,
+            self._answering, self._store, self._clock, on_text=texts.put_nowait,
+            on_audio=partial(platform.play, target),
+        )  # fmt: skip
+        try:
             reply = await load_command(job.command).function(context)
             return await context.add_voice(reply)
+        finally:
+            progress.cancel()
+            await asyncio.gather(progress, return_exceptions=True)
 
 
-@asynccontextmanager
-async def _show_progress(platform: Platform, target: DeliveryTarget) -> AsyncIterator[OnText]:
-    """Yield a callback for partial text. While one text is being shown, only the newest waits."""
-    newest = ""
-    is_new = asyncio.Event()
-
-    def on_text(text: str) -> None:
-        nonlocal newest
-        if text and text != newest:
-            newest = text
-            is_new.set()
-
-    async def show() -> None:
-        while True:
-            await is_new.wait()
-            is_new.clear()
-            await platform.show(target, newest)
-
-    task = asyncio.create_task(show())
-    try:
-        yield on_text
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+async def _show(platform: Platform, target: DeliveryTarget, texts: asyncio.Queue[str]) -> None:
+    """Show partial texts as they come. While one is being shown, only the newest waits."""
+    shown = ""
+    while True:
+        text = await texts.get()
+        while not texts.empty():
+            text = texts.get_nowait() or text
+        if text and text != shown:
+            shown = text
+            await platform.show(target, text)

@@ -126,13 +126,11 @@ class JobRunner:
         self._platforms = platforms
         self._model_probe = model_probe
         self._clock = clock
-        self._wake = asyncio.Event()
+        self._is_awake = asyncio.Event()
+        #: Makes the loop look at the table now: a job was added or has ended.
+        self.wake = self._is_awake.set
         self._running: set[asyncio.Task[None]] = set()
         self._is_stopping = False
-
-    def wake(self) -> None:
-        """Look at the table now: a job was added or has ended."""
-        self._wake.set()
 
     async def run(self) -> None:
         """Run jobs until cancelled."""
@@ -149,16 +147,19 @@ class JobRunner:
         lost = await self._store.jobs.requeue_lost(MAX_CRASHES)
         if lost:
             log.info("jobs of the last process run again", jobs=lost)
+        persist = stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
+        claim = persist(self._store.jobs.claim)
         while not self._is_stopping:
-            self._wake.clear()
+            self._is_awake.clear()
             looked_at = self._clock.now()
             while len(self._running) < MAX_RUNNING and not self._is_stopping:
-                job = await self._claim()
+                job = await claim()
                 if job is None:
                     break
                 task = asyncio.create_task(self._run_job(job))
                 self._running.add(task)
-                task.add_done_callback(self._forget)
+                task.add_done_callback(self._running.discard)
+                task.add_done_callback(lambda _: self.wake())
             await self._sleep(looked_at)
 
     async def _purge(self) -> None:
@@ -191,10 +192,6 @@ class JobRunner:
             with suppress(StoreError):
                 await self._model_probe.probe_due(self._clock.now())
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
-    async def _claim(self) -> Job | None:
-        return await self._store.jobs.claim()
-
     async def stop(self, grace_s: float = 5.0) -> None:
         """Claim no more jobs, and cancel those still running after `grace_s` for the next start."""
         self._is_stopping = True
@@ -204,10 +201,6 @@ class JobRunner:
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-
-    def _forget(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self.wake()
 
     async def _sleep(self, looked_at: datetime) -> None:
         wait_s = IDLE_S
@@ -219,7 +212,7 @@ class JobRunner:
         timer = asyncio.create_task(self._clock.sleep(wait_s))
         timer.add_done_callback(lambda timer: None if timer.cancelled() else self.wake())
         try:
-            await self._wake.wait()
+            await self._is_awake.wait()
         finally:
             timer.cancel()
 
@@ -231,7 +224,7 @@ class JobRunner:
                 if reply is None:
                     made = await self._assistant.make_reply(job, platform)
                     reply = await self._store.jobs.save_reply(job.job_id, made, JobState.DONE)
-                await platform.deliver(self._store.target(job), reply)
+                await platform.deliver(self._store.deliveries.target(job), reply)
                 await self._finish(job, job.outcome, job.error)
             except Exception as error:  # noqa: BLE001  # the one place: no job may be lost
                 await self._handle_error(job, error)
@@ -276,7 +269,7 @@ class JobRunner:
             if not load_command(job.command).is_silent:
                 text = translate(WAITING, job.message.language)
                 platform = self._platforms[job.message.chat.platform]
-                await platform.show(self._store.target(job), text, is_lasting=True)
+                await platform.show(self._store.deliveries.target(job), text, is_lasting=True)
             await self._store.jobs.note_delay_shown(job.job_id)
         run_at = self._clock.now() + timedelta(seconds=decision.delay_s)
         await self._store.jobs.run_later(job.job_id, run_at, error, is_attempt=decision.is_attempt)

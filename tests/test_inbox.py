@@ -95,15 +95,15 @@ async def test_a_refusal_of_voice_goes_with_the_next_answers(
     inbox: Inbox, new_message: NewMessage, store: Store
 ) -> None:
     job = await inbox.accept(new_message())
-    assert job and not store.target(job).has_no_voice
+    assert job and not store.deliveries.target(job).has_no_voice
     await inbox.note_no_voice(job.message.chat)
     again = await store.jobs.find(job.job_id)
-    assert again and store.target(again).has_no_voice
-    target = store.target(replace(job, outcome=JobState.REFUSED))
+    assert again and store.deliveries.target(again).has_no_voice
+    target = store.deliveries.target(replace(job, outcome=JobState.REFUSED))
     assert (target.job_id, target.message) == (job.job_id, job.message)
-    assert target.is_refusal and not store.target(job).is_refusal
+    assert target.is_refusal and not store.deliveries.target(job).is_refusal
     await target.ledger.start(0)
-    found = await store.target(job).ledger.find(0)
+    found = await store.deliveries.target(job).ledger.find(0)
     assert found and found.state is not DeliveryState.SENT
 
 

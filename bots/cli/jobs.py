@@ -77,7 +77,7 @@ async def _show(job_id: str, *, has_content: bool) -> None:
         job = await store.jobs.find(job_id)
         if job is None:
             exit_with(f"there is no job {job_id}", 1)
-        deliveries = await store.jobs.deliveries(job_id)
+        deliveries = await store.deliveries.parts(job_id)
     lines = _metadata(job)
     for delivery in deliveries:
         part = "placeholder" if delivery.part == PLACEHOLDER else f"part {delivery.part}"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from core.clock import CLOCK, Clock
-from core.interfaces import DeliveryLedger, DeliveryTarget
-from core.models import Job, JobState
 from core.store.chats import Chats
 from core.store.database.connection import Database
 from core.store.database.encryption import Cipher, make_cipher
@@ -17,7 +15,7 @@ from core.store.people.links import LinkResult, Links
 from core.store.people.voices import Voices
 from core.store.talk.forgetting import Forgetting, ForgottenCounts
 from core.store.talk.memory import Memory
-from core.store.work.deliveries import StoredLedger
+from core.store.work.deliveries import Deliveries
 from core.store.work.intake import Intake
 from core.store.work.jobs import Jobs
 from core.store.work.results import Results
@@ -33,6 +31,7 @@ class Store:
         self._database = Database(url, cipher, clock)
         self.intake = Intake(self._database)
         self.jobs = Jobs(self._database)
+        self.deliveries = Deliveries(self._database)
         self.chats = Chats(self._database)
         self.results = Results(self._database)
         self.voices = Voices(self._database)
@@ -44,16 +43,6 @@ class Store:
         self.probes = Probes(self._database)
         self.allowances = Allowances(self._database)
         self.statistics = Statistics(self._database)
-
-    def ledger(self, job_id: str) -> DeliveryLedger:
-        """Return the ledger of one job's reply."""
-        return StoredLedger(self._database, job_id)
-
-    def target(self, job: Job) -> DeliveryTarget:
-        """Return where the job's reply goes, with the ledger of what was sent of it."""
-        is_refusal = job.outcome is JobState.REFUSED
-        ledger = StoredLedger(self._database, job.job_id)
-        return DeliveryTarget(job.job_id, job.message, ledger, job.has_no_voice, is_refusal)
 
     async def close(self) -> None:
         """Close every connection to the database."""

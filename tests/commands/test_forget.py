@@ -52,7 +52,7 @@ async def test_reply_is_forgotten_with_its_question(group: Group, person: str) -
     note = await group.speak(ADA)
     await group.ask("transcribe", BEN, reply_to=quote(note))
     job = (await group.loopback.store.jobs.history(group.chat))[0]
-    sent = (await group.loopback.store.jobs.deliveries(job.job_id))[0].platform_id
+    sent = (await group.loopback.store.deliveries.parts(job.job_id))[0].platform_id
     ours = QuotedMessage(sent, sender_id="bot")
     assert "Only the admins" in (await group.ask("forget", EVE, reply_to=ours)).text
     assert counts((await group.ask("forget", person, reply_to=ours)).text) == [1, 1, 1]
@@ -71,7 +71,7 @@ async def test_reply_after_a_chat_move_is_forgotten_with_its_question(group: Gro
     assert job.reply and await store.jobs.redo(job.job_id, job.reply)
     group.loopback.inbox.on_job()
     await group.loopback.settle()
-    sent = (await store.jobs.deliveries(job.job_id))[0].platform_id
+    sent = (await store.deliveries.parts(job.job_id))[0].platform_id
     assert counts((await group.ask("forget", ADA, reply_to=QuotedMessage(sent))).text) == [1, 1, 1]
     assert await store.jobs.find(job.job_id) is None
     assert await store.jobs.find(jobs[other.message_id].job_id)

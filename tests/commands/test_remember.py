@@ -96,7 +96,7 @@ async def test_spoken_follow_up_question_is_stored_too(group: Group) -> None:
     note = await group.speak(BEN)
     await group.ask("transcribe", reply_to=quote(note))
     job = (await group.loopback.store.jobs.history(group.chat))[0]
-    sent = (await group.loopback.store.jobs.deliveries(job.job_id))[0].platform_id
+    sent = (await group.loopback.store.deliveries.parts(job.job_id))[0].platform_id
     asked = await group.speak(BEN, reply_to=QuotedMessage(sent))
     assert len(group.answers(asked)) == 1
     kept = await group.loopback.store.memory.message(group.chat, asked.message_id)

@@ -27,7 +27,7 @@ HOUR = timedelta(hours=1)
 
 
 async def send(store: Store, job_id: str, part: int, platform_id: str) -> None:
-    ledger = store.ledger(job_id)
+    ledger = store.deliveries.ledger(job_id)
     await ledger.start(part)
     await ledger.finish(part, platform_id)
 
@@ -155,7 +155,7 @@ async def test_a_saved_reply_is_read_back_with_its_buttons(store: Store, add: Ad
 
 async def test_a_dead_letter_runs_again_in_its_place(store: Store, add: Add, clock: Clock) -> None:
     job, other, unseen = await add(), await add("b"), await add("c")
-    await store.ledger(unseen.job_id).start(0)
+    await store.deliveries.ledger(unseen.job_id).start(0)
     await store.jobs.finish(unseen.job_id, JobState.DEAD)
     assert await store.jobs.retry(job.job_id) is False
     await store.jobs.note_delay_shown(job.job_id)
@@ -174,11 +174,12 @@ async def test_a_dead_letter_runs_again_in_its_place(store: Store, add: Add, clo
     assert found == replace(job, run_at=clock.now(), error="EngineBusy")
     assert (await row(store, job)).crashes == 0
     placeholder = PartDelivery(PLACEHOLDER, DeliveryState.SENT, "321")
-    assert await store.jobs.deliveries(job.job_id) == [placeholder]
+    assert await store.deliveries.parts(job.job_id) == [placeholder]
     assert await store.jobs.retry(unseen.job_id)
-    assert await store.jobs.deliveries(unseen.job_id) == [], "nobody saw it: there is none"
+    assert await store.deliveries.parts(unseen.job_id) == [], "nobody saw it: there is none"
     assert (await row(store, other)).state == JobState.DEAD
-    assert await store.jobs.deliveries(other.job_id) == [PartDelivery(0, DeliveryState.SENT, "400")]
+    sent = await store.deliveries.parts(other.job_id)
+    assert sent == [PartDelivery(0, DeliveryState.SENT, "400")]
 
 
 async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clock: Clock) -> None:
@@ -192,7 +193,7 @@ async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clo
         await store.jobs.save_reply(one.job_id, Reply("wrong"), JobState.DONE)
         for part in (PLACEHOLDER, 0, 1):
             await send(store, one.job_id, part, f"id{part}")
-        await store.ledger(one.job_id).start(2)
+        await store.deliveries.ledger(one.job_id).start(2)
         await store.jobs.finish(one.job_id, JobState.DONE)
     untouched = await row(store, other)
     await clock.sleep(3600)
@@ -204,12 +205,12 @@ async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clo
     moment = clock.now()
     assert found == replace(job, created_at=moment, run_at=moment, reply=found.reply)
     assert (await row(store, job)).crashes == 0
-    parts = await store.jobs.deliveries(job.job_id)
+    parts = await store.deliveries.parts(job.job_id)
     stale = [(0, "stale", "id0"), (1, "stale", "id1")]
     expected = [(PLACEHOLDER, "sent", "id-1"), *stale, (2, "pending", "")]
     assert [(d.part, d.state.value, d.platform_id) for d in parts] == expected
     assert await row(store, other) == untouched
-    assert DeliveryState.STALE not in {d.state for d in await store.jobs.deliveries(other.job_id)}
+    assert DeliveryState.STALE not in {d.state for d in await store.deliveries.parts(other.job_id)}
 
 
 async def test_only_answers_that_were_given_are_replaced(store: Store, add: Add) -> None:

@@ -132,6 +132,6 @@ class StoreInbox(FakeInbox):
             await self.store.jobs.save_reply(job_id, reply, JobState.DONE)
         job = await self.store.jobs.find(job_id)
         assert job and job.reply
-        ledger = self.store.ledger(job_id)
+        ledger = self.store.deliveries.ledger(job_id)
         await bot.deliver(DeliveryTarget(job_id, job.message, ledger, job.has_no_voice), job.reply)
         await self.store.jobs.finish(job_id, JobState.DONE)

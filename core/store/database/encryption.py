@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from base64 import urlsafe_b64decode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -85,15 +85,17 @@ class Encrypted(TypeDecorator[Any]):
         self.kind = kind
         #: "table.column", set by `bind_column_names`. It must not change when either is renamed.
         self.column_name = b""
-        self._adapter: TypeAdapter[Any] | None = None if kind is bytes else TypeAdapter(kind)
+        adapter = TypeAdapter[Any](kind)
+        self._dump: Callable[[Any], bytes] = bytes if kind is bytes else adapter.dump_json
+        #: Returns the value of decrypted bytes.
+        self.read: Callable[[bytes], Any] = bytes if kind is bytes else adapter.validate_json
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
         """Encrypt a value to be stored."""
         if value is None:
             return None
-        plain = value if self._adapter is None else self._adapter.dump_json(value)
         cipher: Cipher = dialect.hearsay_cipher  # type: ignore[attr-defined]
-        return cipher.encrypt(plain, self.column_name)
+        return cipher.encrypt(self._dump(value), self.column_name)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
         """Decrypt a stored value. Raises ConfigError if the key does not fit."""
@@ -101,10 +103,6 @@ class Encrypted(TypeDecorator[Any]):
             return None
         cipher: Cipher = dialect.hearsay_cipher  # type: ignore[attr-defined]
         return self.read(cipher.decrypt(value, self.column_name))
-
-    def read(self, plain: bytes) -> Any:
-        """Return the value of decrypted bytes."""
-        return plain if self._adapter is None else self._adapter.validate_json(plain)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -115,15 +113,11 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the moment as the database stores it."""
-        if value is None or dialect.name != "sqlite":
-            return value
-        return value.astimezone(UTC).replace(tzinfo=None)
+        return value and value.astimezone(UTC).replace(tzinfo=None)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the moment with its time zone."""
-        if value is None or value.tzinfo is not None:
-            return value
-        return value.replace(tzinfo=UTC)
+        return value and value.replace(tzinfo=UTC)
 
 
 def bind_column_names(metadata: MetaData) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import cache
-from importlib import import_module
 from typing import Any
 
-from sqlalchemy import Insert, Select, Table, bindparam, select
+from sqlalchemy import Select, Table, bindparam, select
+from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -35,16 +35,10 @@ def hash_sample(sample: Audio) -> str:
     return hashlib.sha256(sample.data).hexdigest()
 
 
-def insert_new(connection: AsyncConnection, table: Table) -> Any:
-    """Return an INSERT that skips a row whose unique key exists already."""
-    return _insert_new(connection.dialect.name, table)
-
-
 @cache
-def _insert_new(dialect_name: str, table: Table) -> Insert:
-    dialect = import_module(f"sqlalchemy.dialects.{dialect_name}")
-    statement: Insert = dialect.insert(table).on_conflict_do_nothing()
-    return statement
+def insert_new(table: Table) -> Insert:
+    """Return an INSERT that skips a row whose unique key exists already."""
+    return insert(table).on_conflict_do_nothing()
 
 
 def is_chat(chat: Chat) -> ColumnElement[bool]:
@@ -70,7 +64,7 @@ async def chat_row(connection: AsyncConnection, chat: Chat) -> Any:
     row = (await connection.execute(_CHAT, key)).one_or_none()
     if row is None:
         values = {"platform": chat.platform, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
-        await connection.execute(insert_new(connection, chats), values)
+        await connection.execute(insert_new(chats), values)
         row = (await connection.execute(_CHAT, key)).one()
     return row
 
@@ -85,14 +79,7 @@ def read_settings(row: Any) -> ChatSettings:
 
 def build_settings(settings: ChatSettings) -> dict[str, Any]:
     """Return the values of the columns that hold the settings of a chat."""
-    return {
-        "language": settings.language,
-        "is_auto": settings.is_auto,
-        "speech": settings.speech,
-        "replies": settings.replies,
-        "expects": settings.expects,
-        "talk": settings.talk,
-    }
+    return {field.name: getattr(settings, field.name) for field in fields(ChatSettings)}
 
 
 def select_jobs() -> Select[Any]:
@@ -102,16 +89,7 @@ def select_jobs() -> Select[Any]:
             jobs,
             messages.c.content,
             messages.c.chat_pk.label("origin_pk"),
-            chats.c.platform,
-            chats.c.bot_id,
-            chats.c.chat_id,
-            chats.c.language,
-            chats.c.is_auto,
-            chats.c.speech,
-            chats.c.replies,
-            chats.c.expects,
-            chats.c.talk,
-            chats.c.no_voice_at,
+            *(column for column in chats.c if column is not chats.c.chat_pk),
         )
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
         .join(chats, chats.c.chat_pk == jobs.c.chat_pk)

@@ -34,7 +34,7 @@ class Allowances:
         before_s = case((is_same, allowances.c.audio_s), else_=0.0)
         async with self._database.write() as connection:
             new = {"name": name, "day": day.isoformat(), "audio_s": 0.0}
-            await connection.execute(insert_new(connection, allowances), new)
+            await connection.execute(insert_new(allowances), new)
             more = {"day": day.isoformat(), "audio_s": before_s + audio_s}
             is_it = allowances.c.name == name
             await connection.execute(allowances.update().where(is_it).values(more))

@@ -48,7 +48,7 @@ class Probes:
             if last_at is not None and is_fresh(last_at, moment):
                 return False
             new = {"role": role, "checked_at": moment, "engine": "", "model": "", "error": ""}
-            await connection.execute(insert_new(connection, probes), new)
+            await connection.execute(insert_new(probes), new)
             await connection.execute(update(probes).where(is_role).values(checked_at=moment))
         return True
 

@@ -22,7 +22,7 @@ from core.models import (
 from core.store.database.connection import Database
 from core.store.database.schema import usage
 from core.store.database.tables import blobs, chats, jobs, messages, transcripts
-from core.store.work.deliveries import read_deliveries
+from core.store.work.deliveries import Deliveries
 
 _HOUR = timedelta(hours=1)
 _ENDED = (JobState.DONE, JobState.REFUSED, JobState.DEAD, JobState.CANCELLED)
@@ -82,7 +82,7 @@ class Statistics:
         of_reply = select(jobs.c.reply).where(jobs.c.job_id == job_id)
         reply: Reply | None = await self._database.scalar(of_reply)
         has_transcript, pieces = await self._find_transcript(reply.heard_key if reply else "")
-        sent = await read_deliveries(self._database, job_id)
+        sent = await Deliveries(self._database).parts(job_id)
         return JobDetails(_read_summary(rows[0]), has_transcript, pieces, tuple(sent))
 
     async def hours(self, now: datetime, count: int = 24) -> list[HourStatistics]:

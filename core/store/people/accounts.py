@@ -29,7 +29,7 @@ def is_account(platform: str, person_id: str) -> ColumnElement[bool]:
 async def account_row(connection: AsyncConnection, platform: str, person_id: str) -> Any:
     """Return the row of an account, inserted if it is new."""
     values = {"platform": platform, "person_id": person_id}
-    await connection.execute(insert_new(connection, people), values)
+    await connection.execute(insert_new(people), values)
     return (await connection.execute(select(people).where(is_account(platform, person_id)))).one()
 
 

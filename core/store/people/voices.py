@@ -41,7 +41,7 @@ class Voices:
                 owner = {"person_pk": account.person_pk}
             now = self._database.now()
             values = {"voice_id": voice.voice_id, "created_at": now, "content": voice}
-            await connection.execute(insert_new(connection, voices).values(**owner, **values))
+            await connection.execute(insert_new(voices).values(**owner, **values))
 
     async def usable(self, chat: Chat, person_id: str) -> list[SavedVoice]:
         """Return the voices that this person may use in this chat, the oldest first."""

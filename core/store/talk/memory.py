@@ -151,7 +151,7 @@ class Memory:
         async with self._database.write() as connection:
             row = await chat_row(connection, chat)
             key = {"chat_pk": row.chat_pk, "person_id": person_id}
-            await connection.execute(insert_new(connection, readers), {**key, "read_at": moment})
+            await connection.execute(insert_new(readers), {**key, "read_at": moment})
             is_it = (readers.c.chat_pk == row.chat_pk) & (readers.c.person_id == person_id)
             change = update(readers).where(is_it, readers.c.read_at < moment)
             await connection.execute(change.values(read_at=moment))
@@ -234,7 +234,7 @@ async def remember(connection: AsyncConnection, chat_pk: int, message: Message) 
         ),
     }
     key = {"chat_pk": chat_pk, "message_id": message.message_id}
-    made = await connection.execute(insert_new(connection, remembered), {**key, **values})
+    made = await connection.execute(insert_new(remembered), {**key, **values})
     if not made.rowcount:
         is_it = _is_message(chat_pk, message.message_id) & IS_KEPT
         is_older = remembered.c.edit_id <= message.edit_id
@@ -251,7 +251,7 @@ async def drop(connection: AsyncConnection, chat: Any, message_id: str, now: dat
     values = {"chat_pk": chat.chat_pk, "message_id": message_id, "sent_at": now, "edit_id": ""}
     if chat.talk is not None and chat.talk.remember_days:
         row = {**values, "sender_id": "", "content": None}
-        await connection.execute(insert_new(connection, remembered), row)
+        await connection.execute(insert_new(remembered), row)
     return False
 
 

@@ -1,51 +1,63 @@
-"""The delivery ledger: the state of each part of a reply."""
+"""Deliveries: where a reply goes, and the ledger of what was sent of it."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
-from sqlalchemy import case, delete, literal, select, update
+from sqlalchemy import bindparam, case, delete, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import DeliveryState, PartDelivery
+from core.interfaces import DeliveryTarget
+from core.models import DeliveryState, Job, JobState, PartDelivery
 from core.store.database.connection import Database
 from core.store.database.queries import insert_new
 from core.store.database.tables import deliveries, jobs
 from core.store.talk.search import MOVED
 
 _IS_MOVED = deliveries.c.platform_id.startswith(MOVED)
+_IS_JOB = deliveries.c.job_id == bindparam("of_job")
+_IS_PART = _IS_JOB & (deliveries.c.part == bindparam("of_part"))
+# Built once: every part of a reply waits for them.
+_FIND = select(deliveries).where(_IS_PART)
+_AGAIN = update(deliveries).where(_IS_PART, deliveries.c.state != DeliveryState.SENT)
 
 
-async def read_deliveries(database: Database, job_id: str) -> list[PartDelivery]:
-    """Return the known parts of a job's reply, in order."""
-    query = select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.part)
-    return [_read(row) for row in await database.rows(query)]
+class Deliveries:
+    """Queries about what was sent of replies."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ledger(self, job_id: str) -> StoredLedger:
+        """Return the ledger of one job's reply."""
+        return StoredLedger(self._database, job_id)
+
+    def target(self, job: Job) -> DeliveryTarget:
+        """Return where the job's reply goes, with the ledger of what was sent of it."""
+        is_refusal = job.outcome is JobState.REFUSED
+        ledger = StoredLedger(self._database, job.job_id)
+        return DeliveryTarget(job.job_id, job.message, ledger, job.has_no_voice, is_refusal)
+
+    async def parts(self, job_id: str) -> list[PartDelivery]:
+        """Return the known parts of a job's reply, in order."""
+        query = select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.part)
+        rows = await self._database.rows(query)
+        return [PartDelivery(row.part, DeliveryState(row.state), row.platform_id) for row in rows]
 
 
-def _read(row: Any) -> PartDelivery:
-    return PartDelivery(row.part, DeliveryState(row.state), row.platform_id)
-
-
-async def move_deliveries(connection: AsyncConnection, old_pk: int) -> None:
-    """Prefix the ids of what was sent to a chat that moves, so that they match no new message."""
-    of_chat = select(jobs.c.job_id).where(jobs.c.chat_pk == old_pk)
-    change = update(deliveries).where(deliveries.c.job_id.in_(of_chat))
-    moved = literal(MOVED) + deliveries.c.platform_id
-    await connection.execute(change.values(platform_id=moved))
-
-
+@dataclass(frozen=True, slots=True)
 class StoredLedger:
     """The delivery ledger of one job, in the database."""
 
-    def __init__(self, database: Database, job_id: str) -> None:
-        self._database = database
-        self._job_id = job_id
+    _database: Database
+    _job_id: str
 
     async def find(self, part: int) -> PartDelivery | None:
         """Return the state of `part`, None if it was never attempted."""
-        rows = await self._database.rows(select(deliveries).where(self._is(part)))
-        return _read(rows[0]) if rows else None
+        rows = await self._database.rows(_FIND, {"of_job": self._job_id, "of_part": part})
+        if not rows:
+            return None
+        return PartDelivery(part, DeliveryState(rows[0].state), rows[0].platform_id)
 
     async def start(self, part: int) -> None:
         """Record that `part` is about to be sent. The id of a message to be edited stays.
@@ -54,14 +66,11 @@ class StoredLedger:
         """
         values = {"job_id": self._job_id, "part": part, "platform_id": ""}
         async with self._database.write() as connection:
-            statement = insert_new(connection, deliveries)
-            made = await connection.execute(statement.values(**values, state=DeliveryState.PENDING))
-            if not made.rowcount:
-                is_open = self._is(part) & (deliveries.c.state != DeliveryState.SENT)
+            statement = insert_new(deliveries).values(**values, state=DeliveryState.PENDING)
+            if not (await connection.execute(statement)).rowcount:
                 known_id = case((_IS_MOVED, ""), else_=deliveries.c.platform_id)
-                change = update(deliveries).where(is_open)
-                again = {"state": DeliveryState.PENDING, "platform_id": known_id}
-                await connection.execute(change.values(again))
+                change = _AGAIN.values(state=DeliveryState.PENDING, platform_id=known_id)
+                await connection.execute(change, {"of_job": self._job_id, "of_part": part})
 
     async def finish(self, part: int, platform_id: str) -> None:
         """Record that `part` was sent, and its id on the platform.
@@ -69,15 +78,21 @@ class StoredLedger:
         If the chat has moved since `start`, it was sent to the old one.
         """
         sent_id = case((_IS_MOVED, MOVED + platform_id), else_=platform_id)
-        values = {"state": DeliveryState.SENT, "platform_id": sent_id}
+        change = update(deliveries).where(_IS_PART)
+        change = change.values(state=DeliveryState.SENT, platform_id=sent_id)
         async with self._database.write() as connection:
-            change = update(deliveries).where(self._is(part))
-            await connection.execute(change.values(**values))
+            await connection.execute(change, {"of_job": self._job_id, "of_part": part})
 
     async def forget(self, part: int) -> None:
         """Record that the message of `part` is gone."""
         async with self._database.write() as connection:
-            await connection.execute(delete(deliveries).where(self._is(part)))
+            key = {"of_job": self._job_id, "of_part": part}
+            await connection.execute(delete(deliveries).where(_IS_PART), key)
 
-    def _is(self, part: int) -> ColumnElement[bool]:
-        return (deliveries.c.job_id == self._job_id) & (deliveries.c.part == part)
+
+async def move_deliveries(connection: AsyncConnection, old_pk: int) -> None:
+    """Prefix the ids of what was sent to a chat that moves, so that they match no new message."""
+    of_chat = select(jobs.c.job_id).where(jobs.c.chat_pk == old_pk)
+    change = update(deliveries).where(deliveries.c.job_id.in_(of_chat))
+    moved = literal(MOVED) + deliveries.c.platform_id
+    await connection.execute(change.values(platform_id=moved))

@@ -5,22 +5,40 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.models import Chat, ChatSettings, Job, JobState, Message
+from core.models import Chat, ChatSettings, Job, JobState, Message, QuotedMessage
 from core.store.database.connection import Database
 from core.store.database.queries import chat_row, insert_new, is_chat, read_settings
-from core.store.database.tables import blobs, chats, jobs, messages
-from core.store.work.message_context import find_quoted, press_button, remember_message
+from core.store.database.tables import blobs, buttons, chats, deliveries, jobs, messages
+from core.store.talk.memory import drop, is_opted_out, remember
 
 #: Returns the command that answers a message in a chat with these settings, None for no reply.
 Choose = Callable[[Message, ChatSettings], str | None]
-#: Built once and given its values when it runs: building them in costs more than the insertion.
+# Built once and given its values when it runs: building them in costs more than the insertion.
 _NEW_JOB = jobs.insert()
+_NEW_MESSAGE = insert_new(messages).returning(messages.c.message_pk)
+_BUTTON = (
+    select(buttons, chats.c.platform, chats.c.bot_id, jobs.c.created_at)
+    .join(chats, chats.c.chat_pk == buttons.c.chat_pk)
+    .join(jobs, jobs.c.job_id == buttons.c.job_id)
+    .where(buttons.c.token == bindparam("of_token"))
+)
+_QUOTED = (
+    select(jobs.c.job_id, jobs.c.command)
+    .join(deliveries, deliveries.c.job_id == jobs.c.job_id)
+    .where(
+        deliveries.c.platform_id == bindparam("of_message"), jobs.c.chat_pk == bindparam("of_chat")
+    )
+    .order_by(jobs.c.seq.desc())
+    .limit(1)
+)
+#: How long a button that opens a private chat can be pressed.
+_PRIVATE_AGE = timedelta(hours=1)
 
 
 class Intake:
@@ -39,12 +57,12 @@ class Intake:
             now = self._database.now()
             chat = await chat_row(connection, message.chat)
             if message.button:
-                message = await press_button(connection, chat, message, now)
+                message = await _press_button(connection, chat, message, now)
             elif message.reply_to:
-                quoted = await find_quoted(connection, chat.chat_pk, message.reply_to)
+                quoted = await _find_quoted(connection, chat.chat_pk, message.reply_to)
                 message = replace(message, reply_to=quoted)
             settings = read_settings(chat)
-            chosen = await remember_message(connection, chat, message, settings, now)
+            chosen = await _remember(connection, chat, message, settings, now)
             command, key = choose(message, chosen), chat.chat_pk
             if command is None or (message.edit_id and await _is_known(connection, key, message)):
                 return None
@@ -79,6 +97,56 @@ class Intake:
         return content
 
 
+async def _press_button(
+    connection: AsyncConnection, chat: Any, message: Message, now: datetime
+) -> Message:
+    """Fill in the command of the pressed button; one of another chat or person does nothing."""
+    row = (await connection.execute(_BUTTON, {"of_token": message.button})).one_or_none()
+    if row is None or not _may_press(row, chat, message, now):
+        return replace(message, command="stale_button", text="")
+    return replace(message, command=row.command, text=row.content)
+
+
+def _may_press(row: Any, chat: Any, message: Message, now: datetime) -> bool:
+    if row.person_id is None:
+        return bool(row.chat_pk == chat.chat_pk)
+    is_theirs = message.is_private and row.person_id == message.sender_id
+    is_here = (row.platform, row.bot_id) == (chat.platform, chat.bot_id)
+    return bool(is_theirs and is_here and now - row.created_at < _PRIVATE_AGE)
+
+
+async def _find_quoted(
+    connection: AsyncConnection, chat_pk: int, quoted: QuotedMessage
+) -> QuotedMessage:
+    """Return the quoted message with its job and command, if it is a reply of ours."""
+    key = {"of_message": quoted.message_id, "of_chat": chat_pk}
+    row = (await connection.execute(_QUOTED, key)).one_or_none()
+    return replace(quoted, job_id=row.job_id, command=row.command) if row else quoted
+
+
+async def _remember(
+    connection: AsyncConnection, chat: Any, message: Message, settings: ChatSettings, now: datetime
+) -> ChatSettings:
+    """Remember the message if its chat wants that. An edit into a command forgets it.
+
+    Returns the settings that hold for its sender: who opted out is never transcribed unasked.
+    """
+    talk = settings.talk
+    may_remember = message.forwarded_from if message.is_private else talk.remember_days
+    is_auto = settings.is_auto and not message.is_private
+    if message.button or not (may_remember or is_auto):
+        return settings
+    if await is_opted_out(connection, message.chat.platform, message.sender_id):
+        return replace(settings, is_auto=False, talk=replace(talk, remember_days=None))
+    if not may_remember:
+        return settings
+    if not message.command and (message.text or message.attachment):
+        await remember(connection, chat.chat_pk, message)
+    elif message.edit_id:
+        await drop(connection, chat, message.message_id, now)
+    return settings
+
+
 async def _is_known(connection: AsyncConnection, chat_pk: int, message: Message) -> bool:
     """Return whether an edit asks for nothing that an earlier version did not ask for."""
     query = select(messages.c.content).where(
@@ -105,8 +173,7 @@ async def _add_job(
 ) -> tuple[int, str] | None:
     """Save a message and its job. Return its key and the job's id, None if it is known already."""
     row = {"chat_pk": chat_pk, "message_id": message.message_id, "edit_id": message.edit_id}
-    insert = insert_new(connection, messages).returning(messages.c.message_pk)
-    found = await connection.execute(insert, {**row, "received_at": now, "content": message})
+    found = await connection.execute(_NEW_MESSAGE, {**row, "received_at": now, "content": message})
     message_pk: int | None = found.scalar()
     if message_pk is None:
         return None

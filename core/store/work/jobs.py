@@ -19,14 +19,12 @@ from core.models import (
     Job,
     JobState,
     Message,
-    PartDelivery,
     Reply,
 )
 from core.store.database.connection import Database
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import chat_row, is_chat, read_job, select_jobs
 from core.store.database.tables import buttons, chats, deliveries, jobs, messages
-from core.store.work.deliveries import read_deliveries
 
 OPEN = (JobState.WAITING, JobState.RUNNING)
 
@@ -55,8 +53,7 @@ _BEGIN = (
     .where(jobs.c.seq == bindparam("next_seq"))
     .values(state=JobState.RUNNING, attempts=jobs.c.attempts + 1)
 )
-
-
+_CHANGE = update(jobs).where(jobs.c.job_id == bindparam("of_job"))
 _NEXT_RUN = select(func.min(jobs.c.run_at)).where(
     jobs.c.state == JobState.WAITING, jobs.c.run_at > bindparam("after", type_=UtcDateTime())
 )
@@ -84,7 +81,8 @@ class Jobs:
 
     async def next_run_at(self, after: datetime) -> datetime | None:
         """Return when the first waiting job becomes due after `after`, None if there is none."""
-        moment: datetime | None = await self._database.scalar(_NEXT_RUN, {"after": after})
+        rows = await self._database.rows(_NEXT_RUN, {"after": after})
+        moment: datetime | None = rows[0][0]
         return moment
 
     async def requeue_lost(self, max_crashes: int) -> int:
@@ -125,7 +123,8 @@ class Jobs:
         error: for the operator; it has no chat content.
         """
         values = {"state": state, "finished_at": self._database.now(), "error": error[:400]}
-        await self._update(job_id, values)
+        async with self._database.write() as connection:
+            await connection.execute(_CHANGE.values(values), {"of_job": job_id})
 
     async def run_later(
         self, job_id: str, run_at: datetime, error: str = "", *, is_attempt: bool = True
@@ -134,11 +133,13 @@ class Jobs:
         values = {"state": JobState.WAITING, "run_at": run_at, "error": error[:400]}
         if not is_attempt:
             values["attempts"] = jobs.c.attempts - 1
-        await self._update(job_id, values)
+        async with self._database.write() as connection:
+            await connection.execute(_CHANGE.values(values), {"of_job": job_id})
 
     async def note_delay_shown(self, job_id: str) -> None:
         """Record that the person was shown that this takes longer."""
-        await self._update(job_id, {"is_told": True})
+        async with self._database.write() as connection:
+            await connection.execute(_CHANGE.values(is_told=True), {"of_job": job_id})
 
     async def retry(self, job_id: str) -> bool:
         """Run a dead letter again. Return False if there is no dead letter of that id.
@@ -193,10 +194,6 @@ class Jobs:
         """Return jobs in these states, the newest first."""
         return await self._select(jobs.c.state.in_(states), limit=limit)
 
-    async def deliveries(self, job_id: str) -> list[PartDelivery]:
-        """Return the known parts of a job's reply, in order."""
-        return await read_deliveries(self._database, job_id)
-
     async def history(self, chat: Chat, limit: int = 50) -> list[Job]:
         """Return the jobs of a chat, the newest first."""
         return await self._select(is_chat(chat), limit=limit)
@@ -225,10 +222,6 @@ class Jobs:
         now = self._database.now()
         return [read_job(row, now) for row in await self._database.rows(query)]
 
-    async def _update(self, job_id: str, values: dict[str, object]) -> None:
-        async with self._database.write() as connection:
-            await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
-
 
 async def _save_reply(
     connection: AsyncConnection, job_id: str, reply: Reply, outcome: JobState
@@ -250,8 +243,8 @@ async def _save_reply(
                 person_id=person_id if button.is_private else None,
             )
         )
-    change = update(jobs).where(jobs.c.job_id == job_id)
-    await connection.execute(change.values(reply=reply, outcome=outcome))
+    change = _CHANGE.values(reply=reply, outcome=outcome)
+    await connection.execute(change, {"of_job": job_id})
     return reply
 
 

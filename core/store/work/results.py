@@ -24,8 +24,8 @@ class Results:
 
     async def find(self, key: str) -> Transcript | None:
         """Return the transcript saved under `key`."""
-        found: Transcript | None = await self._database.scalar(_TRANSCRIPT, {"of": key})
-        return found
+        rows = await self._database.rows(_TRANSCRIPT, {"of": key})
+        return rows[0].content if rows else None
 
     async def save(self, key: str, transcript: Transcript, whole: str | None = None) -> None:
         """Save a transcript and its cost in one commit.
@@ -63,6 +63,6 @@ class Results:
     async def _save(self, table: Table, values: dict[str, object], cost: Usage | None) -> None:
         now = self._database.now()
         async with self._database.write() as connection:
-            await connection.execute(insert_new(connection, table), values | {"created_at": now})
+            await connection.execute(insert_new(table), values | {"created_at": now})
             if cost is not None:
                 await connection.execute(usage.insert(), asdict(cost) | {"created_at": now})

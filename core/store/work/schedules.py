@@ -86,7 +86,7 @@ class Schedules:
                     await _delete(connection, other)
             values = {"next_at": schedule.next_at, "content": schedule, "chat_pk": row.chat_pk}
             key = {"schedule_id": schedule.schedule_id}
-            await connection.execute(insert_new(connection, schedules), key | values)
+            await connection.execute(insert_new(schedules), key | values)
 
     async def find(self, chat: Chat) -> list[DigestSchedule]:
         """Return the schedules of a chat, the one that is due first at the front."""
