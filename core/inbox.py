@@ -1,33 +1,43 @@
-"""The inbox: platforms hand messages in here, and ask here for what they show."""
+"""The inbox: takes messages in, picks the command that answers, and looks up what is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 import structlog
 
 from core import metrics
-from core.commands import load_command
+from core.commands import COMMANDS, load_command
 from core.commands.arguments import ArgumentInput
 from core.glossary.apply import apply_to
-from core.interfaces import Platform
+from core.glossary.corrections import parse_correction
+from core.interfaces import Platform, VoiceChannels
 from core.models import (
     Chat,
     ChatSettings,
     Conversation,
     Job,
     Message,
+    NoteMode,
+    QuotedMessage,
     SpeechSettings,
     Suggestion,
     Transcript,
 )
 from core.operations.status import OperatorStatus
-from core.routing import pick_command
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 
 log = structlog.get_logger()
+
+#: Commands whose replies can be replied to with a question.
+FOLLOWED = frozenset(
+    {"ask", "ask_about", "transcribe", "translate", "brief", "summary", "digest_due"}
+)
+#: Attachments in which people talk to each other, unlike music and films.
+SPOKEN = frozenset({"voice", "video_note"})
 
 
 class Inbox:
@@ -49,23 +59,15 @@ class Inbox:
         data: the recording itself, where the platform will not keep it for us.
         Returns None if the message is already known or asks for nothing.
         """
-        job = await self._store.intake.add(message, self._pick, data)
+        platform = self.platforms.get(message.chat.platform)
+        pick = partial(pick_command, voice=platform.voice if platform else None)
+        job = await self._store.intake.add(message, pick, data)
         result = "job" if job else "passed"
         metrics.MESSAGES.labels(message.chat.platform, result).inc()
         if job:
             log.info("accepted", job=job.job_id, command=job.command)
             self.on_job()
         return job
-
-    def _pick(self, message: Message, settings: ChatSettings) -> str | None:
-        """Return the command that answers a message; plain text may be read aloud."""
-        command = pick_command(message, settings)
-        platform = self.platforms.get(message.chat.platform)
-        channels = platform.voice if platform else None
-        is_plain = message.text and not (message.command or message.attachment or message.edit_id)
-        if command is None and is_plain and channels and channels.is_read(message):
-            return "read_out"
-        return command
 
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
         """Move settings, jobs and history of a chat that got a new id. Safe to repeat."""
@@ -150,3 +152,47 @@ class Inbox:
     def readiness(self) -> dict[str, bool]:
         """Return whether each platform can take messages in, by name."""
         return {name: platform.is_ready for name, platform in self.platforms.items()}
+
+
+def pick_command(
+    message: Message, settings: ChatSettings, voice: VoiceChannels | None = None
+) -> str | None:
+    """Return the command that answers `message`, None if nobody asked for an answer.
+
+    In private every message is answered. In a group only commands are, replies to the bot's own,
+    and voice messages if the admins have turned that on.
+
+    voice: reads plain messages aloud where that is turned on.
+    """
+    # Unlisted commands trust the text of their buttons, so nobody may type them.
+    is_known = message.command in COMMANDS
+    is_open = message.button or message.command == "start"
+    if is_known and (is_open or load_command(message.command).is_listed):
+        return message.command
+    expects = settings.expects
+    if expects and message.attachment and message.sent_at < expects.until_at:
+        return expects.command
+    if message.reply_to and (command := _pick_follow_up(message, message.reply_to)):
+        return command
+    is_spoken = message.attachment is not None and message.attachment.kind in SPOKEN
+    if message.attachment and (message.is_private or settings.is_auto):
+        is_own = message.is_private and not (message.command or message.forwarded_from)
+        may_ask = is_spoken and is_own and settings.talk.notes is not NoteMode.TRANSCRIBE
+        return "ask" if may_ask else "transcribe"
+    if message.is_private:
+        return "collect" if message.forwarded_from and not message.command else "help"
+    if is_spoken and settings.talk.remember_days:
+        return "note"
+    is_plain = message.text and not (message.command or message.attachment or message.edit_id)
+    return "read_out" if is_plain and voice and voice.is_read(message) else None
+
+
+def _pick_follow_up(message: Message, quoted: QuotedMessage) -> str | None:
+    """Return the command for a reply to one of the bot's replies."""
+    if message.command or quoted.command not in FOLLOWED:
+        return None
+    if message.attachment:
+        return "ask" if message.attachment.kind in SPOKEN else None
+    if quoted.command == "transcribe" and parse_correction(message.text):
+        return "fix"
+    return "ask" if message.text else None

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
+from core.inbox import pick_command
 from core.models import Attachment, Chat, ChatSettings, QuotedMessage
-from core.routing import pick_command
 from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote
 from tests.support.remembered_talk import REMEMBERS

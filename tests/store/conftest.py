@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from core.inbox import pick_command
 from core.models import Chat, DigestSchedule, Job
-from core.routing import pick_command
 from core.store import Store
 from core.store.database.tables import jobs
 from tests.conftest import NewMessage

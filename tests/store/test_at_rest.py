@@ -7,8 +7,8 @@ import pytest
 from cryptography.fernet import Fernet
 
 from core.errors import ConfigError
+from core.inbox import pick_command
 from core.models import ChatSettings, Correction, File, JobState, Reply, TalkSettings, Transcript
-from core.routing import pick_command
 from core.store import Store, make_cipher
 from core.store.database.encryption import Encrypted
 from core.store.database.tables import metadata

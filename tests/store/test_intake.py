@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from core.clock import Clock
+from core.inbox import pick_command
 from core.models import (
     Attachment,
     Button,
@@ -17,7 +18,6 @@ from core.models import (
     QuotedMessage,
     Reply,
 )
-from core.routing import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.store.conftest import Add

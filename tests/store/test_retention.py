@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from core.inbox import pick_command
 from core.models import (
     Answer,
     Button,
@@ -20,7 +21,6 @@ from core.models import (
     Transcript,
     Usage,
 )
-from core.routing import pick_command
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.support.clean_start import ask_database

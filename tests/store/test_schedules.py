@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
+from core.inbox import pick_command
 from core.models import Chat, Job, JobState
-from core.routing import pick_command
 from core.store import Store, make_cipher
 from core.store.work.schedules import COMMAND, parse_period
 from tests.conftest import NewMessage

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import update
 
 from core.clock import Clock
+from core.inbox import pick_command
 from core.models import (
     JobState,
     JobSummary,
@@ -16,7 +17,6 @@ from core.models import (
     WaitTimes,
     measure_wait_times,
 )
-from core.routing import pick_command
 from core.store import Store
 from core.store.database.tables import jobs
 from tests.conftest import NewMessage

@@ -12,9 +12,9 @@ from typing import Any
 from bots.telegram_bot import TelegramBot
 from core import metrics
 from core.config import Settings
+from core.inbox import pick_command
 from core.interfaces import DeliveryTarget
 from core.models import Attachment, Chat, Job, JobState, Message, Reply
-from core.routing import pick_command
 from core.store import Store
 from tests.emulators.telegram import Message as Shown
 from tests.emulators.telegram import TelegramServer
