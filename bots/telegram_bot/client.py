@@ -51,7 +51,7 @@ GIVE_UP_S = 300.0
 
 
 class Connection(HTTPXRequest):
-    """The SDK's connection, except that it never logs a response that is not JSON."""
+    """The SDK's connection, except that it never logs a response, and of messages keeps the ids."""
 
     __slots__ = ()
 
@@ -64,6 +64,13 @@ class Connection(HTTPXRequest):
             raise TelegramError("Invalid server response") from error
         if not isinstance(response, dict):
             raise TelegramError("Invalid server response")
+        result = response.get("result")
+        if isinstance(result, dict) and {"message_id", "date", "chat"} <= result.keys():
+            # Of a sent message only its id is used. If the SDK could not parse the rest, the
+            # message would count as unsent and be sent again.
+            chat = {name: result["chat"][name] for name in ("id", "type") if name in result["chat"]}
+            kept = {"message_id": result["message_id"], "date": result["date"], "chat": chat}
+            response["result"] = kept
         return response
 
 
@@ -74,15 +81,6 @@ class RawBot(telegram.Bot):
     """
 
     __slots__ = ()
-
-    async def _post(self, endpoint: str, *arguments: Any, **named: Any) -> Any:
-        result = await super()._post(endpoint, *arguments, **named)
-        if not isinstance(result, dict) or not {"message_id", "date", "chat"} <= result.keys():
-            return result
-        # Of a sent message only its id is used. If the SDK could not parse the rest, the message
-        # would count as unsent and be sent again.
-        chat = {name: result["chat"][name] for name in ("id", "type") if name in result["chat"]}
-        return {"message_id": result["message_id"], "date": result["date"], "chat": chat}
 
     async def get_raw_updates(
         self, offset: int | None, timeout_s: float, allowed_updates: list[str]
