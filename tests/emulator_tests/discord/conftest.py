@@ -1,4 +1,4 @@
-"""A virtual Discord, and a plain client of its REST API."""
+"""The local Discord server, and a plain client of its REST API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.emulators.discord import DiscordServer
 
 
 class Rest:
-    """Plain HTTP with the bot's token. Use in `async with`."""
+    """An HTTP client with the bot's token; an async context manager."""
 
     def __init__(self, server: DiscordServer, token: str = "") -> None:
         headers = {"Authorization": f"Bot {token or server.token}"}
@@ -26,11 +26,11 @@ class Rest:
         await self.http.aclose()
 
     async def call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        """Send a request below the API's base; options are httpx's."""
+        """Send a request to a path of the API; options: those of httpx."""
         return await self.http.request(method, f"{self._base_url}{path}", **options)
 
     async def code(self, method: str, path: str, **options: Any) -> tuple[int, int]:
-        """Return the status and Discord's error code (0 for none) of a request's answer."""
+        """Return the response's status and Discord's error code (0 for none)."""
         answer = await self.call(method, path, **options)
         body = answer.json() if answer.content else {}
         return answer.status_code, body.get("code", 0) if isinstance(body, dict) else 0

@@ -1,4 +1,4 @@
-"""The local MiMo, in a thread: these tests call it as plain programs do."""
+"""The local MiMo server in a thread, and a plain HTTP client of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real client of the virtual Telegram, and plain calls for what it hides."""
+"""A python-telegram-bot client of the local Telegram, and plain requests."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def bot(new_bot: Callable[[], Bot]) -> AsyncIterator[Bot]:
 
 @pytest.fixture
 async def post(telegram: TelegramServer) -> AsyncIterator[PostMethod]:
-    """Return the raw body of one call's answer."""
+    """Return a function that sends a request and returns the response body."""
     base_url = f"{telegram.api_base_url}{telegram.token}"
     async with httpx.AsyncClient(base_url=base_url, timeout=8, verify=False) as client:
 

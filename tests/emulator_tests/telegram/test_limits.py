@@ -1,4 +1,4 @@
-"""The local Telegram's limits on sending, and its rules for who asks for updates."""
+"""Flood limits and getUpdates of the local Telegram."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.support.virtual_time import current_clock
 
 
 async def send_many(post: PostMethod, chat: int, count: int) -> list[int]:
-    """Send texts one after another; return the waits that were asked for, 0 for none."""
+    """Send messages one after another; return each retry_after, 0 for none."""
     bodies = [await post("sendMessage", chat_id=chat, text=str(number)) for number in range(count)]
     return [body.get("parameters", {}).get("retry_after", 0) for body in bodies]
 
 
-async def test_a_private_chat_takes_three_at_once_and_then_one_per_second(
+async def test_private_chat_allows_three_at_once_and_then_one_per_second(
     telegram: TelegramServer, post: PostMethod
 ) -> None:
     ann = telegram.add_user()
@@ -32,7 +32,7 @@ async def test_a_private_chat_takes_three_at_once_and_then_one_per_second(
     assert len(telegram.replies(ann)) == 4
 
 
-async def test_a_group_takes_twenty_per_minute_edits_included(
+async def test_group_allows_twenty_per_minute_including_edits(
     telegram: TelegramServer, post: PostMethod
 ) -> None:
     group = telegram.add_chat()
@@ -48,7 +48,7 @@ async def test_a_group_takes_twenty_per_minute_edits_included(
     assert await send_many(post, group, 1) == [0]
 
 
-async def test_thirty_per_second_in_all_and_only_counted_unless_strict(
+async def test_overall_limit_is_thirty_per_second_and_only_counted_unless_strict(
     telegram: TelegramServer, post: PostMethod
 ) -> None:
     people = [telegram.add_user() for _ in range(35)]
@@ -79,7 +79,7 @@ async def test_an_update_stays_until_a_higher_offset_confirms_it(
     assert telegram.pending() == ids[30:]
 
 
-async def test_the_same_offset_again_is_held_and_gets_one_update(
+async def test_repeated_offset_is_delayed_and_gets_one_update(
     telegram: TelegramServer, post: PostMethod
 ) -> None:
     ann = telegram.add_user()
@@ -93,7 +93,7 @@ async def test_the_same_offset_again_is_held_and_gets_one_update(
     assert len((await post("getUpdates", offset=1))["result"]) == 1
 
 
-async def test_the_older_of_two_pollers_is_told_of_the_conflict(
+async def test_older_of_two_pollers_gets_a_conflict(
     telegram: TelegramServer, bot: Bot, new_bot: Callable[[], Bot]
 ) -> None:
     ann = telegram.add_user()
@@ -107,7 +107,7 @@ async def test_the_older_of_two_pollers_is_told_of_the_conflict(
         assert len(await second) == 1
 
 
-async def test_updates_are_shuffled_and_both_groups_told_of_a_move(
+async def test_migration_is_announced_in_both_groups_and_updates_are_shuffled(
     telegram: TelegramServer, bot: Bot
 ) -> None:
     group = telegram.add_chat("group")

@@ -1,4 +1,4 @@
-"""The virtual Telegram finds what a real one makes a link of, and where links lead."""
+"""Automatic entities and message links of the local Telegram."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LINKS = [
 
 
 @pytest.mark.parametrize(("text", "kind", "words"), LINKS)
-def test_what_clients_make_a_link_of_is_found(text: str, kind: str, words: str) -> None:
+def test_automatic_entities_are_detected(text: str, kind: str, words: str) -> None:
     assert (kind, words) in find_links(text)
 
 
@@ -47,11 +47,11 @@ def test_what_clients_make_a_link_of_is_found(text: str, kind: str, words: str) 
         "[…] evil. com",
     ],
 )
-def test_what_is_no_link_is_not_found(text: str) -> None:
+def test_other_text_has_no_automatic_entities(text: str) -> None:
     assert find_links(text) == []
 
 
-async def test_links_lead_to_messages_that_are_there(telegram: TelegramServer) -> None:
+async def test_links_lead_to_existing_messages(telegram: TelegramServer) -> None:
     ann = telegram.add_user("Ann")
     forum, other = (telegram.add_chat(members={ann: "member"}) for _ in range(2))
     topic = telegram.add_topic(forum)
@@ -69,7 +69,9 @@ async def test_links_lead_to_messages_that_are_there(telegram: TelegramServer) -
     assert telegram.follow_link(f"{place}/{topic}/{said}") is None
 
 
-async def test_foreign_links_are_told_from_near_ones(telegram: TelegramServer, bot: Bot) -> None:
+async def test_foreign_links_exclude_links_to_own_messages(
+    telegram: TelegramServer, bot: Bot
+) -> None:
     ann, eve = telegram.add_user("Ann"), telegram.add_user("Eve")
     group, other = telegram.add_chat(members={ann: "member"}), telegram.add_chat()
     said = {chat: telegram.send_text(chat, ann, "x") for chat in (group, other)}
@@ -91,7 +93,7 @@ async def test_foreign_links_are_told_from_near_ones(telegram: TelegramServer, b
     assert await found(group, "evil.com", entities=link(group)) == ["url: evil.com"]
     assert await found(group, "evil.com", "evil.com") == []
     assert await found(ann, "😀 evil.com", entities=[MessageEntity("code", 3, 8)]) == []
-    # A link without a proper address is only words.
+    # A text_link with an invalid URL is dropped.
     assert await found(ann, "here", entities=[MessageEntity("text_link", 0, 4, "nowhere")]) == []
     keys = [InlineKeyboardButton("a", url="https://t.me/hearsay_test_bot?start=x")]
     keys.append(InlineKeyboardButton("b", url="https://evil.com"))

@@ -1,4 +1,4 @@
-"""That the local MiMo's sound tells what was said, streams as the documents say, and is counted."""
+"""Decodable audio, documented event streams and rate limits of the local MiMo."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def transcription_body() -> dict[str, Any]:
 
 
 def stream(client: httpx.Client, body: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
-    """Return the usage of a stream in the documented order, and what was between its ends."""
+    """Check the documented order of a stream; return its usage and the deltas in between."""
     response = client.post("/chat/completions", json={**body, "stream": True})
     assert response.headers["content-type"].startswith("text/event-stream")
     lines = [line.removeprefix("data: ") for line in response.text.split("\n\n") if line]
@@ -39,13 +39,13 @@ def stream(client: httpx.Client, body: dict[str, Any]) -> tuple[dict[str, Any], 
     return last["usage"], [chunk["choices"][0]["delta"] for chunk in middle]
 
 
-def test_words_are_streamed_in_the_documented_order(client: httpx.Client) -> None:
+def test_transcripts_are_streamed_in_the_documented_order(client: httpx.Client) -> None:
     usage, deltas = stream(client, transcription_body())
     assert [delta["content"] for delta in deltas] == ["w12", " w345"]
     assert (usage["seconds"], usage["total_tokens"]) == (2, 21 + 12 + 2)
 
 
-def test_sound_is_streamed_in_the_documented_order(
+def test_audio_is_streamed_in_the_documented_order(
     server: MimoServer, client: httpx.Client
 ) -> None:
     server.rules.chunk_bytes = 10_001
@@ -61,7 +61,7 @@ def test_sound_is_streamed_in_the_documented_order(
     assert len(stream(client, body)[1]) == 1, "a designed voice comes in one burst"
 
 
-def test_minute_of_the_account_is_counted(server: MimoServer, client: httpx.Client) -> None:
+def test_tokens_per_minute_are_limited(server: MimoServer, client: httpx.Client) -> None:
     server.rules.has_limits, server.rules.tokens_per_minute = True, 100
     statuses = [
         client.post("/chat/completions", json=transcription_body()).status_code for _ in range(4)
@@ -71,7 +71,7 @@ def test_minute_of_the_account_is_counted(server: MimoServer, client: httpx.Clie
 
 
 @pytest.mark.parametrize(("codec", "form"), [("libmp3lame", "mp3"), ("libopus", "ogg")])
-def test_words_survive_recoding(codec: str, form: str) -> None:
+def test_words_survive_transcoding(codec: str, form: str) -> None:
     numbers = [0, 1, 39, 40, 1599, 1600, 63_999, 31_415]
     recoded = sounds.encode(make_recording(numbers)[44:], form, codec, rate=48_000)
     pcm, rate_hz = decode(recoded, "mp3") if form == "mp3" else (sounds.decode(recoded), 16_000)
@@ -82,12 +82,12 @@ def test_words_survive_recoding(codec: str, form: str) -> None:
         assert word.end_s == pytest.approx(second + WORD_S, abs=0.08)
 
 
-def test_word_cut_in_two_is_told() -> None:
+def test_word_cut_in_two_is_detected() -> None:
     with_cut = make_recording([7, 8])[: 44 + 2 * 19_000]
     assert [word.number for word in read_words(with_cut[44:])] == [7, None]
 
 
-def test_sound_tells_what_was_said_and_in_which_order() -> None:
+def test_synthesized_audio_encodes_its_words_in_order() -> None:
     text = "<style>Happy</style>It's 冰糖茉莉! (sobbing) GET. OUT! [cough]"
     assert spoken_words(text) == ["It", "s", "冰糖", "茉莉", "GET", "OUT"]
     whole = read_numbers(synthesize(text))
@@ -98,7 +98,7 @@ def test_sound_tells_what_was_said_and_in_which_order() -> None:
     assert None in read_numbers(joined[: len(joined) // 2 + 4000])
 
 
-def test_it_runs_as_a_process_of_its_own() -> None:
+def test_server_in_its_own_process() -> None:
     command = [sys.executable, "-m", "tests.emulators.mimo", "--port", "0"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -1,4 +1,4 @@
-"""What the local Discord refuses and how it counts, in the codes of the real one."""
+"""Validation, permissions, file URLs and pings of the local Discord, with Discord's codes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,14 @@ def room(server: DiscordServer, ann: str) -> str:
 
 
 def voice_form(**changes: Any) -> dict[str, Any]:
-    """Return a request that sends a voice message in one step."""
+    """Return the arguments of a request that sends a voice message."""
     entry = {"id": "0", "filename": "voice.ogg", "duration_secs": 1.5, "waveform": WAVE}
     payload = {"flags": 8192, "attachments": [{**entry, **changes.pop("entry", {})}], **changes}
     files = {"files[0]": ("voice.ogg", OPUS, "audio/ogg")}
     return {"data": {"payload_json": json.dumps(payload)}, "files": files}
 
 
-async def test_a_voice_message_in_one_step_and_what_is_wrong_with_others(
-    server: DiscordServer, rest: Rest, room: str
-) -> None:
+async def test_voice_messages_are_validated(server: DiscordServer, rest: Rest, room: str) -> None:
     path = f"/channels/{room}/messages"
     sent = (await rest.call("POST", path, **voice_form())).json()
     [message] = server.replies(room)
@@ -62,7 +60,9 @@ async def test_a_voice_message_in_one_step_and_what_is_wrong_with_others(
     assert len(server.replies(room)) == 1
 
 
-async def test_forms_that_are_wrong_say_where(server: DiscordServer, rest: Rest, room: str) -> None:
+async def test_invalid_form_bodies_name_the_field(
+    server: DiscordServer, rest: Rest, room: str
+) -> None:
     path = f"/channels/{room}/messages"
     button = {"type": 2, "style": 1, "label": "Go", "custom_id": "go"}
     row = {"type": 1, "components": [button]}
@@ -93,7 +93,7 @@ async def test_forms_that_are_wrong_say_where(server: DiscordServer, rest: Rest,
     assert await rest.code("POST", path, json={"content": "x", **lenient}) == (200, 0)
 
 
-async def test_permissions_decide_and_closed_doors_have_their_codes(
+async def test_missing_permissions_have_their_error_codes(
     server: DiscordServer, rest: Rest, ann: str, room: str
 ) -> None:
     hello = {"json": {"content": "hello"}}
@@ -121,7 +121,7 @@ async def test_permissions_decide_and_closed_doors_have_their_codes(
     assert server.invalid_requests() == 7
 
 
-async def test_archived_threads_open_again_and_locked_ones_do_not(
+async def test_messages_unarchive_threads_unless_locked(
     server: DiscordServer, rest: Rest, ann: str, room: str
 ) -> None:
     thread = server.add_thread(room, ann)
@@ -143,7 +143,7 @@ async def test_archived_threads_open_again_and_locked_ones_do_not(
     assert again == (400, 160004)
 
 
-async def test_links_to_files_expire_and_a_fetched_message_has_new_ones(
+async def test_file_urls_expire_and_a_fetched_message_has_new_ones(
     server: DiscordServer, rest: Rest, ann: str, room: str
 ) -> None:
     note = server.send_voice(room, ann, OPUS)
@@ -164,7 +164,7 @@ async def test_links_to_files_expire_and_a_fetched_message_has_new_ones(
     assert (await rest.http.get(await link())).status_code == 200
 
 
-async def test_pings_are_counted_by_the_rules(
+async def test_pings_follow_allowed_mentions(
     server: DiscordServer, rest: Rest, ann: str, room: str
 ) -> None:
     guild = str(server.world.channels[room].guild_id)
@@ -186,7 +186,7 @@ async def test_pings_are_counted_by_the_rules(
     assert await pinged(content="x", message_reference={"message_id": note}) == {f"user:{ann}"}
     reference = {"message_id": note}
     assert await pinged(content="x", message_reference=reference, allowed_mentions=nobody) == set()
-    # An edit is read by the defaults again, whatever the first request said.
+    # An edit is evaluated with the defaults again, whatever the first request allowed.
     sent = await rest.call("POST", path, json={"content": "x", "allowed_mentions": nobody})
     target = f"{path}/{sent.json()['id']}"
     assert await pinged("PATCH", target, content=text, allowed_mentions=nobody) == set()
@@ -195,7 +195,7 @@ async def test_pings_are_counted_by_the_rules(
     assert await pinged(content=text) == {f"user:{ann}"}
 
 
-async def test_the_command_table_is_checked(server: DiscordServer, rest: Rest) -> None:
+async def test_application_commands_are_validated(server: DiscordServer, rest: Rest) -> None:
     path = f"/applications/{server.world.application_id}/commands"
     say = {"name": "say", "description": "Say it", "type": 1}
     menu = {"name": "Ask about this", "type": 3}

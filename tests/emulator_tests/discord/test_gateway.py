@@ -1,4 +1,4 @@
-"""What goes wrong on Discord goes wrong here: what the gateway refuses and hides, the limits."""
+"""Faults, gateway errors, intents and rate limits of the local Discord."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ async def _send(socket: ClientConnection, op: int, data: Any) -> None:
 
 
 async def _receive(socket: ClientConnection, name: str) -> dict[str, Any]:
-    """Return the next event of a name."""
+    """Return the payload of the next event with this name."""
     async with asyncio.timeout(20):
-        while (told := json.loads(await socket.recv()))["t"] != name:
+        while (event := json.loads(await socket.recv()))["t"] != name:
             pass
-    return dict(told["d"])
+    return dict(event["d"])
 
 
 @pytest.mark.parametrize("op", [2, 6])
-async def test_a_wrong_token_closes_the_line(server: DiscordServer, op: int) -> None:
+async def test_wrong_token_closes_the_connection(server: DiscordServer, op: int) -> None:
     async with await _hello(server) as socket:
         await _send(socket, op, {"token": "wrong", "intents": 0, "session_id": "x", "seq": 1})
         with pytest.raises(ConnectionClosed) as closed:
@@ -46,7 +46,7 @@ async def test_a_wrong_token_closes_the_line(server: DiscordServer, op: int) -> 
         assert closed.value.rcvd and closed.value.rcvd.code == 4004
 
 
-async def test_a_goodbye_ends_the_session(server: DiscordServer) -> None:
+async def test_close_code_1000_ends_the_session(server: DiscordServer) -> None:
     async with await _hello(server) as socket:
         await _send(socket, 2, {"token": server.token, "intents": GUILDS})
         ready = await _receive(socket, "READY")
@@ -57,7 +57,7 @@ async def test_a_goodbye_ends_the_session(server: DiscordServer) -> None:
         assert json.loads(await socket.recv()) == {"op": 9, "d": False}
 
 
-async def test_who_did_not_ask_for_content_sees_only_what_is_meant_for_the_bot(
+async def test_without_message_content_intent_only_mentions_have_content(
     server: DiscordServer,
 ) -> None:
     ann = server.add_user()
@@ -70,15 +70,15 @@ async def test_who_did_not_ask_for_content_sees_only_what_is_meant_for_the_bot(
         server.forward(room, ann, quoted)
         server.send_text(room, ann, f"<@{server.world.bot.user_id}> seen")
         server.send_text(server.dm(ann), ann, "private")
-        told = [await _receive(socket, "MESSAGE_CREATE") for _ in range(5)]
-        assert "hidden" not in json.dumps(told[:3])
-        assert "seen" in told[3]["content"] and told[4]["content"] == "private"
+        events = [await _receive(socket, "MESSAGE_CREATE") for _ in range(5)]
+        assert "hidden" not in json.dumps(events[:3])
+        assert "seen" in events[3]["content"] and events[4]["content"] == "private"
 
 
-def test_a_shard_hears_its_own_servers() -> None:
-    hears = [Session("", shard, 2, intents=0).receives for shard in (0, 1)]
-    assert [one(str(1 << 22), None) for one in hears] == [False, True]
-    assert [one(None, None) for one in hears] == [True, False]
+def test_shard_receives_events_of_its_own_guilds() -> None:
+    receives = [Session("", shard, 2, intents=0).receives for shard in (0, 1)]
+    assert [one(str(1 << 22), None) for one in receives] == [False, True]
+    assert [one(None, None) for one in receives] == [True, False]
 
 
 async def test_requests_over_a_limit_are_refused_and_counted(
@@ -104,7 +104,7 @@ async def test_requests_over_a_limit_are_refused_and_counted(
 
 
 @pytest.mark.real_time
-async def test_the_server_as_a_process_of_its_own() -> None:
+async def test_server_in_its_own_process() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.emulators.discord", stdout=asyncio.subprocess.PIPE
     )
@@ -112,8 +112,8 @@ async def test_the_server_as_a_process_of_its_own() -> None:
     try:
         addresses = json.loads(await process.stdout.readline())
         async with httpx.AsyncClient() as http:
-            told = await http.post(f"{addresses['base_url']}/control/connected", json={})
-        assert told.json() == {"result": 0}
+            events = await http.post(f"{addresses['base_url']}/control/connected", json={})
+        assert events.json() == {"result": 0}
     finally:
         process.terminate()
         assert await process.wait() == 0

@@ -1,4 +1,4 @@
-"""The local Telegram refuses what is wrong as the real one does, in its words."""
+"""Errors of the local Telegram, with the descriptions of the real server."""
 
 from __future__ import annotations
 
@@ -69,22 +69,27 @@ REFUSED: list[tuple[tuple[str, dict[str, Any]], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "words"), REFUSED, ids=range(len(REFUSED)))
-async def test_wrong_calls_are_refused(
-    telegram: TelegramServer, post: PostMethod, asked: tuple[str, dict[str, Any]], words: str
+@pytest.mark.parametrize(("request_", "description"), REFUSED, ids=range(len(REFUSED)))
+async def test_invalid_requests_are_rejected(
+    telegram: TelegramServer,
+    post: PostMethod,
+    request_: tuple[str, dict[str, Any]],
+    description: str,
 ) -> None:
     ann = telegram.add_user()
     telegram.send_text(ann, ann, "hi")
     await post("sendMessage", chat_id=ann, text="a")
-    method, params = asked
+    method, params = request_
     body = await post(method, **{"chat_id": ann, **params})
     assert body["description"].startswith(("Bad Request: ", "Not Found: "))
-    assert words in body["description"]
+    assert description in body["description"]
     [answer] = telegram.replies(ann)
     assert answer.versions == ["a"]
 
 
-async def test_what_is_just_right_is_taken(telegram: TelegramServer, post: PostMethod) -> None:
+async def test_valid_requests_at_the_limits_are_accepted(
+    telegram: TelegramServer, post: PostMethod
+) -> None:
     ann = telegram.add_user()
     reply = {"message_id": 99, "allow_sending_without_reply": True}
     body = await post("sendMessage", chat_id=ann, text="😀" * 2048, reply_parameters=reply)
@@ -94,7 +99,7 @@ async def test_what_is_just_right_is_taken(telegram: TelegramServer, post: PostM
     assert {str(emoji.value).replace("\ufe0f", "") for emoji in ReactionEmoji} == REACTIONS
 
 
-async def test_a_voice_is_a_bubble_only_in_the_right_form(
+async def test_voice_is_a_document_unless_small_and_of_a_voice_format(
     telegram: TelegramServer, bot: Bot
 ) -> None:
     ann = telegram.add_user()
@@ -103,7 +108,7 @@ async def test_a_voice_is_a_bubble_only_in_the_right_form(
     assert (await bot.send_voice(ann, b"RIFF" + bytes(100))).document
 
 
-async def test_groups_where_the_bot_may_not_write(
+async def test_groups_without_the_bot_as_a_member(
     telegram: TelegramServer, post: PostMethod
 ) -> None:
     group = telegram.add_chat(bot_status="left")
@@ -114,7 +119,7 @@ async def test_groups_where_the_bot_may_not_write(
     assert body["description"] == "Bad Request: TEXTDRAFT_PEER_INVALID"
 
 
-async def test_a_button_may_be_answered_for_150_seconds(
+async def test_callback_query_expires_after_150_seconds(
     telegram: TelegramServer, post: PostMethod
 ) -> None:
     ann = telegram.add_user()
@@ -131,7 +136,7 @@ async def test_a_button_may_be_answered_for_150_seconds(
 @pytest.mark.parametrize(
     ("size", "claim"), [(20 * MIB, None), (20 * MIB + 1, 5), (5, 20 * MIB + 1)]
 )
-async def test_files_above_20_mib_are_refused_whatever_they_claim(
+async def test_files_above_20_mib_are_rejected_whatever_their_metadata(
     telegram: TelegramServer, post: PostMethod, size: int, claim: int | None
 ) -> None:
     ann = telegram.add_user()
@@ -143,7 +148,7 @@ async def test_files_above_20_mib_are_refused_whatever_they_claim(
     assert body.get("description") == (None if claim is None else "Bad Request: file is too big")
 
 
-async def test_a_reply_stays_in_its_topic(telegram: TelegramServer, post: PostMethod) -> None:
+async def test_reply_stays_in_its_topic(telegram: TelegramServer, post: PostMethod) -> None:
     forum = telegram.add_chat(is_forum=True)
     topic = telegram.add_topic(forum)
     await post("sendMessage", chat_id=forum, text="x", reply_parameters={"message_id": topic})
