@@ -8,8 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bots.doctor.report import Report
-from bots.doctor.results import CheckRun, fail, ok
+from bots.doctor.results import CheckRun, Report, fail, ok
 from bots.exit_codes import CONFIG, read_settings
 from core.config import Settings
 from core.errors import ConfigError

@@ -1,12 +1,15 @@
-"""Results of the checks of `hearsay doctor`."""
+"""Results of the checks of `hearsay doctor`, and their report: one line each, or JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+
+import typer
 
 from core.clock import CLOCK
 from core.config import Settings
@@ -18,6 +21,9 @@ class Status(StrEnum):
     OK = "ok"
     WARN = "warn"
     FAIL = "fail"
+
+
+_COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +72,35 @@ def warn(text: str, cure: str) -> Result:
 def fail(text: str, cure: str, code: int) -> Result:
     """Return a result that must be corrected."""
     return Result(Status.FAIL, text, cure, code)
+
+
+class Report:
+    """Prints results as they come, or all at the end as JSON; secrets are taken out."""
+
+    def __init__(self, *, is_json: bool) -> None:
+        self.secrets: Sequence[str] = ()
+        #: The exit code of the first failure, 0 while there is none.
+        self.code = 0
+        self._is_json = is_json
+        self._checks: list[dict[str, str]] = []
+
+    def add(self, name: str, result: Result) -> None:
+        """Add the result of the check `name`."""
+        self.code = self.code or result.code
+        text, cure = self._clean(result.text), self._clean(result.cure)
+        check = {"name": name, "status": result.status.value, "text": text, "cure": cure}
+        self._checks.append(check)
+        if not self._is_json:
+            status = typer.style(f"{result.status.value:<5}", fg=_COLOURS[result.status])
+            typer.echo(f"{status} {name:<9} {text}{f'. {cure}' if cure else ''}")
+
+    def end(self) -> None:
+        """Print the JSON, where that was asked for."""
+        if self._is_json:
+            value = {"exit_code": self.code, "checks": self._checks}
+            typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+    def _clean(self, text: str) -> str:
+        for secret in self.secrets:
+            text = text.replace(secret, "[secret]")
+        return " ".join(text.split())

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from fastapi import Request
 
 from bots.common.uploads import MAX_FILE_BYTES
-from bots.openai_api.answering import ChatAnswering
 from bots.openai_api.bodies import read_json
-from bots.openai_api.chat_request import ChatRequest
+from bots.openai_api.chat_request import AssistantMessage, ChatRequest, UserMessage
 from bots.openai_api.chat_response import (
     ChatChunk,
     Head,
@@ -23,17 +22,11 @@ from bots.openai_api.chat_response import (
 )
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
-from bots.openai_api.stream import (
-    DONE,
-    EVENTS,
-    Done,
-    Growth,
-    Stream,
-    begin,
-    build_event,
-    follow,
-)
-from core.models import Answer
+from bots.openai_api.stream import DONE, EVENTS, Stream, begin, build_event, follow_text
+from core.answering.pipeline import MAX_CONTINUATIONS
+from core.errors import AudioNotSupported
+from core.models import Answer, Passage, Question, Turn
+from core.text.timestamps import format_timestamp
 
 #: The largest recording in base64, and a long dialogue around it.
 BODY_BYTES = MAX_FILE_BYTES * 4 // 3 + 4 * 1024 * 1024
@@ -73,17 +66,14 @@ class ChatRoute:
         self, chat: ChatRequest, head: Head, key_name: str
     ) -> AsyncGenerator[bytes, None]:
         """Yield the chunks of an answer."""
-        growth, role = Growth(), {"role": "assistant"}
-        parts = follow(partial(self._answer, chat, key_name))
-        async with aclosing(parts):
-            async for part in parts:
-                if isinstance(part, Done):
-                    rest = growth.finish(part.result.text)
-                    for chunk in _end(head, part.result, {**role, "content": rest}, chat):
-                        yield build_event(chunk)
-                elif new := growth.take(part):
-                    yield build_event(build_chunk(head, {**role, "content": new}))
-                    role = {}
+        role = {"role": "assistant"}
+        async with aclosing(follow_text(partial(self._answer, chat, key_name))) as parts:
+            async for new, answer in parts:
+                delta = {**role, "content": new}
+                chunks = _end(head, answer, delta, chat) if answer else [build_chunk(head, delta)]
+                for chunk in chunks:
+                    yield build_event(chunk)
+                role = {}
         yield DONE
 
 
@@ -94,3 +84,64 @@ def _end(head: Head, answer: Answer, delta: dict[str, Any], chat: ChatRequest) -
     rest = [build_chunk(head, {**delta, **reasoning})] if is_more else []
     chunks = [*rest, build_chunk(head, {}, end=answer)]
     return [*chunks, build_usage_chunk(head, answer)] if chat.has_usage else chunks
+
+
+@dataclass(slots=True)
+class ChatAnswering:
+    """One request to the answering engine."""
+
+    context: ApiContext
+    request: ChatRequest
+    #: Length of the recordings, once they were decoded.
+    audio_s: float = 0.0
+    _passages: list[Passage] = field(default_factory=list)
+
+    async def answer(self, on_text: Callable[[str], None] | None = None) -> Answer:
+        """Return the answer. An engine that takes no audio is given transcripts.
+
+        Raises UserError, EngineError.
+        """
+        self.audio_s, self._passages = 0.0, []
+        dialogue = self.request.dialogue
+        has_audio = any(message.recordings for message in dialogue)
+        if not has_audio or self.context.answering.takes_audio:
+            try:
+                return await self._ask([await self._prepare(m) for m in dialogue], on_text)
+            except AudioNotSupported:
+                self.audio_s = 0.0
+        return await self._ask([await self._transcribe(m) for m in dialogue], on_text)
+
+    async def _ask(self, turns: list[Turn], on_text: Callable[[str], None] | None) -> Answer:
+        request, default = self.request, Question(())
+        question = Question(
+            turns=tuple(turns),
+            instructions=request.instructions,
+            words=request.dialogue[-1].text,
+            passages=tuple(self._passages),
+            is_thinking=request.is_thinking,
+            max_tokens=request.token_limit or default.max_tokens,
+            temperature=request.temperature,
+        )
+        # A program that sets a limit wants the answer cut there.
+        continuations = 0 if request.token_limit else MAX_CONTINUATIONS
+        return await self.context.answering.answer(
+            question, on_text=on_text, continuations=continuations
+        )
+
+    async def _prepare(self, message: UserMessage | AssistantMessage) -> Turn:
+        audios = [await self.context.answering.prepare(data) for data in message.recordings]
+        self.audio_s += sum(audio.duration_s for audio in audios)
+        return Turn(message.role, message.text, tuple(audios), message.reasoning_content)
+
+    async def _transcribe(self, message: UserMessage | AssistantMessage) -> Turn:
+        """Return a message with the transcripts of its recordings before its own text."""
+        texts = []
+        for data in message.recordings:
+            transcript = (await self.context.transcription.transcribe(data)).transcript
+            self.audio_s += transcript.duration_s
+            texts.append(f"The recording says:\n{transcript.text}")
+            self._passages += [
+                Passage(format_timestamp(s.start_s), s.text) for s in transcript.segments
+            ]
+        text = "\n\n".join([*texts, message.text]).strip()
+        return Turn(message.role, text, (), message.reasoning_content)

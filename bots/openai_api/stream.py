@@ -15,9 +15,11 @@ from starlette.types import Receive, Scope, Send
 
 from bots.openai_api.errors import read_error
 from core.errors import AssistantError, EngineBadReply
+from core.models import Answer, Transcript
 
 Part = TypeVar("Part")
 Result = TypeVar("Result")
+TextResult = TypeVar("TextResult", Answer, Transcript)
 
 #: The end of a stream of chat completions.
 DONE = b"data: [DONE]\n\n"
@@ -31,31 +33,6 @@ class Done(Generic[Result]):
     """The end of the work, with its result."""
 
     result: Result
-
-
-class Growth:
-    """Turns a growing text into the pieces by which it grows."""
-
-    def __init__(self) -> None:
-        self._sent = ""
-
-    def take(self, text: str) -> str:
-        """Return what is new in the text so far, without trailing blanks: they may not stay."""
-        text = text.strip()
-        if not text.startswith(self._sent):
-            return ""
-        new = text[len(self._sent) :]
-        self._sent = text
-        return new
-
-    def finish(self, text: str) -> str:
-        """Return the rest of the whole text.
-
-        Raises EngineBadReply if it is another text: what was sent cannot be taken back.
-        """
-        if not text.startswith(self._sent):
-            raise EngineBadReply("the text changed after a part of it was sent")
-        return text[len(self._sent) :]
 
 
 async def follow(
@@ -76,6 +53,26 @@ async def follow(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def follow_text(
+    work: Callable[[Callable[[str], None]], Awaitable[TextResult]],
+) -> AsyncGenerator[tuple[str, TextResult | None], None]:
+    """Yield what is new of a growing text, then the rest of it with the result of `work`.
+
+    Raises EngineBadReply if the whole text is another one: what was sent cannot be taken back.
+    """
+    sent = ""
+    async with aclosing(follow(work)) as parts:
+        async for part in parts:
+            if isinstance(part, Done):
+                if not part.result.text.startswith(sent):
+                    raise EngineBadReply("the text changed after a part of it was sent")
+                yield part.result.text[len(sent) :], part.result
+            # Trailing blanks may not stay.
+            elif (text := part.strip()).startswith(sent) and text != sent:
+                new, sent = text[len(sent) :], text
+                yield new, None
 
 
 async def begin(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

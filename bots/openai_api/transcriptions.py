@@ -27,7 +27,7 @@ from bots.common.uploads import read_form
 from bots.openai_api.bodies import Lowercase
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import read_validation_error, refuse
-from bots.openai_api.stream import EVENTS, Done, Growth, Stream, begin, build_event, follow
+from bots.openai_api.stream import EVENTS, Stream, begin, build_event, follow_text
 from core.locale.languages import name_language
 from core.models import Transcript
 from core.text.scripts import guess_language
@@ -179,17 +179,12 @@ class TranscriptionRoute:
 
     async def _stream(self, form: TranscriptionForm, key_name: str) -> AsyncGenerator[bytes, None]:
         """Yield an event for each piece of new text, then one with the whole text."""
-        growth = Growth()
-        parts = follow(partial(self._transcribe, form, key_name))
-        async with aclosing(parts):
-            async for part in parts:
-                if isinstance(part, Done):
-                    text = part.result.text
-                    if rest := growth.finish(text):
-                        yield build_event(TextDelta(type="transcript.text.delta", delta=rest))
-                    yield build_event(TextDone(type="transcript.text.done", text=text))
-                elif new := growth.take(part):
+        async with aclosing(follow_text(partial(self._transcribe, form, key_name))) as parts:
+            async for new, transcript in parts:
+                if new:
                     yield build_event(TextDelta(type="transcript.text.delta", delta=new))
+                if transcript:
+                    yield build_event(TextDone(type="transcript.text.done", text=transcript.text))
 
 
 async def _read_form(request: Request) -> TranscriptionForm:

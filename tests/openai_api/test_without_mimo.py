@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from typing import Any
 
@@ -11,9 +11,10 @@ import pytest
 import pytest_asyncio
 from httpx import AsyncClient
 
-from bots.openai_api.stream import Growth
+from bots.openai_api.stream import follow_text
 from core.audio.outgoing import RateConverter
 from core.errors import EngineBadReply
+from core.models import Transcript
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 from tests.support import sounds
@@ -96,11 +97,14 @@ async def test_samples_are_resampled_for_clients() -> None:
     assert RateConverter(24_000, 24_000).feed(pcm) is pcm
 
 
-async def test_growth_gives_each_piece_once() -> None:
-    growth = Growth()
-    assert [growth.take(text) for text in (" One", "One ", "One two", "One", "Two")] == [
-        *("One", "", " two", "", "")
-    ]
-    assert growth.finish("One two three") == " three"
+async def test_growth_of_a_text_is_yielded_once() -> None:
+    async def transcribe(on_text: Callable[[str], None]) -> Transcript:
+        for text in (" One", "One ", "One two", "One", "Two"):
+            on_text(text)
+        return transcript
+
+    transcript = Transcript("One two three")
+    assert [new async for new, _ in follow_text(transcribe)] == ["One", " two", " three"]
+    transcript = Transcript("Another text")
     with pytest.raises(EngineBadReply):
-        growth.finish("Another text")
+        _ = [new async for new, _ in follow_text(transcribe)]
