@@ -25,8 +25,7 @@ from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import PlatformBusy
 from core.inbox import Inbox
-from core.interfaces import DeliveryTarget
-from core.models import Chat, Job, Message, Reply
+from core.models import Chat, Job, Message
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +50,8 @@ class DiscordBot(ChatBot):
         self.files = DiscordFiles(client)
         self._admins = DiscordAdmins(client, self.channels)
         self._voice = DiscordVoiceChannels(client)
-        self._live_messages = DiscordLiveMessages(client, self.start_task)
-        self._delivery = DiscordDelivery(client, self.channels, self._live_messages, inbox)
+        self._live_messages = live = DiscordLiveMessages(client, self.start_task)
+        self._delivery = DiscordDelivery(client, self.channels, live, inbox, self._voice.end)
         self._delivery.long_answers = settings.discord_long_answers
         self._interactions = Interactions(client, inbox, self._accept_interaction)
         self._watermarks = ChannelWatermarks(inbox, clock)
@@ -68,6 +67,7 @@ class DiscordBot(ChatBot):
         # The rest of the contract, each by the part that does it.
         self.fetch = self.files.fetch
         self.show = self._live_messages.show
+        self.deliver = self._delivery.deliver
         self.voice = self._voice
         self.play = self._voice.play
         self.is_admin = self._admins.is_admin
@@ -103,12 +103,6 @@ class DiscordBot(ChatBot):
             await self._voice.close()
             await self.client.leave()
             await self._watermarks.flush()
-
-    async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
-        """Send a reply; the job's speech in a voice channel is complete. Raises PlatformError."""
-        if self.client.voice_clients:
-            self._voice.end(target.job_id)
-        await self._delivery.deliver(target, reply)
 
     async def private_chat(self, person_id: str) -> Chat:
         """Return the direct message channel with a person. Raises PlatformError."""

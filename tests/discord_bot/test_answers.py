@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.interactions.tokens import read_interaction_token
+from bots.discord_bot.outgoing.routes import read_interaction_token
 from core import metrics
 from core.errors import ChatGone, PlatformError
 from core.models import PLACEHOLDER, DeliveryState, File, Reply

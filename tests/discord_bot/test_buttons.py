@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bots.discord_bot.interactions.tokens import ButtonPress, build_components, read_press
+from bots.discord_bot.interactions.parser import ButtonPress, read_press
+from bots.discord_bot.outgoing.parts import build_components
 from core.models import Button
 
 TOKEN = "abcdefghijklmnopqrst-_"
@@ -20,10 +21,10 @@ def test_buttons_in_rows_and_many_as_select_menus() -> None:
     assert [len(row["components"]) for row in rows] == [5, 2]
     assert {part["type"] for row in rows for part in row["components"]} == {2}
     for count, options in ((11, [11]), (25, [25]), (60, [25, 25, 10])):
-        selects = [row["components"][0] for row in build_components(make(count), "Voices")]
+        selects = [row["components"][0] for row in build_components(make(count))]
         assert [len(select["options"]) for select in selects] == options
         assert len({select["custom_id"] for select in selects}) == len(selects)
-        assert {select["placeholder"] for select in selects} == {"Voices"}
+        assert {select["placeholder"] for select in selects} == {"…"}
 
 
 @pytest.mark.parametrize("count", [1, 10, 11, 125])

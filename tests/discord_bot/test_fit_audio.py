@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.outgoing.parts import MAX_FILE_BYTES, fit_audio
+from bots.discord_bot.outgoing.files import MAX_FILE_BYTES, fit_audio
 from core.models import File, Reply
 from tests.emulators.mimo import tones
 from tests.support import sounds

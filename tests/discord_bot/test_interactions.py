@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.interactions.tokens import InteractionToken, read_interaction_token
+from bots.discord_bot.outgoing.routes import InteractionToken, read_interaction_token
 from core.config import Settings
 from core.errors import StoreError
 from core.models import Job, Message, Suggestion

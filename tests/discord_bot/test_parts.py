@@ -9,14 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bots.common.chat import count_units, is_blank
+from bots.discord_bot.outgoing.files import MAX_FILE_BYTES, name_file
 from bots.discord_bot.outgoing.parts import (
-    MAX_FILE_BYTES,
     MAX_MESSAGES,
+    MAX_UNITS,
     MessagePart,
     build_parts,
-    name_file,
+    escape,
+    shorten,
 )
-from bots.discord_bot.outgoing.text import MAX_UNITS, escape, shorten
 from core.models import Button, File, Link, Reply
 from core.safety import restore_links
 from tests.support.discord_markdown import read
@@ -93,7 +94,7 @@ def test_a_huge_text_is_rendered_few_times(monkeypatch: pytest.MonkeyPatch, text
         lengths.append(len(text) + 1)
         return escape(text, is_start=is_start)
 
-    monkeypatch.setattr("bots.discord_bot.outgoing.text.escape", count)
+    monkeypatch.setattr("bots.discord_bot.outgoing.parts.escape", count)
     build_parts(Reply(text, text))
     shorten(text, is_ours=False)
     assert sum(lengths) < 20 * 2 * len(text)
@@ -178,7 +179,8 @@ def test_an_unfit_voice_message_is_sent_as_a_file(file: File) -> None:
 
 def test_a_large_text_file_is_split(monkeypatch: pytest.MonkeyPatch) -> None:
     limit = 100_000
-    monkeypatch.setattr("bots.discord_bot.outgoing.parts.MAX_FILE_BYTES", limit)
+    for module in ("files", "parts"):
+        monkeypatch.setattr(f"bots.discord_bot.outgoing.{module}.MAX_FILE_BYTES", limit)
     data = "\n".join(f"第 {n} 行" for n in range(13_000)).encode()
     parts = build_parts(Reply(files=(replace(NOTE, data=data),)))
     files = [file for part in parts for file in part.files]

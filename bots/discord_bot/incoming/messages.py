@@ -1,6 +1,7 @@
 """Discord's channels and raw messages as ours. Pure; names and sizes are the sender's claims.
 
-The gateway, the REST API and interactions write a message in the same shape.
+The gateway, the REST API and interactions write a message in the same shape. On unexpected shapes
+the functions raise LookupError, TypeError, ValueError or AttributeError.
 """
 
 from __future__ import annotations
@@ -77,11 +78,7 @@ def read_raw_channel(raw: Mapping[str, Any]) -> ChannelRef:
 def read_messages(
     raw: Mapping[str, Any], channel: ChannelRef, bot_id: str, *, is_edit: bool = False
 ) -> list[Message]:
-    """Return what a person wrote: one message per recording in it, or one if there is none.
-
-    Empty if no person wrote it or there is nothing to read.
-    Raises LookupError, TypeError, ValueError or AttributeError on unexpected shapes.
-    """
+    """Return what a person wrote: one message per recording in it, one if there is none, or []."""
     if not is_from_person(raw, bot_id) or (is_edit and not raw.get("edited_timestamp")):
         return []
     author, attachments = raw["author"], [*read_attachments(raw)]
@@ -101,15 +98,13 @@ def read_messages(
     )
     message = replace(message, command=_pick_command(raw, message, bot_id))
     # An edit that leaves nothing still replaces what a group chat's summary would quote.
-    is_erased = is_edit and not message.is_private
-    if not (message.text or attachments or message.command or is_erased):
+    if not (message.text or attachments or message.command or (is_edit and channel.guild_id)):
         return []
     # A question is asked once, and an edit cannot add files.
-    if is_edit or message.command not in ("", "transcribe"):
-        return [message]
+    others = [] if is_edit or message.command not in ("", "transcribe") else attachments[1:]
     # Edit ids that sort before those of real edits.
-    rest = enumerate(attachments[1:], 1)
-    return [message, *(replace(message, attachment=one, edit_id=f"0:{n}") for n, one in rest)]
+    copies = (replace(message, attachment=one, edit_id=f"0:{n}") for n, one in enumerate(others, 1))
+    return [message, *copies]
 
 
 def is_from_person(raw: Mapping[str, Any], bot_id: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,13 +21,15 @@ from bots.discord_bot.incoming.messages import (
     read_quoted,
 )
 from bots.discord_bot.interactions.menu import ATTACHMENT, CHAT_INPUT, MESSAGE
-from bots.discord_bot.interactions.tokens import InteractionToken, read_press
+from bots.discord_bot.outgoing.parts import MENU, PRIVATE, SHARED
+from bots.discord_bot.outgoing.routes import InteractionToken
 from core import commands
 from core.commands.arguments import join_arguments
 from core.models import Attachment, Chat, Message, QuotedMessage
 
 #: Chat ids of people who use the bot where it is no member: this prefix and their user id.
 PERSON_PREFIX = "user:"
+_BUTTON_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,26 @@ class ParsedInteraction:
     #: The argument that a modal asks for first, empty = none; and the label of the chosen action.
     missing_argument: str = ""
     label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonPress:
+    """A pressed button or a chosen menu option."""
+
+    token: str
+    #: True where the reply is for the person who pressed alone.
+    is_private: bool = False
+
+
+def read_press(data: Mapping[str, Any]) -> ButtonPress | None:
+    """Return the button of an interaction's data, None if it is none of ours."""
+    custom_id = str(data.get("custom_id") or "")
+    if custom_id.startswith(MENU):
+        custom_id = str(next(iter(data.get("values") or ()), ""))
+    prefix, token = custom_id[:2], custom_id[2:]
+    if prefix not in (SHARED, PRIVATE) or not _BUTTON_TOKEN.fullmatch(token):
+        return None
+    return ButtonPress(token, is_private=prefix == PRIVATE)
 
 
 def parse_interaction(interaction: discord.Interaction, bot_id: str) -> ParsedInteraction | None:

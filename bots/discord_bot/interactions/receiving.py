@@ -31,7 +31,7 @@ from bots.discord_bot.interactions.parser import (
     parse_interaction,
     read_focused,
 )
-from bots.discord_bot.interactions.tokens import LIFE_S
+from bots.discord_bot.outgoing.routes import LIFE_S
 from core import commands
 from core.errors import AssistantError
 from core.inbox import Inbox

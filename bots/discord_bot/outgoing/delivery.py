@@ -6,6 +6,7 @@ follow-up, the last route where the bot itself may not write, has neither.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -13,18 +14,24 @@ import structlog
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
 from bots.discord_bot.incoming.intake import Channels
-from bots.discord_bot.interactions.tokens import build_components, read_interaction_token
+from bots.discord_bot.outgoing.files import fit_audio
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
-from bots.discord_bot.outgoing.parts import MAX_MESSAGES, MessagePart, build_parts, fit_audio
+from bots.discord_bot.outgoing.parts import (
+    MAX_MESSAGES,
+    FindUrl,
+    MessagePart,
+    build_components,
+    build_parts,
+)
 from bots.discord_bot.outgoing.routes import (
     ORIGINAL,
     DeliveryContext,
     DiscordRequest,
-    build_placeholder,
+    build_new,
     find_routes,
+    read_interaction_token,
 )
 from bots.discord_bot.outgoing.sending import Sender, Sent, delete
-from bots.discord_bot.outgoing.text import FindUrl
 from bots.discord_bot.outgoing.threads import (
     can_have_thread,
     count_messages,
@@ -35,7 +42,7 @@ from core import metrics
 from core.errors import ChatGone, MessageGone, PlatformBusy
 from core.inbox import Inbox
 from core.interfaces import DeliveryTarget
-from core.models import PLACEHOLDER, DeliveryState, Link, Message, Reply
+from core.models import PLACEHOLDER, Chat, DeliveryState, Link, Message, Reply
 
 log = structlog.get_logger(__name__)
 
@@ -49,10 +56,13 @@ class DiscordDelivery:
         channels: Channels,
         live_messages: DiscordLiveMessages,
         inbox: Inbox,
+        end_speech: Callable[[str], None],
     ) -> None:
         self._client = client
         self._channels = channels
         self._live_messages = live_messages
+        #: Called with a job's id: its speech in a voice channel is complete.
+        self._end_speech = end_speech
         self._inbox = inbox
         self._sender = Sender(client)
         #: How replies longer than a message are sent: see `core.config.Settings`.
@@ -65,6 +75,8 @@ class DiscordDelivery:
 
         Raises PlatformError.
         """
+        if self._client.voice_clients:
+            self._end_speech(target.job_id)
         await self._live_messages.end(target)
         if target.is_refusal:
             await self._withdraw(target)
@@ -158,7 +170,7 @@ class DiscordDelivery:
     async def _deliver_part(
         self, target: DeliveryTarget, number: int, draft: DiscordRequest, *, was_started: bool
     ) -> None:
-        known = await target.ledger.find(number)
+        message, known = target.message, await target.ledger.find(number)
         if known and known.state is DeliveryState.SENT:
             return
         # The message that holds an outdated version of the part.
@@ -169,31 +181,28 @@ class DiscordDelivery:
         is_retry = known is not None or was_started or (number == 0 and has_placeholder)
         routes = find_routes(context, number, draft, older_id)
         await target.ledger.start(number)
-        sent = await self._send(target.message, routes, is_retry=is_retry)
-        is_pending = known is not None and known.state is DeliveryState.PENDING
-        if is_pending and not sent.route.is_repeatable:
+        try:
+            sent = await self._sender.send(routes, language=message.language, is_retry=is_retry)
+        except ChatGone as error:
+            # The end of a thread, or of an interaction token, is not that of its chat.
+            is_part_of_chat = message.thread_id or message.reply_token
+            raise (MessageGone(str(error)) if is_part_of_chat else error) from None
+        if sent.is_voice_refused:
+            await self._note_no_voice(message.chat)
+        if known and known.state is DeliveryState.PENDING and not sent.route.is_repeatable:
             metrics.AMBIGUOUS_SENDS.labels("discord").inc()
-        if number == 0 and not older_id and not sent.route.token:
+        is_live_left = not sent.route.token and sent.message_id != context.placeholder_id
+        if number == 0 and not older_id and is_live_left:
             await self._clear(context, sent)
         await target.ledger.finish(number, sent.message_id)
         if older_id not in ("", sent.message_id):
             await self._remove(context, older_id, draft.channel_id)
 
-    async def _send(
-        self, message: Message, routes: list[DiscordRequest], *, is_retry: bool
-    ) -> Sent:
-        try:
-            sent = await self._sender.send(routes, language=message.language, is_retry=is_retry)
-        except ChatGone as error:
-            # The end of a thread, or of an interaction token, is not that of its chat.
-            if message.thread_id or message.reply_token:
-                raise MessageGone(str(error)) from None
-            raise
-        if sent.is_voice_refused and message.chat.chat_id not in self._no_voice:
-            # Remembered beyond this message, and beyond this process.
-            await self._inbox.note_no_voice(message.chat)
-            self._no_voice.add(message.chat.chat_id)
-        return sent
+    async def _note_no_voice(self, chat: Chat) -> None:
+        """Remember, beyond this process too, that a chat refuses voice messages."""
+        if chat.chat_id not in self._no_voice:
+            await self._inbox.note_no_voice(chat)
+            self._no_voice.add(chat.chat_id)
 
     async def _clear(self, context: DeliveryContext, sent: Sent | None = None) -> None:
         """Delete the live message, unless it has become the reply."""
@@ -204,7 +213,8 @@ class DiscordDelivery:
         shown_id = context.placeholder_id
         if context.is_placeholder_lost and context.channel_id and not context.message.reply_token:
             is_found = sent is not None and not sent.route.part.is_voice
-            request = build_placeholder(context.message, context.job_id, MessagePart("…"))
+            part = MessagePart("…")
+            request = build_new(context.message, context.job_id, PLACEHOLDER, part)
             lost = None if is_found else await self._sender.send([request])
             shown_id = lost.message_id if lost else ""
         if shown_id and not (sent and sent.message_id == shown_id):

@@ -6,7 +6,6 @@ Best effort and second to the reply: the latest text wins, older ones are skippe
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime
 
 import discord
 import structlog
@@ -14,13 +13,15 @@ import structlog
 from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, StartTask, is_blank
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import INTERACTION_OVER, describe, error_code_of, read_error
-from bots.discord_bot.interactions.tokens import read_interaction_token
-from bots.discord_bot.outgoing.parts import MessagePart
-from bots.discord_bot.outgoing.routes import ORIGINAL, DiscordRequest, build_placeholder
+from bots.discord_bot.outgoing.parts import MessagePart, shorten
+from bots.discord_bot.outgoing.routes import (
+    ORIGINAL,
+    DiscordRequest,
+    build_new,
+    read_interaction_token,
+)
 from bots.discord_bot.outgoing.sending import perform
-from bots.discord_bot.outgoing.text import shorten
 from core.errors import PlatformBusy
-from core.interfaces import DeliveryTarget
 from core.models import PLACEHOLDER, DeliveryState
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,7 @@ class DiscordLiveMessages(LiveMessages[LiveMessage]):
                 live.is_calling = False
 
     async def _update_once(self, live: LiveMessage) -> None:
-        target = live.target
+        target, message = live.target, live.target.message
         part = MessagePart(shorten(live.text, is_ours=live.is_ours))
         if await target.ledger.find(0):
             live.is_over = True  # the reply is being sent, or was sent and will be edited
@@ -62,15 +63,20 @@ class DiscordLiveMessages(LiveMessages[LiveMessage]):
         if is_blank(part.text):
             return
         known = await target.ledger.find(PLACEHOLDER)
-        placeholder_id = known.platform_id if known and known.state is DeliveryState.SENT else ""
-        request = _build_request(target, part, placeholder_id, self._client.clock.now())
-        if request is None:
-            live.is_over = True
-            return
-        if not placeholder_id:
+        shown_id = known.platform_id if known and known.state is DeliveryState.SENT else ""
+        request = build_new(message, target.job_id, PLACEHOLDER, part)
+        if message.reply_token:
+            token = read_interaction_token(message.reply_token)
+            if not (token and token.has_original and token.is_valid(self._client.clock.now())):
+                live.is_over = True
+                return
+            request = DiscordRequest(part, token=token, edit_id=ORIGINAL)
+        elif shown_id:
+            request = DiscordRequest(part, request.channel_id, edit_id=shown_id)
+        if not shown_id:
             await target.ledger.start(PLACEHOLDER)
         sent = await perform(self._client, request)
-        if not placeholder_id:
+        if not shown_id:
             await target.ledger.finish(PLACEHOLDER, str(sent["id"]))
 
     def _note_failure(self, live: LiveMessage, error: BaseException) -> None:
@@ -84,19 +90,3 @@ class DiscordLiveMessages(LiveMessages[LiveMessage]):
         message = live.target.message
         if isinstance(error, discord.Forbidden) and not message.reply_token:
             self._client.pacer.note_forbidden(message.thread_id or message.chat.chat_id)
-
-
-def _build_request(
-    target: DeliveryTarget, part: MessagePart, placeholder_id: str, now: datetime
-) -> DiscordRequest | None:
-    """Return the request that shows the text, None where it cannot be shown."""
-    message = target.message
-    if message.reply_token:
-        token = read_interaction_token(message.reply_token)
-        if token is None or not token.is_valid(now) or not token.has_original:
-            return None
-        return DiscordRequest(part, token=token, edit_id=ORIGINAL)
-    if placeholder_id:
-        channel_id = message.thread_id or message.chat.chat_id
-        return DiscordRequest(part, channel_id, edit_id=placeholder_id)
-    return build_placeholder(message, target.job_id, part)

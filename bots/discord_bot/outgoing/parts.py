@@ -1,37 +1,62 @@
-"""A reply as the messages that Discord accepts: text, files under it, voice messages."""
+"""A reply as the messages that Discord accepts: Markdown, files under it, buttons. Pure.
+
+discord.py's `escape_markdown` misses the second masked link of a line, indented or numbered lists,
+"<t:…>", "<#…>" and bare addresses, and its `escape_mentions` misses channels and commands; hence
+the rules here. A backslash before a Markdown character is never shown.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
+from typing import Any
 
-import structlog
+from bots.common.chat import clean, count_units, find_break, is_blank
+from bots.discord_bot.outgoing.files import (
+    FILE_TOO_BIG,
+    MAX_FILE_BYTES,
+    MAX_FILES,
+    MAX_FILES_BYTES,
+    build_text_file,
+    fit_file,
+    is_voice,
+)
+from core.locale import translate
+from core.models import Button, File, Link, Reply
+from core.safety import disable_links
 
-from bots.common.chat import clean
-from bots.discord_bot.outgoing.text import FindUrl, Line, pack, read_lines, take_beginning
-from core import audio
-from core.errors import UserError
-from core.locale import mark, translate
-from core.models import File, Reply
-from core.safety import restore_links
-
-log = structlog.get_logger(__name__)
-
-#: Largest file without a boosted server.
-MAX_FILE_BYTES = 10 << 20
-#: Most files of one message, whose request may have 25 MiB.
-MAX_FILES, MAX_FILES_BYTES = 10, 24 << 20
 #: A reply that needs more messages is sent as a file, unless the operator chose otherwise.
 MAX_MESSAGES = 4
-#: Limits of a voice message; other recordings are sent as files.
-MAX_VOICE_S, MAX_WAVEFORM_BYTES = 1200.0, 256
+#: Longest message, in UTF-16 units.
+MAX_UNITS = 2000
+#: How much is shown of a reply that is sent as a file.
+BEGINNING_CHARS = 1000
 
-FILE_TOO_BIG = mark("A file is too big for Discord: the limit is {limit} MB.")
+#: Breaks mentions, which Discord finds in the raw text, escaped or not; and the end of a label, so
+#: that a bracket and an address behind a link of ours do not become part of it.
+_JOINER = "\u2060"
+_MENTION = re.compile(r"<(?=[@#:/A-Za-z])|@(?=everyone|here)|\](?=\()")
+_SPECIAL = re.compile(r"[\\*_~|`<\[\]]|:(?=//)")
+_TO_ROUND = str.maketrans("[]", "()")
+# Quotes, headings, small print, lists: only at the start of a line.
+_BLOCK = re.compile(r"(\s*)([>#+-])")
+_NUMBER = re.compile(r"(\s*\d+)([.)])(?=\s|\Z)")
 
-_SPOILER = re.compile(r"\A(?:SPOILER_)+", re.IGNORECASE)
+#: Prefixes of component ids: a button of its chat, a button for one person, a select menu.
+SHARED, PRIVATE, MENU = "h:", "p:", "s:"
+#: Component types, and a button style.
+_ROW, _BUTTON, _SELECT = 1, 2, 3
+_SECONDARY = 2
+#: More buttons than this become select menus.
+MAX_BUTTONS = 10
+_ROW_BUTTONS = 5
+_MAX_OPTIONS, _MAX_ROWS = 25, 5
+_LABEL_CHARS, _OPTION_CHARS = 80, 100
+
+#: Returns the address of a linked message, empty where it has none.
+FindUrl = Callable[[Link], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +82,13 @@ def build_parts(
     and the message before them carries the buttons, which they cannot.
     """
     lines, notice = read_lines(reply, find_url), []
-    files = [*_fit_files(reply.files)]
+    files = [one for file in reply.files for one in fit_file(file)]
     if any(len(file.data) > MAX_FILE_BYTES for file in files):
         notice = [Line(translate(FILE_TOO_BIG, language, limit=MAX_FILE_BYTES >> 20))]
         files = [file for file in files if len(file.data) <= MAX_FILE_BYTES]
     messages = [*islice(pack([*lines, *notice]), max_messages + 1)]
     if len(messages) > max_messages:
-        files = [*_fit_files([_build_text_file(reply)]), *files]
+        files = [*fit_file(build_text_file(reply)), *files]
         messages = [*pack([*take_beginning(lines), *notice])]
     voices = [file for file in files if is_voice(file)]
     others = [file for file in files if not is_voice(file)]
@@ -72,81 +97,6 @@ def build_parts(
         parts = [MessagePart()]
     parts += [MessagePart("", (file,), is_voice=True) for file in voices]
     return parts or [MessagePart("…")]
-
-
-def is_voice(file: File) -> bool:
-    """Tell whether a file can be a voice message: Opus with a duration and a waveform."""
-    has_duration = file.duration_s is not None and 0 < file.duration_s <= MAX_VOICE_S
-    has_waveform = 0 < len(file.waveform) <= MAX_WAVEFORM_BYTES
-    return file.mime == "audio/ogg" and has_duration and has_waveform
-
-
-async def fit_audio(reply: Reply, max_bytes: int = MAX_FILE_BYTES) -> Reply:
-    """Return a reply whose audio files are within the limit: encoded smaller, or in several.
-
-    The same reply always gives the same files.
-    """
-    files: list[File] = []
-    for file in reply.files:
-        is_fit = len(file.data) <= max_bytes or not file.mime.startswith("audio/")
-        files += [file] if is_fit else await asyncio.to_thread(_shrink, file, max_bytes)
-    return replace(reply, files=tuple(files))
-
-
-def name_file(name: str) -> str:
-    """Return a file name that Discord shows as it is: no path, no spoiler."""
-    flat = " ".join(clean(name).split("/")[-1].split("\\")[-1].split())
-    stem, dot, ending = _SPOILER.sub("", flat).rpartition(".")
-    return f"{stem[:80]}{dot}{ending[:16]}".strip() or "file"
-
-
-def _shrink(file: File, max_bytes: int) -> list[File]:
-    try:
-        pieces = audio.shrink(file.data, max_bytes)
-    except UserError as error:
-        # The file is left out with a notice.
-        log.error("discord_audio_not_shrunk", error=type(error).__name__)
-        return [file]
-    stem = file.name.rpartition(".")[0] or file.name
-    if len(pieces) == 1:
-        name, piece = f"{stem}.ogg", pieces[0]
-        return [replace(file, name=name, mime=piece.mime, data=piece.data)]
-    return [
-        File(f"{stem}-{number}.ogg", piece.mime, piece.data, piece.duration_s, title=file.title)
-        for number, piece in enumerate(pieces, 1)
-    ]
-
-
-def _build_text_file(reply: Reply) -> File:
-    blocks = [restore_links(clean(text)).strip("\n") for text in (reply.text, reply.quote)]
-    if reply.is_quote_first:
-        blocks.reverse()
-    name = "transcript.txt" if reply.quote else "reply.txt"
-    return File(name, "text/plain", "\n\n".join(filter(None, blocks)).encode())
-
-
-def _fit_files(files: Iterable[File]) -> Iterator[File]:
-    """Yield the files with shown names; a text that is too large in several."""
-    for file in files:
-        named = replace(file, name=name_file(file.name))
-        if len(file.data) <= MAX_FILE_BYTES or not file.mime.startswith("text/"):
-            yield named
-            continue
-        stem, dot, ending = named.name.rpartition(".")
-        for number, data in enumerate(_cut_bytes(file.data), 1):
-            yield replace(named, name=f"{stem}-{number}{dot}{ending}", data=data)
-
-
-def _cut_bytes(data: bytes) -> Iterator[bytes]:
-    while data:
-        cut = data.rfind(b"\n", 0, MAX_FILE_BYTES) + 1
-        if len(data) <= MAX_FILE_BYTES or not cut:
-            cut = MAX_FILE_BYTES
-        # Not inside a character.
-        while cut < len(data) and data[cut] & 0xC0 == 0x80:
-            cut -= 1
-        yield data[:cut]
-        data = data[cut:]
 
 
 def _group(messages: list[MessagePart], files: list[File]) -> Iterator[MessagePart]:
@@ -161,3 +111,177 @@ def _group(messages: list[MessagePart], files: list[File]) -> Iterator[MessagePa
         held = replace(held, files=(*held.files, file))
     if held != MessagePart():
         yield held
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a reply as it was written, and its links: start, end, address."""
+
+    text: str
+    is_quote: bool = False
+    links: tuple[tuple[int, int, str], ...] = ()
+
+    def render(self) -> str:
+        """Return the line in Discord's Markdown."""
+        shown, at = "> " if self.is_quote else "", 0
+        for start, end, url in self.links:
+            shown += escape(self.text[at:start], is_start=not at) + link(self.text[start:end], url)
+            at = end
+        return shown + escape(self.text[at:], is_start=not at)
+
+    def cut(self, start: int, end: int) -> Line:
+        """Return a slice of the line with its share of the links."""
+        inside = ((max(a, start) - start, min(b, end) - start, url) for a, b, url in self.links)
+        kept = tuple(one for one in inside if one[0] < one[1])
+        return replace(self, text=self.text[start:end], links=kept)
+
+
+def escape(text: str, *, is_start: bool = True) -> str:
+    """Return text that Discord shows as it is: no style, link, mention or timestamp.
+
+    text: one line or less. is_start: it stands at the start of a line.
+    """
+    whole = _MENTION.sub(rf"\g<0>{_JOINER}", text)
+    for start in (_BLOCK, _NUMBER) if is_start else ():
+        if match := start.match(whole):
+            return f"{match[1]}\\{match[2]}" + _SPECIAL.sub(r"\\\g<0>", whole[match.end() :])
+    return _SPECIAL.sub(r"\\\g<0>", whole)
+
+
+def link(label: str, url: str) -> str:
+    """Return a masked link; url: an address of ours only."""
+    # A backslash does not keep a bracket from ending the label.
+    return f"[{escape(label.translate(_TO_ROUND), is_start=False)}]({url})"
+
+
+def read_lines(reply: Reply, find_url: FindUrl) -> list[Line]:
+    """Return the lines of a reply and of its quote, without blank ones at either end."""
+    # Mentions are disabled so that quoting pings nobody.
+    quoted = disable_links(clean(reply.quote)).splitlines()
+    blocks = [[*_read_text(reply, find_url)], [Line(line, is_quote=True) for line in quoted]]
+    lines: list[Line] = []
+    for block in reversed(blocks) if reply.is_quote_first else blocks:
+        seen = [number for number, line in enumerate(block) if not is_blank(line.text)]
+        lines += block[seen[0] : seen[-1] + 1] if seen else []
+    return lines
+
+
+def pack(lines: Iterable[Line]) -> Iterator[str]:
+    """Yield messages of as many lines as fit; only a line that is too long is cut."""
+    shown: list[str] = []
+    # Units so far, and lines up to the last one that is not blank.
+    units = count = 0
+    for line in chain.from_iterable(map(_cut, lines)):
+        rendered = line.render()
+        more = count_units(rendered) + 1
+        if shown and units + more > MAX_UNITS + 1:
+            yield "\n".join(shown[:count])
+            shown, units = [], 0
+        is_visible = not is_blank(line.text)
+        if shown or is_visible:
+            shown.append(rendered)
+            units += more
+        if is_visible:
+            count = len(shown)
+    if shown:
+        yield "\n".join(shown[:count])
+
+
+def take_beginning(lines: list[Line]) -> list[Line]:
+    """Return the first lines, cut to BEGINNING_CHARS and an ellipsis."""
+    kept, left = [], BEGINNING_CHARS
+    for line in lines:
+        if len(line.text) >= left:
+            kept.append(line.cut(0, find_break(line.text[: max(1, left)])))
+            break
+        kept.append(line)
+        left -= len(line.text) + 1
+    last = kept[-1]
+    return [*kept[:-1], replace(last, text=f"{last.text.rstrip()} …")]
+
+
+def shorten(text: str, *, is_ours: bool) -> str:
+    """Return the end of a text as one message, in Discord's Markdown.
+
+    is_ours: written by the program, not by a person or a model.
+    """
+    whole = clean(text) if is_ours else disable_links(clean(text))
+    size = min(len(whole), MAX_UNITS)
+    while size:
+        shown = ("…" if size < len(whole) else "") + whole[len(whole) - size :]
+        rendered = "\n".join(Line(line).render() for line in shown.splitlines())
+        if count_units(rendered) <= MAX_UNITS:
+            return rendered
+        size -= max(1, (count_units(rendered) - MAX_UNITS) // 2)
+    return ""
+
+
+def _read_text(reply: Reply, find_url: FindUrl) -> Iterator[Line]:
+    """Yield the lines of the text with their links; overlapping ones are left out."""
+    text = reply.text
+    # Cleaning may remove characters before a link.
+    spans = [
+        (len(clean(text[: max(0, one.start)])), len(clean(text[: max(0, one.end)])), url)
+        for one in reply.links
+        if (url := find_url(one))
+    ]
+    at, taken = 0, 0
+    for line in clean(text).splitlines():
+        links = []
+        for start, end, url in sorted(spans):
+            start, end = max(start, taken, at), min(end, at + len(line))
+            if start < end and not is_blank(line[start - at : end - at]):
+                links.append((start - at, end - at, url))
+                taken = end
+        yield Line(line, links=tuple(links))
+        at += len(line) + 1
+
+
+def _cut(line: Line) -> Iterator[Line]:
+    """Yield a line in pieces that fit a message, cut between words where possible."""
+    while len(line.text) > MAX_UNITS or count_units(line.render()) > MAX_UNITS:
+        size = min(len(line.text), MAX_UNITS)
+        while (over := count_units(line.cut(0, size).render()) - MAX_UNITS) > 0:
+            size = max(1, size - max(1, over // 2))
+        size = find_break(line.text[:size])
+        yield line.cut(0, size)
+        line = line.cut(size, len(line.text))
+    yield line
+
+
+def build_components(buttons: Sequence[Button]) -> list[dict[str, Any]]:
+    """Return the component rows of a message, empty if there are no buttons.
+
+    A button's id holds the token under which the store keeps what it does, so that buttons
+    outlive a restart and a forged id does nothing.
+    """
+    if len(buttons) > MAX_BUTTONS:
+        return _build_selects(buttons)
+    items = [
+        {"type": _BUTTON, "style": _SECONDARY, **_build_choice(one, _LABEL_CHARS, "custom_id")}
+        for one in buttons
+    ]
+    rows = [items[start : start + _ROW_BUTTONS] for start in range(0, len(items), _ROW_BUTTONS)]
+    return [{"type": _ROW, "components": row} for row in rows]
+
+
+def _build_selects(buttons: Sequence[Button]) -> list[dict[str, Any]]:
+    options = [_build_choice(one, _OPTION_CHARS, "value") for one in buttons]
+    rows = [options[start : start + _MAX_OPTIONS] for start in range(0, len(options), _MAX_OPTIONS)]
+    menus = [
+        {
+            "type": _SELECT,
+            "custom_id": f"{MENU}{number}",
+            "options": row,
+            "placeholder": "…",
+        }
+        for number, row in enumerate(rows[:_MAX_ROWS])
+    ]
+    return [{"type": _ROW, "components": [menu]} for menu in menus]
+
+
+def _build_choice(button: Button, max_chars: int, id_field: str) -> dict[str, str]:
+    prefix = PRIVATE if button.is_private else SHARED
+    label = button.label.strip() or "…"
+    label = label if len(label) <= max_chars else f"{label[: max_chars - 1]}…"
+    return {"label": label, id_field: f"{prefix}{button.token}"}

@@ -1,18 +1,56 @@
-"""Requests that send a part of a reply: the routes to try, the best first. Pure."""
+"""Where a reply can go: interaction tokens, and the routes of each part, the best first. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 from typing import Any
 
-from bots.discord_bot.interactions.tokens import InteractionToken
 from bots.discord_bot.outgoing.parts import MessagePart
 from core.models import PLACEHOLDER, Message
 
 #: The original response to an interaction, as addresses name it.
 ORIGINAL = "@original"
+#: How long an interaction token is valid, less the time that a request may take.
+LIFE_S = 15 * 60 - 15
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionToken:
+    """The token to reply to one interaction; stored encrypted as `Message.reply_token`."""
+
+    interaction_id: str
+    token: str
+    #: Seconds since 1970.
+    created_s: int
+    #: Only the person who asked sees the reply.
+    is_ephemeral: bool = False
+    #: The app is installed for the person only: the bot is not in the chat and cannot write there.
+    is_personal: bool = False
+    #: False where the original response is the message whose button was pressed.
+    has_original: bool = True
+
+    def write(self) -> str:
+        """Return the token as text: id:token:created:flags."""
+        flags = "e" * self.is_ephemeral + "p" * self.is_personal + "u" * (not self.has_original)
+        return f"{self.interaction_id}:{self.token}:{self.created_s}:{flags}"
+
+    def is_valid(self, now: datetime) -> bool:
+        """Tell whether Discord still accepts replies."""
+        return now.timestamp() < self.created_s + LIFE_S
+
+
+def read_interaction_token(text: str) -> InteractionToken | None:
+    """Return the inverse of `InteractionToken.write`, None where there is none."""
+    fields = text.split(":")
+    if len(fields) != 4 or not fields[2].isdecimal():
+        return None
+    interaction_id, token, created_s, flags = fields
+    flag_values = ("e" in flags, "p" in flags, "u" not in flags)
+    return InteractionToken(interaction_id, token, int(created_s), *flag_values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,52 +105,48 @@ def find_routes(
     draft: the part, its components, and the thread to send it to, if any.
     older_id: the message that holds an outdated version of the part.
     """
+    new = partial(build_new, context.message, context.job_id, number)
     part, as_file = draft.part, replace(draft.part, is_voice=False)
     routes: list[DiscordRequest] = []
     if draft.channel_id and older_id:
         routes.append(DiscordRequest(part, draft.channel_id, edit_id=older_id))
     if draft.channel_id:
         # The question is not in the thread: it cannot be replied to.
-        sent = _send(context, number, part, older_id)
-        routes.append(replace(sent, channel_id=draft.channel_id, reply_to=""))
+        routes.append(replace(new(part, older_id), channel_id=draft.channel_id, reply_to=""))
     if part.is_voice and context.has_voice and context.channel_id:
         # A message cannot be edited into a voice message.
-        routes.append(_send(context, number, part, older_id))
+        routes.append(new(part, older_id))
     routes += _find_edits(context, number, as_file, older_id)
     if context.channel_id:
-        routes.append(_send(context, number, as_file, older_id))
+        routes.append(new(as_file, older_id))
     if context.token:
         routes.append(DiscordRequest(as_file, token=context.token))
     if context.is_secret and context.message.sender_id.isdecimal():
         # The token has expired or the bot cannot write there: a direct message.
-        nonce = build_nonce(context.job_id, number, f"private {older_id}")
-        routes.append(DiscordRequest(as_file, person_id=context.message.sender_id, nonce=nonce))
+        sent, person_id = new(as_file, f"private {older_id}"), context.message.sender_id
+        routes.append(replace(sent, channel_id="", reply_to="", person_id=person_id))
     # Voice messages have no components.
     return [r if r.part.is_voice else replace(r, components=draft.components) for r in routes]
 
 
-def build_placeholder(message: Message, job_id: str, part: MessagePart) -> DiscordRequest:
-    """Return the request that sends a live message; sent again, it returns the same message."""
-    channel_id, nonce = message.thread_id or message.chat.chat_id, build_nonce(job_id, PLACEHOLDER)
-    reply_to = find_question(message)
-    return DiscordRequest(part, channel_id, reply_to=reply_to, nonce=nonce, is_silent=True)
+def build_new(
+    message: Message, job_id: str, number: int, part: MessagePart, salt: str = ""
+) -> DiscordRequest:
+    """Return the request that sends a part, or a live message, to the chat of `message`.
 
-
-def build_nonce(job_id: str, number: int, salt: str = "") -> str:
-    """Return the nonce of a part of a reply: the same for each try, at most 25 characters.
-
-    Placeholder and first part share a nonce, so sending either finds the other.
-    salt: tells apart what must not be found that way.
+    Its nonce is the same for each try. Placeholder and first part share a nonce, so sending
+    either finds the other; salt: tells apart what must not be found that way.
     """
-    return hashlib.sha256(f"{job_id}/{max(0, number)}/{salt}".encode()).hexdigest()[:25]
-
-
-def find_question(message: Message) -> str:
-    """Return the id of the message to reply to, "" if there is none."""
-    if message.message_id.isdecimal():
-        return message.message_id
-    quoted = message.reply_to.message_id if message.reply_to else ""
-    return quoted if quoted.isdecimal() else ""
+    quoted_id = message.reply_to.message_id if message.reply_to else ""
+    found = (one for one in (message.message_id, quoted_id) if one.isdecimal())
+    key = f"{job_id}/{max(0, number)}/{salt}{' voice' * part.is_voice}"
+    return DiscordRequest(
+        part,
+        message.thread_id or message.chat.chat_id,
+        reply_to=next(found, ""),
+        nonce=hashlib.sha256(key.encode()).hexdigest()[:25],
+        is_silent=number == PLACEHOLDER,
+    )
 
 
 def _find_edits(
@@ -127,14 +161,3 @@ def _find_edits(
     is_late = bool(context.message.reply_token) and not older_id
     if context.channel_id and edit_id and not is_late:
         yield DiscordRequest(part, context.channel_id, edit_id=edit_id)
-
-
-def _send(
-    context: DeliveryContext, number: int, part: MessagePart, older_id: str
-) -> DiscordRequest:
-    return DiscordRequest(
-        part,
-        context.channel_id,
-        reply_to=find_question(context.message),
-        nonce=build_nonce(context.job_id, number, f"{older_id}{' voice' * part.is_voice}"),
-    )

@@ -29,9 +29,9 @@ from bots.discord_bot.errors import (
     error_code_of,
     read_error,
 )
-from bots.discord_bot.outgoing.parts import FILE_TOO_BIG, MAX_FILE_BYTES
+from bots.discord_bot.outgoing.files import FILE_TOO_BIG, MAX_FILE_BYTES
+from bots.discord_bot.outgoing.parts import escape
 from bots.discord_bot.outgoing.routes import ORIGINAL, DiscordRequest
-from bots.discord_bot.outgoing.text import escape
 from core import metrics
 from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError
 from core.locale import mark, translate
@@ -128,28 +128,30 @@ class Sender:
     ) -> Sent:
         """Send a message; on a refusal that a change can avoid, send it changed."""
         pacer = self._client.pacer
-        for _ in range(MAX_FALLBACKS):
+        fallbacks_left = MAX_FALLBACKS
+        while True:
+            started_at = self._client.clock.now()
             try:
-                return await self._send_once(request, is_retry=is_retry)
+                raw = await perform(self._client, request)
+                sent_at = snowflake_time(int(raw["id"]))
+                if is_retry and request.nonce and sent_at < started_at:
+                    raw = await self._update_found(request, raw)
+                return Sent(str(raw["id"]), request)
             except discord.HTTPException as error:
                 code = error_code_of(error)
                 if code in (NO_ACCESS, NO_PERMISSION) and not request.token:
                     pacer.note_forbidden(request.channel_id)
                 fallback = find_fallback(request, error, language)
                 is_held = not request.token and pacer.is_held(request.channel_id)
-                if fallback is None or is_held:
+                if fallback is None or is_held or not fallbacks_left:
                     raise
                 log.info("discord_request_changed", code=code)
                 request = fallback
-        return await self._send_once(request, is_retry=is_retry)
+                fallbacks_left -= 1
 
-    async def _send_once(self, request: DiscordRequest, *, is_retry: bool) -> Sent:
-        started_at = self._client.clock.now()
-        raw = await perform(self._client, request)
+    async def _update_found(self, request: DiscordRequest, raw: dict[str, Any]) -> dict[str, Any]:
+        """Bring a message up to date that was sent before and found by its nonce."""
         message_id = str(raw["id"])
-        if not (is_retry and request.nonce and snowflake_time(int(message_id)) < started_at):
-            return Sent(message_id, request)
-        # The nonce returned a message that was sent before.
         is_same = str(raw.get("content") or "").strip() == request.part.text.strip()
         try:
             if is_same or request.part.is_voice:
@@ -159,8 +161,8 @@ class Sender:
                 await perform(self._client, edit)
         except discord.NotFound:
             # It was deleted since.
-            raw = await perform(self._client, replace(request, nonce=request.nonce[::-1]))
-        return Sent(str(raw["id"]), request)
+            return await perform(self._client, replace(request, nonce=request.nonce[::-1]))
+        return raw
 
 
 def find_fallback(
@@ -188,17 +190,18 @@ async def perform(client: DiscordClient, request: DiscordRequest) -> dict[str, A
 
     Raises what discord.py raises, PlatformBusy.
     """
+    method = "PATCH" if request.edit_id else "POST"
     try:
         async with asyncio.timeout(UPLOAD_S if request.part.files else CALL_S):
             for wait_s in WAITS_S:
                 try:
-                    return await _call(client, request)
+                    return dict(await _call(client, request, method))
                 except REQUEST_ERRORS as error:
                     if not _can_repeat(error, request):
                         raise
                     log.info("discord_request_repeated", error=type(error).__name__)
                 await client.clock.sleep(wait_s)
-            return await _call(client, request)
+            return dict(await _call(client, request, method))
     except TimeoutError:
         raise PlatformBusy("Discord does not answer") from None
 
@@ -206,17 +209,35 @@ async def perform(client: DiscordClient, request: DiscordRequest) -> dict[str, A
 async def delete(client: DiscordClient, request: DiscordRequest) -> None:
     """Delete the message that `request` would edit. Raises as `perform`."""
     async with asyncio.timeout(CALL_S):
-        await client.wait_open()
-        await client.http.request(_build_route(client, request, "DELETE"))
+        await _call(client, request, "DELETE")
 
 
-async def _call(client: DiscordClient, request: DiscordRequest) -> dict[str, Any]:
+async def _call(client: DiscordClient, request: DiscordRequest, method: str) -> Any:
     await client.wait_open()
-    route = _build_route(client, request, "PATCH" if request.edit_id else "POST")
+    if request.token is None:
+        ids: dict[str, Any] = {"channel_id": int(request.channel_id)}
+        path = "/channels/{channel_id}/messages"
+    else:
+        ids = {"webhook_id": client.application_id, "webhook_token": request.token.token}
+        path = "/webhooks/{webhook_id}/{webhook_token}"
+        path += "/messages" if request.edit_id else ""
+    if request.edit_id == ORIGINAL:
+        path += f"/{ORIGINAL}"
+    elif request.edit_id:
+        path, ids = f"{path}/{{message_id}}", ids | {"message_id": request.edit_id}
+    route = Route(method, path, **ids)
+    if method == "DELETE":
+        return await client.http.request(route)
     body = build_body(request)
-    if not request.part.files:
-        return dict(await client.http.request(route, json=body))
-    files = [discord.File(io.BytesIO(file.data), file.name) for file in request.part.files]
+    if request.part.files:
+        return await _upload(client, route, body, request.part.files)
+    return await client.http.request(route, json=body)
+
+
+async def _upload(
+    client: DiscordClient, route: Route, body: dict[str, Any], files: Sequence[File]
+) -> Any:
+    uploads = [discord.File(io.BytesIO(file.data), file.name) for file in files]
     form: list[dict[str, Any]] = [
         {"name": "payload_json", "value": json.dumps(body)},
         *(
@@ -227,10 +248,10 @@ async def _call(client: DiscordClient, request: DiscordRequest) -> dict[str, Any
                 # Under another type Discord drops the waveform.
                 "content_type": file.mime,
             }
-            for number, (file, upload) in enumerate(zip(request.part.files, files, strict=True))
+            for number, (file, upload) in enumerate(zip(files, uploads, strict=True))
         ),
     ]
-    return dict(await client.http.request(route, form=form, files=files))
+    return await client.http.request(route, form=form, files=uploads)
 
 
 def build_body(request: DiscordRequest) -> dict[str, Any]:
@@ -262,21 +283,6 @@ def _describe_file(file: File, number: int, *, is_voice: bool) -> dict[str, Any]
         waveform = base64.b64encode(file.waveform).decode()
         about |= {"duration_secs": round(file.duration_s or 0.0, 3), "waveform": waveform}
     return about
-
-
-def _build_route(client: DiscordClient, request: DiscordRequest, method: str) -> Route:
-    if request.token is None:
-        ids: dict[str, Any] = {"channel_id": int(request.channel_id)}
-        path = "/channels/{channel_id}/messages"
-    else:
-        ids = {"webhook_id": client.application_id, "webhook_token": request.token.token}
-        path = "/webhooks/{webhook_id}/{webhook_token}"
-        path += "/messages" if request.edit_id else ""
-    if request.edit_id == ORIGINAL:
-        return Route(method, f"{path}/{ORIGINAL}", **ids)
-    if request.edit_id:
-        return Route(method, f"{path}/{{message_id}}", message_id=request.edit_id, **ids)
-    return Route(method, path, **ids)
 
 
 def _can_repeat(error: BaseException, request: DiscordRequest) -> bool:

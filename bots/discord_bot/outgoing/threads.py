@@ -14,8 +14,8 @@ import structlog
 from bots.common.chat import clean, is_blank
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe, error_code_of, read_error
-from bots.discord_bot.interactions.tokens import read_interaction_token
 from bots.discord_bot.outgoing.parts import MAX_MESSAGES
+from bots.discord_bot.outgoing.routes import read_interaction_token
 from core.models import Message, Reply
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ import structlog
 
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
-from bots.discord_bot.interactions.tokens import read_interaction_token
+from bots.discord_bot.outgoing.routes import read_interaction_token
 from bots.discord_bot.voice.connection import VoiceConnection
 from core.errors import UserError
 from core.interfaces import DeliveryTarget
