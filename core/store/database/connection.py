@@ -72,7 +72,7 @@ class Database:
                 rows: Sequence[Any] = (await connection.execute(query, key)).all()
         return rows
 
-    async def scalar(self, query: Executable, key: Mapping[str, Any] | None = None) -> Any:
+    async def scalar(self, query: Executable, key: Mapping[str, Any] | None = None) -> Any | None:
         """Return the first column of a query's first row, None if there is none."""
         rows = await self.rows(query, key)
         return rows[0][0] if rows else None

@@ -117,7 +117,7 @@ class Statistics:
             return False, 0
         whole = select(func.count()).where(transcripts.c.key == key)
         pieces = select(func.count()).where(transcripts.c.whole == key)
-        return bool(await self._database.scalar(whole)), await self._database.scalar(pieces)
+        return bool(await self._database.scalar(whole)), await self._database.scalar(pieces) or 0
 
 
 def _select_summaries() -> Select[Any]:

@@ -76,7 +76,7 @@ class Memory:
     async def count(self, chat: Chat) -> int:
         """Return how many messages of a chat are remembered."""
         query = select(func.count()).select_from(remembered).join(chats)
-        return int(await self._database.scalar(query.where(is_chat(chat), IS_KEPT)))
+        return await self._database.scalar(query.where(is_chat(chat), IS_KEPT)) or 0
 
     async def save_transcript(
         self, chat: Chat, message_id: str, transcript: Transcript, key: str | None = None
@@ -143,8 +143,7 @@ class Memory:
         """Return up to when the person has read, None if that is not known."""
         query = select(readers.c.read_at).join(chats).where(is_chat(chat))
         query = query.where(readers.c.person_id == person_id)
-        moment: datetime | None = await self._database.scalar(query)
-        return moment
+        return await self._database.scalar(query)
 
     async def note_read(self, chat: Chat, person_id: str, moment: datetime) -> None:
         """Record that the person has read up to `moment`; an earlier one changes nothing."""

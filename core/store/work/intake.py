@@ -93,8 +93,7 @@ class Intake:
             .join(chats, chats.c.chat_pk == messages.c.chat_pk)
             .where(is_chat(chat), messages.c.message_id == message_id)
         )
-        content: bytes | None = await self._database.scalar(query)
-        return content
+        return await self._database.scalar(query)
 
 
 async def _press_button(

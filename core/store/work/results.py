@@ -38,8 +38,7 @@ class Results:
     async def find_answer(self, key: str) -> Answer | None:
         """Return the answer saved under `key`."""
         query = select(answers.c.content).where(answers.c.key == key)
-        found: Answer | None = await self._database.scalar(query)
-        return found
+        return await self._database.scalar(query)
 
     async def save_answer(self, key: str, answer: Answer) -> None:
         """Save a paid answer and its cost in one commit."""
@@ -48,8 +47,7 @@ class Results:
     async def find_sound(self, key: str) -> bytes | None:
         """Return the synthesized audio saved under `key`."""
         query = select(sounds.c.content).where(sounds.c.key == key)
-        found: bytes | None = await self._database.scalar(query)
-        return found
+        return await self._database.scalar(query)
 
     async def save_sound(self, key: str, sound: bytes, cost: Usage, sample: Audio | None) -> None:
         """Save synthesized audio and its cost in one commit.

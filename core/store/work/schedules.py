@@ -99,8 +99,7 @@ class Schedules:
 
     async def next_due_at(self) -> datetime | None:
         """Return when the next digest of any chat is due, None if there is none."""
-        moment: datetime | None = await self._database.scalar(_FIRST_DUE)
-        return moment
+        return await self._database.scalar(_FIRST_DUE)
 
     async def fire_due(self, now: datetime) -> int:
         """Add a job for each digest that is due at `now`, and return how many were added.
