@@ -177,12 +177,9 @@ class ChatRequest(Body):
     """A dialogue to continue."""
 
     model: str = Field(description="A model that answers; see /v1/models.")
-    messages: Annotated[
-        list[
-            Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
-        ],
-        FailFast(),
-    ] = Field(min_length=1, max_length=MAX_MESSAGES)
+    messages: Annotated[list[_AnyMessage], FailFast()] = Field(
+        min_length=1, max_length=MAX_MESSAGES
+    )
     stream: bool = False
     stream_options: StreamOptions | None = None
     max_completion_tokens: int | None = Field(None, ge=1, le=MAX_TOKENS)

@@ -20,7 +20,6 @@ from bots.web_chat.operator.wire import (
     build_job_details,
     build_problem,
     build_queue,
-    build_spent,
 )
 from core.clock import CLOCK, Clock
 from core.config import Settings
@@ -89,8 +88,8 @@ class OperatorApi:
         return {
             "hours": [build_hour(hour) for hour in hours],
             "answered": asdict(measure_wait_times(hours)),
-            "day": [build_spent(spent) for spent in await statistics.engine_usage(now - _DAY)],
-            "month": [build_spent(spent) for spent in await statistics.engine_usage(now - _MONTH)],
+            "day": [asdict(spent) for spent in await statistics.engine_usage(now - _DAY)],
+            "month": [asdict(spent) for spent in await statistics.engine_usage(now - _MONTH)],
             "programs": [{"name": name, "audio_s": audio_s} for name, audio_s in used_s.items()],
             "program_limit_s": minutes and minutes * 60,
         }

@@ -10,7 +10,6 @@ from typing import Any
 from core.logs import Problem
 from core.models import (
     PLACEHOLDER,
-    EngineUsage,
     HourStatistics,
     JobDetails,
     JobSummary,
@@ -50,11 +49,6 @@ def build_hour(hour: HourStatistics) -> dict[str, Any]:
         "ended": {state.value: count for state, count in hour.ended.items()},
         **asdict(measure_wait_times([hour])),
     }
-
-
-def build_spent(spent: EngineUsage) -> dict[str, Any]:
-    """Return the usage of one model."""
-    return asdict(spent)
 
 
 def build_problem(problem: Problem, redact: Redact) -> dict[str, Any]:
