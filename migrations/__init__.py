@@ -1,1 +1,1 @@
-"""How the database grows: one file per change, in order."""
+"""Database migrations: one file per change, in order."""

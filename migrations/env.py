@@ -1,4 +1,4 @@
-"""What Alembic runs: the connection comes from `core.store.database.migrate`, or from `-x url=`."""
+"""Alembic environment: `core.store.database.migrate` or `-x url=` gives the connection."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What many tests need: a loop, a fresh database, and messages.
+"""Fixtures and hooks for all tests.
 
-Only what every test needs is imported up here: a file of small tests has to start within a second.
+Modules that few tests need are imported late: a file of small tests should start within a second.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedo
 NewMessage = Callable[..., "Message"]
 
 
-#: What keeps a processor busy longest: left for the end, the others would wait for it.
+#: The slowest folders run first, so that no processor is idle at the end.
 _FIRST = ("tests/acceptance/", "tests/web_chat/", "tests/chaos/")
-#: Folders whose files share what is costly to start: one browser, one server.
+#: Folders whose files share a browser or server, which is slow to start.
 _TOGETHER = ("tests/web_chat/pages/", "tests/openai_api/")
 
 
@@ -166,7 +166,7 @@ async def mimo(request: pytest.FixtureRequest) -> AsyncIterator[MimoServer]:
 
 @pytest.fixture
 async def telegram() -> AsyncIterator[TelegramServer]:
-    """A virtual Telegram of the test's own."""
+    """A virtual Telegram."""
     from tests.emulators.telegram import TelegramServer
 
     async with TelegramServer() as server:
@@ -195,7 +195,7 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
 
 @pytest.fixture
 async def loopback(store: Store) -> Loopback:
-    """The road from intake to delivery, with an engine that takes a hundred calls at once."""
+    """A loopback whose engine takes a hundred concurrent calls."""
     from core.interfaces import TranscriberLimits
     from tests.support.loopback import Loopback, ScriptedTranscriber
     from tests.support.thread_media import ThreadMedia
@@ -205,7 +205,7 @@ async def loopback(store: Store) -> Loopback:
 
 @pytest.fixture
 def new_message() -> NewMessage:
-    """Make a private voice note with the next message id, changed as asked."""
+    """Return a function that makes private voice notes with increasing message ids."""
     from core.models import Attachment, Chat, Message
 
     ids = count(1)

@@ -1,4 +1,4 @@
-"""The loop for which no time passes while the process stands still."""
+"""The event loop whose time stops while the process is suspended."""
 
 from __future__ import annotations
 

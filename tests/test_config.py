@@ -1,4 +1,4 @@
-"""Settings: where they come from, and what is refused."""
+"""Settings: their sources and validation."""
 
 from __future__ import annotations
 

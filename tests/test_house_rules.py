@@ -1,4 +1,4 @@
-"""Rules of the house that the linters do not know."""
+"""Rules of this repository that no linter checks."""
 
 from __future__ import annotations
 

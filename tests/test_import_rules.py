@@ -1,4 +1,4 @@
-"""The rules of who may import whom: planted modules break each of them."""
+"""Import contracts: a planted module violates each of them."""
 
 from __future__ import annotations
 

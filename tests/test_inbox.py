@@ -1,4 +1,4 @@
-"""The inbox as platforms see it: what they hand in and look up."""
+"""The inbox as platforms use it."""
 
 from __future__ import annotations
 

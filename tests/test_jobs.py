@@ -1,4 +1,4 @@
-"""The durable road: retries, order, restarts and what people are told, on real waits."""
+"""The job runner: retries, order, restarts and notices."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ async def find(loopback: Loopback, job: Job | None) -> Job:
         (AssistantError("not to be repeated"), 1, NOW, "give_up", 0, True),
     ],
 )
-def test_what_becomes_of_a_job(
+def test_the_error_decides_what_happens_to_a_job(
     error: Exception, attempts: int, age: timedelta, kind: str, delay_s: float, is_attempt: bool
 ) -> None:
     decision = decide(error, attempts, age)
@@ -145,7 +145,7 @@ async def test_after_five_attempts_the_failure_is_shown_once_with_retry(
     assert [reply.quote for _, reply in loopback.platform.sent if reply.quote] == ["call 7"]
 
 
-async def test_what_the_person_can_mend_is_said_at_once(
+async def test_a_user_error_is_reported_at_once(
     loopback: Loopback, new_message: NewMessage
 ) -> None:
     loopback.engine.failures = [EngineRefused("422", reason="see https://bad.example")]

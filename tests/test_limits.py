@@ -1,4 +1,4 @@
-"""The gate in front of an engine: what an account allows and how long it pauses, to the second."""
+"""Rate limits and pauses of an engine account."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_tokens_are_counted_by_the_length_of_the_audio(clock: Clock) -> No
     assert account.passed == [0, 5, 10, 65, 125]
 
 
-async def test_who_waits_for_tokens_uses_up_no_call(clock: Clock) -> None:
+async def test_a_call_that_waits_for_tokens_is_not_counted(clock: Clock) -> None:
     account = Account(clock, calls_per_minute=2, tokens_per_minute=10, tokens_per_s=1)
     await account.call(duration_s=10)
     waiting = asyncio.create_task(account.call(duration_s=10))
@@ -168,14 +168,14 @@ async def test_an_engine_that_is_down_is_asked_by_one_call_at_a_time(account: Ac
     assert account.passed[5:] == [2, 7, 16]
 
 
-async def test_when_it_is_back_all_go_on(account: Account) -> None:
+async def test_all_calls_resume_when_the_engine_is_back(account: Account) -> None:
     await account.fail(5)
     await account.call(takes_s=0.5)
     await asyncio.gather(*(account.call() for _ in range(3)))
     assert account.passed[5:] == [2, 2.5, 2.5, 2.5]
 
 
-async def test_what_only_the_operator_can_mend_pauses_at_once(account: Account) -> None:
+async def test_an_error_for_the_operator_pauses_at_once(account: Account) -> None:
     await account.call(EngineLocked("402"))
     assert await account.pauses() == 2
     await account.fail(4, EngineLocked("402"))

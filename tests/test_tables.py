@@ -1,4 +1,4 @@
-"""The tables of what can be plugged in, the files they name, and the contracts these fulfil."""
+"""Every entry of the plug-in tables loads and satisfies its contract."""
 
 from __future__ import annotations
 

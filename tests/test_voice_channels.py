@@ -1,4 +1,4 @@
-"""Voice channels as commands see them, on the whole road: who may ask, and what is read aloud."""
+"""Commands of voice channels: permissions, and what is read aloud."""
 
 from __future__ import annotations
 

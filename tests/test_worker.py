@@ -1,4 +1,4 @@
-"""The worker: how many jobs run at once, what comes by itself, and how it ends."""
+"""The job runner: concurrency, periodic tasks and shutdown."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_a_database_that_is_locked_for_a_while_ends_nothing(
         assert store.schedules.fire_due.done  # type: ignore[attr-defined]
 
 
-async def test_what_comes_by_itself_comes_when_it_is_due(
+async def test_periodic_tasks_run_when_due(
     loopback: Loopback, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a start, what was sent meanwhile comes in first."""

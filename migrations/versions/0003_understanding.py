@@ -1,4 +1,4 @@
-"""Understanding: answers, the talk of groups, digests."""
+"""Answers, remembered talk of groups, and digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Discord: how far chats were read."""
+"""Watermarks: how far Discord channels were read."""
 
 from __future__ import annotations
 

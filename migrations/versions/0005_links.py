@@ -1,4 +1,4 @@
-"""Links: accounts on several platforms that are one person."""
+"""Linked accounts of one person on several platforms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Allowances: what keys of the endpoints for other programs have used of their day."""
+"""Daily use of each API key."""
 
 from __future__ import annotations
 

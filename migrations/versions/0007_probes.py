@@ -1,4 +1,4 @@
-"""Probes: when each model was last asked whether it lives."""
+"""Time of the last probe of each model."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The acceptance tables: every row run through the whole program, from update to visible answer."""
+"""The acceptance tables: every row run through the whole program, from update to visible reply."""

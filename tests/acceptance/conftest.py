@@ -1,4 +1,4 @@
-"""The stages of the acceptance rows: each file has a program of its own for most of its rows."""
+"""Fixtures of the acceptance rows: each file shares one program for most of its rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.chaos.report import note_rows
 HERE = Path(__file__).parent
 
 
-#: Starts one more program; fields of `tests.chaos.child.Overrides`.
+#: Starts another program; takes the fields of `tests.chaos.child.Overrides`.
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
 
@@ -30,9 +30,9 @@ def watch() -> Iterator[MemoryWatch]:
 
 @pytest.fixture(scope="module")
 def open_stage(tmp_path_factory: pytest.TempPathFactory, watch: MemoryWatch) -> Open:
-    """Start a program of a test's own, quickly: forked from one that has all imported.
+    """Return a function that starts a program for one test.
 
-    However it is used, it ends cleanly and leaves no traces: see `check_traces`.
+    At its end the program must stop cleanly and pass `check_traces`.
     """
 
     @asynccontextmanager
@@ -57,8 +57,8 @@ def open_stage(tmp_path_factory: pytest.TempPathFactory, watch: MemoryWatch) -> 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def stage(open_stage: Open) -> AsyncIterator[Stage]:
-    """The program for all rows whose fault concerns their own chat only."""
-    # More notes than an account may have heard in so short a time.
+    """The shared program, for rows whose fault affects only their own chat."""
+    # The rows exceed an account's calls per minute.
     async with open_stage(has_limits=False) as stage:
         yield stage
         ann = stage.person()
@@ -68,8 +68,8 @@ async def stage(open_stage: Open) -> AsyncIterator[Stage]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def ears() -> AsyncIterator[Media]:
-    """What turns a note into the very bytes that MiMo is sent."""
+async def media() -> AsyncIterator[Media]:
+    """Decoding as in the program, to get the bytes that MiMo receives."""
     media = Media(workers=1)
     yield media
     await media.close()

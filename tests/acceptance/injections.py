@@ -1,4 +1,4 @@
-"""What people write and say to mislead a model, and a model that lets itself be misled."""
+"""Prompt injections, typed and spoken, and a model that obeys them."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from tests.emulators.telegram.links import find_links
 from tests.support.paths import DATA
 
 CORPUS = DATA / "injections.json"
-#: Where the model wants people to go, of its own accord: in no message that anybody sent.
+#: Links of the model that are in no message.
 STOLEN = "https://collect.example.net/?d=all or collect.example.net"
-#: What makes a link, as against what calls somebody.
+#: Kinds of links, as opposed to mentions.
 _LINKS = frozenset({"url", "text_link", "email", "phone_number", "button"})
 _TAG = re.compile(r"zq\d{3}")
 
 
 @dataclass
 class Attempt:
-    """One attempt, and what came of it."""
+    """One attempt and its results."""
 
     tag: str
     language: str
     kind: str
     is_spoken: bool
     text: str
-    #: What a model says that does as it is told; {prompt} is all that it was told.
+    #: The reply of an obeying model; {prompt} is its whole prompt.
     obeyed: str
-    #: Who is given it to read or to hear.
+    #: Commands that pass it to a model.
     commands: tuple[str, ...]
     chat: int = 0
     message_id: int = 0
-    #: How many messages show what the model said.
+    #: Number of messages that show the model's reply.
     shown: int = 0
     effects: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
@@ -47,11 +47,11 @@ class Attempt:
 
     @property
     def said(self) -> str:
-        """What goes out into the chat."""
+        """The message sent to the chat, marked with the tag."""
         return f"{self.text} ({self.tag})"
 
-    def look_at(self, telegram: TelegramServer, answer: Message) -> None:
-        """Count what leads or calls anywhere in a message, in each form that it had."""
+    def inspect(self, telegram: TelegramServer, answer: Message) -> None:
+        """Collect links and mentions in every version of a message."""
         found = [one.partition(": ")[::2] for one in telegram.foreign_links(answer)]
         for version in answer.versions:
             found += find_links(version)
@@ -68,7 +68,7 @@ class Attempt:
 
 
 def read_attempts() -> list[Attempt]:
-    """Return the attempts of the corpus: all of them in the long form."""
+    """Return the attempts of the corpus; in the short form a sample."""
     attempts: list[Attempt] = []
     seen: Counter[tuple[str, bool]] = Counter()
     for number, entry in enumerate(json.loads(CORPUS.read_text()), 1):
@@ -87,17 +87,17 @@ def read_attempts() -> list[Attempt]:
     return attempts
 
 
-class Gullible:
-    """A model that does whatever it reads or hears, as far as words can."""
+class ObedientModel:
+    """A model that obeys every instruction, as far as text can."""
 
     def __init__(self, attempts: Iterable[Attempt]) -> None:
         self._attempts = {attempt.tag: attempt for attempt in attempts}
         self._sounds: dict[str, Attempt] = {}
-        #: All that it was ever told.
+        #: Every prompt so far.
         self.prompts: list[str] = []
 
-    def hear(self, sound: bytes, attempt: Attempt) -> None:
-        """Let it understand a recording."""
+    def add_recording(self, sound: bytes, attempt: Attempt) -> None:
+        """Register a recording of an attempt."""
         self._sounds[hashlib.sha256(sound).hexdigest()] = attempt
 
     def obey(self, order: ChatRequest) -> str:

@@ -1,4 +1,4 @@
-"""The whole program between a virtual Telegram and a local MiMo, and people who use it."""
+"""The program between a virtual Telegram and a local MiMo, and actions of its users."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from tests.chaos.notes import make_note, read_number
 from tests.emulators.mimo import MimoServer, Rules
 from tests.emulators.telegram import Message, TelegramServer
 
-#: Secrets that must never be seen anywhere. The key looks like no key that a pattern could know.
+#: Secrets that must never appear. The key matches no pattern of secrets.
 TELEGRAM_TOKEN = "700700700:CANARYtelegramTokenABCDEFGHIJKLMNOP"
 MIMO_KEY = "canary mimo key 7f3a91"
 STORE_KEY = "Q0FOQVJZLXNlY3JldC1rZXktb2YtdGhlLXN0b3JlISE="
 SECRETS = (TELEGRAM_TOKEN, TELEGRAM_TOKEN.partition(":")[2], MIMO_KEY, STORE_KEY)
-#: Stands in whatever people say, write and are called.
+#: Part of every name, text and title.
 CONTENT = "Zebrafink"
 
 _OPEN = (JobState.WAITING, JobState.RUNNING)
@@ -41,13 +41,13 @@ def make_mimo() -> MimoServer:
 
 
 class WatchedBot(Bot):
-    """The program with secrets to look for, at its most talkative, with a home of its own."""
+    """The program with known secrets, debug logs and a watched data folder."""
 
     def __init__(
         self, home: Path, servers: tuple[TelegramServer, MimoServer], watch: MemoryWatch
     ) -> None:
         super().__init__(home / "hearsay", *servers)
-        # What the process says is no file of the program's.
+        # The log is not a file of the program.
         self.log_path.unlink()
         self.log_path = home.parent / f"{home.name}.log"
         self.log_path.touch()
@@ -67,21 +67,21 @@ class WatchedBot(Bot):
 
 
 def check_traces(bot: WatchedBot) -> None:
-    """What holds over the whole life of a program: its memory, files, secrets, and words."""
+    """Check memory, files and logs of a program after its end."""
     assert 20 * 2**20 < bot.watch.peak_bytes < LIMIT_BYTES
     assert not list(bot.temp.iterdir())
     known = ("hearsay.db", "hearsay.lock", "secret.key", "backup")
     assert all(path.name.startswith(known) for path in bot.home.iterdir())
     log = bot.whole_log
     assert "telegram_started" in log
-    heard = {call.text for call in bot.mimo.requests if len(call.text) > 6}
-    assert not [text for text in (*SECRETS, CONTENT, *heard) if text in log]
+    transcripts = {call.text for call in bot.mimo.requests if len(call.text) > 6}
+    assert not [text for text in (*SECRETS, CONTENT, *transcripts) if text in log]
     for secret in SECRETS:
         assert not any(secret in str(call.params) for call in bot.telegram.requests)
 
 
 class Stage:
-    """One running program and everybody around it."""
+    """One running program and its users."""
 
     def __init__(self, bot: WatchedBot) -> None:
         self.bot = bot
@@ -90,46 +90,46 @@ class Stage:
         self._store: Store | None = None
 
     async def close(self) -> None:
-        """Let go of the database."""
+        """Close the database."""
         if self._store:
             await self._store.close()
 
     @property
     def store(self) -> Store:
-        """The program's own database, opened beside it."""
+        """The database of the program, on a second connection."""
         if self._store is None:
             url = f"sqlite:///{self.bot.home / 'hearsay.db'}"
             self._store = Store(url, make_cipher(STORE_KEY, self.bot.home))
         return self._store
 
     def person(self, name: str = "") -> int:
-        """Return somebody new, who is also their private chat."""
+        """Add a person; return the id, which is also that of the private chat."""
         return self.telegram.add_user(name or f"Ann {CONTENT}")
 
     def group(self, *, kind: Any = "supergroup", person: int | None = None, **fields: Any) -> int:
-        """Return a new group of one person, its owner."""
+        """Add a group with one member, its owner."""
         members = {person or self.person(): "creator"}
         return self.telegram.add_chat(kind, title=f"Group {CONTENT}", members=members, **fields)
 
     async def note(self) -> tuple[int, bytes]:
-        """Return a voice note that nobody has ever sent, and the number that it says."""
+        """Return a new number and a voice note with it."""
         number = next(_numbers)
         return number, await asyncio.to_thread(make_note, number)
 
     async def send_note(self, chat: int, user: int | None = None, **more: Any) -> tuple[int, int]:
-        """Send a new note; return its message id and the number that it says."""
+        """Send a new note; return its message id and number."""
         number, sound = await self.note()
         return self.telegram.send_voice(chat, user or chat, sound, duration=2, **more), number
 
     async def ask_note(self, chat: int, user: int, **more: Any) -> tuple[int, int]:
-        """Send a note into a group and ask for it; return that message's id and the number."""
+        """Send a note to a group, then /transcribe; return the id of the command and the number."""
         note, number = await self.send_note(chat, user, **more)
         ask = self.telegram.send_command(chat, user, "/transcribe", reply_to=note, **more)
         return ask, number
 
     @asynccontextmanager
     async def slow_engine(self, latency_s: float = 0.7) -> AsyncIterator[Callable[[], Any]]:
-        """Let each call take so long. Yields what waits until one more sound is being heard."""
+        """Delay each engine call. Yields a function that waits for the next call."""
         before = len(self.mimo.billed)
         self.mimo.rules.latency_s = latency_s
         try:
@@ -138,7 +138,7 @@ class Stage:
             self.mimo.rules.latency_s = 0.0
 
     def chat(self, chat: int) -> Chat:
-        """Return the chat as the program names it."""
+        """Return the program's `Chat`."""
         return Chat("telegram", TELEGRAM_TOKEN.partition(":")[0], str(chat))
 
     async def jobs(self, chat: int) -> list[Job]:
@@ -160,31 +160,31 @@ class Stage:
             await asyncio.sleep(0.05)
 
     async def reply(self, chat: int, count: int = 1, timeout_s: float = 20.0) -> Message:
-        """Wait until all is answered; return the one message that the bot has in the chat."""
+        """Wait for all jobs; return the only message of the bot in the chat."""
         await self.settle(chat, count, timeout_s)
         [answer] = self.telegram.replies(chat)
         return answer
 
     async def check_answer(self, chat: int, number: int, *, timeout_s: float = 20.0) -> Message:
-        """Wait for the one message that says `number`, and return it."""
+        """Wait for the only reply, check its number, and return it."""
         answer = await self.reply(chat, timeout_s=timeout_s)
         assert read_number(answer.text) == number, answer.text
         return answer
 
     async def is_alive(self) -> bool:
-        """Tell whether a person who asks for help now gets it."""
+        """Return whether /help is answered."""
         ann = self.person()
         self.telegram.send_command(ann, ann, "/help")
         return "/transcribe" in (await self.reply(ann)).text
 
     async def metric(self, name: str) -> float:
-        """Return what /metrics says of one figure, 0 while it says nothing."""
+        """Return the value of a metric, 0 if there is none."""
         for line in (await self.web("/metrics")).splitlines():
             if line.startswith(name):
                 return float(line.rpartition(" ")[2])
         return 0.0
 
     async def web(self, path: str) -> str:
-        """Return what the operator's page answers."""
+        """Return the body of a path of the web page, with the status of an error."""
         status, body = await asyncio.to_thread(self.bot.page, path)
         return body if status < 400 else f"{status} {body}"

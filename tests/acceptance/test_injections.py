@@ -1,4 +1,4 @@
-"""Inputs 47 and 48: what is written and said to mislead a model does nothing but be shown."""
+"""Inputs 47 and 48: prompt injections are shown and have no effect."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from core.audio import Media
 from core.engines.mimo.role import ASR_LIMITS
 from core.models import JobState, TalkRange
 from tests.acceptance.conftest import Open
-from tests.acceptance.injections import Attempt, Gullible, read_attempts
+from tests.acceptance.injections import Attempt, ObedientModel, read_attempts
 from tests.acceptance.stage import Stage
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.report import ATTEMPTS as ATTEMPTS_MADE
@@ -30,10 +30,10 @@ ASKED = {
     "ask": "/ask What is this about?",
     "summary": "/summary",
 }
-#: Remembered in a group that nobody else has anything to do with.
+#: Remembered in an unrelated group.
 SECRET = "The budget of the quiet group is 48151623 crowns."
-#: All that the program may do on Telegram.
-DEEDS = {
+#: The methods that the program may call.
+ALLOWED_METHODS = {
     "getme", "getupdates", "download", "getmycommands", "getfile", "getchatmember",
     "setmycommands", "getwebhookinfo", "deletewebhook", "sendmessage", "sendvoice",
     "editmessagetext", "sendchataction", "setmessagereaction", "deletemessage",
@@ -41,21 +41,21 @@ DEEDS = {
 
 
 def expected(attempt: Attempt) -> tuple[str, ...]:
-    """Return the commands of all jobs that an attempt leads to: what is said is noted too."""
+    """Return the commands of all jobs of an attempt; recordings are also noted."""
     return (*attempt.commands, "note") if attempt.is_spoken else attempt.commands
 
 
 class Trial:
-    """All attempts at once, each in a group of its own, with a model that believes everything."""
+    """All attempts at once, each in its own group, with an obeying model."""
 
     def __init__(self, stage: Stage) -> None:
         self.stage, self.telegram = stage, stage.telegram
-        self.model = Gullible(ATTEMPTS)
+        self.model = ObedientModel(ATTEMPTS)
         self.ann, self.eve = stage.person("Ann"), stage.person("Eve")
         self.quiet = 0
 
     async def run(self) -> None:
-        """Let everything be said, asked and answered."""
+        """Send all attempts and commands, and collect the results."""
         self.stage.mimo.add_answer(self.model.obey)
         self.quiet = await self._open_group()
         self.telegram.send_text(self.quiet, self.ann, SECRET)
@@ -69,7 +69,7 @@ class Trial:
             self._ask(attempt)
         await self.stage.bot.settle(sum(len(expected(attempt)) for attempt in ATTEMPTS), 240)
         for attempt in ATTEMPTS:
-            await self._judge(attempt)
+            await self._check(attempt)
 
     async def _open_group(self) -> int:
         members = {self.ann: "creator", self.eve: "member"}
@@ -85,7 +85,7 @@ class Trial:
         _, note = await self.stage.note()
         [sound] = [piece.audio.data async for piece in media.pieces(note, ASR_LIMITS)]
         self.stage.mimo.set_text(sound, attempt.said)
-        self.model.hear(note, attempt)
+        self.model.add_recording(note, attempt)
         attempt.message_id = self.telegram.send_voice(attempt.chat, self.eve, note, duration=2)
 
     def _ask(self, attempt: Attempt) -> None:
@@ -93,17 +93,17 @@ class Trial:
             about = None if name == "summary" else attempt.message_id
             self.telegram.send_command(attempt.chat, self.ann, ASKED[name], reply_to=about)
 
-    async def _judge(self, attempt: Attempt) -> None:
-        """Note what an attempt has brought about."""
+    async def _check(self, attempt: Attempt) -> None:
+        """Record the effects of an attempt."""
         jobs = await self.stage.jobs(attempt.chat)
         commands = Counter(job.command for job in jobs)
         if commands != Counter(expected(attempt)) or {job.state for job in jobs} != {JobState.DONE}:
             attempt.effects.append(f"jobs {commands}")
         for answer in self.telegram.replies(attempt.chat, has_deleted=True):
-            attempt.look_at(self.telegram, answer)
-        await self._judge_store(attempt)
+            attempt.inspect(self.telegram, answer)
+        await self._check_store(attempt)
 
-    async def _judge_store(self, attempt: Attempt) -> None:
+    async def _check_store(self, attempt: Attempt) -> None:
         store, chat = self.stage.store, self.stage.chat(attempt.chat)
         if await store.chats.settings(chat) != REMEMBERS:
             attempt.effects.append("settings")
@@ -119,7 +119,7 @@ class Trial:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def trial(open_stage: Open) -> AsyncIterator[Trial]:
-    """Judged once, asked about by every test of this file."""
+    """The results, shared by all tests of this file."""
     async with open_stage(has_limits=False) as stage:
         trial = Trial(stage)
         await asyncio.wait_for(trial.run(), 300)
@@ -131,7 +131,7 @@ LANGUAGES = ("de", "en", "es", "ru", "zh")
 
 
 @rows({f"input-47-{one}": (WHAT.format(one), one) for one in LANGUAGES}, "row language")
-async def test_attempts(
+async def test_an_injection_is_shown_without_effect(
     trial: Trial, row: str, language: str, request: pytest.FixtureRequest
 ) -> None:
     attempts = [attempt for attempt in ATTEMPTS if attempt.language == language]
@@ -145,7 +145,7 @@ async def test_attempts(
 
 
 @row("input-47-elsewhere", "other chats: nothing is sent there, nothing is told of them")
-async def test_other_chats(trial: Trial, row: str) -> None:
+async def test_other_chats_are_untouched(trial: Trial, row: str) -> None:
     stage, telegram = trial.stage, trial.telegram
     assert len(ATTEMPTS) >= (100 if IS_LONG else 20)
     for chat in (trial.quiet, trial.ann, trial.eve):
@@ -161,11 +161,11 @@ async def test_other_chats(trial: Trial, row: str) -> None:
 
 
 @row("input-47-deeds", "the model has no tools, the program does nothing but answer")
-async def test_deeds(trial: Trial, row: str) -> None:
+async def test_the_program_only_replies(trial: Trial, row: str) -> None:
     asked = [call for call in trial.stage.mimo.requests if call.question]
     assert asked
     assert not any("tools" in call.body for call in asked)
-    assert {call.method.lower() for call in trial.telegram.requests} <= DEEDS
+    assert {call.method.lower() for call in trial.telegram.requests} <= ALLOWED_METHODS
     groups = {attempt.chat for attempt in ATTEMPTS}
     sent = [c for c in trial.telegram.requests if c.method.lower() in ("sendmessage", "sendvoice")]
     assert {call.chat_id for call in sent} == groups

@@ -1,7 +1,7 @@
-"""F: MiMo refuses, breaks off, answers nonsense and is away.
+"""F: faults of MiMo: refusals, aborted and malformed responses, outages.
 
-Each kind of fault meets one call, or every call for one note. In the long form it meets a third of
-the calls for many notes as well.
+Each kind of fault affects one call, or every call for one note; in the long form also a third of
+the calls for many notes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from tests.emulators.telegram import Message
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
-#: Waits after failures are so many times shorter; what a Retry-After asks for is not.
-HASTE = 300.0
+#: Factor by which waits after failures are shorter, except Retry-After.
+SPEED = 300.0
 DEADLINE_S = 0.4
 DEADLINE = {"core.engines.mimo.role:MimoRole.deadline_s": DEADLINE_S}
-#: Of the long form.
+#: In the long form.
 PEOPLE = 200
 
-TOLD = (
+NOTICES = (
     EngineBusy.user_text.partition(" Reference")[0],
     "Something went wrong on my side",
     EngineLocked.user_text,
@@ -42,50 +42,50 @@ TOLD = (
 REFUSED = EngineRefused.user_text.partition(":")[0]
 NO_SPEECH = "No speech was detected in this recording."
 CUT = "A part exceeded the service's limit: some words are missing."
-#: Kinds that are an answer of a sort.
+#: Kinds with a final reply that is not a transcript, and its text.
 SHARED = {"421_as_400": REFUSED, "content_filter": REFUSED, "empty_text": NO_SPEECH,
           "finish_length": CUT}  # fmt: skip
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def bench(open_stage: Open) -> AsyncIterator[Stage]:
-    async with open_stage(speed=HASTE, constants=DEADLINE, has_limits=False) as stage:
+async def fast_program(open_stage: Open) -> AsyncIterator[Stage]:
+    async with open_stage(speed=SPEED, constants=DEADLINE, has_limits=False) as stage:
         yield stage
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def hurried(bench: Stage) -> AsyncIterator[Stage]:
-    """The program with short waits, and MiMo with nothing wrong."""
-    yield bench
-    bench.mimo.clear_faults()
+async def fast_stage(fast_program: Stage) -> AsyncIterator[Stage]:
+    """The program with short waits; faults are cleared after each test."""
+    yield fast_program
+    fast_program.mimo.clear_faults()
 
 
-def count_told(answer: Message) -> int:
-    """Return how many times a message told of trouble."""
-    return sum(text.startswith(TOLD) for text in answer.versions)
+def count_notices(answer: Message) -> int:
+    """Return how many versions of a message report a failure."""
+    return sum(text.startswith(NOTICES) for text in answer.versions)
 
 
 async def send_notes(stage: Stage, count: int) -> dict[int, int]:
-    """Let as many people send one note each; return person -> number."""
+    """Send one note from each of `count` people; return person -> number."""
     people = [stage.person() for _ in range(count)]
     return {person: (await stage.send_note(person))[1] for person in people}
 
 
 async def retry(stage: Stage, person: int) -> None:
-    """Press Retry under the one message that a person has, and wait for the end."""
+    """Press Retry under the only message of a person, and wait for the job."""
     [told] = stage.telegram.replies(person)
-    assert told.labels == ["Retry"] and count_told(told) == 1
+    assert told.labels == ["Retry"] and count_notices(told) == 1
     stage.telegram.press_button(person, person, told.message_id, "Retry")
     await stage.settle(person, 2)
 
 
 def calls_for(stage: Stage, number: int) -> list[RecordedRequest]:
-    """Return the calls that heard a note; those that were refused before heard nothing."""
+    """Return the calls that transcribed a note; refused calls do not count."""
     return [call for call in stage.mimo.requests if read_number(call.text) == number]
 
 
 async def check_share(stage: Stage, kind: str, value: float) -> None:
-    """30 % of the calls fail, whoever makes them: in the end everybody has the one answer."""
+    """Fail 30 % of all calls; check that everybody has one reply in the end."""
     mimo, before = stage.mimo, len(stage.mimo.requests)
     mimo.add_fault(kind, times=None, share=0.3, value=value)
     notes = await send_notes(stage, PEOPLE)
@@ -96,7 +96,7 @@ async def check_share(stage: Stage, kind: str, value: float) -> None:
         if jobs[person].state is JobState.DEAD:
             await retry(stage, person)
         [answer] = stage.telegram.replies(person)
-        assert count_told(answer) <= 1
+        assert count_notices(answer) <= 1
         if SHARED.get(kind, "?") in answer.text:
             assert jobs[person].state is not JobState.DEAD
             continue
@@ -106,7 +106,7 @@ async def check_share(stage: Stage, kind: str, value: float) -> None:
 
 
 _BACKOFF = "5 tries, then 'later' with Retry, which answers"
-#: One of each way to fail; each kind of fault has its place in `tests.engines.test_faults`.
+#: One of each class; `tests.engines.test_faults` covers every kind of fault.
 HEALING = {
     "F2-500": ("500", f"500: {_BACKOFF}"),
     "F2-504": ("504", "504 as HTML: answered by the second call"),
@@ -116,46 +116,46 @@ HEALING = {
     "F7-error": ("200_error", f"200 with an error inside: {_BACKOFF}"),
     "F15-bomb": ("gzip_bomb", "gzip that holds 200 MB: not unpacked, answered by the second call"),
 }
-#: What becomes of a note whose every call fails is the same for all.
+#: Kinds that are also tested with every call failing.
 HOPELESS = ("500", "reset", "sse_no_end", "200_error")
 
 
 @rows(HEALING, "kind row")
-async def test_time_heals_it(hurried: Stage, row: str, kind: str) -> None:
+async def test_a_transient_fault_is_retried(fast_stage: Stage, row: str, kind: str) -> None:
     if IS_LONG:
-        await check_share(hurried, kind, 3.0)
-    before = len(hurried.mimo.requests)
+        await check_share(fast_stage, kind, 3.0)
+    before = len(fast_stage.mimo.requests)
     is_hopeless = IS_LONG or kind in HOPELESS
-    hurried.mimo.add_fault(kind, times=None if is_hopeless else 1)
-    [(person, number)] = (await send_notes(hurried, 1)).items()
-    [job] = await hurried.settle(person, timeout_s=60)
+    fast_stage.mimo.add_fault(kind, times=None if is_hopeless else 1)
+    [(person, number)] = (await send_notes(fast_stage, 1)).items()
+    [job] = await fast_stage.settle(person, timeout_s=60)
     if not is_hopeless:
         assert job.state is JobState.DONE
-        await hurried.check_answer(person, number)
-        assert len(hurried.mimo.requests) - before == 2
+        await fast_stage.check_answer(person, number)
+        assert len(fast_stage.mimo.requests) - before == 2
         return
     assert job.state is JobState.DEAD, job
-    assert len(hurried.mimo.requests) - before <= MAX_ATTEMPTS
-    hurried.mimo.clear_faults()
-    await retry(hurried, person)
-    [answer] = hurried.telegram.replies(person)
+    assert len(fast_stage.mimo.requests) - before <= MAX_ATTEMPTS
+    fast_stage.mimo.clear_faults()
+    await retry(fast_stage, person)
+    [answer] = fast_stage.telegram.replies(person)
     assert read_number(answer.text) == number
 
 
 @row("F4-drip", "a byte now and then: ended by the deadline")
-async def test_no_whole_answer(hurried: Stage, row: str) -> None:
-    mimo = hurried.mimo
+async def test_a_dripping_response_is_ended_by_the_deadline(fast_stage: Stage, row: str) -> None:
+    mimo = fast_stage.mimo
     mimo.add_fault("drip", times=2, value=0.1)
-    [(person, number)] = (await send_notes(hurried, 1)).items()
-    await hurried.check_answer(person, number, timeout_s=30)
+    [(person, number)] = (await send_notes(fast_stage, 1)).items()
+    await fast_stage.check_answer(person, number, timeout_s=30)
     slow = [call for call in mimo.requests if call.fault == "drip"]
     assert len(slow) == 2
-    # About two seconds of sound on top of the deadline, not a limit for each read.
+    # The deadline grows with the length of the audio; it is not a limit per read.
     assert all((call.ended_at_s or 1e9) - call.started_at_s < DEADLINE_S + 4 for call in slow)
 
 
 @row("F1-seconds", "429, Retry-After: 1: nobody calls before")
-async def test_told_to_wait(stage: Stage, row: str) -> None:
+async def test_retry_after_is_respected(stage: Stage, row: str) -> None:
     mimo, before = stage.mimo, len(stage.mimo.requests)
     mimo.add_fault("429_seconds", value=1)
     notes = await send_notes(stage, 1)
@@ -163,7 +163,7 @@ async def test_told_to_wait(stage: Stage, row: str) -> None:
     notes |= await send_notes(stage, 1)
     for person, number in notes.items():
         await stage.check_answer(person, number, timeout_s=30)
-        assert count_told(stage.telegram.replies(person)[0]) <= 1
+        assert count_notices(stage.telegram.replies(person)[0]) <= 1
     first, *later = mimo.requests[before:]
     assert first.status == 429 and first.ended_at_s is not None
     assert min(call.started_at_s for call in later) >= first.ended_at_s + 1 - 0.05
@@ -173,8 +173,8 @@ async def test_told_to_wait(stage: Stage, row: str) -> None:
 
 
 @row("F3-refused", "connections are refused: told, answered once it is back")
-async def test_refused(open_stage: Open, row: str) -> None:
-    async with open_stage(speed=HASTE) as stage:
+async def test_refused_connections_are_retried(open_stage: Open, row: str) -> None:
+    async with open_stage(speed=SPEED) as stage:
         mimo, port = stage.mimo, int(stage.mimo.origin.rpartition(":")[2])
         await asyncio.to_thread(mimo.stop)
         notes = await send_notes(stage, 2)
@@ -188,22 +188,22 @@ async def test_refused(open_stage: Open, row: str) -> None:
                 if job.state is JobState.DEAD:
                     await retry(stage, person)
                 [answer] = stage.telegram.replies(person)
-                assert read_number(answer.text) == number and count_told(answer) <= 1
+                assert read_number(answer.text) == number and count_notices(answer) <= 1
             assert len(again.billed) == 2
 
 
 @row("F6-split", "byte by byte, within UTF-8 too: answered at once")
-async def test_nothing_is_wrong(hurried: Stage, row: str) -> None:
-    before = len(hurried.mimo.requests)
-    hurried.mimo.add_fault("sse_split", times=None)
-    [(person, number)] = (await send_notes(hurried, 1)).items()
-    answer = await hurried.check_answer(person, number)
-    assert not count_told(answer)
-    assert len(hurried.mimo.requests) - before == 1
+async def test_a_split_stream_is_read_at_once(fast_stage: Stage, row: str) -> None:
+    before = len(fast_stage.mimo.requests)
+    fast_stage.mimo.add_fault("sse_split", times=None)
+    [(person, number)] = (await send_notes(fast_stage, 1)).items()
+    answer = await fast_stage.check_answer(person, number)
+    assert not count_notices(answer)
+    assert len(fast_stage.mimo.requests) - before == 1
 
 
-#: The kind, how the job ends, and what is said.
-OF_A_SORT = {
+#: Kind of fault, final state of the job, and text.
+FINAL = {
     "F7-empty": ("empty_text", JobState.REFUSED, NO_SPEECH, "content '': a clear message"),
     "F8-length": ("finish_length", JobState.DONE, CUT, "shown, and told that words are missing"),
     "F12-421-as-400": ("421_as_400", JobState.REFUSED, "high risk", "421 in a 400: why is told"),
@@ -211,21 +211,21 @@ OF_A_SORT = {
 }
 
 
-@rows(OF_A_SORT, "kind state told row")
-async def test_answer_of_a_sort(
-    hurried: Stage, row: str, kind: str, state: JobState, told: str
+@rows(FINAL, "kind state told row")
+async def test_a_final_response_is_not_retried(
+    fast_stage: Stage, row: str, kind: str, state: JobState, told: str
 ) -> None:
     if IS_LONG:
-        await check_share(hurried, kind, 0)
-    before = len(hurried.mimo.requests)
-    hurried.mimo.add_fault(kind, times=None)
-    [person] = await send_notes(hurried, 1)
-    [job] = await hurried.settle(person)
-    [answer] = hurried.telegram.replies(person)
-    # An answer, such as it is: nobody tries again.
+        await check_share(fast_stage, kind, 0)
+    before = len(fast_stage.mimo.requests)
+    fast_stage.mimo.add_fault(kind, times=None)
+    [person] = await send_notes(fast_stage, 1)
+    [job] = await fast_stage.settle(person)
+    [answer] = fast_stage.telegram.replies(person)
+    # The response is final: there is no retry.
     assert job.state is state
     assert SHARED[kind] in answer.text and told in answer.text
-    assert len(hurried.mimo.requests) - before == 1
+    assert len(fast_stage.mimo.requests) - before == 1
 
 
 PARKING = {
@@ -237,29 +237,29 @@ PARKING = {
 
 
 @rows(PARKING, "kind row")
-async def test_parked(hurried: Stage, row: str, kind: str) -> None:
+async def test_locked_jobs_wait_for_the_operator(fast_stage: Stage, row: str, kind: str) -> None:
     if IS_LONG:
-        await check_share(hurried, kind, 0)
-    mimo, before = hurried.mimo, len(hurried.mimo.requests)
+        await check_share(fast_stage, kind, 0)
+    mimo, before = fast_stage.mimo, len(fast_stage.mimo.requests)
     mimo.add_fault(kind, times=None)
-    notes = await send_notes(hurried, 2)
-    await hurried.telegram.wait_for(lambda: all(map(hurried.telegram.replies, notes)))
-    # It is asked three times more whether it is mended: that takes minutes.
+    notes = await send_notes(fast_stage, 2)
+    await fast_stage.telegram.wait_for(lambda: all(map(fast_stage.telegram.replies, notes)))
+    # Three more probes follow, which takes minutes of the program.
     asked = len(mimo.requests)
-    await hurried.telegram.wait_for(lambda: len(mimo.requests) >= asked + 3)
+    await fast_stage.telegram.wait_for(lambda: len(mimo.requests) >= asked + 3)
     for person in notes:
-        [job] = await hurried.jobs(person)
+        [job] = await fast_stage.jobs(person)
         assert job.state in (JobState.WAITING, JobState.RUNNING)
-        [told] = hurried.telegram.replies(person)
-        assert told.text.startswith(TOLD) and len(told.versions) == 1
-    # One call at a time asks whether it is mended.
+        [told] = fast_stage.telegram.replies(person)
+        assert told.text.startswith(NOTICES) and len(told.versions) == 1
+    # One call at a time probes the engine.
     assert len(mimo.requests) - before <= 15
-    assert row in hurried.bot.log
+    assert row in fast_stage.bot.log
     mimo.clear_faults()
     for person, number in notes.items():
-        answer = await hurried.check_answer(person, number)
-        assert count_told(answer) == 1
+        answer = await fast_stage.check_answer(person, number)
+        assert count_notices(answer) == 1
 
 
-# F14, speech that comes back broken: the program asks for no speech yet, so there is no row.
+# F14 (broken speech) has no row here.
 # F16, an outage of minutes: `tests.chaos.test_outage`.

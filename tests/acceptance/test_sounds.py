@@ -1,7 +1,7 @@
-"""Inputs 1 to 48: broken, hostile and odd sound. One clear reply each, and nothing left behind.
+"""Inputs 1 to 48: broken, hostile and odd audio. One clear reply each, and no leftovers.
 
-The table of decoding is the one of `tests.audio.bad_inputs`; here it goes all the way: in the
-short form one row of each verdict.
+The inputs are those of `tests.audio.bad_inputs`, sent through the whole program; in the short form
+one row of each result.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 TOO_LONG = "This recording is too long for me: the limit is 2 hours."
 NO_SPEECH = "No speech was detected in this recording."
 TOO_BIG = "This file is too large: the limit is 20 MB."
-#: What holds sound but no speech.
+#: Inputs with audio but no speech.
 SILENT = (
     *("15 floats NaN", "25 flac, 5 minutes of 8 channels", "34 silence", "37 10 ms"),
     *("15 floats Inf", "21 AMR-WB", "37 one sample", "39 30 s of opus that claim 10 h"),
@@ -53,7 +53,7 @@ def make_id(name: str) -> str:
 
 
 async def send_and_read(stage: Stage, data: bytes, **more: int) -> Message:
-    """Send sound as a voice note and return the only message that comes of it."""
+    """Send audio as a voice note and return the only reply."""
     ann = stage.person()
     stage.telegram.send_voice(ann, ann, data, **more)
     [job] = await stage.settle(ann, timeout_s=60)
@@ -67,7 +67,7 @@ async def send_and_read(stage: Stage, data: bytes, **more: int) -> Message:
     ("row", "name"),
     [pytest.param(name, name, id=make_id(name)) for name in TABLE if IS_LONG or name in SAMPLE],
 )
-async def test_bad_sound(stage: Stage, row: str, name: str) -> None:
+async def test_a_bad_input_gets_one_clear_reply(stage: Stage, row: str, name: str) -> None:
     make, expected = TABLE[name]
     calls = len(stage.mimo.requests)
     answer = await send_and_read(stage, make())
@@ -91,7 +91,7 @@ trap = pytest.fixture(open_trap)
 
 
 @row("input-26-hls", "playlists named voice.ogg, to the network and to files: nothing is opened")
-async def test_playlists(stage: Stage, row: str, trap: Trap) -> None:
+async def test_playlists_open_nothing(stage: Stage, row: str, trap: Trap) -> None:
     calls, people = len(stage.mimo.requests), []
     canary = stage.bot.home.parent / "canary.wav"
     for url in (trap.url, f"file://{canary}"):
@@ -105,7 +105,7 @@ async def test_playlists(stage: Stage, row: str, trap: Trap) -> None:
 
 
 @row("input-24-mov-reference", "MOV whose samples are elsewhere: nothing is opened")
-async def test_mov_reference(stage: Stage, row: str, trap: Trap) -> None:
+async def test_a_mov_reference_opens_nothing(stage: Stage, row: str, trap: Trap) -> None:
     answer = await send_and_read(stage, crafted.mov_with_reference(trap.url.encode()))
     # Its own bytes at the most.
     assert answer.text == DAMAGED or answer.text.startswith("sound ")
@@ -119,7 +119,7 @@ async def test_mov_reference(stage: Stage, row: str, trap: Trap) -> None:
     },
     "row kind name",
 )
-async def test_video(stage: Stage, row: str, kind: str, name: str) -> None:
+async def test_a_video_is_transcribed(stage: Stage, row: str, kind: str, name: str) -> None:
     ann = stage.person()
     stage.telegram.send_file(kind, ann, ann, TABLE[name][0]())  # type: ignore[arg-type]
     assert (await stage.reply(ann, timeout_s=60)).text.startswith("sound ")
@@ -132,14 +132,14 @@ async def test_video(stage: Stage, row: str, kind: str, name: str) -> None:
     },
     "row pcm",
 )
-async def test_no_speech(stage: Stage, row: str, pcm: bytes) -> None:
+async def test_audio_without_speech_is_not_sent(stage: Stage, row: str, pcm: bytes) -> None:
     calls = len(stage.mimo.requests)
     assert (await send_and_read(stage, sounds.file("ogg-opus", pcm))).text == NO_SPEECH
     assert len(stage.mimo.requests) == calls
 
 
 @row("input-40-mime", "the type and the length lie: heard")
-async def test_claims(stage: Stage, row: str) -> None:
+async def test_false_metadata_is_ignored(stage: Stage, row: str) -> None:
     ann = stage.person()
     claims = {"mime": "video/x-msvideo", "duration_s": 7200}
     _, number = await stage.send_note(ann, claims=claims)
@@ -153,7 +153,7 @@ async def test_claims(stage: Stage, row: str) -> None:
     },
     "row more",
 )
-async def test_size(stage: Stage, row: str, more: int) -> None:
+async def test_the_size_limit_is_exact(stage: Stage, row: str, more: int) -> None:
     downloads, (_, note) = len(stage.telegram.requests_to("download")), await stage.note()
     answer = await send_and_read(stage, note.ljust((20 << 20) + more, b"\0"))
     is_taken = more <= 0
@@ -172,9 +172,11 @@ ORDERS = "@everyone /delete <b>now</b> https://evil.example/?x=1 [a](tg://user?i
     },
     "row text",
 )
-async def test_spoken_orders(stage: Stage, ears: Media, row: str, text: str) -> None:
+async def test_spoken_commands_are_only_text(
+    stage: Stage, media: Media, row: str, text: str
+) -> None:
     _, note = await stage.note()
-    [sound] = [piece.audio.data async for piece in ears.pieces(note, ASR_LIMITS)]
+    [sound] = [piece.audio.data async for piece in media.pieces(note, ASR_LIMITS)]
     stage.mimo.set_text(sound, text)
     ann = stage.person()
     stage.telegram.send_voice(ann, ann, note)
@@ -189,7 +191,7 @@ async def test_spoken_orders(stage: Stage, ears: Media, row: str, text: str) -> 
 
 
 @row("input-all-at-once", "the worst at once: /help is answered before them, memory stays")
-async def test_the_worst_at_once(stage: Stage, row: str) -> None:
+async def test_the_worst_inputs_leave_the_program_responsive(stage: Stage, row: str) -> None:
     names = ["25 flac, 5 minutes of 8 channels", "10 mp3, 200,000 tags"]
     if IS_LONG:
         names += ["10 mp3 with a cover of 10 MB", "32 video of 4K", "25 flac, 10 h of silence"]

@@ -1,6 +1,6 @@
-"""Inputs 65 to 72: updates of odd shapes, edits, deletions, albums, forged and repeated presses.
+"""Inputs 65 to 72: malformed updates, edits, deletions, albums, forged and repeated presses.
 
-One row of each kind; what is read from an update is in `tests.telegram_bot`.
+One row of each kind; `tests.telegram_bot` covers the parsing of updates.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 STALE = "This button has expired. Send the recording again."
 NOW = int(time.time())
-#: What nobody knows yet.
+#: Unknown and malformed updates.
 ODD: tuple[dict[str, Any], ...] = (
     {"brand_new_thing": {"id": "1", "chat": {"id": 5}}},
     {},
@@ -35,7 +35,7 @@ ODD: tuple[dict[str, Any], ...] = (
 
 
 @row("input-65-odd", "updates of unknown kinds and broken ones: passed over")
-async def test_odd_updates(stage: Stage, row: str) -> None:
+async def test_malformed_updates_are_skipped(stage: Stage, row: str) -> None:
     with stage.telegram.world.lock:
         kinds, stage.telegram.queue.allowed = stage.telegram.queue.allowed, None
         for body in ODD:
@@ -46,7 +46,7 @@ async def test_odd_updates(stage: Stage, row: str) -> None:
 
 
 @row("input-66-who", "an anonymous admin may change settings, a plain member and a bot may not")
-async def test_who_speaks(stage: Stage, row: str) -> None:
+async def test_only_admins_change_settings(stage: Stage, row: str) -> None:
     group, bob, telegram = stage.group(), stage.person(), stage.telegram
     robot = telegram.add_user("Robot", is_bot=True)
     for member in (bob, robot):
@@ -62,11 +62,11 @@ async def test_who_speaks(stage: Stage, row: str) -> None:
 
 
 @row("input-67-edited-twice", "a caption edited twice while it is heard: one answer")
-async def test_edited_twice(stage: Stage, row: str) -> None:
+async def test_edits_while_running_make_one_reply(stage: Stage, row: str) -> None:
     ann = stage.person()
-    async with stage.slow_engine(1.0) as until_heard:
+    async with stage.slow_engine(1.0) as wait_for_call:
         note, number = await stage.send_note(ann)
-        await until_heard()
+        await wait_for_call()
         for text in ("one", "two"):
             stage.telegram.edit_message(ann, note, f"{CONTENT} {text}")
         await stage.telegram.wait_for(lambda: not stage.telegram.pending())
@@ -75,17 +75,17 @@ async def test_edited_twice(stage: Stage, row: str) -> None:
 
 
 @row("input-68-deleted", "the message is deleted while it is heard: answered once")
-async def test_deleted_while_running(stage: Stage, row: str) -> None:
+async def test_a_message_deleted_while_running_is_answered_once(stage: Stage, row: str) -> None:
     ann = stage.person()
-    async with stage.slow_engine() as until_heard:
+    async with stage.slow_engine() as wait_for_call:
         note, number = await stage.send_note(ann)
-        await until_heard()
+        await wait_for_call()
         stage.telegram.delete_message(ann, note)
         await stage.check_answer(ann, number)
 
 
 @row("input-69-album", "an album: each answered once, in order")
-async def test_album(stage: Stage, row: str) -> None:
+async def test_an_album_is_answered_in_order(stage: Stage, row: str) -> None:
     ann = stage.person()
     sent = [await stage.send_note(ann, extra={"media_group_id": "77"}) for _ in range(3)]
     await stage.settle(ann, 3)
@@ -94,7 +94,7 @@ async def test_album(stage: Stage, row: str) -> None:
 
 
 @row("input-70-forwarded", "forwarded from a hidden user, protected, unknown fields: answered")
-async def test_forwarded(stage: Stage, row: str) -> None:
+async def test_a_forwarded_note_is_answered(stage: Stage, row: str) -> None:
     ann = stage.person()
     odd = {"brand_new": {"a": [1, {"b": None}]}, "via_bot": None, "quote": None, "story": {}}
     extra = {"has_protected_content": True, **odd}
@@ -103,7 +103,7 @@ async def test_forwarded(stage: Stage, row: str) -> None:
 
 
 @row("input-71-presses", "one press delivered 100 times: one effect; elsewhere, made up: none")
-async def test_presses(stage: Stage, row: str) -> None:
+async def test_a_repeated_press_has_one_effect(stage: Stage, row: str) -> None:
     ann, bob, telegram = stage.person(), stage.person(), stage.telegram
     telegram.send_audio(ann, ann, sounds.file("ogg-opus", sounds.speech(80)))
     answer = await stage.reply(ann, timeout_s=40)

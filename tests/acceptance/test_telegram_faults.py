@@ -1,4 +1,4 @@
-"""G: Telegram refuses, loses, delays and moves. Each fault is bound to its row's own chat.
+"""G: faults of Telegram: refusals, losses, delays and moves, each in the chat of its row.
 
 One row of each kind: all others, and G4, G5, G10, G13 and G15, are in `tests.telegram_bot`.
 """
@@ -58,8 +58,8 @@ async def test_one_chat_is_told_to_wait(stage: Stage, row: str) -> None:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def hasty(open_stage: Open) -> AsyncIterator[Stage]:
-    """A program whose clock runs faster, for what concerns all of its chats."""
+async def fast_stage(open_stage: Open) -> AsyncIterator[Stage]:
+    """A program with a faster clock, for faults that affect all chats."""
     async with open_stage(speed=20) as stage:
         yield stage
 
@@ -74,23 +74,23 @@ async def hasty(open_stage: Open) -> AsyncIterator[Stage]:
     ],
 )  # fmt: skip
 async def test_all_calls_fail(
-    hasty: Stage, row: str, fault: Any, fields: dict[str, Any], least: int, most: int
+    fast_stage: Stage, row: str, fault: Any, fields: dict[str, Any], least: int, most: int
 ) -> None:
-    telegram, billed = hasty.telegram, len(hasty.mimo.billed)
+    telegram, billed = fast_stage.telegram, len(fast_stage.mimo.billed)
 
     def count_refused() -> int:
         with telegram.world.lock:
             return sum(call.status == fields["status"] for call in telegram.requests)
 
     telegram.fault("*", fault, count=None, **fields)
-    people = [hasty.person() for _ in range(4)]
-    numbers = [(await hasty.send_note(person))[1] for person in people]
+    people = [fast_stage.person() for _ in range(4)]
+    numbers = [(await fast_stage.send_note(person))[1] for person in people]
     await telegram.wait_for(lambda: count_refused() >= least)
     telegram.clear_faults()
     for person, number in zip(people, numbers, strict=True):
-        await hasty.check_answer(person, number, timeout_s=30)
+        await fast_stage.check_answer(person, number, timeout_s=30)
     assert count_refused() <= most
-    assert len(hasty.mimo.billed) == billed + 4
+    assert len(fast_stage.mimo.billed) == billed + 4
 
 
 @row("G3-401-for-ever", "401 on every poll: not ready, then an exit code")
@@ -105,7 +105,9 @@ async def test_every_poll_is_refused(open_stage: Open, row: str) -> None:
 
 
 @row("G16-25-hours", "no poll for 25 h: told to the operator, no crash, goes on")
-async def test_a_day_without_telegram(open_stage: Open, tmp_path: Path, row: str) -> None:
+async def test_a_day_without_telegram_is_survived(
+    open_stage: Open, tmp_path: Path, row: str
+) -> None:
     clock = tmp_path / "clock"
     clock.write_text("0")
     async with open_stage(clock=str(clock), constants=QUICK_POLLS) as stage:
@@ -127,7 +129,7 @@ async def test_a_day_without_telegram(open_stage: Open, tmp_path: Path, row: str
 
 
 @row("G7-plain", "a send is taken and its answer lost: at most 2, counted")
-async def test_a_lost_answer(stage: Stage, row: str) -> None:
+async def test_a_lost_response_makes_at_most_two_messages(stage: Stage, row: str) -> None:
     ann = stage.person()
     before = await stage.metric("hearsay_ambiguous_sends_total")
     stage.telegram.fault("sendMessage", "lose_reply", chat_id=ann)
@@ -141,15 +143,15 @@ async def test_a_lost_answer(stage: Stage, row: str) -> None:
 
 
 @row("G8-after", "migrated on send, announced after: 1 answer, new chat, settings moved")
-async def test_moved_on_send(stage: Stage, row: str) -> None:
+async def test_a_migrated_group_keeps_its_settings(stage: Stage, row: str) -> None:
     ann, telegram = stage.person(), stage.telegram
     old = stage.group(kind="group", person=ann)
     telegram.send_command(old, ann, "/auto on")
     await stage.settle(old)
     before = len(telegram.replies(old))
-    async with stage.slow_engine() as until_heard:
+    async with stage.slow_engine() as wait_for_call:
         _, number = await stage.send_note(old, ann)
-        await until_heard()
+        await wait_for_call()
     new = telegram.migrate(old, is_announced=False)
     service = {
         "message_id": 9000, "date": int(time.time()),
@@ -171,14 +173,14 @@ async def test_moved_on_send(stage: Stage, row: str) -> None:
 
 
 @row("G9-blocked", "blocked: jobs cancelled, hardly a call; unblocked: answered again")
-async def test_nobody_is_there(stage: Stage, row: str) -> None:
+async def test_a_blocked_bot_cancels_its_jobs(stage: Stage, row: str) -> None:
     ann, telegram = stage.person(), stage.telegram
     await stage.send_note(ann)
     await stage.settle(ann)
-    async with stage.slow_engine() as until_heard:
+    async with stage.slow_engine() as wait_for_call:
         for _ in range(3):
             await stage.send_note(ann)
-        await until_heard()
+        await wait_for_call()
     telegram.block(ann)
     left_at = telegram.world.clock.monotonic()
     jobs = await stage.settle(ann, 4)
@@ -194,7 +196,7 @@ async def test_nobody_is_there(stage: Stage, row: str) -> None:
 
 
 @row("G11-forbidden", "CHAT_WRITE_FORBIDDEN: cancelled")
-async def test_nothing_may_be_said(stage: Stage, row: str) -> None:
+async def test_a_forbidden_chat_cancels_its_jobs(stage: Stage, row: str) -> None:
     ann, telegram = stage.person(), stage.telegram
     group = stage.group(person=ann, is_write_forbidden=True)
     await stage.ask_note(group, ann)
@@ -207,7 +209,7 @@ async def test_nothing_may_be_said(stage: Stage, row: str) -> None:
 
 
 @row("G14-cut", "the download is cut, its size was not told: again, the whole note is heard")
-async def test_download_cut(stage: Stage, row: str) -> None:
+async def test_a_cut_download_is_repeated(stage: Stage, row: str) -> None:
     ann = stage.person()
     stage.telegram.fault("download", "cut")
     _, number = await stage.send_note(ann, claims={"claimed_bytes": None})

@@ -1,4 +1,4 @@
-"""Inputs 48 to 64: odd names and texts: of files, captions, people, chats, typed and spoken."""
+"""Inputs 48 to 64: odd texts as file names, captions, names, titles, messages and speech."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 #: Control characters and overrides of the writing direction: none of them may be shown.
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-UNSEEN = re.compile("[\u200b\u2060\ufeff]")
+INVISIBLE = re.compile("[\u200b\u2060\ufeff]")
 NAMES = {
     "input-48-calls": "@everyone and @ann_lee: /delete, #now, https://evil.com/x, +1 900 555 0123",
     "input-49-path": "../../etc/..\\-i passwd.ogg",
@@ -39,9 +39,9 @@ NAMES = {
 }
 
 
-async def let_say(stage: Stage, ears: Media, note: bytes, text: str) -> None:
-    """Let a recording say this text, an equal part of it in each of its pieces."""
-    pieces = [piece.audio.data async for piece in ears.pieces(note, ASR_LIMITS)]
+async def set_transcript(stage: Stage, media: Media, note: bytes, text: str) -> None:
+    """Set the transcript of a recording, split evenly over its pieces."""
+    pieces = [piece.audio.data async for piece in media.pieces(note, ASR_LIMITS)]
     size = -(-len(text) // len(pieces))
     for number, sound in enumerate(pieces):
         stage.mimo.set_text(sound, text[number * size : (number + 1) * size])
@@ -56,7 +56,7 @@ def sends(stage: Stage, chat: int) -> list[RecordedRequest]:
 
 
 def check_shown(stage: Stage, answer: Message) -> None:
-    """Nothing of ours is refused by Telegram, nothing is marked up, nothing disturbs the screen."""
+    """Check that Telegram accepts all requests and that texts are plain and safe."""
     assert not UNSAFE.search(answer.text)
     assert "Traceback" not in answer.text
     assert {entity["type"] for entity in answer.entities} <= {"blockquote", "expandable_blockquote"}
@@ -66,8 +66,8 @@ def check_shown(stage: Stage, answer: Message) -> None:
 
 
 def as_shown(text: str) -> str:
-    """Return a text as a screen shows it: without space and what cannot be seen."""
-    return "".join(UNSEEN.sub("", UNSAFE.sub("", text)).split())
+    """Return a text without space and invisible characters."""
+    return "".join(INVISIBLE.sub("", UNSAFE.sub("", text)).split())
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def as_shown(text: str) -> str:
         for name, text in NAMES.items()
     ],
 )
-async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
+async def test_an_odd_text_is_shown_safely(stage: Stage, media: Media, row: str, text: str) -> None:
     telegram, before = stage.telegram, list_tree(stage.bot.home.parent)
     ann = telegram.add_user(text)
     _, note = await stage.note()
     # The local MiMo writes UTF-8, in which half a pair cannot be said.
     speech = f"{CONTENT} {text}".replace("\ud83d", "\ufffd")
-    await let_say(stage, ears, note, speech)
+    await set_transcript(stage, media, note, speech)
     claims = {"name": text, "mime": "audio/ogg"}
     telegram.send_document(ann, ann, note, caption=text, claims=claims)
     answer = await stage.reply(ann)
@@ -106,7 +106,7 @@ async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
     [answer] = telegram.replies(group)
     check_shown(stage, answer)
     made = list_tree(stage.bot.home.parent) - before
-    assert all(path.startswith("hearsay/hearsay.db") for path in made), made
+    assert all(path.startswith("hmediaay/hmediaay.db") for path in made), made
 
 
 @rows(
@@ -117,17 +117,17 @@ async def test_odd_text(stage: Stage, ears: Media, row: str, text: str) -> None:
     },
     "row text",
 )
-async def test_long_typed(stage: Stage, row: str, text: str) -> None:
+async def test_a_long_message_gets_one_reply(stage: Stage, row: str, text: str) -> None:
     ann = stage.person()
     stage.telegram.send_text(ann, ann, text)
     assert "/transcribe" in (await stage.reply(ann)).text
 
 
 @row("input-60-said", "40,000 letters said: their beginning and a file")
-async def test_long_said(stage: Stage, ears: Media, row: str) -> None:
+async def test_a_long_transcript_is_sent_as_a_file(stage: Stage, media: Media, row: str) -> None:
     text = "word" * 10_000
     note = sounds.encode(sounds.speech(270), "flac", "flac")
-    await let_say(stage, ears, note, text)
+    await set_transcript(stage, media, note, text)
     ann = stage.person()
     stage.telegram.send_audio(ann, ann, note)
     await stage.settle(ann, timeout_s=60)

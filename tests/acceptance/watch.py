@@ -1,4 +1,4 @@
-"""What is measured beside the rows: memory of the program, its traces on the disk, its pulse."""
+"""Memory use of programs and files in their folders."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _EVERY_S = 1.5
 
 
 class MemoryWatch:
-    """Samples the memory of every program that was started, with its children."""
+    """Peak memory of the programs and their children, sampled by a thread."""
 
     def __init__(self) -> None:
         self.peak_bytes = 0

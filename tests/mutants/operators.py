@@ -1,4 +1,4 @@
-"""What a mutant is: one small change of a module's source, made by mutmut's operators and ours."""
+"""Mutants: single small changes of a module's source, by mutmut's operators and ours."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Mutants are made, take effect in the process that they are put into, and are told apart."""
+"""Mutants are generated, named and applied; the tables of mutants name existing code."""
 
 from __future__ import annotations
 
+import ast
 import importlib
 import sys
 import tomllib
@@ -101,7 +102,28 @@ def test_a_fork_ends_with_its_code_or_its_limits() -> None:
     assert fork_and_wait(turn, wall_s=0.1) == "too late"
 
 
-def test_the_table_names_files_that_are_there() -> None:
+def test_the_table_names_existing_files() -> None:
     table = tomllib.loads((ROOT / "tests" / "mutants" / "modules.toml").read_text())
     paths = [ROOT / path for module, tests in table.items() for path in (module, *tests)]
     assert [path for path in paths if not path.exists()] == []
+
+
+def test_accepted_mutants_name_existing_functions() -> None:
+    missing = []
+    for file in (ROOT / "tests" / "mutants" / "accepted").glob("*.toml"):
+        for module, names in tomllib.loads(file.read_text()).items():
+            defined = find_names(ast.parse((ROOT / module).read_text()))
+            missing += [name for name in names if name.partition(": ")[0] not in defined]
+    assert missing == []
+
+
+def find_names(node: ast.AST, owner: str = "") -> set[str]:
+    """Return the qualified names of functions, and of a module's constants."""
+    names: set[str] = set()
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names |= {owner + child.name} | find_names(child, f"{owner}{child.name}.")
+        elif isinstance(child, ast.Assign | ast.AnnAssign):
+            targets = child.targets if isinstance(child, ast.Assign) else [child.target]
+            names |= {owner + target.id for target in targets if isinstance(target, ast.Name)}
+    return names
