@@ -193,18 +193,18 @@ def _make_answer(
     whole = f"{chat_input.text} {chat_input.transcript}"
     plain = f"You asked: {chat_input.text} I heard: {chat_input.transcript or 'nothing'}."
     found = (answer for pattern, answer in rules.script if re.search(pattern, whole))
-    room = request.get("max_completion_tokens", request.get("max_tokens", 1000))
+    max_tokens = request.get("max_completion_tokens", request.get("max_tokens", 1000))
     reasoning, said = rules.reasoning.split(), next(found, plain)
     words = re.findall(r"\S+\s*", said)
-    left = max(room - len(reasoning), 0)
+    left = max(max_tokens - len(reasoning), 0)
     is_cut = len(words) > left
     message: dict[str, Any] = {"role": "assistant", "content": "".join(words[:left])}
     if reasoning:
-        message["reasoning_content"] = " ".join(reasoning[:room])
+        message["reasoning_content"] = " ".join(reasoning[:max_tokens])
     tokens = 0 if rules.ignores_audio else round(chat_input.audio_s * TOKENS_PER_S)
     usage = {
         "prompt_tokens": len(chat_input.text.split()) + tokens,
-        "completion_tokens": min(room, len(reasoning) + len(words)),
+        "completion_tokens": min(max_tokens, len(reasoning) + len(words)),
         "prompt_tokens_details": {"audio_tokens": tokens, "cached_tokens": 0},
     }
     finish = "length" if is_cut else "stop"

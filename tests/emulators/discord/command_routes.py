@@ -11,7 +11,7 @@ from tests.emulators.discord.errors import ApiError, bad_field, too_long
 
 CHAT_INPUT, USER_MENU, MESSAGE_MENU = 1, 2, 3
 #: Maximum number of commands of each type. Context menus: 15 since March 2026.
-_MOST = {CHAT_INPUT: 100, USER_MENU: 15, MESSAGE_MENU: 15}
+_MAX_COMMANDS = {CHAT_INPUT: 100, USER_MENU: 15, MESSAGE_MENU: 15}
 MAX_COMMAND_CHARS = 8000
 _NAME = re.compile(r"[-_'\w]{1,32}\Z")
 _LOCALES = (
@@ -64,8 +64,10 @@ def _save_command(
 def _check_table(commands: list[dict[str, Any]]) -> None:
     counts = Counter(one.get("type", CHAT_INPUT) for one in commands)
     for kind, count in counts.items():
-        if count > _MOST.get(kind, 0):
-            raise ApiError(400, 30032, f"Maximum number of commands reached ({_MOST[kind]})")
+        if count > _MAX_COMMANDS.get(kind, 0):
+            raise ApiError(
+                400, 30032, f"Maximum number of commands reached ({_MAX_COMMANDS[kind]})"
+            )
     names = [(one.get("type", CHAT_INPUT), one.get("name")) for one in commands]
     for number, one in enumerate(commands):
         if names.index(names[number]) != number:

@@ -92,7 +92,7 @@ _RULES: dict[str, tuple[int, float]] = {
 }
 GLOBAL_LIMIT = 50
 #: Interaction endpoints are exempt from the global rate limit.
-_FREE = ("POST /interactions/{interaction}/{token}/callback", "/webhooks/")
+_EXEMPT = ("POST /interactions/{interaction}/{token}/callback", "/webhooks/")
 
 
 class Limits:
@@ -119,7 +119,7 @@ class Limits:
     def check(self, route: str, major: str) -> tuple[float, Scope]:
         """Count a request; return the seconds to wait (0 for none) and the limit's scope."""
         now = self._clock.monotonic()
-        if not any(part in route for part in _FREE):
+        if not any(part in route for part in _EXEMPT):
             wait_s = self._all.take(now)
             if wait_s:
                 self.violations["global"] += 1
