@@ -144,7 +144,7 @@ async def test_an_injection_is_shown_without_effect(
         assert (attempt.effects, attempt.links, attempt.pings) == ([], [], []), attempt
 
 
-@row("input-47-elsewhere", "other chats: nothing is sent there, nothing is told of them")
+@row("input-47-elsewhere", "other chats: nothing is sent to them, nothing of them is shown")
 async def test_other_chats_are_untouched(trial: Trial, row: str) -> None:
     stage, telegram = trial.stage, trial.telegram
     assert len(ATTEMPTS) >= (100 if IS_LONG else 20)
@@ -160,7 +160,7 @@ async def test_other_chats_are_untouched(trial: Trial, row: str) -> None:
     assert not any("48151623" in str(call.params) for call in telegram.requests)
 
 
-@row("input-47-deeds", "the model has no tools, the program does nothing but answer")
+@row("input-47-deeds", "the model has no tools, the program only replies")
 async def test_the_program_only_replies(trial: Trial, row: str) -> None:
     asked = [call for call in trial.stage.mimo.requests if call.question]
     assert asked

@@ -142,7 +142,7 @@ async def test_a_transient_fault_is_retried(fast_stage: Stage, row: str, kind: s
     assert read_number(answer.text) == number
 
 
-@row("F4-drip", "a byte now and then: ended by the deadline")
+@row("F4-drip", "a slow drip of bytes: ended by the deadline")
 async def test_a_dripping_response_is_ended_by_the_deadline(fast_stage: Stage, row: str) -> None:
     mimo = fast_stage.mimo
     mimo.add_fault("drip", times=2, value=0.1)
@@ -154,7 +154,7 @@ async def test_a_dripping_response_is_ended_by_the_deadline(fast_stage: Stage, r
     assert all((call.ended_at_s or 1e9) - call.started_at_s < DEADLINE_S + 4 for call in slow)
 
 
-@row("F1-seconds", "429, Retry-After: 1: nobody calls before")
+@row("F1-seconds", "429 with Retry-After: 1: no earlier call")
 async def test_retry_after_is_respected(stage: Stage, row: str) -> None:
     mimo, before = stage.mimo, len(stage.mimo.requests)
     mimo.add_fault("429_seconds", value=1)
@@ -172,7 +172,7 @@ async def test_retry_after_is_respected(stage: Stage, row: str) -> None:
         await check_share(stage, "429_seconds", 0.2)
 
 
-@row("F3-refused", "connections are refused: told, answered once it is back")
+@row("F3-refused", "connections refused: a notice, answered once it is back")
 async def test_refused_connections_are_retried(open_stage: Open, row: str) -> None:
     async with open_stage(speed=SPEED) as stage:
         mimo, port = stage.mimo, int(stage.mimo.origin.rpartition(":")[2])
@@ -192,7 +192,7 @@ async def test_refused_connections_are_retried(open_stage: Open, row: str) -> No
             assert len(again.billed) == 2
 
 
-@row("F6-split", "byte by byte, within UTF-8 too: answered at once")
+@row("F6-split", "split byte by byte: answered at once")
 async def test_a_split_stream_is_read_at_once(fast_stage: Stage, row: str) -> None:
     before = len(fast_stage.mimo.requests)
     fast_stage.mimo.add_fault("sse_split", times=None)
@@ -205,9 +205,24 @@ async def test_a_split_stream_is_read_at_once(fast_stage: Stage, row: str) -> No
 #: Kind of fault, final state of the job, and text.
 FINAL = {
     "F7-empty": ("empty_text", JobState.REFUSED, NO_SPEECH, "content '': a clear message"),
-    "F8-length": ("finish_length", JobState.DONE, CUT, "shown, and told that words are missing"),
-    "F12-421-as-400": ("421_as_400", JobState.REFUSED, "high risk", "421 in a 400: why is told"),
-    "F12-filter": ("content_filter", JobState.REFUSED, "content filter", "filtered: why is told"),
+    "F8-length": (
+        "finish_length",
+        JobState.DONE,
+        CUT,
+        "shown, with a notice that words are missing",
+    ),
+    "F12-421-as-400": (
+        "421_as_400",
+        JobState.REFUSED,
+        "high risk",
+        "421 in a 400: the reason is shown",
+    ),
+    "F12-filter": (
+        "content_filter",
+        JobState.REFUSED,
+        "content filter",
+        "filtered: the reason is shown",
+    ),
 }
 
 

@@ -114,8 +114,8 @@ async def test_a_mov_reference_opens_nothing(stage: Stage, row: str, trap: Trap)
 
 @rows(
     {
-        "input-31-round": ("a round video is heard", "video_note", "31 round video"),
-        "input-32-as-video": ("a video is heard", "video", "32 video of 4K"),
+        "input-31-round": ("a round video: transcribed", "video_note", "31 round video"),
+        "input-32-as-video": ("a video: transcribed", "video", "32 video of 4K"),
     },
     "row kind name",
 )
@@ -127,8 +127,8 @@ async def test_a_video_is_transcribed(stage: Stage, row: str, kind: str, name: s
 
 @rows(
     {
-        "input-35-noise": ("white noise: told, no call", sounds.noise(5)),
-        "input-36-tone": ("a pure tone: told, no call", sounds.tone(5)),
+        "input-35-noise": ("white noise: refused, no call", sounds.noise(5)),
+        "input-36-tone": ("a pure tone: refused, no call", sounds.tone(5)),
     },
     "row pcm",
 )
@@ -138,7 +138,7 @@ async def test_audio_without_speech_is_not_sent(stage: Stage, row: str, pcm: byt
     assert len(stage.mimo.requests) == calls
 
 
-@row("input-40-mime", "the type and the length lie: heard")
+@row("input-40-mime", "false type and length: transcribed")
 async def test_false_metadata_is_ignored(stage: Stage, row: str) -> None:
     ann = stage.person()
     claims = {"mime": "video/x-msvideo", "duration_s": 7200}
@@ -148,7 +148,7 @@ async def test_false_metadata_is_ignored(stage: Stage, row: str) -> None:
 
 @rows(
     {
-        "input-42-equal": ("20 MiB: heard", 0),
+        "input-42-equal": ("20 MiB: transcribed", 0),
         "input-42-above": ("20 MiB + 1 byte: refused before the download", 1),
     },
     "row more",
@@ -167,8 +167,8 @@ ORDERS = "@everyone /delete <b>now</b> https://evil.example/?x=1 [a](tg://user?i
 #: 47 is `test_injections`.
 @rows(
     {
-        "input-48-orders": ("says what would lead elsewhere", ORDERS),
-        "input-48-command": ("says a command", "/language zh"),
+        "input-48-orders": ("speaks links and mentions", ORDERS),
+        "input-48-command": ("speaks a command", "/language zh"),
     },
     "row text",
 )
@@ -190,7 +190,7 @@ async def test_spoken_commands_are_only_text(
     assert (await stage.store.chats.settings(stage.chat(ann))).language is None
 
 
-@row("input-all-at-once", "the worst at once: /help is answered before them, memory stays")
+@row("input-all-at-once", "the worst inputs at once: /help is answered first, memory stays bounded")
 async def test_the_worst_inputs_leave_the_program_responsive(stage: Stage, row: str) -> None:
     names = ["25 flac, 5 minutes of 8 channels", "10 mp3, 200,000 tags"]
     if IS_LONG:

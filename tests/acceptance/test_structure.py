@@ -34,7 +34,7 @@ ODD: tuple[dict[str, Any], ...] = (
 )
 
 
-@row("input-65-odd", "updates of unknown kinds and broken ones: passed over")
+@row("input-65-odd", "unknown and malformed updates: skipped")
 async def test_malformed_updates_are_skipped(stage: Stage, row: str) -> None:
     with stage.telegram.world.lock:
         kinds, stage.telegram.queue.allowed = stage.telegram.queue.allowed, None
@@ -61,7 +61,7 @@ async def test_only_admins_change_settings(stage: Stage, row: str) -> None:
     assert (await stage.store.chats.settings(stage.chat(group))).language == "zh"
 
 
-@row("input-67-edited-twice", "a caption edited twice while it is heard: one answer")
+@row("input-67-edited-twice", "a caption edited twice while transcribing: one reply")
 async def test_edits_while_running_make_one_reply(stage: Stage, row: str) -> None:
     ann = stage.person()
     async with stage.slow_engine(1.0) as wait_for_call:
@@ -74,7 +74,7 @@ async def test_edits_while_running_make_one_reply(stage: Stage, row: str) -> Non
     assert len([c for c in stage.mimo.requests if read_number(c.text) == number]) == 1
 
 
-@row("input-68-deleted", "the message is deleted while it is heard: answered once")
+@row("input-68-deleted", "the message is deleted while transcribing: answered once")
 async def test_a_message_deleted_while_running_is_answered_once(stage: Stage, row: str) -> None:
     ann = stage.person()
     async with stage.slow_engine() as wait_for_call:
@@ -102,7 +102,7 @@ async def test_a_forwarded_note_is_answered(stage: Stage, row: str) -> None:
     await stage.check_answer(ann, number)
 
 
-@row("input-71-presses", "one press delivered 100 times: one effect; elsewhere, made up: none")
+@row("input-71-presses", "a press delivered 100 times: one effect; forged presses: none")
 async def test_a_repeated_press_has_one_effect(stage: Stage, row: str) -> None:
     ann, bob, telegram = stage.person(), stage.person(), stage.telegram
     telegram.send_audio(ann, ann, sounds.file("ogg-opus", sounds.speech(80)))

@@ -43,7 +43,7 @@ def writes(stage: Stage, chat: int) -> list[RecordedRequest]:
     return [call for call in all_calls(stage, chat) if call.method.lower() in _WRITES]
 
 
-@row("G1-2s", "429 on one chat: it alone waits as told, then one answer")
+@row("G1-2s", "429 on one chat: only that chat waits, then one reply")
 async def test_one_chat_is_told_to_wait(stage: Stage, row: str) -> None:
     slow, other = stage.person(), stage.person()
     stage.telegram.fault("send*", "status", status=429, retry_after=2, chat_id=slow)
@@ -67,9 +67,9 @@ async def fast_stage(open_stage: Open) -> AsyncIterator[Stage]:
 @pytest.mark.parametrize(
     ("row", "fault", "fields", "least", "most"),
     [
-        pytest.param("429 on every call: the whole bot pauses, then all is answered once",
+        pytest.param("429 on every call: the whole bot pauses, then one reply each",
                      "status", {"status": 429, "retry_after": 5}, 3, 15, id="G2-everything"),
-        pytest.param("502 as HTML on most calls: lost 0, one answer each",
+        pytest.param("502 as HTML on most calls: none lost, one reply each",
                      "html", {"status": 502, "probability": 0.7}, 25, 999, id="G6-storm"),
     ],
 )  # fmt: skip
@@ -104,7 +104,7 @@ async def test_every_poll_is_refused(open_stage: Open, row: str) -> None:
         assert "Telegram rejects the bot's token" in stage.bot.log
 
 
-@row("G16-25-hours", "no poll for 25 h: told to the operator, no crash, goes on")
+@row("G16-25-hours", "no poll for 25 h: reported to the operator, no crash")
 async def test_a_day_without_telegram_is_survived(
     open_stage: Open, tmp_path: Path, row: str
 ) -> None:
@@ -128,7 +128,7 @@ async def test_a_day_without_telegram_is_survived(
         assert not telegram.replies(lost)  # Telegram itself keeps nothing longer than 24 h
 
 
-@row("G7-plain", "a send is taken and its answer lost: at most 2, counted")
+@row("G7-plain", "the response to a send is lost: at most 2 messages, counted")
 async def test_a_lost_response_makes_at_most_two_messages(stage: Stage, row: str) -> None:
     ann = stage.person()
     before = await stage.metric("hearsay_ambiguous_sends_total")
@@ -172,7 +172,7 @@ async def test_a_migrated_group_keeps_its_settings(stage: Stage, row: str) -> No
     assert [read_number(one.text) for one in telegram.replies(new)[1:]] == [number]
 
 
-@row("G9-blocked", "blocked: jobs cancelled, hardly a call; unblocked: answered again")
+@row("G9-blocked", "blocked: jobs cancelled, few calls; unblocked: answered again")
 async def test_a_blocked_bot_cancels_its_jobs(stage: Stage, row: str) -> None:
     ann, telegram = stage.person(), stage.telegram
     await stage.send_note(ann)
@@ -208,7 +208,7 @@ async def test_a_forbidden_chat_cancels_its_jobs(stage: Stage, row: str) -> None
     assert "chat_write_forbidden" in stage.bot.log.lower()
 
 
-@row("G14-cut", "the download is cut, its size was not told: again, the whole note is heard")
+@row("G14-cut", "the download is cut, its size unknown: repeated and transcribed")
 async def test_a_cut_download_is_repeated(stage: Stage, row: str) -> None:
     ann = stage.person()
     stage.telegram.fault("download", "cut")

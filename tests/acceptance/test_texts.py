@@ -73,7 +73,9 @@ def as_shown(text: str) -> str:
 @pytest.mark.parametrize(
     ("row", "text"),
     [
-        pytest.param(f"as name, caption, sender, chat, words, speech: {text[:30]!a}", text, id=name)
+        pytest.param(
+            f"as file name, caption, sender, title, message, speech: {text[:30]!a}", text, id=name
+        )
         for name, text in NAMES.items()
     ],
 )
@@ -111,7 +113,7 @@ async def test_an_odd_text_is_shown_safely(stage: Stage, media: Media, row: str,
 
 @rows(
     {
-        "input-57-typed": ("only what cannot be seen typed: one reply", "\u200b" * 9),
+        "input-57-typed": ("only invisible characters typed: one reply", "\u200b" * 9),
         "input-58-typed": ("4096 × 😀 typed: one reply", "😀" * 4096),
         "input-59-typed": ("100,000 letters typed: one reply", "a" * 100_000),
     },
@@ -123,7 +125,7 @@ async def test_a_long_message_gets_one_reply(stage: Stage, row: str, text: str) 
     assert "/transcribe" in (await stage.reply(ann)).text
 
 
-@row("input-60-said", "40,000 letters said: their beginning and a file")
+@row("input-60-said", "40,000 letters of speech: the beginning and a file")
 async def test_a_long_transcript_is_sent_as_a_file(stage: Stage, media: Media, row: str) -> None:
     text = "word" * 10_000
     note = sounds.encode(sounds.speech(270), "flac", "flac")
