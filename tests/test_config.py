@@ -21,7 +21,7 @@ def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_how_values_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_precedes_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     Path(".env").write_text("WEB_PORT=1111\nLOG_LEVEL=DEBUG\nHEARSAY_HOME=~/elsewhere\n")
     monkeypatch.setenv("WEB_PORT", "2222")
     monkeypatch.setenv("MIMO_API_KEY", "")
@@ -42,7 +42,7 @@ def test_nothing_has_to_be_set() -> None:
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_may_stand_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_secret_may_be_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("secret").write_text(f"{CANARY}\n")
     monkeypatch.setenv(f"{name}_file".upper(), "secret")
     settings = Settings()

@@ -30,12 +30,12 @@ def test_every_setting_is_there_once_and_in_the_order_of_the_class() -> None:
 
 
 @pytest.mark.usefixtures("bare")
-def test_a_copy_of_it_changes_nothing() -> None:
+def test_a_copy_changes_nothing() -> None:
     Path(".env").write_bytes(EXAMPLE.read_bytes())
     assert Settings() == Settings(_env_file=None)  # type: ignore[call-arg]
 
 
-def test_defaults_stand_there_as_they_are() -> None:
+def test_defaults_are_shown() -> None:
     for name, text in dotenv_values(EXAMPLE).items():
         default = Settings.model_fields[name.lower()].default
         if isinstance(default, Path):
@@ -80,7 +80,7 @@ def test_it_holds_no_secret() -> None:
 
 
 def test_every_setting_is_explained() -> None:
-    """Before each group of settings stands a comment; only WEB_* explain themselves."""
+    """Each group of settings follows a comment; only WEB_* explain themselves."""
     lines = EXAMPLE.read_text().splitlines()
     for number, line in enumerate(lines):
         if "=" not in line or line.startswith(("#", "WEB_")):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.paths import ROOT
 
-#: Who looks at the machine's own clock, and why.
+#: Files that read the system clock, and why.
 OWN_TIME = {
     "core/clock.py": "it is the clock",
     "core/engines/wire/errors.py": "reads a date of a service at once; pure with a moment given",
@@ -60,8 +60,8 @@ def test_time_comes_from_the_clock() -> None:
     assert names == set(OWN_TIME)
 
 
-def test_whoever_waits_for_the_machines_clock_says_why() -> None:
-    """On the virtual loop to sleep costs nothing; elsewhere a comment tells what cannot be seen."""
+def test_real_sleeps_are_explained() -> None:
+    """On the virtual loop sleeping is free; elsewhere a comment gives the reason."""
     silent = []
     for path in (ROOT / "tests").rglob("*.py"):
         text = path.read_text()

@@ -138,7 +138,7 @@ async def test_after_five_attempts_the_failure_is_shown_once_with_retry(
         assert (again.command, again.label) == ("retry", translate(RETRY, "zh")) != ("", RETRY)
         dead = await find(loopback, job)
         assert (dead.attempts, dead.error) == (5, "ValueError")
-        loopback.engine.failures = [bug()]  # tries are counted anew
+        loopback.engine.failures = [bug()]  # attempts start again
         press = new_message(attachment=None, button=reply.buttons[0].token)
         await loopback.inbox.accept(press)
         assert await loopback.settle() == {JobState.DONE: 2}
@@ -161,13 +161,13 @@ async def test_a_user_error_is_reported_at_once(
     english, chinese = (reply for _, reply in loopback.platform.sent[1:])
     assert english.text.isascii() and not chinese.text.isascii()
     assert (english.buttons, len(loopback.engine.calls)) == ((), 1)
-    assert (await find(loopback, job)).attempts == 1, "to tell it is no further attempt"
+    assert (await find(loopback, job)).attempts == 1, "the notice is no further attempt"
 
 
-async def test_a_parked_job_lets_others_pass_once_the_person_knows(
+async def test_a_waiting_job_lets_others_pass_after_its_notice(
     loopback: Loopback, new_message: NewMessage, clock: Clock
 ) -> None:
-    """Order within a chat: only what the person knows to take longer is passed."""
+    """Order within a chat: only a job with a notice is overtaken."""
     loopback.engine.failures = [EngineBusy("503"), *(EngineLocked("402") for _ in range(3))]
     async with loopback.running():
         slow = await loopback.inbox.accept(new_message(language="en"))
@@ -184,7 +184,7 @@ async def test_a_parked_job_lets_others_pass_once_the_person_knows(
         assert await loopback.store.jobs.counts() == {JobState.WAITING: 1, JobState.DONE: 1}
         assert await loopback.settle() == {JobState.DONE: 2}
     assert loopback.platform.shown[0] == ("1", WAITING, True)
-    assert [lasting for _, _, lasting in loopback.platform.shown].count(True) == 1, "told once"
+    assert [lasting for _, _, lasting in loopback.platform.shown].count(True) == 1, "one notice"
 
 
 @pytest.mark.parametrize(
@@ -210,16 +210,18 @@ async def test_an_unasked_job_fails_silently(
 async def test_a_reply_is_made_once_however_often_sending_fails(
     loopback: Loopback, new_message: NewMessage
 ) -> None:
-    loopback.engine.failures = [
-        EngineBusy("429", retry_after_s=20)
-    ]  # too short a wait to be told of
+    loopback.engine.failures = [EngineBusy("429", retry_after_s=20)]  # too short for a notice
     loopback.platform.failures = [PlatformBusy("timeout") for _ in range(9)]
     async with loopback.running():
         job = await loopback.inbox.accept(new_message())
         assert await loopback.settle() == {JobState.DONE: 1}
     assert (len(loopback.engine.calls), len(loopback.platform.sent)) == (2, 1)
-    assert (await find(loopback, job)).attempts == 10, "five are no limit for what is not its fault"
-    assert True not in [lasting for _, _, lasting in loopback.platform.shown], "it is about to come"
+    assert (await find(loopback, job)).attempts == 10, (
+        "the limit of five is for failures of the job itself"
+    )
+    assert True not in [lasting for _, _, lasting in loopback.platform.shown], (
+        "the reply is due soon"
+    )
 
 
 @pytest.mark.parametrize("error", [MessageGone(), StoreError("full"), bug()])
@@ -247,7 +249,7 @@ async def test_a_chat_that_moved_gets_its_answer_where_it_is_now(
     assert found.message.chat == Chat("test", "1", "-100500") and found.attempts == 1
 
 
-async def test_a_chat_that_is_gone_is_called_once_until_somebody_comes_back(
+async def test_a_chat_that_is_gone_is_tried_once_until_a_new_message(
     loopback: Loopback, new_message: NewMessage, clock: Clock
 ) -> None:
     loopback.platform.failures = [ChatGone("blocked")] * 9

@@ -120,7 +120,7 @@ async def test_a_wait_never_gets_shorter(account: Account, later: EngineError | 
     assert account.passed == [0, 0, 11]
 
 
-async def test_who_waits_already_waits_for_what_is_asked_meanwhile(account: Account) -> None:
+async def test_a_waiting_call_respects_a_later_retry_after(account: Account) -> None:
     late = asyncio.create_task(account.call(EngineBusy("429", retry_after_s=9), takes_s=3))
     await account.call(EngineBusy("429", retry_after_s=5), takes_s=1)
     await account.call()
@@ -191,7 +191,7 @@ async def test_a_refused_recording_is_no_failure_of_the_engine(account: Account)
 
 
 @pytest.mark.parametrize("sounds", [1, 2, 5])
-async def test_who_asks_whether_the_engine_is_back_waits_as_long_as_the_others(
+async def test_a_probing_call_waits_as_long_as_the_others(
     account: Account, clock: Clock, sounds: int
 ) -> None:
     errors = [EngineBusy("503") for _ in range(8)]

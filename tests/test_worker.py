@@ -23,7 +23,7 @@ from tests.support.loopback import Loopback
 from tests.support.thread_media import ThreadMedia
 
 
-async def test_so_many_jobs_run_at_once_and_no_more(
+async def test_the_number_of_running_jobs_is_limited(
     loopback: Loopback, new_message: NewMessage, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     began: list[float] = []
@@ -40,7 +40,7 @@ async def test_so_many_jobs_run_at_once_and_no_more(
     assert [s - began[0] for s in began] == [0.0] * 32 + [60.0] * 3
 
 
-async def test_what_another_process_adds_is_seen_within_5_s(
+async def test_a_job_of_another_process_is_seen_within_5_s(
     loopback: Loopback, new_message: NewMessage, clock: Clock
 ) -> None:
     async with loopback.running():
@@ -53,7 +53,7 @@ async def test_what_another_process_adds_is_seen_within_5_s(
 async def test_a_job_is_run_when_it_becomes_due_whatever_waits_before_it(
     loopback: Loopback, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also when it becomes due while the table is looked at."""
+    """Also when it becomes due while the table is read."""
     claim = loopback.store.jobs.claim
 
     async def claim_slowly() -> Job | None:
@@ -107,7 +107,7 @@ async def test_a_database_that_is_locked_for_a_while_ends_nothing(
 async def test_periodic_tasks_run_when_due(
     loopback: Loopback, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a start, what was sent meanwhile comes in first."""
+    """After a start, messages that arrived meanwhile come first."""
     started_at, times = clock.now(), dict[str, list[float]]()
     due_at = started_at + timedelta(seconds=32)
 
