@@ -22,10 +22,10 @@ def ambiguous() -> float:
 
 
 async def test_the_reply_replaces_the_thinking_response(bot: Bot, room: ServerChannel) -> None:
-    target, ledger, asked = await room.ask(bot)
+    target, ledger, interaction_id = await room.ask(bot)
     only(room.server.thinking(room.channel))
     await bot.deliver(target, Reply("hello", "words", files=(NOTE,), buttons=AGAIN))
-    answer = only(room.server.responses_to(asked))
+    answer = only(room.server.responses_to(interaction_id))
     assert answer.content == "hello\n> words" and answer.labels == ["Again"]
     assert answer.files[0].data == b"words" and not answer.is_ephemeral
     assert ledger.ids() == {0: answer.message_id}
@@ -33,9 +33,9 @@ async def test_the_reply_replaces_the_thinking_response(bot: Bot, room: ServerCh
 
 
 async def test_every_part_of_an_ephemeral_reply_is_ephemeral(bot: Bot, room: ServerChannel) -> None:
-    target, ledger, asked = await room.ask(bot, "e")
+    target, ledger, interaction_id = await room.ask(bot, "e")
     await bot.deliver(target, Reply("word " * 1000, buttons=AGAIN))
-    answers = room.server.responses_to(asked)
+    answers = room.server.responses_to(interaction_id)
     assert len(answers) == 3 and all(one.is_ephemeral for one in answers)
     assert room.server.replies(room.channel) == []
     assert [*ledger.ids().values()] == [one.message_id for one in answers]
@@ -43,10 +43,10 @@ async def test_every_part_of_an_ephemeral_reply_is_ephemeral(bot: Bot, room: Ser
 
 
 async def test_further_parts_are_repeatable_messages(bot: Bot, room: ServerChannel) -> None:
-    target, _, asked = await room.ask(bot)
+    target, _, interaction_id = await room.ask(bot)
     room.server.fault(SEND, "lose_reply")
     await bot.deliver(target, Reply("word " * 1000))
-    assert len(room.server.responses_to(asked)) == 1
+    assert len(room.server.responses_to(interaction_id)) == 1
     assert len(room.server.replies(room.channel)) == 3
     assert room.server.requests_to(FOLLOW_UP) == []
 
@@ -67,28 +67,30 @@ async def test_no_part_is_sent_after_a_failed_one(bot: Bot, room: ServerChannel)
 
 async def test_where_the_bot_may_not_write_parts_follow_up(bot: Bot, room: ServerChannel) -> None:
     room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
-    target, _, asked = await room.ask(bot)
+    target, _, interaction_id = await room.ask(bot)
     await bot.deliver(target, Reply("word " * 1000))
-    assert len(room.server.responses_to(asked)) == 3
+    assert len(room.server.responses_to(interaction_id)) == 3
     # Nor is it tried where the channel has refused too often.
     bot.client.pacer.note_forbidden(room.channel)
     assert bot.client.pacer.is_held(room.channel)
     room.server.clear_requests()
-    target, _, asked = await room.ask(bot, job_id="held")
+    target, _, interaction_id = await room.ask(bot, job_id="held")
     await bot.deliver(target, Reply("word " * 1000))
-    assert len(room.server.responses_to(asked)) == 3 and room.server.requests_to(SEND) == []
+    assert (
+        len(room.server.responses_to(interaction_id)) == 3 and room.server.requests_to(SEND) == []
+    )
 
 
 async def test_a_user_install_gets_at_most_five_messages(bot: Bot, room: ServerChannel) -> None:
     guild = room.server.add_guild(members=[room.ann], has_bot=False)
     room.server.change(room.ann, has_app=True)
     channel = room.server.channel(guild)
-    target, _, asked = await room.ask(bot, "p", channel=channel)
+    target, _, interaction_id = await room.ask(bot, "p", channel=channel)
     files = (File("0.ogg", "audio/ogg", b"OggS", 2.0, b"1"), NOTE)
     await bot.deliver(target, Reply("word " * 1500, files=files))
-    interaction = room.server.interaction(asked)
+    interaction = room.server.interaction(interaction_id)
     assert interaction.is_user_install and len(interaction.followups) <= 5
-    assert len(room.server.responses_to(asked)) == 5
+    assert len(room.server.responses_to(interaction_id)) == 5
     assert room.server.requests_to(SEND) == []
 
 
@@ -99,11 +101,11 @@ async def test_a_user_install_gets_at_most_five_messages(bot: Bot, room: ServerC
 async def test_without_the_response_the_reply_goes_to_the_channel(
     bot: Bot, room: ServerChannel, age_s: float, errors: list[tuple[int, int]], calls: int
 ) -> None:
-    target, ledger, asked = await room.ask(bot, age_s=age_s)
+    target, ledger, interaction_id = await room.ask(bot, age_s=age_s)
     for status, code in errors:
         room.server.fault("* /webhooks/*", "status", status=status, code=code, count=None)
     if calls and not errors:
-        room.server.delete(room.server.interaction(asked).original_id or "")
+        room.server.delete(room.server.interaction(interaction_id).original_id or "")
     await bot.deliver(replace(target, is_refusal=age_s > 0), Reply("hello"))
     answer = room.server.replies(room.channel)[-1]
     assert answer.content == "hello" and ledger.ids() == {0: answer.message_id}
@@ -129,16 +131,16 @@ async def test_a_late_ephemeral_reply_is_a_direct_message(
 
 
 async def test_a_late_reply_replaces_the_partial_text(bot: Bot, room: ServerChannel) -> None:
-    target, ledger, asked = await room.ask(bot)
+    target, ledger, interaction_id = await room.ask(bot)
     await bot.show(target, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
-    assert only(room.server.responses_to(asked)).content == "one moment"
+    assert only(room.server.responses_to(interaction_id)).content == "one moment"
     room.server.advance(seconds=901)
     await bot.deliver(target, Reply("hello"))
     assert room.server.requests_to("PATCH /webhooks/*")[-1].code == 50027
     assert only(room.server.replies(room.channel)).message_id == ledger.ids()[0]
     assert ledger.ids()[0] != ledger.ids()[PLACEHOLDER]
-    late, ledger, asked = await room.ask(bot, job_id="late")
+    late, ledger, interaction_id = await room.ask(bot, job_id="late")
     await bot.show(late, "one moment", is_lasting=True)
     await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
     reply_token = read_interaction_token(late.message.reply_token)
@@ -146,25 +148,25 @@ async def test_a_late_reply_replaces_the_partial_text(bot: Bot, room: ServerChan
     old = replace(reply_token, created_s=reply_token.created_s - 900).write()
     await bot.deliver(replace(late, message=replace(late.message, reply_token=old)), Reply("hello"))
     # Its message is known, and can be taken away as any other of ours.
-    assert room.server.responses_to(asked) == []
+    assert room.server.responses_to(interaction_id) == []
 
 
 async def test_an_outdated_reply_is_edited_with_and_without_token(
     bot: Bot, room: ServerChannel
 ) -> None:
     for flags, age_s in (("", 0), ("e", 0), ("", 901)):
-        target, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}{age_s}")
+        target, ledger, interaction_id = await room.ask(bot, flags, job_id=f"job{flags}{age_s}")
         await bot.deliver(target, Reply("hello"))
         room.server.advance(seconds=age_s)
         ledger.outdate()
         await bot.deliver(target, Reply("good morning"))
-        assert only(room.server.responses_to(asked)).content == "good morning"
+        assert only(room.server.responses_to(interaction_id)).content == "good morning"
 
 
 async def test_an_empty_reply_ends_thinking(bot: Bot, room: ServerChannel) -> None:
-    target, _, asked = await room.ask(bot)
+    target, _, interaction_id = await room.ask(bot)
     await bot.deliver(target, Reply())
-    assert room.server.thinking(room.channel) == [] == room.server.responses_to(asked)
+    assert room.server.thinking(room.channel) == [] == room.server.responses_to(interaction_id)
 
 
 async def test_the_message_of_a_pressed_button_is_unchanged(bot: Bot, room: ServerChannel) -> None:
@@ -175,14 +177,14 @@ async def test_the_message_of_a_pressed_button_is_unchanged(bot: Bot, room: Serv
 
 
 async def test_a_repeated_edit_changes_nothing(bot: Bot, room: ServerChannel) -> None:
-    target, ledger, asked = await room.ask(bot)
+    target, ledger, interaction_id = await room.ask(bot)
     before = ambiguous()
     room.server.fault("PATCH /webhooks/*", "lose_reply", count=2)
     await bot.deliver(target, Reply("hello", files=(NOTE,)))
     await ledger.forget(0)
     await ledger.start(0)
     await bot.deliver(target, Reply("hello", files=(NOTE,)))
-    answer = only(room.server.responses_to(asked))
+    answer = only(room.server.responses_to(interaction_id))
     assert len(answer.files) == 1 and only(room.server.replies(room.channel))
     assert ambiguous() == before
 
@@ -190,22 +192,22 @@ async def test_a_repeated_edit_changes_nothing(bot: Bot, room: ServerChannel) ->
 async def test_only_follow_ups_may_be_duplicated_and_are_counted(
     bot: Bot, room: ServerChannel
 ) -> None:
-    target, ledger, asked = await room.ask(bot, "e")
+    target, ledger, interaction_id = await room.ask(bot, "e")
     before = ambiguous()
     await bot.deliver(target, Reply("word " * 700))
     await ledger.forget(1)
     await ledger.start(1)
     await bot.deliver(target, Reply("word " * 700))
-    assert len(room.server.responses_to(asked)) == 3 and ambiguous() == before + 1
+    assert len(room.server.responses_to(interaction_id)) == 3 and ambiguous() == before + 1
 
 
 async def test_a_refusal_is_shown_only_to_the_person_who_asked(
     bot: Bot, room: ServerChannel
 ) -> None:
     for flags in ("", "e"):
-        target, ledger, asked = await room.ask(bot, flags, job_id=f"job{flags}")
+        target, ledger, interaction_id = await room.ask(bot, flags, job_id=f"job{flags}")
         await bot.deliver(replace(target, is_refusal=True), Reply("That cannot be."))
-        answers = room.server.responses_to(asked)
+        answers = room.server.responses_to(interaction_id)
         assert [(one.content, one.is_ephemeral) for one in answers] == [("That cannot be.", True)]
         assert room.server.replies(room.channel) == room.server.thinking(room.channel) == []
         assert ledger.ids() == {0: answers[0].message_id}

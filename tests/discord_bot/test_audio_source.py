@@ -59,9 +59,9 @@ def test_a_tone_of_any_rate_keeps_its_pitch(rate: int) -> None:
     sound = tone(0.5, hz, 8000, rate)
     packets = [p for at in range(0, len(sound), 1234) for p in encoder.feed(sound[at : at + 1234])]
     packets += encoder.finish()
-    heard = decode(packets)
-    assert 24_000 <= len(heard) <= 24_000 + 2 * DELAY
-    middle = heard[4800:-4800]
+    decoded = decode(packets)
+    assert 24_000 <= len(decoded) <= 24_000 + 2 * DELAY
+    middle = decoded[4800:-4800]
     assert level_at(middle, hz, 48_000) == pytest.approx(8000, rel=0.1)
     # Neither overtones, nor the images that a resampler leaves beyond the old rate's half.
     for other in (hz * 2, hz * 3, rate - hz, rate + hz):
@@ -72,14 +72,14 @@ def test_a_tone_of_any_rate_keeps_its_pitch(rate: int) -> None:
 def test_chunk_borders_are_inaudible() -> None:
     rate = 22_050
     sound = tone(0.4, 440, 8000, rate)
-    heard = []
+    decoded = []
     for step in (len(sound), 2, 998):
         encoder = OpusPackets(rate)
         chunks = [sound[at : at + step] for at in range(0, len(sound), step)]
-        heard.append([p for chunk in chunks for p in encoder.feed(chunk)] + encoder.finish())
-    smooth = decode(heard[0])
+        decoded.append([p for chunk in chunks for p in encoder.feed(chunk)] + encoder.finish())
+    smooth = decode(decoded[0])
     steps = max(abs(b - a) for a, b in pairwise(smooth[2400:-2400]))
-    for packets in heard[1:]:
+    for packets in decoded[1:]:
         samples = decode(packets)
         assert len(samples) == len(smooth)
         jumps = max(abs(b - a) for a, b in pairwise(samples[2400:-2400]))
@@ -106,8 +106,8 @@ def test_an_underrun_is_silence() -> None:
     late = drain(source)
     assert OPUS_SILENCE not in late and len(late) >= 18
     # Nothing is lost: half a packet waited for its other half.
-    heard = decode([p for p in early if p != OPUS_SILENCE] + late)
-    assert len(heard) >= 0.6 * 48_000
+    decoded = decode([p for p in early if p != OPUS_SILENCE] + late)
+    assert len(decoded) >= 0.6 * 48_000
 
 
 def test_clips_play_in_the_order_they_were_started() -> None:

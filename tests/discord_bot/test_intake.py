@@ -170,8 +170,8 @@ def test_voice_messages_in_servers_need_auto_or_a_mention() -> None:
     note = read(make_voice())
     assert pick_command(note, ChatSettings()) is None
     assert pick_command(note, ChatSettings(is_auto=True)) == "transcribe"
-    asked = read(make_voice() | {"content": f"<@{BOT}>"})
-    assert pick_command(asked, ChatSettings()) == "transcribe"
+    mention = read(make_voice() | {"content": f"<@{BOT}>"})
+    assert pick_command(mention, ChatSettings()) == "transcribe"
 
 
 def test_edits_have_ids_link_previews_do_not_count_and_erasing_does() -> None:

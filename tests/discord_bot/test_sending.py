@@ -111,11 +111,11 @@ async def test_the_log_holds_no_text_and_no_token(
 ) -> None:
     caplog.set_level("INFO")
     room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
-    asked, _, _ = await room.ask(bot)
-    token = asked.message.reply_token.split(":")[1]
+    target, _, _ = await room.ask(bot)
+    token = target.message.reply_token.split(":")[1]
     room.server.fault("PATCH /webhooks/*", "rate_limit", retry_after=0.01)
     room.server.fault("PATCH /webhooks/*", "status", status=404, code=10062)
-    await bot.deliver(asked, Reply("zebra " * 500, "zebra", files=(FILE,)))
+    await bot.deliver(target, Reply("zebra " * 500, "zebra", files=(FILE,)))
     target, _ = room.note("other")
     room.server.fault(SEND, "status", code=50008)
     with pytest.raises(PlatformError) as caught:

@@ -53,9 +53,9 @@ async def test_the_first_message_is_in_the_channel_and_the_rest_in_a_thread(
 
 
 async def test_an_interaction_has_a_thread_too(bot: Bot, room: ServerChannel) -> None:
-    target, _, asked = await room.ask(bot)
+    target, _, interaction_id = await room.ask(bot)
     await bot.deliver(target, Reply(LONG, files=(await make_voice(),)))
-    first = only(room.server.responses_to(asked))
+    first = only(room.server.responses_to(interaction_id))
     [thread] = room.server.threads(room.channel)
     assert thread == first.message_id and len(room.server.replies(thread)) == 2
     # Who asked to hear it need not open the thread.
@@ -94,9 +94,9 @@ async def test_private_and_ephemeral_replies_have_no_thread(bot: Bot, room: Serv
     thread = room.server.add_thread(room.channel, room.ann, "Talk")
     for target, _ in (room.dm_note(), room.note("in a thread", thread_id=thread)):
         await bot.deliver(target, Reply(LONG))
-    secret, _, asked = await room.ask(bot, "e", job_id="secret")
+    secret, _, interaction_id = await room.ask(bot, "e", job_id="secret")
     await bot.deliver(secret, Reply(LONG))
-    assert len(room.server.responses_to(asked)) == 3
+    assert len(room.server.responses_to(interaction_id)) == 3
     assert len(room.server.replies(thread)) == 3
     assert room.server.threads(room.channel) == [thread]
     assert room.server.requests_to(OPEN) == []
