@@ -28,17 +28,15 @@ from bots.program import run
 from bots.telegram_bot import pacing
 from bots.telegram_bot.client import RawBot
 from bots.telegram_bot.incoming.files import TelegramFiles
-from core.assistant import Assistant
+from core.assistant import Assistant, Inbox
 from core.audio import Media
 from core.engines.mimo import transcription_wire as mimo_wire
 from core.engines.mimo.role import ASR_LIMITS
 from core.engines.mimo.transcriber import MimoTranscriber
-from core.inbox import Inbox
 from core.store.chats import Chats
-from core.store.work.deliveries import StoredLedger
 from core.store.work.intake import Intake
 from core.store.work.jobs import Jobs
-from core.store.work.results import Results
+from core.store.work.progress import Results, StoredLedger
 
 TICK_S = 0.01
 

@@ -21,13 +21,12 @@ import structlog
 
 from bots import PLATFORMS, TOKEN_SETTINGS
 from core.answering.pipeline import AnsweringPipeline
-from core.assistant import Assistant
+from core.assistant import Assistant, Inbox
 from core.audio import Media
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines import Engines
 from core.errors import ConfigError
-from core.inbox import Inbox
 from core.interfaces import Platform
 from core.jobs import JobRunner
 from core.logs import set_up_logs

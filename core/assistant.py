@@ -1,19 +1,204 @@
-"""Making the reply of a job: its command runs, and partial text is shown meanwhile."""
+"""The assistant: takes messages in, picks the command that answers, and makes the reply."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
+import structlog
+
+from core import metrics
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
-from core.commands import load_command
+from core.commands import COMMANDS, load_command
+from core.commands.arguments import ArgumentInput
 from core.commands.context import Context
-from core.interfaces import DeliveryTarget, Platform
-from core.models import Job, Reply
+from core.glossary.apply import apply_to
+from core.glossary.corrections import parse_correction
+from core.interfaces import DeliveryTarget, Platform, VoiceChannels
+from core.models import (
+    Chat,
+    ChatSettings,
+    Conversation,
+    Job,
+    Message,
+    NoteMode,
+    QuotedMessage,
+    Reply,
+    SpeechSettings,
+    Suggestion,
+    Transcript,
+)
+from core.operations.status import OperatorStatus
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
+
+log = structlog.get_logger()
+
+#: Commands whose replies can be replied to with a question.
+FOLLOWED = frozenset(
+    {"ask", "ask_about", "transcribe", "translate", "brief", "summary", "digest_due"}
+)
+#: Attachments in which people talk to each other, unlike music and films.
+SPOKEN = frozenset({"voice", "video_note"})
+
+
+class Inbox:
+    """What every platform is built with. It commits messages and looks up what is stored."""
+
+    def __init__(self, store: Store, synthesis: SynthesisPipeline, status: OperatorStatus) -> None:
+        self._store = store
+        self._synthesis = synthesis
+        #: What the operator's view shows.
+        self.status = status
+        #: Name -> platform. Filled in later, since platforms are built with the inbox.
+        self.platforms: Mapping[str, Platform] = {}
+        #: Called whenever a job was added.
+        self.on_job: Callable[[], None] = lambda: None
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        """Commit `message` and the job it asks for; only then may the platform acknowledge it.
+
+        data: the recording itself, where the platform will not keep it for us.
+        Returns None if the message is already known or asks for nothing.
+        """
+        platform = self.platforms.get(message.chat.platform)
+        pick = partial(pick_command, voice=platform.voice if platform else None)
+        job = await self._store.intake.add(message, pick, data)
+        result = "job" if job else "passed"
+        metrics.MESSAGES.labels(message.chat.platform, result).inc()
+        if job:
+            log.info("accepted", job=job.job_id, command=job.command)
+            self.on_job()
+        return job
+
+    async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
+        """Move settings, jobs and history of a chat that got a new id. Safe to repeat."""
+        old, new = Chat(platform, bot_id, old_id), Chat(platform, bot_id, new_id)
+        await self._store.chats.move(old, new)
+
+    async def forget(self, chat: Chat, message_id: str) -> None:
+        """Drop what is remembered of a message that was deleted. Safe to repeat."""
+        await self._store.memory.forget(chat, message_id)
+
+    async def note_no_voice(self, chat: Chat) -> None:
+        """Remember that the chat refuses voice messages: for a while it gets audio files."""
+        await self._store.chats.note_no_voice(chat)
+
+    async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+        """Save the newest message handled in each chat: chat id -> message id.
+
+        For platforms that never deliver a message twice: after an interruption they fetch
+        what came later.
+        """
+        await self._store.chats.save_watermarks(platform, bot_id, seen)
+
+    async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
+        """Return the saved watermarks: chat id -> message id."""
+        return await self._store.chats.watermarks(platform, bot_id)
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
+        """Return suggestions for an argument of a command that is being typed.
+
+        message: has the command, and as text what the field holds so far.
+        """
+        arguments = load_command(message.command).arguments
+        suggest = next((one.suggest for one in arguments if one.name == field), None)
+        return (
+            await suggest(ArgumentInput(message, self._synthesis, self._store)) if suggest else []
+        )
+
+    async def recent(self, chat: Chat, limit: int) -> list[Job]:
+        """Return the last jobs of a chat with their messages and replies, the newest last."""
+        return (await self._store.jobs.history(chat, limit))[::-1]
+
+    async def job(self, chat: Chat, job_id: str) -> Job | None:
+        """Return one job of this chat, None if it has none of that id."""
+        found = await self._store.jobs.find(job_id)
+        return found if found and found.message.chat == chat else None
+
+    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
+        """Return the recording handed in with a message, None once it is no longer kept."""
+        return await self._store.intake.blob(chat, message_id)
+
+    async def transcript(self, job: Job) -> Transcript | None:
+        """Return the transcript that the reply of `job` rests on, None if it is not kept."""
+        key = job.reply.heard_key if job.reply else ""
+        found = await self._store.results.find(key) if key else None
+        return apply_to(found, job.settings.talk.glossary) if found else None
+
+    async def conversations(self, person: Chat) -> list[Conversation]:
+        """Return the chats whose id is that of `person`, or begins with it and a "-".
+
+        The most recently used one comes first; empty ones are left out.
+        """
+        return await self._store.chats.conversations(person)
+
+    async def begin(self, chat: Chat, like: Chat) -> None:
+        """Give a new chat the settings of another one. Safe to repeat."""
+        await self._store.chats.begin(chat, like)
+
+    async def choices(self, chat: Chat, person_id: str) -> tuple[ChatSettings, SpeechSettings]:
+        """Return the settings of a chat and of a person; the voice as `suggest` names it."""
+        mine = await self._store.voices.choice(chat.platform, person_id)
+        presets = self._synthesis.synthesizer.voices()
+        voice = next((one.name for one in presets if one.voice_id == mine.voice), mine.voice)
+        return await self._store.chats.settings(chat), replace(mine, voice=voice)
+
+    async def retry(self, job_id: str) -> bool:
+        """Run a dead letter again at once. Return False if there is none of that id."""
+        is_found = await self._store.jobs.retry(job_id)
+        if is_found:
+            self.on_job()
+        return is_found
+
+    def readiness(self) -> dict[str, bool]:
+        """Return whether each platform can take messages in, by name."""
+        return {name: platform.is_ready for name, platform in self.platforms.items()}
+
+
+def pick_command(
+    message: Message, settings: ChatSettings, voice: VoiceChannels | None = None
+) -> str | None:
+    """Return the command that answers `message`, None if nobody asked for an answer.
+
+    In private every message is answered. In a group only commands are, replies to the bot's own,
+    and voice messages if the admins have turned that on. voice: reads plain messages aloud.
+    """
+    # Unlisted commands trust the text of their buttons, so nobody may type them.
+    is_open = message.button or message.command == "start"
+    if message.command in COMMANDS and (is_open or load_command(message.command).is_listed):
+        return message.command
+    attachment, expects = message.attachment, settings.expects
+    if expects and attachment and message.sent_at < expects.until_at:
+        return expects.command
+    if message.reply_to and (command := _pick_follow_up(message, message.reply_to)):
+        return command
+    is_spoken = attachment is not None and attachment.kind in SPOKEN
+    if attachment and (message.is_private or settings.is_auto):
+        is_own = message.is_private and not (message.command or message.forwarded_from)
+        may_ask = is_spoken and is_own and settings.talk.notes is not NoteMode.TRANSCRIBE
+        return "ask" if may_ask else "transcribe"
+    if message.is_private:
+        return "collect" if message.forwarded_from and not message.command else "help"
+    if is_spoken and settings.talk.remember_days:
+        return "note"
+    is_plain = message.text and not (message.command or attachment or message.edit_id)
+    return "read_out" if is_plain and voice and voice.is_read(message) else None
+
+
+def _pick_follow_up(message: Message, quoted: QuotedMessage) -> str | None:
+    """Return the command for a reply to one of the bot's replies."""
+    if message.command or quoted.command not in FOLLOWED:
+        return None
+    if message.attachment:
+        return "ask" if message.attachment.kind in SPOKEN else None
+    if quoted.command == "transcribe" and parse_correction(message.text):
+        return "fix"
+    return "ask" if message.text else None
 
 
 class Assistant:

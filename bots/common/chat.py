@@ -12,11 +12,11 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import structlog
 
+from core.assistant import Inbox
 from core.clock import Clock
 from core.commands import load_command
 from core.config import Settings
 from core.errors import AssistantError
-from core.inbox import Inbox
 from core.interfaces import DeliveryTarget, VoiceChannels
 from core.models import Job, Message
 

@@ -21,10 +21,10 @@ from bots.discord_bot.interactions.receiving import Interactions
 from bots.discord_bot.outgoing.delivery import DiscordDelivery
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
 from bots.discord_bot.voice.channels import DiscordVoiceChannels
+from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import PlatformBusy
-from core.inbox import Inbox
 from core.models import Chat, Job, Message
 
 log = structlog.get_logger(__name__)

@@ -17,9 +17,9 @@ from bots.web_chat.intake import check_id, read_message, read_text, read_upload
 from bots.web_chat.queries import Queries, find_job, language_of, require_chat
 from bots.web_chat.session import read_chat, renew
 from bots.web_chat.wire import build_entry
+from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.commands import menu
-from core.inbox import Inbox
 from core.locale import translate
 from core.models import Message
 

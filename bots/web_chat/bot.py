@@ -16,10 +16,10 @@ from bots.web_chat.login import build_logins
 from bots.web_chat.operator import OperatorApi
 from bots.web_chat.server import open_socket, serve
 from bots.web_chat.wire import build_reply
+from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ChatGone, UserError
-from core.inbox import Inbox
 from core.interfaces import DeliveryTarget
 from core.locale import mark
 from core.models import Chat, Message, Reply

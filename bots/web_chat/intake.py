@@ -13,8 +13,8 @@ from starlette.datastructures import UploadFile
 from bots.web_chat.queries import find_job
 from bots.web_chat.session import person_of
 from bots.web_chat.wire import MESSAGE_ID, read_command, safe_name
+from core.assistant import Inbox
 from core.errors import UserError
-from core.inbox import Inbox
 from core.locale import mark
 from core.models import Attachment, Chat, Message, QuotedMessage
 

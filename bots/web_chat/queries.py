@@ -17,8 +17,8 @@ from bots.web_chat.wire import (
     read_language,
     safe_mime,
 )
+from core.assistant import Inbox
 from core.clock import CLOCK, Clock
-from core.inbox import Inbox
 from core.locale import mark
 from core.models import Chat, Job, Message, Transcript
 from core.transcription.subtitles import build_srt, build_txt

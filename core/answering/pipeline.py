@@ -19,7 +19,7 @@ from core.errors import UserError
 from core.interfaces import Answerer, AnswererLimits, OnText
 from core.limits import AccountGate
 from core.models import Answer, Audio, Question, Turn
-from core.store.work.results import Results
+from core.store.work.progress import Results
 from core.text.scripts import is_unspaced
 from core.text.tokens import count_tokens
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from core.clock import CLOCK, Clock
 from core.store.chats import Chats
-from core.store.database.connection import Database
 from core.store.database.encryption import Cipher, make_cipher
 from core.store.database.migrate import migrate
+from core.store.database.queries import Database
 from core.store.operations.allowances import Allowances
 from core.store.operations.probes import Probes
 from core.store.operations.retention import Retention
@@ -15,10 +15,9 @@ from core.store.people.links import LinkResult, Links
 from core.store.people.voices import Voices
 from core.store.talk.forgetting import Forgetting, ForgottenCounts
 from core.store.talk.memory import Memory
-from core.store.work.deliveries import Deliveries
 from core.store.work.intake import Intake
 from core.store.work.jobs import Jobs
-from core.store.work.results import Results
+from core.store.work.progress import Deliveries, Results
 from core.store.work.schedules import Schedules
 
 __all__ = ["ForgottenCounts", "LinkResult", "Store", "make_cipher", "migrate"]

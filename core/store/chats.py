@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Select, case, delete, func, or_, select, update
 
 from core.models import Chat, ChatSettings, Conversation
-from core.store.database.connection import Database
 from core.store.database.queries import (
+    Database,
     build_settings,
     chat_row,
     is_chat,
@@ -20,7 +20,7 @@ from core.store.database.queries import (
 )
 from core.store.database.tables import buttons, chats, jobs, messages, schedules, voices, watermarks
 from core.store.talk.memory import move_talk
-from core.store.work.deliveries import move_deliveries
+from core.store.work.progress import move_deliveries
 
 #: Conversations that are listed at most.
 _MAX_CONVERSATIONS = 200

@@ -21,7 +21,7 @@ from core.interfaces import Synthesizer
 from core.limits import AccountGate
 from core.locale import mark
 from core.models import Audio, File, SavedVoice, Usage, Utterance
-from core.store.work.results import Results
+from core.store.work.progress import Results
 from core.synthesis.speakable import make_speakable
 from core.synthesis.styles import read_styles
 from core.text.split import shorten, split_speech

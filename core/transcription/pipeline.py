@@ -18,7 +18,7 @@ from core.clock import CLOCK, Clock
 from core.interfaces import OnText, Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript
-from core.store.work.results import Results
+from core.store.work.progress import Results
 from core.text.scripts import is_unspaced
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.inbox import pick_command
+from core.assistant import pick_command
 from core.models import Attachment, Chat, ChatSettings, QuotedMessage
 from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.inbox import pick_command
+from core.assistant import pick_command
 from core.models import (
     Answer,
     Button,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from core.assistant import Inbox
 from core.config import Settings
-from core.inbox import Inbox
 from core.models import Chat, DeliveryState, Job, JobState, Message, PartDelivery, Suggestion
 
 

@@ -29,7 +29,7 @@ _LATE = (
     "core.engines.mimo.synthesizer httpcore pydantic.v1 uvicorn.lifespan.off "
     "uvicorn.protocols.http.auto "
     "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.aiosqlite "
-    "core.inbox encodings.ascii concurrent.futures.thread"
+    "core.assistant encodings.ascii concurrent.futures.thread"
 )
 #: Modules of the programs, imported only in the forking process.
 _PROGRAMS = {"child": "tests.chaos.child", "hearsay": "bots.cli"}

@@ -14,10 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from core.answering.pipeline import AnsweringPipeline
-from core.assistant import Assistant
+from core.assistant import Assistant, Inbox
 from core.audio import Media
 from core.errors import AssistantError
-from core.inbox import Inbox
 from core.interfaces import (
     Answerer,
     AnswererLimits,

@@ -11,8 +11,8 @@ from typing import Any
 
 from bots.telegram_bot import TelegramBot
 from core import metrics
+from core.assistant import pick_command
 from core.config import Settings
-from core.inbox import pick_command
 from core.interfaces import DeliveryTarget
 from core.models import Attachment, Chat, Job, JobState, Message, Reply
 from core.store import Store

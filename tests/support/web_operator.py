@@ -15,10 +15,10 @@ from sqlalchemy import update
 
 from bots.web_chat import WebChat
 from core.answering.pipeline import AnsweringPipeline
+from core.assistant import Inbox
 from core.audio import Media
 from core.config import Settings
 from core.engines import Engines
-from core.inbox import Inbox
 from core.models import (
     Attachment,
     Button,

@@ -21,9 +21,9 @@ from bots.web_chat.operator.wire import (
     build_problem,
     build_queue,
 )
+from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.inbox import Inbox
 from core.locale import mark
 from core.logs import recent_problems, redact, sort_secrets
 from core.models import JobDetails, JobState, measure_wait_times

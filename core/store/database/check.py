@@ -10,9 +10,9 @@ from sqlalchemy import make_url, select
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import StoreError
-from core.store.database.connection import Database
 from core.store.database.encryption import Cipher
 from core.store.database.migrate import list_revisions, open_plain, read_revision
+from core.store.database.queries import Database
 from core.store.database.tables import messages, transcripts
 
 

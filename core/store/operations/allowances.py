@@ -6,8 +6,7 @@ from datetime import date
 
 from sqlalchemy import case, select
 
-from core.store.database.connection import Database
-from core.store.database.queries import insert_new
+from core.store.database.queries import Database, insert_new
 from core.store.database.schema import allowances
 
 

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 
 from core.models import ProbeResult
-from core.store.database.connection import Database
-from core.store.database.queries import insert_new
+from core.store.database.queries import Database, insert_new
 from core.store.database.schema import probes
 
 #: Shortest interval between two probes of one model.

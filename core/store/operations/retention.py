@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Column, Select, Table, delete, select
 
 from core.models import JobState, TalkSettings
-from core.store.database.connection import Database
+from core.store.database.queries import Database
 from core.store.database.tables import (
     answers,
     blobs,

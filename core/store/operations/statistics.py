@@ -19,10 +19,10 @@ from core.models import (
     QueueState,
     Reply,
 )
-from core.store.database.connection import Database
+from core.store.database.queries import Database
 from core.store.database.schema import usage
 from core.store.database.tables import blobs, chats, jobs, messages, transcripts
-from core.store.work.deliveries import Deliveries
+from core.store.work.progress import Deliveries
 
 _HOUR = timedelta(hours=1)
 _ENDED = (JobState.DONE, JobState.REFUSED, JobState.DEAD, JobState.CANCELLED)

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import SpeechSettings
-from core.store.database.connection import Database
+from core.store.database.queries import Database
 from core.store.database.tables import link_codes, link_tries, people
 from core.store.people.accounts import account_row, is_account, is_person
 

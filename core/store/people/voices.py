@@ -7,8 +7,7 @@ from typing import Any
 from sqlalchemy import delete, or_, select, update
 
 from core.models import Chat, SavedVoice, SpeechSettings
-from core.store.database.connection import Database
-from core.store.database.queries import chat_row, hash_sample, insert_new, is_chat
+from core.store.database.queries import Database, chat_row, hash_sample, insert_new, is_chat
 from core.store.database.tables import chats, people, sounds, voices
 from core.store.people.accounts import account_row, is_account, is_person
 

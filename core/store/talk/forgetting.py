@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import delete, literal, select, update
 
 from core.models import Chat, JobState, Message, RecordingReference
-from core.store.database.connection import Database
-from core.store.database.queries import is_chat
+from core.store.database.queries import Database, is_chat
 from core.store.database.tables import blobs, buttons, chats, jobs, messages, remembered
 from core.store.talk.memory import EMPTY, IS_KEPT, drop_transcripts
 from core.store.talk.search import MOVED

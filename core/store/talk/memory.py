@@ -12,8 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import Chat, Correction, Message, RememberedMessage, TalkRange, Transcript
-from core.store.database.connection import Database
-from core.store.database.queries import chat_row, insert_new, is_chat
+from core.store.database.queries import Database, chat_row, insert_new, is_chat
 from core.store.database.tables import chats, people, readers, remembered, transcripts
 from core.store.people.accounts import account_row, accounts_of, is_person
 from core.store.talk.search import COLUMNS, MOVED, Search, find_rows, read_rows

@@ -12,8 +12,7 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import Chat, ChatSettings, Job, JobState, Message, QuotedMessage
-from core.store.database.connection import Database
-from core.store.database.queries import chat_row, insert_new, is_chat, read_settings
+from core.store.database.queries import Database, chat_row, insert_new, is_chat, read_settings
 from core.store.database.tables import blobs, buttons, chats, deliveries, jobs, messages
 from core.store.talk.memory import drop, is_opted_out, remember
 

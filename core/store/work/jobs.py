@@ -21,9 +21,8 @@ from core.models import (
     Message,
     Reply,
 )
-from core.store.database.connection import Database
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import chat_row, is_chat, read_job, select_jobs
+from core.store.database.queries import Database, chat_row, is_chat, read_job, select_jobs
 from core.store.database.tables import buttons, chats, deliveries, jobs, messages
 
 OPEN = (JobState.WAITING, JobState.RUNNING)

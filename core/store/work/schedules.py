@@ -12,9 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import Chat, DigestSchedule, Message
 from core.models.schedules import LATE_AFTER, LONGEST_GAP, next_at
-from core.store.database.connection import Database
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import chat_row, insert_new, is_chat
+from core.store.database.queries import Database, chat_row, insert_new, is_chat
 from core.store.database.tables import chats, schedules
 from core.store.work.intake import add_own
 
