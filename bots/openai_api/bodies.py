@@ -30,7 +30,7 @@ One = Annotated[float, Field(ge=1, le=1)]
 Zero = Annotated[float, Field(ge=0, le=0)]
 
 
-class Body(BaseModel):
+class ApiModel(BaseModel):
     """An object in a request. Null and blank mean the default; unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
@@ -54,7 +54,7 @@ class Body(BaseModel):
         return kept
 
 
-BodyT = TypeVar("BodyT", bound=Body)
+BodyT = TypeVar("BodyT", bound=ApiModel)
 
 
 def validate(model: type[BodyT], body: bytes) -> BodyT:

@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from bots.openai_api.bodies import Body, Lowercase, One, Zero
+from bots.openai_api.bodies import ApiModel, Lowercase, One, Zero
 
 MAX_TOKENS = 131_072
 #: OpenAI allows 2, MiMo 1.5.
@@ -48,7 +48,7 @@ def _decode(data: Any) -> Any:
         raise ValueError("is not valid base64") from None
 
 
-class InputAudio(Body):
+class InputAudio(ApiModel):
     """A recording."""
 
     data: Annotated[bytes, BeforeValidator(_decode, str)] = Field(
@@ -67,14 +67,14 @@ class InputAudio(Body):
         return fields
 
 
-class TextPart(Body):
+class TextContent(ApiModel):
     """A part of a message that is text."""
 
     type: Literal["text"]
     text: str = ""
 
 
-class AudioPart(Body):
+class AudioPart(ApiModel):
     """A part of a message that is a recording."""
 
     type: Literal["input_audio"]
@@ -88,27 +88,27 @@ def _wrap(content: Any) -> Any:
 _OneOrMore = Field(min_length=1)
 _String = Annotated[str, Field(pattern=r"\S")]
 _Text = Annotated[
-    list[TextPart],
+    list[TextContent],
     FailFast(),
     _OneOrMore,
-    BeforeValidator(_wrap, _String | Annotated[list[TextPart], _OneOrMore]),
+    BeforeValidator(_wrap, _String | Annotated[list[TextContent], _OneOrMore]),
 ]
 _TextAndAudio = Annotated[
-    list[Annotated[TextPart | AudioPart, Field(discriminator="type")]],
+    list[Annotated[TextContent | AudioPart, Field(discriminator="type")]],
     FailFast(),
     _OneOrMore,
-    BeforeValidator(_wrap, _String | Annotated[list[TextPart | AudioPart], _OneOrMore]),
+    BeforeValidator(_wrap, _String | Annotated[list[TextContent | AudioPart], _OneOrMore]),
 ]
 
 
-class _Message(Body):
+class _Message(ApiModel):
     content: Any
     name: str = ""
 
     @property
     def text(self) -> str:
         """The text of all parts."""
-        return "\n".join(part.text for part in self.content if isinstance(part, TextPart))
+        return "\n".join(part.text for part in self.content if isinstance(part, TextContent))
 
     @property
     def recordings(self) -> list[bytes]:
@@ -132,7 +132,7 @@ class UserMessage(_Message):
 
     @field_validator("content")
     @classmethod
-    def _check_empty(cls, content: list[TextPart | AudioPart]) -> list[TextPart | AudioPart]:
+    def _check_empty(cls, content: list[TextContent | AudioPart]) -> list[TextContent | AudioPart]:
         if not any(isinstance(part, AudioPart) or part.text.strip() for part in content):
             raise ValueError("must contain text or a recording")
         return content
@@ -154,26 +154,26 @@ class AssistantMessage(_Message):
 _AnyMessage = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
 
 
-class Thinking(Body):
+class Thinking(ApiModel):
     """MiMo's switch for reasoning."""
 
     type: Literal["enabled", "disabled"]
 
 
-class StreamOptions(Body):
+class StreamOptions(ApiModel):
     """What a stream contains besides the answer."""
 
     include_usage: bool = False
     include_obfuscation: bool = False
 
 
-class TextFormat(Body):
+class TextFormat(ApiModel):
     """The one format of answers."""
 
     type: Literal["text"]
 
 
-class ChatRequest(Body):
+class ChatRequest(ApiModel):
     """A dialogue to continue."""
 
     model: str = Field(description="A model that answers; see /v1/models.")

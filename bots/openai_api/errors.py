@@ -65,7 +65,7 @@ class ErrorDetail(BaseModel):
     code: str | None
 
 
-class ErrorBody(BaseModel):
+class ApiErrorBody(BaseModel):
     """The envelope of all errors."""
 
     error: ErrorDetail
@@ -83,11 +83,11 @@ class ApiError(HTTPException):
         self.code = code
 
     @property
-    def body(self) -> ErrorBody:
+    def body(self) -> ApiErrorBody:
         """The error in its envelope."""
         param, code = self.param or None, self.code or None
         error = ErrorDetail(message=self.detail, type=self.kind, param=param, code=code)
-        return ErrorBody(error=error)
+        return ApiErrorBody(error=error)
 
 
 def refuse(message: str, param: str = "", *, code: str = "") -> ApiError:

@@ -13,7 +13,7 @@ from pydantic.json_schema import models_json_schema
 from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.chat_response import ChatChunk, ChatCompletion
 from bots.openai_api.context import ALIASES, ApiContext, ModelEntry, ModelList
-from bots.openai_api.errors import ErrorBody
+from bots.openai_api.errors import ApiErrorBody
 from bots.openai_api.speech import MEDIA_TYPES, AudioDelta, AudioDone, SpeechRequest
 from bots.openai_api.transcriptions import (
     PlainTranscription,
@@ -57,7 +57,7 @@ def _build_body(media_type: str, model: type[BaseModel]) -> dict[str, Any]:
 
 def _build_responses(*refusals: int, **content: dict[str, Any]) -> dict[int | str, Any]:
     bad: dict[int | str, Any] = {
-        status: {"description": _REFUSALS[status], "model": ErrorBody} for status in refusals
+        status: {"description": _REFUSALS[status], "model": ApiErrorBody} for status in refusals
     }
     return {200: {"description": "Success", **content}, **bad}
 

@@ -14,7 +14,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from bots.openai_api.bodies import Body, Lowercase, One, read_json
+from bots.openai_api.bodies import ApiModel, Lowercase, One, read_json
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
@@ -47,7 +47,7 @@ MEDIA_TYPES = {
 }
 
 
-class SpeechRequest(Body):
+class SpeechRequest(ApiModel):
     """A text, and how it is to be read."""
 
     model: str = Field(description="A model that synthesizes; see /v1/models.")

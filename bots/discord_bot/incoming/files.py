@@ -27,7 +27,7 @@ _MAX_LINKS = 2000
 _BLOCK_BYTES = 1 << 16
 
 
-class DownloadCut(Exception):
+class DiscordDownloadCut(Exception):
     """The download ended early, or its link has expired: worth a fresh link."""
 
     def __init__(self, reason: str, *, is_link_gone: bool = False) -> None:
@@ -70,11 +70,11 @@ class DiscordFiles:
         url = url or self._links.get(key) or await self._renew(key)
         try:
             return await self._download(url, attachment)
-        except DownloadCut as error:
+        except DiscordDownloadCut as error:
             log.info("discord_download_again", reason=str(error))
         try:
             return await self._download(await self._renew(key), attachment)
-        except DownloadCut as error:
+        except DiscordDownloadCut as error:
             if error.is_link_gone:
                 raise UserError(FILE_GONE) from None
             raise PlatformBusy(str(error)) from None
@@ -116,7 +116,7 @@ class DiscordFiles:
                 session.get(url, allow_redirects=False) as response,
             ):
                 if response.status in (400, 401, 403, 404, 410):
-                    raise DownloadCut(f"link answered {response.status}", is_link_gone=True)
+                    raise DiscordDownloadCut(f"link answered {response.status}", is_link_gone=True)
                 if response.status != 200:
                     raise PlatformBusy(f"download answered {response.status}")
                 async for block in response.content.iter_chunked(_BLOCK_BYTES):
@@ -124,11 +124,11 @@ class DiscordFiles:
                     if len(data) > MAX_BYTES:
                         raise TooLong(TOO_BIG, limit=MAX_BYTES >> 20)
         except aiohttp.ClientPayloadError as error:
-            raise DownloadCut(type(error).__name__) from None
+            raise DiscordDownloadCut(type(error).__name__) from None
         except (aiohttp.ClientError, aiohttp.InvalidURL, OSError, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
         if len(data) < (attachment.size_bytes or 0):
-            raise DownloadCut("shorter than announced")
+            raise DiscordDownloadCut("shorter than announced")
         return bytes(data)
 
 

@@ -77,7 +77,7 @@ def read_attachment(holder: telegram.Message | telegram.ExternalReplyInfo) -> At
     )
 
 
-class DownloadCut(Exception):
+class TelegramDownloadCut(Exception):
     """The download ended early or its link is no longer valid: worth one new link."""
 
     def __init__(self, reason: str, data: bytes = b"", *, is_link_gone: bool = False) -> None:
@@ -114,7 +114,7 @@ class TelegramFiles:
             raise self._too_big()
         try:
             return await self._fetch_once(attachment)
-        except DownloadCut as first:
+        except TelegramDownloadCut as first:
             log.info("telegram_download_again", reason=str(first))
             return await self._fetch_again(attachment, first)
 
@@ -122,10 +122,10 @@ class TelegramFiles:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _fetch_again(self, attachment: Attachment, first: DownloadCut) -> bytes:
+    async def _fetch_again(self, attachment: Attachment, first: TelegramDownloadCut) -> bytes:
         try:
             return await self._fetch_once(attachment)
-        except DownloadCut as second:
+        except TelegramDownloadCut as second:
             if second.is_link_gone:
                 raise UserError(FILE_GONE) from None
             # Cut at the same byte twice: the announced size was wrong.
@@ -148,7 +148,7 @@ class TelegramFiles:
             return await asyncio.to_thread(self._read_local, Path(path))
         data = await self._download(path)
         if len(data) < (file.file_size or 0):
-            raise DownloadCut("shorter than announced", data)
+            raise TelegramDownloadCut("shorter than announced", data)
         return data
 
     async def _download(self, url: str) -> bytes:
@@ -158,7 +158,7 @@ class TelegramFiles:
             async with asyncio.timeout(DOWNLOAD_S), request as response:
                 status = response.status_code
                 if status in (400, 401, 403, 404, 410):
-                    raise DownloadCut(f"status {status}", is_link_gone=True)
+                    raise TelegramDownloadCut(f"status {status}", is_link_gone=True)
                 if status != 200:
                     raise PlatformBusy(f"download: status {status}")
                 data = bytearray()
@@ -168,7 +168,7 @@ class TelegramFiles:
                         raise self._too_big()
                 return bytes(data)
         except (httpx.RemoteProtocolError, httpx.ReadError) as error:
-            raise DownloadCut(type(error).__name__) from None
+            raise TelegramDownloadCut(type(error).__name__) from None
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
 
