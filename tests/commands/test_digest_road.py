@@ -118,7 +118,7 @@ async def test_missed_digest_is_sent_once_and_marked_late(
     await store.schedules.remove(plan)
     await store.schedules.add(replace(plan, next_at=plan.next_at - timedelta(days=4)))
     for _ in range(2):
-        again = Store(database_url, make_cipher(None, tmp_path))
+        again = Store(database_url, make_cipher(None, tmp_path), current_clock())
         async with run_loopback(again) as loopback:
             loopback.answerer.scripts = {".": TOLD}
             await wait_for_digests(again)

@@ -52,7 +52,7 @@ async def test_frames_arrive_unchanged(shared: Pool) -> None:
         ({"do": "raise"}, WorkerDied, "failed with KeyError"),
         ({"do": "nonsense"}, WorkerDied, "frame too large"),
         ({"do": "memory"}, WorkerRefused, "memory"),
-        ({"do": "refuse"}, WorkerRefused, "empty: nothing in it"),
+        ({"do": "refuse"}, WorkerRefused, "empty: it is empty"),
         ({"do": "hang"}, WorkerStalled, "silent for 5 s"),
     ],
 )
@@ -118,7 +118,7 @@ async def test_workers_are_started_as_asked(make_pool: MakePool) -> None:
 
 async def test_refusal_keeps_the_worker_and_memory_does_not(make_pool: MakePool) -> None:
     pool, pids = make_pool(size=1), []
-    for trouble, expected in (("refuse", ("empty", "nothing in it")), ("memory", ("memory", ""))):
+    for trouble, expected in (("refuse", ("empty", "it is empty")), ("memory", ("memory", ""))):
         pids.append(await ask_pid(pool))
         with pytest.raises(WorkerRefused) as caught:
             await run(pool, {"do": trouble})

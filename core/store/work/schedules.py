@@ -124,7 +124,8 @@ class Schedules:
             chat = Chat(row.platform, row.bot_id, row.chat_id)
             schedule: DigestSchedule = replace(row.content, chat=chat, next_at=row.next_at)
             is_due = schedule.next_at <= now
-            is_new = is_due and await _add(connection, row.chat_pk, schedule, now)
+            message, added_at = _build_message(schedule, now), self._database.now()
+            is_new = is_due and await add_own(connection, row.chat_pk, message, added_at)
             last_at = now - _LAG if is_new else schedule.last_at
             after = replace(schedule, next_at=next_at(schedule, now), last_at=last_at)
             is_it = schedules.c.schedule_id == row.schedule_id
@@ -137,17 +138,15 @@ def _limits(now: datetime) -> dict[str, datetime]:
     return {"now": now, "too_far": now + LONGEST_GAP}
 
 
-async def _add(
-    connection: AsyncConnection, chat_pk: int, schedule: DigestSchedule, now: datetime
-) -> bool:
-    """Add the job of a digest. Return False if it was added before."""
+def _build_message(schedule: DigestSchedule, now: datetime) -> Message:
+    """Return the message whose job sends the digest that is due."""
     due_at = schedule.next_at
     last_at = schedule.last_at
     # A last one in the future was sent while the clock was ahead.
     since_at = last_at if last_at and last_at < now else min(due_at, now) - _FIRST
     until_at, is_late = now - _LAG, now - due_at > LATE_AFTER
     period = DigestPeriod(since_at, until_at, is_late, schedule.is_topic)
-    message = Message(
+    return Message(
         chat=schedule.chat,
         message_id=f"digest:{schedule.schedule_id}:{due_at.isoformat()}",
         sent_at=due_at,
@@ -157,7 +156,6 @@ async def _add(
         text=period.format(),
         command=COMMAND,
     )
-    return await add_own(connection, chat_pk, message, now)
 
 
 def _select(chat: Chat) -> Select[Any]:
