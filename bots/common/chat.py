@@ -212,11 +212,13 @@ def split(text: str, max_units: int) -> list[str]:
     Joined again, the pieces are the text. Characters outside the basic plane stay whole.
     """
     pieces = []
-    while count_units(text) > max_units:
-        cut = find_break(head(text, max_units))
+    while text:
+        # Only the window is measured: measuring all that is left would be quadratic.
+        window = head(text, max_units)
+        cut = len(text) if len(window) == len(text) else find_break(window)
         pieces.append(text[:cut])
         text = text[cut:]
-    return [*pieces, text] if text else pieces
+    return pieces
 
 
 def head(text: str, max_units: int) -> str:

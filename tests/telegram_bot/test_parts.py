@@ -27,6 +27,10 @@ def test_pieces_fit_and_join_to_the_source(text: str, limit: int) -> None:
     assert all(0 < len(piece.encode("utf-16-le")) // 2 <= limit for piece in pieces)
 
 
+def test_a_text_that_fits_is_not_split() -> None:
+    assert split("a b\n\nc 😀", 9) == ["a b\n\nc 😀"]
+
+
 @given(TEXTS, TEXTS, st.integers(1, 40))
 def test_parts_fit_and_entities_lie_inside(text: str, quote: str, times: int) -> None:
     parts = build_parts(Reply(text=text * times, quote=quote * times))
