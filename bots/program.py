@@ -32,7 +32,7 @@ from core.jobs import JobRunner
 from core.logs import set_up_logs
 from core.operations.alerts import Alerts
 from core.operations.model_probe import ModelProbe
-from core.operations.roles import list_roles
+from core.operations.roles import Role, list_roles
 from core.operations.status import OperatorStatus
 from core.store import Store, make_cipher, migrate
 from core.synthesis.pipeline import SynthesisPipeline
@@ -49,6 +49,7 @@ class Program:
     transcription: TranscriptionPipeline
     synthesis: SynthesisPipeline
     answering: AnsweringPipeline
+    roles: tuple[Role, ...]
     inbox: Inbox
     clock: Clock
 
@@ -88,9 +89,9 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
         answering = AnsweringPipeline(
             media, engines.answerer(), store.results, allows_urls=settings.allow_urls, clock=clock
         )
-        status = OperatorStatus(store, list_roles(transcription, synthesis, answering))
-        inbox = Inbox(store, synthesis, status)
-        yield Program(store, transcription, synthesis, answering, inbox, clock)
+        roles = list_roles(transcription, synthesis, answering)
+        inbox = Inbox(store, synthesis, OperatorStatus(store, roles))
+        yield Program(store, transcription, synthesis, answering, roles, inbox, clock)
 
 
 @asynccontextmanager
@@ -111,11 +112,11 @@ def make_job_runner(
 ) -> JobRunner:
     """Return the runner of all jobs, with the daily model probe if it is on."""
     store, clock, model_probe = program.store, program.clock, None
-    parts = program.transcription, program.synthesis, program.answering
     if settings.model_probe == "daily":
         alerts = Alerts(store.intake, platforms, settings.admin_ids, clock)
-        model_probe = ModelProbe(list_roles(*parts), store.probes, alerts.send)
-    assistant = Assistant(store, *parts, clock)
+        model_probe = ModelProbe(program.roles, store.probes, alerts.send)
+    pipelines = program.transcription, program.synthesis, program.answering
+    assistant = Assistant(store, *pipelines, clock)
     return JobRunner(store, assistant, platforms, model_probe, clock)
 
 

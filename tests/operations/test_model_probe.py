@@ -61,11 +61,11 @@ class Bot:
         synthesis = SynthesisPipeline(self.engines.synthesizer(), store.results, clock)
         answering = AnsweringPipeline(media, self.engines.answerer(), store.results, clock=clock)
         self.pipelines = transcription, synthesis, answering
-        roles = list_roles(*self.pipelines)
-        self.status = OperatorStatus(store, roles)
+        self.roles = list_roles(*self.pipelines)
+        self.status = OperatorStatus(store, self.roles)
         #: What the operator is reported, with what makes it one piece of news.
         self.reported: list[tuple[str, str]] = []
-        self.model_probe = ModelProbe(roles, store.probes, self.tell)
+        self.model_probe = ModelProbe(self.roles, store.probes, self.tell)
 
     async def tell(self, key: str, text: str) -> None:
         self.reported.append((key, text))
@@ -217,6 +217,6 @@ async def test_the_program_probes_unless_that_is_off(
     bot: Bot, clock: Clock, setting: str, is_on: bool
 ) -> None:
     inbox = Inbox(bot.store, bot.pipelines[1], bot.status)
-    program = Program(bot.store, *bot.pipelines, inbox, clock)
+    program = Program(bot.store, *bot.pipelines, bot.roles, inbox, clock)
     worker = make_job_runner(make_settings(model_probe=setting), program, {})
     assert bool(worker._model_probe) is is_on
