@@ -107,7 +107,7 @@ class DiscordFiles:
         raise UserError(FILE_GONE)
 
     async def _download(self, url: str, attachment: Attachment) -> bytes:
-        """Return the file. Raises DownloadCut, PlatformBusy, TooLong."""
+        """Return the file. Raises DiscordDownloadCut, PlatformBusy, TooLong."""
         session = self._session = self._session or _open_session()
         data = bytearray()
         try:

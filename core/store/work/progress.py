@@ -89,7 +89,7 @@ class Deliveries:
     def target(self, job: Job) -> DeliveryTarget:
         """Return where the job's reply goes, with the ledger of what was sent of it."""
         is_refusal = job.outcome is JobState.REFUSED
-        ledger = StoredLedger(self._database, job.job_id)
+        ledger = self.ledger(job.job_id)
         return DeliveryTarget(job.job_id, job.message, ledger, job.has_no_voice, is_refusal)
 
     async def parts(self, job_id: str) -> list[PartDelivery]:

@@ -123,9 +123,9 @@ class Schedules:
                 return None
             chat = Chat(row.platform, row.bot_id, row.chat_id)
             schedule: DigestSchedule = replace(row.content, chat=chat, next_at=row.next_at)
-            is_due = schedule.next_at <= now
-            message, added_at = _build_message(schedule, now), self._database.now()
-            is_new = is_due and await add_own(connection, row.chat_pk, message, added_at)
+            is_new = schedule.next_at <= now and await add_own(
+                connection, row.chat_pk, _build_message(schedule, now), self._database.now()
+            )
             last_at = now - _LAG if is_new else schedule.last_at
             after = replace(schedule, next_at=next_at(schedule, now), last_at=last_at)
             is_it = schedules.c.schedule_id == row.schedule_id
