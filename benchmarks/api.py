@@ -30,7 +30,7 @@ import psutil
 from benchmarks.processes import ROOT, Mimo, free_port, median, ms, quantile, show, voice_notes
 from tests.emulators.mimo.tones import make_wav
 from tests.emulators.openai import OpenAIServer
-from tests.support.sounds import decode
+from tests.support.audio_samples import decode
 
 #: Twice as many requests as recordings, within the account's limit per minute.
 NOTES, WARM_UP, SECONDS = 20, 3, 15

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.processes import show
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.discord_program import DiscordProgram
 
 NOTES, NOTE_S = 20, 120.0
@@ -50,7 +50,7 @@ async def measure(home: Path, note: bytes | None) -> tuple[list[float], int]:
 
 
 async def main() -> None:
-    note = await asyncio.to_thread(sounds.file, "ogg-opus", sounds.speech(NOTE_S))
+    note = await asyncio.to_thread(audio_samples.file, "ogg-opus", audio_samples.speech(NOTE_S))
     with tempfile.TemporaryDirectory(prefix="hearsay-") as home:
         idle_s, _ = await measure(Path(home) / "idle", None)
         busy_s, late = await measure(Path(home) / "busy", note)

@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 
 from benchmarks.processes import Mimo, Telegram, bot, show, wait_for
-from tests.support.sounds import encode, speech
+from tests.support.audio_samples import encode, speech
 
 LENGTH_S, FACTOR, CONCURRENCY = 3600, 0.1, 8
 LIMIT_S = 180.0

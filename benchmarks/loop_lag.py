@@ -20,7 +20,7 @@ from core.engines.offline.transcriber import OfflineTranscriber
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Passage, Question
 from tests.emulators.mimo.tones import make_wav
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.paths import ROOT
 
 Work = Callable[[], Awaitable[object]]
@@ -51,7 +51,7 @@ async def pass_through_worker(media: Media) -> None:
 
 
 async def read_notes(media: Media) -> None:
-    note = sounds.file("ogg-opus", sounds.speech(15))
+    note = audio_samples.file("ogg-opus", audio_samples.speech(15))
 
     async def read() -> None:
         async for _ in media.pieces(note, TranscriberLimits()):
@@ -61,7 +61,7 @@ async def read_notes(media: Media) -> None:
 
 
 async def transcribe_two(offline: OfflineTranscriber) -> None:
-    pcm = sounds.decode(sounds.recording("austen-0870.wav"))
+    pcm = audio_samples.decode(audio_samples.recording("austen-0870.wav"))
     audio = Audio(make_wav(pcm), "audio/wav", len(pcm) / 32_000)
     await asyncio.gather(offline.transcribe(audio), offline.transcribe(audio))
 
@@ -76,7 +76,7 @@ async def answer_from_many() -> None:
 
 async def encode_a_note() -> None:
     encoder = VoiceNoteEncoder(24_000)
-    await encoder.feed(sounds.speech(30, 24_000))
+    await encoder.feed(audio_samples.speech(30, 24_000))
     await encoder.finish()
 
 

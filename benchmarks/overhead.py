@@ -30,7 +30,7 @@ from benchmarks.processes import (
     voice_notes,
     wait_for,
 )
-from tests.support.sounds import decode
+from tests.support.audio_samples import decode
 
 NOTES, WARM_UP, SECONDS = 15, 2, 15
 STEPS = (

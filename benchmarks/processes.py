@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.sounds import file, speech
+from tests.support.audio_samples import file, speech
 
 ROOT = Path(__file__).parent.parent
 START_S = 30.0

@@ -20,8 +20,8 @@ from core.engines.offline.answerer import extract
 from core.models import Passage, Question
 from core.safety import defuse, fence
 from core.synthesis.speakable import make_speakable
+from tests.support.audio_samples import speech
 from tests.support.paths import ROOT
-from tests.support.sounds import speech
 from tests.test_safety import HOSTILE
 
 RATE_HZ = 24_000

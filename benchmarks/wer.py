@@ -20,7 +20,7 @@ from pocketsphinx import Decoder
 from core.engines.offline.transcriber import OfflineTranscriber
 from core.models import Audio
 from tests.emulators.mimo.tones import RATE_HZ, make_wav
-from tests.support.sounds import decode
+from tests.support.audio_samples import decode
 
 SPEECH = Path(__file__).parent.parent / "tests" / "data" / "speech"
 

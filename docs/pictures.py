@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Page, StorageState, ViewportSize
 from core.models import JobState
 from core.store import Store
 from tests.emulators.telegram import Message, TelegramServer
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.browser_pages import open_browser
 from tests.support.paths import ROOT, SPEECH
 from tests.support.picture_engine import PictureEngine
@@ -138,7 +138,9 @@ async def shoot_chat(browser: Browser, telegram: TelegramServer) -> None:
     await telegram.wait_for(lambda: telegram.replies(ada), 30)
     shown = [bubble("/start", is_mine=True), *map(show, telegram.replies(ada))]
     for name in RECORDINGS:
-        sound = sounds.encode(sounds.decode(sounds.recording(name)), "ogg", "libopus", rate=48_000)
+        sound = audio_samples.encode(
+            audio_samples.decode(audio_samples.recording(name)), "ogg", "libopus", rate=48_000
+        )
         note = telegram.send_voice(ada, ada, sound, duration=3)
         await telegram.wait_for(partial(telegram.replies_to, ada, note), 30)
         shown.append(bubble('▶ <span class="wave">▁▃▅▂▇▅▃▂▅▇▃▁▂▅▃</span> 0:03', is_mine=True))

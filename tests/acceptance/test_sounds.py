@@ -21,7 +21,7 @@ from tests.audio.bad_inputs import TABLE
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.report import row, rows
 from tests.emulators.telegram import Message
-from tests.support import crafted, sounds
+from tests.support import audio_samples, crafted
 from tests.support.outside import Trap, make_pointers, open_trap
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
@@ -127,14 +127,14 @@ async def test_a_video_is_transcribed(stage: Stage, row: str, kind: str, name: s
 
 @rows(
     {
-        "input-35-noise": ("white noise: refused, no call", sounds.noise(5)),
-        "input-36-tone": ("a pure tone: refused, no call", sounds.tone(5)),
+        "input-35-noise": ("white noise: refused, no call", audio_samples.noise(5)),
+        "input-36-tone": ("a pure tone: refused, no call", audio_samples.tone(5)),
     },
     "row pcm",
 )
 async def test_audio_without_speech_is_not_sent(stage: Stage, row: str, pcm: bytes) -> None:
     calls = len(stage.mimo.requests)
-    assert (await send_and_read(stage, sounds.file("ogg-opus", pcm))).text == NO_SPEECH
+    assert (await send_and_read(stage, audio_samples.file("ogg-opus", pcm))).text == NO_SPEECH
     assert len(stage.mimo.requests) == calls
 
 

@@ -14,7 +14,7 @@ from tests.acceptance.stage import CONTENT, Stage
 from tests.chaos.notes import read_number
 from tests.chaos.report import row
 from tests.emulators.telegram import ANONYMOUS_ADMIN
-from tests.support import sounds
+from tests.support import audio_samples
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
@@ -105,7 +105,7 @@ async def test_a_forwarded_note_is_answered(stage: Stage, row: str) -> None:
 @row("input-71-presses", "a press delivered 100 times: one effect; forged presses: none")
 async def test_a_repeated_press_has_one_effect(stage: Stage, row: str) -> None:
     ann, bob, telegram = stage.person(), stage.person(), stage.telegram
-    telegram.send_audio(ann, ann, sounds.file("ogg-opus", sounds.speech(80)))
+    telegram.send_audio(ann, ann, audio_samples.file("ogg-opus", audio_samples.speech(80)))
     answer = await stage.reply(ann, timeout_s=40)
     [button] = [one for line in answer.buttons for one in line if one["text"] == ".txt"]
     telegram.press_button(ann, ann, answer.message_id, ".txt")

@@ -14,7 +14,7 @@ from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree
 from tests.chaos.report import row, rows
 from tests.emulators.telegram import Message, RecordedRequest
-from tests.support import sounds
+from tests.support import audio_samples
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
@@ -128,7 +128,7 @@ async def test_a_long_message_gets_one_reply(stage: Stage, row: str, text: str) 
 @row("input-60-said", "40,000 letters of speech: the beginning and a file")
 async def test_a_long_transcript_is_sent_as_a_file(stage: Stage, media: Media, row: str) -> None:
     text = "word" * 10_000
-    note = sounds.encode(sounds.speech(270), "flac", "flac")
+    note = audio_samples.encode(audio_samples.speech(270), "flac", "flac")
     await set_transcript(stage, media, note, text)
     ann = stage.person()
     stage.telegram.send_audio(ann, ann, note)

@@ -16,7 +16,7 @@ from core.models import Answer, Audio, Question, Turn
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording, make_wav
 from tests.engines.conftest import make_settings
-from tests.support import sounds
+from tests.support import audio_samples
 
 MODELS = ("mimo-v2.5", "mimo-v2-omni")
 URL = "https://example-files.cnbj1.mi-fds.com/example-files/audio/audio_example.wav"
@@ -83,7 +83,7 @@ async def answerer(server: MimoServer, model: str) -> AsyncIterator[MimoAnswerer
 async def test_several_recordings_in_one_question(
     server: MimoServer, answerer: MimoAnswerer, model: str, is_streamed: bool
 ) -> None:
-    mp3 = sounds.file("mp3", make_recording([1, 2])[44:])
+    mp3 = audio_samples.file("mp3", make_recording([1, 2])[44:])
     audios = [link(), Audio(mp3, "audio/mpeg", 2.0), Audio(WAV, "audio/wav", 4.0)]
     on_text = (lambda _: None) if is_streamed else None
     answer = await answerer.answer(question(*audios), on_text=on_text)
@@ -101,7 +101,7 @@ async def test_base64_in_every_format(
     server: MimoServer, answerer: MimoAnswerer, model: str
 ) -> None:
     for name, kind in FORMATS.items():
-        sound, mime = sounds.file(kind, WAV[44:]), f"audio/{name}"
+        sound, mime = audio_samples.file(kind, WAV[44:]), f"audio/{name}"
         answer = await answerer.answer(question(Audio(sound, mime, 4.0)))
         expected = ask(model, held(sound, mime))
         assert server.requests[-1].body == {**expected, "thinking": {"type": "disabled"}}

@@ -17,8 +17,8 @@ from pathlib import Path
 from core.audio import refusals
 from core.audio.segment import audioop
 from core.errors import TooLong
-from tests.support import crafted, sounds
-from tests.support.sounds import encode, file, speech, wav
+from tests.support import audio_samples, crafted
+from tests.support.audio_samples import encode, file, speech, wav
 
 EMPTY, UNKNOWN, NO_AUDIO = refusals.EMPTY, refusals.UNKNOWN, refusals.NO_AUDIO
 UNSUPPORTED_CODEC, DAMAGED, PROTECTED = (
@@ -77,7 +77,7 @@ def video(container: str, *size: int, codec: str = "aac", rate: int = 44_100) ->
 
 def with_offset() -> bytes:
     loud = audioop.mul(speech(3), 2, 3)
-    return wav(audioop.add(loud, sounds.offset(9000, len(loud)), 2))
+    return wav(audioop.add(loud, audio_samples.offset(9000, len(loud)), 2))
 
 
 #: Rows that are whole files of a kind.
@@ -92,7 +92,7 @@ TABLE: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "1 nothing": (lambda: b"", EMPTY),
     "2 one byte": (lambda: b"O", UNKNOWN),
     "2 zeros": (lambda: bytes(10_000), UNKNOWN),
-    "2 random": (lambda: sounds.noise(1), UNKNOWN),
+    "2 random": (lambda: audio_samples.noise(1), UNKNOWN),
     "2 text": (lambda: b"hello, how are you? " * 50, UNKNOWN),
     "3 header only, ogg": (lambda: file("ogg-opus")[:4], DAMAGED),
     "3 header only, ogg page": (lambda: crafted.ogg_pages(file("ogg-opus"))[0], DAMAGED),
@@ -154,7 +154,7 @@ TABLE: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "31 round video": (lambda: video("mp4", 384, 384), 3.0),
     "32 video of 4K": (lambda: video("mp4", 3840, 2160), 3.0),
     "33 video without sound": (lambda: encode(b"", "mp4", "aac", video=(320, 240)), NO_AUDIO),
-    "34 silence": (lambda: file("ogg-opus", sounds.silence(60)), 60.0),
+    "34 silence": (lambda: file("ogg-opus", audio_samples.silence(60)), 60.0),
     "37 10 ms": (lambda: wav(speech(0.01)), 0.01),
     "37 one sample": (lambda: wav(b"\1\0"), 0.0),
     "37 no sample": (lambda: wav(b""), NO_AUDIO),
@@ -163,6 +163,6 @@ TABLE: dict[str, tuple[Callable[[], bytes], Expected]] = {
     "43 encrypted m4a": (crafted.encrypted_m4a, PROTECTED),
     "44 two sound tracks": (lambda: encode(speech(3), "mp4", "aac", rate=44_100, copies=2), 3.0),
     "45 clipped, with offset": (with_offset, 3.0),
-    "46 ultrasound": (lambda: encode(sounds.tone(3, 7000), "wav", "pcm_s16le"), 3.0),
+    "46 ultrasound": (lambda: encode(audio_samples.tone(3, 7000), "wav", "pcm_s16le"), 3.0),
     **{name: (partial(file, kind), 3.0) for name, kind in WHOLE.items()},
 }  # fmt: skip

@@ -16,8 +16,8 @@ from core.audio import Media, MediaLimits, Piece, refusals
 from core.errors import BadAudio, TooLong
 from core.interfaces import TranscriberLimits
 from tests.audio.bad_inputs import TABLE
-from tests.support import crafted, sounds
-from tests.support.sounds import file, speech, wav
+from tests.support import audio_samples, crafted
+from tests.support.audio_samples import file, speech, wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -84,7 +84,7 @@ def damage(data: bytes, draw: random.Random) -> bytes:
 async def test_random_damage(media: Media) -> None:
     """Each file gives an error text or audio; the workers survive."""
     draw = random.Random(20)
-    seeds = [file(kind, speech(1)) for kind in sounds.KINDS]
+    seeds = [file(kind, speech(1)) for kind in audio_samples.KINDS]
     slots, results = asyncio.Semaphore(2), {"sound": 0, "refused": 0}
 
     async def one(data: bytes) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from core.audio.cutter import _SMOOTH, Cut, CutLimits, Cutter, _quietest, plan
 from core.audio.segment import audioop
-from tests.support import sounds
+from tests.support import audio_samples
 
 USUAL = CutLimits()
 
@@ -33,7 +33,7 @@ def test_plan() -> None:
 @pytest.mark.parametrize("factor", [None, 1.0, 3.0, 0.3])
 @pytest.mark.parametrize("length_s", [0.01, 20, 45, 90])
 def test_joined_cuts_are_the_input(length_s: float, factor: float | None) -> None:
-    pcm = sounds.speech(length_s)
+    pcm = audio_samples.speech(length_s)
     cuts = cut(pcm, length_s=factor and factor * length_s)
     assert b"".join(one.pcm for one in cuts) == pcm
     starts = [sum(len(one.pcm) for one in cuts[:i]) / 32_000 for i in range(len(cuts))]
@@ -43,7 +43,7 @@ def test_joined_cuts_are_the_input(length_s: float, factor: float | None) -> Non
 
 
 def test_cuts_are_quiet() -> None:
-    pcm = sounds.speech(200)
+    pcm = audio_samples.speech(200)
     cuts = cut(pcm, length_s=200)
     loud = audioop.rms(pcm, 2)
     around = [audioop.rms(one.pcm[-3200:], 2) for one in cuts[:-1]]
@@ -53,7 +53,7 @@ def test_cuts_are_quiet() -> None:
 
 @pytest.mark.parametrize("more_s", [0, 10])
 def test_last_piece_takes_a_little_more_than_claimed(more_s: float) -> None:
-    assert len(cut(sounds.speech(90 + more_s), length_s=90)) == plan(90, USUAL)
+    assert len(cut(audio_samples.speech(90 + more_s), length_s=90)) == plan(90, USUAL)
 
 
 def dips(*starts: int) -> list[int]:
@@ -78,7 +78,7 @@ def test_cut_is_at_the_target_if_the_level_is_constant() -> None:
 
 
 def test_cuts_in_noise_are_forced() -> None:
-    cuts = cut(sounds.noise(90), length_s=90)
+    cuts = cut(audio_samples.noise(90), length_s=90)
     assert all(one.is_forced for one in cuts[:-1])
     assert not cuts[-1].is_forced
 
@@ -87,5 +87,5 @@ def test_cuts_in_noise_are_forced() -> None:
 def test_no_piece_is_too_long(max_s: float) -> None:
     limits = CutLimits(max_s=max_s, target_s=min(45, max_s))
     for length_s in (None, 60, 600):
-        cuts = cut(sounds.speech(60), limits, length_s)
+        cuts = cut(audio_samples.speech(60), limits, length_s)
         assert all(len(one.pcm) <= max_s * 32_000 for one in cuts)

@@ -14,8 +14,8 @@ import pytest
 from core.audio import Media, Piece
 from core.interfaces import TranscriberLimits
 from core.worker_process import WorkerMissing
-from tests.support import crafted, sounds
-from tests.support.sounds import KINDS, decode, file, silence, speech, wav
+from tests.support import audio_samples, crafted
+from tests.support.audio_samples import KINDS, decode, file, silence, speech, wav
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -60,9 +60,9 @@ async def test_stereo_keeps_the_level(media: Media) -> None:
 
 async def test_resampling_has_no_aliasing(media: Media) -> None:
     """A tone of 11 kHz is gone at 16 kHz; resampling without a filter makes it 5 kHz."""
-    data = wav(sounds.tone(2, 11_000, rate_hz=48_000), rate=48_000)
+    data = wav(audio_samples.tone(2, 11_000, rate_hz=48_000), rate=48_000)
     [piece] = await hear(media, data)
-    middle = sounds.unpack(piece.audio.data[44 + 8000 : -8000])
+    middle = audio_samples.unpack(piece.audio.data[44 + 8000 : -8000])
     assert max(abs(value) for value in middle) < 30
     assert not piece.has_speech
 
@@ -142,7 +142,7 @@ async def test_long_recording_needs_little_memory_in_the_worker() -> None:
     before = set(psutil.Process().children())
     await media.warm_up()
     [worker] = set(psutil.Process().children()) - before
-    note = sounds.encode(speech(400), "flac", "flac")
+    note = audio_samples.encode(speech(400), "flac", "flac")
     total_s, peak = 0.0, 0
     async with aclosing(media.pieces(note, MIMO)) as pieces:
         async for piece in pieces:
@@ -170,7 +170,7 @@ async def test_a_short_note_does_not_wait_for_long_recordings(media: Media) -> N
     slow = [media.pieces(hour, limits, hint_s=1800.0) for _ in range(2)]
     tasks = [asyncio.create_task(anext(pieces)) for pieces in slow]
     await tasks[0]  # its engine is busy: nobody asks for the second piece
-    note = sounds.wav(sounds.speech(1.0))
+    note = audio_samples.wav(audio_samples.speech(1.0))
     async with asyncio.timeout(10):
         assert [piece.index async for piece in media.pieces(note, limits)] == [0]
     assert not tasks[1].done()

@@ -10,7 +10,7 @@ import pytest
 from core.audio import Media, refusals
 from core.errors import BadAudio
 from core.interfaces import TranscriberLimits
-from tests.support import crafted, sounds
+from tests.support import audio_samples, crafted
 from tests.support.outside import Trap, make_pointers, open_trap
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,7 +25,7 @@ trap = pytest.fixture(open_trap)
 def urls(trap: Trap, tmp_path: Path) -> tuple[str, ...]:
     """The trap's, and those of a file."""
     canary = tmp_path / "canary.wav"
-    canary.write_bytes(sounds.wav(CANARY * 1000))
+    canary.write_bytes(audio_samples.wav(CANARY * 1000))
     return trap.url, f"file://{canary}", str(canary)
 
 

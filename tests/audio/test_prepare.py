@@ -8,7 +8,7 @@ from core.audio import Media, refusals
 from core.errors import BadAudio, TooLong
 from core.interfaces import AnswererLimits
 from tests.audio.bad_inputs import TABLE
-from tests.support.sounds import decode, file, speech
+from tests.support.audio_samples import decode, file, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

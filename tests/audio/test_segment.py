@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from core.audio.segment import VoiceSegment
-from tests.support import sounds
-from tests.support.sounds import decode, file, speech
+from tests.support import audio_samples
+from tests.support.audio_samples import decode, file, speech
 
 
 def test_ogg_to_wav_equals_the_decoder() -> None:
@@ -54,7 +54,7 @@ def test_pydub_is_still_pydub() -> None:
 def test_waveform() -> None:
     assert VoiceSegment.from_pcm(b"").waveform() == b"\0"
     assert len(VoiceSegment.from_pcm(speech(3)).waveform()) == 30
-    wave = VoiceSegment.from_pcm(sounds.silence(30) + speech(30)).waveform()
+    wave = VoiceSegment.from_pcm(audio_samples.silence(30) + speech(30)).waveform()
     assert (len(wave), max(wave), max(wave[:127])) == (256, 255, 0)
 
 

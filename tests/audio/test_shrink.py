@@ -7,7 +7,7 @@ import pytest
 from core.audio import shrink
 from core.errors import BadAudio
 from tests.emulators.mimo import tones
-from tests.support import sounds
+from tests.support import audio_samples
 
 WORDS = range(12)
 
@@ -18,7 +18,7 @@ def test_audio_is_encoded_in_fewer_bytes() -> None:
     assert part.mime == "audio/ogg" and part.data.startswith(b"OggS")
     assert len(part.data) < len(recording) / 5
     assert part.duration_s == pytest.approx(12.0, abs=0.05)
-    words = tones.read_words(sounds.decode(part.data))
+    words = tones.read_words(audio_samples.decode(part.data))
     assert [word.number for word in words] == [*WORDS]
 
 
@@ -28,7 +28,7 @@ def test_parts_keep_the_limit_and_lose_nothing() -> None:
     assert len(found) == 2
     assert max(len(part.data) for part in found) <= 28_000
     assert sum(part.duration_s for part in found) == pytest.approx(12.0, abs=0.1)
-    pcm = b"".join(sounds.decode(part.data) for part in found)
+    pcm = b"".join(audio_samples.decode(part.data) for part in found)
     numbers = [word.number for word in tones.read_words(pcm)]
     assert numbers.count(None) <= 4, "words in which a part ends"
     assert len({*numbers} - {None}) >= len(WORDS) - 2

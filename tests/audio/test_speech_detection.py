@@ -8,19 +8,20 @@ import pytest
 
 from core.audio.segment import audioop
 from core.audio.speech_detection import find_pauses, has_speech
-from tests.support import sounds
-from tests.support.sounds import RECORDINGS, decode, file, pack, recording
+from tests.support import audio_samples
+from tests.support.audio_samples import RECORDINGS, decode, file, pack, recording
 
 NOTHING: dict[str, Callable[[], bytes]] = {
-    "no sample": lambda: b"", "10 ms of speech": lambda: sounds.speech(0.01),
-    "silence": lambda: sounds.silence(5), "white noise": lambda: sounds.noise(5),
-    "loud white noise": lambda: sounds.noise(5, 9000),
-    "faint white noise": lambda: sounds.noise(5, 3), "brown noise": lambda: sounds.brown_noise(6),
-    "tone": lambda: sounds.tone(5), "tone of 1 kHz": lambda: sounds.tone(5, 1000),
-    "hum of 50 Hz": lambda: sounds.hum(5), "hum of 60 Hz": lambda: sounds.hum(5, 60),
-    "hum and hiss": lambda: sounds.mix(sounds.hum(5), sounds.noise(5, 300)),
-    "tone and hiss": lambda: sounds.mix(sounds.tone(5), sounds.noise(5, 300)),
-    "offset": lambda: sounds.offset(12_000, 160_000),
+    "no sample": lambda: b"", "10 ms of speech": lambda: audio_samples.speech(0.01),
+    "silence": lambda: audio_samples.silence(5), "white noise": lambda: audio_samples.noise(5),
+    "loud white noise": lambda: audio_samples.noise(5, 9000),
+    "faint white noise": lambda: audio_samples.noise(5, 3),
+    "brown noise": lambda: audio_samples.brown_noise(6),
+    "tone": lambda: audio_samples.tone(5), "tone of 1 kHz": lambda: audio_samples.tone(5, 1000),
+    "hum of 50 Hz": lambda: audio_samples.hum(5), "hum of 60 Hz": lambda: audio_samples.hum(5, 60),
+    "hum and hiss": lambda: audio_samples.mix(audio_samples.hum(5), audio_samples.noise(5, 300)),
+    "tone and hiss": lambda: audio_samples.mix(audio_samples.tone(5), audio_samples.noise(5, 300)),
+    "offset": lambda: audio_samples.offset(12_000, 160_000),
 }  # fmt: skip
 
 
@@ -44,12 +45,14 @@ def test_speech(name: str) -> None:
     assert has_speech(decode(file("amr", pcm)))
     assert has_speech(audioop.mul(pcm, 2, 10 ** (-30 / 20)))
     level = audioop.rms(pcm, 2) / 10 ** (5 / 20)
-    for noise in (sounds.noise(12, 1000), sounds.brown_noise(6) * 2):
-        assert has_speech(sounds.mix(pcm, noise, 1, level / audioop.rms(noise, 2)))
+    for noise in (audio_samples.noise(12, 1000), audio_samples.brown_noise(6) * 2):
+        assert has_speech(audio_samples.mix(pcm, noise, 1, level / audioop.rms(noise, 2)))
 
 
 def test_one_word_in_a_long_silence() -> None:
-    assert has_speech(sounds.silence(60) + sounds.speech(0.5) + sounds.silence(60))
+    assert has_speech(
+        audio_samples.silence(60) + audio_samples.speech(0.5) + audio_samples.silence(60)
+    )
 
 
 def level(height: int, length_s: float, rate_hz: int = 16_000) -> bytes:

@@ -18,7 +18,16 @@ from core.audio import voice_note
 from core.audio.segment import VoiceSegment, audioop
 from core.audio.voice_note import AI_NOTICE, MAX_NOTE_BYTES, SeamJoiner, VoiceNote, VoiceNoteEncoder
 from core.errors import EngineBadReply
-from tests.support.sounds import decode, offset, pack, recording, silence, speech, tone, unpack
+from tests.support.audio_samples import (
+    decode,
+    offset,
+    pack,
+    recording,
+    silence,
+    speech,
+    tone,
+    unpack,
+)
 
 RATE_HZ = 24_000
 

@@ -12,7 +12,7 @@ from core.audio import Media
 from core.engines.mimo.role import ASR_LIMITS
 from tests.emulators.mimo import tones
 from tests.emulators.telegram import TelegramServer
-from tests.support import sounds
+from tests.support import audio_samples
 
 #: Person -> message id and number.
 Notes = dict[int, tuple[int, int]]
@@ -24,11 +24,13 @@ _WORD = re.compile(r"\bw(\d+)\b")
 @cache
 def make_note(number: int) -> bytes:
     """Return an OGG/Opus note of about two seconds transcribed by the local MiMo as `w<number>`."""
-    speech = sounds.decode(sounds.recording("cards-001.wav"))
+    speech = audio_samples.decode(audio_samples.recording("cards-001.wav"))
     with wave.open(io.BytesIO(tones.make_recording([number], gap_s=0.2))) as file:
         word = file.readframes(file.getnframes())
     options = {"application": "voip", "compression_level": "0"}
-    return sounds.encode(speech + _PAUSE + word, "ogg", "libopus", rate=48_000, options=options)
+    return audio_samples.encode(
+        speech + _PAUSE + word, "ogg", "libopus", rate=48_000, options=options
+    )
 
 
 async def make_notes(numbers: range) -> dict[int, bytes]:

@@ -15,7 +15,7 @@ from tests.chaos.conftest import IS_LONG
 from tests.chaos.kills import Outcome, Step, check_steps
 from tests.emulators.mimo.synthesis import RATE_HZ, expected_numbers, read_numbers
 from tests.emulators.telegram import Message
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.clean_start import open_store
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
@@ -91,7 +91,7 @@ def read_voice_numbers(answer: Message) -> list[int | None]:
     """Return the numbers encoded in a voice message."""
     if answer.file is None or answer.file.kind != "voice":
         return []
-    return read_numbers(sounds.decode(answer.file.data, RATE_HZ), RATE_HZ)
+    return read_numbers(audio_samples.decode(answer.file.data, RATE_HZ), RATE_HZ)
 
 
 async def prepare(bot: Bot, step: Step, command: str) -> tuple[int, int, Message]:
@@ -99,7 +99,7 @@ async def prepare(bot: Bot, step: Step, command: str) -> tuple[int, int, Message
     telegram = bot.telegram
     ann = telegram.add_user("Ann")
     group = telegram.add_chat(members={ann: "member"})
-    voice = telegram.send_voice(group, ann, sounds.file("ogg-opus"))
+    voice = telegram.send_voice(group, ann, audio_samples.file("ogg-opus"))
     telegram.send_command(group, ann, command, reply_to=voice)
     await bot.start(kill_at=step[0], kill_count=step[1], kill_late=True)
     await bot.settle(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.emulators.mimo import MimoServer
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.hearsay_command import KEY, Hearsay
 from tests.support.paths import SPEECH
 
@@ -29,7 +29,7 @@ def test_offline_answers_are_passages_and_nothing_is_made_up(hearsay: Hearsay) -
 
 
 def test_a_recording_without_speech_is_reported(hearsay: Hearsay) -> None:
-    (hearsay.folder / "hiss.wav").write_bytes(sounds.wav(sounds.noise(2.0)))
+    (hearsay.folder / "hiss.wav").write_bytes(audio_samples.wav(audio_samples.noise(2.0)))
     done = hearsay("ask", "hiss.wav", "What is said?")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "hearsay: No speech was detected in this recording.\n"

@@ -13,7 +13,7 @@ from core.safety import RULE
 from core.store import Store
 from tests.commands.conftest import NOTE, Talk
 from tests.conftest import NewMessage
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.loopback import ScriptedAnswerer, run_loopback
 
 DEAF = AnswererLimits()
@@ -123,7 +123,7 @@ async def test_silence_and_files_without_audio_are_refused_before_any_call(talk:
     picture = await talk.send(command="ask", text="Who is it?", reply_to=QuotedMessage("9"))
     assert picture.text == "That message contains nothing I can listen to or read."
     for data, text in (
-        (sounds.file("ogg-opus", sounds.silence(2)), "This recording is silent."),
+        (audio_samples.file("ogg-opus", audio_samples.silence(2)), "This recording is silent."),
         (b"MZ" + bytes(900), "This file type is not supported."),
         (b"", "This file is empty."),
     ):

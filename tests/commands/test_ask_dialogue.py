@@ -15,11 +15,13 @@ from core.errors import EngineBusy, UserError
 from core.models import Attachment, Message, QuotedMessage
 from core.store import Store
 from tests.commands.conftest import NOTE, Talk
-from tests.support import sounds
+from tests.support import audio_samples
 
 
 async def test_follow_up_questions_send_audio_only_when_needed(talk: Talk) -> None:
-    talk.loopback.platform.recording = long_note = sounds.file("ogg-opus", sounds.speech(60.0))
+    talk.loopback.platform.recording = long_note = audio_samples.file(
+        "ogg-opus", audio_samples.speech(60.0)
+    )
     await talk.send(command="ask", text="Who speaks?", reply_to=NOTE)
     calls = len(talk.loopback.engine.calls)
     assert (talk.answerer.sounds(), calls) == ([1], 0)
@@ -112,7 +114,7 @@ async def test_temporary_upload_leaves_its_transcript(
 
 
 async def test_recording_without_words_is_sent_as_audio_again(talk: Talk) -> None:
-    talk.loopback.platform.recording = sounds.file("ogg-opus", sounds.tone(3))
+    talk.loopback.platform.recording = audio_samples.file("ogg-opus", audio_samples.tone(3))
     await talk.send(command="ask", text="What note?", reply_to=NOTE)
     await talk.follow("How long?")
     assert talk.answerer.sounds() == [1, 1] and talk.loopback.engine.calls == []

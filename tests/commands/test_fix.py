@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.models import Attachment, Correction, JobState, Message, QuotedMessage, Reply
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.group_talk import ADA, BEN, GROUP, Group
 
 SAID = "I met mister Kovalsky at the harbour."
@@ -61,7 +61,7 @@ async def test_a_reply_corrects_the_transcript_in_place(group: Group, words: str
 async def test_later_transcripts_and_files_are_corrected_too(group: Group) -> None:
     _, sent = await hear(group)
     await reply_to(group, sent, "no, it is Kowalski")
-    group.loopback.platform.recording = sounds.wav(sounds.speech(70.0))
+    group.loopback.platform.recording = audio_samples.wav(audio_samples.speech(70.0))
     group.loopback.engine.text = "Kovalsky."
     asks, _ = await hear(group)
     [reply] = group.answers(asks)
@@ -168,7 +168,7 @@ async def test_members_add_corrections_and_admins_remove_them(group: Group) -> N
 async def labels(group: Group, seconds: float, **limits: Any) -> list[str]:
     answerer = group.loopback.answerer
     answerer.limits = replace(answerer.limits, **limits)
-    group.loopback.platform.recording = sounds.wav(sounds.speech(seconds))
+    group.loopback.platform.recording = audio_samples.wav(audio_samples.speech(seconds))
     asks, _ = await hear(group)
     return [button.label for button in group.answers(asks)[0].buttons]
 

@@ -14,8 +14,8 @@ from bots.discord_bot.voice import audio_source as sound_source
 from bots.discord_bot.voice.audio_source import MAX_QUEUED, QueuedAudioSource
 from core.audio.outgoing import OpusPackets
 from core.interfaces import DeliveryTarget
+from tests.support.audio_samples import tone
 from tests.support.discord_inbox import make_message, make_target
-from tests.support.sounds import tone
 from tests.support.spectrum import level_at
 
 RATE = 24_000

@@ -8,11 +8,11 @@ from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.outgoing.files import MAX_FILE_BYTES, fit_audio
 from core.models import File, Reply
 from tests.emulators.mimo import tones
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.discord_server_chat import ServerChannel, make_voice, only
 
 #: More than Discord takes.
-LARGE = tones.make_wav(sounds.tone(28.0, 440, 8000, 192_000), rate_hz=192_000)
+LARGE = tones.make_wav(audio_samples.tone(28.0, 440, 8000, 192_000), rate_hz=192_000)
 
 
 async def test_large_audio_is_shrunk(bot: Bot, room: ServerChannel) -> None:
@@ -23,7 +23,7 @@ async def test_large_audio_is_shrunk(bot: Bot, room: ServerChannel) -> None:
     answer = only(room.server.replies_to(target.message.message_id))
     [file] = answer.files
     assert (answer.content, file.name) == ("Here it is.", "talk.ogg")
-    assert len(sounds.decode(file.data)) == pytest.approx(28.0 * 16_000 * 2, rel=0.01)
+    assert len(audio_samples.decode(file.data)) == pytest.approx(28.0 * 16_000 * 2, rel=0.01)
 
 
 async def test_split_audio_is_numbered_and_other_files_are_unchanged() -> None:

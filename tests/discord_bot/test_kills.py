@@ -11,13 +11,13 @@ from tests.chaos.notes import read_sound
 from tests.chaos.points import POINTS
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.mimo import MimoServer
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.discord_program import DiscordProgram
 
 #: The program is a process of its own.
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
-VOICE = sounds.file("ogg-opus", sounds.speech(4.0))
+VOICE = audio_samples.file("ogg-opus", audio_samples.speech(4.0))
 #: An answer of more than one message.
 LONG_TEXT = " ".join(f"word{number}" for number in range(500))
 #: All of them in the long form: `make chaos`.

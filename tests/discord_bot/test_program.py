@@ -7,13 +7,13 @@ import pytest
 from bots.exit_codes import CONFIG
 from tests.chaos.notes import make_notes
 from tests.emulators.discord import DiscordServer as Server
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.discord_program import DiscordProgram
 
 #: The program is a process of its own.
 pytestmark = pytest.mark.real_time
 
-VOICE = sounds.file("ogg-opus", sounds.speech(4.0))
+VOICE = audio_samples.file("ogg-opus", audio_samples.speech(4.0))
 
 
 async def test_many_crashes_and_one_reply(program: DiscordProgram, server: Server) -> None:

@@ -21,8 +21,8 @@ from core.models import Message
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import STAGE, VOICE_CHANNEL
 from tests.emulators.discord.voice import SILENCE
+from tests.support.audio_samples import tone
 from tests.support.discord_inbox import make_message, make_target
-from tests.support.sounds import tone
 from tests.support.spectrum import level_at
 from tests.support.virtual_time import current_clock
 

@@ -20,7 +20,7 @@ from core.models import Audio, Question, Turn, Utterance
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording, make_wav
 from tests.engines.conftest import collect_audio, make_audio, make_settings
-from tests.support import sounds
+from tests.support import audio_samples
 
 
 async def test_transcript_and_usage_come_back(
@@ -71,7 +71,7 @@ async def test_key_in_the_authorization_header(server: MimoServer) -> None:
 
 async def test_mp3_is_transcribed(server: MimoServer, transcriber: MimoTranscriber) -> None:
     pcm = make_recording([7, 8, 9])[44:]
-    mp3 = sounds.encode(pcm, "mp3", "libmp3lame", options={"b": "32000"})
+    mp3 = audio_samples.encode(pcm, "mp3", "libmp3lame", options={"b": "32000"})
     assert (await transcriber.transcribe(Audio(mp3, "audio/mpeg", 3.0))).text == "w7 w8 w9"
     assert server.requests[0].audio_bytes == len(mp3)
 

@@ -22,7 +22,7 @@ from tests.emulators.mimo.synthesis import expected_numbers, read_numbers
 from tests.emulators.mimo.synthesis import synthesize as make_sound
 from tests.emulators.mimo.tones import make_recording, make_wav
 from tests.engines.conftest import collect_audio, make_settings
-from tests.support import sounds
+from tests.support import audio_samples
 
 V2 = "mimo-v2-tts"
 SAMPLE = Audio(make_recording([1, 2, 3]), "audio/wav", 3.0)
@@ -135,7 +135,7 @@ async def test_designed_voice(server: MimoServer, synthesizer: MimoSynthesizer) 
 async def test_cloned_voice(server: MimoServer, synthesizer: MimoSynthesizer, mime: str) -> None:
     data = SAMPLE.data
     if mime == "audio/mpeg":
-        data = sounds.encode(data[44:], "mp3", "libmp3lame", options={"b": "32000"})
+        data = audio_samples.encode(data[44:], "mp3", "libmp3lame", options={"b": "32000"})
     sample = Audio(data, mime, 3.0)
     utterance = Utterance("Hello.", sample=sample, styles=("Happy",), direction="x")
     assert is_speech_of(await collect_audio(synthesizer, utterance), "Hello.")

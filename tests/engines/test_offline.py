@@ -19,7 +19,7 @@ from core.errors import EngineBadReply, EngineBusy, EngineRefused
 from core.models import Audio, Passage, Question, Transcript
 from core.worker_process import WorkerDied, WorkerMissing, WorkerRefused, WorkerStalled
 from tests.emulators.mimo.tones import make_wav
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.paths import SPEECH
 
 RATE_HZ = 16_000
@@ -84,7 +84,9 @@ async def test_word_error_rate_on_recordings(transcriber: OfflineTranscriber, na
 
 async def test_times_and_partial_text(transcriber: OfflineTranscriber) -> None:
     card = read_samples("cards-001.wav")
-    audio = make_audio(sounds.silence(2) + card + sounds.silence(3) + card + sounds.silence(1))
+    audio = make_audio(
+        audio_samples.silence(2) + card + audio_samples.silence(3) + card + audio_samples.silence(1)
+    )
     shown: list[str] = []
     transcript = await transcriber.transcribe(audio, on_text=shown.append)
     first, second = transcript.segments
@@ -120,7 +122,7 @@ async def test_extracts_answer_from_offline_transcripts(
 
 @pytest.mark.parametrize("level", [17, 1730])
 async def test_no_words_are_invented_for_noise(transcriber: OfflineTranscriber, level: int) -> None:
-    assert (await transcriber.transcribe(make_audio(sounds.noise(2, level)))).text == ""
+    assert (await transcriber.transcribe(make_audio(audio_samples.noise(2, level)))).text == ""
 
 
 async def test_shortest_audio(transcriber: OfflineTranscriber) -> None:

@@ -17,7 +17,7 @@ from tests.emulators.mimo.faults import Fault
 from tests.emulators.mimo.tones import make_recording
 from tests.emulators.openai import OpenAIServer
 from tests.engines.conftest import MakeOpenAI, make_audio
-from tests.support import sounds
+from tests.support import audio_samples
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def test_answer_is_streamed(openai: OpenAIServer, answerer: OpenAIAnswerer
 
 async def test_audio_is_sent_unchanged(openai: OpenAIServer, listener: OpenAIAnswerer) -> None:
     wav = make_audio(3, 900)
-    mp3 = sounds.encode(make_recording([7])[44:], "mp3", "libmp3lame")
+    mp3 = audio_samples.encode(make_recording([7])[44:], "mp3", "libmp3lame")
     answer = await listener.answer(ask("Who?", wav, Audio(mp3, "audio/mpeg", 1.0)))
     assert answer.text == "You asked: Who? I heard: w3 w900 w7."
     (sent,) = openai.world.chat_requests

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulators.mimo import MimoServer
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.openai_api_server import KEY, ApiServer
 from tests.support.paths import ROOT
 
@@ -70,7 +70,7 @@ async def test_each_command_runs_as_written(
     elif "transcriptions" in command:
         assert json.loads(told)["text"]
     elif "speech" in command and "morning.mp3" in command:
-        assert len(sounds.decode((tmp_path / "morning.mp3").read_bytes())) > 16_000
+        assert len(audio_samples.decode((tmp_path / "morning.mp3").read_bytes())) > 16_000
     else:
         assert json.loads(told)["choices"][0]["message"]["content"]
         assert mimo.requests[-1].question == "What may I ask?"

@@ -21,7 +21,7 @@ from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.errors import ApiError
 from tests.emulators.mimo import MimoServer, RecordedRequest
 from tests.emulators.mimo.tones import make_recording
-from tests.support import sounds
+from tests.support import audio_samples
 
 #: The servers are on the loop of all tests here.
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -64,7 +64,7 @@ async def test_speech(
     if kind == "wav":
         assert abs(decode_wav(answer.content) - asked.duration_s) < 0.5
     elif kind == "ogg":
-        assert abs(len(sounds.decode(answer.content)) / 32_000 - asked.duration_s) < 0.5
+        assert abs(len(audio_samples.decode(answer.content)) / 32_000 - asked.duration_s) < 0.5
 
 
 async def test_invalid_speech_is_refused(http: AsyncClient, mimo: MimoServer) -> None:
@@ -159,7 +159,7 @@ async def test_invalid_transcription_is_refused(http: AsyncClient, mimo: MimoSer
 
 async def test_file_names_and_types_are_ignored(http: AsyncClient, mimo: MimoServer) -> None:
     """A gateway picks a type by what the file is called; here its bytes tell, and WAV goes out."""
-    answer = await transcribe(http, sounds.file("mp3", sounds.speech(2.3)))
+    answer = await transcribe(http, audio_samples.file("mp3", audio_samples.speech(2.3)))
     assert answer.status_code == 200, answer.text
     check_asked(mimo.requests[-1], AUTO)
 
@@ -280,7 +280,7 @@ async def test_chat_continues_a_dialogue(http: AsyncClient, mimo: MimoServer) ->
 
 
 async def test_a_data_url_is_a_recording_too(http: AsyncClient, mimo: MimoServer) -> None:
-    data = f"data:audio/mpeg;base64,{base64.b64encode(sounds.file('mp3')).decode()}"
+    data = f"data:audio/mpeg;base64,{base64.b64encode(audio_samples.file('mp3')).decode()}"
     part = {"type": "input_audio", "input_audio": {"data": data}}
     body = {"model": "gpt-audio", "messages": [{"role": "user", "content": [part]}]}
     assert (await http.post("/chat/completions", json=body)).status_code == 200

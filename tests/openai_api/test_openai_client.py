@@ -11,7 +11,7 @@ import pytest
 
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.openai_api_server import ApiServer
 
 if TYPE_CHECKING:
@@ -123,7 +123,9 @@ async def test_chat_in_chunks(client: AsyncOpenAI, mimo: MimoServer) -> None:
     mimo.add_answer("One two three four five.", pattern="Count")
     stream = await client.chat.completions.create(
         model="gpt-4o-mini",
-        messages=[{"role": "user", "content": [audio_part(sounds.file("wav")), text("Count.")]}],
+        messages=[
+            {"role": "user", "content": [audio_part(audio_samples.file("wav")), text("Count.")]}
+        ],
         stream=True,
         stream_options={"include_usage": True},
     )

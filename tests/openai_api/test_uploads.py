@@ -15,7 +15,7 @@ from bots.openai_api.bodies import validate
 from bots.openai_api.errors import ApiError
 from bots.openai_api.speech import SpeechRequest
 from tests.emulators.mimo import MimoServer
-from tests.support import crafted, sounds
+from tests.support import audio_samples, crafted
 from tests.support.openai_api_server import KEY, ApiServer, announce_body
 from tests.support.web_client import FILE_HEAD, IS_FORM, Endless
 
@@ -48,7 +48,10 @@ async def test_hostile_files_are_refused(http: AsyncClient, mimo: MimoServer) ->
 
 
 async def test_silence_has_no_text_and_costs_nothing(http: AsyncClient, mimo: MimoServer) -> None:
-    files: Any = {"file": ("a.wav", sounds.wav(sounds.silence(3))), "model": (None, "whisper-1")}
+    files: Any = {
+        "file": ("a.wav", audio_samples.wav(audio_samples.silence(3))),
+        "model": (None, "whisper-1"),
+    }
     answer = await http.post("/audio/transcriptions", files=files)
     assert (answer.status_code, answer.json()["text"]) == (200, "")
     assert not mimo.requests
@@ -76,7 +79,7 @@ async def test_broken_forms_are_refused(http: AsyncClient) -> None:
     """All the ways to break one are in `tests.web_chat.test_security`: it is the same parser."""
     for body in (b"", b"nonsense", FILE_HEAD + b"RIFF"):
         check_refused(await http.post("/audio/transcriptions", content=body, headers=IS_FORM))
-    sound = sounds.file("wav")
+    sound = audio_samples.file("wav")
     for second in ("file", "other"):
         files: Any = [
             ("file", ("a.wav", sound)),

@@ -17,7 +17,7 @@ from core.errors import EngineBadReply
 from core.models import Transcript
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.openai_api_server import ApiServer, open_client
 
 #: The servers are on the loop of all tests here.
@@ -87,11 +87,11 @@ async def test_models_are_those_of_the_engines(http: AsyncClient) -> None:
 
 async def test_samples_are_resampled_for_clients() -> None:
     converter = RateConverter(22_050, 24_000)
-    pcm = sounds.tone(2.0, hz=440, rate_hz=22_050)
+    pcm = audio_samples.tone(2.0, hz=440, rate_hz=22_050)
     parts = [pcm[at : at + 1000] for at in range(0, len(pcm), 1000)]
     whole = b"".join(map(converter.feed, parts))
     assert abs(len(whole) / 2 - 48_000) <= 2
-    values = sounds.unpack(whole)
+    values = audio_samples.unpack(whole)
     rises = sum(a < 0 <= b for a, b in pairwise(values))
     assert abs(rises - 880) <= 1
     assert RateConverter(24_000, 24_000).feed(pcm) is pcm

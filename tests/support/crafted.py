@@ -6,7 +6,7 @@ import struct
 import zlib
 from functools import cache
 
-from tests.support.sounds import encode, file, speech
+from tests.support.audio_samples import encode, file, speech
 
 
 def _make_table(polynomial: int, bits: int) -> list[int]:

@@ -13,8 +13,8 @@ from core.interfaces import DeliveryTarget
 from core.models import Button, File, Reply
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import COMMAND, DEFER, EPHEMERAL, Message
+from tests.support.audio_samples import speech
 from tests.support.discord_inbox import MemoryLedger, make_message, make_target
-from tests.support.sounds import speech
 
 OGG = b"OggS" + bytes(200)
 #: The request that sends a message.

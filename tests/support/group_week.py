@@ -19,7 +19,7 @@ from functools import cache
 from typing import Literal
 
 from core.models import Attachment, Chat, Message, QuotedMessage, Segment, Transcript
-from tests.support import sounds
+from tests.support import audio_samples
 
 RATE_HZ = 16_000
 PEOPLE = (
@@ -273,4 +273,4 @@ def make_note(clips: Sequence[str], gap_s: float = 0.6) -> bytes:
 
 @cache
 def _pcm(clip: str) -> bytes:
-    return sounds.decode(sounds.recording(clip), RATE_HZ)
+    return audio_samples.decode(audio_samples.recording(clip), RATE_HZ)

@@ -46,7 +46,7 @@ from core.operations.status import OperatorStatus
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.clean_start import settle
 from tests.support.paths import SPEECH
 from tests.support.thread_media import ThreadMedia
@@ -189,7 +189,7 @@ class ScriptedSynthesizer(ScriptedEngine):
 
     async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         self.utterances.append(utterance)
-        pcm = sounds.tone(self.char_s * len(utterance.text), rate_hz=self.rate_hz)
+        pcm = audio_samples.tone(self.char_s * len(utterance.text), rate_hz=self.rate_hz)
         yield pcm[: len(pcm) // 4 * 2]
         self.fail()
         yield pcm[len(pcm) // 4 * 2 :]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from core.interfaces import DeliveryTarget
 from core.models import Button, File, Message, Reply, Suggestion
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.web_inbox import FakeInbox
 
 RATE_HZ = 24_000
@@ -17,13 +17,13 @@ CHUNK_S = 0.1
 
 def chunks(seconds: float = SECONDS) -> Iterator[bytes]:
     """Cut a tone into chunks as an engine sends them."""
-    pcm, size = sounds.tone(seconds, rate_hz=RATE_HZ), int(CHUNK_S * RATE_HZ) * 2
+    pcm, size = audio_samples.tone(seconds, rate_hz=RATE_HZ), int(CHUNK_S * RATE_HZ) * 2
     return (pcm[at : at + size] for at in range(0, len(pcm), size))
 
 
 def spoken(title: str = "", seconds: float = SECONDS) -> File:
     """Return the audio file of a reply."""
-    data = sounds.encode(sounds.tone(seconds), "ogg", "libopus", rate=48_000)
+    data = audio_samples.encode(audio_samples.tone(seconds), "ogg", "libopus", rate=48_000)
     name = f"{title or 'speech'}.ogg"
     return File(name, "audio/ogg", data, duration_s=seconds, title=title)
 

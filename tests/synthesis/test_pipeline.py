@@ -12,7 +12,7 @@ from core.synthesis.pipeline import (
     TextTooLong,
     VoiceStyle,
 )
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.loopback import ScriptedSynthesizer
 from tests.support.virtual_time import current_clock
 
@@ -45,7 +45,7 @@ async def test_a_long_text_is_synthesized_in_pieces_in_order(store: Store) -> No
     texts = sorted((u.text for u in engine.utterances), key=LONG.index)
     assert " ".join(texts) == LONG.strip()
     assert sum(map(len, chunks)) / 48_000 == pytest.approx(result.file.duration_s or 0, abs=0.01)
-    assert len(sounds.decode(result.file.data)) > 0
+    assert len(audio_samples.decode(result.file.data)) > 0
 
 
 async def test_paid_pieces_are_not_synthesized_again(store: Store) -> None:

@@ -17,7 +17,7 @@ from core.errors import PlatformBusy
 from core.models import Button, File, Reply
 from tests.emulators.telegram import Message
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.sounds import decode, speech
+from tests.support.audio_samples import decode, speech
 from tests.support.telegram_inbox import FakeInbox, ambiguous_sends, make_target, only
 from tests.support.virtual_time import current_clock
 

@@ -21,7 +21,7 @@ from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.contract import MAX_BASE64_CHARS
 from tests.emulators.mimo.tones import WORD_S, make_recording
 from tests.emulators.mimo.transcription import MAX_CONTEXT_TOKENS, MAX_OUTPUT_TOKENS
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.thread_media import ThreadMedia
 
 GAP_S = 0.64
@@ -34,7 +34,7 @@ def recording(seconds: int) -> bytes:
     wav = make_recording(range(round(seconds / STEP_S)), gap_s=GAP_S)
     # The quickest form of the codec.
     options = {"application": "audio", "compression_level": "0", "frame_duration": "60"}
-    return sounds.encode(wav[44:], "ogg", "libopus", options=options)
+    return audio_samples.encode(wav[44:], "ogg", "libopus", options=options)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from core.interfaces import TranscriberLimits
 from core.models import Audio, Segment, Transcript
 from core.store import Store
 from core.transcription.pipeline import TranscriptionPipeline, join_texts, stitch
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.loopback import ScriptedTranscriber
 from tests.support.thread_media import ThreadMedia
 
@@ -246,8 +246,8 @@ async def test_real_recording_from_file_to_transcript(store: Store, clock: Clock
     """Recordings are cut at pauses, and long silence is not sent."""
     engine = ScriptedTranscriber(TranscriberLimits(target_piece_s=20.0))
     transcription = TranscriptionPipeline(ThreadMedia(), engine, store.results, clock)
-    quiet = sounds.silence(60.0)
-    sound = sounds.wav(sounds.speech(20.0) + quiet + sounds.speech(20.0))
+    quiet = audio_samples.silence(60.0)
+    sound = audio_samples.wav(audio_samples.speech(20.0) + quiet + audio_samples.speech(20.0))
     transcript = (await transcription.transcribe(sound)).transcript
     assert transcript.duration_s == pytest.approx(100.0, abs=0.1)
     assert 40 <= sum(engine.calls) <= 80 and transcript.pauses

@@ -15,7 +15,7 @@ from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.synthesis import expected_numbers, read_numbers, spoken_words, synthesize
 from tests.emulators.mimo.tones import WORD_S, make_recording, read_words
 from tests.emulators.mimo.transcription import decode
-from tests.support import sounds
+from tests.support import audio_samples
 from tests.support.paths import ROOT
 
 
@@ -73,8 +73,10 @@ def test_tokens_per_minute_are_limited(server: MimoServer, client: httpx.Client)
 @pytest.mark.parametrize(("codec", "form"), [("libmp3lame", "mp3"), ("libopus", "ogg")])
 def test_words_survive_transcoding(codec: str, form: str) -> None:
     numbers = [0, 1, 39, 40, 1599, 1600, 63_999, 31_415]
-    recoded = sounds.encode(make_recording(numbers)[44:], form, codec, rate=48_000)
-    pcm, rate_hz = decode(recoded, "mp3") if form == "mp3" else (sounds.decode(recoded), 16_000)
+    recoded = audio_samples.encode(make_recording(numbers)[44:], form, codec, rate=48_000)
+    pcm, rate_hz = (
+        decode(recoded, "mp3") if form == "mp3" else (audio_samples.decode(recoded), 16_000)
+    )
     words = read_words(pcm, rate_hz)
     assert [word.number for word in words] == numbers
     for second, word in enumerate(words):

@@ -23,7 +23,7 @@ from tests.emulators.mimo.transcription import (
     make_usage,
     wrap,
 )
-from tests.support import sounds
+from tests.support import audio_samples
 
 #: Context windows in tokens: of the second generation of models, and of later ones.
 _SMALL_CONTEXT, _LARGE_CONTEXT = 256_000, 1_000_000
@@ -133,7 +133,7 @@ def _transcribe(recording: Recording, texts: Mapping[str, str]) -> tuple[float, 
 def _decode(data: bytes) -> bytes:
     """Return the samples; cached, because follow-up questions send the same recordings."""
     try:
-        return sounds.decode(data, RATE_HZ)
+        return audio_samples.decode(data, RATE_HZ)
     except (av.FFmpegError, IndexError, ValueError):
         raise wrong_param("the audio cannot be decoded") from None
 

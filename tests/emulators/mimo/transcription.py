@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.emulators.mimo.contract import TranscriptionRequest, wrong_param
 from tests.emulators.mimo.tones import RATE_HZ, is_silent, read_words
-from tests.support import sounds
+from tests.support import audio_samples
 
 #: 8K context, 2K output; tokens per second of audio.
 MAX_OUTPUT_TOKENS = 2048
@@ -66,7 +66,7 @@ def decode(recording: bytes, kind: str) -> tuple[bytes, int]:
         return (
             _decode_wav(recording)
             if kind == "wav"
-            else (sounds.decode(recording, RATE_HZ, "mp3"), RATE_HZ)
+            else (audio_samples.decode(recording, RATE_HZ, "mp3"), RATE_HZ)
         )
     except (wave.Error, EOFError, OSError, ValueError):
         raise wrong_param("the audio cannot be decoded") from None
