@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
+from bots.common.chat import count_units
 from core.assistant import FOLLOWED
 from core.commands.say import read_call
 from core.models import Attachment, ChatSettings, Job, Link, Reply, SpeechSettings
@@ -115,12 +116,8 @@ def _build_file(attachment: Attachment) -> dict[str, Any]:
 
 def _build_link(text: str, link: Link) -> dict[str, Any]:
     """Return a link to a message; browsers count in UTF-16 units."""
-    start, end = (_count_units(text[: max(0, at)]) for at in (link.start, link.end))
+    start, end = (count_units(text[: max(0, at)]) for at in (link.start, link.end))
     return {"start": start, "end": end, "id": link.message_id}
-
-
-def _count_units(text: str) -> int:
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def build_reply(job_id: str, reply: Reply) -> dict[str, Any]:
