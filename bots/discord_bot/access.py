@@ -28,7 +28,7 @@ class DiscordAdmins:
         self._cache: dict[tuple[str, str], tuple[float, bool]] = {}
 
     async def is_admin(self, message: Message) -> bool:
-        """Tell whether the sender may change the chat's settings. Raises PlatformError."""
+        """Return whether the sender may change the chat's settings. Raises PlatformError."""
         if message.is_private:
             return True
         sender_id = message.sender_id

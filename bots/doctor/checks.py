@@ -22,7 +22,7 @@ CHECKS: dict[str, Check] = {
     "openai": service_checks.check_openai,
     "clock": service_checks.check_clock,
     "offline": service_checks.check_offline,
-    "sound": machine_checks.check_sound,
+    "sound": machine_checks.check_audio,
     "page": web_checks.check_page,
     "api": web_checks.check_api,
 }

@@ -105,7 +105,7 @@ async def check_key(run: CheckRun) -> Result:
     return ok("decrypts the database" if has_content else "there is nothing to decrypt yet")
 
 
-async def check_sound(_: CheckRun) -> Result:
+async def check_audio(_: CheckRun) -> Result:
     """Check that audio is encoded and decoded: silence to OGG and back."""
     media = Media(workers=1)
     silence = make_silence(1.0)

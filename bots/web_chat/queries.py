@@ -47,7 +47,7 @@ class Queries:
             "/chats": self.list_chats,
             "/history": self.list_history,
             "/choices": self.get_choices,
-            "/sounds/{message_id}": self.get_sound,
+            "/sounds/{message_id}": self.get_recording,
             "/transcripts/{job_id}": self.get_transcript,
             "/transcripts/{job_id}/{form}": self.get_transcript_file,
             "/files/{job_id}/{index}": self.get_file,
@@ -88,7 +88,7 @@ class Queries:
             offers[name] = [{"value": s.value, "label": s.label or s.value} for s in found]
         return build_choices(*await self.inbox.choices(chat, person_id)) | offers
 
-    async def get_sound(self, request: Request, message_id: str) -> Response:
+    async def get_recording(self, request: Request, message_id: str) -> Response:
         """Return the recording that came with a message."""
         chat = require_chat(request)
         job = await find_job(self.inbox, chat, message_id)

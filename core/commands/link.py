@@ -41,7 +41,7 @@ async def link(ctx: Context) -> Reply:
     """Give a code, link with the account that a code belongs to, or unlink."""
     message = ctx.message
     if not (message.is_private and message.sender_id):
-        await ctx.store.links.void(message.text)
+        await ctx.store.links.revoke_code(message.text)
         raise UserError(
             "Linking works in private chats only. A code sent here is no longer valid: get a new "
             "one there with /link."
@@ -50,7 +50,7 @@ async def link(ctx: Context) -> Reply:
     if not word:
         return await give_code(ctx)
     if word == "off":
-        await ctx.store.links.part(message.chat.platform, message.sender_id)
+        await ctx.store.links.unlink(message.chat.platform, message.sender_id)
         return Reply(ctx.text(UNLINKED))
     return await use_code(ctx)
 
@@ -62,14 +62,14 @@ async def give_code(ctx: Context) -> Reply:
     if others := await _name_others(ctx):
         known = ctx.text("Linked with your {platforms} account.", platforms=others)
         text = f"{known}\n\n{text}"
-    return Reply(text, f"/link {await ctx.store.links.offer(platform, person_id)}")
+    return Reply(text, f"/link {await ctx.store.links.create_code(platform, person_id)}")
 
 
 async def use_code(ctx: Context) -> Reply:
     """Link with the account that the code belongs to. An opt-out then holds on both sides."""
     chat, person_id = ctx.message.chat, ctx.message.sender_id
     links, memory = ctx.store.links, ctx.store.memory
-    result = await links.join(chat.platform, person_id, ctx.message.text, ctx.job.job_id)
+    result = await links.link(chat.platform, person_id, ctx.message.text, ctx.job.job_id)
     if result is not LinkResult.LINKED:
         raise UserError(REFUSALS[result])
     text = ctx.text(LINKED, platforms=await _name_others(ctx))
@@ -82,7 +82,7 @@ async def use_code(ctx: Context) -> Reply:
 
 async def _name_others(ctx: Context) -> str:
     message = ctx.message
-    others = await ctx.store.links.others(message.chat.platform, message.sender_id)
+    others = await ctx.store.links.linked_platforms(message.chat.platform, message.sender_id)
     return ", ".join(platform.capitalize() for platform in others)
 
 

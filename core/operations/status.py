@@ -47,6 +47,6 @@ class OperatorStatus:
             for role in self._roles
         ]
 
-    async def programs(self, day: date) -> Mapping[str, float]:
+    async def key_usage(self, day: date) -> Mapping[str, float]:
         """Return the seconds of audio that API keys have used on a day, by name."""
         return await self._store.allowances.of_day(day)

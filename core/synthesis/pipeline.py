@@ -211,7 +211,7 @@ class SynthesisPipeline:
         """Put the PCM of one call, stored or from the engine, then None."""
         key = self._key(utterance, take)
         try:
-            if (kept := await self._results.find_sound(key)) is not None:
+            if (kept := await self._results.find_audio(key)) is not None:
                 put(await asyncio.to_thread(_unpack, kept, self.synthesizer.rate_hz))
                 return
             async with self.gate.slots:
@@ -232,7 +232,7 @@ class SynthesisPipeline:
                 raise EngineBadReply("no audio")
         packed = await asyncio.to_thread(_pack, bytes(whole), rate_hz)
         cost = Usage(engine.name, engine.model, audio_s=len(whole) / 2 / rate_hz)
-        await self._results.save_sound(key, packed, cost, utterance.sample)
+        await self._results.save_audio(key, packed, cost, utterance.sample)
 
     def _key(self, utterance: Utterance, take: str) -> str:
         sample = hashlib.sha256(utterance.sample.data).hexdigest() if utterance.sample else ""

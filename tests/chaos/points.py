@@ -49,8 +49,8 @@ POINTS = {
 #: The steps of synthesis, before those of every reply.
 SPEECH_POINTS = {
     "V1 synthesizing": Point("core.engines.mimo.speech_wire:read_speech_event", "before"),
-    "V2 synthesized": Point("core.store.work.progress:Results.save_sound", "before"),
-    "V3 piece saved": Point("core.store.work.progress:Results.save_sound", "after"),
+    "V2 synthesized": Point("core.store.work.progress:Results.save_audio", "before"),
+    "V3 piece saved": Point("core.store.work.progress:Results.save_audio", "after"),
 }
 
 #: The steps of answering a question.

@@ -40,7 +40,7 @@ class Places:
         return (await private.ask(code.removeprefix("/"), person_id)).text
 
     async def is_linked(self, platform: str = "other", person_id: str = ADA_THERE) -> bool:
-        return bool(await self.store.links.others(platform, person_id))
+        return bool(await self.store.links.linked_platforms(platform, person_id))
 
 
 @pytest.fixture

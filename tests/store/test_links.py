@@ -29,7 +29,7 @@ def own_voice(voice_id: str) -> SavedVoice:
 
 
 async def join(store: Store, made: tuple[str, str], used: tuple[str, str], job: str) -> LinkResult:
-    return await store.links.join(*used, await store.links.offer(*made), job)
+    return await store.links.link(*used, await store.links.create_code(*made), job)
 
 
 async def link(store: Store) -> None:
@@ -121,9 +121,9 @@ async def test_parted_each_keeps_the_choices_and_the_voices_recorded_there(store
     await store.voices.save_choice(*ADA, SpeechSettings("Mia"))
     await store.memory.opt_out(*ADA, True)
     for _ in range(2):
-        await store.links.part(*ADA_THERE)
+        await store.links.unlink(*ADA_THERE)
     for account in (ADA, ADA_THERE):
-        assert await store.links.others(*account) == []
+        assert await store.links.linked_platforms(*account) == []
         assert await voice_of(store, account) == "Mia"
         assert await store.memory.is_opted_out(*account)
     await store.voices.save_choice(*ADA, SpeechSettings("Li"))
@@ -138,12 +138,12 @@ async def test_three_accounts_and_one_that_leaves(store: Store) -> None:
     page = ("web", "c0ffee")
     await link(store)
     assert await join(store, ADA_THERE, page, "job-2") is LinkResult.LINKED
-    assert await store.links.others(*ADA) == ["discord", "web"]
+    assert await store.links.linked_platforms(*ADA) == ["discord", "web"]
     await store.voices.save_choice(*page, SpeechSettings("Mia"))
     assert await voice_of(store, ADA) == "Mia"
-    await store.links.part(*ADA)
-    assert await store.links.others(*ADA) == []
-    assert await store.links.others(*page) == ["discord"]
+    await store.links.unlink(*ADA)
+    assert await store.links.linked_platforms(*ADA) == []
+    assert await store.links.linked_platforms(*page) == ["discord"]
     await store.voices.save_choice(*page, SpeechSettings("Li"))
     assert [await voice_of(store, who) for who in (ADA, ADA_THERE, page)] == ["Mia", "Li", "Li"]
 
@@ -152,57 +152,57 @@ async def test_nobody_has_two_accounts_on_one_platform(store: Store) -> None:
     await link(store)
     assert await join(store, ADA, ("telegram", "8"), "job-2") is LinkResult.SAME_PLATFORM
     assert await join(store, ("telegram", "8"), ADA_THERE, "job-3") is LinkResult.SAME_PLATFORM
-    assert await store.links.others("telegram", "8") == []
+    assert await store.links.linked_platforms("telegram", "8") == []
     assert await join(store, ADA, ADA_THERE, "job-4") is LinkResult.LINKED, "they are already"
 
 
 async def test_a_code_works_once_and_again_for_the_job_that_used_it(store: Store) -> None:
-    code = await store.links.offer(*ADA)
-    assert await store.links.join(*ADA, code, "job-0") is LinkResult.OWN, "it may still be used"
+    code = await store.links.create_code(*ADA)
+    assert await store.links.link(*ADA, code, "job-0") is LinkResult.OWN, "it may still be used"
     typed = f" {code[:4].lower()}-{code[4:]} "
-    assert await store.links.join(*ADA_THERE, typed, "job-1") is LinkResult.LINKED
-    assert await store.links.join(*ADA_THERE, typed, "job-1") is LinkResult.LINKED
-    assert await store.links.join(*ADA_THERE, typed, "job-2") is LinkResult.UNKNOWN
-    assert await store.links.join("web", "c0ffee", code, "job-3") is LinkResult.UNKNOWN
-    assert await store.links.others(*ADA) == ["discord"]
+    assert await store.links.link(*ADA_THERE, typed, "job-1") is LinkResult.LINKED
+    assert await store.links.link(*ADA_THERE, typed, "job-1") is LinkResult.LINKED
+    assert await store.links.link(*ADA_THERE, typed, "job-2") is LinkResult.UNKNOWN
+    assert await store.links.link("web", "c0ffee", code, "job-3") is LinkResult.UNKNOWN
+    assert await store.links.linked_platforms(*ADA) == ["discord"]
 
 
 async def test_the_wrong_the_replaced_the_own_and_the_void_code(store: Store) -> None:
-    first, second = [await store.links.offer(*ADA) for _ in range(2)]
+    first, second = [await store.links.create_code(*ADA) for _ in range(2)]
     for code in ("", "ABCDEFGH", second[:-1], first):
-        assert await store.links.join(*ADA_THERE, code, "job-1") is LinkResult.UNKNOWN
-    assert await store.links.join(*ADA, second, "job-2") is LinkResult.OWN
-    others = await store.links.offer("telegram", "8")
-    await store.links.part(*ADA)
-    assert await store.links.join("discord", "8", second, "job-3") is LinkResult.UNKNOWN
-    third = await store.links.offer(*ADA)
-    await store.links.void(third)
-    assert await store.links.join("discord", "8", third, "job-4") is LinkResult.UNKNOWN
-    await store.links.void("none")
-    assert await store.links.join("discord", "9", others, "job-5") is LinkResult.LINKED
+        assert await store.links.link(*ADA_THERE, code, "job-1") is LinkResult.UNKNOWN
+    assert await store.links.link(*ADA, second, "job-2") is LinkResult.OWN
+    others = await store.links.create_code("telegram", "8")
+    await store.links.unlink(*ADA)
+    assert await store.links.link("discord", "8", second, "job-3") is LinkResult.UNKNOWN
+    third = await store.links.create_code(*ADA)
+    await store.links.revoke_code(third)
+    assert await store.links.link("discord", "8", third, "job-4") is LinkResult.UNKNOWN
+    await store.links.revoke_code("none")
+    assert await store.links.link("discord", "9", others, "job-5") is LinkResult.LINKED
     for account in (ADA, ADA_THERE, ("discord", "8")):
-        assert await store.links.others(*account) == []
+        assert await store.links.linked_platforms(*account) == []
 
 
 @pytest.mark.parametrize("age", [CODE_AGE - timedelta(seconds=30), CODE_AGE])
 async def test_a_code_has_its_end(store: Store, clock: Clock, age: timedelta) -> None:
-    code = await store.links.offer(*ADA)
+    code = await store.links.create_code(*ADA)
     await clock.sleep(age.total_seconds())
-    outcome = await store.links.join(*ADA_THERE, code, "job-1")
+    outcome = await store.links.link(*ADA_THERE, code, "job-1")
     assert outcome is (LinkResult.UNKNOWN if age == CODE_AGE else LinkResult.LINKED)
 
 
 async def test_nobody_may_try_many_codes(store: Store, clock: Clock) -> None:
-    code = await store.links.offer(*ADA)
+    code = await store.links.create_code(*ADA)
     for number in range(MAX_TRIES):
-        tried = await store.links.join(*ADA_THERE, f"WRONG{number}", f"job-{number}")
+        tried = await store.links.link(*ADA_THERE, f"WRONG{number}", f"job-{number}")
         assert tried is LinkResult.UNKNOWN
     for number in range(3):
-        tried = await store.links.join(*ADA_THERE, code, f"late-{number}")
+        tried = await store.links.link(*ADA_THERE, code, f"late-{number}")
         assert tried is LinkResult.TOO_MANY_TRIES
-    assert await store.links.join(*ADA_THERE, "WRONG", "job-9") is LinkResult.TOO_MANY_TRIES
-    others = await store.links.offer("telegram", "8")
-    assert await store.links.join("discord", "8", others, "job-8") is LinkResult.LINKED, (
+    assert await store.links.link(*ADA_THERE, "WRONG", "job-9") is LinkResult.TOO_MANY_TRIES
+    others = await store.links.create_code("telegram", "8")
+    assert await store.links.link("discord", "8", others, "job-8") is LinkResult.LINKED, (
         "each has own"
     )
     await clock.sleep(CODE_AGE.total_seconds())
@@ -210,17 +210,17 @@ async def test_nobody_may_try_many_codes(store: Store, clock: Clock) -> None:
 
 
 async def test_of_many_who_use_a_code_at_once_one_is_linked(store: Store) -> None:
-    code = await store.links.offer(*ADA)
+    code = await store.links.create_code(*ADA)
     users = [("discord", str(n)) for n in range(8)]
-    joins = (store.links.join(*user, code, f"job-{user[1]}") for user in users)
+    joins = (store.links.link(*user, code, f"job-{user[1]}") for user in users)
     outcomes = await asyncio.gather(*joins)
     assert Counter(outcomes) == {LinkResult.LINKED: 1, LinkResult.UNKNOWN: 7}
-    linked = [user for user in users if await store.links.others(*user)]
+    linked = [user for user in users if await store.links.linked_platforms(*user)]
     assert [users[outcomes.index(LinkResult.LINKED)]] == linked
 
 
 async def test_codes_differ_are_sealed_and_go(store: Store, tmp_path: Path, clock: Clock) -> None:
-    codes = [await store.links.offer("telegram", str(number)) for number in range(50)]
+    codes = [await store.links.create_code("telegram", str(number)) for number in range(50)]
     assert len(set(codes)) == 50 and {len(code) for code in codes} == {8}
     held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert not [code for code in codes if code.encode() in held]

@@ -30,13 +30,13 @@ def kinds(store: Store) -> dict[str, tuple[Save, Find, Callable[[str], Any]]]:
     async def save_answer(value: Answer, key: str) -> None:
         await results.save_answer(key, value)
 
-    async def save_sound(value: bytes, key: str) -> None:
-        await results.save_sound(key, value, COST, None)
+    async def save_audio(value: bytes, key: str) -> None:
+        await results.save_audio(key, value, COST, None)
 
     return {
         "transcript": (save, results.find, lambda text: Transcript(text, usage=COST)),
         "answer": (save_answer, results.find_answer, lambda text: Answer(text, usage=COST)),
-        "sound": (save_sound, results.find_sound, str.encode),
+        "sound": (save_audio, results.find_audio, str.encode),
     }
 
 
@@ -68,9 +68,9 @@ async def test_what_was_said_with_a_voice_goes_with_it(store: Store) -> None:
     voice = SavedVoice("v1", "me", own)
     await store.voices.keep(chat, "7", voice)
     for key, sample in (("own", own), ("other", other), ("preset", None)):
-        await store.results.save_sound(key, b"sound", COST, sample)
+        await store.results.save_audio(key, b"sound", COST, sample)
     await store.voices.forget(voice)
-    found = [await store.results.find_sound(key) for key in ("own", "other", "preset")]
+    found = [await store.results.find_audio(key) for key in ("own", "other", "preset")]
     assert found == [None, b"sound", b"sound"]
 
 

@@ -57,7 +57,7 @@ async def test_nothing_older_than_its_limit_is_left(
     cost = Usage("test", "m", 1.0)
     await store.results.save("key", Transcript("heard", usage=cost))
     await store.results.save_answer("key", Answer("answered", usage=cost))
-    await store.results.save_sound("key", b"sound", cost, None)
+    await store.results.save_audio("key", b"sound", cost, None)
     full = count_rows(tmp_path)
     assert set(full.values()) == {1, 3}
     assert await store.retention.purge(first + timedelta(days=7)) == 0
@@ -137,7 +137,7 @@ async def test_purging_a_lot_keeps_nobody_waiting(
         job = await store.intake.add(new_message(), pick_command, b"sound")
         assert job
         await store.jobs.finish(job.job_id, JobState.DONE)
-        await store.results.save_sound(str(number), b"sound", Usage("test", "m", 1.0), None)
+        await store.results.save_audio(str(number), b"sound", Usage("test", "m", 1.0), None)
     sizes: list[int] = []
     write = store._database.write
 

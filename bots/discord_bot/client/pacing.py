@@ -104,7 +104,7 @@ class DiscordPacer:
         channel.refused_s.append(self._clock.monotonic())
 
     def is_held(self, channel_id: str) -> bool:
-        """Tell whether a channel has refused so often that it is left alone for an hour."""
+        """Return whether a channel has refused so often that it is left alone for an hour."""
         known = self._channels.get(channel_id)
         if known is None or len(known.refused_s) < MAX_FORBIDDEN:
             return False

@@ -155,7 +155,7 @@ async def update_menu(client: DiscordClient) -> int:
 
 
 def is_same(wanted: Iterable[Mapping[str, Any]], known: Iterable[Mapping[str, Any]]) -> bool:
-    """Tell whether Discord's table equals ours, apart from fields that Discord adds."""
+    """Return whether Discord's table equals ours, apart from fields that Discord adds."""
     ours = {(one["type"], one["name"]): one for one in wanted}
     theirs = {(one.get("type", CHAT_INPUT), one["name"]): one for one in known}
     return ours.keys() == theirs.keys() and all(

@@ -149,7 +149,7 @@ def _read_press(
 
 
 def is_user_installed(interaction: discord.Interaction) -> bool:
-    """Tell whether the bot itself is not in the chat: the person has installed the app."""
+    """Return whether the bot itself is not in the chat: the person has installed the app."""
     if interaction.guild_id:
         return not interaction.is_guild_integration()
     return interaction.context.private_channel

@@ -31,7 +31,7 @@ _SPOILER = re.compile(r"\A(?:SPOILER_)+", re.IGNORECASE)
 
 
 def is_voice(file: File) -> bool:
-    """Tell whether a file can be a voice message: Opus with a duration and a waveform."""
+    """Return whether a file can be a voice message: Opus with a duration and a waveform."""
     has_duration = file.duration_s is not None and 0 < file.duration_s <= MAX_VOICE_S
     has_waveform = 0 < len(file.waveform) <= MAX_WAVEFORM_BYTES
     return file.mime == "audio/ogg" and has_duration and has_waveform

@@ -39,7 +39,7 @@ class InteractionToken:
         return f"{self.interaction_id}:{self.token}:{self.created_s}:{flags}"
 
     def is_valid(self, now: datetime) -> bool:
-        """Tell whether Discord still accepts replies."""
+        """Return whether Discord still accepts replies."""
         return now.timestamp() < self.created_s + LIFE_S
 
 

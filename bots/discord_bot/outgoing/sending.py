@@ -286,7 +286,7 @@ def _describe_file(file: File, number: int, *, is_voice: bool) -> dict[str, Any]
 
 
 def _can_repeat(error: BaseException, request: DiscordRequest) -> bool:
-    """Tell whether the request failed on its way, and a second one sends no second message."""
+    """Return whether the request failed on its way, and a second one sends no second message."""
     if isinstance(error, discord.DiscordServerError | aiohttp.ClientConnectorError):
         # discord.py retries other server errors itself, but not 503.
         return request.is_repeatable or not isinstance(error, discord.DiscordServerError)

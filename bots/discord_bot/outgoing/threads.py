@@ -40,7 +40,7 @@ def count_messages(message: Message, long_answers: str) -> int:
 
 
 def can_have_thread(message: Message) -> bool:
-    """Tell whether the reply to a message is public in a channel that can have threads."""
+    """Return whether the reply to a message is public in a channel that can have threads."""
     token = read_interaction_token(message.reply_token)
     is_secret = token is not None and (token.is_ephemeral or token.is_personal)
     is_channel = message.chat.chat_id.isdecimal() and message.thread_id is None

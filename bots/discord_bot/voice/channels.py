@@ -42,7 +42,7 @@ class DiscordVoiceChannels:
         return connection.channel.name if connection else ""
 
     def is_present(self, message: Message) -> bool:
-        """Tell whether the sender is in the bot's channel."""
+        """Return whether the sender is in the bot's channel."""
         connection = self._find_connection(message)
         return connection is not None and _is_in(connection.channel, message.sender_id)
 
@@ -85,7 +85,7 @@ class DiscordVoiceChannels:
             (connection.read_aloud.add if is_on else connection.read_aloud.discard)(chat)
 
     def is_read(self, message: Message) -> bool:
-        """Tell whether the chat or thread of a message is read aloud."""
+        """Return whether the chat or thread of a message is read aloud."""
         connection = self._find_connection(message)
         if connection is None or message.sent_at < connection.since_at:
             return False
@@ -200,7 +200,7 @@ def _stage_error(channel: discord.StageChannel) -> UserError:
 
 
 def _is_public(connection: VoiceConnection, message: Message) -> bool:
-    """Tell whether everybody in the channel may hear the reply to a message.
+    """Return whether everybody in the channel may hear the reply to a message.
 
     That holds in the chat that /join came from, in chats that are read aloud, and for /say by
     people in the channel.

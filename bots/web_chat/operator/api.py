@@ -82,7 +82,7 @@ class OperatorApi:
         """Return the statistics of 24 hours, and the usage of a day and of 30 days."""
         now, status = self._clock.now(), self.inbox.status
         statistics = status.statistics
-        used_s = await status.programs(now.date())
+        used_s = await status.key_usage(now.date())
         hours = await statistics.hours(now)
         minutes = self.settings.api_audio_minutes_per_day
         return {

@@ -59,7 +59,7 @@ class OpenAISynthesizer(OpenAIRole):
         has_begun = False
         for response_format in ("pcm", "wav") if self._has_pcm else ("wav",):
             try:
-                async with aclosing(self._speak(utterance, model, response_format)) as parts:
+                async with aclosing(self._stream(utterance, model, response_format)) as parts:
                     async for part in parts:
                         has_begun = True
                         # Had the text been at fault, WAV would have been refused as well.
@@ -76,7 +76,7 @@ class OpenAISynthesizer(OpenAIRole):
                 # The gateway lacks only the model for this kind of voice; the presets' one stays.
                 raise EngineRefused(str(error), reason="it only has preset voices") from None
 
-    def _speak(
+    def _stream(
         self, utterance: Utterance, model: str, response_format: str
     ) -> AsyncGenerator[bytes, None]:
         build = wire.build_speech

@@ -50,7 +50,7 @@ class Links:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def offer(self, platform: str, person_id: str) -> str:
+    async def create_code(self, platform: str, person_id: str) -> str:
         """Return a new code for an account. It replaces an earlier one."""
         code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_CHARS))
         async with self._database.write() as connection:
@@ -61,35 +61,35 @@ class Links:
             await connection.execute(link_codes.insert(), values)
         return code
 
-    async def join(self, platform: str, person_id: str, code: str, job_id: str) -> LinkResult:
+    async def link(self, platform: str, person_id: str, code: str, job_id: str) -> LinkResult:
         """Link an account with the one that created `code`. The same job may repeat it.
 
         Where both have a setting, this account's holds; an opt-out of either holds for both.
         """
         now = self._database.now()
         async with self._database.write() as connection:
-            offer = await _find_offer(connection, code, now)
-            if offer and offer.job_id == job_id:
+            found = await _find_code(connection, code, now)
+            if found and found.job_id == job_id:
                 return LinkResult.LINKED
             own = await account_row(connection, platform, person_id)
             if not await _may_try(connection, own.person_pk, now):
                 return LinkResult.TOO_MANY_TRIES
-            if offer is None or offer.job_id:
+            if found is None or found.job_id:
                 return LinkResult.UNKNOWN
-            outcome = await _link(connection, own, offer.person_pk)
+            outcome = await _link(connection, own, found.person_pk)
             if outcome is LinkResult.LINKED:
-                used = update(link_codes).where(link_codes.c.person_pk == offer.person_pk)
+                used = update(link_codes).where(link_codes.c.person_pk == found.person_pk)
                 await connection.execute(used.values(job_id=job_id))
             return outcome
 
-    async def void(self, code: str) -> None:
+    async def revoke_code(self, code: str) -> None:
         """Delete a code that others may have seen."""
         now = self._database.now()
         async with self._database.write() as connection:
-            if offer := await _find_offer(connection, code, now):
-                await drop_codes(connection, now, offer.person_pk)
+            if found := await _find_code(connection, code, now):
+                await drop_codes(connection, now, found.person_pk)
 
-    async def part(self, platform: str, person_id: str) -> None:
+    async def unlink(self, platform: str, person_id: str) -> None:
         """Unlink an account from all others, and delete its code. Safe to repeat."""
         async with self._database.write() as connection:
             own = await account_row(connection, platform, person_id)
@@ -97,7 +97,7 @@ class Links:
             change = update(people).where(people.c.person_pk == own.person_pk)
             await connection.execute(change.values(identity=None))
 
-    async def others(self, platform: str, person_id: str) -> list[str]:
+    async def linked_platforms(self, platform: str, person_id: str) -> list[str]:
         """Return the platforms of the accounts that this one is linked with."""
         query = select(people.c.platform).where(
             is_person(platform, person_id), ~is_account(platform, person_id)
@@ -114,7 +114,7 @@ async def drop_codes(
     return (await connection.execute(delete(link_codes).where(is_over))).rowcount
 
 
-async def _find_offer(connection: AsyncConnection, code: str, now: datetime) -> Any:
+async def _find_code(connection: AsyncConnection, code: str, now: datetime) -> Any:
     """Return the row of a code that has not expired, None if there is none.
 
     Codes are few and encrypted, so all are decrypted.

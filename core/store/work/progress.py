@@ -46,19 +46,19 @@ class Results:
         """Save a paid answer and its cost in one commit."""
         await self._save(answers, {"key": key, "content": answer}, answer.usage)
 
-    async def find_sound(self, key: str) -> bytes | None:
+    async def find_audio(self, key: str) -> bytes | None:
         """Return the synthesized audio saved under `key`."""
         query = select(sounds.c.content).where(sounds.c.key == key)
         return await self._database.scalar(query)
 
-    async def save_sound(self, key: str, sound: bytes, cost: Usage, sample: Audio | None) -> None:
+    async def save_audio(self, key: str, data: bytes, cost: Usage, sample: Audio | None) -> None:
         """Save synthesized audio and its cost in one commit.
 
         sample: the recording of the voice that was used. When the voice is deleted, so is all
         audio that was made with it.
         """
         digest = hash_sample(sample) if sample else None
-        await self._save(sounds, {"key": key, "content": sound, "sample": digest}, cost)
+        await self._save(sounds, {"key": key, "content": data, "sample": digest}, cost)
 
     async def _save(self, table: Table, values: dict[str, object], cost: Usage | None) -> None:
         now = self._database.now()
