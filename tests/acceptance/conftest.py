@@ -18,7 +18,7 @@ from tests.chaos.report import note_rows
 HERE = Path(__file__).parent
 
 
-#: Starts another program; takes the fields of `tests.chaos.child.Overrides`.
+#: Starts another program; takes the fields of `tests.chaos.faulty_program.Overrides`.
 Open = Callable[..., AbstractAsyncContextManager[Stage]]
 
 

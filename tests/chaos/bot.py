@@ -41,13 +41,15 @@ class Launcher(Protocol):
 
 
 class SubprocessLauncher:
-    """Starts the program by `python -m bots run`, or `tests.chaos.child` if there are overrides."""
+    """Starts `python -m bots run`, or `tests.chaos.faulty_program` if there are overrides."""
 
     def __init__(self) -> None:
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
 
     def start(self, environment: dict[str, str], overrides: dict[str, Any], log: Path) -> int:
-        entry = ["tests.chaos.child", json.dumps(overrides)] if overrides else ["bots", "run"]
+        entry = (
+            ["tests.chaos.faulty_program", json.dumps(overrides)] if overrides else ["bots", "run"]
+        )
         with log.open("ab") as sink:
             process = subprocess.Popen(
                 [sys.executable, "-m", *entry],
@@ -113,7 +115,7 @@ class Bot:
             await self.kill()
 
     async def start(self, *, is_awaited: bool = True, **overrides: Any) -> None:
-        """Start the process and wait until it polls. overrides: fields of `child.Overrides`."""
+        """Start the process and wait until it polls. overrides: see `faulty_program.Overrides`."""
         make_database(self.home)
         self._log_start = self.log_path.stat().st_size
         self.starts += 1

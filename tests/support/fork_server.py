@@ -32,7 +32,7 @@ _LATE = (
     "core.assistant encodings.ascii concurrent.futures.thread"
 )
 #: Modules of the programs, imported only in the forking process.
-_PROGRAMS = {"child": "tests.chaos.child", "hearsay": "bots.cli"}
+_PROGRAMS = {"faulty": "tests.chaos.faulty_program", "hearsay": "bots.cli"}
 
 
 class ForkServer:
@@ -51,15 +51,15 @@ class ForkServer:
         self._thread.start()
 
     def start(self, environment: dict[str, str], overrides: dict[str, Any], log: Path) -> int:
-        """Start the program with overrides of `tests.chaos.child`; return its process id."""
-        command = ["child", json.dumps(overrides)]
+        """Start `tests.chaos.faulty_program` with overrides; return its process id."""
+        command = ["faulty", json.dumps(overrides)]
         folder = Path(environment["HEARSAY_HOME"])
         return self.fork(command, environment, folder=folder, out=log, err=log)
 
     def fork(
         self, command: list[str], environment: dict[str, str], *, folder: Path, out: Path, err: Path
     ) -> int:
-        """Start "child" or "hearsay" with empty stdin; return its process id."""
+        """Start "faulty" or "hearsay" with empty stdin; return its process id."""
         assert self._process.stdin
         with self._changed:
             self._count += 1

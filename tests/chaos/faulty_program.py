@@ -1,4 +1,4 @@
-"""The program as tests start it: `python -m tests.chaos.child '<Overrides as JSON>'`.
+"""The program as tests start it: `python -m tests.chaos.faulty_program '<Overrides as JSON>'`.
 
 Without overrides it runs unchanged.
 """
