@@ -212,13 +212,12 @@ def split(text: str, max_units: int) -> list[str]:
     Joined again, the pieces are the text. Characters outside the basic plane stay whole.
     """
     pieces = []
-    while text:
-        # Only the window is measured: measuring all that is left would be quadratic.
-        window = head(text, max_units)
-        cut = len(text) if len(window) == len(text) else find_break(window)
+    # Units are counted only once few characters are left: else the time would be quadratic.
+    while len(text) > max_units or count_units(text) > max_units:
+        cut = find_break(head(text, max_units))
         pieces.append(text[:cut])
         text = text[cut:]
-    return pieces
+    return [*pieces, text] if text else pieces
 
 
 def head(text: str, max_units: int) -> str:
