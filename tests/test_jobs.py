@@ -84,6 +84,8 @@ def test_retries_of_many_jobs_are_spread() -> None:
     random.seed(7)
     delays = [decide(EngineBusy("503"), 1, NOW).delay_s for _ in range(200)]
     assert min(delays) < 1.7 and max(delays) > 2.3
+    delays = [decide(PlatformBusy("timeout"), 9, NOW).delay_s for _ in range(200)]
+    assert 48 <= min(delays) < 50 and 70 < max(delays) <= 72, "a minute at most"
 
 
 async def test_a_voice_note_is_answered_once(loopback: Loopback, new_message: NewMessage) -> None:

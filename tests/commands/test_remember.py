@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from core.assistant import pick_command
-from core.models import Attachment, Chat, ChatSettings, QuotedMessage
+from core.models import Attachment, Chat, ChatSettings, ExpectedRecording, QuotedMessage
 from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote
 from tests.support.remembered_talk import REMEMBERS
@@ -185,6 +185,8 @@ FIX = "no, it is Kowalski"
             "ask",
         ),
         ({"attachment": SONG, "reply_to": QuotedMessage("5", command="ask")}, ChatSettings(), None),
+        # A sticker, for example.
+        ({"reply_to": QuotedMessage("5", command="ask")}, ChatSettings(), None),
         (
             {"text": "why?", "reply_to": QuotedMessage("5", command="transcribe")},
             ChatSettings(),
@@ -208,3 +210,13 @@ def test_command_for_a_groups_message(
 ) -> None:
     message = new_message(**{"is_private": False, "attachment": None, **changes})
     assert pick_command(message, settings) == command
+
+
+@pytest.mark.parametrize(("left_s", "command"), [(1, "consent"), (0, "transcribe")])
+def test_the_expected_recording_has_to_come_in_time(
+    new_message: NewMessage, left_s: int, command: str
+) -> None:
+    song = new_message(attachment=SONG)
+    until_at = song.sent_at + timedelta(seconds=left_s)
+    expects = ExpectedRecording("consent", "sentence", "code", until_at)
+    assert pick_command(song, ChatSettings(expects=expects)) == command
