@@ -33,19 +33,19 @@ async def measure(home: Path, note: bytes | None) -> tuple[list[float], int]:
     async with DiscordServer() as server, MimoServer() as mimo:
         server.set_heartbeat(BEAT_S)
         people = [server.add_user(f"Person {n}") for n in range(NOTES)]
-        room = server.channel(server.add_guild(members=people))
+        channel = server.channel(server.add_guild(members=people))
         program = DiscordProgram(home, server, mimo)
         await program.start()
         await server.wait_for(server.commands)
         for person in people if note else ():
             server.send_voice(server.dm(person), person, note or b"", duration=NOTE_S)
         for number in range(COMMANDS):
-            server.slash(room, people[number % NOTES], "help")
+            server.slash(channel, people[number % NOTES], "help")
             await asyncio.sleep(EVERY_S)
         await program.settle(COMMANDS + NOTES * bool(note), 120)
         assert await program.stop() == 0
         waits_s = server.latencies()
-        assert len(waits_s) == COMMANDS and server.thinking(room) == []
+        assert len(waits_s) == COMMANDS and server.thinking(channel) == []
         return waits_s, len(server.late_heartbeats())
 
 

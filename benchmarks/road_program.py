@@ -77,8 +77,8 @@ class Discord:
         self._person = self._server.add_user()
 
     def send(self, note: bytes) -> None:
-        room = self._server.dm(self._person)
-        sent = self._server.send_voice(room, self._person, note, duration=NOTE_S)
+        channel = self._server.dm(self._person)
+        sent = self._server.send_voice(channel, self._person, note, duration=NOTE_S)
         wait_for(lambda: any(HEARD in a.content for a in self._server.replies_to(sent)))
 
 

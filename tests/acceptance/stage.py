@@ -13,8 +13,8 @@ from typing import Any
 from core.models import Chat, Job, JobState
 from core.store import Store, make_cipher
 from tests.acceptance.watch import LIMIT_BYTES, MemoryWatch
-from tests.chaos.bot import Bot
 from tests.chaos.notes import make_note, read_number
+from tests.chaos.running_program import RunningProgram
 from tests.emulators.mimo import MimoServer, Rules
 from tests.emulators.telegram import Message, TelegramServer
 
@@ -40,7 +40,7 @@ def make_mimo() -> MimoServer:
     return MimoServer(Rules(key=MIMO_KEY))
 
 
-class WatchedBot(Bot):
+class WatchedBot(RunningProgram):
     """The program with known secrets, debug logs and a watched data folder."""
 
     def __init__(

@@ -16,9 +16,9 @@ import pytest_asyncio
 from core.models import JobState
 from tests.acceptance.conftest import Open
 from tests.acceptance.stage import Stage
-from tests.chaos.bot import wait_for
 from tests.chaos.notes import read_number
 from tests.chaos.report import row
+from tests.chaos.running_program import wait_for
 from tests.emulators.telegram import RecordedRequest
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]

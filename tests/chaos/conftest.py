@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.bot import Bot
+from tests.chaos.running_program import RunningProgram
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
@@ -23,7 +23,9 @@ async def mimo() -> AsyncIterator[MimoServer]:
 
 
 @pytest.fixture
-async def bot(tmp_path: Path, telegram: TelegramServer, mimo: MimoServer) -> AsyncIterator[Bot]:
+async def bot(
+    tmp_path: Path, telegram: TelegramServer, mimo: MimoServer
+) -> AsyncIterator[RunningProgram]:
     """A bot that has not been started."""
-    async with Bot(tmp_path / "home", telegram, mimo) as bot:
+    async with RunningProgram(tmp_path / "home", telegram, mimo) as bot:
         yield bot

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.chaos.bot import Bot
 from tests.chaos.points import is_in_window
 from tests.chaos.report import add_table
+from tests.chaos.running_program import RunningProgram
 from tests.chaos.unconfirmed import count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import Message, TelegramServer
@@ -32,18 +32,21 @@ class Outcome:
 
 
 @asynccontextmanager
-async def open_bot(folder: Path) -> AsyncIterator[Bot]:
+async def open_bot(folder: Path) -> AsyncIterator[RunningProgram]:
     """Yield a bot that has not been started."""
     async with (
         TelegramServer() as telegram,
         MimoServer() as mimo,
-        Bot(folder, telegram, mimo) as bot,
+        RunningProgram(folder, telegram, mimo) as bot,
     ):
         yield bot
 
 
 async def check_steps(
-    title: str, steps: Iterable[Step], act: Callable[[Bot, Step], Awaitable[Outcome]], folder: Path
+    title: str,
+    steps: Iterable[Step],
+    act: Callable[[RunningProgram, Step], Awaitable[Outcome]],
+    folder: Path,
 ) -> None:
     """Run `act` for each step, a few at a time; report a table and fail on any fault."""
     gate = asyncio.Semaphore(4)
@@ -58,7 +61,9 @@ async def check_steps(
     assert not found, found
 
 
-def evaluate(bot: Bot, step: Step, outcome: Outcome) -> tuple[Sequence[object], list[str]]:
+def evaluate(
+    bot: RunningProgram, step: Step, outcome: Outcome
+) -> tuple[Sequence[object], list[str]]:
     """Return the row of the table and the faults."""
     duplicates = count_duplicates(outcome.answers, find_allowed(bot, step, outcome.answers))
     is_lost = not outcome.answers
@@ -79,7 +84,7 @@ def evaluate(bot: Bot, step: Step, outcome: Outcome) -> tuple[Sequence[object], 
     return row, [f"{name}: {fault}" for fault, is_so in faults.items() if is_so]
 
 
-def find_allowed(bot: Bot, step: Step, answers: list[Message]) -> set[tuple[int, int]]:
+def find_allowed(bot: RunningProgram, step: Step, answers: list[Message]) -> set[tuple[int, int]]:
     """Return chat and id of the messages that may precede the last one.
 
     Only a kill between Telegram's response and its commit allows one. At a step that sends no reply

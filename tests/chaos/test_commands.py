@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from core.models import Chat, Correction
-from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.kills import Outcome, Step, check_steps
+from tests.chaos.running_program import RunningProgram
 from tests.emulators.mimo.synthesis import RATE_HZ, expected_numbers, read_numbers
 from tests.emulators.telegram import Message
 from tests.support import audio_samples
@@ -70,7 +70,7 @@ SUMMARY = [
 ]
 
 
-async def kill_during_say(bot: Bot, step: Step) -> Outcome:
+async def kill_during_say(bot: RunningProgram, step: Step) -> Outcome:
     """Kill the process at `step` of /say, restart it and check the voice message."""
     ann = bot.telegram.add_user("Ann")
     asked = bot.telegram.send_command(ann, ann, f"/say {TEXT}")
@@ -94,7 +94,7 @@ def read_voice_numbers(answer: Message) -> list[int | None]:
     return read_numbers(audio_samples.decode(answer.file.data, RATE_HZ), RATE_HZ)
 
 
-async def prepare(bot: Bot, step: Step, command: str) -> tuple[int, int, Message]:
+async def prepare(bot: RunningProgram, step: Step, command: str) -> tuple[int, int, Message]:
     """Get a command about a note in a group answered, then count passes of the step."""
     telegram = bot.telegram
     ann = telegram.add_user("Ann")
@@ -108,7 +108,7 @@ async def prepare(bot: Bot, step: Step, command: str) -> tuple[int, int, Message
     return ann, group, shown
 
 
-async def kill_during_ask(bot: Bot, step: Step) -> Outcome:
+async def kill_during_ask(bot: RunningProgram, step: Step) -> Outcome:
     """Answer one question, kill the process at a step of the next, and restart it."""
     # Only the audio tells the mood.
     bot.mimo.add_answer(lambda order: MOOD if order.recordings else "LISTEN", pattern="mood")
@@ -129,7 +129,7 @@ async def kill_during_ask(bot: Bot, step: Step) -> Outcome:
     return Outcome(answers, billed.total(), faults)
 
 
-async def kill_during_correction(bot: Bot, step: Step) -> Outcome:
+async def kill_during_correction(bot: RunningProgram, step: Step) -> Outcome:
     """Transcribe a note, kill the process at a step of its correction, and restart it."""
     ann, group, shown = await prepare(bot, step, "/transcribe")
     bot.telegram.send_text(group, ann, "seconds = Sekonds", reply_to=shown.message_id)
@@ -148,7 +148,7 @@ async def kill_during_correction(bot: Bot, step: Step) -> Outcome:
     return Outcome(answers, len(bot.mimo.billed), faults)
 
 
-async def kill_during_summary(bot: Bot, step: Step) -> Outcome:
+async def kill_during_summary(bot: RunningProgram, step: Step) -> Outcome:
     """Fill a group with messages, kill the process at `step` of /summary, and restart it."""
     telegram = bot.telegram
     anna = telegram.add_user("Anna")
@@ -192,7 +192,7 @@ async def kill_during_summary(bot: Bot, step: Step) -> Outcome:
 )
 async def test_a_kill_at_any_step_of_a_command_repeats_nothing(
     title: str,
-    act: Callable[[Bot, Step], Awaitable[Outcome]],
+    act: Callable[[RunningProgram, Step], Awaitable[Outcome]],
     steps: list[Step],
     short: int,
     tmp_path: Path,

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.bot import Bot, wait_for
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import Notes, read_number, send_notes
 from tests.chaos.report import add_table
+from tests.chaos.running_program import RunningProgram, wait_for
 from tests.chaos.unconfirmed import count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
@@ -32,7 +32,9 @@ IMPATIENT = {"core.store.database.queries:BUSY_TIMEOUT_MS": 300.0}
 LOCKED_S = 10.0 if IS_LONG else 1.5
 
 
-async def check_answered(bot: Bot, notes: Notes, title: str, *statistics: object) -> None:
+async def check_answered(
+    bot: RunningProgram, notes: Notes, title: str, *statistics: object
+) -> None:
     """Check that everybody has one reply and never saw an error."""
     assert await bot.settle(len(notes)) == {"done": len(notes)}
     unconfirmed = find_unconfirmed(bot.telegram)
@@ -49,7 +51,7 @@ async def check_answered(bot: Bot, notes: Notes, title: str, *statistics: object
     assert duplicates == 0
 
 
-def count_committed(bot: Bot) -> int:
+def count_committed(bot: RunningProgram) -> int:
     """Return the number of messages in the database."""
     return int(bot.rows("select count(*) from messages")[0][0])
 
@@ -59,7 +61,7 @@ def count_confirmed(telegram: TelegramServer, notes: Notes) -> int:
 
 
 async def test_a_locked_database_loses_nothing(
-    bot: Bot, telegram: TelegramServer, mimo: MimoServer
+    bot: RunningProgram, telegram: TelegramServer, mimo: MimoServer
 ) -> None:
     mimo.rules.latency_s = 0.3
     await bot.start(constants=IMPATIENT)
@@ -109,7 +111,7 @@ def fill(folder: Path) -> Path:
 async def test_a_full_disk_loses_nothing(
     small_disk: Path, tmp_path: Path, telegram: TelegramServer, mimo: MimoServer
 ) -> None:
-    async with Bot(small_disk / "home", telegram, mimo) as bot:
+    async with RunningProgram(small_disk / "home", telegram, mimo) as bot:
         bot.log_path = tmp_path / "stderr.log"
         bot.log_path.touch()
         await bot.start()
@@ -127,7 +129,7 @@ async def test_a_full_disk_loses_nothing(
         assert await bot.stop() == 0
 
 
-def _unready(bot: Bot) -> str | None:
+def _unready(bot: RunningProgram) -> str | None:
     """Return the body of /readyz while it reports 503."""
     status, body = bot.page("/readyz")
     return body if status == 503 else None

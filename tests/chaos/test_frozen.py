@@ -7,10 +7,10 @@ import signal
 
 import pytest
 
-from tests.chaos.bot import Bot, wait_for
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import make_notes, read_number
 from tests.chaos.report import add_table
+from tests.chaos.running_program import RunningProgram, wait_for
 from tests.chaos.unconfirmed import count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
@@ -30,7 +30,7 @@ LIMITS = {
 
 
 async def test_a_continued_process_sends_one_reply_each(
-    bot: Bot, telegram: TelegramServer, mimo: MimoServer
+    bot: RunningProgram, telegram: TelegramServer, mimo: MimoServer
 ) -> None:
     mimo.rules.latency_s = 0.5
     telegram.fault("sendMessage", "delay", delay_s=0.3, count=None)

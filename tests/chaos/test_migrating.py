@@ -10,10 +10,10 @@ from alembic import command
 
 from core.models import Chat, JobState, Message, Reply
 from core.store.database.migrate import list_revisions, make_config, open_plain
-from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.kills import Outcome, Step, check_steps
 from tests.chaos.notes import make_note, read_number
+from tests.chaos.running_program import RunningProgram
 from tests.support.clean_start import make_database, open_store
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
@@ -29,7 +29,7 @@ async def test_a_killed_migration_is_completed_by_the_next_start(tmp_path: Path)
     await check_steps("a migration", STEPS if IS_LONG else SHORT, kill_during_migration, tmp_path)
 
 
-async def kill_during_migration(bot: Bot, step: Step) -> Outcome:
+async def kill_during_migration(bot: RunningProgram, step: Step) -> Outcome:
     """Kill the program while it migrates an old database, and restart it."""
     ann = bot.telegram.add_user("Ann")
     await make_old_database(bot, ann)
@@ -53,7 +53,7 @@ async def kill_during_migration(bot: Bot, step: Step) -> Outcome:
     return Outcome(answers, len(bot.mimo.billed), faults)
 
 
-async def make_old_database(bot: Bot, ann: int) -> None:
+async def make_old_database(bot: RunningProgram, ann: int) -> None:
     """Create a database of the first version with one answered message."""
     store = open_store(bot.home)
     chat = Chat("telegram", bot.telegram.token.partition(":")[0], str(ann))
@@ -75,5 +75,5 @@ def downgrade(url: str) -> None:
     engine.dispose()
 
 
-def count_rows(bot: Bot) -> list[tuple[object, ...]]:
+def count_rows(bot: RunningProgram) -> list[tuple[object, ...]]:
     return bot.rows("select (select count(*) from messages), (select count(*) from jobs)")

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import pytest
 
-from tests.chaos.bot import Bot, wait_for
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import Notes, read_number, send_notes
 from tests.chaos.report import add_table
+from tests.chaos.running_program import RunningProgram, wait_for
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
@@ -36,7 +36,7 @@ def check_answers(telegram: TelegramServer, notes: Notes) -> list[int]:
 
 
 async def test_an_outage_loses_nothing(
-    bot: Bot, telegram: TelegramServer, mimo: MimoServer
+    bot: RunningProgram, telegram: TelegramServer, mimo: MimoServer
 ) -> None:
     mimo.add_fault("503", times=None)
     notes = await send_notes(telegram, range(1, NOTES + 1))

@@ -12,10 +12,10 @@ from itertools import pairwise
 
 import pytest
 
-from tests.chaos.bot import Bot
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import make_notes, read_number
 from tests.chaos.report import add_table
+from tests.chaos.running_program import RunningProgram
 from tests.chaos.unconfirmed import KEPT_WITHIN_S, count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
@@ -51,7 +51,7 @@ class Storm:
             # Notes arrive one after the other.
             await asyncio.sleep(over_s / len(notes))
 
-    async def kill_often(self, bot: Bot, count: int) -> None:
+    async def kill_often(self, bot: RunningProgram, count: int) -> None:
         """Start and kill `count` times, sometimes before anything is received."""
         for _ in range(count):
             is_early = random.random() < 0.2
@@ -97,7 +97,7 @@ def is_of(text: str, number: int) -> bool:
 
 
 async def test_random_kills_lose_nothing(
-    bot: Bot, telegram: TelegramServer, mimo: MimoServer
+    bot: RunningProgram, telegram: TelegramServer, mimo: MimoServer
 ) -> None:
     random.seed(11)
     notes = await make_notes(range(1, NOTES + 1))

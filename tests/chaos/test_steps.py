@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.bot import Bot, SubprocessLauncher
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.kills import Outcome, Step, check_steps
 from tests.chaos.notes import make_note, read_sound
 from tests.chaos.points import POINTS
+from tests.chaos.running_program import RunningProgram, SubprocessLauncher
 from tests.chaos.unconfirmed import find_unconfirmed
 from tests.emulators.telegram import Message
 
@@ -31,7 +31,7 @@ LONG_TEXT = " ".join(f"word{number}" for number in range(600))
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_kill_at_any_step_loses_nothing(kind: str, tmp_path: Path) -> None:
-    async def act(bot: Bot, step: Step) -> Outcome:
+    async def act(bot: RunningProgram, step: Step) -> Outcome:
         return await kill_during_transcription(bot, step, kind)
 
     names = [name for name in POINTS if IS_LONG or name.partition(" ")[0] in KINDS[kind]]
@@ -45,7 +45,7 @@ async def test_a_kill_at_any_step_loses_nothing(kind: str, tmp_path: Path) -> No
     await check_steps(f"one note, {kind}", steps, act, tmp_path)
 
 
-async def kill_during_transcription(bot: Bot, step: Step, kind: str) -> Outcome:
+async def kill_during_transcription(bot: RunningProgram, step: Step, kind: str) -> Outcome:
     """Kill the process at `step`, restart it, and return what the person sees."""
     telegram, mimo, (name, count) = bot.telegram, bot.mimo, step
     mimo.rules.latency_s = 0.2
@@ -67,7 +67,7 @@ async def kill_during_transcription(bot: Bot, step: Step, kind: str) -> Outcome:
     return Outcome(answers, len(mimo.billed), faults)
 
 
-async def ask(bot: Bot, kind: str, note: bytes) -> tuple[int, int]:
+async def ask(bot: RunningProgram, kind: str, note: bytes) -> tuple[int, int]:
     """Request the transcription of one note; return the chat and the message to reply to."""
     telegram = bot.telegram
     ann = telegram.add_user("Ann")

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from tests.chaos.bot import Bot, wait_for
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.notes import read_number, send_notes
 from tests.chaos.report import add_table
+from tests.chaos.running_program import RunningProgram, wait_for
 from tests.chaos.unconfirmed import count_duplicates, find_unconfirmed
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
@@ -22,7 +22,7 @@ NOTES, SLOTS = (45, 32) if IS_LONG else (26, 20)
 CLAIMED = "select job_id from jobs where attempts > 0"
 
 
-def is_under_load(bot: Bot, telegram: TelegramServer) -> bool:
+def is_under_load(bot: RunningProgram, telegram: TelegramServer) -> bool:
     """Return whether most slots are busy, jobs wait, and replies are being sent."""
     states = bot.states()
     is_full = states["running"] >= SLOTS * 3 // 4 and states["waiting"] >= 3
@@ -30,7 +30,7 @@ def is_under_load(bot: Bot, telegram: TelegramServer) -> bool:
 
 
 async def test_sigterm_under_load_stops_quickly(
-    bot: Bot, telegram: TelegramServer, mimo: MimoServer
+    bot: RunningProgram, telegram: TelegramServer, mimo: MimoServer
 ) -> None:
     # Telegram is so slow that the grace period ends in the middle of many sends.
     mimo.rules.latency_s = 4.0

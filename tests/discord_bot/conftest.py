@@ -42,7 +42,7 @@ def ann(server: Server) -> str:
 
 
 @pytest.fixture
-def room(server: Server, ann: str) -> ServerChannel:
+def channel(server: Server, ann: str) -> ServerChannel:
     """A server channel with Ann in it."""
     return make_server_channel(server, ann)
 
@@ -103,5 +103,5 @@ async def program(
 
 
 @pytest.fixture
-def channel(room: ServerChannel) -> str:
-    return room.channel
+def channel_id(channel: ServerChannel) -> str:
+    return channel.id

@@ -11,8 +11,8 @@ from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import make_message
 
 
-async def may(bot: Bot, room: str, user: str) -> bool:
-    return await bot.is_admin(make_message(room, sender_id=user, is_private=False))
+async def may(bot: Bot, channel: str, user: str) -> bool:
+    return await bot.is_admin(make_message(channel, sender_id=user, is_private=False))
 
 
 async def test_managers_are_admins_and_members_are_not(server: Server, running: Bot) -> None:
@@ -23,11 +23,11 @@ async def test_managers_are_admins_and_members_are_not(server: Server, running: 
     server.add_member(guild, chief, "Chief")
     server.add_role(guild, "Mod", "MANAGE_MESSAGES", "MANAGE_CHANNELS")
     server.add_member(guild, ann, "Mod")
-    room = server.channel(guild)
+    channel = server.channel(guild)
     await server.wait_for(lambda: running.client.guilds)
     # Roles that the gateway did not tell of are asked for.
     running.client._connection._remove_guild(running.client.guilds[0])
-    found = [await may(running, room, user) for user in (owner, manager, chief, ann)]
+    found = [await may(running, channel, user) for user in (owner, manager, chief, ann)]
     assert found == [True, True, True, False]
 
 
@@ -42,11 +42,11 @@ async def test_everybody_is_admin_where_all_manage(server: Server, running: Bot,
 
 async def test_strangers_and_unknown_chats_have_no_admins(server: Server, running: Bot) -> None:
     stranger = server.add_user("Stranger")
-    room = server.channel(server.add_guild())
+    channel = server.channel(server.add_guild())
     await server.wait_for(lambda: running.client.guilds)
-    assert not await may(running, room, stranger)
-    assert not await may(running, room, "")
-    assert not await may(running, room, "1 or 1=1")
+    assert not await may(running, channel, stranger)
+    assert not await may(running, channel, "")
+    assert not await may(running, channel, "1 or 1=1")
     assert not await may(running, "999", stranger)
     assert not await may(running, f"user:{stranger}", stranger)
     assert await running.is_admin(make_message("5"))  # in private everybody is
@@ -57,21 +57,21 @@ async def test_a_removed_role_no_longer_counts(
 ) -> None:
     guild = server.add_guild(members=[ann])
     server.make_manager(guild, ann)
-    room = server.channel(guild)
+    channel = server.channel(guild)
     await server.wait_for(lambda: running.client.guilds)
-    assert await may(running, room, ann)
+    assert await may(running, channel, ann)
     server.add_member(guild, ann)
     # The answer is believed for a minute.
-    assert await may(running, room, ann)
+    assert await may(running, channel, ann)
     running._admins._cache.clear()
-    assert not await may(running, room, ann)
+    assert not await may(running, channel, ann)
 
 
 async def test_an_outage_is_an_error_not_a_denial(
-    server: Server, running: Bot, ann: str, channel: str
+    server: Server, running: Bot, ann: str, channel_id: str
 ) -> None:
     await server.wait_for(lambda: running.client.guilds)
     server.fault("GET */members/*", "status", status=503)
     with pytest.raises(PlatformBusy):
-        await may(running, channel, ann)
+        await may(running, channel_id, ann)
     assert access.CACHE_S <= 60

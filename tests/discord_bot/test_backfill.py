@@ -11,11 +11,11 @@ from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import FakeInbox
 
 
-def open_rooms(server: Server, count: int) -> tuple[str, list[str]]:
+def open_channels(server: Server, count: int) -> tuple[str, list[str]]:
     """Return a person, and channels with one message of theirs each."""
     ann = server.add_user("Ann")
     guild = server.add_guild(members=[ann])
-    return ann, [server.add_channel(guild, f"room-{n}") for n in range(count)]
+    return ann, [server.add_channel(guild, f"channel-{n}") for n in range(count)]
 
 
 async def settle(bot: Bot) -> None:
@@ -26,30 +26,32 @@ async def settle(bot: Bot) -> None:
             await asyncio.sleep(0.01)
 
 
-async def see(server: Server, inbox: FakeInbox, rooms: list[str], ann: str) -> None:
-    """Let the bot receive a message in each room, so that it has watermarks."""
+async def see(server: Server, inbox: FakeInbox, channels: list[str], ann: str) -> None:
+    """Let the bot receive a message in each channel, so that it has watermarks."""
     before = len(inbox.messages)
-    for room in rooms:
-        server.send_text(room, ann, "seen")
-    await server.wait_for(lambda: len(inbox.messages) == before + len(rooms))
+    for channel in channels:
+        server.send_text(channel, ann, "seen")
+    await server.wait_for(lambda: len(inbox.messages) == before + len(channels))
 
 
 async def test_a_lost_session_loses_no_message(
     server: Server, running: Bot, inbox: FakeInbox
 ) -> None:
     """D12: 60 messages in 6 channels; each is committed once, and no old one."""
-    ann, rooms = open_rooms(server, 6)
+    ann, channels = open_channels(server, 6)
     old = server.add_channel(next(iter(server.world.guilds)), "old")
     for n in range(20):
         server.send_text(old, ann, f"old {n}")
     await server.wait_for(lambda: len(inbox.messages) == 20)
     fresh = server.add_channel(next(iter(server.world.guilds)), "never-seen")
-    await see(server, inbox, rooms, ann)
+    await see(server, inbox, channels, ann)
     tries = inbox.tries
     server.set_gateway_down(is_down=True)
     server.lose_sessions()
     await server.wait_for(lambda: not server.connected())
-    sent = {server.send_text(room, ann, f"missed {n}") for room in rooms for n in range(10)}
+    sent = {
+        server.send_text(channel, ann, f"missed {n}") for channel in channels for n in range(10)
+    }
     server.send_text(fresh, ann, "nobody has seen this channel before")
     server.advance(seconds=600)
     server.set_gateway_down(is_down=False)
@@ -57,18 +59,18 @@ async def test_a_lost_session_loses_no_message(
     await settle(running)
     assert {m.message_id for m in inbox.messages[26:]} == sent
     assert inbox.tries == tries + 60
-    asked = [call.path.split("/")[2] for call in server.requests_to("GET */messages")]
-    assert set(asked) == set(rooms) and server.identifies() == 2
+    fetched = [call.path.split("/")[2] for call in server.requests_to("GET */messages")]
+    assert set(fetched) == set(channels) and server.identifies() == 2
 
 
 async def test_a_restart_continues_from_the_watermarks(
     server: Server, settings: Settings, inbox: FakeInbox
 ) -> None:
-    ann, [room] = open_rooms(server, 1)
-    chat, thread = server.dm(ann), server.add_thread(room, ann)
+    ann, [channel] = open_channels(server, 1)
+    chat, thread = server.dm(ann), server.add_thread(channel, ann)
     async with run_bot(settings, inbox):
-        await see(server, inbox, [room, chat, thread], ann)
-    places = [room, chat, thread]
+        await see(server, inbox, [channel, chat, thread], ann)
+    places = [channel, chat, thread]
     sent = [server.send_text(place, ann, f"in {place}") for place in places]
     inbox.messages.clear()
     async with run_bot(settings, inbox) as bot:
@@ -77,14 +79,14 @@ async def test_a_restart_continues_from_the_watermarks(
     found = {m.message_id: m for m in inbox.messages}
     assert set(found) == set(sent)
     assert [found[one].is_private for one in sent] == [False, True, False]
-    assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == room
+    assert found[sent[2]].thread_id == thread and found[sent[2]].chat.chat_id == channel
 
 
 async def test_the_first_watermark_is_saved_at_once(
     server: Server, running: Bot, inbox: FakeInbox
 ) -> None:
     """Also while others are held: backfill skips chats without a watermark."""
-    ann, [room] = open_rooms(server, 1)
+    ann, [channel] = open_channels(server, 1)
     running._watermarks.hold_all()
-    await see(server, inbox, [room], ann)
-    await server.wait_for(lambda: room in inbox.saved_watermarks, 0.5)
+    await see(server, inbox, [channel], ann)
+    await server.wait_for(lambda: channel in inbox.saved_watermarks, 0.5)

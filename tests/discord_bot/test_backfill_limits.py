@@ -21,11 +21,11 @@ from tests.support.discord_inbox import FakeInbox
 AT_ONCE = 4
 
 
-class ServerChannel(discord.abc.Messageable):
+class FakeChannel(discord.abc.Messageable):
     """A channel with its newest message."""
 
-    def __init__(self, guild: Any, room_id: int, newest: int | None) -> None:
-        self.guild, self.id, self.last_message_id = guild, room_id, newest
+    def __init__(self, guild: Any, channel_id: int, newest: int | None) -> None:
+        self.guild, self.id, self.last_message_id = guild, channel_id, newest
 
     async def _get_channel(self) -> Any:
         return self
@@ -40,7 +40,7 @@ class FakeDiscord:
     news: dict[int, list[int]] = field(default_factory=dict)
     privates: dict[int, dict[str, Any]] = field(default_factory=dict)
     errors: list[Exception] = field(default_factory=list)
-    asked: list[tuple[float, int, int]] = field(default_factory=list)
+    requests: list[tuple[float, int, int]] = field(default_factory=list)
     open: int = 0
     is_open: bool = False
     most_open: int = 0
@@ -64,7 +64,7 @@ class FakeDiscord:
             id=len(self.guilds) + 1, shard_id=shard_id, unavailable=False, threads=[], channels=[]
         )
         for number, one in enumerate(newest, 1):
-            guild.channels.append(ServerChannel(guild, guild.id * 100 + number, one))
+            guild.channels.append(FakeChannel(guild, guild.id * 100 + number, one))
             self.news[guild.channels[-1].id] = [one] if one else []
         self.guilds.append(guild)
         return guild
@@ -74,7 +74,7 @@ class FakeDiscord:
 
     async def logs_from(self, channel_id: int, limit: int, after: int) -> list[dict[str, Any]]:
         assert self.is_open
-        self.asked.append((self.clock.monotonic(), channel_id, after))
+        self.requests.append((self.clock.monotonic(), channel_id, after))
         if self.errors:
             raise self.errors.pop(0)
         self.open += 1
@@ -104,8 +104,8 @@ class Scene:
         self.inbox.saved_watermarks = {str(chat): str(watermark or self.base) for chat in chats}
         await self.watermarks.load("9")
 
-    def asked(self) -> list[int]:
-        return [channel for _, channel, _ in self.server.asked]
+    def requests(self) -> list[int]:
+        return [channel for _, channel, _ in self.server.requests]
 
     async def fill(self, shard_id: int = 0) -> None:
         self.backfill.start_session(shard_id)
@@ -127,7 +127,7 @@ async def test_failed_requests_are_retried_with_backoff(scene: Scene) -> None:
     await scene.load(101)
     scene.server.errors = [PlatformBusy("x")] * 7
     await scene.fill()
-    moments = [at for at, _, _ in scene.server.asked]
+    moments = [at for at, _, _ in scene.server.requests]
     waits_s = [later - one for one, later in pairwise(moments)]
     assert waits_s == pytest.approx([1, 2, 4, 8, 16, 32, 60])
     assert scene.committed == [scene.base + 1]
@@ -151,7 +151,7 @@ async def test_refused_and_unreachable_channels_are_given_up(
     scene.server.errors = errors
     begun_s = scene.clock.monotonic()
     await scene.fill()
-    assert len(scene.server.asked) == tries
+    assert len(scene.server.requests) == tries
     assert least_s <= scene.clock.monotonic() - begun_s <= least_s + 3
     assert bool(scene.committed) is (tries == 2)
     assert not scene.watermarks._held
@@ -162,7 +162,7 @@ async def test_the_newest_channels_first_a_few_at_a_time(scene: Scene) -> None:
     scene.server.add_guild(*(scene.base + number for number in range(1, count + 1)))
     await scene.load(*range(101, 101 + count))
     await scene.fill()
-    assert scene.asked() == [100 + number for number in range(count, 9, -1)]
+    assert scene.requests() == [100 + number for number in range(count, 9, -1)]
     assert scene.server.most_open == AT_ONCE
 
 
@@ -179,10 +179,10 @@ async def test_private_chats_are_backfilled_by_the_first_shard(scene: Scene) -> 
         scene.server.privates[chat] = {"id": str(chat), "last_message_id": newest, **guild}
     await scene.watermarks.load("9")
     await scene.fill(shard_id=1)
-    assert scene.asked() == []
+    assert scene.requests() == []
     await scene.fill()
     # Two have no news, one is none of ours alone, and the oldest nine are left out.
-    assert scene.asked() == [1000 + number for number in range(count - 3, 9, -1)]
+    assert scene.requests() == [1000 + number for number in range(count - 3, 9, -1)]
 
 
 async def test_only_messages_after_the_watermark_that_are_not_too_old(scene: Scene) -> None:
@@ -191,35 +191,37 @@ async def test_only_messages_after_the_watermark_that_are_not_too_old(scene: Sce
     await scene.load(101, 102, 103)
     await scene.fill()
     assert scene.committed == [scene.base + 4, scene.base + 5]
-    assert [(channel, after) for _, channel, after in scene.server.asked] == [(101, scene.base)]
+    assert [(channel, after) for _, channel, after in scene.server.requests] == [(101, scene.base)]
     await scene.load(101, watermark=1)
     await scene.fill()
-    assert scene.server.asked[-1][2] == pytest.approx(time_snowflake(scene.clock.now() - MAX_AGE))
+    assert scene.server.requests[-1][2] == pytest.approx(
+        time_snowflake(scene.clock.now() - MAX_AGE)
+    )
 
 
 async def test_a_late_server_is_backfilled_once(scene: Scene) -> None:
     guild = scene.server.add_guild(scene.base + 1)
     guild.unavailable = True
-    rooms, guild.channels = guild.channels, []
+    channels, guild.channels = guild.channels, []
     await scene.load(101)
     scene.backfill.add_guild(7)
     scene.backfill.start_session(0)
     scene.backfill.add_guild(1)
     await scene.rest()
-    assert scene.asked() == []
+    assert scene.requests() == []
     scene.backfill.complete_session(0)
-    guild.unavailable, guild.channels = False, rooms
+    guild.unavailable, guild.channels = False, channels
     await scene.load(101, watermark=scene.base + 1)  # what was known before counts
     for _ in range(2):
         scene.backfill.add_guild(1)
         await scene.rest()
-    assert scene.asked() == [101] and scene.committed == [scene.base + 1]
+    assert scene.requests() == [101] and scene.committed == [scene.base + 1]
     # One that was there in time is asked only again after the next session.
     await scene.load(101)
     await scene.fill()
     scene.backfill.add_guild(1)
     await scene.rest()
-    assert scene.asked() == [101, 101]
+    assert scene.requests() == [101, 101]
 
 
 async def test_watermarks_are_held_until_backfill_is_complete(scene: Scene) -> None:
@@ -269,7 +271,7 @@ async def test_an_incomplete_session_hides_nothing(scene: Scene) -> None:
     await scene.fill()
     scene.backfill.complete_session(0)  # a session is completed once
     await scene.rest()
-    assert scene.asked() == [101] and scene.committed == [scene.base + 1]
+    assert scene.requests() == [101] and scene.committed == [scene.base + 1]
 
 
 async def test_the_limit_of_messages_per_channel(scene: Scene) -> None:
@@ -279,4 +281,4 @@ async def test_the_limit_of_messages_per_channel(scene: Scene) -> None:
     await scene.load(101)
     await scene.fill()
     assert scene.committed == sent[:MAX_MESSAGES]
-    assert len(scene.server.asked) == MAX_MESSAGES // PAGE
+    assert len(scene.server.requests) == MAX_MESSAGES // PAGE

@@ -36,19 +36,19 @@ USES = [use for _, command in commands.menu(has_voice=True) for use in command.m
 
 
 @dataclass
-class ServerChannel:
+class CommandChannel:
     program: DiscordProgram
     server: Server
     ann: str
     bob: str
-    channel: str
+    id: str
 
-    async def answer(self, asked: str) -> Message:
-        return await self.program.answer(asked, self.channel)
+    async def answer(self, interaction_id: str) -> Message:
+        return await self.program.answer(interaction_id, self.id)
 
     async def give(self, name: str, options: dict[str, Any] | None = None, **more: Any) -> Message:
-        asked = self.server.slash(self.channel, self.ann, name, options or {}, **more)
-        return await self.answer(asked)
+        interaction_id = self.server.slash(self.id, self.ann, name, options or {}, **more)
+        return await self.answer(interaction_id)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -59,59 +59,61 @@ async def program(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Dis
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def room(program: DiscordProgram) -> ServerChannel:
+async def channel(program: DiscordProgram) -> CommandChannel:
     server = program.server
     ann, bob = server.add_user("Ann"), server.add_user("Bob")
-    return ServerChannel(
+    return CommandChannel(
         program, server, ann, bob, server.channel(server.add_guild(owner=ann, members=[bob]))
     )
 
 
 @pytest.mark.parametrize("name", LISTED)
-async def test_every_command_is_answered(room: ServerChannel, name: str) -> None:
-    answer = await room.give(name, OPTIONS.get(name))
+async def test_every_command_is_answered(channel: CommandChannel, name: str) -> None:
+    answer = await channel.give(name, OPTIONS.get(name))
     assert answer.content or answer.files
-    refused = {command for (command,) in room.program.rows(REFUSED)}
+    refused = {command for (command,) in channel.program.rows(REFUSED)}
     assert answer.is_ephemeral == (name in refused or commands.load_command(name).is_ephemeral)
-    assert room.server.thinking(room.channel) == []
+    assert channel.server.thinking(channel.id) == []
 
 
 @pytest.mark.parametrize("use", USES, ids=lambda use: str(use.label))
 @pytest.mark.parametrize("kind", ["voice", "text"])
 async def test_every_message_action_is_answered(
-    room: ServerChannel, use: MessageAction, kind: str
+    channel: CommandChannel, use: MessageAction, kind: str
 ) -> None:
-    server = room.server
+    server = channel.server
     if kind == "voice":
-        message = server.send_voice(room.channel, room.bob, make_note(7), duration=2)
+        message = server.send_voice(channel.id, channel.bob, make_note(7), duration=2)
     else:
-        message = server.send_text(room.channel, room.bob, "Good morning @everyone, my friends")
-    asked = server.context_menu(message, room.ann, use.label)
+        message = server.send_text(channel.id, channel.bob, "Good morning @everyone, my friends")
+    interaction_id = server.context_menu(message, channel.ann, use.label)
     if use.argument:
-        await server.wait_for(lambda: server.interaction(asked).modal)
-        asked = server.submit(asked, room.ann, {"text": "What is said?"})
-    answer = await room.answer(asked)
+        await server.wait_for(lambda: server.interaction(interaction_id).modal)
+        interaction_id = server.submit(interaction_id, channel.ann, {"text": "What is said?"})
+    answer = await channel.answer(interaction_id)
     assert answer.content or answer.files
-    assert server.thinking(room.channel) == []
+    assert server.thinking(channel.id) == []
     if kind == "voice" and use.label.startswith("Transcribe"):
         assert "w7" in answer.content
 
 
-async def test_a_recording_option_and_buttons_after_a_restart(room: ServerChannel) -> None:
+async def test_a_recording_option_and_buttons_after_a_restart(channel: CommandChannel) -> None:
     note = {"recording": ("talk.ogg", make_note(9))}
-    answer = await room.give("transcribe", attachments=note)
+    answer = await channel.give("transcribe", attachments=note)
     assert "w9" in answer.content and not answer.is_ephemeral
-    await room.program.kill()
-    await room.program.start()
-    pressed = room.server.press(answer.message_id, room.bob, label="Listen")
-    spoken = await room.answer(pressed)
+    await channel.program.kill()
+    await channel.program.start()
+    pressed = channel.server.press(answer.message_id, channel.bob, label="Listen")
+    spoken = await channel.answer(pressed)
     assert spoken.is_voice and not spoken.is_ephemeral
-    assert "w9" in room.server.message(answer.message_id).content
+    assert "w9" in channel.server.message(answer.message_id).content
 
 
-async def test_follow_up_questions(room: ServerChannel) -> None:
+async def test_follow_up_questions(channel: CommandChannel) -> None:
     note = {"recording": ("talk.ogg", make_note(9))}
-    answer = await room.give("ask", {"question": "What is said?"}, attachments=note)
-    again = room.server.send_text(room.channel, room.bob, "And then?", reply_to=answer.message_id)
-    followed = await room.server.wait_for(lambda: room.server.replies_to(again), timeout_s=30)
+    answer = await channel.give("ask", {"question": "What is said?"}, attachments=note)
+    again = channel.server.send_text(
+        channel.id, channel.bob, "And then?", reply_to=answer.message_id
+    )
+    followed = await channel.server.wait_for(lambda: channel.server.replies_to(again), timeout_s=30)
     assert followed[0].content

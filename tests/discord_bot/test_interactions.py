@@ -55,7 +55,7 @@ class Scenario:
     inbox: OpenInbox
     ann: str
     guild: str
-    room: str
+    channel: str
 
     async def accepted(self, count: int = 1) -> Message:
         await self.server.wait_for(lambda: len(self.inbox.messages) == count)
@@ -70,7 +70,7 @@ class Scenario:
         """Send a message with buttons as the bot."""
         with self.server.world.lock:
             world = self.server.world
-            channel, me = world.channels[self.room], world.bot.user_id
+            channel, me = world.channels[self.channel], world.bot.user_id
             return world.add_message(channel, me, "What I said", components=BUTTONS).message_id
 
 
@@ -89,39 +89,39 @@ async def scenario(server: Server, running: Bot, inbox: OpenInbox) -> AsyncItera
 
 async def test_a_slash_command_is_deferred_and_then_committed(scenario: Scenario) -> None:
     scenario.server.fault("POST /interactions/*", "delay", delay_s=0.3)
-    asked = scenario.server.slash(
-        scenario.room, scenario.ann, "say", {"text": "Hi", "voice": "Mia"}
+    interaction_id = scenario.server.slash(
+        scenario.channel, scenario.ann, "say", {"text": "Hi", "voice": "Mia"}
     )
     await asyncio.sleep(0.15)
     assert scenario.server.requests_to("POST /interactions/*") and not scenario.inbox.messages
     message = await scenario.accepted()
     assert (message.command, message.text) == ("say", 'voice:"Mia" Hi')
-    assert message.chat.chat_id == scenario.room and not message.is_private
-    assert message.message_id == f"interaction:{asked}"
+    assert message.chat.chat_id == scenario.channel and not message.is_private
+    assert message.message_id == f"interaction:{interaction_id}"
     assert (message.sender_id, message.sender_name) == (scenario.ann, "Ann")
     assert message.language == "zh-CN"
     reply_token = scenario.reply_token()
-    known = scenario.server.interaction(asked)
-    assert (reply_token.interaction_id, reply_token.token) == (asked, known.token)
+    known = scenario.server.interaction(interaction_id)
+    assert (reply_token.interaction_id, reply_token.token) == (interaction_id, known.token)
     assert abs(reply_token.created_s - scenario.server.world.clock.now()) < 2
     assert not (reply_token.is_ephemeral or reply_token.is_personal)
     assert known.response_type == 5
-    [thinking] = scenario.server.thinking(scenario.room)
+    [thinking] = scenario.server.thinking(scenario.channel)
     assert not thinking.is_ephemeral
 
 
 async def test_discord_markup_becomes_plain_text(scenario: Scenario) -> None:
     me = scenario.server.world.bot.user_id
     typed = f"<@{me}> so \u202e<a:party:123456789012345678> <@42>\r\nnow"
-    scenario.server.slash(scenario.room, scenario.ann, "say", {"text": typed})
+    scenario.server.slash(scenario.channel, scenario.ann, "say", {"text": typed})
     assert (await scenario.accepted()).text == "so :party: <@42>\nnow"
 
 
 async def test_a_command_in_a_thread_and_in_private(scenario: Scenario) -> None:
-    thread = scenario.server.add_thread(scenario.room, scenario.ann)
+    thread = scenario.server.add_thread(scenario.channel, scenario.ann)
     scenario.server.slash(thread, scenario.ann, "help")
     message = await scenario.accepted()
-    assert (message.chat.chat_id, message.thread_id) == (scenario.room, thread)
+    assert (message.chat.chat_id, message.thread_id) == (scenario.channel, thread)
     chat = scenario.server.dm(scenario.ann)
     scenario.server.slash(chat, scenario.ann, "help")
     message = await scenario.accepted(2)
@@ -138,7 +138,7 @@ async def test_message_menu_entries(
 ) -> None:
     bob = scenario.server.add_user("Bob")
     scenario.server.add_member(scenario.guild, bob)
-    note = scenario.server.send_voice(scenario.room, bob, OGG)
+    note = scenario.server.send_voice(scenario.channel, bob, OGG)
     before = len(scenario.inbox.messages) + 1
     await scenario.accepted(before)
     scenario.server.context_menu(note, scenario.ann, label)
@@ -155,13 +155,13 @@ async def test_message_menu_entries(
 async def test_a_question_about_a_message_is_entered_in_a_modal(
     scenario: Scenario, running: Bot
 ) -> None:
-    text = scenario.server.send_text(scenario.room, scenario.ann, "We meet at ten.")
+    text = scenario.server.send_text(scenario.channel, scenario.ann, "We meet at ten.")
     await scenario.accepted()
-    asked = scenario.server.context_menu(text, scenario.ann, "Ask about this")
-    form = await scenario.server.wait_for(lambda: scenario.server.interaction(asked).modal)
+    interaction_id = scenario.server.context_menu(text, scenario.ann, "Ask about this")
+    form = await scenario.server.wait_for(lambda: scenario.server.interaction(interaction_id).modal)
     [[box]] = [row["components"] for row in form["components"]]
     assert box["required"] and len(scenario.inbox.messages) == 1
-    sent = scenario.server.submit(asked, scenario.ann, {box["custom_id"]: "When?"})
+    sent = scenario.server.submit(interaction_id, scenario.ann, {box["custom_id"]: "When?"})
     message = await scenario.accepted(2)
     assert (message.command, message.text) == ("ask", "When?")
     assert message.reply_to and message.reply_to.text == "We meet at ten."
@@ -169,21 +169,21 @@ async def test_a_question_about_a_message_is_entered_in_a_modal(
     assert scenario.server.interaction(sent).response_type == 5
     # As after a restart: it says that it knows of no such form.
     running._interactions._modals._open.clear()
-    sent = scenario.server.submit(asked, scenario.ann, {"text": "When?"})
+    sent = scenario.server.submit(interaction_id, scenario.ann, {"text": "When?"})
     answers = await scenario.server.wait_for(lambda: scenario.server.responses_to(sent))
     assert answers[0].is_ephemeral and len(scenario.inbox.messages) == 2
 
 
 async def test_a_button_is_a_new_message_and_its_own_is_unchanged(scenario: Scenario) -> None:
     posted = scenario.post()
-    asked = scenario.server.press(posted, scenario.ann, label="Listen")
+    interaction_id = scenario.server.press(posted, scenario.ann, label="Listen")
     message = await scenario.accepted()
     assert (message.button, message.command, message.text) == (TOKEN, "", "")
     assert message.reply_to and message.reply_to.message_id == posted
     assert message.reply_to.text == "What I said"
-    assert message.chat.chat_id == scenario.room and not scenario.reply_token().is_ephemeral
+    assert message.chat.chat_id == scenario.channel and not scenario.reply_token().is_ephemeral
     # Type 6 would make "@original" the message with the button.
-    assert scenario.server.interaction(asked).response_type == 5
+    assert scenario.server.interaction(interaction_id).response_type == 5
     assert scenario.server.message(posted).content == "What I said"
 
 
@@ -195,8 +195,8 @@ async def test_a_private_button_belongs_to_the_persons_own_chat(scenario: Scenar
 
 
 async def test_an_unknown_button_does_nothing(scenario: Scenario) -> None:
-    asked = scenario.server.press(scenario.post(), scenario.ann, label="Old")
-    [answer] = await scenario.server.wait_for(lambda: scenario.server.responses_to(asked))
+    interaction_id = scenario.server.press(scenario.post(), scenario.ann, label="Old")
+    [answer] = await scenario.server.wait_for(lambda: scenario.server.responses_to(interaction_id))
     assert answer.is_ephemeral and not scenario.inbox.messages and scenario.server.pings() == []
 
 
@@ -237,11 +237,11 @@ async def test_a_user_install_transcribes_publicly_or_privately(
 
 async def test_an_interaction_delivered_three_times_is_answered_once(scenario: Scenario) -> None:
     scenario.server.repeat_events(3)
-    scenario.server.slash(scenario.room, scenario.ann, "help")
+    scenario.server.slash(scenario.channel, scenario.ann, "help")
     await scenario.server.wait_for(lambda: scenario.inbox.tries == 3)
     assert len(scenario.inbox.messages) == 1
     await asyncio.sleep(10)
-    [thinking] = scenario.server.thinking(scenario.room)
+    [thinking] = scenario.server.thinking(scenario.channel)
     assert thinking.is_loading
 
 
@@ -249,16 +249,16 @@ async def test_an_interaction_delivered_three_times_is_answered_once(scenario: S
 async def test_a_failed_response_is_retried(scenario: Scenario, kind: str) -> None:
     scenario.inbox.failures = [StoreError("locked"), StoreError("locked")]
     scenario.server.fault("POST /interactions/*", kind, status=503)  # type: ignore[arg-type]
-    asked = scenario.server.slash(scenario.room, scenario.ann, "help")
+    interaction_id = scenario.server.slash(scenario.channel, scenario.ann, "help")
     await scenario.accepted()
-    known = scenario.server.interaction(asked)
+    known = scenario.server.interaction(interaction_id)
     assert known.response_type == 5 and known.latency_s is not None and known.latency_s < 2.9
     assert scenario.inbox.tries == 3
 
 
 async def test_an_expired_interaction_is_committed_all_the_same(scenario: Scenario) -> None:
     scenario.server.fault("POST /interactions/*", "status", status=404, code=10062, count=None)
-    scenario.server.slash(scenario.room, scenario.ann, "help")
+    scenario.server.slash(scenario.channel, scenario.ann, "help")
     assert (await scenario.accepted()).command == "help"
 
 
@@ -278,24 +278,32 @@ async def test_a_chat_that_is_not_allowed_gets_a_notice(server: Server, settings
 
 async def test_autocomplete(scenario: Scenario) -> None:
     typed = {"text": "Hi"}
-    asked = scenario.server.autocomplete(scenario.room, scenario.ann, "say", "voice", "s", typed)
-    choices = await scenario.server.wait_for(lambda: scenario.server.interaction(asked).choices)
+    interaction_id = scenario.server.autocomplete(
+        scenario.channel, scenario.ann, "say", "voice", "s", typed
+    )
+    choices = await scenario.server.wait_for(
+        lambda: scenario.server.interaction(interaction_id).choices
+    )
     assert choices == [{"name": "say voice", "value": "say voice"}] and not scenario.inbox.messages
     scenario.inbox.failures = [StoreError("locked")]
-    asked = scenario.server.autocomplete(scenario.room, scenario.ann, "style", "style", "w")
-    await scenario.server.wait_for(lambda: scenario.server.interaction(asked).response_type == 8)
-    assert scenario.server.interaction(asked).choices == []
+    interaction_id = scenario.server.autocomplete(
+        scenario.channel, scenario.ann, "style", "style", "w"
+    )
+    await scenario.server.wait_for(
+        lambda: scenario.server.interaction(interaction_id).response_type == 8
+    )
+    assert scenario.server.interaction(interaction_id).choices == []
 
 
 async def test_close_commits_deferred_interactions(
-    server: Server, settings: Settings, ann: str, channel: str
+    server: Server, settings: Settings, ann: str, channel_id: str
 ) -> None:
     """A deferred interaction must get its reply after the next start."""
     inbox = OpenInbox()
     inbox.may_accept.clear()
     async with run_bot(settings, inbox):
         await server.wait_for(server.commands)
-        asked = server.slash(channel, ann, "help")
+        interaction_id = server.slash(channel_id, ann, "help")
         await server.wait_for(lambda: inbox.tries)
         asyncio.get_running_loop().call_later(0.05, inbox.may_accept.set)
-    assert [message.message_id for message in inbox.messages] == [f"interaction:{asked}"]
+    assert [message.message_id for message in inbox.messages] == [f"interaction:{interaction_id}"]

@@ -53,12 +53,12 @@ async def test_a_voice_message_is_answered_once(
 
 @pytest.mark.parametrize("step", OUT_OF_SAY)
 async def test_a_command_is_answered_once(
-    program: DiscordProgram, server: Server, step: str, ann: str, channel: str
+    program: DiscordProgram, server: Server, step: str, ann: str, channel_id: str
 ) -> None:
     await program.start(kill_at=step)
     await server.wait_for(lambda: "say" in server.commands(), 30)
-    asked = server.slash(channel, ann, "say", {"text": "Good morning"})
+    interaction_id = server.slash(channel_id, ann, "say", {"text": "Good morning"})
     await restart(program, ann)
-    spoken = [one for one in server.replies(channel) if one.is_voice]
-    assert len(spoken) + sum(len(one.files) for one in server.responses_to(asked)) == 1
-    assert server.thinking(channel) == []
+    spoken = [one for one in server.replies(channel_id) if one.is_voice]
+    assert len(spoken) + sum(len(one.files) for one in server.responses_to(interaction_id)) == 1
+    assert server.thinking(channel_id) == []

@@ -12,14 +12,15 @@ from tests.support.discord_server_chat import ServerChannel, make_voice
 TOKEN = "abcdefghijklmnopqrstuv"
 
 
-def calls(room: ServerChannel) -> str:
+def calls(channel: ServerChannel) -> str:
     """Return every form of mention on this server."""
-    role = room.server.add_role(room.guild, "all", is_mentionable=True)
+    role = channel.server.add_role(channel.guild, "all", is_mentionable=True)
     forms = [
-        "@everyone", "@here", f"<@{room.ann}>", f"<@!{room.ann}>", f"<@&{role}>",
-        f"<@&{room.guild}>", f"<#{room.channel}>", "</say:1>", "<id:guide>", "<t:0:R>",
-        f"\\<@{room.ann}>", f"`<@{room.ann}>`", f"||@everyone|| <@{room.ann}", "@\u200beveryone",
-        f"<@\u2060{room.ann}>", "[@everyone](https://e.example)", f"```\n<@{room.ann}>\n```",
+        "@everyone", "@here", f"<@{channel.ann}>", f"<@!{channel.ann}>", f"<@&{role}>",
+        f"<@&{channel.guild}>", f"<#{channel.id}>", "</say:1>", "<id:guide>", "<t:0:R>",
+        f"\\<@{channel.ann}>", f"`<@{channel.ann}>`",
+        f"||@everyone|| <@{channel.ann}", "@\u200beveryone",
+        f"<@\u2060{channel.ann}>", "[@everyone](https://e.example)", f"```\n<@{channel.ann}>\n```",
     ]  # fmt: skip
     return "\n".join([*forms, " ".join(forms)])
 
@@ -33,14 +34,14 @@ def everywhere(text: str) -> Reply:
 
 
 @pytest.mark.parametrize("kind", ["note", "dm", "command", "secret", "personal", "late"])
-async def test_no_route_pings_anybody(bot: Bot, room: ServerChannel, kind: str) -> None:
-    text = calls(room)
+async def test_no_route_pings_anybody(bot: Bot, channel: ServerChannel, kind: str) -> None:
+    text = calls(channel)
     if kind in ("note", "dm"):
-        target, ledger = room.note() if kind == "note" else room.dm_note()
+        target, ledger = channel.note() if kind == "note" else channel.dm_note()
     else:
         flags = {"secret": "e", "personal": "p"}.get(kind, "")
         age_s = 900.0 if kind == "late" else 0.0
-        target, ledger, _ = await room.ask(bot, flags, age_s=age_s)
+        target, ledger, _ = await channel.ask(bot, flags, age_s=age_s)
     for is_lasting in (True, False):
         await bot.show(target, text, is_lasting=is_lasting)
         await bot._live_messages._live[target.job_id].task  # type: ignore[misc]
@@ -51,15 +52,15 @@ async def test_no_route_pings_anybody(bot: Bot, room: ServerChannel, kind: str) 
     await bot.deliver(target, Reply(f"{text}\n" * 3, f"{text}\n" * 3, is_quote_first=True))
     ledger.outdate()
     await bot.deliver(target, Reply(text, text * 30, files=(await make_voice(title=text),)))
-    assert room.server.pings() == []
-    check_everything(room)
+    assert channel.server.pings() == []
+    check_everything(channel)
 
 
-def check_everything(room: ServerChannel) -> None:
+def check_everything(channel: ServerChannel) -> None:
     """Check that every request disables mentions, and that only text was sent."""
     written = [
         call.body
-        for call in room.server.requests
+        for call in channel.server.requests
         if isinstance(call.body, dict) and ("content" in call.body or "attachments" in call.body)
     ]
     assert written
@@ -69,9 +70,9 @@ def check_everything(room: ServerChannel) -> None:
 
 
 async def test_a_reply_without_its_refused_files_pings_nobody(
-    bot: Bot, room: ServerChannel
+    bot: Bot, channel: ServerChannel
 ) -> None:
-    room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
-    await room.answer(bot, everywhere(calls(room)))
-    assert room.server.pings() == [] and room.server.replies(room.channel)
-    check_everything(room)
+    channel.server.deny(channel.id, channel.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
+    await channel.answer(bot, everywhere(calls(channel)))
+    assert channel.server.pings() == [] and channel.server.replies(channel.id)
+    check_everything(channel)

@@ -133,16 +133,16 @@ async def test_idle_channels_are_forgotten(pacer: DiscordPacer, advance: Advance
 
 
 async def test_a_pause_lets_only_first_responses_through(bot: Bot, server: Server) -> None:
-    room = make_server_channel(server)
+    channel = make_server_channel(server)
     bot.client.pacer.pause(60)
     server.clear_requests()
     with pytest.raises(discord.RateLimited):
-        await bot.client.http.send_typing(int(room.channel))
-    target, _ = room.note()
+        await bot.client.http.send_typing(int(channel.id))
+    target, _ = channel.note()
     with pytest.raises(PlatformBusy, match="Discord asks to wait") as caught:
         await bot.deliver(target, Reply("hello"))
     assert caught.value.retry_after_s and 50 < caught.value.retry_after_s <= 60
-    await room.ask(bot)
+    await channel.ask(bot)
     await bot.client.http.get_bot_gateway()
     assert [call.status for call in server.requests] == [204, 200]
     # Files are neither held back nor counted.
@@ -159,12 +159,12 @@ async def test_a_ban_pauses_for_as_long_as_it_says(
     server.fault("POST */messages", "html", status=429, headers=headers)
     wait_s = 200.0 if headers.get("Retry-After") == "200" else BAN_S
     for number in range(5):
-        room = make_server_channel(server)
-        target, _ = room.note(str(number))
+        channel = make_server_channel(server)
+        target, _ = channel.note(str(number))
         with pytest.raises(PlatformBusy):
             await bot.deliver(target, Reply("hello"))
     assert len(server.requests_to("POST */messages")) == 1
     assert bot.client.pacer.pause_s == pytest.approx(wait_s, abs=1)
     advance(wait_s)
     await bot.deliver(target, Reply("hello"))
-    only(server.replies(room.channel))
+    only(server.replies(channel.id))

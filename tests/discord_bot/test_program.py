@@ -19,11 +19,11 @@ VOICE = audio_samples.file("ogg-opus", audio_samples.speech(4.0))
 async def test_many_crashes_and_one_reply(program: DiscordProgram, server: Server) -> None:
     """D1 on Discord: a message before, during or after a crash gets one reply."""
     people = [server.add_user(f"Person {n}") for n in range(2)]
-    room = server.channel(server.add_guild(members=people))
-    await program.enable_auto(room)
+    channel = server.channel(server.add_guild(members=people))
+    await program.enable_auto(channel)
     await program.start()
     sent = [server.send_text(server.dm(one), one, "hello") for one in people]
-    sent.append(server.send_voice(room, people[0], VOICE))
+    sent.append(server.send_voice(channel, people[0], VOICE))
     await program.settle(3)
     moments = [
         lambda: server.replies_to(sent[-1]),
@@ -36,7 +36,9 @@ async def test_many_crashes_and_one_reply(program: DiscordProgram, server: Serve
         if number % 2 == 1:
             await server.wait_for(moments.pop(0))
             await program.kill()
-            sent += (missed := [server.send_voice(at, one, VOICE) for at in (server.dm(one), room)])
+            sent += (
+                missed := [server.send_voice(at, one, VOICE) for at in (server.dm(one), channel)]
+            )
             await program.start(is_awaited=number != 3)
     await program.settle(len(sent), 120)
     # What still was to come would come before the answer to what is said last.

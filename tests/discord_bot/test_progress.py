@@ -20,71 +20,81 @@ from tests.support.discord_server_chat import AGAIN, SEND, ServerChannel, make_v
 SILENT = 1 << 12
 
 
-async def test_the_latest_text_wins(bot: Bot, room: ServerChannel) -> None:
-    target, ledger = room.note()
+async def test_the_latest_text_wins(bot: Bot, channel: ServerChannel) -> None:
+    target, ledger = channel.note()
     for number in range(20):
         await bot.show(target, f"word {number}")
-    await room.server.wait_for(lambda: room.server.replies(room.channel))
-    assert only(room.server.replies(room.channel)).versions == ["word 19"]
+    await channel.server.wait_for(lambda: channel.server.replies(channel.id))
+    assert only(channel.server.replies(channel.id)).versions == ["word 19"]
     for number in range(20, 40):
         await bot.show(target, f"word {number}")
         await asyncio.sleep(0.15)
     await asyncio.sleep(60)
-    answer = only(room.server.replies(room.channel))
+    answer = only(channel.server.replies(channel.id))
     # Twenty texts within three seconds: one each two seconds, and the last one.
     assert answer.versions[-1] == "word 39" and len(answer.versions) == 3
     assert answer.reply_to == target.message.message_id and answer.flags & SILENT
     assert ledger.ids() == {PLACEHOLDER: answer.message_id}
     await bot.deliver(target, Reply("hello", buttons=AGAIN))
-    assert len(room.server.requests_to(SEND)) == 1
-    room.server.clear_requests()
+    assert len(channel.server.requests_to(SEND)) == 1
+    channel.server.clear_requests()
     await bot.show(target, "late")
     await asyncio.sleep(60)
-    answer = only(room.server.replies(room.channel))
+    answer = only(channel.server.replies(channel.id))
     assert (answer.content, answer.labels) == ("hello", ["Again"])
-    assert room.server.requests == [] and ledger.ids()[0] == answer.message_id
+    assert channel.server.requests == [] and ledger.ids()[0] == answer.message_id
 
 
-async def test_text_by_people_is_shown_verbatim(bot: Bot, room: ServerChannel) -> None:
-    target, _ = room.note()
+async def test_text_by_people_is_shown_verbatim(bot: Bot, channel: ServerChannel) -> None:
+    target, _ = channel.note()
     words = "@everyone <@1> **bold** [a](https://e.example) https://e.example\n# x"
     await bot.show(target, words)
-    await room.server.wait_for(lambda: room.server.replies(room.channel))
-    seen = read(only(room.server.replies(room.channel)).content)
-    assert restore_links(seen.text) == words and seen.kinds == set() and room.server.pings() == []
+    await channel.server.wait_for(lambda: channel.server.replies(channel.id))
+    seen = read(only(channel.server.replies(channel.id)).content)
+    assert (
+        restore_links(seen.text) == words and seen.kinds == set() and channel.server.pings() == []
+    )
     await bot.show(target, "*" * 3000 + " the end")
     await asyncio.sleep(GAP_S)
-    content = only(room.server.replies(room.channel)).content
+    content = only(channel.server.replies(channel.id)).content
     assert content.startswith("…") and content.endswith(" the end") and len(content) > 1900
 
 
 @pytest.mark.parametrize("flags", ["", "e"])
 async def test_an_interaction_shows_progress_in_its_response(
-    bot: Bot, room: ServerChannel, flags: str
+    bot: Bot, channel: ServerChannel, flags: str
 ) -> None:
-    target, _, asked = await room.ask(bot, flags)
+    target, _, interaction_id = await channel.ask(bot, flags)
     await bot.show(target, "one moment", is_lasting=True)
-    await room.server.wait_for(lambda: room.server.responses_to(asked))
+    await channel.server.wait_for(lambda: channel.server.responses_to(interaction_id))
     await bot.show(target, "and more")
-    await room.server.wait_for(lambda: only(room.server.responses_to(asked)).content == "and more")
+    await channel.server.wait_for(
+        lambda: only(channel.server.responses_to(interaction_id)).content == "and more"
+    )
     await bot.deliver(target, Reply("hello"))
-    assert only(room.server.responses_to(asked)).versions[1:] == ["one moment", "and more", "hello"]
-    assert room.server.requests_to(SEND) == []
+    assert only(channel.server.responses_to(interaction_id)).versions[1:] == [
+        "one moment",
+        "and more",
+        "hello",
+    ]
+    assert channel.server.requests_to(SEND) == []
 
 
-async def test_a_late_ephemeral_text_is_not_shown_publicly(bot: Bot, room: ServerChannel) -> None:
-    target, _, _ = await room.ask(bot, "e", age_s=900)
+async def test_a_late_ephemeral_text_is_not_shown_publicly(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    target, _, _ = await channel.ask(bot, "e", age_s=900)
     await bot.show(target, "secret words")
     await asyncio.sleep(60)
-    assert room.server.replies(room.channel) == [] and room.server.requests_to(SEND) == []
-    assert room.server.requests_to("* /webhooks/*") == []
+    assert channel.server.replies(channel.id) == [] and channel.server.requests_to(SEND) == []
+    assert channel.server.requests_to("* /webhooks/*") == []
 
 
-async def lose_placeholder(bot: Bot, room: ServerChannel) -> tuple[DeliveryTarget, MemoryLedger]:
+async def lose_placeholder(bot: Bot, channel: ServerChannel) -> tuple[DeliveryTarget, MemoryLedger]:
     """Show text like a process that crashes before it saves the message's id."""
-    target, ledger = room.note()
+    target, ledger = channel.note()
     await bot.show(target, "one")
-    await room.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
+    await channel.server.wait_for(lambda: PLACEHOLDER in ledger.ids())
     await bot._live_messages.end(target)
     await ledger.forget(PLACEHOLDER)
     await ledger.start(PLACEHOLDER)
@@ -92,88 +102,90 @@ async def lose_placeholder(bot: Bot, room: ServerChannel) -> tuple[DeliveryTarge
 
 
 @pytest.mark.parametrize("kind", ["text", "more", "voice", "nothing"])
-async def test_a_lost_placeholder_is_removed(bot: Bot, room: ServerChannel, kind: str) -> None:
-    target, ledger = await lose_placeholder(bot, room)
+async def test_a_lost_placeholder_is_removed(bot: Bot, channel: ServerChannel, kind: str) -> None:
+    target, ledger = await lose_placeholder(bot, channel)
     if kind == "more":
         await bot.show(target, "two")
-        await room.server.wait_for(lambda: ledger.ids()[PLACEHOLDER])
+        await channel.server.wait_for(lambda: ledger.ids()[PLACEHOLDER])
     text = Reply("hello")
     replies = {"text": text, "more": text, "voice": Reply(files=(await make_voice(),))}
     await bot.deliver(target, replies.get(kind, Reply()))
-    answers = room.server.replies(room.channel)
+    answers = channel.server.replies(channel.id)
     words = [("hello", False)]
     expected = {"text": words, "more": words, "voice": [("", True)], "nothing": []}
     assert [(one.content, one.is_voice) for one in answers] == expected[kind]
     assert ledger.ids().get(0, "") == (answers[0].message_id if answers else "")
 
 
-async def test_the_reply_waits_for_the_update_under_way(bot: Bot, room: ServerChannel) -> None:
-    target, ledger = room.note()
-    room.server.fault(SEND, "delay", delay_s=0.5)
+async def test_the_reply_waits_for_the_update_under_way(bot: Bot, channel: ServerChannel) -> None:
+    target, ledger = channel.note()
+    channel.server.fault(SEND, "delay", delay_s=0.5)
     await bot.show(target, "one")
-    await room.server.wait_for(lambda: room.server.requests_to(SEND))
+    await channel.server.wait_for(lambda: channel.server.requests_to(SEND))
     assert ledger.rows[PLACEHOLDER].state is DeliveryState.PENDING  # noted before it is made
     await bot.deliver(target, Reply("hello"))
     await asyncio.sleep(60)
-    assert only(room.server.replies(room.channel)).content == "hello"
+    assert only(channel.server.replies(channel.id)).content == "hello"
 
 
 async def test_the_reply_waits_for_no_later_update(
-    bot: Bot, room: ServerChannel, clock: Clock
+    bot: Bot, channel: ServerChannel, clock: Clock
 ) -> None:
-    target, _ = room.note()
+    target, _ = channel.note()
     await bot.show(target, "one")
-    await room.server.wait_for(lambda: room.server.replies(room.channel))
+    await channel.server.wait_for(lambda: channel.server.replies(channel.id))
     await bot.show(target, "two")
     begun_s = clock.monotonic()
     await bot.deliver(target, Reply("hello"))
     assert clock.monotonic() - begun_s < GAP_S / 2
-    assert only(room.server.replies(room.channel)).versions == ["one", "hello"]
+    assert only(channel.server.replies(channel.id)).versions == ["one", "hello"]
 
 
-async def test_a_refusal_ends_the_updates_and_never_raises(bot: Bot, room: ServerChannel) -> None:
-    room.server.deny(room.channel, room.guild, "SEND_MESSAGES")
+async def test_a_refusal_ends_the_updates_and_never_raises(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    channel.server.deny(channel.id, channel.guild, "SEND_MESSAGES")
     for number in range(1, 7):
-        target, _ = room.note(str(number))
+        target, _ = channel.note(str(number))
         for text in ("one", "two", "three"):
             await bot.show(target, text)
             await asyncio.sleep(GAP_S)
-        assert len(room.server.requests_to(SEND)) == min(number, MAX_FORBIDDEN)
+        assert len(channel.server.requests_to(SEND)) == min(number, MAX_FORBIDDEN)
 
 
 async def test_a_refused_interaction_does_not_count_against_its_channel(
-    bot: Bot, room: ServerChannel
+    bot: Bot, channel: ServerChannel
 ) -> None:
     for number in range(MAX_FORBIDDEN + 1):
-        target, _, _ = await room.ask(bot, job_id=str(number))
-        room.server.fault("PATCH /webhooks/*", "status", status=403, code=50013)
+        target, _, _ = await channel.ask(bot, job_id=str(number))
+        channel.server.fault("PATCH /webhooks/*", "status", status=403, code=50013)
         await bot.show(target, "one")
         await asyncio.sleep(GAP_S)
-    assert not bot.client.pacer.is_held(room.channel)
+    assert not bot.client.pacer.is_held(channel.id)
 
 
-async def test_an_outage_only_delays_updates(bot: Bot, room: ServerChannel) -> None:
-    target, _ = room.note()
-    room.server.fault(SEND, "status", status=503, count=None)
+async def test_an_outage_only_delays_updates(bot: Bot, channel: ServerChannel) -> None:
+    target, _ = channel.note()
+    channel.server.fault(SEND, "status", status=503, count=None)
     for number in range(MAX_FORBIDDEN + 1):
         await bot.show(target, f"number {number}")
         await asyncio.sleep(60)
-    assert not bot.client.pacer.is_held(room.channel)
-    room.server.clear_faults()
+    assert not bot.client.pacer.is_held(channel.id)
+    channel.server.clear_faults()
     await bot.show(target, "one")
-    await room.server.wait_for(lambda: room.server.replies(room.channel))
-    assert only(room.server.replies(room.channel)).content == "one"
+    await channel.server.wait_for(lambda: channel.server.replies(channel.id))
+    assert only(channel.server.replies(channel.id)).content == "one"
 
 
 async def test_an_unanswered_update_is_given_up(
-    bot: Bot, room: ServerChannel, clock: Clock
+    bot: Bot, channel: ServerChannel, clock: Clock
 ) -> None:
-    target, _ = room.note()
-    room.server.fault(SEND, "hang")
+    target, _ = channel.note()
+    channel.server.fault(SEND, "hang")
     await bot.show(target, "one")
-    await room.server.wait_for(lambda: room.server.requests_to(SEND))
+    await channel.server.wait_for(lambda: channel.server.requests_to(SEND))
     await bot.show(target, "two")
     begun_s = clock.monotonic()
     await bot.deliver(target, Reply("hello"))
     assert clock.monotonic() - begun_s == pytest.approx(UPDATE_S, abs=0.2)
-    assert only(room.server.replies(room.channel)).versions == ["hello"]
+    assert only(channel.server.replies(channel.id)).versions == ["hello"]

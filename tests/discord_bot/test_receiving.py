@@ -31,11 +31,11 @@ async def test_a_voice_message_is_committed(
 
 
 async def test_an_event_delivered_three_times_is_committed_once(
-    server: Server, running: Bot, inbox: FakeInbox, ann: str, channel: str
+    server: Server, running: Bot, inbox: FakeInbox, ann: str, channel_id: str
 ) -> None:
     server.repeat_events(3)
     server.hold_events()
-    sent = {server.send_text(channel, ann, f"number {n}") for n in range(10)}
+    sent = {server.send_text(channel_id, ann, f"number {n}") for n in range(10)}
     server.release_events(is_shuffled=True)
     await server.wait_for(lambda: inbox.tries == 30)
     assert {m.message_id for m in inbox.messages} == sent and len(inbox.messages) == 10
@@ -66,28 +66,28 @@ async def test_an_unreadable_event_is_skipped(
 
 
 async def test_edits_and_deletions_are_committed(
-    server: Server, running: Bot, inbox: FakeInbox, ann: str, channel: str
+    server: Server, running: Bot, inbox: FakeInbox, ann: str, channel_id: str
 ) -> None:
-    sent = server.send_text(channel, ann, "first")
+    sent = server.send_text(channel_id, ann, "first")
     server.edit(sent, "second")
     server.delete(sent)
     await server.wait_for(lambda: inbox.forgotten)
     assert inbox.texts() == ["first", "second"]
     assert [bool(m.edit_id) for m in inbox.messages] == [False, True]
-    assert inbox.forgotten == [(channel, sent)]
+    assert inbox.forgotten == [(channel_id, sent)]
 
 
 async def test_threads_and_posts_belong_to_their_channels_chat(
     server: Server, running: Bot, inbox: FakeInbox, ann: str
 ) -> None:
     guild = server.add_guild(members=[ann])
-    room, forum = server.channel(guild), server.add_forum(guild)
-    thread = server.add_thread(room, ann)
+    channel, forum = server.channel(guild), server.add_forum(guild)
+    thread = server.add_thread(channel, ann)
     server.send_text(thread, ann, "in a thread")
     post, _ = server.post(forum, ann, "Title", "in a post")
     await server.wait_for(lambda: len(inbox.messages) == 2)
     assert [(m.chat.chat_id, m.thread_id) for m in inbox.messages] == [
-        (room, thread),
+        (channel, thread),
         (forum, post),
     ]
     assert not any(m.is_private for m in inbox.messages)
@@ -98,12 +98,12 @@ async def test_bots_and_webhooks_are_ignored(
 ) -> None:
     ann, robot = server.add_user("Ann"), server.add_user("Robot", is_bot=True)
     guild = server.add_guild(members=[ann, robot])
-    room = server.channel(guild)
-    server.send_webhook(room, "from a webhook")
-    server.send_text(room, robot, "from a bot")
-    route = Route("POST", f"/channels/{room}/messages")
+    channel = server.channel(guild)
+    server.send_webhook(channel, "from a webhook")
+    server.send_text(channel, robot, "from a bot")
+    route = Route("POST", f"/channels/{channel}/messages")
     await running.client.http.request(route, json={"content": "from us"})
-    server.send_text(room, ann, "from Ann")
+    server.send_text(channel, ann, "from Ann")
     await server.wait_for(lambda: inbox.messages)
     assert inbox.texts() == ["from Ann"]
 
@@ -124,13 +124,13 @@ async def test_only_allowed_chats_are_answered(
 async def test_all_shards_receive_and_disconnect(
     server: Server, settings: Settings, inbox: FakeInbox, ann: str
 ) -> None:
-    rooms = [server.channel(server.add_guild(members=[ann])) for _ in range(4)]
+    channels = [server.channel(server.add_guild(members=[ann])) for _ in range(4)]
     async with run_bot(settings.model_copy(update={"discord_shard_count": 2}), inbox):
         assert server.connected() == 2
-        for room in rooms:
-            server.send_text(room, ann, room)
+        for channel in channels:
+            server.send_text(channel, ann, channel)
         await server.wait_for(lambda: len(inbox.messages) == 4)
-        assert sorted(inbox.texts()) == sorted(rooms)
+        assert sorted(inbox.texts()) == sorted(channels)
     await asyncio.sleep(0.1)
     assert server.connected() == 0 and server.gateway.closes == [1000] * 2
 
@@ -139,23 +139,23 @@ async def test_the_language_comes_from_the_app_or_the_server(
     server: Server, running: Bot, inbox: FakeInbox
 ) -> None:
     ann = server.add_user("Ann", locale="zh-CN")
-    room = server.channel(server.add_guild(members=[ann], locale="de"))
+    channel = server.channel(server.add_guild(members=[ann], locale="de"))
     await server.wait_for(lambda: running.client.guilds)
-    server.send_text(room, ann, "in the server")
+    server.send_text(channel, ann, "in the server")
     await server.wait_for(lambda: inbox.messages)
-    await running._accept_interaction(make_message(room, language="zh-CN", sender_id=ann))
-    server.send_text(room, ann, "after a command")
+    await running._accept_interaction(make_message(channel, language="zh-CN", sender_id=ann))
+    server.send_text(channel, ann, "after a command")
     await server.wait_for(lambda: len(inbox.messages) == 3)
     assert [m.language for m in inbox.messages] == ["de", "zh-CN", "zh-CN"]
 
 
 async def test_typing_stops_in_a_channel_that_forbids_it(
-    server: Server, running: Bot, inbox: FakeInbox, ann: str, channel: str
+    server: Server, running: Bot, inbox: FakeInbox, ann: str, channel_id: str
 ) -> None:
     """H7."""
     server.fault("POST */typing", "status", status=403, code=50013, count=None)
     for n in range(6):
-        server.send_voice(channel, ann, OGG)
+        server.send_voice(channel_id, ann, OGG)
         await server.wait_for(lambda n=n: len(inbox.messages) == n + 1)  # type: ignore[misc]
         await asyncio.sleep(0.1)
     assert len(server.requests_to("POST */typing")) == 3

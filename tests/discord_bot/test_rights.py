@@ -58,12 +58,12 @@ class Scenario:
     server: Server
     store: Store
     people: dict[str, str]
-    room: str
+    channel: str
     foreign: str
 
     @property
     def chat(self) -> Chat:
-        return Chat("discord", self.server.world.bot.user_id, self.room)
+        return Chat("discord", self.server.world.bot.user_id, self.channel)
 
     def own_chat(self, who: str) -> Chat:
         return replace(self.chat, chat_id=f"user:{self.people[who]}")
@@ -79,10 +79,10 @@ class Scenario:
         return is_planned or bool(kept) or await self.store.chats.settings(self.chat) != BASE
 
     async def give(self, who: str, name: str, options: dict[str, str], place: str = "") -> Message:
-        asked = self.server.slash(
-            place or self.room, self.people[who], name, options, is_forced=True
+        interaction_id = self.server.slash(
+            place or self.channel, self.people[who], name, options, is_forced=True
         )
-        return await self.program.answer(asked)
+        return await self.program.answer(interaction_id)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -104,8 +104,8 @@ async def scenario(program: DiscordProgram) -> AsyncIterator[Scenario]:
     server.make_manager(guild, people["bot"])
     elsewhere = server.add_guild(members=[people["stranger"]], has_bot=False)
     store = Store(f"sqlite:///{home / 'hearsay.db'}", make_cipher(None, home))
-    rooms = server.channel(guild), server.channel(elsewhere)
-    yield Scenario(program, server, store, people, *rooms)
+    channels = server.channel(guild), server.channel(elsewhere)
+    yield Scenario(program, server, store, people, *channels)
     await store.close()
 
 
@@ -132,8 +132,8 @@ async def test_personal_settings_are_everybodys_own(scenario: Scenario) -> None:
         assert not await scenario.is_changed()
         choice = await scenario.store.voices.choice("discord", scenario.people[who])
         assert choice == SpeechSettings(voice="Mia", style="warm")
-    asked = await scenario.give("member", "mode", {"choice": "ask"})
-    assert "private" in asked.content
+    answer = await scenario.give("member", "mode", {"choice": "ask"})
+    assert "private" in answer.content
     dm = scenario.server.dm(scenario.people["member"])
     await scenario.give("member", "mode", {"choice": "ask"}, dm)
     settings = await scenario.store.chats.settings(replace(scenario.chat, chat_id=dm))
@@ -153,12 +153,16 @@ async def test_a_user_install_changes_only_personal_settings(scenario: Scenario)
 
 async def test_messages_of_bots_are_ignored(scenario: Scenario) -> None:
     await scenario.reset()
-    asked = [
-        scenario.server.slash(scenario.room, scenario.people["bot"], name, options, is_forced=True)
+    interaction_ids = [
+        scenario.server.slash(
+            scenario.channel, scenario.people["bot"], name, options, is_forced=True
+        )
         for name, options in OF_THE_CHAT.items()
     ]
     await scenario.give("manager", "help", {})  # what was asked before it would be answered before
-    assert [scenario.server.interaction(one).response_type for one in asked] == [None] * len(asked)
+    assert [scenario.server.interaction(one).response_type for one in interaction_ids] == [
+        None
+    ] * len(interaction_ids)
     assert not await scenario.is_changed()
 
 
@@ -197,7 +201,7 @@ async def test_buttons_need_the_same_rights(scenario: Scenario) -> None:
 async def test_a_private_button_is_for_its_owner(scenario: Scenario) -> None:
     await scenario.reset()
     told = scenario.server.send_text(
-        scenario.room, scenario.people["member"], "The tiles will be blue."
+        scenario.channel, scenario.people["member"], "The tiles will be blue."
     )
     query = f"select 1 from remembered where message_id = '{told}'"
     await scenario.server.wait_for(lambda: scenario.program.rows(query))
@@ -205,8 +209,8 @@ async def test_a_private_button_is_for_its_owner(scenario: Scenario) -> None:
     [custom_id] = [part["custom_id"] for part in offer.parts]
     answers = {}
     for who in ("manager", "owner", "member"):
-        asked = scenario.server.press(offer.message_id, scenario.people[who], custom_id)
-        answers[who] = await scenario.program.answer(asked)
+        interaction_id = scenario.server.press(offer.message_id, scenario.people[who], custom_id)
+        answers[who] = await scenario.program.answer(interaction_id)
     assert {one.is_ephemeral for one in answers.values()} == {True}
     is_refused = {who: "has expired" in one.content for who, one in answers.items()}
     assert is_refused == {"manager": True, "owner": True, "member": False}
@@ -216,15 +220,15 @@ async def test_opting_out_of_transcription_holds_for_user_installs(scenario: Sce
     member, stranger = scenario.people["member"], scenario.people["stranger"]
     chat = scenario.server.private_chat(stranger, member)
     note = scenario.server.send_voice(chat, member, make_note(7), duration=2)
-    asked = scenario.server.context_menu(note, stranger, "Transcribe for me")
-    assert "w7" in (await scenario.program.answer(asked)).content
+    interaction_id = scenario.server.context_menu(note, stranger, "Transcribe for me")
+    assert "w7" in (await scenario.program.answer(interaction_id)).content
     await scenario.give("member", "remember", {"choice": "me off"})
     for label in ("Transcribe", "Transcribe for me", "Translate"):
-        asked = scenario.server.context_menu(note, stranger, label)
-        assert "opted out" in (await scenario.program.answer(asked)).content
-    asked = scenario.server.context_menu(note, stranger, "Ask about this")
-    await scenario.server.wait_for(lambda: scenario.server.interaction(asked).modal)
-    sent = scenario.server.submit(asked, stranger, {"text": "What is said?"})
+        interaction_id = scenario.server.context_menu(note, stranger, label)
+        assert "opted out" in (await scenario.program.answer(interaction_id)).content
+    interaction_id = scenario.server.context_menu(note, stranger, "Ask about this")
+    await scenario.server.wait_for(lambda: scenario.server.interaction(interaction_id).modal)
+    sent = scenario.server.submit(interaction_id, stranger, {"text": "What is said?"})
     assert "opted out" in (await scenario.program.answer(sent)).content
 
 
@@ -237,16 +241,16 @@ async def test_autocomplete_offers_only_usable_values(scenario: Scenario) -> Non
     async def offered(who: str, name: str, option: str, typed: str = "", place: str = "") -> Any:
         person, known, late = scenario.people[who], scenario.server.interaction, -1
 
-        def is_answered(asked: str) -> bool:
-            return known(asked).response_type == 8
+        def is_answered(interaction_id: str) -> bool:
+            return known(interaction_id).response_type == 8
 
         # What the program finds later than Discord waits, on a busy machine, is asked for again.
         while late != (late := scenario.program.whole_log.count("discord_autocomplete_failed")):
-            asked = scenario.server.autocomplete(
-                place or scenario.room, person, name, option, typed
+            interaction_id = scenario.server.autocomplete(
+                place or scenario.channel, person, name, option, typed
             )
-            await scenario.server.wait_for(partial(is_answered, asked))
-        return {one["name"]: one["value"] for one in known(asked).choices}
+            await scenario.server.wait_for(partial(is_answered, interaction_id))
+        return {one["name"]: one["value"] for one in known(interaction_id).choices}
 
     found = await offered("owner", "say", "voice")
     assert (found["Grandma"], found["me"]) == ("kept:0123456789", "kept:1123456789")

@@ -29,100 +29,100 @@ from tests.support.virtual_time import current_clock
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
 
 
-def count_sends(room: ServerChannel) -> int:
-    return len(room.server.requests_to(SEND))
+def count_sends(channel: ServerChannel) -> int:
+    return len(channel.server.requests_to(SEND))
 
 
-async def test_the_reply_refers_to_the_voice_message(bot: Bot, room: ServerChannel) -> None:
-    target, ledger = room.note()
+async def test_the_reply_refers_to_the_voice_message(bot: Bot, channel: ServerChannel) -> None:
+    target, ledger = channel.note()
     await bot.deliver(
         target, Reply("Heard:", "hello https://e.example @everyone *_`", buttons=AGAIN)
     )
-    answer = only(room.server.replies_to(target.message.message_id))
+    answer = only(channel.server.replies_to(target.message.message_id))
     seen = read(answer.content)
     assert restore_links(seen.text) == "Heard:\nhello https://e.example @everyone *_`"
     assert seen.kinds == {"quote"}
     assert ledger.ids() == {0: answer.message_id}
     assert answer.labels == ["Again"] and answer.flags & 4
-    body = room.server.requests_to(SEND)[0].body
+    body = channel.server.requests_to(SEND)[0].body
     assert body["allowed_mentions"] == {"parse": [], "replied_user": False}
     assert body["enforce_nonce"] is True and len(body["nonce"]) == 25
 
 
-async def test_links_lead_to_messages_of_the_server(bot: Bot, room: ServerChannel) -> None:
-    target, _ = room.note()
-    other = room.server.add_channel(room.guild, "other")
+async def test_links_lead_to_messages_of_the_server(bot: Bot, channel: ServerChannel) -> None:
+    target, _ = channel.note()
+    other = channel.server.add_channel(channel.guild, "other")
     links = (
         Link(0, 3, "11"), Link(4, 7, "12", thread_id="77"), Link(8, 13, "13", chat_id=other),
         Link(14, 18, "14", chat_id="999"),
     )  # fmt: skip
     await bot.deliver(target, Reply("one two three four", links=links))
-    base = f"https://discord.com/channels/{room.guild}"
-    assert read(only(room.server.replies(room.channel)).content).links == [
-        ("one", f"{base}/{room.channel}/11"), ("two", f"{base}/77/12"),
+    base = f"https://discord.com/channels/{channel.guild}"
+    assert read(only(channel.server.replies(channel.id)).content).links == [
+        ("one", f"{base}/{channel.id}/11"), ("two", f"{base}/77/12"),
         ("three", f"{base}/{other}/13"),
     ]  # fmt: skip
-    target, _ = room.dm_note()
+    target, _ = channel.dm_note()
     await bot.deliver(target, Reply("one", links=(Link(0, 3, "11"),)))
     chat = target.message.chat.chat_id
-    found = read(only(room.server.replies(chat)).content).links
+    found = read(only(channel.server.replies(chat)).content).links
     assert found == [("one", f"https://discord.com/channels/@me/{chat}/11")]
 
 
 async def test_an_unreadable_question_is_replied_to_without_reference(
-    bot: Bot, room: ServerChannel
+    bot: Bot, channel: ServerChannel
 ) -> None:
-    target, _ = room.note()
-    room.server.delete(target.message.message_id)
+    target, _ = channel.note()
+    channel.server.delete(target.message.message_id)
     await bot.deliver(target, Reply("hello"))
-    assert only(room.server.replies(room.channel)).reply_to is None and count_sends(room) == 1
-    target, _ = room.note("other")
-    room.server.deny(room.channel, room.guild, "READ_MESSAGE_HISTORY")
+    assert only(channel.server.replies(channel.id)).reply_to is None and count_sends(channel) == 1
+    target, _ = channel.note("other")
+    channel.server.deny(channel.id, channel.guild, "READ_MESSAGE_HISTORY")
     await bot.deliver(target, Reply("hello", files=(FILE,)))
-    _, answer = room.server.replies(room.channel)
+    _, answer = channel.server.replies(channel.id)
     assert answer.reply_to is None and len(answer.files) == 1
 
 
 @pytest.mark.parametrize(("status", "code"), [(413, 0), (400, 40005)])
 async def test_files_that_cannot_be_sent_are_mentioned(
-    bot: Bot, room: ServerChannel, status: int, code: int
+    bot: Bot, channel: ServerChannel, status: int, code: int
 ) -> None:
-    target, _ = room.note()
-    room.server.fault(SEND, "status", status=status, code=code)
+    target, _ = channel.note()
+    channel.server.fault(SEND, "status", status=status, code=code)
     await bot.deliver(target, Reply("Here:", files=(FILE,)))
-    assert "too big" in only(room.server.replies(room.channel)).content
+    assert "too big" in only(channel.server.replies(channel.id)).content
     data = bytes(range(256)) * (10 << 12)
     fits = File("fits.bin", "application/octet-stream", data)
     # Two of 10 MiB are one request.
-    target, _ = await room.answer(bot, Reply("Here:", files=(fits, fits)), "other")
-    answer = only(room.server.replies_to(target.message.message_id))
+    target, _ = await channel.answer(bot, Reply("Here:", files=(fits, fits)), "other")
+    answer = only(channel.server.replies_to(target.message.message_id))
     assert [file.data for file in answer.files] == [data] * 2
-    room.server.deny(room.channel, room.guild, "ATTACH_FILES")
-    target, _ = await room.answer(bot, Reply("Here:", files=(FILE,)), "forbidden")
-    answer = only(room.server.replies_to(target.message.message_id))
+    channel.server.deny(channel.id, channel.guild, "ATTACH_FILES")
+    target, _ = await channel.answer(bot, Reply("Here:", files=(FILE,)), "forbidden")
+    answer = only(channel.server.replies_to(target.message.message_id))
     assert answer.content == f"Here:\n{sending.FILES_FORBIDDEN}"
 
 
 async def test_the_log_holds_no_text_and_no_token(
     bot: Bot,
-    room: ServerChannel,
+    channel: ServerChannel,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level("INFO")
-    room.server.deny(room.channel, room.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
-    target, _, _ = await room.ask(bot)
+    channel.server.deny(channel.id, channel.guild, "ATTACH_FILES", "READ_MESSAGE_HISTORY")
+    target, _, _ = await channel.ask(bot)
     token = target.message.reply_token.split(":")[1]
-    room.server.fault("PATCH /webhooks/*", "rate_limit", retry_after=0.01)
-    room.server.fault("PATCH /webhooks/*", "status", status=404, code=10062)
+    channel.server.fault("PATCH /webhooks/*", "rate_limit", retry_after=0.01)
+    channel.server.fault("PATCH /webhooks/*", "status", status=404, code=10062)
     await bot.deliver(target, Reply("zebra " * 500, "zebra", files=(FILE,)))
-    target, _ = room.note("other")
-    room.server.fault(SEND, "status", code=50008)
+    target, _ = channel.note("other")
+    channel.server.fault(SEND, "status", code=50008)
     with pytest.raises(PlatformError) as caught:
         await bot.deliver(target, Reply("zebra"))
     seen = caplog.text + capsys.readouterr().out + str(caught.value)
     assert "discord_request_changed" in seen and "zebra" not in seen
-    assert room.server.token not in seen
+    assert channel.server.token not in seen
     # discord.py's own warnings name the address; the program's log leaves such tokens out.
     record = logging.LogRecord("discord.http", 30, "", 0, seen, (), None)
     assert token in seen and token not in logs._formatter((), True).format(record)
@@ -130,56 +130,56 @@ async def test_the_log_holds_no_text_and_no_token(
 
 
 async def test_a_crash_after_the_send_makes_no_second_message(
-    bot: Bot, room: ServerChannel
+    bot: Bot, channel: ServerChannel
 ) -> None:
-    target, ledger = room.note()
-    room.server.fault(SEND, "status", status=503, count=2)
-    room.server.fault(SEND, "lose_reply", count=None)
+    target, ledger = channel.note()
+    channel.server.fault(SEND, "status", status=503, count=2)
+    channel.server.fault(SEND, "lose_reply", count=None)
     with pytest.raises(PlatformBusy):
         await bot.deliver(target, Reply("hello", files=(FILE,)))
     assert ledger.rows[0].state is DeliveryState.PENDING
-    room.server.clear_faults()
+    channel.server.clear_faults()
     await bot.deliver(target, Reply("hello", files=(FILE,)))
-    answer = only(room.server.replies(room.channel))
+    answer = only(channel.server.replies(channel.id))
     assert (ledger.ids(), answer.files[0].data) == ({0: answer.message_id}, FILE.data)
     await ledger.forget(0)
     await ledger.start(0)  # the process died before the id was kept
     await bot.deliver(target, Reply("good morning"))
-    assert only(room.server.replies(room.channel)).content == "good morning"
+    assert only(channel.server.replies(channel.id)).content == "good morning"
 
 
-async def test_sent_parts_are_not_sent_again(bot: Bot, room: ServerChannel) -> None:
-    target, ledger = room.note()
+async def test_sent_parts_are_not_sent_again(bot: Bot, channel: ServerChannel) -> None:
+    target, ledger = channel.note()
     reply = Reply(quote="word " * 1000)
     await bot.deliver(target, reply)
     await bot.deliver(target, reply)
-    answers = room.server.replies_to(target.message.message_id)
-    assert len(answers) == 3 == count_sends(room)
+    answers = channel.server.replies_to(target.message.message_id)
+    assert len(answers) == 3 == count_sends(channel)
     assert [*ledger.ids().values()] == [one.message_id for one in answers]
-    assert room.server.requests_to("PATCH *") == []
+    assert channel.server.requests_to("PATCH *") == []
     await ledger.forget(2)
-    room.server.advance(hours=1)
+    channel.server.advance(hours=1)
     await bot.deliver(target, reply)
-    assert count_sends(room) == 4
+    assert count_sends(channel) == 4
 
 
-async def test_a_lasting_outage_is_left_to_the_job(bot: Bot, room: ServerChannel) -> None:
-    target, ledger = room.note()
-    room.server.fault(SEND, "status", status=503, count=None)
+async def test_a_lasting_outage_is_left_to_the_job(bot: Bot, channel: ServerChannel) -> None:
+    target, ledger = channel.note()
+    channel.server.fault(SEND, "status", status=503, count=None)
     with pytest.raises(PlatformBusy):
         await bot.deliver(target, Reply("hello"))
-    tries = room.server.requests_to(SEND)
+    tries = channel.server.requests_to(SEND)
     waits_s = [later.received_at - one.received_at for one, later in pairwise(tries)]
     assert waits_s == pytest.approx(WAITS_S, abs=0.1)
     assert ledger.rows[0].state is DeliveryState.PENDING
 
 
 async def test_a_silent_server_ends_the_request(
-    bot: Bot, room: ServerChannel, clock: Clock
+    bot: Bot, channel: ServerChannel, clock: Clock
 ) -> None:
     for part, limit_s in ((Reply("hello"), CALL_S), (Reply(files=(FILE,)), UPLOAD_S)):
-        target, _ = room.note(str(limit_s))
-        room.server.fault(SEND, "hang")
+        target, _ = channel.note(str(limit_s))
+        channel.server.fault(SEND, "hang")
         begun_s = clock.monotonic()
         with pytest.raises(PlatformBusy, match="does not answer"):
             await bot.deliver(target, part)
@@ -187,108 +187,119 @@ async def test_a_silent_server_ends_the_request(
 
 
 async def test_nothing_is_sent_before_the_login_and_everything_after(
-    settings: Settings, inbox: FakeInbox, room: ServerChannel
+    settings: Settings, inbox: FakeInbox, channel: ServerChannel
 ) -> None:
     bot = Bot(settings, inbox, current_clock())
-    target, _ = room.note()
+    target, _ = channel.note()
     await bot.show(target, "one moment", is_lasting=True)
     work = asyncio.create_task(bot.deliver(target, Reply("hello")))
     await asyncio.sleep(OPEN_WAIT_S - 1)
-    assert not work.done() and room.server.requests == []
+    assert not work.done() and channel.server.requests == []
     await bot.client.open()
     await work
-    assert only(room.server.replies(room.channel)).content == "hello"
+    assert only(channel.server.replies(channel.id)).content == "hello"
     await bot.close()
 
 
-async def test_an_outdated_reply_is_edited_in_place(bot: Bot, room: ServerChannel) -> None:
-    target, ledger = await room.answer(bot, Reply("hello", files=(FILE,), buttons=AGAIN))
+async def test_an_outdated_reply_is_edited_in_place(bot: Bot, channel: ServerChannel) -> None:
+    target, ledger = await channel.answer(bot, Reply("hello", files=(FILE,), buttons=AGAIN))
     first = ledger.ids()
     ledger.outdate()
     await bot.deliver(target, Reply("good morning"))
-    answer = only(room.server.replies(room.channel))
+    answer = only(channel.server.replies(channel.id))
     assert (answer.content, answer.files, answer.labels) == ("good morning", [], [])
     assert ledger.ids() == first
     # The nonce of the first one would give back what was deleted.
-    room.server.delete(first[0])
+    channel.server.delete(first[0])
     ledger.outdate()
     await bot.deliver(target, Reply("good night"))
-    answer = only(room.server.replies(room.channel))
+    answer = only(channel.server.replies(channel.id))
     assert answer.content == "good night" and ledger.ids() == {0: answer.message_id}
     ledger.outdate()
     await bot.deliver(target, Reply())
-    assert room.server.replies(room.channel) == [] and ledger.ids() == {}
+    assert channel.server.replies(channel.id) == [] and ledger.ids() == {}
 
 
-async def test_an_outdated_reply_becomes_shorter_and_longer(bot: Bot, room: ServerChannel) -> None:
-    target, ledger = await room.answer(bot, Reply("word " * 1000))
+async def test_an_outdated_reply_becomes_shorter_and_longer(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    target, ledger = await channel.answer(bot, Reply("word " * 1000))
     first = ledger.ids()
     assert len(first) == 3
     ledger.outdate()
     await bot.deliver(target, Reply("short"))
     # The last one first: the ledger never has a gap.
-    gone = [call.path.rpartition("/")[2] for call in room.server.requests_to("DELETE */messages/*")]
+    gone = [
+        call.path.rpartition("/")[2] for call in channel.server.requests_to("DELETE */messages/*")
+    ]
     assert gone == [first[2], first[1]]
-    assert [a.content for a in room.server.replies(room.channel)] == ["short"]
+    assert [a.content for a in channel.server.replies(channel.id)] == ["short"]
     assert len(ledger.ids()) == 1
     ledger.outdate()
     await bot.deliver(target, Reply("word " * 1000))
-    assert len(room.server.replies(room.channel)) == 3
+    assert len(channel.server.replies(channel.id)) == 3
 
 
 @pytest.mark.parametrize("scope", ["user", "shared", "global"])
-async def test_a_rate_limit_is_waited_for(bot: Bot, room: ServerChannel, scope: str) -> None:
-    room.server.fault(SEND, "rate_limit", retry_after=0.3, scope=scope)
-    await room.answer(bot, Reply("hello"))
-    only(room.server.replies(room.channel))
-    assert count_sends(room) == 2
-    assert len(bot.client.pacer.invalid_s) == (scope != "shared") == room.server.invalid_requests()
-    room.server.fault(SEND, "rate_limit", retry_after=300.0, scope=scope)
+async def test_a_rate_limit_is_waited_for(bot: Bot, channel: ServerChannel, scope: str) -> None:
+    channel.server.fault(SEND, "rate_limit", retry_after=0.3, scope=scope)
+    await channel.answer(bot, Reply("hello"))
+    only(channel.server.replies(channel.id))
+    assert count_sends(channel) == 2
+    assert (
+        len(bot.client.pacer.invalid_s) == (scope != "shared") == channel.server.invalid_requests()
+    )
+    channel.server.fault(SEND, "rate_limit", retry_after=300.0, scope=scope)
     with pytest.raises(PlatformBusy) as caught:  # that is for the job to wait for
-        await room.answer(bot, Reply("hello"), "other")
+        await channel.answer(bot, Reply("hello"), "other")
     assert caught.value.retry_after_s == pytest.approx(300, abs=1)
-    assert count_sends(room) == 3
+    assert count_sends(channel) == 3
 
 
-async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, room: ServerChannel) -> None:
-    room.server.set_limits(is_strict=True)
-    envelopes = [room.note(str(n))[0] for n in range(12)]
+async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, channel: ServerChannel) -> None:
+    channel.server.set_limits(is_strict=True)
+    envelopes = [channel.note(str(n))[0] for n in range(12)]
     await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
-    assert len(room.server.replies(room.channel)) == 12
-    assert room.server.invalid_requests() <= 1
+    assert len(channel.server.replies(channel.id)) == 12
+    assert channel.server.invalid_requests() <= 1
 
 
 @pytest.mark.parametrize("code", [50001, 50013])
 async def test_a_channel_that_refuses_is_left_alone(
-    bot: Bot, room: ServerChannel, code: int
+    bot: Bot, channel: ServerChannel, code: int
 ) -> None:
-    room.server.fault(SEND, "status", status=403, code=code, count=None)
+    channel.server.fault(SEND, "status", status=403, code=code, count=None)
     for number in range(MAX_FORBIDDEN + 3):
-        target, _ = room.note(str(number))
+        target, _ = channel.note(str(number))
         with pytest.raises(ChatGone):
             await bot.deliver(target, Reply("hello", files=(FILE,) * (code == 50013)))
-    assert count_sends(room) == MAX_FORBIDDEN == 3
-    room.server.clear_faults()
-    other = make_server_channel(room.server)
+    assert count_sends(channel) == MAX_FORBIDDEN == 3
+    channel.server.clear_faults()
+    other = make_server_channel(channel.server)
     await bot.deliver(other.note()[0], Reply("hello"))
-    only(room.server.replies(other.channel))
+    only(channel.server.replies(other.id))
 
 
-async def test_errors_that_end_a_chat_a_thread_or_the_bot(bot: Bot, room: ServerChannel) -> None:
-    thread = room.server.add_thread(room.channel, room.ann)
-    notes = [room.note(thread_id=thread)[0], room.note()[0], room.note()[0], room.dm_note()[0]]
-    room.server.archive_thread(thread)
+async def test_errors_that_end_a_chat_a_thread_or_the_bot(bot: Bot, channel: ServerChannel) -> None:
+    thread = channel.server.add_thread(channel.id, channel.ann)
+    notes = [
+        channel.note(thread_id=thread)[0],
+        channel.note()[0],
+        channel.note()[0],
+        channel.dm_note()[0],
+    ]
+    channel.server.archive_thread(thread)
     await bot.deliver(notes[0], Reply("hello"))  # it is taken out again
-    assert only(room.server.replies(thread)).reply_to == notes[0].message.message_id
-    assert room.server.replies(room.channel) == []
-    notes[0] = room.note("locked", thread_id=thread)[0]
-    room.server.archive_thread(thread, is_locked=True)
+    assert only(channel.server.replies(thread)).reply_to == notes[0].message.message_id
+    assert channel.server.replies(channel.id) == []
+    notes[0] = channel.note("locked", thread_id=thread)[0]
+    channel.server.archive_thread(thread, is_locked=True)
     await fails(bot, notes[0], MessageGone)
-    room.server.fault(SEND, "status", status=401)
+    channel.server.fault(SEND, "status", status=401)
     await fails(bot, notes[1], PlatformLocked)
-    room.server.delete_channel(room.channel)
+    channel.server.delete_channel(channel.id)
     await fails(bot, notes[2], ChatGone)
-    room.server.change(room.ann, is_closed=True)
+    channel.server.change(channel.ann, is_closed=True)
     await fails(bot, notes[3], ChatGone)
     message = make_message("user:x", "interaction:5", sender_id="x", attachment=None)
     target, _ = make_target(replace(message, reply_token="5:token:1:p"))
@@ -301,8 +312,10 @@ async def fails(bot: Bot, target: DeliveryTarget, kind: type[PlatformError]) -> 
     assert type(caught.value) is kind
 
 
-async def test_the_reply_to_a_button_refers_to_its_message(bot: Bot, room: ServerChannel) -> None:
-    note = room.note()[0].message
+async def test_the_reply_to_a_button_refers_to_its_message(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    note = channel.note()[0].message
     pressed = replace(note, message_id="interaction:5", reply_to=QuotedMessage(note.message_id))
     await bot.deliver(make_target(pressed)[0], Reply("hello"))
-    only(room.server.replies_to(note.message_id))
+    only(channel.server.replies_to(note.message_id))

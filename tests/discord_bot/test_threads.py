@@ -30,104 +30,106 @@ def settings(settings: Settings, setting: str) -> Settings:
     return settings.model_copy(update={"discord_long_answers": setting})
 
 
-def words(room: ServerChannel, *places: str) -> str:
+def words(channel: ServerChannel, *places: str) -> str:
     """Return the text of the bot's messages in channels, as people see it."""
-    shown = [read(one.content).text for place in places for one in room.server.replies(place)]
+    shown = [read(one.content).text for place in places for one in channel.server.replies(place)]
     return "\n".join(shown)
 
 
 async def test_the_first_message_is_in_the_channel_and_the_rest_in_a_thread(
-    bot: Bot, room: ServerChannel
+    bot: Bot, channel: ServerChannel
 ) -> None:
-    target, ledger = await room.answer(bot, Reply(LONG, buttons=AGAIN))
-    first = only(room.server.replies(room.channel))
+    target, ledger = await channel.answer(bot, Reply(LONG, buttons=AGAIN))
+    first = only(channel.server.replies(channel.id))
     assert first.reply_to == target.message.message_id and first.labels == []
-    [thread] = room.server.threads(room.channel)
+    [thread] = channel.server.threads(channel.id)
     assert thread == first.message_id == first.thread_id
-    assert words(room, room.channel, thread) == LONG
-    rest = room.server.replies(thread)
+    assert words(channel, channel.id, thread) == LONG
+    rest = channel.server.replies(thread)
     assert [one.labels for one in rest] == [[], ["Again"]]
     assert [*ledger.ids().values()] == [first.message_id, *(one.message_id for one in rest)]
-    assert room.server.world.channels[thread].name == "The line 0 of what was said."
-    assert room.server.pings() == []
+    assert channel.server.world.channels[thread].name == "The line 0 of what was said."
+    assert channel.server.pings() == []
 
 
-async def test_an_interaction_has_a_thread_too(bot: Bot, room: ServerChannel) -> None:
-    target, _, interaction_id = await room.ask(bot)
+async def test_an_interaction_has_a_thread_too(bot: Bot, channel: ServerChannel) -> None:
+    target, _, interaction_id = await channel.ask(bot)
     await bot.deliver(target, Reply(LONG, files=(await make_voice(),)))
-    first = only(room.server.responses_to(interaction_id))
-    [thread] = room.server.threads(room.channel)
-    assert thread == first.message_id and len(room.server.replies(thread)) == 2
+    first = only(channel.server.responses_to(interaction_id))
+    [thread] = channel.server.threads(channel.id)
+    assert thread == first.message_id and len(channel.server.replies(thread)) == 2
     # Who asked to hear it need not open the thread.
-    assert [one.is_voice for one in room.server.replies(room.channel)] == [False, True]
+    assert [one.is_voice for one in channel.server.replies(channel.id)] == [False, True]
 
 
 @pytest.mark.parametrize("pattern", [OPEN, SEND])
 @pytest.mark.parametrize("kind", ["lose_reply", "status"])
 async def test_a_repeated_delivery_sends_nothing_twice(
-    bot: Bot, room: ServerChannel, pattern: str, kind: str
+    bot: Bot, channel: ServerChannel, pattern: str, kind: str
 ) -> None:
-    target, _ = room.note()
-    server, reply = room.server, Reply(LONG)
+    target, _ = channel.note()
+    server, reply = channel.server, Reply(LONG)
     server.fault(pattern, kind, status=503)  # type: ignore[arg-type]
     with suppress(PlatformBusy):
         await bot.deliver(target, reply)
     await bot.deliver(target, reply)
-    [thread] = server.threads(room.channel)
-    assert len(server.replies(room.channel)) == 1
-    assert words(room, room.channel, thread) == LONG
+    [thread] = server.threads(channel.id)
+    assert len(server.replies(channel.id)) == 1
+    assert words(channel, channel.id, thread) == LONG
     await bot.deliver(target, reply)
     assert len(server.replies(thread)) == 2
 
 
 @pytest.mark.parametrize("right", ["CREATE_PUBLIC_THREADS", "SEND_MESSAGES_IN_THREADS"])
 async def test_without_thread_permission_everything_is_in_the_channel(
-    bot: Bot, room: ServerChannel, right: str
+    bot: Bot, channel: ServerChannel, right: str
 ) -> None:
-    room.server.deny(room.channel, "", right)
-    _, ledger = await room.answer(bot, Reply(LONG))
-    assert words(room, room.channel) == LONG
+    channel.server.deny(channel.id, "", right)
+    _, ledger = await channel.answer(bot, Reply(LONG))
+    assert words(channel, channel.id) == LONG
     assert len(ledger.ids()) == 3
 
 
-async def test_private_and_ephemeral_replies_have_no_thread(bot: Bot, room: ServerChannel) -> None:
-    thread = room.server.add_thread(room.channel, room.ann, "Talk")
-    for target, _ in (room.dm_note(), room.note("in a thread", thread_id=thread)):
+async def test_private_and_ephemeral_replies_have_no_thread(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    thread = channel.server.add_thread(channel.id, channel.ann, "Talk")
+    for target, _ in (channel.dm_note(), channel.note("in a thread", thread_id=thread)):
         await bot.deliver(target, Reply(LONG))
-    secret, _, interaction_id = await room.ask(bot, "e", job_id="secret")
+    secret, _, interaction_id = await channel.ask(bot, "e", job_id="secret")
     await bot.deliver(secret, Reply(LONG))
-    assert len(room.server.responses_to(interaction_id)) == 3
-    assert len(room.server.replies(thread)) == 3
-    assert room.server.threads(room.channel) == [thread]
-    assert room.server.requests_to(OPEN) == []
+    assert len(channel.server.responses_to(interaction_id)) == 3
+    assert len(channel.server.replies(thread)) == 3
+    assert channel.server.threads(channel.id) == [thread]
+    assert channel.server.requests_to(OPEN) == []
 
 
-async def test_a_changed_reply_is_edited_in_its_thread(bot: Bot, room: ServerChannel) -> None:
-    target, ledger = await room.answer(bot, Reply(LONG))
-    [thread] = room.server.threads(room.channel)
+async def test_a_changed_reply_is_edited_in_its_thread(bot: Bot, channel: ServerChannel) -> None:
+    target, ledger = await channel.answer(bot, Reply(LONG))
+    [thread] = channel.server.threads(channel.id)
     before = ledger.ids()
-    room.server.archive_thread(thread)  # it is taken out again
+    channel.server.archive_thread(thread)  # it is taken out again
     for text in (LONG.replace("said", "SAID"), "short"):
         ledger.outdate()
         await bot.deliver(target, Reply(text))
-        assert words(room, room.channel, thread) == text
+        assert words(channel, channel.id, thread) == text
     assert ledger.ids() == {0: before[0]}
     ledger.outdate()
     await bot.deliver(target, Reply(LONG))
-    assert words(room, room.channel, thread) == LONG
-    assert room.server.threads(room.channel) == [thread]
+    assert words(channel, channel.id, thread) == LONG
+    assert channel.server.threads(channel.id) == [thread]
 
 
 @pytest.mark.parametrize(("setting", "text"), [("file", LONG), ("thread", LONG * 8)])
-async def test_the_operator_can_choose_a_file(bot: Bot, room: ServerChannel, text: str) -> None:
-    await room.answer(bot, Reply(quote=text, buttons=AGAIN))
-    answer = only(room.server.replies(room.channel))
+async def test_the_operator_can_choose_a_file(bot: Bot, channel: ServerChannel, text: str) -> None:
+    await channel.answer(bot, Reply(quote=text, buttons=AGAIN))
+    answer = only(channel.server.replies(channel.id))
     [file] = answer.files
     assert (file.name, file.data.decode()) == ("transcript.txt", text)
     assert answer.labels == ["Again"] and read(answer.content).text.startswith("The line 0")
     # What fits has no thread.
-    await bot.deliver(room.note("2")[0], Reply("short", files=(await make_voice(),)))
-    assert room.server.threads(room.channel) == []
+    await bot.deliver(channel.note("2")[0], Reply("short", files=(await make_voice(),)))
+    assert channel.server.threads(channel.id) == []
 
 
 def test_most_messages_of_a_reply() -> None:

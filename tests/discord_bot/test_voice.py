@@ -20,114 +20,116 @@ from tests.support.discord_server_chat import (
 )
 
 
-async def test_a_spoken_reply_is_a_voice_message(bot: Bot, room: ServerChannel) -> None:
+async def test_a_spoken_reply_is_a_voice_message(bot: Bot, channel: ServerChannel) -> None:
     voice = await make_voice(2.6)
-    target, ledger = await room.answer(bot, Reply(files=(voice,)))
-    answer = only(room.server.replies_to(target.message.message_id))
+    target, ledger = await channel.answer(bot, Reply(files=(voice,)))
+    answer = only(channel.server.replies_to(target.message.message_id))
     assert answer.is_voice and not answer.content and ledger.ids() == {0: answer.message_id}
     [file] = answer.files
     assert file.data == voice.data and file.duration_s == pytest.approx(2.6, abs=0.05)
     assert base64.b64decode(file.waveform or "") == voice.waveform
     assert 1 <= len(voice.waveform) <= 256
-    [call] = room.server.requests_to(SEND)
+    [call] = channel.server.requests_to(SEND)
     assert isinstance(call.body, dict) and call.body["flags"] == 1 << 13
 
 
 async def test_text_and_buttons_come_before_the_voice_message(
-    bot: Bot, room: ServerChannel
+    bot: Bot, channel: ServerChannel
 ) -> None:
     voice = await make_voice()
-    await room.answer(bot, Reply("hello", files=(voice,), buttons=AGAIN))
-    text, spoken = room.server.replies(room.channel)
+    await channel.answer(bot, Reply("hello", files=(voice,), buttons=AGAIN))
+    text, spoken = channel.server.replies(channel.id)
     assert text.content == "hello" and text.labels == ["Again"]
     assert spoken.is_voice and not spoken.parts
-    target, _ = await room.answer(bot, Reply(files=(voice,), buttons=AGAIN), "other")
-    under, spoken = room.server.replies_to(target.message.message_id)
+    target, _ = await channel.answer(bot, Reply(files=(voice,), buttons=AGAIN), "other")
+    under, spoken = channel.server.replies_to(target.message.message_id)
     assert under.labels == ["Again"] and not under.content and spoken.is_voice
 
 
 @pytest.mark.parametrize("code", [50173, 50013, 50159, 50160, 50161])
 async def test_a_refused_voice_message_becomes_a_file_for_good(
-    bot: Bot, room: ServerChannel, inbox: FakeInbox, code: int
+    bot: Bot, channel: ServerChannel, inbox: FakeInbox, code: int
 ) -> None:
     voice = await make_voice()
-    room.server.fault(SEND, "status", status=403 if code in (50173, 50013) else 400, code=code)
+    channel.server.fault(SEND, "status", status=403 if code in (50173, 50013) else 400, code=code)
     for job_id in ("a", "b"):
-        target, _ = await room.answer(bot, Reply(files=(voice,)), job_id)
-    assert len(room.server.requests_to(SEND)) == 3
+        target, _ = await channel.answer(bot, Reply(files=(voice,)), job_id)
+    assert len(channel.server.requests_to(SEND)) == 3
     assert inbox.without_voice == [target.message.chat]
     # What was remembered of another chat saves the try there.
-    other = make_server_channel(room.server)
+    other = make_server_channel(channel.server)
     target, _ = other.note()
     await bot.deliver(replace(target, has_no_voice=True), Reply(files=(voice,)))
-    assert len(room.server.requests_to(SEND)) == 4
-    answers = room.server.replies(room.channel) + room.server.replies(other.channel)
+    assert len(channel.server.requests_to(SEND)) == 4
+    answers = channel.server.replies(channel.id) + channel.server.replies(other.id)
     assert [(one.is_voice, one.files[0].data) for one in answers] == [(False, voice.data)] * 3
 
 
 async def test_a_closed_channel_is_not_remembered_as_refusing_voice(
-    bot: Bot, room: ServerChannel, inbox: FakeInbox
+    bot: Bot, channel: ServerChannel, inbox: FakeInbox
 ) -> None:
-    room.server.deny(room.channel, room.guild, "ATTACH_FILES", "SEND_VOICE_MESSAGES")
-    await room.answer(bot, Reply(files=(await make_voice(),)))
-    answer = only(room.server.replies(room.channel))
+    channel.server.deny(channel.id, channel.guild, "ATTACH_FILES", "SEND_VOICE_MESSAGES")
+    await channel.answer(bot, Reply(files=(await make_voice(),)))
+    answer = only(channel.server.replies(channel.id))
     assert "send files in this channel" in answer.content and not answer.files
-    assert len(room.server.requests_to(SEND)) <= 3
+    assert len(channel.server.requests_to(SEND)) <= 3
 
 
 async def test_a_crash_after_the_send_makes_no_second_voice_message(
-    bot: Bot, room: ServerChannel
+    bot: Bot, channel: ServerChannel
 ) -> None:
     voice = await make_voice()
-    target, ledger = await room.answer(bot, Reply("hello", files=(voice,)))
+    target, ledger = await channel.answer(bot, Reply("hello", files=(voice,)))
     for part in (0, 1):
         await ledger.forget(part)
         await ledger.start(part)
     await bot.deliver(target, Reply("hello", files=(voice,)))
-    assert len(room.server.replies(room.channel)) == 2 == len(ledger.ids())
+    assert len(channel.server.replies(channel.id)) == 2 == len(ledger.ids())
 
 
-async def test_a_changed_voice_message_replaces_the_first(bot: Bot, room: ServerChannel) -> None:
-    target, ledger = await room.answer(bot, Reply(files=(await make_voice(2.0),)))
+async def test_a_changed_voice_message_replaces_the_first(bot: Bot, channel: ServerChannel) -> None:
+    target, ledger = await channel.answer(bot, Reply(files=(await make_voice(2.0),)))
     first = ledger.ids()[0]
     ledger.outdate()
     await bot.deliver(target, Reply(files=(await make_voice(4.0),)))
-    answer = only(room.server.replies(room.channel))
+    answer = only(channel.server.replies(channel.id))
     assert answer.is_voice and answer.message_id != first
     assert answer.files[0].duration_s == pytest.approx(4.0, abs=0.1)
     ledger.outdate()
     await bot.deliver(target, Reply("in words"))
-    assert only(room.server.replies(room.channel)).content == "in words"
+    assert only(channel.server.replies(channel.id)).content == "in words"
 
 
-async def test_a_command_gets_a_voice_message_in_the_channel(bot: Bot, room: ServerChannel) -> None:
-    target, ledger, asked = await room.ask(bot)
+async def test_a_command_gets_a_voice_message_in_the_channel(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    target, ledger, interaction_id = await channel.ask(bot)
     await bot.deliver(target, Reply(files=(await make_voice(),)))
-    spoken = only(room.server.replies(room.channel))
+    spoken = only(channel.server.replies(channel.id))
     assert spoken.is_voice and ledger.ids() == {0: spoken.message_id}
-    assert room.server.thinking(room.channel) == [] == room.server.responses_to(asked)
-    target, _, asked = await room.ask(bot, job_id="other")
+    assert channel.server.thinking(channel.id) == [] == channel.server.responses_to(interaction_id)
+    target, _, interaction_id = await channel.ask(bot, job_id="other")
     await bot.deliver(target, Reply("hello", files=(await make_voice(),)))
-    assert only(room.server.responses_to(asked)).content == "hello"
-    assert room.server.replies(room.channel)[-1].is_voice
+    assert only(channel.server.responses_to(interaction_id)).content == "hello"
+    assert channel.server.replies(channel.id)[-1].is_voice
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])
 async def test_ephemeral_speech_is_a_file_of_the_response(
-    bot: Bot, room: ServerChannel, flags: str
+    bot: Bot, channel: ServerChannel, flags: str
 ) -> None:
     voice = await make_voice()
-    target, _, asked = await room.ask(bot, flags)
+    target, _, interaction_id = await channel.ask(bot, flags)
     await bot.deliver(target, Reply(files=(voice,)))
-    assert only(room.server.responses_to(asked)).files[0].data == voice.data
-    assert not [one for one in room.server.replies(room.channel) if one.interaction_id is None]
+    assert only(channel.server.responses_to(interaction_id)).files[0].data == voice.data
+    assert not [one for one in channel.server.replies(channel.id) if one.interaction_id is None]
 
 
 async def test_a_command_gets_a_file_where_voice_messages_are_refused(
-    bot: Bot, room: ServerChannel, inbox: FakeInbox
+    bot: Bot, channel: ServerChannel, inbox: FakeInbox
 ) -> None:
-    room.server.deny(room.channel, room.guild, "SEND_VOICE_MESSAGES", "ATTACH_FILES")
-    target, _, asked = await room.ask(bot)
+    channel.server.deny(channel.id, channel.guild, "SEND_VOICE_MESSAGES", "ATTACH_FILES")
+    target, _, interaction_id = await channel.ask(bot)
     await bot.deliver(target, Reply(files=(await make_voice(),)))
-    answer = only(room.server.responses_to(asked))
+    answer = only(channel.server.responses_to(interaction_id))
     assert len(answer.files) == 1 and not answer.is_voice and inbox.without_voice

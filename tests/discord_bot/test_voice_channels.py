@@ -38,12 +38,14 @@ class Scenario:
     ann: str
     ben: str
     guild: str
-    room: str
+    channel: str
     stage: str
 
-    def message(self, sender: str = "", room: str = "", **fields: Any) -> Message:
+    def message(self, sender: str = "", channel: str = "", **fields: Any) -> Message:
         values = {"is_private": False, "attachment": None, "sent_at": current_clock().now()}
-        return make_message(room or self.room, sender_id=sender or self.ann, **values | fields)
+        return make_message(
+            channel or self.channel, sender_id=sender or self.ann, **values | fields
+        )
 
     def ask(self, job_id: str, sender: str = "", **fields: Any) -> DeliveryTarget:
         return make_target(self.message(sender, **fields), job_id)[0]
@@ -68,8 +70,8 @@ class Scenario:
 
     async def enter(self, channel_id: str, person: str) -> None:
         """Move somebody to a voice channel and wait until the bot knows."""
-        find, room = self.bot.client.get_channel, int(channel_id)
-        channel: Any = await self.server.wait_for(lambda: find(room))
+        find, number = self.bot.client.get_channel, int(channel_id)
+        channel: Any = await self.server.wait_for(lambda: find(number))
         self.server.gateway.voice.move(self.guild, person, channel_id)
         await self.server.wait_for(lambda: int(person) in channel.voice_states)
 
@@ -126,8 +128,8 @@ async def test_it_joins_and_leaves_on_command(scenario: Scenario) -> None:
     assert await coming == await scenario.voice.join(scenario.message()) == "Sofa"
     assert scenario.where() == scenario.stage and scenario.voice.find(scenario.message()) == "Sofa"
     assert len(scenario.server.gateway.voice.sessions) == 1
-    asked = scenario.server.gateway.voice.voice_state_updates
-    assert len(asked) > 1 and asked[0]["self_deaf"] is True
+    updates = scenario.server.gateway.voice.voice_state_updates
+    assert len(updates) > 1 and updates[0]["self_deaf"] is True
     assert scenario.voice.is_present(scenario.message())
     assert not scenario.voice.is_present(scenario.message(scenario.ben))
     await scenario.voice.leave(scenario.message())
@@ -284,13 +286,13 @@ async def test_only_public_replies_are_played(scenario: Scenario) -> None:
     elsewhere = scenario.server.add_channel(scenario.guild, "elsewhere")
     await scenario.server.wait_for(lambda: scenario.bot.client.get_channel(int(elsewhere)))
     now = current_clock().now()
-    scenario.play(scenario.ask("a", room=elsewhere, command="ask"))
-    scenario.play(scenario.ask("b", scenario.ben, room=elsewhere, command="say"))
+    scenario.play(scenario.ask("a", channel=elsewhere, command="ask"))
+    scenario.play(scenario.ask("b", scenario.ben, channel=elsewhere, command="say"))
     scenario.play(scenario.ask("c", sent_at=now - timedelta(minutes=1)))
     scenario.play(scenario.ask("d", reply_token=f"1:token:{int(now.timestamp())}:e", command="say"))
     scenario.play(scenario.ask("e", is_private=True, command="say"))
-    scenario.play(scenario.ask("f", room="user:42", command="say"))
-    await scenario.hears_alone("g", 0, room=elsewhere, command="say")
+    scenario.play(scenario.ask("f", channel="user:42", command="say"))
+    await scenario.hears_alone("g", 0, channel=elsewhere, command="say")
 
 
 async def test_a_chat_is_read_aloud_until_it_leaves(scenario: Scenario) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.bot import SubprocessLauncher
+from tests.chaos.running_program import SubprocessLauncher
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import VOICE_CHANNEL
 from tests.emulators.discord.voice import SILENCE
@@ -45,7 +45,7 @@ async def test_speech_is_played_in_the_voice_channel(
 ) -> None:
     voice = server.gateway.voice
     guild = server.add_guild(members=[ann])
-    room, sofa = server.channel(guild), server.add_channel(guild, "Sofa", VOICE_CHANNEL)
+    channel, sofa = server.channel(guild), server.add_channel(guild, "Sofa", VOICE_CHANNEL)
     voice.move(guild, ann, sofa)
     await program.start()
     await server.wait_for(lambda: server.world.commands)
@@ -53,12 +53,12 @@ async def test_speech_is_played_in_the_voice_channel(
     def speech_s() -> float:
         return 0.02 * sum(packet.opus != SILENCE for packet in voice.packets(guild))
 
-    joined = server.slash(room, ann, "join")
+    joined = server.slash(channel, ann, "join")
     [told] = await server.wait_for(lambda: server.responses_to(joined))
     assert "Sofa" in told.content and voice.channel_of(guild) == sofa
 
-    server.slash(room, ann, "say", {"text": "Good morning, all."})
-    [answer] = await server.wait_for(lambda: [m for m in server.replies(room) if m.is_voice])
+    server.slash(channel, ann, "say", {"text": "Good morning, all."})
+    [answer] = await server.wait_for(lambda: [m for m in server.replies(channel) if m.is_voice])
     length_s = answer.files[0].duration_s
     assert length_s
     await server.wait_for(lambda: speech_s() >= length_s)
@@ -66,14 +66,14 @@ async def test_speech_is_played_in_the_voice_channel(
     assert speech_s() == pytest.approx(length_s, abs=0.1)
     assert max(array("h", voice.received_pcm(guild))) > 1000
 
-    reading = server.slash(room, ann, "read", {"choice": "on"})
+    reading = server.slash(channel, ann, "read", {"choice": "on"})
     await server.wait_for(lambda: server.responses_to(reading))
     before_s = speech_s()
-    written = server.send_text(room, ann, "Ann writes this.")
+    written = server.send_text(channel, ann, "Ann writes this.")
     await server.wait_for(lambda: speech_s() > before_s + 0.5)
     assert server.replies_to(written) == []
 
-    left = server.slash(room, ann, "leave")
+    left = server.slash(channel, ann, "leave")
     await server.wait_for(lambda: server.responses_to(left))
     assert voice.channel_of(guild) == "" and not server.pings()
     assert await program.stop() == 0

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.bot import PAGE, START_S, Bot, wait_for
 from tests.chaos.notes import make_note, read_sound
+from tests.chaos.running_program import PAGE, START_S, RunningProgram, wait_for
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
@@ -30,7 +30,7 @@ FURTHER, FURTHER_ANSWER = "Who calls the plumber?", "Anna does."
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d")
 
 
-async def settle_one(program: Bot, message_id: str) -> None:
+async def settle_one(program: RunningProgram, message_id: str) -> None:
     """Wait until the job of a message has ended."""
     query = (
         "select jobs.state from messages join jobs using (message_pk) "
@@ -48,12 +48,14 @@ async def settle_one(program: Bot, message_id: str) -> None:
 
 
 @asynccontextmanager
-async def open_platforms(home: Path, mimo: MimoServer) -> AsyncIterator[tuple[Bot, list[Person]]]:
+async def open_platforms(
+    home: Path, mimo: MimoServer
+) -> AsyncIterator[tuple[RunningProgram, list[Person]]]:
     """Run the program on every platform; yield it and one person on each."""
     async with (
         TelegramServer() as telegram,
         DiscordServer() as discord,
-        Bot(home, telegram, mimo) as program,
+        RunningProgram(home, telegram, mimo) as program,
     ):
         program.settings["DISCORD_BOT_TOKEN"] = discord.token
         program.settings["DISCORD_API_BASE_URL"] = discord.api_base_url

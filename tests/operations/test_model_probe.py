@@ -48,7 +48,7 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MimoServer]:
         yield server
 
 
-class Bot:
+class ProbeSetup:
     """What is probed, and who probes it."""
 
     def __init__(self, store: Store, **settings: Any) -> None:
@@ -81,8 +81,8 @@ class Bot:
 
 
 @asynccontextmanager
-async def a_bot(home: Path, **settings: Any) -> AsyncIterator[Bot]:
-    bot = Bot(open_store(home), **settings)
+async def a_bot(home: Path, **settings: Any) -> AsyncIterator[ProbeSetup]:
+    bot = ProbeSetup(open_store(home), **settings)
     try:
         yield bot
     finally:
@@ -95,7 +95,7 @@ def on_mimo(server: MimoServer) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def bot(server: MimoServer, tmp_path: Path) -> AsyncIterator[Bot]:
+async def bot(server: MimoServer, tmp_path: Path) -> AsyncIterator[ProbeSetup]:
     async with a_bot(tmp_path, **on_mimo(server)) as bot:
         yield bot
 
@@ -107,7 +107,7 @@ def warnings(logs: Any) -> list[tuple[Any, ...]]:
 
 
 async def test_a_model_that_ends_at_night_is_left_before_anybody_calls(
-    bot: Bot, server: MimoServer
+    bot: ProbeSetup, server: MimoServer
 ) -> None:
     await bot.model_probe.probe_due(T0)
     assert [call.model for call in server.billed] == [*GOOD]
@@ -147,7 +147,9 @@ async def test_nobody_is_probed_twice_a_day(server: MimoServer, tmp_path: Path) 
             assert len(server.billed) == billed, moment
 
 
-async def test_an_end_within_a_probe_makes_no_second_one(bot: Bot, server: MimoServer) -> None:
+async def test_an_end_within_a_probe_makes_no_second_one(
+    bot: ProbeSetup, server: MimoServer
+) -> None:
     server.rules.latency_s = 30.0
     task = asyncio.create_task(bot.model_probe.probe_due(T0))
     async with asyncio.timeout(30):
@@ -183,7 +185,9 @@ async def test_a_dead_model_is_reported_once(server: MimoServer, tmp_path: Path)
     assert [log["role"] for log in logs if "succeeded" in log["event"]] == [*ROLES]
 
 
-async def test_a_bad_night_of_the_service_holds_nobody_up(bot: Bot, server: MimoServer) -> None:
+async def test_a_bad_night_of_the_service_holds_nobody_up(
+    bot: ProbeSetup, server: MimoServer
+) -> None:
     server.add_fault("503", times=3)
     with capture_logs() as logs:
         await bot.model_probe.probe_due(T0)
@@ -214,7 +218,7 @@ async def test_openai_style_servers_are_probed_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("setting", "is_on"), [("off", False), ("daily", True)])
 async def test_the_program_probes_unless_that_is_off(
-    bot: Bot, clock: Clock, setting: str, is_on: bool
+    bot: ProbeSetup, clock: Clock, setting: str, is_on: bool
 ) -> None:
     inbox = Inbox(bot.store, bot.pipelines[1], bot.status)
     program = Program(bot.store, *bot.pipelines, bot.roles, inbox, clock)

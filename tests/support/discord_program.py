@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from core.models import Chat, ChatSettings
-from tests.chaos.bot import START_S, Bot, Launcher, wait_for
+from tests.chaos.running_program import START_S, Launcher, RunningProgram, wait_for
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import DEFER, Message
 from tests.emulators.mimo import MimoServer
 from tests.support.clean_start import open_store
 
 
-class DiscordProgram(Bot):
+class DiscordProgram(RunningProgram):
     """The program with Discord instead of Telegram."""
 
     def __init__(

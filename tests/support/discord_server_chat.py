@@ -42,15 +42,15 @@ class ServerChannel:
     server: DiscordServer
     ann: str
     guild: str
-    channel: str
+    id: str
 
     def note(
         self, job_id: str = "0123456789", **fields: Any
     ) -> tuple[DeliveryTarget, MemoryLedger]:
         """Send a voice message; return the target of its reply."""
-        message_id = self.server.send_voice(fields.get("thread_id") or self.channel, self.ann, OGG)
+        message_id = self.server.send_voice(fields.get("thread_id") or self.id, self.ann, OGG)
         values = {"sender_id": self.ann, "is_private": False, **fields}
-        return make_target(make_message(self.channel, message_id, **values), job_id)
+        return make_target(make_message(self.id, message_id, **values), job_id)
 
     async def answer(
         self, bot: DiscordBot, reply: Reply, job_id: str = "0123456789", **fields: Any
@@ -71,7 +71,7 @@ class ServerChannel:
         bot: DiscordBot,
         flags: str = "",
         *,
-        channel: str = "",
+        channel_id: str = "",
         age_s: float = 0.0,
         job_id: str = "0123456789",
     ) -> tuple[DeliveryTarget, MemoryLedger, str]:
@@ -79,16 +79,16 @@ class ServerChannel:
 
         flags: of the interaction token. age_s: the age of the token as seen by the bot.
         """
-        channel = channel or self.channel
+        channel_id = channel_id or self.id
         with self.server.world.lock:
             command = {"id": "1", "type": 1, "name": "say"}
-            interaction_id = self.server._create_interaction(COMMAND, channel, self.ann, command)
+            interaction_id = self.server._create_interaction(COMMAND, channel_id, self.ann, command)
             token = self.server.world.interactions[interaction_id].token
         route = Route("POST", "/interactions/{id}/{token}/callback", id=interaction_id, token=token)
         body = {"type": DEFER, "data": {"flags": EPHEMERAL if "e" in flags else 0}}
         await bot.client.http.request(route, json=body)
         created = int(bot.client.clock.now().timestamp() - age_s)
-        chat_id = f"user:{self.ann}" if "p" in flags else channel
+        chat_id = f"user:{self.ann}" if "p" in flags else channel_id
         values: dict[str, Any] = {"sender_id": self.ann, "is_private": "p" in flags}
         values |= {"reply_token": f"{interaction_id}:{token}:{created}:{flags}", "attachment": None}
         message = make_message(chat_id, f"interaction:{interaction_id}", **values)

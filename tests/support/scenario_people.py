@@ -47,7 +47,7 @@ class Answer:
     sound: bytes = b""
     labels: tuple[str, ...] = ()
     #: The request and the reply, as stored by the platform.
-    asked: Any = None
+    sent_id: Any = None
     shown: Any = None
 
 
@@ -64,22 +64,22 @@ class TelegramPerson:
         self.display_name = self.name
 
     async def send_note(self, sound: bytes) -> Answer:
-        asked = self.server.send_voice(self.user, self.user, sound, duration=NOTE_S)
-        return await self._answer(asked)
+        sent_id = self.server.send_voice(self.user, self.user, sound, duration=NOTE_S)
+        return await self._answer(sent_id)
 
     async def send_command(self, command: str, text: str = "") -> Answer:
-        asked = self.server.send_command(self.user, self.user, f"/{command} {text}".strip())
-        return await self._answer(asked)
+        sent_id = self.server.send_command(self.user, self.user, f"/{command} {text}".strip())
+        return await self._answer(sent_id)
 
     async def ask_about(self, note: Answer, question: str) -> Answer:
-        text, quoted = f"/ask {question}", note.asked
-        asked = self.server.send_command(self.user, self.user, text, reply_to=quoted)
-        return await self._answer(asked)
+        text, quoted = f"/ask {question}", note.sent_id
+        sent_id = self.server.send_command(self.user, self.user, text, reply_to=quoted)
+        return await self._answer(sent_id)
 
     async def reply_to(self, answer: Answer, text: str) -> Answer:
         quoted = answer.shown.message_id
-        asked = self.server.send_text(self.user, self.user, text, reply_to=quoted)
-        return await self._answer(asked)
+        sent_id = self.server.send_text(self.user, self.user, text, reply_to=quoted)
+        return await self._answer(sent_id)
 
     async def press(self, answer: Answer, label: str) -> Answer:
         before = {message.message_id for message in self.server.replies(self.user)}
@@ -89,18 +89,18 @@ class TelegramPerson:
         new = [m for m in self.server.replies(self.user) if m.message_id not in before]
         return self._read(shown, new)
 
-    async def _answer(self, asked: int) -> Answer:
-        await self.settle(str(asked))
-        return self._read(asked, self.server.replies_to(self.user, asked))
+    async def _answer(self, sent_id: int) -> Answer:
+        await self.settle(str(sent_id))
+        return self._read(sent_id, self.server.replies_to(self.user, sent_id))
 
-    def _read(self, asked: int, found: list[TelegramMessage]) -> Answer:
+    def _read(self, sent_id: int, found: list[TelegramMessage]) -> Answer:
         spoken = next((one for one in found if one.file), None)
         shown = next((one for one in found if one.text), spoken)
         return Answer(
             flatten(*(one.text for one in found)),
             spoken.file.data if spoken and spoken.file else b"",
             tuple(label for one in found for label in one.labels),
-            asked,
+            sent_id,
             shown,
         )
 
@@ -119,48 +119,48 @@ class DiscordPerson:
         self.display_name = self.name
 
     async def send_note(self, sound: bytes) -> Answer:
-        asked = self.server.send_voice(self.chat, self.user, sound, duration=NOTE_S)
-        return await self._answer_to(asked)
+        sent_id = self.server.send_voice(self.chat, self.user, sound, duration=NOTE_S)
+        return await self._answer_to(sent_id)
 
     async def send_command(self, command: str, text: str = "") -> Answer:
         options = {OPTIONS[command]: text} if text else {}
         return await self._answer_of(self.server.slash(self.chat, self.user, command, options))
 
     async def ask_about(self, note: Answer, question: str) -> Answer:
-        opened = self.server.context_menu(note.asked, self.user, "Ask about this")
+        opened = self.server.context_menu(note.sent_id, self.user, "Ask about this")
         await self.server.wait_for(lambda: self.server.interaction(opened).modal)
         return await self._answer_of(self.server.submit(opened, self.user, {"text": question}))
 
     async def reply_to(self, answer: Answer, text: str) -> Answer:
         quoted = answer.shown.message_id
-        asked = self.server.send_text(self.chat, self.user, text, reply_to=quoted)
-        return await self._answer_to(asked)
+        sent_id = self.server.send_text(self.chat, self.user, text, reply_to=quoted)
+        return await self._answer_to(sent_id)
 
     async def press(self, answer: Answer, label: str) -> Answer:
-        asked = self.server.press(answer.shown.message_id, self.user, label=label)
-        return await self._answer_of(asked)
+        sent_id = self.server.press(answer.shown.message_id, self.user, label=label)
+        return await self._answer_of(sent_id)
 
-    async def _answer_to(self, asked: str) -> Answer:
-        await self.settle(asked)
-        return self._read(asked, self.server.replies_to(asked))
+    async def _answer_to(self, sent_id: str) -> Answer:
+        await self.settle(sent_id)
+        return self._read(sent_id, self.server.replies_to(sent_id))
 
-    async def _answer_of(self, asked: str) -> Answer:
+    async def _answer_of(self, sent_id: str) -> Answer:
         """Return the reply to an interaction, with voice messages sent separately."""
         before = {message.message_id for message in self.server.replies(self.chat)}
-        await self.settle(f"interaction:{asked}")
+        await self.settle(f"interaction:{sent_id}")
         new = [m for m in self.server.replies(self.chat) if m.message_id not in before]
-        own = self.server.responses_to(asked)
+        own = self.server.responses_to(sent_id)
         known = {message.message_id for message in own}
-        return self._read(asked, [*own, *(m for m in new if m.message_id not in known)])
+        return self._read(sent_id, [*own, *(m for m in new if m.message_id not in known)])
 
-    def _read(self, asked: str, found: list[DiscordMessage]) -> Answer:
+    def _read(self, sent_id: str, found: list[DiscordMessage]) -> Answer:
         spoken = next((one for one in found if one.files), None)
         shown = next((one for one in found if one.content), spoken)
         return Answer(
             flatten(*(read(one.content).text for one in found)),
             spoken.files[0].data if spoken else b"",
             tuple(label for one in found for label in one.labels),
-            asked,
+            sent_id,
             shown,
         )
 
@@ -193,27 +193,27 @@ class WebPerson:
         return await self._send({"text": f"/{command} {text}".strip()})
 
     async def ask_about(self, note: Answer, question: str) -> Answer:
-        return await self._send({"text": f"/ask {question}", "reply_to": note.asked})
+        return await self._send({"text": f"/ask {question}", "reply_to": note.sent_id})
 
     async def reply_to(self, answer: Answer, text: str) -> Answer:
-        return await self._send({"text": text, "reply_to": answer.asked})
+        return await self._send({"text": text, "reply_to": answer.sent_id})
 
     async def press(self, answer: Answer, label: str) -> Answer:
         buttons = answer.shown["reply"]["buttons"]
         token = next(button["token"] for button in buttons if button["label"] == label)
-        asked = secrets.token_hex(8)
+        sent_id = secrets.token_hex(8)
         return await self._follow(
-            asked, self.browser.post("/api/buttons", json={"id": asked, "token": token})
+            sent_id, self.browser.post("/api/buttons", json={"id": sent_id, "token": token})
         )
 
     async def _send(self, fields: dict[str, str], files: Any = None) -> Answer:
-        asked = secrets.token_hex(8)
-        form = {name: (None, value) for name, value in {"id": asked, **fields}.items()}
+        sent_id = secrets.token_hex(8)
+        form = {name: (None, value) for name, value in {"id": sent_id, **fields}.items()}
         return await self._follow(
-            asked, self.browser.post("/api/messages", files=form | (files or {}))
+            sent_id, self.browser.post("/api/messages", files=form | (files or {}))
         )
 
-    async def _follow(self, asked: str, sending: Awaitable[httpx.Response]) -> Answer:
+    async def _follow(self, sent_id: str, sending: Awaitable[httpx.Response]) -> Answer:
         """Send a request with the events open, and return its reply."""
         cookie = "; ".join(f"{name}={value}" for name, value in self.browser.cookies.items())
         address = self.url.replace("http", "ws", 1) + "/api/events"
@@ -222,16 +222,16 @@ class WebPerson:
             (await sending).raise_for_status()
             while not (events and events[-1]["type"] == "reply"):
                 event = json.loads(await page.recv())
-                events += [event] if event["id"] == asked else []
-        await self.settle(asked)
+                events += [event] if event["id"] == sent_id else []
+        await self.settle(sent_id)
         entries = (await self.browser.get("/api/history")).json()["entries"]
-        [entry] = [one for one in entries if one["id"] == asked]
+        [entry] = [one for one in entries if one["id"] == sent_id]
         assert entry["reply"] == events[-1]["reply"]
         sounds = [one["at_s"] for one in events if one["type"] == "sound"]
         assert not sounds or sounds[0] == 0, "played while it is synthesized"
-        return await self._read(asked, entry)
+        return await self._read(sent_id, entry)
 
-    async def _read(self, asked: str, entry: Any) -> Answer:
+    async def _read(self, sent_id: str, entry: Any) -> Answer:
         reply = entry["reply"]
         texts = [reply["text"], reply["quote"]]
         if reply["is_quote_first"]:
@@ -240,4 +240,4 @@ class WebPerson:
         for file in reply["files"]:
             sound = (await self.browser.get(file["url"])).raise_for_status().content
         labels = tuple(button["label"] for button in reply["buttons"])
-        return Answer(flatten(*texts), sound, labels, asked, entry)
+        return Answer(flatten(*texts), sound, labels, sent_id, entry)

@@ -39,16 +39,16 @@ READ = ("state", "figures", "problems", "jobs?show=all&limit=500", "jobs?show=de
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OperatorPage]:
-    async with open_operator_page(tmp_path_factory.mktemp("home")) as desk:
-        yield desk
+async def operator_page(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OperatorPage]:
+    async with open_operator_page(tmp_path_factory.mktemp("home")) as operator_page:
+        yield operator_page
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope=LOOP)
-async def operator(desk: OperatorPage) -> AsyncIterator[AsyncClient]:
+async def operator(operator_page: OperatorPage) -> AsyncIterator[AsyncClient]:
     """A browser that is logged in."""
-    async with open_client(desk.web) as client:
-        client.base_url = URL(f"{desk.web.url}/operator")
+    async with open_client(operator_page.web) as client:
+        client.base_url = URL(f"{operator_page.web.url}/operator")
         answer = await client.post("/login", json={"password": PASSWORD})
         assert answer.status_code == 200
         yield client
@@ -85,8 +85,8 @@ async def refuse_all(client: AsyncClient) -> None:
     assert (await client.post("/operator/login", json={"password": ""})).status_code == 404
 
 
-async def test_nothing_is_read_without_login(desk: OperatorPage) -> None:
-    async with open_client(desk.web) as client:
+async def test_nothing_is_read_without_login(operator_page: OperatorPage) -> None:
+    async with open_client(operator_page.web) as client:
         for path in READ:
             answer = await client.get(f"/operator/api/{path}")
             assert answer.status_code == 401
@@ -97,11 +97,11 @@ async def test_nothing_is_read_without_login(desk: OperatorPage) -> None:
 
 
 async def test_state_shows_platforms_queue_and_engines(
-    desk: OperatorPage, operator: AsyncClient
+    operator_page: OperatorPage, operator: AsyncClient
 ) -> None:
     before = (await get(operator, "state"))["queue"]
-    await add_job(desk.store)
-    await add_job(desk.store, JobState.DEAD)
+    await add_job(operator_page.store)
+    await add_job(operator_page.store, JobState.DEAD)
     state = await get(operator, "state")
     assert state["platforms"] == {"telegram": None, "discord": None, "web": True}
     assert state["queue"]["due"] == before["due"] + 1
@@ -113,8 +113,10 @@ async def test_state_shows_platforms_queue_and_engines(
     assert roles["hears"]["calls"] == {"used": 0, "limit": 100}
 
 
-async def test_job_is_shown_with_its_steps(desk: OperatorPage, operator: AsyncClient) -> None:
-    job_id = await add_job(desk.store, JobState.DONE)
+async def test_job_is_shown_with_its_steps(
+    operator_page: OperatorPage, operator: AsyncClient
+) -> None:
+    job_id = await add_job(operator_page.store, JobState.DONE)
     steps = await get(operator, f"jobs/{job_id}")
     job = steps["job"]
     assert (job["state"], job["command"], job["platform"]) == ("done", "transcribe", "telegram")
@@ -127,21 +129,21 @@ async def test_job_is_shown_with_its_steps(desk: OperatorPage, operator: AsyncCl
 
 
 async def test_dead_letter_is_shown_and_retried(
-    desk: OperatorPage, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
+    operator_page: OperatorPage, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     woken = asyncio.Event()
-    monkeypatch.setattr(desk.inbox, "on_job", woken.set)
-    job_id = await add_job(desk.store, JobState.DEAD, "EngineBusy: no answer")
+    monkeypatch.setattr(operator_page.inbox, "on_job", woken.set)
+    job_id = await add_job(operator_page.store, JobState.DEAD, "EngineBusy: no answer")
     dead = {one["job_id"]: one for one in (await get(operator, "jobs?show=dead"))["jobs"]}
     assert dead[job_id]["error"] == "EngineBusy: no answer"
     evil = {"Origin": "http://evil.example"}
     assert (await operator.post(f"/api/jobs/{job_id}/retry", headers=evil)).status_code == 403
-    found = await desk.store.jobs.find(job_id)
+    found = await operator_page.store.jobs.find(job_id)
     assert found and found.state is JobState.DEAD
     answer = await operator.post(f"/api/jobs/{job_id}/retry")
     assert (answer.status_code, answer.json()["job"]["state"]) == (200, "waiting")
     assert woken.is_set(), "it need not wait until the table is looked at"
-    found = await desk.store.jobs.find(job_id)
+    found = await operator_page.store.jobs.find(job_id)
     assert found and (found.state, found.attempts, found.reply) == (JobState.WAITING, 0, None)
     again = await operator.post(f"/api/jobs/{job_id}/retry")
     error = {"error": "Only dead letters can be retried."}
@@ -150,9 +152,13 @@ async def test_dead_letter_is_shown_and_retried(
     assert (await operator.get(f"/api/jobs/{job_id}/retry")).status_code in (404, 405)
 
 
-async def test_figures_show_hours_and_usage(desk: OperatorPage, operator: AsyncClient) -> None:
-    await move_back(desk.store, await add_job(desk.store, JobState.DONE), 2.0, 5.0)
-    await desk.store.allowances.spend("script", current_clock().now().date(), 90.0)
+async def test_figures_show_hours_and_usage(
+    operator_page: OperatorPage, operator: AsyncClient
+) -> None:
+    await move_back(
+        operator_page.store, await add_job(operator_page.store, JobState.DONE), 2.0, 5.0
+    )
+    await operator_page.store.allowances.spend("script", current_clock().now().date(), 90.0)
     statistics = await get(operator, "figures")
     assert len(statistics["hours"]) == 24
     assert (statistics["hours"][-3]["ended"], statistics["hours"][-3]["median_s"]) == (
@@ -175,10 +181,10 @@ async def test_problems_have_ids(operator: AsyncClient, capsys: pytest.CaptureFi
 
 @pytest.mark.usefixtures("logs")
 async def test_no_response_contains_messages_or_secrets(
-    desk: OperatorPage, operator: AsyncClient
+    operator_page: OperatorPage, operator: AsyncClient
 ) -> None:
     for state in JobState:
-        await add_job(desk.store, state, f"EngineLocked: {KEY} {PASSWORD}")
+        await add_job(operator_page.store, state, f"EngineLocked: {KEY} {PASSWORD}")
     structlog.get_logger().error(f"broke with {KEY}", text=MARKER, error=f"{KEY}: {MARKER}")
     logging.getLogger("library").error("%s %s", MARKER, KEY)
     everything = [(await operator.get("")).text, (await operator.get("/login")).text]

@@ -61,14 +61,14 @@ async def test_without_message_content_intent_only_mentions_have_content(
     server: DiscordServer,
 ) -> None:
     ann = server.add_user()
-    room = server.channel(server.add_guild(members=[ann]))
+    channel = server.channel(server.add_guild(members=[ann]))
     async with await _hello(server) as socket:
         await _send(socket, 2, {"token": server.token, "intents": GUILDS | MESSAGES | PRIVATE})
         await _receive(socket, "READY")
-        quoted = server.send_text(room, ann, "hidden")
-        server.send_text(room, ann, "hidden too", reply_to=quoted)
-        server.forward(room, ann, quoted)
-        server.send_text(room, ann, f"<@{server.world.bot.user_id}> seen")
+        quoted = server.send_text(channel, ann, "hidden")
+        server.send_text(channel, ann, "hidden too", reply_to=quoted)
+        server.forward(channel, ann, quoted)
+        server.send_text(channel, ann, f"<@{server.world.bot.user_id}> seen")
         server.send_text(server.dm(ann), ann, "private")
         events = [await _receive(socket, "MESSAGE_CREATE") for _ in range(5)]
         assert "hidden" not in json.dumps(events[:3])

@@ -82,14 +82,14 @@ async def test_first_followup_replaces_the_loading_message(
 
 async def test_user_install_has_at_most_five_followups(server: DiscordServer, rest: Rest) -> None:
     ann, ben = server.add_user(has_app=True), server.add_user()
-    room = server.channel(server.add_guild(members=[ann, ben], has_bot=False))
+    channel = server.channel(server.add_guild(members=[ann, ben], has_bot=False))
     offer(server)
     offer(server, name="servers", integration_types=[0])
     with pytest.raises(PermissionError):
-        server.slash(room, ben, "say")
+        server.slash(channel, ben, "say")
     with pytest.raises(PermissionError):
-        server.slash(room, ann, "servers")
-    for place in (room, server.private_chat(ann, ben)):
+        server.slash(channel, ann, "servers")
+    for place in (channel, server.private_chat(ann, ben)):
         interaction = server.slash(place, ann, "say")
         call = InteractionClient(server, rest, interaction)
         assert call.interaction.is_user_install
@@ -97,10 +97,10 @@ async def test_user_install_has_at_most_five_followups(server: DiscordServer, re
         results = [await call.follow(content=f"{number}") for number in range(6)]
         assert results == [(200, 0)] * 5 + [(400, 40094)]
         assert server.visible_counts([interaction]) == {interaction: 6}
-    code = await rest.code("POST", f"/channels/{room}/messages", json={"content": "x"})
+    code = await rest.code("POST", f"/channels/{channel}/messages", json={"content": "x"})
     assert code == (403, 50001)
-    server.deny(room, ann, "USE_EXTERNAL_APPS")
-    interaction = server.slash(room, ann, "say")
+    server.deny(channel, ann, "USE_EXTERNAL_APPS")
+    interaction = server.slash(channel, ann, "say")
     await InteractionClient(server, rest, interaction).answer(4, content="for you alone")
     assert server.responses_to(interaction)[0].is_ephemeral
 
@@ -109,28 +109,28 @@ async def test_commands_are_shown_by_permissions_and_contexts(server: DiscordSer
     owner, boss, ann = (server.add_user(name) for name in ("Owner", "Boss", "Ann"))
     guild = server.add_guild(owner=owner, members=[ann])
     server.make_manager(guild, boss)
-    room = server.channel(guild)
+    channel = server.channel(guild)
     offer(server, name="settings", default_member_permissions=str(1 << 5), contexts=[0])
-    assert server.slash(room, owner, "settings") and server.slash(room, boss, "settings")
+    assert server.slash(channel, owner, "settings") and server.slash(channel, boss, "settings")
     with pytest.raises(PermissionError):
-        server.slash(room, ann, "settings")
+        server.slash(channel, ann, "settings")
     with pytest.raises(PermissionError):
         server.slash(server.dm(boss), boss, "settings")
-    assert server.slash(room, ann, "settings", is_forced=True)
+    assert server.slash(channel, ann, "settings", is_forced=True)
     with pytest.raises(LookupError, match="no command"):
-        server.slash(room, ann, "nothing")
-    server.deny(room, boss, "USE_APPLICATION_COMMANDS")
+        server.slash(channel, ann, "nothing")
+    server.deny(channel, boss, "USE_APPLICATION_COMMANDS")
     with pytest.raises(PermissionError):
-        server.slash(room, boss, "settings")
+        server.slash(channel, boss, "settings")
 
 
 async def test_hidden_buttons_can_only_be_pressed_by_a_forged_request(
     server: DiscordServer, rest: Rest
 ) -> None:
     ann, ben = server.add_user(), server.add_user()
-    room = server.channel(server.add_guild(members=[ann, ben]))
+    channel = server.channel(server.add_guild(members=[ann, ben]))
     offer(server)
-    interaction = server.slash(room, ann, "say")
+    interaction = server.slash(channel, ann, "say")
     row = {"type": 1, "components": [{"type": 2, "style": 1, "label": "Go", "custom_id": "go"}]}
     await InteractionClient(server, rest, interaction).answer(
         4, content="secret", flags=64, components=[row]
@@ -154,8 +154,8 @@ async def test_options_are_validated_and_attachments_resolved(server: DiscordSer
     tone = {"type": 3, "name": "tone", "description": "Tone", "choices": [{"value": "low"}]}
     sound = {"type": 11, "name": "sound", "description": "Sound"}
     offer(server, options=[text, tone, sound])
-    room, good = server.dm(ann), {"text": "hello", "tone": "low"}
-    interaction = server.slash(room, ann, "say", good, attachments={"sound": ("a.ogg", b"OggS")})
+    channel, good = server.dm(ann), {"text": "hello", "tone": "low"}
+    interaction = server.slash(channel, ann, "say", good, attachments={"sound": ("a.ogg", b"OggS")})
     data = server.interaction(interaction).data
     *words, file = [one["value"] for one in data["options"]]
     assert words == ["hello", "low"]
@@ -168,4 +168,4 @@ async def test_options_are_validated_and_attachments_resolved(server: DiscordSer
     ]
     for options, words_of_error in wrong:
         with pytest.raises(ValueError, match=words_of_error):
-            server.slash(room, ann, "say", options)
+            server.slash(channel, ann, "say", options)

@@ -21,7 +21,7 @@ def ann(server: DiscordServer) -> str:
 
 
 @pytest.fixture
-def room(server: DiscordServer, ann: str) -> str:
+def channel(server: DiscordServer, ann: str) -> str:
     return server.channel(server.add_guild(members=[ann]))
 
 
@@ -33,10 +33,12 @@ def voice_form(**changes: Any) -> dict[str, Any]:
     return {"data": {"payload_json": json.dumps(payload)}, "files": files}
 
 
-async def test_voice_messages_are_validated(server: DiscordServer, rest: Rest, room: str) -> None:
-    path = f"/channels/{room}/messages"
+async def test_voice_messages_are_validated(
+    server: DiscordServer, rest: Rest, channel: str
+) -> None:
+    path = f"/channels/{channel}/messages"
     sent = (await rest.call("POST", path, **voice_form())).json()
-    [message] = server.replies(room)
+    [message] = server.replies(channel)
     assert message.is_voice and message.files[0].duration_s == 1.5
     assert sent["attachments"][0]["waveform"] == WAVE
     assert (await rest.call("GET", "/users/@me")).status_code == 200
@@ -55,15 +57,15 @@ async def test_voice_messages_are_validated(server: DiscordServer, rest: Rest, r
         assert await rest.code("POST", path, **wrong) == (400, code)
     edit = {"json": {"content": "x"}}
     assert await rest.code("PATCH", f"{path}/{sent['id']}", **edit) == (400, 50162)
-    server.deny(room, "", "SEND_VOICE_MESSAGES")
+    server.deny(channel, "", "SEND_VOICE_MESSAGES")
     assert await rest.code("POST", path, **voice_form()) == (403, 50173)
-    assert len(server.replies(room)) == 1
+    assert len(server.replies(channel)) == 1
 
 
 async def test_invalid_form_bodies_name_the_field(
-    server: DiscordServer, rest: Rest, room: str
+    server: DiscordServer, rest: Rest, channel: str
 ) -> None:
-    path = f"/channels/{room}/messages"
+    path = f"/channels/{channel}/messages"
     button = {"type": 2, "style": 1, "label": "Go", "custom_id": "go"}
     row = {"type": 1, "components": [button]}
     long = {"type": 1, "components": [button | {"custom_id": "c" * 101}]}
@@ -94,22 +96,22 @@ async def test_invalid_form_bodies_name_the_field(
 
 
 async def test_missing_permissions_have_their_error_codes(
-    server: DiscordServer, rest: Rest, ann: str, room: str
+    server: DiscordServer, rest: Rest, ann: str, channel: str
 ) -> None:
     hello = {"json": {"content": "hello"}}
-    note = server.send_text(room, ann, "note")
-    gone = server.send_text(room, ann, "gone")
+    note = server.send_text(channel, ann, "note")
+    gone = server.send_text(channel, ann, "gone")
     server.delete(gone)
-    assert await rest.code("GET", f"/channels/{room}/messages/{gone}") == (404, 10008)
-    assert await rest.code("GET", f"/channels/{room}/messages?limit=101") == (400, 50035)
-    server.deny(room, "", "READ_MESSAGE_HISTORY")
+    assert await rest.code("GET", f"/channels/{channel}/messages/{gone}") == (404, 10008)
+    assert await rest.code("GET", f"/channels/{channel}/messages?limit=101") == (400, 50035)
+    server.deny(channel, "", "READ_MESSAGE_HISTORY")
     reply = {"json": {"content": "x", "message_reference": {"message_id": note}}}
-    assert await rest.code("POST", f"/channels/{room}/messages", **reply) == (403, 160002)
-    server.deny(room, "", "SEND_MESSAGES")
-    assert await rest.code("POST", f"/channels/{room}/messages", **hello) == (403, 50013)
-    server.deny(room, "", "VIEW_CHANNEL")
-    assert await rest.code("POST", f"/channels/{room}/messages", **hello) == (403, 50001)
-    assert await rest.code("GET", f"/channels/{room}") == (403, 50001)
+    assert await rest.code("POST", f"/channels/{channel}/messages", **reply) == (403, 160002)
+    server.deny(channel, "", "SEND_MESSAGES")
+    assert await rest.code("POST", f"/channels/{channel}/messages", **hello) == (403, 50013)
+    server.deny(channel, "", "VIEW_CHANNEL")
+    assert await rest.code("POST", f"/channels/{channel}/messages", **hello) == (403, 50001)
+    assert await rest.code("GET", f"/channels/{channel}") == (403, 50001)
     assert await rest.code("POST", "/channels/1/messages", **hello) == (404, 10003)
     foreign = server.channel(server.add_guild(members=[ann], has_bot=False))
     assert await rest.code("POST", f"/channels/{foreign}/messages", **hello) == (403, 50001)
@@ -122,9 +124,9 @@ async def test_missing_permissions_have_their_error_codes(
 
 
 async def test_messages_unarchive_threads_unless_locked(
-    server: DiscordServer, rest: Rest, ann: str, room: str
+    server: DiscordServer, rest: Rest, ann: str, channel: str
 ) -> None:
-    thread = server.add_thread(room, ann)
+    thread = server.add_thread(channel, ann)
     hello = {"json": {"content": "hello"}}
     sent = (await rest.call("POST", f"/channels/{thread}/messages", **hello)).json()
     server.archive_thread(thread)
@@ -134,22 +136,25 @@ async def test_messages_unarchive_threads_unless_locked(
     assert not server.world.channels[thread].is_archived
     server.archive_thread(thread, is_locked=True)
     assert await rest.code("POST", path, **hello) == (400, 50083)
-    forum = server.add_forum(str(server.world.channels[room].guild_id))
+    forum = server.add_forum(str(server.world.channels[channel].guild_id))
     assert await rest.code("POST", f"/channels/{forum}/messages", **hello) == (400, 50008)
-    note = server.send_text(room, ann, "note")
+    note = server.send_text(channel, ann, "note")
     side = {"json": {"name": "Side"}}
-    assert await rest.code("POST", f"/channels/{room}/messages/{note}/threads", **side) == (201, 0)
-    again = await rest.code("POST", f"/channels/{room}/messages/{note}/threads", **side)
+    assert await rest.code("POST", f"/channels/{channel}/messages/{note}/threads", **side) == (
+        201,
+        0,
+    )
+    again = await rest.code("POST", f"/channels/{channel}/messages/{note}/threads", **side)
     assert again == (400, 160004)
 
 
 async def test_file_urls_expire_and_a_fetched_message_has_new_ones(
-    server: DiscordServer, rest: Rest, ann: str, room: str
+    server: DiscordServer, rest: Rest, ann: str, channel: str
 ) -> None:
-    note = server.send_voice(room, ann, OPUS)
+    note = server.send_voice(channel, ann, OPUS)
 
     async def link() -> str:
-        message = (await rest.call("GET", f"/channels/{room}/messages/{note}")).json()
+        message = (await rest.call("GET", f"/channels/{channel}/messages/{note}")).json()
         return str(message["attachments"][0]["url"])
 
     old = await link()
@@ -165,13 +170,13 @@ async def test_file_urls_expire_and_a_fetched_message_has_new_ones(
 
 
 async def test_pings_follow_allowed_mentions(
-    server: DiscordServer, rest: Rest, ann: str, room: str
+    server: DiscordServer, rest: Rest, ann: str, channel: str
 ) -> None:
-    guild = str(server.world.channels[room].guild_id)
+    guild = str(server.world.channels[channel].guild_id)
     role = server.add_role(guild, "Crew")
     text = f"<@{ann}> <@!{ann}> <@&{role}> @everyone @here"
-    path = f"/channels/{room}/messages"
-    note = server.send_text(room, ann, "note")
+    path = f"/channels/{channel}/messages"
+    note = server.send_text(channel, ann, "note")
 
     async def pinged(method: str = "POST", target: str = path, **body: Any) -> set[str]:
         server.clear_requests()
@@ -191,7 +196,7 @@ async def test_pings_follow_allowed_mentions(
     target = f"{path}/{sent.json()['id']}"
     assert await pinged("PATCH", target, content=text, allowed_mentions=nobody) == set()
     assert await pinged("PATCH", target, content=text) == everybody
-    server.deny(room, "", "MENTION_EVERYONE")
+    server.deny(channel, "", "MENTION_EVERYONE")
     assert await pinged(content=text) == {f"user:{ann}"}
 
 

@@ -48,10 +48,10 @@ class Inspection(UserInteractions):
     @locked
     def responses_to(self, interaction: str) -> list[Message]:
         """Return the response to an interaction and its followups, ephemeral ones too."""
-        asked = self.world.interactions[interaction]
-        messages = self.world.channels[asked.channel_id].messages
-        ids = [asked.original_id or "", *asked.followups]
-        found = [messages[one] for one in ids if one in messages and one != asked.message_id]
+        known = self.world.interactions[interaction]
+        messages = self.world.channels[known.channel_id].messages
+        ids = [known.original_id or "", *known.followups]
+        found = [messages[one] for one in ids if one in messages and one != known.message_id]
         return [copy.deepcopy(one) for one in found if not one.is_deleted and not one.is_loading]
 
     @locked
@@ -118,8 +118,8 @@ class Inspection(UserInteractions):
 
         Autocomplete is left out.
         """
-        asked = [one for one in self.world.interactions.values() if one.kind != AUTOCOMPLETE]
-        waits = [one.latency_s for one in asked]
+        answered = [one for one in self.world.interactions.values() if one.kind != AUTOCOMPLETE]
+        waits = [one.latency_s for one in answered]
         return sorted(float("inf") if wait is None else wait for wait in waits)
 
     # --- requests, commands, sessions

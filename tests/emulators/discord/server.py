@@ -81,12 +81,12 @@ class DiscordServer(GatewayControls):
     async def _respond(self, request: Request, send: Send) -> None:
         # The raw path, in which an emoji stays percent-encoded.
         path = request.scope["raw_path"].decode().partition("?")[0]
-        asked = f"{request.method} {path.removeprefix(API_PATH)}"
+        line = f"{request.method} {path.removeprefix(API_PATH)}"
         is_file = path.startswith("/attachments/")
-        name, values = ("GET /cdn", {}) if is_file else rest_api.find_route(asked)
+        name, values = ("GET /cdn", {}) if is_file else rest_api.find_route(line)
         recorded = RecordedRequest(name, path.removeprefix(API_PATH), self.world.clock.monotonic())
         self.requests.append(recorded)
-        fault = self.faults.pick(name, asked)
+        fault = self.faults.pick(name, line)
         recorded.fault = fault.kind if fault else ""
         if fault is not None and fault.kind not in RESPONSE_FAULTS:
             await self._send_fault(fault, recorded, request, send)

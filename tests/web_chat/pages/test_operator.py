@@ -29,23 +29,27 @@ pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(lo
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OperatorPage]:
-    async with open_operator_page(tmp_path_factory.mktemp("home")) as desk:
+async def operator_page(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[OperatorPage]:
+    async with open_operator_page(tmp_path_factory.mktemp("home")) as operator_page:
         for hours in range(3):
-            await move_back(desk.store, await add_job(desk.store, JobState.DONE), hours, 4.0)
-        await add_job(desk.store)
-        yield desk
+            await move_back(
+                operator_page.store, await add_job(operator_page.store, JobState.DONE), hours, 4.0
+            )
+        await add_job(operator_page.store)
+        yield operator_page
 
 
 @asynccontextmanager
-async def open_view(browser: Browser, desk: OperatorPage, **options: Any) -> AsyncIterator[Page]:
+async def open_view(
+    browser: Browser, operator_page: OperatorPage, **options: Any
+) -> AsyncIterator[Page]:
     """Log in by keyboard and wait until the view is filled."""
     context = await browser.new_context(**options)
     context.set_default_timeout(WAIT_MS)
     page = await context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    await page.goto(f"{desk.web.url}/operator")
+    await page.goto(f"{operator_page.web.url}/operator")
     await expect(page.locator("#password")).to_be_focused()
     await page.keyboard.type(PASSWORD)
     await page.keyboard.press("Enter")
@@ -63,9 +67,11 @@ async def look(page: Page) -> None:
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
-async def test_dead_letter_is_opened_and_retried(browser: Browser, desk: OperatorPage) -> None:
-    job_id = await add_job(desk.store, JobState.DEAD, "EngineBusy: no answer")
-    async with open_view(browser, desk, viewport={"width": 1280, "height": 900}) as page:
+async def test_dead_letter_is_opened_and_retried(
+    browser: Browser, operator_page: OperatorPage
+) -> None:
+    job_id = await add_job(operator_page.store, JobState.DEAD, "EngineBusy: no answer")
+    async with open_view(browser, operator_page, viewport={"width": 1280, "height": 900}) as page:
         await expect(page.locator("#given")).to_have_text("1")
         assert await find_accessibility_problems(page) == []
         row = page.locator("#dead li", has_text=job_id)
@@ -83,7 +89,7 @@ async def test_dead_letter_is_opened_and_retried(browser: Browser, desk: Operato
         await expect(page.locator("#jobs li", has_text=job_id)).to_contain_text("waiting")
         await expect(page.locator("#given")).to_have_text("0")
         await lose_connection_and_login(page)
-    found = await desk.store.jobs.find(job_id)
+    found = await operator_page.store.jobs.find(job_id)
     assert found and found.state is JobState.WAITING
 
 
@@ -104,11 +110,11 @@ async def lose_connection_and_login(page: Page) -> None:
 
 
 async def test_view_fits_a_phone_in_dark_mode_and_chinese(
-    browser: Browser, desk: OperatorPage
+    browser: Browser, operator_page: OperatorPage
 ) -> None:
-    await add_job(desk.store, JobState.DEAD, "PlatformBusy: " + "very long " * 20)
+    await add_job(operator_page.store, JobState.DEAD, "PlatformBusy: " + "very long " * 20)
     narrow: dict[str, Any] = {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark"}
-    async with open_view(browser, desk, **narrow, locale="zh-CN") as page:
+    async with open_view(browser, operator_page, **narrow, locale="zh-CN") as page:
         await expect(page.locator("#h-dead")).to_have_text("死信")
         assert await page.locator("html").get_attribute("lang") == "zh-CN"
         await page.locator("#jobs-chart summary").click()

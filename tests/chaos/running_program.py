@@ -66,7 +66,7 @@ class SubprocessLauncher:
         return self._processes[pid].poll()
 
 
-class Bot:
+class RunningProgram:
     """The program with one data folder."""
 
     def __init__(
