@@ -12,10 +12,10 @@ from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.outgoing.routes import InteractionToken, read_interaction_token
 from core.config import Settings
 from core.errors import StoreError
-from core.models import Job, Message, Suggestion
+from core.models import Message
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_inbox import FakeInbox
+from tests.support.discord_inbox import OpenInbox
 
 OGG = b"OggS" + bytes(200)
 TOKEN = "abcdefghijklmnopqrst-_"
@@ -24,29 +24,6 @@ BUTTONS = [{"type": 1, "components": [
     {"type": 2, "style": 2, "label": "Read in private", "custom_id": f"p:{TOKEN}"},
     {"type": 2, "style": 2, "label": "Old", "custom_id": "something else"},
 ]}]  # fmt: skip
-
-
-class OpenInbox(FakeInbox):
-    """An inbox that makes a job for each new message, once it may."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.may_accept = asyncio.Event()
-        self.may_accept.set()
-
-    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
-        if not self.may_accept.is_set():
-            self.tries += 1
-            await self.may_accept.wait()
-        return await super().accept(message, data)
-
-    def is_asked(self, message: Message) -> bool:
-        return True
-
-    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
-        if self.failures:
-            raise self.failures.pop(0)
-        return [Suggestion(f"{message.command} {field}"), Suggestion("cold")]
 
 
 @dataclass

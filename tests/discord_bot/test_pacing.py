@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,11 +21,17 @@ from bots.discord_bot.client.pacing import (
     DiscordPacer,
 )
 from core.clock import Clock
-from core.errors import PlatformBusy
-from core.models import Reply
+from core.errors import ChatGone, PlatformBusy
+from core.models import File, Reply
 from tests.discord_bot.conftest import Advance
 from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_server_chat import make_server_channel, only
+from tests.support.discord_server_chat import (
+    SEND,
+    ServerChannel,
+    count_sends,
+    make_server_channel,
+    only,
+)
 
 
 @pytest.fixture
@@ -168,3 +175,44 @@ async def test_a_ban_pauses_for_as_long_as_it_says(
     advance(wait_s)
     await bot.deliver(target, Reply("hello"))
     only(server.replies(channel.id))
+
+
+@pytest.mark.parametrize("scope", ["user", "shared", "global"])
+async def test_a_rate_limit_is_waited_for(bot: Bot, channel: ServerChannel, scope: str) -> None:
+    channel.server.fault(SEND, "rate_limit", retry_after=0.3, scope=scope)
+    await channel.answer(bot, Reply("hello"))
+    only(channel.server.replies(channel.id))
+    assert count_sends(channel) == 2
+    assert (
+        len(bot.client.pacer.invalid_s) == (scope != "shared") == channel.server.invalid_requests()
+    )
+    channel.server.fault(SEND, "rate_limit", retry_after=300.0, scope=scope)
+    with pytest.raises(PlatformBusy) as caught:  # that is for the job to wait for
+        await channel.answer(bot, Reply("hello"), "other")
+    assert caught.value.retry_after_s == pytest.approx(300, abs=1)
+    assert count_sends(channel) == 3
+
+
+async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, channel: ServerChannel) -> None:
+    channel.server.set_limits(is_strict=True)
+    envelopes = [channel.note(str(n))[0] for n in range(12)]
+    await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
+    assert len(channel.server.replies(channel.id)) == 12
+    assert channel.server.invalid_requests() <= 1
+
+
+@pytest.mark.parametrize("code", [50001, 50013])
+async def test_a_channel_that_refuses_is_left_alone(
+    bot: Bot, channel: ServerChannel, code: int
+) -> None:
+    file = File("a.srt", "application/x-subrip", b"1\n00:00")
+    channel.server.fault(SEND, "status", status=403, code=code, count=None)
+    for number in range(MAX_FORBIDDEN + 3):
+        target, _ = channel.note(str(number))
+        with pytest.raises(ChatGone):
+            await bot.deliver(target, Reply("hello", files=(file,) * (code == 50013)))
+    assert count_sends(channel) == MAX_FORBIDDEN == 3
+    channel.server.clear_faults()
+    other = make_server_channel(channel.server)
+    await bot.deliver(other.note()[0], Reply("hello"))
+    only(channel.server.replies(other.id))

@@ -11,7 +11,6 @@ import pytest
 
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.gateway import OPEN_WAIT_S
-from bots.discord_bot.client.pacing import MAX_FORBIDDEN
 from bots.discord_bot.outgoing import sending
 from bots.discord_bot.outgoing.sending import CALL_S, UPLOAD_S, WAITS_S
 from core import logs
@@ -23,14 +22,10 @@ from core.models import DeliveryState, File, Link, QuotedMessage, Reply
 from core.safety import restore_links
 from tests.support.discord_inbox import FakeInbox, make_message, make_target
 from tests.support.discord_markdown import read
-from tests.support.discord_server_chat import AGAIN, SEND, ServerChannel, make_server_channel, only
+from tests.support.discord_server_chat import AGAIN, SEND, ServerChannel, count_sends, only
 from tests.support.virtual_time import current_clock
 
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
-
-
-def count_sends(channel: ServerChannel) -> int:
-    return len(channel.server.requests_to(SEND))
 
 
 async def test_the_reply_refers_to_the_voice_message(bot: Bot, channel: ServerChannel) -> None:
@@ -238,46 +233,6 @@ async def test_an_outdated_reply_becomes_shorter_and_longer(
     ledger.outdate()
     await bot.deliver(target, Reply("word " * 1000))
     assert len(channel.server.replies(channel.id)) == 3
-
-
-@pytest.mark.parametrize("scope", ["user", "shared", "global"])
-async def test_a_rate_limit_is_waited_for(bot: Bot, channel: ServerChannel, scope: str) -> None:
-    channel.server.fault(SEND, "rate_limit", retry_after=0.3, scope=scope)
-    await channel.answer(bot, Reply("hello"))
-    only(channel.server.replies(channel.id))
-    assert count_sends(channel) == 2
-    assert (
-        len(bot.client.pacer.invalid_s) == (scope != "shared") == channel.server.invalid_requests()
-    )
-    channel.server.fault(SEND, "rate_limit", retry_after=300.0, scope=scope)
-    with pytest.raises(PlatformBusy) as caught:  # that is for the job to wait for
-        await channel.answer(bot, Reply("hello"), "other")
-    assert caught.value.retry_after_s == pytest.approx(300, abs=1)
-    assert count_sends(channel) == 3
-
-
-async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, channel: ServerChannel) -> None:
-    channel.server.set_limits(is_strict=True)
-    envelopes = [channel.note(str(n))[0] for n in range(12)]
-    await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
-    assert len(channel.server.replies(channel.id)) == 12
-    assert channel.server.invalid_requests() <= 1
-
-
-@pytest.mark.parametrize("code", [50001, 50013])
-async def test_a_channel_that_refuses_is_left_alone(
-    bot: Bot, channel: ServerChannel, code: int
-) -> None:
-    channel.server.fault(SEND, "status", status=403, code=code, count=None)
-    for number in range(MAX_FORBIDDEN + 3):
-        target, _ = channel.note(str(number))
-        with pytest.raises(ChatGone):
-            await bot.deliver(target, Reply("hello", files=(FILE,) * (code == 50013)))
-    assert count_sends(channel) == MAX_FORBIDDEN == 3
-    channel.server.clear_faults()
-    other = make_server_channel(channel.server)
-    await bot.deliver(other.note()[0], Reply("hello"))
-    only(channel.server.replies(other.id))
 
 
 async def test_errors_that_end_a_chat_a_thread_or_the_bot(bot: Bot, channel: ServerChannel) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from unittest.mock import AsyncMock
@@ -13,95 +13,23 @@ from unittest.mock import AsyncMock
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.voice.channels import ALONE_S, DiscordVoiceChannels
+from bots.discord_bot.voice.channels import ALONE_S
 from bots.discord_bot.voice.connection import VoiceConnection
 from core.errors import UserError
-from core.interfaces import DeliveryTarget
 from core.models import Message
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import STAGE, VOICE_CHANNEL
 from tests.emulators.discord.voice import SILENCE
 from tests.support.audio_samples import tone
-from tests.support.discord_inbox import make_message, make_target
+from tests.support.discord_voice import RATE, VoiceScenario
 from tests.support.spectrum import level_at
 from tests.support.virtual_time import current_clock
-
-RATE = 24_000
-
-
-@dataclass
-class Scenario:
-    """A server with Ann and Ben, a text channel, and a voice channel with Ann in it."""
-
-    server: Server
-    bot: Bot
-    ann: str
-    ben: str
-    guild: str
-    channel: str
-    stage: str
-
-    def message(self, sender: str = "", channel: str = "", **fields: Any) -> Message:
-        values = {"is_private": False, "attachment": None, "sent_at": current_clock().now()}
-        return make_message(
-            channel or self.channel, sender_id=sender or self.ann, **values | fields
-        )
-
-    def ask(self, job_id: str, sender: str = "", **fields: Any) -> DeliveryTarget:
-        return make_target(self.message(sender, **fields), job_id)[0]
-
-    @property
-    def voice(self) -> DiscordVoiceChannels:
-        assert isinstance(self.bot.voice, DiscordVoiceChannels)
-        return self.bot.voice
-
-    @property
-    def connection(self) -> VoiceConnection:
-        [connection] = self.bot.client.voice_clients
-        assert isinstance(connection, VoiceConnection)
-        return connection
-
-    def play(self, target: DeliveryTarget, seconds: float = 0.4) -> None:
-        """Play a tone for a message of Ann's."""
-        self.bot.play(target, tone(seconds, 440, 8000, RATE), RATE)
-
-    def where(self) -> str:
-        return self.server.gateway.voice.channel_of(self.guild)
-
-    async def enter(self, channel_id: str, person: str) -> None:
-        """Move somebody to a voice channel and wait until the bot knows."""
-        find, number = self.bot.client.get_channel, int(channel_id)
-        channel: Any = await self.server.wait_for(lambda: find(number))
-        self.server.gateway.voice.move(self.guild, person, channel_id)
-        await self.server.wait_for(lambda: int(person) in channel.voice_states)
-
-    def spoken(self) -> int:
-        """Return the number of packets that are not silence."""
-        packets = self.server.gateway.voice.packets(self.guild)
-        return sum(packet.opus != SILENCE for packet in packets)
-
-    async def hears_alone(self, job_id: str, count: int, **fields: Any) -> None:
-        """Check that what is said now is heard, and that nothing else was since `count`.
-
-        What had been taken before it would be heard before it.
-        """
-        self.play(self.ask(job_id, **fields))
-        self.voice.end(job_id)
-        await self.server.wait_for(lambda: self.spoken() >= count + 20)
-        await self.quiet()
-        assert self.spoken() <= count + 22
-
-    async def quiet(self) -> None:
-        """Wait until the bot's speech has ended."""
-        await self.server.wait_for(
-            lambda: not (self.connection.is_playing() or self.connection._is_playing)
-        )
 
 
 @pytest.fixture
 async def scenario(
     server: Server, running: Bot, monkeypatch: pytest.MonkeyPatch
-) -> AsyncIterator[Scenario]:
+) -> AsyncIterator[VoiceScenario]:
     connect: Callable[..., Awaitable[Any]] = running.client.http.ws_connect
 
     async def ws_connect(url: str, **options: Any) -> Any:
@@ -112,13 +40,13 @@ async def scenario(
     ann, ben = server.add_user("Ann"), server.add_user("Ben")
     guild = server.add_guild(members=[ann, ben])
     stage = server.add_channel(guild, "Sofa", VOICE_CHANNEL)
-    scenario = Scenario(server, running, ann, ben, guild, server.channel(guild), stage)
+    scenario = VoiceScenario(server, running, ann, ben, guild, server.channel(guild), stage)
     await scenario.enter(stage, ann)
     yield scenario
     await scenario.voice.close()
 
 
-async def test_it_joins_and_leaves_on_command(scenario: Scenario) -> None:
+async def test_it_joins_and_leaves_on_command(scenario: VoiceScenario) -> None:
     assert scenario.voice.find(scenario.message()) == ""
     # The first try is not answered.
     scenario.server.gateway.voice.is_unresponsive = True
@@ -137,7 +65,7 @@ async def test_it_joins_and_leaves_on_command(scenario: Scenario) -> None:
 
 
 @pytest.mark.real_time
-async def test_speech_on_a_stage_is_streamed(scenario: Scenario) -> None:
+async def test_speech_on_a_stage_is_streamed(scenario: VoiceScenario) -> None:
     stage = scenario.server.add_channel(scenario.guild, "Reading", STAGE)
     scenario.server.allow(stage, "", "MUTE_MEMBERS")
     await scenario.enter(stage, scenario.ann)
@@ -171,7 +99,7 @@ async def test_speech_on_a_stage_is_streamed(scenario: Scenario) -> None:
 @pytest.mark.real_time
 @pytest.mark.parametrize("cause", ["stop", "disconnect", "another server", "lost line"])
 async def test_speech_asked_for_earlier_is_never_played(
-    scenario: Scenario, cause: str, monkeypatch: pytest.MonkeyPatch
+    scenario: VoiceScenario, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await scenario.voice.join(scenario.message())
     before, late = scenario.ask("a"), scenario.ask("b")
@@ -201,7 +129,7 @@ async def test_speech_asked_for_earlier_is_never_played(
     await scenario.hears_alone("c", count)
 
 
-async def test_it_leaves_an_empty_channel(scenario: Scenario) -> None:
+async def test_it_leaves_an_empty_channel(scenario: VoiceScenario) -> None:
     await scenario.voice.join(scenario.message())
     voice = scenario.server.gateway.voice
     robot = scenario.server.add_user("Robot", is_bot=True)
@@ -221,7 +149,7 @@ async def test_it_leaves_an_empty_channel(scenario: Scenario) -> None:
 
 
 async def test_it_says_why_it_cannot_join(
-    scenario: Scenario, monkeypatch: pytest.MonkeyPatch
+    scenario: VoiceScenario, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def refusal(message: Message) -> str:
         with pytest.raises(UserError) as caught:
@@ -248,7 +176,9 @@ async def test_it_says_why_it_cannot_join(
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-async def test_it_says_when_it_cannot_speak_on_a_stage(scenario: Scenario, is_late: bool) -> None:
+async def test_it_says_when_it_cannot_speak_on_a_stage(
+    scenario: VoiceScenario, is_late: bool
+) -> None:
     stage = scenario.server.add_channel(scenario.guild, "Reading", STAGE)
     await scenario.enter(stage, scenario.ann)
     if is_late:
@@ -268,7 +198,7 @@ async def test_it_says_when_it_cannot_speak_on_a_stage(scenario: Scenario, is_la
     assert scenario.voice.find(scenario.message()) == ""
 
 
-async def test_it_does_not_leave_other_people(scenario: Scenario) -> None:
+async def test_it_does_not_leave_other_people(scenario: VoiceScenario) -> None:
     await scenario.voice.join(scenario.message())
     other = scenario.server.add_channel(scenario.guild, "Kitchen", VOICE_CHANNEL)
     await scenario.enter(other, scenario.ben)
@@ -281,7 +211,7 @@ async def test_it_does_not_leave_other_people(scenario: Scenario) -> None:
 
 
 @pytest.mark.real_time
-async def test_only_public_replies_are_played(scenario: Scenario) -> None:
+async def test_only_public_replies_are_played(scenario: VoiceScenario) -> None:
     await scenario.voice.join(scenario.message())
     elsewhere = scenario.server.add_channel(scenario.guild, "elsewhere")
     await scenario.server.wait_for(lambda: scenario.bot.client.get_channel(int(elsewhere)))
@@ -295,7 +225,7 @@ async def test_only_public_replies_are_played(scenario: Scenario) -> None:
     await scenario.hears_alone("g", 0, channel=elsewhere, command="say")
 
 
-async def test_a_chat_is_read_aloud_until_it_leaves(scenario: Scenario) -> None:
+async def test_a_chat_is_read_aloud_until_it_leaves(scenario: VoiceScenario) -> None:
     message = scenario.message()
     scenario.voice.read(message, is_on=True)
     assert not scenario.voice.is_read(message)

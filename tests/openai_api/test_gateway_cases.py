@@ -287,14 +287,6 @@ async def test_a_data_url_is_a_recording_too(http: AsyncClient, mimo: MimoServer
     assert [sound["kind"] for sound in mimo.requests[-1].recordings] == ["mp3"]
 
 
-async def test_other_endpoints_are_missing(http: AsyncClient) -> None:
-    """No embeddings, no translations, no batches."""
-    for path in ("/embeddings", "/audio/translations", "/batches", "/files", "/responses"):
-        answer = await http.post(path, json={"model": "x", "input": "y"})
-        assert answer.status_code == 404
-        assert answer.json()["error"]["type"] == "not_found_error"
-
-
 def check_refusal(answer: Response, why: str) -> None:
     assert answer.status_code == 400, answer.text
     error = answer.json()["error"]

@@ -192,3 +192,11 @@ async def test_off_without_keys(mimo: MimoServer, tmp_path: Path) -> None:
         assert (await client.get("/models")).status_code == 404
         assert (await client.get("/openapi.json")).status_code == 404
         assert (await client.get(f"{server.origin}/livez")).status_code == 200
+
+
+async def test_other_endpoints_are_missing(http: AsyncClient) -> None:
+    """No embeddings, no translations, no batches."""
+    for path in ("/embeddings", "/audio/translations", "/batches", "/files", "/responses"):
+        answer = await http.post(path, json={"model": "x", "input": "y"})
+        assert answer.status_code == 404
+        assert answer.json()["error"]["type"] == "not_found_error"

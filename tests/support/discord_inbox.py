@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from core.interfaces import DeliveryTarget
-from core.models import Attachment, Chat, Message
+from core.models import Attachment, Chat, Job, Message, Suggestion
 from tests.support import fake_inbox
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
 from tests.support.fake_inbox import make_job as make_job
@@ -35,6 +36,29 @@ class FakeInbox(fake_inbox.FakeInbox):
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         return dict(self.saved_watermarks)
+
+
+class OpenInbox(FakeInbox):
+    """An inbox that makes a job for each new message, once it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_accept = asyncio.Event()
+        self.may_accept.set()
+
+    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        if not self.may_accept.is_set():
+            self.tries += 1
+            await self.may_accept.wait()
+        return await super().accept(message, data)
+
+    def is_asked(self, message: Message) -> bool:
+        return True
+
+    async def suggest(self, message: Message, field: str) -> list[Suggestion]:
+        if self.failures:
+            raise self.failures.pop(0)
+        return [Suggestion(f"{message.command} {field}"), Suggestion("cold")]
 
 
 def make_message(chat_id: str, message_id: str = "1", **fields: Any) -> Message:

@@ -96,6 +96,10 @@ class ServerChannel:
         return target, ledger, interaction_id
 
 
+def count_sends(channel: ServerChannel) -> int:
+    return len(channel.server.requests_to(SEND))
+
+
 def make_server_channel(server: DiscordServer, ann: str = "") -> ServerChannel:
     ann = ann or server.add_user("Ann")
     guild = server.add_guild(members=[ann])

@@ -9,7 +9,7 @@ import pytest
 from bots.telegram_bot import TelegramBot as Bot
 from core.errors import PlatformBusy
 from core.interfaces import DeliveryTarget
-from core.models import Button, DeliveryState, File, PartDelivery, Reply
+from core.models import PLACEHOLDER, Button, DeliveryState, File, PartDelivery, Reply
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import MemoryLedger, ambiguous_sends, make_target
 
@@ -143,3 +143,14 @@ async def test_retry_after_on_a_deletion_holds_the_chat(telegram: Server, bot: B
     with pytest.raises(PlatformBusy):
         await bot.deliver(replace(target, job_id="2", ledger=MemoryLedger()), Reply("next"))
     assert telegram.requests == []
+
+
+async def test_a_failed_job_that_is_run_again_edits_its_error_message(
+    telegram: Server, bot: Bot, ann: int
+) -> None:
+    target, ledger = make_target(ann)
+    await bot.deliver(target, Reply("That failed."))
+    # As the store does with a dead letter that is run again.
+    ledger.rows = {PLACEHOLDER: PartDelivery(PLACEHOLDER, DeliveryState.SENT, ledger.ids()[0])}
+    await bot.deliver(target, Reply("all"))
+    assert [answer.versions for answer in telegram.replies(ann)] == [["That failed.", "all"]]

@@ -14,7 +14,6 @@ from core import metrics
 from core.clock import Clock
 from core.errors import ChatGone, PlatformBusy, PlatformError
 from core.models import (
-    PLACEHOLDER,
     Button,
     DeliveryState,
     File,
@@ -294,14 +293,3 @@ async def test_limits_hold_with_many_chats(telegram: Server, bot: Bot) -> None:
     )
     assert telegram.violations() == {}
     assert [a.text for a in telegram.replies(group)] == [f"g{n}" for n in range(15)]
-
-
-async def test_a_failed_job_that_is_run_again_edits_its_error_message(
-    telegram: Server, bot: Bot, ann: int
-) -> None:
-    target, ledger = make_target(ann)
-    await bot.deliver(target, Reply("That failed."))
-    # As the store does with a dead letter that is run again.
-    ledger.rows = {PLACEHOLDER: PartDelivery(PLACEHOLDER, DeliveryState.SENT, ledger.ids()[0])}
-    await bot.deliver(target, Reply("all"))
-    assert [answer.versions for answer in telegram.replies(ann)] == [["That failed.", "all"]]
