@@ -120,10 +120,9 @@ class AnsweringPipeline:
         return answer
 
     async def _call(self, question: Question, key: str, on_text: OnText | None) -> Answer:
-        duration_s = _audio_s(question)
-        async with self.gate.slots, self.gate.call(duration_s, key):
+        async with self.gate.slots, self.gate.call(question.audio_s, key):
             answer = await self.answerer.answer(question, on_text=on_text)
-        metrics.ENGINE_AUDIO_SECONDS.labels(self.answerer.name).inc(duration_s)
+        metrics.ENGINE_AUDIO_SECONDS.labels(self.answerer.name).inc(question.audio_s)
         return answer
 
     def _key(self, question: Question) -> str:
@@ -142,7 +141,7 @@ class AnsweringPipeline:
 def count_question_tokens(question: Question, limits: AnswererLimits) -> int:
     """Return the estimated tokens of a question and its longest answer."""
     texts = [question.instructions, *(turn.text + turn.reasoning for turn in question.turns)]
-    audio = int(_audio_s(question) * limits.audio_tokens_per_s)
+    audio = int(question.audio_s * limits.audio_tokens_per_s)
     return sum(map(count_tokens, texts)) + audio + question.max_tokens
 
 
@@ -151,7 +150,3 @@ def join_parts(begun: str, rest: str) -> str:
     if not begun or begun[-1].isspace() or not rest[:1].isalnum():
         return begun + rest
     return begun + rest if is_unspaced(begun[-1]) or is_unspaced(rest[0]) else f"{begun} {rest}"
-
-
-def _audio_s(question: Question) -> float:
-    return sum(audio.duration_s for turn in question.turns for audio in turn.audios)

@@ -46,6 +46,11 @@ class Question:
     #: Sampling temperature, None = the engine's default.
     temperature: float | None = None
 
+    @property
+    def audio_s(self) -> float:
+        """The length of all recordings."""
+        return sum(audio.duration_s for turn in self.turns for audio in turn.audios)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

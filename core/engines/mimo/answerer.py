@@ -47,8 +47,8 @@ class MimoAnswerer(MimoRole):
 
     async def _ask(self, question: Question, on_text: OnText | None, model: str) -> Answer:
         body = chat_wire.build_question(question, model=model, is_streamed=on_text is not None)
-        audio_s = sum(audio.duration_s for turn in question.turns for audio in turn.audios)
-        deadline_s = self.deadline_s + question.max_tokens * _PER_TOKEN_S + audio_s * _PER_AUDIO_S
+        input_s = question.audio_s * _PER_AUDIO_S
+        deadline_s = self.deadline_s + question.max_tokens * _PER_TOKEN_S + input_s
         read_json = partial(transcription_wire.read_response, model=model)
         completion = await self._complete(body, deadline_s, read_json, on_text)
         if chat.has_audio(question) and chat.counts_no_audio(completion):

@@ -75,8 +75,7 @@ class OpenAIAnswerer(OpenAIRole):
     ) -> Answer:
         is_streamed = on_text is not None
         body = wire.build_question(question, model=model, is_streamed=is_streamed, without=without)
-        audio_s = sum(audio.duration_s for turn in question.turns for audio in turn.audios)
-        deadline_s = self.deadline_s + 2 * audio_s + question.max_tokens * _PER_TOKEN_S
+        deadline_s = self.deadline_s + 2 * question.audio_s + question.max_tokens * _PER_TOKEN_S
         completion = await self._complete(
             body, deadline_s, wire.read_response, on_text, wire.read_error
         )
