@@ -99,8 +99,6 @@ class SpeechRoute:
     def _check(self, speech: SpeechRequest) -> None:
         """Raise ApiError for what this engine cannot do."""
         engine = self.context.synthesis.synthesizer
-        if not speech.input.strip():
-            raise refuse("input is required", "input")
         if speech.instructions and not engine.limits.can_style:
             text = "instructions are not supported by this model: it speaks plainly"
             raise refuse(text, "instructions")
@@ -142,8 +140,9 @@ class SpeechRoute:
 
         def stream(pcm: bytes, rate_hz: int) -> None:
             nonlocal has_begun
-            has_begun = True
+            # A file is sent when it is whole: until then a second try repeats nothing.
             if on_audio:
+                has_begun = True
                 on_audio(pcm)
 
         voices = [voice.voice_id for voice in self.context.synthesis.synthesizer.voices()]
@@ -156,8 +155,7 @@ class SpeechRoute:
             on_audio=stream,
             format=file_format,
         )
-        # A file is sent when it is whole: until then a second try repeats nothing.
-        result = await retry_once(synthesize, lambda: has_begun and on_audio is not None)
+        result = await retry_once(synthesize, lambda: has_begun)
         await self.context.keys.spend(key_name, result.file.duration_s or 0.0)
         return result
 

@@ -34,27 +34,10 @@ _INTO = re.compile(
 )
 #: Codes that are no common words; others only count if nothing or a colon follows.
 _CODES = frozenset(
-    [
-        "en",
-        "de",
-        "es",
-        "fr",
-        "pt",
-        "ru",
-        "zh",
-        "ja",
-        "ko",
-        "ar",
-        "tr",
-        "pl",
-        "uk",
-        "nl",
-        "sv",
-        "cs",
-        "vi",
-        "th",
-        "fa",
-    ]
+    (
+        *("en", "de", "es", "fr", "pt", "ru", "zh", "ja", "ko", "ar"),
+        *("tr", "pl", "uk", "nl", "sv", "cs", "vi", "th", "fa"),
+    )
 )
 #: Longer translations are sent as a quote, which chats fold.
 _SHORT_CHARS = 1000

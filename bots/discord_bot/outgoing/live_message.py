@@ -38,10 +38,8 @@ class DiscordLiveMessages(LiveMessages[LiveMessage]):
         message = live.target.message
         channel_id = message.thread_id or message.chat.chat_id
         while live.text != live.shown and not live.is_over:
-            wait_s = self._client.pacer.take_turn(channel_id)
-            while wait_s:
+            while wait_s := self._client.pacer.take_turn(channel_id):
                 await self._client.clock.sleep(wait_s)
-                wait_s = self._client.pacer.take_turn(channel_id)
             is_held = not message.reply_token and self._client.pacer.is_held(channel_id)
             if live.is_over or is_held:
                 return
