@@ -67,7 +67,7 @@ async def add_dead(store: Store, number: int, *, state: JobState = JobState.DEAD
     job = await store.intake.add(message, lambda *_: "help")
     assert job is not None
     await store.jobs.save_reply(job.job_id, Reply("what was answered"), state)
-    ledger = store.deliveries.ledger(job.job_id)
+    ledger = store.deliveries.target(job).ledger
     await ledger.start(0)
     await ledger.finish(0, "m-17")
     await store.jobs.finish(job.job_id, state, "EngineBusy: 503 [overloaded]")

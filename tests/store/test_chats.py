@@ -55,8 +55,8 @@ async def test_a_chat_that_moves_takes_all_that_hangs_on_it_along(store: Store, 
     job, there = await add(), await add("b")
     offer = Reply("x", buttons=(Button("More", "export", "txt"),))
     [button] = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
-    await store.deliveries.ledger(job.job_id).start(0)
-    await store.deliveries.ledger(job.job_id).finish(0, "55")
+    await store.deliveries.target(job).ledger.start(0)
+    await store.deliveries.target(job).ledger.finish(0, "55")
     await store.chats.move(old, new)
     assert [d.platform_id for d in await store.deliveries.parts(job.job_id)] == [f"{MOVED}55"]
     assert await store.chats.settings(new) == chosen

@@ -14,7 +14,7 @@ from tests.store.conftest import Add
 
 async def test_a_part_that_is_to_be_edited_keeps_its_id_until_it_is(store: Store, add: Add) -> None:
     job = await add()
-    ledger = store.deliveries.ledger(job.job_id)
+    ledger = store.deliveries.target(job).ledger
     await ledger.start(0)
     await ledger.finish(0, "5")
     async with store.jobs._database.write() as connection:
@@ -30,7 +30,7 @@ async def test_a_part_that_is_to_be_edited_keeps_its_id_until_it_is(store: Store
 
 async def test_a_part_that_is_no_longer_there_is_forgotten_alone(store: Store, add: Add) -> None:
     job, other = await add(), await add()
-    ledger, others = store.deliveries.ledger(job.job_id), store.deliveries.ledger(other.job_id)
+    ledger, others = store.deliveries.target(job).ledger, store.deliveries.target(other).ledger
     for part in (0, 1):
         await ledger.start(part)
     await others.start(1)

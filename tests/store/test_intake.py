@@ -131,7 +131,7 @@ async def test_a_private_button_works_for_its_person_in_private_within_an_hour(
 async def test_a_reply_to_our_answer_knows_the_newest_of_that_id(store: Store, add: Add) -> None:
     first, second, other = await add(), await add(command="ask", text="?"), await add("200")
     for job in (first, second, other):
-        ledger = store.deliveries.ledger(job.job_id)
+        ledger = store.deliveries.target(job).ledger
         await ledger.start(0)
         await ledger.finish(0, "sent-1")
     quoted = QuotedMessage("sent-1", "words", sender_id="bot")

@@ -27,7 +27,9 @@ HOUR = timedelta(hours=1)
 
 
 async def send(store: Store, job_id: str, part: int, platform_id: str) -> None:
-    ledger = store.deliveries.ledger(job_id)
+    job = await store.jobs.find(job_id)
+    assert job
+    ledger = store.deliveries.target(job).ledger
     await ledger.start(part)
     await ledger.finish(part, platform_id)
 
@@ -155,7 +157,7 @@ async def test_a_saved_reply_is_read_back_with_its_buttons(store: Store, add: Ad
 
 async def test_a_dead_letter_runs_again_in_its_place(store: Store, add: Add, clock: Clock) -> None:
     job, other, unseen = await add(), await add("b"), await add("c")
-    await store.deliveries.ledger(unseen.job_id).start(0)
+    await store.deliveries.target(unseen).ledger.start(0)
     await store.jobs.finish(unseen.job_id, JobState.DEAD)
     assert await store.jobs.retry(job.job_id) is False
     await store.jobs.note_delay_shown(job.job_id)
@@ -193,7 +195,7 @@ async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clo
         await store.jobs.save_reply(one.job_id, Reply("wrong"), JobState.DONE)
         for part in (PLACEHOLDER, 0, 1):
             await send(store, one.job_id, part, f"id{part}")
-        await store.deliveries.ledger(one.job_id).start(2)
+        await store.deliveries.target(one).ledger.start(2)
         await store.jobs.finish(one.job_id, JobState.DONE)
     untouched = await row(store, other)
     await clock.sleep(3600)

@@ -40,8 +40,8 @@ async def answer(store: Store, new_message: NewMessage, state: JobState | None) 
     assert job
     reply = Reply("answer", buttons=(Button(".txt", "export", "txt key"),))
     await store.jobs.save_reply(job.job_id, reply, state or JobState.DONE)
-    await store.deliveries.ledger(job.job_id).start(0)
-    await store.deliveries.ledger(job.job_id).finish(0, "55")
+    await store.deliveries.target(job).ledger.start(0)
+    await store.deliveries.target(job).ledger.finish(0, "55")
     if state:
         await store.jobs.finish(job.job_id, state)
     return job.job_id

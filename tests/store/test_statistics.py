@@ -70,7 +70,9 @@ async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewM
         await store.results.save(piece, Transcript(MARKER), whole="whole")
     await store.results.save("whole", Transcript(MARKER))
     await store.jobs.save_reply(job_id, Reply(MARKER, heard_key="whole"), JobState.DONE)
-    ledger = store.deliveries.ledger(job_id)
+    job = await store.jobs.find(job_id)
+    assert job
+    ledger = store.deliveries.target(job).ledger
     await ledger.start(0)
     await ledger.finish(0, "77")
     await ledger.start(1)

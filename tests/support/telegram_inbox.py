@@ -132,6 +132,5 @@ class StoreInbox(FakeInbox):
             await self.store.jobs.save_reply(job_id, reply, JobState.DONE)
         job = await self.store.jobs.find(job_id)
         assert job and job.reply
-        ledger = self.store.deliveries.ledger(job_id)
-        await bot.deliver(DeliveryTarget(job_id, job.message, ledger, job.has_no_voice), job.reply)
+        await bot.deliver(self.store.deliveries.target(job), job.reply)
         await self.store.jobs.finish(job_id, JobState.DONE)

@@ -114,7 +114,7 @@ async def add_job(
     heard = Transcript(MARKER, usage=Usage("mimo", "mimo-v2.5-asr", 3.0, 20, 12))
     await store.results.save(job.job_id, heard)
     await store.jobs.save_reply(job.job_id, reply, state)
-    ledger = store.deliveries.ledger(job.job_id)
+    ledger = store.deliveries.target(job).ledger
     await ledger.start(0)
     await ledger.finish(0, f"sent-{number}")
     await store.jobs.finish(job.job_id, state, error)

@@ -87,7 +87,7 @@ async def test_a_bot_message_sent_after_the_move_can_be_replied_to(
     telegram: Server, running: Bot, inbox: StoreInbox, store: Store, group: int, ann: int
 ) -> None:
     job = await send_note(telegram, inbox, group, ann)
-    await store.deliveries.ledger(job.job_id).start(0)
+    await store.deliveries.target(job).ledger.start(0)
     new = telegram.migrate(group)
     await telegram.wait_for(lambda: inbox.moves)
     await inbox.answer(running, job.job_id, Reply("Heard."))
@@ -101,7 +101,7 @@ async def test_a_message_being_sent_during_the_move_went_to_the_old_chat(
     telegram: Server, running: Bot, inbox: StoreInbox, store: Store, group: int, ann: int
 ) -> None:
     job = await send_note(telegram, inbox, group, ann)
-    ledger = store.deliveries.ledger(job.job_id)
+    ledger = store.deliveries.target(job).ledger
     for part in (0, 1):
         await ledger.start(part)
     await ledger.finish(1, "3")
@@ -120,7 +120,7 @@ async def test_a_part_restarted_in_the_new_chat_has_no_id_of_the_old_one(
     telegram.migrate(group)
     await telegram.wait_for(lambda: inbox.moves)
     assert await store.jobs.redo(job.job_id, Reply("Heard better."))
-    ledger = store.deliveries.ledger(job.job_id)
+    ledger = store.deliveries.target(job).ledger
     await ledger.start(0)
     begun = await ledger.find(0)
     assert begun and (begun.state, begun.platform_id) == (DeliveryState.PENDING, "")

@@ -82,14 +82,10 @@ class Deliveries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ledger(self, job_id: str) -> StoredLedger:
-        """Return the ledger of one job's reply."""
-        return StoredLedger(self._database, job_id)
-
     def target(self, job: Job) -> DeliveryTarget:
         """Return where the job's reply goes, with the ledger of what was sent of it."""
         is_refusal = job.outcome is JobState.REFUSED
-        ledger = self.ledger(job.job_id)
+        ledger = StoredLedger(self._database, job.job_id)
         return DeliveryTarget(job.job_id, job.message, ledger, job.has_no_voice, is_refusal)
 
     async def parts(self, job_id: str) -> list[PartDelivery]:
