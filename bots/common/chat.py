@@ -182,6 +182,11 @@ def clean(text: str) -> str:
     return _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+def clean_line(text: str) -> str:
+    """Return a name as one line of at most 255 characters."""
+    return " ".join(clean(text).split())[:255]
+
+
 def is_blank(text: str) -> bool:
     """Return whether nothing in `text` is visible: platforms refuse such a message."""
     return all(c.isspace() or unicodedata.category(c) in ("Cf", "Cc", "Mn") for c in text)

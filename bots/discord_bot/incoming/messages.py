@@ -15,7 +15,7 @@ from typing import Any, Literal
 import discord
 from discord.utils import snowflake_time
 
-from bots.common.chat import clean
+from bots.common.chat import clean, clean_line
 from core.models import Attachment, Chat, Message, QuotedMessage
 
 PLATFORM = "discord"
@@ -145,11 +145,6 @@ def read_name(user: Mapping[str, Any], member: Mapping[str, Any] | None = None) 
     """Return a person's nickname in the server, else their display name or user name."""
     nick = (member or {}).get("nick")
     return clean_line(nick or user.get("global_name") or user.get("username") or "")
-
-
-def clean_line(text: str) -> str:
-    """Return a name as one line of at most 255 characters."""
-    return " ".join(clean(text).split())[:255]
 
 
 def list_files(raw: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:

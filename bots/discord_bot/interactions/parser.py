@@ -10,13 +10,12 @@ from typing import Any
 import discord
 from discord.utils import snowflake_time
 
-from bots.common.chat import clean
+from bots.common.chat import clean, clean_line
 from bots.discord_bot.incoming.messages import (
     INTERACTION_PREFIX,
     PLATFORM,
     ChannelRef,
     build_attachment,
-    clean_line,
     read_content,
     read_quoted,
 )

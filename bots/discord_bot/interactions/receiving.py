@@ -14,6 +14,7 @@ import structlog
 from discord import InteractionType
 from discord.app_commands import Choice
 
+from bots.common.chat import clean_line
 from bots.discord_bot.client.gateway import POISON, REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import (
     ALREADY_ANSWERED,
@@ -22,7 +23,6 @@ from bots.discord_bot.errors import (
     error_code_of,
     read_error,
 )
-from bots.discord_bot.incoming.messages import clean_line
 from bots.discord_bot.interactions.menu import update_menu
 from bots.discord_bot.interactions.modals import Modals
 from bots.discord_bot.interactions.parser import (

@@ -15,7 +15,7 @@ import structlog
 import telegram
 from telegram.error import RetryAfter, TelegramError
 
-from bots.common.chat import clean
+from bots.common.chat import clean, clean_line
 from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, read_error
 from bots.telegram_bot.pacing import TelegramPacer
 from core.config import Settings
@@ -60,8 +60,7 @@ def read_attachment(holder: telegram.Message | telegram.ExternalReplyInfo) -> At
     raw = getattr(holder, kind).to_dict()
     mime = clean(raw.get("mime_type") or "").lower()[:100]
     # The last part of a path: people see it, nothing opens it.
-    name = clean(raw.get("file_name") or "").replace("\\", "/").split("/")[-1]
-    name = " ".join(name.split())[:255]
+    name = clean_line((raw.get("file_name") or "").replace("\\", "/").split("/")[-1])
     is_media = mime.startswith(("audio/", "video/")) or mime == "application/ogg"
     has_extension = name.lower().rstrip(" .").endswith(MEDIA_EXTENSIONS)
     if kind == "document" and not (is_media or has_extension):

@@ -15,7 +15,7 @@ from typing import Any, Optional
 import telegram
 from telegram.constants import ChatType
 
-from bots.common.chat import clean
+from bots.common.chat import clean, clean_line
 from bots.telegram_bot.incoming.files import read_attachment
 from core.models import Chat, Message, QuotedMessage
 
@@ -217,7 +217,7 @@ def _read_sender(sender: telegram.User | telegram.Chat | None) -> tuple[str, str
     if sender is None:
         return "", ""
     name = sender.full_name if isinstance(sender, telegram.User) else sender.effective_name
-    return str(sender.id), " ".join(clean(name or "").split())[:255]
+    return str(sender.id), clean_line(name or "")
 
 
 def _read_quoted(message: telegram.Message) -> QuotedMessage | None:
@@ -250,5 +250,5 @@ def _read_origin(origin: telegram.MessageOrigin) -> tuple[str, str]:
     if isinstance(origin, telegram.MessageOriginChannel):
         return _read_sender(origin.chat)
     if isinstance(origin, telegram.MessageOriginHiddenUser):
-        return "", " ".join(clean(origin.sender_user_name).split())[:255]
+        return "", clean_line(origin.sender_user_name)
     return "", ""
