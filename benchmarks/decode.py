@@ -20,7 +20,7 @@ from contextlib import aclosing
 
 from core.audio import Media
 from core.interfaces import TranscriberLimits
-from tests.support import audio_samples
+from tests.support.audio_samples import decode, file, speech
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -53,26 +53,22 @@ def main() -> None:
     loop = asyncio.new_event_loop()
     media = Media()
     loop.run_until_complete(media.warm_up())
-    minute = audio_samples.file("ogg-opus", audio_samples.speech(60))
+    minute = file("ogg-opus", speech(60))
     print(f"OGG/Opus to 16 kHz WAV, best time in ms, {os.cpu_count()} processors")
     if not (has_ffmpeg := bool(shutil.which("ffmpeg"))):
         print("ffmpeg is not installed (apt install ffmpeg): pydub is left out")
     print("length    ours    PyAV   PyAV/ours" + "   pydub   pydub/ours" * has_ffmpeg)
     for length_s, times in LENGTHS.items():
         # Long recordings are chained from one minute, because encoding would take long.
-        short = length_s < 60
-        note = (
-            audio_samples.file("ogg-opus", audio_samples.speech(length_s))
-            if short
-            else minute * (length_s // 60)
-        )
+        is_short = length_s < 60
+        note = file("ogg-opus", speech(length_s)) if is_short else minute * (length_s // 60)
 
         def ours(note: bytes = note) -> None:
             loop.run_until_complete(decode_with_ours(media, note))
 
         ours()
         ours_ms = measure_ms(ours, times)
-        pyav_ms = measure_ms(lambda note=note: audio_samples.decode(note), times)  # type: ignore[misc]
+        pyav_ms = measure_ms(lambda note=note: decode(note), times)  # type: ignore[misc]
         row = f"{length_s:4} s {ours_ms:8.1f}{pyav_ms:8.1f}{pyav_ms / ours_ms:11.2f}x"
         if has_ffmpeg:
             pydub_ms = measure_ms(lambda note=note: decode_with_pydub(note), times)  # type: ignore[misc]

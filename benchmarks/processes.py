@@ -85,6 +85,22 @@ class Mimo(Emulator):
         return [one for one in found if one["path"].endswith("/completions")]
 
 
+def build_environment(home: str, telegram: Telegram, mimo: Mimo | None) -> dict[str, str]:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HEARSAY_HOME": home,
+        "TELEGRAM_BOT_TOKEN": telegram.addresses["token"],
+        "TELEGRAM_API_BASE_URL": telegram.addresses["api_base_url"],
+        "TELEGRAM_FILE_BASE_URL": telegram.addresses["file_base_url"],
+        "WEB_PORT": str(free_port()),
+    }
+    if mimo:
+        environment["MIMO_BASE_URL"] = mimo.addresses["base_url"]
+        environment["MIMO_API_KEY"] = "sk-emulator-key"
+    return environment
+
+
 @contextmanager
 def bot(
     command: Sequence[str], telegram: Telegram, mimo: Mimo | None, **more: str
@@ -94,19 +110,7 @@ def bot(
     command: arguments of the Python interpreter. more: further environment variables.
     """
     with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "HEARSAY_HOME": home,
-            "TELEGRAM_BOT_TOKEN": telegram.addresses["token"],
-            "TELEGRAM_API_BASE_URL": telegram.addresses["api_base_url"],
-            "TELEGRAM_FILE_BASE_URL": telegram.addresses["file_base_url"],
-            "WEB_PORT": str(free_port()),
-            **more,
-        }
-        if mimo:
-            environment["MIMO_BASE_URL"] = mimo.addresses["base_url"]
-            environment["MIMO_API_KEY"] = "sk-emulator-key"
+        environment = {**build_environment(home, telegram, mimo), **more}
         with (Path(home) / "log").open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, *command], cwd=home, env=environment, stdout=log, stderr=log
