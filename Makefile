@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests start a thousand processes, none of which should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run help test check fix lock texts pictures chaos fuzz mutants bench road clean
+.PHONY: run help test findings check fix lock texts pictures chaos fuzz mutants bench road clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
@@ -16,6 +16,9 @@ help:  ## list the targets
 
 test: $(VENV)/dev.stamp  ## run all tests that this machine can run
 	$(BIN)/pytest -n 3 --no-loadscope-reorder
+
+findings: $(VENV)/dev.stamp  ## run the tests of what using the product has found, and print them by finding
+	$(BIN)/pytest -n 3 --no-loadscope-reorder -m finding
 
 # One test may take many minutes here.
 LONG := -o faulthandler_timeout=3000

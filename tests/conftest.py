@@ -21,6 +21,7 @@ import pytest
 
 from core.clock import Clock
 from tests.chaos.report import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
+from tests.support.findings import note_findings
 from tests.support.virtual_time import VirtualLoop, current_clock, is_virtual
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    note_findings(items)
     items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
 
 

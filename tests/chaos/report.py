@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.findings import build_findings
+
 TABLES: list[str] = []
 #: Properties of a test report: a row of the acceptance table, (id, what is checked), and results
 #: of prompt injections, (language, kind, effects, links, pings) each.
@@ -110,3 +112,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [(one, report) for one in results for report in terminalreporter.stats.get(one, ())]
     for table in (*TABLES, *_build_acceptance(reports)):
         terminalreporter.write_line(f"\n{table}")
+    if terminalreporter.config.getoption("markexpr") == "finding":
+        for block in build_findings(reports):
+            terminalreporter.write_line(f"\n{block}")
