@@ -127,10 +127,15 @@ def _build_param(loc: Sequence[int | str]) -> str:
 def add_retry_after(error: ApiError, wait_s: float | None) -> ApiError:
     """Return `error` with the time after which a retry makes sense."""
     if wait_s is not None:
-        headers = {"Retry-After": str(math.ceil(wait_s))}
+        error.headers = {**(error.headers or {}), "Retry-After": str(math.ceil(wait_s))}
         if wait_s > _LONG_WAIT_S:
-            headers["X-Should-Retry"] = "false"
-        error.headers = {**(error.headers or {}), **headers}
+            return _stop_retries(error)
+    return error
+
+
+def _stop_retries(error: ApiError) -> ApiError:
+    """Return `error` with the header that keeps OpenAI's clients from trying again."""
+    error.headers = {**(error.headers or {}), "X-Should-Retry": "false"}
     return error
 
 
@@ -161,11 +166,14 @@ def _read_http_error(error: HTTPException) -> ApiError:
 
 
 def _read_engine_error(error: EngineError, request_id: str) -> ApiError:
-    """Keep the status of the speech service; no usable answer is a bad gateway."""
+    """Keep the status of the speech service; no usable answer is a bad gateway.
+
+    A refused key of this server is one too: with 401 the program would doubt its own.
+    """
     status = error.status
     if status in (401, 403):
         text = f"The speech service does not accept the key of this server: {error}"
-        return ApiError(status, text, kind=AUTHENTICATION)
+        return _stop_retries(ApiError(502, text, kind=PROVIDER, code="upstream_key_refused"))
     if status == 404:
         return ApiError(404, f"The speech service: {error}", kind=NOT_FOUND)
     if status == 429:

@@ -14,7 +14,8 @@ from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.chat_response import ChatChunk, ChatCompletion
 from bots.openai_api.context import ALIASES, ApiContext, ModelEntry, ModelList
 from bots.openai_api.errors import ApiErrorBody
-from bots.openai_api.speech import MEDIA_TYPES, AudioDelta, AudioDone, SpeechRequest
+from bots.openai_api.speech import AudioDelta, AudioDone
+from bots.openai_api.speech_request import MEDIA_TYPES, SpeechRequest
 from bots.openai_api.transcriptions import (
     PlainTranscription,
     TextDelta,

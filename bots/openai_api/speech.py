@@ -8,60 +8,28 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, Literal
+from typing import Literal
 
 from fastapi import Request
 from fastapi.responses import Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from bots.openai_api.bodies import ApiModel, Lowercase, One, read_json
+from bots.openai_api.bodies import read_json
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
+from bots.openai_api.speech_request import BODY_BYTES, MEDIA_TYPES, OPENAI_VOICES, SpeechRequest
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
 from core.audio.outgoing import RateConverter
 from core.synthesis.pipeline import Format as FileFormat
 from core.synthesis.pipeline import SynthesisResult, VoiceStyle
 
-#: A text of the greatest length, each character escaped.
-_BODY_BYTES = 256 * 1024
 #: What clients take PCM for: it has no header that says so.
 PCM_HZ = 24_000
 #: Sizes that are not known when the header of a WAV is sent.
 _UNKNOWN_BYTES = 0xFFFF_FFFF
 #: Formats that are sent as files, when they are whole.
-_FILES: dict[str, FileFormat] = {"mp3": "mp3", "opus": "ogg", "flac": "flac"}
+_FILES: dict[str, FileFormat] = {"mp3": "mp3", "opus": "ogg", "flac": "flac", "aac": "aac"}
 _PART_BYTES = 65_536
-#: OpenAI's voices: an engine that has none of that name uses its default.
-_OPENAI_VOICES = (
-    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx"),
-    *("sage", "shimmer", "verse"),
-)
-
-
-MEDIA_TYPES = {
-    "wav": "audio/wav",
-    "pcm": "audio/pcm",
-    "mp3": "audio/mpeg",
-    "opus": "audio/ogg",
-    "flac": "audio/flac",
-}
-
-
-class SpeechRequest(ApiModel):
-    """A text, and how it is to be read."""
-
-    model: str = Field(description="A model that synthesizes; see /v1/models.")
-    input: str = Field(min_length=1, json_schema_extra={"maxLength": 5000})
-    voice: str = Field(
-        "", description="A voice of the model. OpenAI's voices stand for the model's default."
-    )
-    instructions: str = Field("", description="Style, mood and pace in words.")
-    response_format: Annotated[Literal["wav", "pcm", "mp3", "opus", "flac"], Lowercase] = Field(
-        "wav",
-        description="wav and pcm (24 kHz, 16 bit, mono) are sent while they are synthesized.",
-    )
-    speed: One = Field(1, description="The pace is set by instructions.")
-    stream_format: Annotated[Literal["audio", "sse"], Lowercase] = "audio"
 
 
 class AudioDelta(BaseModel):
@@ -86,14 +54,14 @@ class SpeechRoute:
     async def create(self, request: Request) -> Response:
         """Read a text aloud."""
         key_name = request.state.key_name
-        speech = await read_json(request, SpeechRequest, _BODY_BYTES)
+        speech = await read_json(request, SpeechRequest, BODY_BYTES)
         self._check(speech)
         self.context.pick_model(speech.model, "synthesizer")
-        is_file = speech.response_format in _FILES
+        is_file = speech.format in _FILES
         parts = (self._stream_file if is_file else self._stream_samples)(speech, key_name)
         is_events = speech.stream_format == "sse"
         started = await begin(_build_events(parts) if is_events else parts)
-        media_type = EVENTS if is_events else MEDIA_TYPES[speech.response_format]
+        media_type = EVENTS if is_events else MEDIA_TYPES[speech.format]
         return Stream(started, media_type, request.state.request_id)
 
     def _check(self, speech: SpeechRequest) -> None:
@@ -103,13 +71,13 @@ class SpeechRoute:
             text = "instructions are not supported by this model: it speaks plainly"
             raise refuse(text, "instructions")
         voices = [voice.voice_id for voice in engine.voices()]
-        if speech.voice.strip() not in ("", *voices, *_OPENAI_VOICES):
+        if speech.voice.strip() not in ("", *voices, *OPENAI_VOICES):
             raise refuse(f"voice must be one of {', '.join(voices)}", "voice")
 
     async def _stream_file(
         self, speech: SpeechRequest, key_name: str
     ) -> AsyncGenerator[bytes, None]:
-        file_format = _FILES[speech.response_format]
+        file_format = _FILES[speech.format]
         data = (await self._synthesize(speech, key_name, file_format)).file.data
         for start in range(0, len(data), _PART_BYTES):
             yield data[start : start + _PART_BYTES]
@@ -119,7 +87,7 @@ class SpeechRoute:
     ) -> AsyncGenerator[bytes, None]:
         """Yield the samples as they come, after the header of a WAV if that is the format."""
         rate_hz = self.context.synthesis.synthesizer.rate_hz
-        is_wav = speech.response_format == "wav"
+        is_wav = speech.format == "wav"
         converter = RateConverter(rate_hz, rate_hz if is_wav else PCM_HZ)
         header = build_wav_header(rate_hz) if is_wav else b""
         parts = follow(partial(self._synthesize, speech, key_name, "wav"))

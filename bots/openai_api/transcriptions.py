@@ -71,7 +71,8 @@ class TranscriptionForm(BaseModel):
         [], description="For verbose_json only. The name may end in []."
     )
     stream: Annotated[bool, Lowercase] = Field(
-        False, description="Send events while the text grows; for json and text only."
+        False,
+        description="Send events while the text grows; ignored for all formats but json and text.",
     )
     prompt: None = None
     include: None = None
@@ -86,12 +87,10 @@ class TranscriptionForm(BaseModel):
             raise ValueError("needs response_format verbose_json")
         return values
 
-    @field_validator("stream")
-    @classmethod
-    def _check_stream(cls, is_streamed: bool, info: ValidationInfo) -> bool:
-        if is_streamed and info.data.get("response_format") not in ("json", "text"):
-            raise ValueError("is for response_format json and text only")
-        return is_streamed
+    @property
+    def is_streamed(self) -> bool:
+        """Whether events are sent. OpenAI ignores `stream` where times are wanted."""
+        return self.stream and self.response_format in ("json", "text")
 
 
 class DurationUsage(BaseModel):
@@ -158,7 +157,7 @@ class TranscriptionRoute:
         self.context.pick_model(form.model, "transcriber")
         if form.temperature and not self.context.transcription.transcriber.limits.can_vary:
             raise refuse("temperature must be 0: this model is deterministic", "temperature")
-        if not form.stream:
+        if not form.is_streamed:
             return build_transcription(form, await self._transcribe(form, key_name))
         events = await begin(self._stream(form, key_name))
         return Stream(events, EVENTS, request.state.request_id)

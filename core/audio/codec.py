@@ -51,7 +51,10 @@ _ENCODERS = {
     "mp3": ("libmp3lame", 64_000),
     "flac": ("flac", None),
     "wav": ("pcm_s16le", None),
+    "aac": ("aac", 64_000),
 }
+#: Containers whose name is not that of the format.
+_MUXERS = {"aac": "adts"}
 #: Rates that the Opus encoder supports; decoders always output 48,000.
 OPUS_RATES_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
 _ENCODER_OPTIONS = {
@@ -189,7 +192,7 @@ def _check_format(rate_hz: int, channels: int) -> None:
 
 
 class PcmEncoder:
-    """Encodes a stream of 16-bit mono samples as "ogg" (Opus), "mp3", "flac" or "wav".
+    """Encodes a stream of 16-bit mono samples as "ogg" (Opus), "mp3", "flac", "wav" or "aac".
 
     mux: options of the container. tags: its metadata.
     """
@@ -205,7 +208,8 @@ class PcmEncoder:
     ) -> None:
         codec, usual_bit_rate = _ENCODERS[format]
         self._out, self._rate_hz, self._samples = io.BytesIO(), rate_hz, 0
-        self._container = av.open(self._out, "w", format=format, options=mux or {})
+        muxer = _MUXERS.get(format, format)
+        self._container = av.open(self._out, "w", format=muxer, options=mux or {})
         # An abandoned encoder would keep its threads until garbage collection.
         weakref.finalize(self, self._container.close).atexit = False
         self._container.metadata.update(tags or {})
@@ -253,7 +257,7 @@ def build_frame(pcm: bytes, rate_hz: int, start: int) -> av.AudioFrame:
 
 
 def encode(pcm: bytes, *, rate_hz: int, format: str, bit_rate: int | None = None) -> bytes:
-    """Return 16-bit mono samples encoded as "ogg" (Opus), "mp3", "flac" or "wav"."""
+    """Return 16-bit mono samples encoded as "ogg" (Opus), "mp3", "flac", "wav" or "aac"."""
     encoder = PcmEncoder(rate_hz, format, bit_rate=bit_rate)
     encoder.feed(pcm)
     return encoder.close()

@@ -20,7 +20,13 @@ AI_NOTICE = "AI-generated speech"
 #: Larger notes are shown as a file by Telegram (its limit for a voice message).
 MAX_NOTE_BYTES = 1_000_000
 
-_MIMES = {"ogg": "audio/ogg", "mp3": "audio/mpeg", "flac": "audio/flac", "wav": "audio/wav"}
+_MIMES = {
+    "ogg": "audio/ogg",
+    "mp3": "audio/mpeg",
+    "flac": "audio/flac",
+    "wav": "audio/wav",
+    "aac": "audio/aac",
+}
 #: Less is not worth the switch to another thread.
 _BLOCK_S = 0.1
 #: Long pages make the file smaller; nobody plays it before it is complete.
@@ -66,7 +72,7 @@ class VoiceNoteEncoder:
         self,
         rate_hz: int,
         *,
-        format: Literal["ogg", "mp3", "flac", "wav"] = "ogg",
+        format: Literal["ogg", "mp3", "flac", "wav", "aac"] = "ogg",
         title: str = "",
         comment: str = "",
     ) -> None:

@@ -31,7 +31,7 @@ MAX_CHARS = 5000
 #: Longest title, which players show for files.
 MAX_TITLE_CHARS = 60
 
-Format = Literal["ogg", "mp3", "flac", "wav"]
+Format = Literal["ogg", "mp3", "flac", "wav", "aac"]
 #: Called with each chunk of PCM and its sample rate.
 OnAudio = Callable[[bytes, int], None]
 

@@ -28,9 +28,9 @@ INVALID, PROVIDER, OURS = "invalid_request_error", "provider_error", "server_err
     ("status", "error", "expected"),
     [
         (400, {"code": "400", "message": "Param Incorrect", "param": "bad"}, (400, INVALID)),
-        (401, {"code": "401", "type": "invalid_key"}, (401, "authentication_error")),
+        (401, {"code": "401", "type": "invalid_key"}, (502, PROVIDER)),
         (402, {"code": "402", "message": "Insufficient account balance"}, (402, INVALID)),
-        (403, {"code": "403", "message": "Access denied"}, (403, "authentication_error")),
+        (403, {"code": "403", "message": "Access denied"}, (502, PROVIDER)),
         (404, {"code": "404", "message": "Model not found"}, (404, "not_found_error")),
         # The code in the body wins: gateways change the status.
         (400, {"code": "421", "message": "Moderation Block"}, (421, INVALID)),

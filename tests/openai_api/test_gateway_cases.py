@@ -72,7 +72,7 @@ async def test_invalid_speech_is_refused(http: AsyncClient, mimo: MimoServer) ->
         ({}, "input is required"),
         ({"input": " \n"}, "input is required"),
         ({"input": "Fast", "speed": 1.5}, "speed must be less than or equal to 1"),
-        ({"input": "No", "response_format": "aac"}, "response_format must be 'wav'"),
+        ({"input": "No", "response_format": "amr"}, "response_format must be 'wav'"),
         ({"input": "No", "voice": "Nobody"}, "voice must be one of"),
         ({"input": "No", "voice": {"id": "v1"}}, "voice must be a valid string"),
     ):
@@ -145,7 +145,6 @@ async def test_invalid_transcription_is_refused(http: AsyncClient, mimo: MimoSer
         ({"response_format": "docx"}, "response_format must be 'json', 'text'"),
         ({"response_format": "diarized_json"}, "response_format must be"),
         ({"include[]": "logprobs"}, "include is not supported"),
-        ({"stream": "true", "response_format": "srt"}, "stream is for response_format"),
         ({"stream": "maybe"}, "stream must be a valid boolean"),
         ({"chunking_strategy": "server_vad"}, "chunking_strategy must be 'auto'"),
         ({"language": "in tongues"}, "language must match pattern"),

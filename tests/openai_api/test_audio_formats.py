@@ -1,0 +1,79 @@
+"""Formats of speech and of transcripts, as OpenAI and the gateways to MiMo choose them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from httpx import AsyncClient
+
+from core.audio.sniff import sniff
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.tones import make_recording
+from tests.support import audio_samples
+from tests.support.openai_api_server import ApiServer, open_client
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+#: The servers are on the loop of all tests here.
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.finding(28)]
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "container"),
+    [
+        ("tts-1", "audio/mpeg", "mp3"),
+        ("gpt-4o-mini-tts", "audio/mpeg", "mp3"),
+        ("mimo-v2.5-tts", "audio/wav", "wav"),
+        ("xiaomi/mimo-v2.5-tts", "audio/wav", "wav"),
+    ],
+)
+async def test_speech_without_a_format(
+    client: AsyncOpenAI, model: str, kind: str, container: str
+) -> None:
+    """A program that names OpenAI's model gets mp3, one that names MiMo's gets WAV."""
+    speech = await client.audio.speech.create(model=model, voice="alloy", input="What is this?")
+    assert speech.response.headers["content-type"] == kind
+    assert sniff(speech.content)[0] == container
+
+
+async def test_speech_as_aac(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    speech = await client.audio.speech.create(
+        model="tts-1", voice="alloy", input="As small as on the radio.", response_format="aac"
+    )
+    assert speech.response.headers["content-type"] == "audio/aac"
+    duration_s = len(audio_samples.decode(speech.content)) / 32_000
+    assert abs(duration_s - mimo.requests[-1].duration_s) < 0.5
+
+
+@pytest.mark.parametrize("response_format", ["verbose_json", "srt", "vtt"])
+async def test_stream_is_ignored_where_times_are_wanted(
+    http: AsyncClient, response_format: str
+) -> None:
+    """OpenAI's whisper-1 ignores `stream`, and proxies send it with any format."""
+    files: Any = {"file": ("a.wav", make_recording([31, 32]))}
+    form = {"model": "whisper-1", "stream": "true", "response_format": response_format}
+    answer = await http.post("/audio/transcriptions", data=form, files=files)
+    assert answer.status_code == 200, answer.text
+    assert not answer.headers["content-type"].startswith("text/event-stream")
+    assert "w31 w32" in answer.text
+    if response_format == "verbose_json":
+        assert answer.json()["segments"][0]["text"] == "w31 w32"
+
+
+@pytest.mark.parametrize("fault", ["401", "403"])
+async def test_a_refused_key_of_ours_is_no_fault_of_the_program(
+    mimo: MimoServer, tmp_path: Path, fault: str
+) -> None:
+    """With 401 the program would doubt its own key, and people would change the wrong one."""
+    mimo.add_fault(fault, times=None)
+    files: Any = {"file": ("a.wav", make_recording([33, 34])), "model": (None, "whisper-1")}
+    # A server of its own: the engine is paused afterwards.
+    async with ApiServer(tmp_path, mimo) as server, open_client(server) as client:
+        answer = await client.post("/audio/transcriptions", files=files)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"]) == (502, "provider_error")
+    assert "the key of this server" in error["message"]
+    assert answer.headers["x-should-retry"] == "false"
