@@ -15,12 +15,27 @@ from core.models import Answer
 Head = dict[str, Any]
 
 
+class PromptTokensDetails(BaseModel):
+    """Parts of the prompt's tokens."""
+
+    audio_tokens: int
+    cached_tokens: int
+
+
+class CompletionTokensDetails(BaseModel):
+    """Parts of the completion's tokens."""
+
+    reasoning_tokens: int
+
+
 class CompletionUsage(BaseModel):
     """Tokens as the engine counted them."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: PromptTokensDetails
+    completion_tokens_details: CompletionTokensDetails
 
 
 class CompletionMessage(BaseModel):
@@ -103,7 +118,7 @@ def _build_choice(answer: Answer | None) -> dict[str, Any]:
     return {"index": 0, "logprobs": None, "finish_reason": finish_reason}
 
 
-def _build_usage(answer: Answer) -> dict[str, int] | None:
+def _build_usage(answer: Answer) -> dict[str, Any] | None:
     usage = answer.usage
     if usage is None:
         return None
@@ -111,4 +126,9 @@ def _build_usage(answer: Answer) -> dict[str, int] | None:
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens_details": {
+            "audio_tokens": usage.audio_tokens,
+            "cached_tokens": usage.cached_tokens,
+        },
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     }

@@ -41,6 +41,11 @@ class Usage:
     audio_s: float = 0.0
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    #: Of the prompt's tokens, those that are audio, and those that the service had cached.
+    audio_tokens: int = 0
+    cached_tokens: int = 0
+    #: Of the completion's tokens, those that are reasoning.
+    reasoning_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,3 +116,7 @@ class EngineUsage:
     audio_s: float
     prompt_tokens: int
     completion_tokens: int
+    #: Parts of the two above: see `Usage`.
+    audio_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int

@@ -209,6 +209,22 @@ async def test_zero_audio_tokens_are_an_error(
     assert (await answerer.answer(ask("When?"))).text, "without a recording zero tokens are right"
 
 
+@pytest.mark.finding(10)
+async def test_all_token_counts_are_read(
+    server: MimoServer, answerer: MimoAnswerer, shown: Shown
+) -> None:
+    server.add_answer(WORDS, reasoning="One two three.")
+    server.add_fault("chat_cached")
+    asked = ask("When?", make_audio(5), is_thinking=True)
+    usage = (await answerer.answer(asked, on_text=listen(shown))).usage
+    assert usage is not None and usage.reasoning_tokens > 0
+    assert (usage.audio_tokens, usage.cached_tokens) == (25, 82)
+    server.add_fault("reasoning_only")
+    both = (await answerer.answer(asked, on_text=listen(shown))).usage
+    assert both is not None and both.reasoning_tokens >= 3
+    assert both.audio_tokens == 2 * round(6.25), "both calls are booked"
+
+
 @pytest.mark.parametrize("kind", ["chat_swapped", "reasoning_only"])
 async def test_reasoning_only_is_retried_once_and_then_marked(
     server: MimoServer, answerer: MimoAnswerer, kind: str, shown: Shown

@@ -150,12 +150,14 @@ def transcript_of(body: bytes) -> Transcript:
     return make_transcript(read_completion(read_response(body, MODEL, kind="asr")), model=MODEL)
 
 
+@pytest.mark.finding(10)
 def test_example_is_read() -> None:
     transcript = transcript_of(json.dumps(EXAMPLE).encode())
     assert transcript.text == "Good morning."
     usage = transcript.usage
     assert usage is not None
     assert (usage.audio_s, usage.prompt_tokens, usage.completion_tokens) == (4.0, 46, 20)
+    assert (usage.audio_tokens, usage.cached_tokens, usage.reasoning_tokens) == (25, 45, 0)
 
 
 def changed(**fields: Any) -> bytes:

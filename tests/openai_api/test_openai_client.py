@@ -135,7 +135,9 @@ async def test_chat_in_chunks(client: AsyncOpenAI, mimo: MimoServer) -> None:
     said = [delta.content for delta in deltas if delta.content]
     assert len(said) > 2 and "".join(said) == "One two three four five."
     assert [c.finish_reason for chunk in chunks for c in chunk.choices][-1] == "stop"
-    assert chunks[-1].usage is not None and chunks[-1].usage.total_tokens > 0
+    usage = chunks[-1].usage
+    assert usage is not None and usage.total_tokens > 0
+    assert usage.prompt_tokens_details and usage.prompt_tokens_details.audio_tokens
     assert len({chunk.id for chunk in chunks}) == 1
 
 

@@ -111,7 +111,7 @@ async def add_job(
     file = File(f"{MARKER}.txt", "text/plain", MARKER.encode(), title=MARKER)
     buttons = (Button(MARKER, "ask", MARKER),)
     reply = Reply(MARKER, MARKER, (file,), buttons, MARKER, heard_key=job.job_id)
-    heard = Transcript(MARKER, usage=Usage("mimo", "mimo-v2.5-asr", 3.0, 20, 12))
+    heard = Transcript(MARKER, usage=Usage("mimo", "mimo-v2.5-asr", 3.0, 20, 12, 19, 8, 7))
     await store.results.save(job.job_id, heard)
     await store.jobs.save_reply(job.job_id, reply, state)
     ledger = store.deliveries.target(job).ledger

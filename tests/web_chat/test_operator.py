@@ -152,6 +152,7 @@ async def test_dead_letter_is_shown_and_retried(
     assert (await operator.get(f"/api/jobs/{job_id}/retry")).status_code in (404, 405)
 
 
+@pytest.mark.finding(10)
 async def test_figures_show_hours_and_usage(
     operator_page: OperatorPage, operator: AsyncClient
 ) -> None:
@@ -166,7 +167,10 @@ async def test_figures_show_hours_and_usage(
         5.0,
     )
     spent = {(one["engine"], one["model"]): one for one in statistics["month"]}
-    assert spent["mimo", "mimo-v2.5-asr"]["audio_s"] >= 3.0
+    transcribed = spent["mimo", "mimo-v2.5-asr"]
+    assert transcribed["audio_s"] >= 3.0
+    per_call = {"audio_tokens": 19, "cached_tokens": 8, "reasoning_tokens": 7}
+    assert {name: transcribed[name] / transcribed["calls"] for name in per_call} == per_call
     assert statistics["programs"] == [{"name": "script", "audio_s": 90.0}]
 
 

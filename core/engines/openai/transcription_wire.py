@@ -123,10 +123,12 @@ def _read_segment(entry: dict[str, Any]) -> Segment:
 def _read_usage(answer: dict[str, Any], model: str) -> Usage:
     found = answer.get("usage")
     usage = found if isinstance(found, dict) else {}
+    details = usage.get("input_token_details")
     return Usage(
         engine=NAME,
         model=model,
         audio_s=read_seconds(usage.get("seconds")) or read_seconds(answer.get("duration")),
         prompt_tokens=read_count(usage.get("input_tokens")),
         completion_tokens=read_count(usage.get("output_tokens")),
+        audio_tokens=read_count(details.get("audio_tokens")) if isinstance(details, dict) else 0,
     )

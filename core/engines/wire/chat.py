@@ -8,7 +8,7 @@ for reasoning leave it in `content`, between <think> and </think>.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from core.engines.wire.errors import clean, read_count, read_seconds
@@ -178,19 +178,24 @@ def read_usage(completion: Completion, engine: str, model: str) -> Usage | None:
     usage = completion.usage
     if usage is None:
         return None
+    of_prompt = _find_details(usage, "prompt_tokens_details")
+    of_completion = _find_details(usage, "completion_tokens_details")
     return Usage(
         engine=engine,
         model=model,
         audio_s=read_seconds(usage.get("seconds")),
         prompt_tokens=read_count(usage.get("prompt_tokens")),
         completion_tokens=read_count(usage.get("completion_tokens")),
+        audio_tokens=read_count(of_prompt.get("audio_tokens")),
+        cached_tokens=read_count(of_prompt.get("cached_tokens")),
+        reasoning_tokens=read_count(of_completion.get("reasoning_tokens")),
     )
 
 
 def counts_no_audio(completion: Completion) -> bool:
     """Return whether the service reports zero audio tokens; no report is not zero."""
-    details = (completion.usage or {}).get("prompt_tokens_details")
-    return isinstance(details, dict) and details.get("audio_tokens") == 0
+    details = _find_details(completion.usage or {}, "prompt_tokens_details")
+    return details.get("audio_tokens") == 0
 
 
 def read_choice(answer: dict[str, Any]) -> dict[str, Any] | None:
@@ -230,11 +235,14 @@ def _find_usage(answer: dict[str, Any]) -> dict[str, Any] | None:
     return usage if isinstance(usage, dict) else None
 
 
+def _find_details(usage: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the parts of a count of tokens; services send `{}` or null too."""
+    details = usage.get(name)
+    return details if isinstance(details, dict) else {}
+
+
 def _add_usage(first: Usage | None, second: Usage | None) -> Usage | None:
     if first is None or second is None:
         return first or second
-    return replace(
-        second,
-        prompt_tokens=first.prompt_tokens + second.prompt_tokens,
-        completion_tokens=first.completion_tokens + second.completion_tokens,
-    )
+    counts = {name: n for name, n in asdict(first).items() if name.endswith("_tokens")}
+    return replace(second, **{name: n + getattr(second, name) for name, n in counts.items()})

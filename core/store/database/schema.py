@@ -26,6 +26,10 @@ usage = Table(
     Column("audio_s", Float, nullable=False),
     Column("prompt_tokens", Integer, nullable=False),
     Column("completion_tokens", Integer, nullable=False),
+    #: Parts of the two above: audio and cached ones of the prompt, reasoning of the completion.
+    Column("audio_tokens", Integer, nullable=False, server_default="0"),
+    Column("cached_tokens", Integer, nullable=False, server_default="0"),
+    Column("reasoning_tokens", Integer, nullable=False, server_default="0"),
     Index(None, "created_at"),
 )
 

@@ -33,7 +33,11 @@ _PLAIN = (
     *("job_id", "command", "state", "attempts", "crashes", "created_at", "run_at"),
     *("finished_at", "error", "is_told", "outcome"),
 )
-_COSTS = ("audio_s", "prompt_tokens", "completion_tokens")
+#: In the order of the fields of EngineUsage.
+_COSTS = (
+    *("audio_s", "prompt_tokens", "completion_tokens"),
+    *("audio_tokens", "cached_tokens", "reasoning_tokens"),
+)
 
 
 class Statistics:

@@ -214,6 +214,7 @@ CHATS: dict[str, Callable[[Answer], Answer]] = {
     "chat_swapped": _swap,
     "chat_deaf": lambda answer: _with_prompt_details(answer, audio_tokens=0),
     "chat_no_details": _with_prompt_details,
+    "chat_cached": lambda answer: _with_prompt_details(answer, audio_tokens=25, cached_tokens=82),
     "chat_repetition": lambda answer: _with_finish(answer, "repetition_truncation"),
     "chat_tags": _tag,
 }

@@ -73,6 +73,7 @@ async def test_dead_letter_is_opened_and_retried(
     job_id = await add_job(operator_page.store, JobState.DEAD, "EngineBusy: no answer")
     async with open_view(browser, operator_page, viewport={"width": 1280, "height": 900}) as page:
         await expect(page.locator("#given")).to_have_text("1")
+        await expect(page.locator("#spent .line", has_text="cached").first).to_be_visible()
         assert await find_accessibility_problems(page) == []
         row = page.locator("#dead li", has_text=job_id)
         await expect(row).to_contain_text("EngineBusy: no answer")

@@ -53,12 +53,20 @@ export function showEngines(parent, engines) {
   showList(parent, engines.map((one) => ({ key: one.role, ...one })), buildEngine);
 }
 
-function describeSpent({ calls, audio_s, prompt_tokens, completion_tokens }) {
-  const tokens = prompt_tokens + completion_tokens;
+/** What the tokens were, as far as the service says so. */
+function describeTokens(spent) {
+  const parts = ["audio_tokens", "cached_tokens", "reasoning_tokens"].filter((name) => spent[name]);
+  return parts.map((name) => text(name, { n: formatMany(spent[name]) })).join(" · ");
+}
+
+function describeSpent(spent) {
+  const { calls, audio_s } = spent;
+  const tokens = spent.prompt_tokens + spent.completion_tokens;
   return [
     textOf("calls", calls),
     audio_s ? text("sound", { time: formatSeconds(audio_s) }) : null,
     tokens ? text("tokens", { n: formatMany(tokens) }) : null,
+    describeTokens(spent),
   ].filter(Boolean);
 }
 
