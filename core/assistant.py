@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -18,6 +18,7 @@ from core.commands.context import Context
 from core.glossary.apply import apply_to
 from core.glossary.corrections import parse_correction
 from core.interfaces import DeliveryTarget, Platform, VoiceChannels
+from core.locale import mark, translate
 from core.models import (
     Chat,
     ChatSettings,
@@ -46,6 +47,9 @@ FOLLOWED = frozenset(
 SPOKEN = frozenset({"voice", "video_note"})
 
 
+DELETED = mark("The recording was deleted, so I did not reply to it.")
+
+
 class Inbox:
     """What every platform is built with. It commits messages and looks up what is stored."""
 
@@ -58,6 +62,8 @@ class Inbox:
         self.platforms: Mapping[str, Platform] = {}
         #: Called whenever a job was added.
         self.on_job: Callable[[], None] = lambda: None
+        #: Called with the ids of jobs that were cancelled, to interrupt those that run.
+        self.on_cancel: Callable[[Collection[str]], None] = lambda job_ids: None
 
     async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
         """Commit `message` and the job it asks for; only then may the platform acknowledge it.
@@ -80,9 +86,26 @@ class Inbox:
         old, new = Chat(platform, bot_id, old_id), Chat(platform, bot_id, new_id)
         await self._store.chats.move(old, new)
 
+    async def cancel(self, chat: Chat, choose: Callable[[Job], Reply | None]) -> list[Job]:
+        """Cancel open jobs of a chat, at whatever stage they are, and return them.
+
+        choose: returns the reply that a job ends with instead of its own, which also replaces
+        what was shown or sent so far: an empty one leaves nothing. None lets the job run.
+        Committed when this returns. Safe to repeat.
+        """
+        cancelled = await self._store.cancellation.cancel(chat, choose)
+        if cancelled:
+            log.info("cancelled", jobs=[job.job_id for job in cancelled])
+            self.on_cancel({job.job_id for job in cancelled})
+        return cancelled
+
     async def forget(self, chat: Chat, message_id: str) -> None:
-        """Drop what is remembered of a message that was deleted. Safe to repeat."""
+        """Drop what is remembered of a message that was deleted, and cancel its jobs.
+
+        Safe to repeat.
+        """
         await self._store.memory.forget(chat, message_id)
+        await self.cancel(chat, partial(_withdraw, message_id))
 
     async def note_no_voice(self, chat: Chat) -> None:
         """Remember that the chat refuses voice messages: for a while it gets audio files."""
@@ -199,6 +222,16 @@ def _pick_follow_up(message: Message, quoted: QuotedMessage) -> str | None:
     if quoted.command == "transcribe" and parse_correction(message.text):
         return "fix"
     return "ask" if message.text else None
+
+
+def _withdraw(message_id: str, job: Job) -> Reply | None:
+    """Return what ends a job after the deletion of a message, None if it is not about it."""
+    if job.message.message_id == message_id:
+        return Reply()
+    quoted = job.message.reply_to
+    if quoted and quoted.message_id == message_id and quoted.attachment:
+        return Reply(translate(DELETED, job.message.language))
+    return None
 
 
 class Assistant:

@@ -21,6 +21,7 @@ AssistantError
 │   ├── MessageGone     the message to edit or to reply to is gone
 │   ├── ChatMoved       the chat has a new id
 │   └── ChatGone        blocked, removed or deleted
+├── JobCancelled        the person or the platform wants no reply any more
 ├── StoreError          the database failed: temporary, or for the operator
 └── ConfigError         the operator must change a setting
 """
@@ -185,6 +186,10 @@ class ChatMoved(PlatformError):
 
 class ChatGone(PlatformError):
     """The bot was blocked or removed, or the chat was deleted."""
+
+
+class JobCancelled(AssistantError):
+    """The job was cancelled while it ran: it ends with the reply that it got then."""
 
 
 class StoreError(AssistantError):

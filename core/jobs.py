@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from traceback import format_tb
-from typing import Literal
+from typing import Any, Literal
 
 import stamina
 import structlog
@@ -27,6 +27,7 @@ from core.errors import (
     ChatGone,
     ChatMoved,
     EngineRefused,
+    JobCancelled,
     PlatformError,
     StoreError,
     UserError,
@@ -34,6 +35,7 @@ from core.errors import (
 from core.interfaces import Platform
 from core.locale import mark, translate
 from core.models import Button, Chat, Job, JobState, Reply
+from core.operations.chores import IDLE_S, Chores
 from core.operations.model_probe import ModelProbe
 from core.safety import disable_links_in
 from core.store import Store
@@ -47,14 +49,6 @@ MAX_CRASHES = 25
 MAX_AGE = timedelta(days=1)
 #: Longest delay of a reply that the person is not told about.
 SILENT_DELAY_S = 20.0
-#: Interval between purges of expired data.
-PURGE_S = 3600.0
-#: Interval between probe checks; also the delay before the first one.
-PROBE_S = 600.0
-#: Delay of purges and digests after a start: messages sent meanwhile are received first.
-CATCH_UP_S = 20.0
-#: Interval between looks at the table when nothing wakes the loop (other processes add to it).
-IDLE_S = 5.0
 
 WAITING = mark("This takes longer: the speech service is not available. Your message is kept.")
 RETRY = mark("Retry")
@@ -82,7 +76,7 @@ def decide(error: Exception, attempts: int, age: timedelta) -> RetryDecision:
         return RetryDecision("refuse")
     if isinstance(error, ChatGone):
         return RetryDecision("cancel")
-    if isinstance(error, ChatMoved):
+    if isinstance(error, ChatMoved | JobCancelled):
         return RetryDecision("retry", is_attempt=False)
     asked_s = error.retry_after_s if isinstance(error, AssistantError) else None
     is_outside = isinstance(error, PlatformError) and error.is_retryable
@@ -124,24 +118,25 @@ class JobRunner:
         self._store = store
         self._assistant = assistant
         self._platforms = platforms
-        self._model_probe = model_probe
         self._clock = clock
         self._is_awake = asyncio.Event()
         #: Makes the loop look at the table now: a job was added or has ended.
         self.wake = self._is_awake.set
+        self._chores = Chores(store, model_probe, self.wake, clock)
+        #: The tasks of jobs, named after them, and those that interrupt cancelled ones.
         self._running: set[asyncio.Task[None]] = set()
+        #: Held from a job's claim until it has its task.
+        self._claiming = asyncio.Lock()
         self._is_stopping = False
 
     async def run(self) -> None:
         """Run jobs until cancelled."""
-        chores = (self._purge(), self._fire_digests(), self._probe_models())
-        background = [asyncio.create_task(chore) for chore in chores]
+        chores = asyncio.create_task(self._chores.run())
         try:
             await self._run()
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            chores.cancel()
+            await asyncio.gather(chores, return_exceptions=True)
 
     async def _run(self) -> None:
         lost = await self._store.jobs.requeue_lost(MAX_CRASHES)
@@ -153,44 +148,32 @@ class JobRunner:
             self._is_awake.clear()
             looked_at = self._clock.now()
             while len(self._running) < MAX_RUNNING and not self._is_stopping:
-                job = await claim()
-                if job is None:
-                    break
-                task = asyncio.create_task(self._run_job(job))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
-                task.add_done_callback(lambda _: self.wake())
+                async with self._claiming:
+                    job = await claim()
+                    if job is None:
+                        break
+                    self._start(self._run_job(job), job.job_id)
             await self._sleep(looked_at)
 
-    async def _purge(self) -> None:
-        await self._clock.sleep(CATCH_UP_S)
-        while True:
-            with suppress(StoreError):
-                if rows := await self._store.retention.purge(self._clock.now()):
-                    log.info("expired data deleted", rows=rows)
-            await self._clock.sleep(PURGE_S)
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: self.wake())
 
-    @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
-    async def _fire_digests(self) -> None:
-        """Add a job for each digest that is due; a new schedule is noticed within `IDLE_S`."""
-        await self._clock.sleep(CATCH_UP_S)
-        while True:
-            wait_s = IDLE_S
-            with suppress(StoreError):
-                if await self._store.schedules.fire_due(self._clock.now()):
-                    self.wake()
-                if due_at := await self._store.schedules.next_due_at():
-                    due_s = (due_at - self._clock.now()).total_seconds()
-                    wait_s = min(IDLE_S, max(0.0, due_s))
-            await self._clock.sleep(wait_s)
+    def cancel(self, job_ids: Collection[str]) -> None:
+        """Interrupt jobs that were cancelled in the database; they end with the replies there."""
+        self._start(self._interrupt(job_ids), "cancel")
 
-    @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
-    async def _probe_models(self) -> None:
-        """Probe the models once a day; after a start, waiting jobs come first."""
-        while self._model_probe:
-            await self._clock.sleep(PROBE_S)
-            with suppress(StoreError):
-                await self._model_probe.probe_due(self._clock.now())
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
+    async def _interrupt(self, job_ids: Collection[str]) -> None:
+        async with self._claiming:
+            tasks = [task for task in self._running if task.get_name() in job_ids]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        stopped = {task.get_name() for task in tasks if task.cancelled()}
+        await self._store.cancellation.requeue(job_ids, stopped)
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """Claim no more jobs, and cancel those still running after `grace_s` for the next start."""
@@ -257,7 +240,9 @@ class JobRunner:
         elif decision.kind == "cancel":
             await self._store.jobs.cancel_chat(job.message.chat)
         elif job.reply is not None or isinstance(error, PlatformError):
-            await self._finish(job, JobState.DEAD, name)  # the person cannot be told
+            # The person cannot be told.
+            is_cancelled = job.outcome is JobState.CANCELLED
+            await self._finish(job, job.outcome if is_cancelled else JobState.DEAD, name)
         else:
             await self._save_failure(job, error, decision)
             # The failure is delivered like a reply; that is no further attempt.

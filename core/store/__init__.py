@@ -15,6 +15,7 @@ from core.store.people.links import LinkResult, Links
 from core.store.people.voices import Voices
 from core.store.talk.forgetting import Forgetting, ForgottenCounts
 from core.store.talk.memory import Memory
+from core.store.work.cancellation import Cancellation
 from core.store.work.intake import Intake
 from core.store.work.jobs import Jobs
 from core.store.work.progress import Deliveries, Results
@@ -30,6 +31,7 @@ class Store:
         self._database = Database(url, cipher, clock)
         self.intake = Intake(self._database)
         self.jobs = Jobs(self._database)
+        self.cancellation = Cancellation(self._database)
         self.deliveries = Deliveries(self._database)
         self.chats = Chats(self._database)
         self.results = Results(self._database)

@@ -12,20 +12,12 @@ from sqlalchemy import Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import (
-    PLACEHOLDER,
-    Chat,
-    DeliveryState,
-    Job,
-    JobState,
-    Message,
-    Reply,
-)
+from core.errors import JobCancelled
+from core.models import PLACEHOLDER, Chat, DeliveryState, Job, JobState, Message, Reply
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import Database, chat_row, is_chat, read_job, select_jobs
 from core.store.database.tables import buttons, chats, deliveries, jobs, messages
-
-OPEN = (JobState.WAITING, JobState.RUNNING)
+from core.store.work.cancellation import IS_CANCELLED, OPEN
 
 
 def _select_next() -> Select[Any]:
@@ -53,6 +45,7 @@ _BEGIN = (
     .values(state=JobState.RUNNING, attempts=jobs.c.attempts + 1)
 )
 _CHANGE = update(jobs).where(jobs.c.job_id == bindparam("of_job"))
+_CHANGE_UNLESS_CANCELLED = _CHANGE.where(~IS_CANCELLED)
 _NEXT_RUN = select(func.min(jobs.c.run_at)).where(
     jobs.c.state == JobState.WAITING, jobs.c.run_at > bindparam("after", type_=UtcDateTime())
 )
@@ -112,6 +105,7 @@ class Jobs:
         """Save `reply` before anything is sent, with tokens for its buttons.
 
         outcome: the state of the job once the reply is delivered.
+        Raises JobCancelled.
         """
         async with self._database.write() as connection:
             return await _save_reply(connection, job_id, reply, outcome)
@@ -120,10 +114,14 @@ class Jobs:
         """End the job.
 
         error: for the operator; it has no chat content.
+        Raises JobCancelled: it is to end with another reply.
         """
         values = {"state": state, "finished_at": self._database.now(), "error": error[:400]}
+        change = _CHANGE if state is JobState.CANCELLED else _CHANGE_UNLESS_CANCELLED
         async with self._database.write() as connection:
-            await connection.execute(_CHANGE.values(values), {"of_job": job_id})
+            ended = await connection.execute(change.values(values), {"of_job": job_id})
+        if not ended.rowcount:
+            raise JobCancelled
 
     async def run_later(
         self, job_id: str, run_at: datetime, error: str = "", *, is_attempt: bool = True
@@ -242,8 +240,9 @@ async def _save_reply(
                 person_id=person_id if button.is_private else None,
             )
         )
-    change = _CHANGE.values(reply=reply, outcome=outcome)
-    await connection.execute(change, {"of_job": job_id})
+    change = _CHANGE_UNLESS_CANCELLED.values(reply=reply, outcome=outcome)
+    if not (await connection.execute(change, {"of_job": job_id})).rowcount:
+        raise JobCancelled
     return reply
 
 

@@ -1,0 +1,87 @@
+"""Cancelling open jobs: their replies are replaced, and what was sent of them is taken back.
+
+A cancelled job ends on the same road as every other one. The reply that it gets here is delivered
+instead of all that was shown or sent so far; an empty one leaves nothing in the chat. So the job
+stays cancelled, whenever the process ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.models import PLACEHOLDER, Chat, DeliveryState, Job, JobState, Reply
+from core.store.database.queries import Database, is_chat, read_job, select_jobs
+from core.store.database.tables import deliveries, jobs
+
+OPEN = (JobState.WAITING, JobState.RUNNING)
+
+#: Returns the reply in place of a job's own, empty to leave nothing; None lets the job run.
+ChooseCancelled = Callable[[Job], Reply | None]
+
+IS_CANCELLED = jobs.c.outcome == JobState.CANCELLED
+
+
+class Cancellation:
+    """Queries that cancel jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def cancel(self, chat: Chat, choose: ChooseCancelled) -> list[Job]:
+        """Cancel the open jobs of a chat that `choose` picks, and return them, the oldest first.
+
+        A running one is to be interrupted then: `core.jobs.JobRunner.cancel`. Safe to repeat.
+        """
+        # Usually there is none: the only writer is not kept busy for that.
+        if not await self._database.rows(_select_open(chat).limit(1)):
+            return []
+        async with self._database.write() as connection:
+            return await cancel_jobs(connection, chat, choose, self._database.now())
+
+    async def requeue(self, job_ids: Collection[str], interrupted: Collection[str]) -> None:
+        """Let cancelled jobs run now, to deliver their last reply.
+
+        interrupted: those of them that were running and are not any more.
+        """
+        is_free = (jobs.c.state == JobState.WAITING) | jobs.c.job_id.in_(interrupted)
+        change = update(jobs).where(jobs.c.job_id.in_(job_ids), IS_CANCELLED, is_free)
+        values = {"state": JobState.WAITING, "run_at": self._database.now()}
+        async with self._database.write() as connection:
+            await connection.execute(change.values(values))
+            await _outdate(connection, interrupted)
+
+
+def _select_open(chat: Chat) -> Select[Any]:
+    is_open = jobs.c.state.in_(OPEN) & ~IS_CANCELLED
+    return select_jobs().where(is_chat(chat), is_open).order_by(jobs.c.seq)
+
+
+async def cancel_jobs(
+    connection: AsyncConnection, chat: Chat, choose: ChooseCancelled, now: datetime
+) -> list[Job]:
+    """Cancel jobs as `Cancellation.cancel` does, in the transaction of `connection`."""
+    cancelled = list[Job]()
+    rows = (await connection.execute(_select_open(chat))).all()
+    for job in (read_job(row, now) for row in rows):
+        reply = choose(job)
+        if reply is None:
+            continue
+        values = {"outcome": JobState.CANCELLED, "run_at": now, "attempts": 0}
+        change = update(jobs).where(jobs.c.job_id == job.job_id)
+        await connection.execute(change.values(**values, reply=reply, error="cancelled"))
+        await _outdate(connection, (job.job_id,))
+        cancelled.append(replace(job, reply=reply, outcome=JobState.CANCELLED))
+    return cancelled
+
+
+async def _outdate(connection: AsyncConnection, job_ids: Collection[str]) -> None:
+    """Note that the parts that were sent of the jobs' replies are to be edited or deleted."""
+    is_part = deliveries.c.job_id.in_(job_ids) & (deliveries.c.part > PLACEHOLDER)
+    change = update(deliveries).where(is_part, deliveries.c.state == DeliveryState.SENT)
+    await connection.execute(change.values(state=DeliveryState.STALE))
