@@ -12,7 +12,7 @@ import pytest
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.gateway import OPEN_WAIT_S
 from bots.discord_bot.outgoing import sending
-from bots.discord_bot.outgoing.sending import CALL_S, UPLOAD_S, WAITS_S
+from bots.discord_bot.outgoing.requests import CALL_S, UPLOAD_S, WAITS_S
 from core import logs
 from core.clock import Clock
 from core.config import Settings

@@ -120,6 +120,29 @@ async def test_a_changed_reply_is_edited_in_its_thread(bot: Bot, channel: Server
     assert channel.server.threads(channel.id) == [thread]
 
 
+async def test_a_shorter_reply_leaves_nothing_in_an_archived_thread(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    _, ledger = target = await channel.answer(bot, Reply(LONG))
+    [thread] = channel.server.threads(channel.id)
+    channel.server.archive_thread(thread)
+    ledger.outdate()
+    await bot.deliver(target[0], Reply("short"))
+    assert words(channel, channel.id, thread) == "short"
+
+
+async def test_a_reply_in_somebodys_archived_thread_is_edited(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    thread = channel.server.add_thread(channel.id, channel.ann, "Talk")
+    target, ledger = await channel.answer(bot, Reply(LONG), thread_id=thread)
+    for text in (LONG.replace("said", "SAID"), "short"):
+        channel.server.archive_thread(thread)
+        ledger.outdate()
+        await bot.deliver(target, Reply(text))
+        assert words(channel, thread) == text
+
+
 @pytest.mark.parametrize(("setting", "text"), [("file", LONG), ("thread", LONG * 8)])
 async def test_the_operator_can_choose_a_file(bot: Bot, channel: ServerChannel, text: str) -> None:
     await channel.answer(bot, Reply(quote=text, buttons=AGAIN))

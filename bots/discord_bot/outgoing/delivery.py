@@ -23,6 +23,7 @@ from bots.discord_bot.outgoing.parts import (
     build_components,
     build_parts,
 )
+from bots.discord_bot.outgoing.requests import delete
 from bots.discord_bot.outgoing.routes import (
     ORIGINAL,
     DeliveryContext,
@@ -31,7 +32,7 @@ from bots.discord_bot.outgoing.routes import (
     find_routes,
     read_interaction_token,
 )
-from bots.discord_bot.outgoing.sending import Sender, Sent, delete
+from bots.discord_bot.outgoing.sending import Sender, Sent
 from bots.discord_bot.outgoing.threads import (
     can_have_thread,
     count_messages,

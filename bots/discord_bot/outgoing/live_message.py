@@ -14,13 +14,13 @@ from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, StartTask, is_
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import INTERACTION_OVER, describe, error_code_of, read_error
 from bots.discord_bot.outgoing.parts import MessagePart, shorten
+from bots.discord_bot.outgoing.requests import perform
 from bots.discord_bot.outgoing.routes import (
     ORIGINAL,
     DiscordRequest,
     build_new,
     read_interaction_token,
 )
-from bots.discord_bot.outgoing.sending import perform
 from core.errors import PlatformBusy
 from core.models import PLACEHOLDER, DeliveryState
 

@@ -1,23 +1,18 @@
-"""Sends one message by the first open route, with retries; no request pings anybody."""
+"""Sends one message by the first open route."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import aiohttp
 import discord
 import structlog
-from discord.http import Route
 from discord.utils import snowflake_time
 
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import (
+    ARCHIVED,
     INTERACTION_OVER,
     NO_ACCESS,
     NO_PERMISSION,
@@ -31,34 +26,26 @@ from bots.discord_bot.errors import (
 )
 from bots.discord_bot.outgoing.files import FILE_TOO_BIG, MAX_FILE_BYTES
 from bots.discord_bot.outgoing.parts import escape
-from bots.discord_bot.outgoing.routes import ORIGINAL, DiscordRequest
+from bots.discord_bot.outgoing.requests import perform
+from bots.discord_bot.outgoing.routes import DiscordRequest
 from core import metrics
-from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError
+from core.errors import ChatGone, MessageGone, PlatformError
 from core.locale import mark, translate
-from core.models import File
 
 log = structlog.get_logger(__name__)
 
 FILES_FORBIDDEN = mark("I do not have permission to send files in this channel.")
 
-#: Total deadline of one request with its retries, and of one that uploads files.
-CALL_S, UPLOAD_S = 60.0, 300.0
-#: Waits before retries after a server error or a lost connection.
-WAITS_S = (0.5, 1.0, 2.0, 4.0)
 #: Changes to one request before it counts as refused.
 MAX_FALLBACKS = 3
 #: The channel no longer admits the bot, or not for this.
 _CHANNEL_CLOSED = frozenset({UNKNOWN_CHANNEL, NO_ACCESS, NO_PERMISSION})
-#: The message to edit is not the bot's, in an archived thread, or a voice message.
-_NOT_EDITABLE = frozenset({UNKNOWN_MESSAGE, 50005, 50083, 50162})
+#: The message to edit is not the bot's, in a closed thread, or a voice message.
+_NOT_EDITABLE = frozenset({UNKNOWN_MESSAGE, 50005, ARCHIVED, 50162})
 _NEXT_ROUTE = _CHANNEL_CLOSED | _NOT_EDITABLE | INTERACTION_OVER | {TOO_MANY_FOLLOW_UPS}
 #: The message to reply to cannot be read or replied to.
 _NO_HISTORY, _INVALID_FORM = 160002, 50035
 _TOO_LARGE = 40005
-
-_SUPPRESS_EMBEDS, _EPHEMERAL, _SILENT, _VOICE = 1 << 2, 1 << 6, 1 << 12, 1 << 13
-#: Discord parses edits anew, so each request says it.
-_NO_MENTIONS = {"parse": [], "replied_user": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,114 +170,3 @@ def find_fallback(
         return None
     text = "\n".join(filter(None, (request.part.text, escape(notice))))
     return replace(request, part=replace(request.part, text=text, files=()))
-
-
-async def perform(client: DiscordClient, request: DiscordRequest) -> dict[str, Any]:
-    """Make one request, with retries after network and server errors; return the message.
-
-    Raises what discord.py raises, PlatformBusy.
-    """
-    method = "PATCH" if request.edit_id else "POST"
-    try:
-        async with asyncio.timeout(UPLOAD_S if request.part.files else CALL_S):
-            for wait_s in WAITS_S:
-                try:
-                    return dict(await _call(client, request, method))
-                except REQUEST_ERRORS as error:
-                    if not _can_repeat(error, request):
-                        raise
-                    log.info("discord_request_repeated", error=type(error).__name__)
-                await client.clock.sleep(wait_s)
-            return dict(await _call(client, request, method))
-    except TimeoutError:
-        raise PlatformBusy("Discord does not answer") from None
-
-
-async def delete(client: DiscordClient, request: DiscordRequest) -> None:
-    """Delete the message that `request` would edit. Raises as `perform`."""
-    async with asyncio.timeout(CALL_S):
-        await _call(client, request, "DELETE")
-
-
-async def _call(client: DiscordClient, request: DiscordRequest, method: str) -> Any:
-    await client.wait_open()
-    if request.token is None:
-        ids: dict[str, Any] = {"channel_id": int(request.channel_id)}
-        path = "/channels/{channel_id}/messages"
-    else:
-        ids = {"webhook_id": client.application_id, "webhook_token": request.token.token}
-        path = "/webhooks/{webhook_id}/{webhook_token}"
-        path += "/messages" if request.edit_id else ""
-    if request.edit_id == ORIGINAL:
-        path += f"/{ORIGINAL}"
-    elif request.edit_id:
-        path, ids = f"{path}/{{message_id}}", ids | {"message_id": request.edit_id}
-    route = Route(method, path, **ids)
-    if method == "DELETE":
-        return await client.http.request(route)
-    body = build_body(request)
-    if request.part.files:
-        return await _upload(client, route, body, request.part.files)
-    return await client.http.request(route, json=body)
-
-
-async def _upload(
-    client: DiscordClient, route: Route, body: dict[str, Any], files: Sequence[File]
-) -> Any:
-    uploads = [discord.File(io.BytesIO(file.data), file.name) for file in files]
-    form: list[dict[str, Any]] = [
-        {"name": "payload_json", "value": json.dumps(body)},
-        *(
-            {
-                "name": f"files[{number}]",
-                "value": upload.fp,
-                "filename": file.name,
-                # Under another type Discord drops the waveform.
-                "content_type": file.mime,
-            }
-            for number, (file, upload) in enumerate(zip(files, uploads, strict=True))
-        ),
-    ]
-    return await client.http.request(route, form=form, files=uploads)
-
-
-def build_body(request: DiscordRequest) -> dict[str, Any]:
-    """Return the request's JSON."""
-    part = request.part
-    flags = _VOICE if part.is_voice else _SUPPRESS_EMBEDS
-    body: dict[str, Any] = {
-        "allowed_mentions": _NO_MENTIONS,
-        "attachments": [
-            _describe_file(file, number, is_voice=part.is_voice)
-            for number, file in enumerate(part.files)
-        ],
-    }
-    if not part.is_voice:
-        body |= {"content": part.text, "components": [*request.components]}
-    if request.edit_id:
-        return body | {"flags": flags}
-    if request.nonce:
-        body |= {"nonce": request.nonce, "enforce_nonce": True}
-    if request.reply_to:
-        body["message_reference"] = {"message_id": request.reply_to, "fail_if_not_exists": False}
-    is_ephemeral = request.token is not None and request.token.is_ephemeral
-    return body | {"flags": flags | _EPHEMERAL * is_ephemeral | _SILENT * request.is_silent}
-
-
-def _describe_file(file: File, number: int, *, is_voice: bool) -> dict[str, Any]:
-    about: dict[str, Any] = {"id": number, "filename": file.name}
-    if is_voice:
-        waveform = base64.b64encode(file.waveform).decode()
-        about |= {"duration_secs": round(file.duration_s or 0.0, 3), "waveform": waveform}
-    return about
-
-
-def _can_repeat(error: BaseException, request: DiscordRequest) -> bool:
-    """Return whether the request failed on its way, and a second one sends no second message."""
-    if isinstance(error, discord.DiscordServerError | aiohttp.ClientConnectorError):
-        # discord.py retries other server errors itself, but not 503.
-        return request.is_repeatable or not isinstance(error, discord.DiscordServerError)
-    is_lost = isinstance(error, aiohttp.ClientError | OSError) and not isinstance(
-        error, TimeoutError
-    )
-    return is_lost and request.is_repeatable

@@ -15,6 +15,7 @@ from bots.common.chat import clean, is_blank
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe, error_code_of, read_error
 from bots.discord_bot.outgoing.parts import MAX_MESSAGES
+from bots.discord_bot.outgoing.requests import unarchive
 from bots.discord_bot.outgoing.routes import read_interaction_token
 from core.models import Message, Reply
 
@@ -67,7 +68,7 @@ async def open_thread(client: DiscordClient, channel_id: str, message_id: str, n
         )
     except REQUEST_ERRORS as error:
         if error_code_of(error) == _HAS_THREAD:
-            await _unarchive(client, message_id)
+            await unarchive(client, message_id)
             return message_id
         ours = read_error(error)
         if ours.is_retryable or not isinstance(error, discord.HTTPException):
@@ -75,11 +76,3 @@ async def open_thread(client: DiscordClient, channel_id: str, message_id: str, n
         log.warning("discord_no_thread", detail=describe(error))
         return ""
     return message_id
-
-
-async def _unarchive(client: DiscordClient, thread_id: str) -> None:
-    """Reopen an archived thread: nothing in one can be edited."""
-    try:
-        await client.http.edit_channel(int(thread_id), archived=False)
-    except REQUEST_ERRORS as error:
-        log.debug("discord_thread_stays_archived", detail=describe(error))

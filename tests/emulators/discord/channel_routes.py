@@ -22,7 +22,11 @@ def get_channel(request: ApiRequest) -> ApiResponse:
 
 def edit_channel(request: ApiRequest) -> ApiResponse:
     channel = open_channel(request)
-    if not channel.is_thread or channel.owner_id != request.world.bot.user_id:
+    # Source: Discord, "Channels", Modify Channel: unarchiving needs only to send messages.
+    is_opened = request.form == {"archived": False} and not channel.is_locked
+    if channel.is_thread and is_opened:
+        request.world.require(channel, "SEND_MESSAGES_IN_THREADS")
+    elif not channel.is_thread or channel.owner_id != request.world.bot.user_id:
         request.world.require(channel, "MANAGE_THREADS" if channel.is_thread else "MANAGE_CHANNELS")
     channel.name = request.form.get("name") or channel.name
     channel.is_archived = request.form.get("archived", channel.is_archived)
