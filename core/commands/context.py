@@ -15,7 +15,7 @@ from core.commands.arguments import first_word
 from core.errors import EngineError, NotAllowed, UserError
 from core.glossary.apply import apply_to
 from core.interfaces import OnText, Platform
-from core.locale import mark, translate
+from core.locale import Plural, mark, translate
 from core.models import (
     Button,
     ChatSettings,
@@ -67,7 +67,7 @@ class Context:
         """The pipeline that summarises talk and recordings."""
         return SummaryPipeline(self.store, self.transcription, self.answering, self.platform)
 
-    def text(self, text: str, /, **values: object) -> str:
+    def text(self, text: str | Plural, /, **values: object) -> str:
         """Return `text` in the sender's language, with links disabled in `values`."""
         if values:
             values = disable_links_in(values)

@@ -8,11 +8,12 @@ from dataclasses import replace
 from core.commands import Command
 from core.commands.context import Context
 from core.errors import UserError
-from core.locale import mark
+from core.locale import Plural, mark
 from core.models import Button, Link, RememberedMessage, Reply, Segment
 from core.safety import disable_links
 from core.store.talk.search import Search, build_pattern
 from core.summaries.moments import find_moments
+from core.text.split import shorten_name
 from core.text.timestamps import format_timestamp
 
 HISTORY_OFF = mark("Chat history is off. An admin can turn it on with /remember on.")
@@ -34,7 +35,8 @@ async def find(ctx: Context) -> Reply:
     if not found:
         if message.is_private:
             raise UserError("Nothing found. Here only forwarded messages are kept, for one day.")
-        raise UserError("Nothing found in the last {days} days.", days=talk.remember_days)
+        days = Plural("day", "{count} days", talk.remember_days or 0)
+        raise UserError("Nothing found in the last {days}.", days=days)
     hits = HitList(search)
     for hit in found:
         if hit.transcript:
@@ -61,7 +63,7 @@ class HitList:
             self.buttons.append(Button(f"▶ {position}", "replay", play))
         self.text += "\n" if self.text else ""
         self._link(f"{hit.sent_at:%Y-%m-%d %H:%M}", hit)
-        self.text += f" {disable_links(hit.sender_name)}"
+        self.text += f" {disable_links(shorten_name(hit.sender_name))}"
         if position:
             self.text += " "
             self._link(position, hit)

@@ -6,11 +6,11 @@ from core.commands import Command
 from core.commands.arguments import Argument, MessageAction, first_word
 from core.commands.context import Context
 from core.errors import NotAllowed, UserError
-from core.locale import mark
+from core.locale import Plural, mark
 from core.models import Message, Reply
 from core.store import ForgottenCounts
 
-DELETED = mark("Deleted: {messages} messages, {answers} replies, {transcripts} transcripts.")
+DELETED = mark("Deleted: {messages}, {replies}, {transcripts}.")
 KEPT = mark(
     "Messages in the chat itself are not deleted. What others wrote about you, and existing "
     "summaries, are kept until they expire, at most 30 days."
@@ -48,11 +48,14 @@ def _find_authors(asked: Message) -> set[str]:
 
 
 def _report(ctx: Context, receipt: ForgottenCounts) -> Reply:
+    if receipt == ForgottenCounts():
+        return Reply(ctx.text("Nothing was stored."))
+    transcripts = Plural("{count} transcript", "{count} transcripts", receipt.transcripts)
     counts = ctx.text(
         DELETED,
-        messages=receipt.messages,
-        answers=receipt.answers,
-        transcripts=receipt.transcripts,
+        messages=Plural("{count} message", "{count} messages", receipt.messages),
+        replies=Plural("{count} reply", "{count} replies", receipt.answers),
+        transcripts=transcripts,
     )
     return Reply(f"{counts}\n{ctx.text(KEPT)}")
 

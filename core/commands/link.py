@@ -6,7 +6,7 @@ from core.commands import Command
 from core.commands.arguments import Argument, first_word, offer
 from core.commands.context import Context
 from core.errors import UserError
-from core.locale import mark
+from core.locale import Plural, mark
 from core.models import Reply
 from core.store import LinkResult
 
@@ -75,8 +75,12 @@ async def use_code(ctx: Context) -> Reply:
     text = ctx.text(LINKED, platforms=await _name_others(ctx))
     if await memory.is_opted_out(chat.platform, person_id):
         count = await memory.forget_person(chat, person_id, is_everywhere=True)
-        deleted = ctx.text("Deleted messages: {count}.", count=count)
-        text = f"{text}\n\n{ctx.text(OPTED_OUT)} {deleted}"
+        text = f"{text}\n\n{ctx.text(OPTED_OUT)}"
+        if count:
+            deleted = Plural(
+                "{count} message was deleted.", "{count} messages were deleted.", count
+            )
+            text += f" {ctx.text(deleted)}"
     return Reply(text)
 
 

@@ -9,13 +9,13 @@ from core.commands import Command
 from core.commands.arguments import Argument, offer
 from core.commands.context import Context
 from core.errors import UserError
-from core.locale import mark
+from core.locale import Plural, mark
 from core.models import Reply
 
 USAGE = mark("Usage: /remember on | off | 30d | me off | me on")
 DEFAULT_DAYS, MAX_DAYS = 7, 365
 HISTORY_ON = mark(
-    "Messages and voice messages here are stored for {days} days, encrypted, for /summary and "
+    "Messages and voice messages here are stored for {days}, encrypted, for /summary and "
     "/find. Admins can turn this off with /remember off. /remember me off opts you out in all "
     "chats; /forget me deletes your data here."
 )
@@ -54,7 +54,11 @@ async def turn_on(ctx: Context, days: int) -> Reply:
     await ctx.save_settings(talk={"remember_days": days})
     oldest = ctx.job.created_at - timedelta(days=days)
     await ctx.store.memory.forget_chat(ctx.message.chat, before=oldest)
-    return Reply(ctx.text(HISTORY_ON, days=days))
+    return Reply(ctx.text(HISTORY_ON, days=_count_days(days)))
+
+
+def _count_days(days: int) -> Plural:
+    return Plural("{count} day", "{count} days", days)
 
 
 async def turn_off(ctx: Context) -> Reply:
@@ -62,7 +66,13 @@ async def turn_off(ctx: Context) -> Reply:
     await ctx.require_admin()
     await ctx.save_settings(talk={"remember_days": None})
     count = await ctx.store.memory.forget_chat(ctx.message.chat)
-    return Reply(ctx.text("Chat history is off now. Deleted messages: {count}.", count=count))
+    return Reply(ctx.text("Chat history is off now.") + _report(ctx, count))
+
+
+def _report(ctx: Context, deleted: int) -> str:
+    """Return a sentence, after a space, about the number of deleted messages; none for 0."""
+    text = Plural("{count} message was deleted.", "{count} messages were deleted.", deleted)
+    return f" {ctx.text(text)}" if deleted else ""
 
 
 async def show(ctx: Context) -> Reply:
@@ -72,8 +82,8 @@ async def show(ctx: Context) -> Reply:
         text = ctx.text("Only messages you forward here are kept, for one day. See /summary.")
     elif days:
         count = await ctx.store.memory.count(message.chat)
-        stored = ctx.text("Stored messages: {count}.", count=count)
-        text = f"{ctx.text(HISTORY_ON, days=days)}\n{stored}"
+        stored = Plural("{count} message is stored.", "{count} messages are stored.", count)
+        text = f"{ctx.text(HISTORY_ON, days=_count_days(days))}\n{ctx.text(stored)}"
     else:
         text = ctx.text(HISTORY_OFF)
     if await ctx.store.memory.is_opted_out(message.chat.platform, message.sender_id):
@@ -93,10 +103,9 @@ async def set_opt_out(ctx: Context, words: list[str]) -> Reply:
     count = await memory.forget_person(message.chat, message.sender_id, is_everywhere=True)
     text = ctx.text(
         "You have opted out: nothing of yours is stored in any chat, and in groups nobody else can "
-        "transcribe your voice messages. Deleted messages: {count}. /remember me on undoes this.",
-        count=count,
+        "transcribe your voice messages. /remember me on undoes this."
     )
-    return Reply(text)
+    return Reply(text + _report(ctx, count))
 
 
 command = Command(

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
+from gettext import GNUTranslations, NullTranslations
 from importlib.resources import files
+from io import BytesIO
 
 #: Languages that have a catalogue, besides English.
 LANGUAGES = ("zh",)
@@ -17,14 +20,39 @@ def mark(text: str) -> str:
     return text
 
 
-def translate(text: str, language: str, /, **values: object) -> str:
+@dataclass(frozen=True, slots=True)
+class Plural:
+    """A text that has one form for each grammatical number of its language."""
+
+    one: str
+    many: str
+    #: The number; it fills in {count}.
+    count: int
+
+
+def translate(text: str | Plural, language: str, /, **values: object) -> str:
     """Return `text` in `language` (BCP 47) with its {names} filled in.
 
     Falls back to English. Values that are texts themselves are translated too.
     """
     known = _catalogue(language.lower().split("-")[0])
-    filled = {n: known.get(v, v) if isinstance(v, str) else v for n, v in values.items()}
-    return known.get(text, text).format_map(_Values(filled))
+    filled = {name: _fill(known, value) for name, value in values.items()}
+    if isinstance(text, Plural):
+        filled["count"] = text.count
+        return known.ngettext(text.one, text.many, text.count).format_map(_Values(filled))
+    return _find(known, text).format_map(_Values(filled))
+
+
+def _fill(known: NullTranslations, value: object) -> object:
+    if isinstance(value, Plural):
+        form = known.ngettext(value.one, value.many, value.count)
+        return form.format_map(_Values(count=value.count))
+    return _find(known, value) if isinstance(value, str) else value
+
+
+def _find(known: NullTranslations, text: str) -> str:
+    # The translation of an empty text would be the catalogue's header.
+    return known.gettext(text) if text else ""
 
 
 class _Values(dict[str, object]):
@@ -35,11 +63,15 @@ class _Values(dict[str, object]):
 
 
 @cache
-def _catalogue(language: str) -> dict[str, str]:
+def _catalogue(language: str) -> NullTranslations:
     if language not in LANGUAGES:
-        return {}
+        return NullTranslations()
     # Only here: worker processes mark texts but never show one.
+    from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
+    compiled = BytesIO()
     with files("core.locale").joinpath(language, "hearsay.po").open("rb") as file:
-        return {str(m.id): str(m.string) for m in read_po(file) if m.id and m.string}
+        write_mo(compiled, read_po(file))
+    compiled.seek(0)
+    return GNUTranslations(compiled)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
@@ -16,6 +17,8 @@ from core import errors
 from core.errors import UserError
 from core.locale import LANGUAGES
 
+#: A text; or its singular and plural.
+Text = str | tuple[str, str]
 #: Functions whose first argument is a text.
 _CALLS = {"mark", "translate"}
 #: Methods whose first argument is a text.
@@ -31,13 +34,14 @@ msgstr ""
 "Language: {language}\\n"
 "Content-Type: text/plain; charset=utf-8\\n"
 "Content-Transfer-Encoding: 8bit\\n"
+"Plural-Forms: {plural_forms}\\n"
 
 """
 
 
-def collect(folder: Path = _ROOT) -> dict[str, list[str]]:
+def collect(folder: Path = _ROOT) -> dict[Text, list[str]]:
     """Return every text in `bots` and `core` with the files that contain it."""
-    found: dict[str, list[str]] = {}
+    found: dict[Text, list[str]] = {}
     for path in sorted(p for name in ("bots", "core") for p in (folder / name).rglob("*.py")):
         place = path.relative_to(folder).as_posix()
         for text in find_texts(path.read_text(encoding="utf-8")):
@@ -47,10 +51,13 @@ def collect(folder: Path = _ROOT) -> dict[str, list[str]]:
     return found
 
 
-def find_texts(source: str) -> Iterator[str]:
+def find_texts(source: str) -> Iterator[Text]:
     """Yield the texts in one file's source, repeats included."""
     for node in ast.walk(ast.parse(source)):
         value = _find_value(node)
+        match node:
+            case ast.Call(ast.Name("Plural"), [ast.Constant(str(one)), ast.Constant(str(many)), _]):
+                yield one, many
         if isinstance(value, ast.Constant) and isinstance(value.value, str) and value.value:
             yield value.value
 
@@ -89,17 +96,19 @@ def main() -> None:
         for text, places in found.items():
             catalogue.add(text, known.get(text, ""), locations=[(place, 0) for place in places])
         with path.open("wb") as file:
-            file.write(_HEAD.format(language=language).encode())
+            head = _HEAD.format(language=language, plural_forms=catalogue.plural_forms)
+            file.write(head.encode())
             write_po(file, catalogue, width=100, omit_header=True, include_lineno=False)
-        missing = sum(not known.get(text) for text in found)
+        missing = sum(not any(known.get(text, "")) for text in found)
         print(f"{language}: {len(found)} texts, {missing} to be translated")
 
 
-def _read(path: Path) -> dict[str, str]:
+def _read(path: Path) -> dict[object, Any]:
+    """Return text -> translation; of a plural, a tuple of both."""
     if not path.exists():
         return {}
     with path.open("rb") as file:
-        return {str(m.id): str(m.string) for m in read_po(file) if m.id}
+        return {message.id: message.string for message in read_po(file) if message.id}
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from core.locale import mark, translate
+from core.locale import Plural, mark, translate
 from core.models import Button, Link, RememberedMessage, Reply
 from core.summaries.points import Kind, Section, Source, Summary
 from core.summaries.prompt_input import Talk
@@ -15,7 +15,8 @@ MAX_BUTTONS = 6
 #: The link to a text message.
 ARROW = "↗"
 
-HEAD = mark("{since} – {until} · messages: {messages} · voice notes: {notes} · people: {people}")
+HEAD = mark("{period} · {messages}, {people}")
+HEAD_WITH_NOTES = mark("{period} · {messages}, {notes}, {people}")
 HEADINGS: dict[Kind, str] = {
     "decisions": mark("Decisions"),
     "actions": mark("To do"),
@@ -87,19 +88,24 @@ def format_speech(summary: Summary, language: str) -> str:
 def _head(talk: Talk, language: str) -> str:
     messages = talk.messages
     moments = [message.sent_at.astimezone(talk.zone) for message in messages]
+    notes = sum(message.attachment is not None for message in messages)
+    people = len({(m.sender_id, m.sender_name) for m in messages})
     return translate(
-        HEAD,
+        HEAD_WITH_NOTES if notes else HEAD,
         language,
-        since=_moment(min(moments)),
-        until=_moment(max(moments)),
-        messages=len(messages),
-        notes=sum(message.attachment is not None for message in messages),
-        people=len({(m.sender_id, m.sender_name) for m in messages}),
+        period=_format_period(min(moments), max(moments)),
+        messages=Plural("{count} message", "{count} messages", len(messages)),
+        notes=Plural("{count} voice note", "{count} voice notes", notes),
+        people=Plural("{count} person", "{count} people", people),
     )
 
 
-def _moment(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
+def _format_period(since: datetime, until: datetime) -> str:
+    """Return the moments with what they share only once."""
+    start, end = f"{since:%Y-%m-%d %H:%M}", f"{until:%Y-%m-%d %H:%M}"
+    if start == end:
+        return start
+    return f"{start} – {end if since.date() != until.date() else f'{until:%H:%M}'}"
 
 
 def _heading(section: Section, language: str) -> str:

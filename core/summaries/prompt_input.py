@@ -11,11 +11,11 @@ from core import safety
 from core.models import Passage, RememberedMessage
 from core.summaries.moments import find_moments
 from core.summaries.points import Source
+from core.text.split import shorten_name
 from core.text.timestamps import format_timestamp
 
 #: Characters of one entry; a longer message has several.
 _LINE_CHARS = 4000
-_NAME_CHARS = 40
 #: A part may end at a pause once it is this full.
 _FULL_SHARE = 0.6
 #: UTF-8 bytes per token: three Latin letters, or one Chinese character.
@@ -59,7 +59,7 @@ class Talk:
 
     def name(self, message: RememberedMessage) -> str:
         """Return the sender's name in prompts; for forwarded messages, the original sender's."""
-        return _clean(message.sender_name)[:_NAME_CHARS] or "?"
+        return shorten_name(message.sender_name) or "?"
 
     def display_name(self, message: RememberedMessage) -> str:
         """Return the name for display, without links and mentions."""

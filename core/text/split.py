@@ -1,4 +1,4 @@
-"""Splitting of long texts into pieces for an engine, where a speaker would pause."""
+"""Shorter texts: pieces for an engine, cut where a speaker would pause; beginnings; names."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from core.text.scripts import guess_language
 
 #: Default length of the first piece: short, so that playback starts early.
 FIRST_CHARS = 200
+#: Of a name that is shown: Telegram allows 128, which would fill two rows of a phone.
+MAX_NAME_CHARS = 32
 
 #: Ends of clauses, but not inside numbers and times ("1,000", "10:30").
 _CLAUSE_END = re.compile(r"[，、；：—…]+[”’」』）)]*|[,;:](?=\s)|(?<=\s)[-–](?=\s)")
@@ -44,6 +46,12 @@ def split_speech(text: str, max_chars: int, *, first_max_chars: int = FIRST_CHAR
     if piece.strip():
         pieces.append(piece.strip())
     return pieces
+
+
+def shorten_name(name: str) -> str:
+    """Return a person's name on one line, with at most `MAX_NAME_CHARS` characters."""
+    name = " ".join(name.split())
+    return name if len(name) <= MAX_NAME_CHARS else f"{name[: MAX_NAME_CHARS - 1].rstrip()}…"
 
 
 def shorten(text: str, max_chars: int) -> str:

@@ -171,7 +171,7 @@ async def kill_during_summary(bot: RunningProgram, step: Step) -> Outcome:
     billed = Counter(call.question for call in bot.mimo.billed if call.question)
     is_saved = step[0][:2] not in ("A1", "A2") and step != ("A3 answer saved", 1)
     faults = {
-        "no summary": any("messages: 48" not in one.text for one in answers[-1:]),
+        "no summary": any("48 messages," not in one.text for one in answers[-1:]),
         "bad links": not links
         or not all(re.fullmatch(rf"https://t\.me/c/{-group - 10**12}/\d+", one) for one in links),
         "different questions": len(billed) != QUESTIONS,

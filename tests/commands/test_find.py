@@ -22,6 +22,13 @@ async def group(group: Group) -> Group:
     return group
 
 
+@pytest.mark.finding(30)
+async def test_long_names_are_cut(group: Group) -> None:
+    await group.say("the invoice", BEN, sender_name="Hubert Blaine " * 9)
+    found = (await group.ask("find invoice")).text
+    assert found.endswith(" Hubert Blaine Hubert Blaine Hub…: the invoice")
+
+
 async def test_each_hit_links_to_its_message_and_position(group: Group) -> None:
     text = await group.say("the invoice of May 😀 is\n\nlate", ADA, thread_id="5")
     note = await group.speak(BEN)

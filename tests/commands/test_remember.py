@@ -30,12 +30,18 @@ async def test_admin_turns_history_on_and_off(group: Group) -> None:
     assert "7 days" in reply.text and "/remember off" in reply.text and "me off" in reply.text
     await group.say("between")
     reply = await group.ask("remember")
-    assert "7 days" in reply.text and "Stored messages: 1." in reply.text
+    assert "7 days" in reply.text and "1 message is stored." in reply.text
     reply = await group.ask("remember off")
-    assert "Deleted messages: 1." in reply.text
+    assert "1 message was deleted." in reply.text
     await group.say("after")
     assert await group.kept() == []
     assert "is off" in (await group.ask("remember")).text
+
+
+@pytest.mark.finding(30)
+async def test_nothing_deleted_is_not_counted(group: Group) -> None:
+    assert (await group.ask("remember off")).text == "Chat history is off now."
+    assert "deleted" not in (await group.ask("remember me off", BEN)).text
 
 
 async def test_members_cannot_change_history(group: Group) -> None:
@@ -52,7 +58,8 @@ async def test_days_of_history(group: Group) -> None:
         assert settings.talk.remember_days is None, word
     good = {"on": 7, "30d": 30, "30": 30, "1d": 1, "365 days": 365, "3天": 3}
     for word, days in good.items():
-        assert f"{days} days" in (await group.ask(f"remember {word}")).text
+        told = "1 day," if days == 1 else f"{days} days"
+        assert told in (await group.ask(f"remember {word}")).text
         settings = await group.loopback.store.chats.settings(group.chat)
         assert settings.talk.remember_days == days, word
 
@@ -118,7 +125,7 @@ async def test_opting_out_deletes_everything_and_can_be_undone(group: Group) -> 
         await place.say("mine", ADA)
         await place.say("of Ben", BEN)
     reply = await group.ask("remember me off", ADA)
-    assert "Deleted messages: 2." in reply.text
+    assert "2 messages were deleted." in reply.text
     await other.say("mine again", ADA)
     await other.speak(ADA)
     for place in (group, other):

@@ -201,24 +201,24 @@ async def test_every_fact_of_the_week_links_to_its_message(group: Forum) -> None
 async def test_range_by_message_count_or_topic(group: Forum) -> None:
     newest = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-150:]
     reply = await group.ask("summary from here", reply_to=QuotedMessage(newest[0].message_id))
-    assert "messages: 150" in reply.text
+    assert "· 150 messages, " in reply.text
     assert set(group.linked(reply)) <= {message.message_id for message in newest}
     topic = {key for key, message in group.week.kept.items() if message.thread_id == "3"}
     reply = await group.ask("summary this topic everything", thread_id="3")
-    assert f"messages: {len(topic)}" in reply.text
+    assert f"· {len(topic)} messages, " in reply.text
     assert set(group.linked(reply)) <= topic
 
 
 async def test_unread_means_after_the_last_summary(group: Forum) -> None:
-    assert "messages:" in (await group.ask("summary unread")).text
+    assert " messages, " in (await group.ask("summary unread")).text
     assert "There are no messages" in (await group.ask("summary unread")).text
     news = await group.say("I book the hall by Friday and pay the deposit.", BEN)
     reply = await group.ask("summary since I last read")
-    assert "messages: 1 " in reply.text
+    assert "· 1 message, 1 person" in reply.text
     assert next(link.message_id for link in reply.links) == news.message_id
     # Another person has not read it.
     other = await group.ask("summary unread", sender_id=EVE)
-    assert "messages: 1 " not in other.text
+    assert "1 message," not in other.text
 
 
 async def test_voice_messages_are_summarised_with_true_positions(group: Forum) -> None:
@@ -242,7 +242,7 @@ async def test_failure_at_any_step_repeats_no_call(group: Forum, step: int) -> N
     group.reader.failures = [None] * step + [EngineBusy("now", retry_after_s=30)]
     sent = len(group.loopback.platform.sent)
     reply = await group.ask("summary everything")
-    assert "messages:" in reply.text
+    assert " messages, " in reply.text
     asked = [repr(question) for question in group.reader.asked]
     again = {text for text in asked if asked.count(text) > 1}
     assert len(asked) - len(set(asked)) == len(again) <= 1, "only what failed is asked again"

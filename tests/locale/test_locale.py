@@ -12,18 +12,29 @@ from babel.messages.pofile import read_po
 
 from core import locale
 from core.errors import EngineRefused
-from core.locale import LANGUAGES, translate
-from core.locale.collect import collect, find_texts
+from core.locale import LANGUAGES, Plural, translate
+from core.locale.collect import Text, collect, find_texts
 from core.locale.languages import name_language
 from core.text.scripts import has_han
+from tests.support.paths import ROOT
 
 texts = cache(collect)
 
 
-def catalogue(language: str) -> dict[str, str]:
+def catalogue(language: str) -> dict[Text, str]:
+    """Return text -> translation; of a plural, the form of the highest numbers."""
     path = Path(locale.__file__).parent / language / "hearsay.po"
     with path.open("rb") as file:
-        return {str(m.id): str(m.string) for m in read_po(file, abort_invalid=True) if m.id}
+        messages = [m for m in read_po(file, abort_invalid=True) if m.id]
+    return {(m.id[0], m.id[1]) if m.pluralizable else str(m.id): _last(m.string) for m in messages}
+
+
+def _last(forms: object) -> str:
+    return str(forms[-1] if isinstance(forms, tuple | list) else forms)
+
+
+def many(text: Text) -> str:
+    return text if isinstance(text, str) else text[1]
 
 
 def names(text: str) -> list[str]:
@@ -45,15 +56,15 @@ def test_every_text_is_translated(language: str) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_translations_have_the_same_names_and_commands(language: str) -> None:
     for text, translated in catalogue(language).items():
-        assert names(translated) == names(text), text
-        assert commands(translated) == commands(text), text
+        assert names(translated) == names(many(text)), text
+        assert commands(translated) == commands(many(text)), text
 
 
 def test_chinese_is_chinese() -> None:
     for text, translated in catalogue("zh").items():
         assert has_han(translated), text
         # Sentences end as they should in their own script.
-        assert text.endswith(".") == translated.endswith("。"), text
+        assert many(text).endswith(".") == translated.endswith("。"), text
 
 
 def test_the_texts_of_each_kind_are_found() -> None:
@@ -69,10 +80,11 @@ def run(ctx):
     raise UserError("six {limit}", limit=1)
     raise TooLong("seven")
     raise EngineRefused("log", reason="eight")
-    other("ten"); mark(kept); print("nine"); UserError()
+    ctx.text(Plural("eleven", "elevens", 3), other=Plural("a", "b", count))
+    other("ten"); mark(kept); print("nine"); UserError(); Plural(one, "many", 1)
 """
     found = {"one", "two", "three", "four", "five", "six {limit}", "seven", "eight"}
-    assert set(find_texts(source)) == found
+    assert set(find_texts(source)) == {*found, ("eleven", "elevens"), ("a", "b")}
 
 
 def test_the_scan_finds_known_texts() -> None:
@@ -113,3 +125,40 @@ def test_a_reason_is_translated_too() -> None:
     assert text == "语音服务拒绝了这段录音：没有说明原因。"
     other = EngineRefused(reason="Duration over limit")
     assert "Duration over limit" in translate(other.user_text, "zh", **other.values)
+
+
+@pytest.mark.finding(30)
+@pytest.mark.parametrize(
+    ("language", "count", "whole", "part"),
+    [
+        ("en", 0, "0 messages are stored.", "Nothing found in the last 0 days."),
+        ("en", 1, "1 message is stored.", "Nothing found in the last day."),
+        ("en", 2, "2 messages are stored.", "Nothing found in the last 2 days."),
+        ("zh", 1, "已保存 1 条消息。", "最近 1 天内没有找到。"),
+        ("zh", 2, "已保存 2 条消息。", "最近 2 天内没有找到。"),
+    ],
+)
+def test_texts_with_a_number_have_its_grammar(
+    language: str, count: int, whole: str, part: str
+) -> None:
+    stored = Plural("{count} message is stored.", "{count} messages are stored.", count)
+    assert translate(stored, language) == whole
+    days = Plural("day", "{count} days", count)
+    assert translate("Nothing found in the last {days}.", language, days=days) == part
+
+
+@pytest.mark.finding(30)
+def test_chinese_addresses_people_in_one_way() -> None:
+    polite = [text for text, translated in catalogue("zh").items() if "您" in translated]
+    assert polite == []
+    pages = (ROOT / "bots" / "web_chat" / "static").rglob("*.*")
+    assert [page.name for page in pages if "您" in page.read_text()] == []
+
+
+@pytest.mark.finding(30)
+def test_no_text_spells_out_a_plural_by_itself() -> None:
+    """A number before a noun needs `Plural`, unless the number is a limit that is never 1."""
+    counted = "messages|replies|transcripts|notes|people|calls|days|hours|minutes|seconds"
+    plain = re.compile(rf"\{{(?!limit|days|hours)\w+\}} ({counted})\b|\(s\)|: \{{count\}}")
+    alone = [text for text in texts() if isinstance(text, str) and plain.search(text)]
+    assert alone == []

@@ -12,6 +12,7 @@ from core.models import Chat, QuotedMessage, Reply
 from core.summaries.moments import find_excerpt_end
 from core.summaries.pipeline import READING
 from core.summaries.ranges import parse_copy
+from core.text.split import shorten_name
 from core.text.timestamps import format_timestamp
 
 RECORDING_GONE = mark("This voice message is no longer available.")
@@ -30,7 +31,7 @@ async def play_excerpt(ctx: Context) -> Reply:
     data = await ctx.fetch(replace(ctx.message, chat=chat, attachment=None, reply_to=quoted))
     end_s = find_excerpt_end(message.transcript, start_s)
     file = await ctx.transcription.excerpt(data, max(0.0, start_s - LEAD_S), end_s)
-    title = f"{message.sender_name} {format_timestamp(start_s)}"
+    title = f"{shorten_name(message.sender_name)} {format_timestamp(start_s)}"
     return Reply(files=(replace(file, title=title),))
 
 
