@@ -166,15 +166,12 @@ def shown(text: str = FULL, language: str = "en", chat_id: str = "") -> Reply:
 
 @pytest.mark.finding(30)
 def test_heading_gives_a_date_once_and_counts_in_words() -> None:
-    assert shown().text.startswith(
-        "2026-03-02 09:01 – 09:13 · 13 messages, 1 voice note, 3 people\n"
-    )
-    assert shown(language="zh").text.startswith(
-        "2026-03-02 09:01 – 09:13 · 共 13 条消息，1 条语音，3 人\n"
-    )
+    period = "2026-03-02 09:01 – 09:13 · "
+    assert shown().text.startswith(f"{period}13 messages, 1 voice note, 3 people\n")
+    assert shown(language="zh").text.startswith(f"{period}共 13 条消息，1 条语音，3 人\n")
     late = RememberedMessage("m2", START + timedelta(days=2), "1", "Anna", "text", None)
     for messages, heading in (
-        ([TALK.messages[0]], "2026-03-02 09:01 – 09:01 · 1 message, 1 person\n"),
+        ([TALK.messages[0]], "2026-03-02 09:01 · 1 message, 1 person\n"),
         ([TALK.messages[0], late], "2026-03-02 09:01 – 2026-03-04 09:00 · 2 messages, 2 people\n"),
     ):
         reply = format_summary(TalkSummary(read(FULL), Talk(messages)), "en")
