@@ -36,6 +36,7 @@ from core.operations.status import OperatorStatus
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
+from core.transcription.progress import Progress, describe
 
 log = structlog.get_logger()
 
@@ -254,12 +255,12 @@ class Assistant:
     async def make_reply(self, job: Job, platform: Platform) -> Reply:
         """Run the job's command and return its reply. Safe to repeat. Raises AssistantError."""
         target = self._store.deliveries.target(job)
-        texts = asyncio.Queue[str]()
-        progress = asyncio.create_task(_show(platform, target, texts))
+        updates = asyncio.Queue[str | Progress]()
+        progress = asyncio.create_task(_show(platform, target, updates))
         context = Context(
             job, job.message, job.settings, platform, self._transcription, self._synthesis,
-            self._answering, self._store, self._clock, on_text=texts.put_nowait,
-            on_audio=partial(platform.play, target),
+            self._answering, self._store, self._clock, on_text=updates.put_nowait,
+            on_progress=updates.put_nowait, on_audio=partial(platform.play, target),
         )  # fmt: skip
         try:
             reply = await load_command(job.command).function(context)
@@ -269,13 +270,21 @@ class Assistant:
             await asyncio.gather(progress, return_exceptions=True)
 
 
-async def _show(platform: Platform, target: DeliveryTarget, texts: asyncio.Queue[str]) -> None:
+async def _show(
+    platform: Platform, target: DeliveryTarget, updates: asyncio.Queue[str | Progress]
+) -> None:
     """Show partial texts as they come. While one is being shown, only the newest waits."""
     shown = ""
     while True:
-        text = await texts.get()
-        while not texts.empty():
-            text = texts.get_nowait() or text
+        update = await updates.get()
+        while not updates.empty():
+            update = updates.get_nowait() or update
+        is_long = isinstance(update, Progress) and update.total_s is not None
+        if isinstance(update, Progress):
+            text = describe(update, target.message.language) if is_long else update.text
+        else:
+            text = update
         if text and text != shown:
             shown = text
-            await platform.show(target, text)
+            # It lasts: people who wait for long want to see it when they come back.
+            await platform.show(target, text, is_lasting=is_long)

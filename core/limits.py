@@ -49,7 +49,8 @@ class RateLimit:
         self._per_minute = per_minute
         self._item = RateLimitItemPerMinute(per_minute or 1)
         self._clock = clock
-        self._windows = MovingWindowRateLimiter(_ClockStorage(clock))
+        self._storage = _ClockStorage(clock)
+        self._windows = MovingWindowRateLimiter(self._storage)
 
     async def wait_s(self, cost: int = 1, key: str = "") -> float:
         """Return the seconds until `cost` units may be free, 0 if they are.
@@ -69,6 +70,20 @@ class RateLimit:
         if cost and not wait_s:
             await self._windows.hit(self._item, key, cost=cost)
         return wait_s
+
+    async def expected_wait_s(self, cost: int, key: str = "") -> float:
+        """Return the seconds until `cost` units will have been used, one after the other."""
+        if not self._per_minute or cost <= 0:
+            return 0.0
+        minutes = (cost - 1) // self._per_minute
+        used = await self._storage.list_used(self._item.key_for(key))
+        free = self._per_minute - sum(amount for _, amount in used)
+        wait_s = 0.0
+        while used and free < cost - minutes * self._per_minute:
+            taken_at_s, amount = used.pop(0)
+            free += amount
+            wait_s = taken_at_s + 60.0 - self._clock.monotonic()
+        return 60.0 * minutes + wait_s
 
     async def use(self, key: str = "") -> RateUse | None:
         """Return how much of the limit is used, None if there is no limit."""
@@ -94,6 +109,11 @@ class _ClockStorage(MemoryStorage):
             return False
         self._taken[key].append((self._clock.monotonic(), amount))
         return True
+
+    async def list_used(self, key: str) -> list[tuple[float, int]]:
+        """Return when units were used within the last minute, and how many, the oldest first."""
+        await self.get_moving_window(key, 0, 60)
+        return list(self._taken[key])
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
         """Return when the window begins, by `Clock.monotonic`, and how much of it is used."""
@@ -156,6 +176,12 @@ class AccountGate:
             type(self._last_error).__name__ if self._last_error else "",
             self._failed_at,
         )
+
+    async def expected_wait_s(self, duration_s: float) -> float:
+        """Return how long the limits will hold back calls with so much audio in all."""
+        pause_s = max(0.0, self._paused_until - self._clock.monotonic())
+        tokens = int(duration_s * self._limits.tokens_per_s)
+        return max(pause_s, await self._tokens.expected_wait_s(tokens))
 
     @asynccontextmanager
     async def call(self, duration_s: float, recording: str = "") -> AsyncIterator[None]:

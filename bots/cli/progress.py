@@ -6,15 +6,17 @@ from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import rich.progress
 import stamina
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bots.program import Program
 from core.audio import MediaLimits
 from core.errors import AssistantError, EngineRefused, UserError
 from core.locale import translate
 from core.models import Transcript
+from core.transcription.progress import Progress, describe_state
 
 NO_SPEECH = "No speech was detected in this recording."
 ROUGH = "Transcribed offline, English only: expect mistakes."
@@ -35,8 +37,11 @@ def retry() -> AsyncIterable[stamina.Attempt]:
 
 
 @contextmanager
-def show_progress(name: str) -> Iterator[Callable[[str], None]]:
-    """Show a spinner on stderr if it is a terminal; yield a function that shows a growing text."""
+def show_progress(name: str) -> Iterator[Callable[[str | Progress], None]]:
+    """Show a spinner on stderr if it is a terminal; yield a function that shows what is new.
+
+    That is the end of a growing text, or how far a long recording is.
+    """
     console = Console(stderr=True, markup=False, highlight=False)
     columns = (
         SpinnerColumn(),
@@ -44,11 +49,18 @@ def show_progress(name: str) -> Iterator[Callable[[str], None]]:
         TimeElapsedColumn(),
         TextColumn("{task.fields[tail]}", markup=False),
     )
-    with Progress(
+    with rich.progress.Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bar:
         task = bar.add_task(name, total=None, tail="")
-        yield lambda text: bar.update(task, tail=" ".join(text[-_TAIL_CHARS:].split()))
+        yield lambda update: bar.update(task, tail=_describe(update))
+
+
+def _describe(update: str | Progress) -> str:
+    if isinstance(update, Progress) and update.total_s is not None:
+        return describe_state(update, "en")
+    text = update.text if isinstance(update, Progress) else update
+    return " ".join(text[-_TAIL_CHARS:].split())
 
 
 async def transcribe_file(
@@ -59,7 +71,7 @@ async def transcribe_file(
         async for attempt in retry():
             with attempt:
                 stored = await program.transcription.transcribe(
-                    data, language=language, on_text=show
+                    data, language=language, on_progress=show
                 )
     return stored.transcript
 

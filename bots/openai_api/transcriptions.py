@@ -31,6 +31,7 @@ from bots.openai_api.stream import EVENTS, Stream, begin, build_event, follow_te
 from core.locale.languages import name_language
 from core.models import Transcript
 from core.text.scripts import guess_language
+from core.transcription.progress import Progress
 from core.transcription.subtitles import build_srt, build_vtt
 
 _MAX_FIELDS = 24
@@ -165,12 +166,16 @@ class TranscriptionRoute:
     async def _transcribe(
         self, form: TranscriptionForm, key_name: str, on_text: Callable[[str], None] | None = None
     ) -> Transcript:
+        def show(progress: Progress) -> None:
+            if on_text:
+                on_text(progress.text)
+
         transcribe = partial(
             self.context.transcription.transcribe,
             form.file,
             language=form.language,
             temperature=form.temperature,
-            on_text=on_text,
+            on_progress=show if on_text else None,
         )
         transcript = (await retry_once(transcribe)).transcript
         await self.context.keys.spend(key_name, transcript.duration_s)

@@ -58,6 +58,8 @@ class Piece:
     is_forced: bool
     #: Start and end of each pause in seconds, relative to the piece.
     pauses: tuple[tuple[float, float], ...] = ()
+    #: Length of the whole recording as far as is known.
+    recording_s: float | None = None
 
 
 class Media:
@@ -100,7 +102,8 @@ class Media:
                 audio = Audio(encoded, _MIMES[format], info["duration_s"])
                 pauses = tuple((start_s, end_s) for start_s, end_s in info["pauses"])
                 has_speech, is_forced = info["has_speech"], info["is_forced"]
-                yield Piece(index, info["start_s"], audio, has_speech, is_forced, pauses)
+                whole_s = info["recording_s"]
+                yield Piece(index, info["start_s"], audio, has_speech, is_forced, pauses, whole_s)
                 index += 1
 
     async def convert(self, data: bytes, format: Format, *, rate_hz: int = 16_000) -> Audio:

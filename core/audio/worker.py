@@ -46,15 +46,16 @@ def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
 def _cut(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
     decoder = Decoder(data, max_s=header["max_s"])
     limits = CutLimits(**header["cut"])
-    cutter = Cutter(limits, length_s=decoder.claimed_s or header["hint_s"])
+    length_s = decoder.claimed_s or header["hint_s"]
+    cutter = Cutter(limits, length_s=length_s)
     for block in decoder.blocks():
         for cut in cutter.feed(block):
-            yield _build_frame(cut, header["format"])
+            yield _build_frame(cut, header["format"], length_s)
     for cut in cutter.close():
-        yield _build_frame(cut, header["format"])
+        yield _build_frame(cut, header["format"], length_s)
 
 
-def _build_frame(cut: Cut, format: str) -> Frame:
+def _build_frame(cut: Cut, format: str, length_s: float | None) -> Frame:
     segment = VoiceSegment.from_pcm(cut.pcm)
     header = {
         "start_s": cut.start_s,
@@ -62,6 +63,7 @@ def _build_frame(cut: Cut, format: str) -> Frame:
         "has_speech": has_speech(cut.pcm),
         "is_forced": cut.is_forced,
         "pauses": find_pauses(cut.pcm),
+        "recording_s": length_s,
     }
     return header, _export(segment, format)
 

@@ -33,6 +33,7 @@ from core.synthesis.pipeline import MAX_CHARS, OnAudio, SynthesisPipeline, Synth
 from core.synthesis.voice_choice import Choices, choose_voice_style
 from core.text.split import shorten
 from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
+from core.transcription.progress import OnProgress
 
 TRANSCRIPT_GONE = mark("This transcript is no longer available. Send the recording again.")
 
@@ -59,6 +60,8 @@ class Context:
     clock: Clock
     #: Shows partial text in the chat, as often as the platform allows.
     on_text: OnText
+    #: The same for a recording that is being transcribed.
+    on_progress: OnProgress
     #: Plays audio while it is being made, on platforms that can.
     on_audio: OnAudio
 
@@ -115,7 +118,7 @@ class Context:
         return await self.platform.fetch(message)
 
     async def transcribe(
-        self, *, on_text: OnText | None = None, may_be_silent: bool = False
+        self, *, on_progress: OnProgress | None = None, may_be_silent: bool = False
     ) -> StoredTranscript:
         """Return what is said in the recording that `fetch` returns, with the glossary applied.
 
@@ -128,7 +131,7 @@ class Context:
             await self.fetch(),
             language=self.settings.language,
             hint_s=source.attachment.duration_s if source.attachment else None,
-            on_text=on_text,
+            on_progress=on_progress,
         )
         if not (stored.transcript.text or may_be_silent):
             raise UserError("No speech was detected in this recording.")

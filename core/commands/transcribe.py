@@ -15,7 +15,7 @@ async def transcribe(ctx: Context) -> Reply:
     message = ctx.message
     if not (message.attachment or (message.reply_to and message.reply_to.attachment)):
         raise UserError("Send me a voice message, or reply to one with /transcribe.")
-    stored = await ctx.transcribe(on_text=ctx.on_text)
+    stored = await ctx.transcribe(on_progress=ctx.on_progress)
     notes = []
     if stored.transcript.is_rough:
         notes.append(ctx.text("Transcribed offline, English only: expect mistakes."))

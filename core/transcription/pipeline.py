@@ -15,11 +15,12 @@ from functools import partial
 from core import metrics
 from core.audio import Media, Piece
 from core.clock import CLOCK, Clock
-from core.interfaces import OnText, Transcriber
+from core.interfaces import Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript
 from core.store.work.progress import Results
 from core.text.scripts import is_unspaced
+from core.transcription.progress import LONG_S, OnProgress, Progress, ProgressReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class TranscriptionPipeline:
         self._media = media
         self.transcriber = transcriber
         self._results = results
+        self._clock = clock
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
 
@@ -61,13 +63,13 @@ class TranscriptionPipeline:
         *,
         language: str | None = None,
         hint_s: float | None = None,
-        on_text: OnText | None = None,
+        on_progress: OnProgress | None = None,
         temperature: float | None = None,
     ) -> StoredTranscript:
         """Return the transcript of a recording, with start times.
 
         data: the file as it came. hint_s: its claimed length, not trusted.
-        on_text: called with the text so far. temperature: see `Transcriber`.
+        on_progress: called with the text so far. temperature: see `Transcriber`.
         Raises UserError, EngineError.
         """
         digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
@@ -77,7 +79,7 @@ class TranscriptionPipeline:
         key = hashlib.sha256(f"{base_key}|all".encode()).hexdigest()
         transcript = await self._results.find(key)
         if transcript is None:
-            pending = PendingTranscript(base_key, key, language, on_text, temperature)
+            pending = PendingTranscript(base_key, key, language, on_progress, temperature)
             transcript = await self._transcribe_pieces(pending, data, hint_s)
             await self._results.save(key, transcript)
         return StoredTranscript(key, transcript)
@@ -90,6 +92,8 @@ class TranscriptionPipeline:
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
+                    if pending.report is None and (piece.recording_s or 0.0) >= LONG_S:
+                        self._start_report(pending, piece.recording_s or 0.0)
                     await self._start_piece(pending, piece)
                     # If one has failed, more would be paid for in vain.
                     if any(task.done() and task.exception() for task in tasks):
@@ -97,13 +101,20 @@ class TranscriptionPipeline:
             # Even then those under way may finish: they are paid for and will be stored.
             results = await asyncio.gather(*tasks, return_exceptions=True)
         finally:
-            for task in tasks:
+            for task in (*tasks, *pending.chores):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *pending.chores, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException):
                 raise result
         return stitch([pending.done[index] for index in sorted(pending.done)])
+
+    def _start_report(self, pending: PendingTranscript, total_s: float) -> None:
+        """Show from now on how far a long recording is."""
+        if pending.on_progress:
+            report = ProgressReport(pending.on_progress, total_s, self.gate, self._clock)
+            pending.report = report
+            pending.chores.append(pending.report.start())
 
     async def _start_piece(self, pending: PendingTranscript, piece: Piece) -> None:
         """Start to transcribe `piece` once a slot is free, if there is speech and no result yet."""
@@ -124,10 +135,12 @@ class TranscriptionPipeline:
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
         async with self.gate.call(duration_s, pending.key):
+            if pending.report:
+                pending.report.admitted_s += duration_s
             transcript = await engine.transcribe(
                 piece.audio,
                 language=pending.language,
-                on_text=pending.on_text and partial(pending.update, piece),
+                on_text=pending.on_progress and partial(pending.update, piece),
                 temperature=pending.temperature,
             )
         metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
@@ -144,12 +157,16 @@ class PendingTranscript:
     #: The transcript of the whole recording is stored under it.
     key: str
     language: str | None
-    on_text: OnText | None
+    on_progress: OnProgress | None
     temperature: float | None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    #: Of a long recording, and the task that keeps it up to date.
+    report: ProgressReport | None = None
+    chores: list[asyncio.Task[None]] = field(default_factory=list)
     #: By index; the pieces are without their audio.
     done: dict[int, tuple[Piece, Transcript]] = field(default_factory=dict)
     _texts: dict[int, str] = field(default_factory=dict)
+    _done_s: float = 0.0
 
     def update(self, piece: Piece, result: str | Transcript) -> None:
         """Set the transcript or the text so far of `piece`, and show that of the recording.
@@ -159,11 +176,17 @@ class PendingTranscript:
         if isinstance(result, Transcript):
             piece = replace(piece, audio=replace(piece.audio, data=b""))
             self.done[piece.index] = (piece, result)
+            self._done_s += piece.audio.duration_s
             result = result.text
         self._texts[piece.index] = result
-        if self.on_text:
-            count = next(index for index in range(len(self.done) + 1) if index not in self.done)
-            self.on_text(join_texts([self._texts.get(i, "") for i in range(count + 1)]))
+        if self.on_progress is None:
+            return
+        count = next(index for index in range(len(self.done) + 1) if index not in self.done)
+        text = join_texts([self._texts.get(i, "") for i in range(count + 1)])
+        if self.report:
+            self.report.show(text, self._done_s)
+        elif text:
+            self.on_progress(Progress(text))
 
 
 def stitch(parts: list[tuple[Piece, Transcript]]) -> Transcript:

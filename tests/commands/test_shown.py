@@ -77,7 +77,8 @@ class Trial:
         context = Context(
             job, message, job.settings, self.loopback.platform, self.loopback.transcription,
             self.loopback.synthesis, self.loopback.answering, self.loopback.store, current_clock(),
-            self.shown.append, lambda pcm, rate: None,
+            self.shown.append, lambda progress: self.shown.append(progress.text),
+            lambda pcm, rate: None,
         )  # fmt: skip
         try:
             return await load_command(command).function(context)

@@ -28,7 +28,10 @@ async def test_a_private_chat_sees_a_growing_draft(telegram: Server, bot: Bot, a
     assert PLACEHOLDER not in ledger.rows
 
 
-async def test_a_lasting_message_becomes_the_reply(telegram: Server, bot: Bot, ann: int) -> None:
+@pytest.mark.finding(22)
+async def test_the_reply_notifies_after_a_lasting_message(
+    telegram: Server, bot: Bot, ann: int
+) -> None:
     note = telegram.send_text(ann, ann, "x")
     target, _ = make_target(ann, note)
     await show(bot, target, "one")
@@ -37,9 +40,12 @@ async def test_a_lasting_message_becomes_the_reply(telegram: Server, bot: Bot, a
     await show(bot, target, "more")
     assert telegram.drafts(ann) == {build_draft_id(target.job_id): ["one"]}
     await bot.deliver(target, Reply("all"))
-    answer = only(telegram.replies_to(ann, note))
-    assert answer.versions == ["this takes longer", "more", "all"]
-    assert telegram.requests_to("sendMessage")[0].params["disable_notification"] == "true"
+    progress, answer = telegram.replies(ann, has_deleted=True)
+    assert progress.versions == ["this takes longer", "more"] and progress.is_deleted
+    assert answer.versions == ["all"]
+    silent, loud = telegram.requests_to("sendMessage")
+    assert silent.params["disable_notification"] == "true"
+    assert loud.params.get("disable_notification", "false") == "false"
 
 
 async def test_a_group_sees_one_message_that_is_edited(

@@ -13,10 +13,13 @@ from itertools import pairwise
 import pytest
 from pydantic import SecretStr
 
+from core.clock import Clock
 from core.config import Settings
 from core.engines.mimo.transcriber import MimoTranscriber
 from core.store import Store
+from core.text.timestamps import format_timestamp
 from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
+from core.transcription.progress import Progress, describe
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.contract import MAX_BASE64_CHARS
 from tests.emulators.mimo.tones import WORD_S, make_recording
@@ -57,7 +60,9 @@ async def test_long_recording_is_transcribed_whole_and_in_order(
 ) -> None:
     """There are more pieces than calls under way at once."""
     texts: list[str] = []
-    stored = await transcription.transcribe(recording(120), on_text=texts.append)
+    stored = await transcription.transcribe(
+        recording(120), on_progress=lambda progress: texts.append(progress.text)
+    )
     count = round(120 / STEP_S)
     assert stored.transcript.text == " ".join(f"w{number}" for number in range(count))
     assert stored.transcript.duration_s == pytest.approx(count * STEP_S, abs=0.1)
@@ -91,3 +96,40 @@ def check_calls(mimo: MimoServer) -> None:
         assert 4 * -(-call.audio_bytes // 3) <= MAX_BASE64_CHARS
         assert call.tokens <= MAX_CONTEXT_TOKENS
         assert len(call.text) / 4 <= MAX_OUTPUT_TOKENS
+
+
+@pytest.mark.finding(22)
+async def test_progress_of_a_long_recording_goes_on_while_the_account_waits(
+    mimo: MimoServer, transcription: TranscriptionPipeline, store: Store, clock: Clock
+) -> None:
+    """The account's limit lets 60 s of sound through at once, and the rest a minute later."""
+    tokens_per_minute = int(60 * transcription.transcriber.limits.tokens_per_s) + 120
+    limits = replace(transcription.transcriber.limits, tokens_per_minute=tokens_per_minute)
+    transcription.transcriber.limits = limits
+    limited = TranscriptionPipeline(ThreadMedia(), transcription.transcriber, store.results, clock)
+    seen: list[tuple[float, Progress]] = []
+    started_s = clock.monotonic()
+    mimo.rules.latency_s = 3.0
+
+    def show(progress: Progress) -> None:
+        seen.append((clock.monotonic() - started_s, progress))
+
+    stored = await limited.transcribe(recording(96), on_progress=show)
+    took_s = clock.monotonic() - started_s
+    assert took_s > 60, "the limit held it back"
+    moments = [at_s for at_s, _ in seen]
+    assert max(later - at_s for at_s, later in pairwise([0.0, *moments, took_s])) <= 5.1
+    waiting = [(at_s, one) for at_s, one in seen if one.is_held_back and 20 < at_s < 50]
+    assert waiting
+    for at_s, one in waiting:
+        assert one.total_s == pytest.approx(stored.transcript.duration_s, abs=1.0)
+        assert 30 < one.done_s < 70 and one.left_s is not None
+        assert at_s + one.left_s == pytest.approx(took_s, rel=0.25), "the expected end is right"
+    assert len({one.left_s for _, one in waiting}) == len(waiting), "it counts down"
+    assert seen[-1][1].done_s == pytest.approx(stored.transcript.duration_s)
+    _, half = waiting[0]
+    text = describe(replace(half, left_s=34.0), "en")
+    done, total = format_timestamp(half.done_s), format_timestamp(half.total_s or 0)
+    percent = int(100 * half.done_s / (half.total_s or 1))
+    state = f"{percent}% · {done} of {total} · about 30 s left · waiting for the speech service"
+    assert text == f"{half.text}\n\n{state}"

@@ -117,7 +117,9 @@ async def test_pieces_are_transcribed_in_parallel_and_stitched_in_order(
     texts: list[str] = []
     started_s = clock.monotonic()
     stored = await setup.transcription.transcribe(
-        b"one two - three four", on_text=texts.append, hint_s=7.0
+        b"one two - three four",
+        on_progress=lambda progress: texts.append(progress.text),
+        hint_s=7.0,
     )
     assert clock.monotonic() - started_s == pytest.approx(6.0), "two at once, as the engine allows"
     assert stored.transcript.text == "one two three four"

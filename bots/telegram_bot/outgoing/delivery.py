@@ -86,14 +86,16 @@ class TelegramDelivery:
             await self._load_username()
         keyboard = build_keyboard(reply.buttons, self._username)
         placeholder_id = read_placeholder_id(target, placeholder)
+        is_live = placeholder is not None and "/" in placeholder.platform_id
+        # In private, a new message notifies the person who has waited; an edit would not.
+        edited_id = "" if is_live and target.message.is_private else placeholder_id
         for number, part in enumerate(parts):
-            is_last = number == len(parts) - 1
             request = build_request(target.message, part)
-            request = replace(request, keyboard=keyboard if is_last else None)
+            request = replace(request, keyboard=keyboard if part is parts[-1] else None)
             if number == 0 and isinstance(part, TextPart):
-                request = replace(request, edit_id=placeholder_id)
+                request = replace(request, edit_id=edited_id)
             await self._deliver_part(target, number, request)
-        if placeholder_id and not (parts and isinstance(parts[0], TextPart)):
+        if placeholder_id and not (edited_id and parts and isinstance(parts[0], TextPart)):
             await self._delete(chat_id, placeholder_id)
         if was_begun:
             await self._delete_surplus(target, len(parts))

@@ -1,0 +1,108 @@
+"""Progress of a long recording: how much of it is transcribed, and when the rest is expected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from core.clock import Clock
+from core.limits import AccountGate
+from core.locale import mark, translate
+from core.safety import disable_links
+from core.text.timestamps import format_timestamp
+
+#: Recordings from this length on show how far they are.
+LONG_S = 60.0
+#: Interval between two estimates.
+TICK_S = 5.0
+#: How much of the newest text is shown: nobody reads more of it live.
+_TAIL_CHARS = 1500
+
+SO_FAR = mark("{done} of {total}")
+SECONDS_LEFT = mark("about {count} s left")
+MINUTES_LEFT = mark("about {count} min left")
+HELD_BACK = mark("waiting for the speech service")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a recording is transcribed."""
+
+    #: The text so far.
+    text: str = ""
+    done_s: float = 0.0
+    #: Its length, None unless it is known and the recording is long.
+    total_s: float | None = None
+    #: Expected time to its end, None if nothing is known yet.
+    left_s: float | None = None
+    #: The account's limit, or a pause of the engine, holds back the next call.
+    is_held_back: bool = False
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class ProgressReport:
+    """The progress of one recording while its pieces are being transcribed."""
+
+    def __init__(
+        self, on_progress: OnProgress, total_s: float, gate: AccountGate, clock: Clock
+    ) -> None:
+        self._on_progress, self._gate, self._clock = on_progress, gate, clock
+        self._total_s, self._latest = total_s, Progress(total_s=total_s)
+        #: Audio whose call the account's limits have let through.
+        self.admitted_s = 0.0
+        self._started_s = self._clock.monotonic()
+        self._held_back_s = 0.0
+        #: Time for each second of audio, without that of being held back.
+        self._pace = 0.0
+
+    def show(self, text: str, done_s: float) -> None:
+        """Report the text so far and how much of the recording it is."""
+        if done_s > self._latest.done_s:
+            active_s = self._clock.monotonic() - self._started_s - self._held_back_s
+            self._pace = max(0.0, active_s) / done_s
+        total_s = max(done_s, self._total_s)
+        self._latest = replace(self._latest, text=text, done_s=done_s, total_s=total_s)
+        self._on_progress(self._latest)
+
+    async def keep_estimating(self) -> None:
+        """Report the time left every `TICK_S`, also while no piece ends."""
+        while True:
+            rest_s = max(0.0, self._total_s - self.admitted_s)
+            held_back_s = await self._gate.expected_wait_s(rest_s)
+            left_s = held_back_s + self._pace * max(0.0, self._total_s - self._latest.done_s)
+            is_held_back = held_back_s > TICK_S
+            self._held_back_s += TICK_S * is_held_back
+            self._latest = replace(self._latest, left_s=left_s or None, is_held_back=is_held_back)
+            self._on_progress(self._latest)
+            await self._clock.sleep(TICK_S)
+
+    def start(self) -> asyncio.Task[None]:
+        """Start to estimate; the caller cancels the task."""
+        return asyncio.create_task(self.keep_estimating())
+
+
+def describe(progress: Progress, language: str) -> str:
+    """Return the newest text, with links disabled, and below it how far the recording is."""
+    text = progress.text
+    if len(text) > _TAIL_CHARS:
+        text = "…" + text[-_TAIL_CHARS:]
+    return f"{disable_links(text)}\n\n{describe_state(progress, language)}".strip()
+
+
+def describe_state(progress: Progress, language: str) -> str:
+    """Return, for example, "40% · 12:00 of 30:00 · about 2 min left"."""
+    total_s, left_s = progress.total_s or 0.0, progress.left_s
+    clocks = {"done": format_timestamp(progress.done_s), "total": format_timestamp(total_s)}
+    share = progress.done_s / total_s if total_s else 0.0
+    facts = [f"{int(100 * share)}%", translate(SO_FAR, language, **clocks)]
+    if left_s is not None:
+        # In steps of ten seconds: nobody expects it to the second.
+        tens, minutes = 10 * max(1, round(left_s / 10)), round(left_s / 60)
+        left = translate(SECONDS_LEFT, language, count=tens)
+        facts.append(left if tens < 90 else translate(MINUTES_LEFT, language, count=minutes))
+    if progress.is_held_back:
+        facts.append(translate(HELD_BACK, language))
+    return " · ".join(facts)
