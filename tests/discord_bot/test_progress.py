@@ -9,6 +9,7 @@ import pytest
 from bots.common.chat import UPDATE_S
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.pacing import GAP_S, MAX_FORBIDDEN
+from bots.discord_bot.outgoing.routes import WATCHED_S
 from core.clock import Clock
 from core.interfaces import DeliveryTarget
 from core.models import PLACEHOLDER, DeliveryState, Reply
@@ -28,11 +29,11 @@ async def test_the_latest_text_wins(bot: Bot, channel: ServerChannel) -> None:
     assert only(channel.server.replies(channel.id)).versions == ["word 19"]
     for number in range(20, 40):
         await bot.show(target, f"word {number}")
-        await asyncio.sleep(0.15)
-    await asyncio.sleep(60)
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(3)
     answer = only(channel.server.replies(channel.id))
-    # Twenty texts within three seconds: one each two seconds, and the last one.
-    assert answer.versions[-1] == "word 39" and len(answer.versions) == 3
+    # Of the twenty texts only the last one was still to be shown after two seconds.
+    assert answer.versions == ["word 19", "word 39"]
     assert answer.reply_to == target.message.message_id and answer.flags & SILENT
     assert ledger.ids() == {PLACEHOLDER: answer.message_id}
     await bot.deliver(target, Reply("hello", buttons=AGAIN))
@@ -43,6 +44,38 @@ async def test_the_latest_text_wins(bot: Bot, channel: ServerChannel) -> None:
     answer = only(channel.server.replies(channel.id))
     assert (answer.content, answer.labels) == ("hello", ["Again"])
     assert channel.server.requests == [] and ledger.ids()[0] == answer.message_id
+
+
+@pytest.mark.finding(17)
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_a_late_reply_is_a_new_message_that_notifies(
+    bot: Bot, channel: ServerChannel, is_lost: bool
+) -> None:
+    target, ledger = await lose_placeholder(bot, channel) if is_lost else channel.note()
+    if not is_lost:
+        await bot.show(target, "one moment")
+    await asyncio.sleep(WATCHED_S + 1)
+    for _ in range(2):
+        # As after a crash between sending and noting it, too.
+        await bot.deliver(target, Reply("hello"))
+        answer = only(channel.server.replies(channel.id))
+        assert answer.versions == ["hello"] and not answer.flags & SILENT
+        assert answer.reply_to == target.message.message_id
+        assert ledger.ids()[0] == answer.message_id
+        await ledger.forget(0)
+        await ledger.start(0)
+
+
+@pytest.mark.finding(17)
+async def test_a_quick_reply_takes_the_place_of_the_live_message(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    target, _ = channel.note()
+    await bot.show(target, "one moment")
+    await asyncio.sleep(WATCHED_S - 2)
+    await bot.deliver(target, Reply("hello"))
+    answer = only(channel.server.replies(channel.id, has_deleted=True))
+    assert answer.versions == ["one moment", "hello"]
 
 
 async def test_text_by_people_is_shown_verbatim(bot: Bot, channel: ServerChannel) -> None:

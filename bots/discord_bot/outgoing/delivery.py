@@ -26,6 +26,7 @@ from bots.discord_bot.outgoing.parts import (
 from bots.discord_bot.outgoing.requests import delete
 from bots.discord_bot.outgoing.routes import (
     ORIGINAL,
+    WATCHED_S,
     DeliveryContext,
     DiscordRequest,
     build_new,
@@ -165,6 +166,7 @@ class DiscordDelivery:
             channel_id if channel_id.isdecimal() and not is_secret else "",
             placeholder.platform_id if placeholder else "",
             placeholder is not None and not placeholder.platform_id,
+            (self._client.clock.now() - message.sent_at).total_seconds() > WATCHED_S,
             not target.has_no_voice and message.chat.chat_id not in self._no_voice,
         )
 
@@ -177,9 +179,8 @@ class DiscordDelivery:
         # The message that holds an outdated version of the part.
         older_id = known.platform_id if known else ""
         context = await self._read_context(target)
-        has_placeholder = bool(context.placeholder_id) or context.is_placeholder_lost
         # Parts that were removed leave no trace but the first one.
-        is_retry = known is not None or was_started or (number == 0 and has_placeholder)
+        is_retry = known is not None or was_started or (number == 0 and context.has_placeholder)
         routes = find_routes(context, number, draft, older_id)
         await target.ledger.start(number)
         try:
@@ -213,9 +214,9 @@ class DiscordDelivery:
                 return
         shown_id = context.placeholder_id
         if context.is_placeholder_lost and context.channel_id and not context.message.reply_token:
-            is_found = sent is not None and not sent.route.part.is_voice
             part = MessagePart("…")
             request = build_new(context.message, context.job_id, PLACEHOLDER, part)
+            is_found = sent is not None and sent.route.nonce == request.nonce
             lost = None if is_found else await self._sender.send([request])
             shown_id = lost.message_id if lost else ""
         if shown_id and not (sent and sent.message_id == shown_id):

@@ -16,6 +16,9 @@ from core.models import PLACEHOLDER, Message
 ORIGINAL = "@original"
 #: How long an interaction token is valid, less the time that a request may take.
 LIFE_S = 15 * 60 - 15
+#: After this the sender no longer waits in front of the live message, which is silent and whose
+#: edits notify nobody: the reply is a new message.
+WATCHED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +96,15 @@ class DeliveryContext:
     placeholder_id: str = ""
     #: There may be a live message whose id is unknown.
     is_placeholder_lost: bool = False
+    #: The reply comes later than WATCHED_S.
+    is_late: bool = False
     #: False where the channel refuses voice messages.
     has_voice: bool = True
+
+    @property
+    def has_placeholder(self) -> bool:
+        """True where there is, or may be, a live message."""
+        return bool(self.placeholder_id) or self.is_placeholder_lost
 
 
 def find_routes(
@@ -118,7 +128,8 @@ def find_routes(
         routes.append(new(part, older_id))
     routes += _find_edits(context, number, as_file, older_id)
     if context.channel_id:
-        routes.append(new(as_file, older_id))
+        is_replaced = number == 0 and context.is_late and context.has_placeholder
+        routes.append(new(as_file, older_id or "late" * is_replaced))
     if context.token:
         routes.append(DiscordRequest(as_file, token=context.token))
     if context.is_secret and context.message.sender_id.isdecimal():
@@ -157,7 +168,7 @@ def _find_edits(
     if token and edit_id:
         yield DiscordRequest(part, token=token, edit_id=edit_id)
     edit_id = older_id or (context.placeholder_id if number == 0 else "")
-    # Editing the response of an expired interaction notifies nobody.
-    is_late = bool(context.message.reply_token) and not older_id
-    if context.channel_id and edit_id and not is_late:
+    # Editing a live message, or the response of an expired interaction, notifies nobody.
+    is_silent = bool(context.message.reply_token) or context.is_late
+    if context.channel_id and edit_id and (older_id or not is_silent):
         yield DiscordRequest(part, context.channel_id, edit_id=edit_id)
