@@ -111,9 +111,9 @@ class DiscordBot(ChatBot):
         return Chat(self.name, self.client.bot_id, await self.channels.open_private(person_id))
 
     async def acknowledge(self, message: Message) -> None:
-        """Show "typing", unless the channel keeps refusing the bot."""
+        """Show "typing", once per channel, unless the channel keeps refusing the bot."""
         pacer, channel_id = self.client.pacer, message.thread_id or message.chat.chat_id
-        if pacer.is_held(channel_id):
+        if not pacer.take_typing(channel_id):
             return
         try:
             await self.client.http.send_typing(int(channel_id))

@@ -18,6 +18,7 @@ from bots.discord_bot.client.pacing import (
     MAX_FORBIDDEN,
     MAX_INVALID,
     PERIOD_S,
+    TYPING_S,
     DiscordPacer,
 )
 from core.clock import Clock
@@ -40,8 +41,8 @@ def pacer(clock: Clock) -> DiscordPacer:
 
 
 async def respond(pacer: DiscordPacer, status: int, scope: str = "user") -> None:
-    """Show the pacer a request to the API and the response to it."""
-    url, headers = f"{Route.BASE}/channels/1", {"X-RateLimit-Scope": scope, "Via": "1.1 google"}
+    """Show the pacer a request outside of the global limit, and the response to it."""
+    url, headers = f"{Route.BASE}/webhooks/1", {"X-RateLimit-Scope": scope, "Via": "1.1 google"}
     response = SimpleNamespace(status=status, headers=headers)
     about: Any = SimpleNamespace(url=url, response=response)
     await pacer.on_request_start(None, None, about)
@@ -199,6 +200,33 @@ async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, channel: ServerChan
     await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
     assert len(channel.server.replies(channel.id)) == 12
     assert channel.server.invalid_requests() <= 1
+
+
+@pytest.mark.finding(17)
+async def test_two_hundred_notes_at_once_never_exceed_a_limit(bot: Bot, server: Server) -> None:
+    server.set_limits(is_strict=True)
+    channels = [make_server_channel(server) for _ in range(40)]
+    targets = [channels[n % 40].note(str(n))[0] for n in range(200)]
+    server.clear_requests()
+    await asyncio.gather(
+        *(bot.acknowledge(one.message) for one in targets),
+        *(bot.deliver(one, Reply("hello")) for one in targets),
+    )
+    assert sum(len(server.replies(one.id)) for one in channels) == 200
+    assert [call for call in server.requests if call.status == 429] == []
+    typing = [call.path for call in server.requests_to("POST */typing")]
+    assert 0 < len(typing) == len({*typing})
+
+
+@pytest.mark.finding(17)
+async def test_typing_is_shown_once_per_channel_while_it_lasts(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    targets = [channel.note(str(n))[0] for n in range(5)]
+    for expected in (1, 2):
+        await asyncio.gather(*(bot.acknowledge(one.message) for one in targets))
+        assert len(channel.server.requests_to("POST */typing")) == expected
+        await asyncio.sleep(TYPING_S)
 
 
 @pytest.mark.parametrize("code", [50001, 50013])

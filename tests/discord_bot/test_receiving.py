@@ -7,6 +7,7 @@ import asyncio
 from discord.http import Route
 
 from bots.discord_bot import DiscordBot as Bot
+from bots.discord_bot.client.pacing import TYPING_S
 from core.config import Settings
 from core.errors import StoreError
 from tests.discord_bot.conftest import run_bot
@@ -157,5 +158,5 @@ async def test_typing_stops_in_a_channel_that_forbids_it(
     for n in range(6):
         server.send_voice(channel_id, ann, OGG)
         await server.wait_for(lambda n=n: len(inbox.messages) == n + 1)  # type: ignore[misc]
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(TYPING_S)
     assert len(server.requests_to("POST */typing")) == 3

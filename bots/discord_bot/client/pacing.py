@@ -1,6 +1,7 @@
-"""Request pacing beyond discord.py's rate limits: invalid requests, forbidden channels.
+"""Request pacing beyond discord.py's rate limits: global limit, invalid requests, typing.
 
-discord.py follows the rate limits in Discord's responses. Discord also bans an address for an
+discord.py follows the rate limits in Discord's responses, which do not show the global one until
+it is exceeded. Discord also bans an address for an
 hour after 10,000 requests within ten minutes that end with 401, 403 or 429 ("Rate Limits",
 Invalid Request Limit), which discord.py does not count.
 """
@@ -26,11 +27,17 @@ HOLD_S = 3600.0
 BAN_S = 60.0
 #: Least interval between two updates of live messages in one channel.
 GAP_S = 2.0
+#: Most requests within a second: Discord's global limit is 50, and they may arrive closer together.
+MAX_PER_S = 40
+#: "Typing" is shown for ten seconds; it is not asked for again before that.
+TYPING_S = 10.0
 #: Channels remembered before idle ones are dropped.
 _MAX_CHANNELS = 5000
 
 #: Paths that are never paused: connecting, and the first response to an interaction.
 _NEVER_PAUSED = ("/gateway", "/interactions/")
+#: Paths outside of the global limit.
+_UNLIMITED = (*_NEVER_PAUSED, "/webhooks/")
 
 
 @dataclass
@@ -40,6 +47,7 @@ class _Channel:
     #: The latest refusals.
     refused_s: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_FORBIDDEN))
     updated_s: float = float("-inf")
+    typed_s: float = float("-inf")
 
 
 class DiscordPacer:
@@ -49,6 +57,8 @@ class DiscordPacer:
         self._clock = clock
         #: When the latest invalid requests were made.
         self.invalid_s: deque[float] = deque(maxlen=MAX_INVALID)
+        #: When the latest requests under the global limit were, or will be, made.
+        self._made_s: deque[float] = deque(maxlen=MAX_PER_S)
         self._paused_until_s = float("-inf")
         self._channels: dict[str, _Channel] = {}
 
@@ -74,11 +84,21 @@ class DiscordPacer:
     async def on_request_start(
         self, session: object, context: object, about: aiohttp.TraceRequestStartParams
     ) -> None:
-        """Raise discord.RateLimited during a pause."""
+        """Wait for the request's turn under the global limit.
+
+        Raises discord.RateLimited during a pause.
+        """
         path = str(about.url).removeprefix(Route.BASE)
         is_paused = path != str(about.url) and not path.startswith(_NEVER_PAUSED)
         if is_paused and (pause_s := self.pause_s):
             raise discord.RateLimited(pause_s)
+        if path != str(about.url) and not path.startswith(_UNLIMITED):
+            now_s = self._clock.monotonic()
+            is_full = len(self._made_s) == MAX_PER_S
+            turn_s = max(now_s, self._made_s[0] + 1.0) if is_full else now_s
+            self._made_s.append(turn_s)
+            if turn_s > now_s:
+                await self._clock.sleep(turn_s - now_s)
 
     async def on_request_end(
         self, session: object, context: object, about: aiohttp.TraceRequestEndParams
@@ -110,6 +130,19 @@ class DiscordPacer:
             return False
         return known.refused_s[0] > self._clock.monotonic() - HOLD_S
 
+    def take_typing(self, channel_id: str) -> bool:
+        """Return whether to show "typing" in a channel now, and remember that it is shown."""
+        now_s = self._clock.monotonic()
+        # A courtesy that must not delay replies: not while half of the limit is used.
+        is_busy = sum(made_s > now_s - 1.0 for made_s in self._made_s) > MAX_PER_S // 2
+        if is_busy or self.is_held(channel_id):
+            return False
+        channel = self._channels.get(channel_id) or self._add_channel(channel_id)
+        if channel.typed_s > now_s - TYPING_S:
+            return False
+        channel.typed_s = now_s
+        return True
+
     def take_turn(self, channel_id: str) -> float:
         """Take a channel's turn for a live update and return 0, or how long to wait for it."""
         channel = self._channels.get(channel_id) or self._add_channel(channel_id)
@@ -126,7 +159,7 @@ class DiscordPacer:
             self._channels = {
                 key: one
                 for key, one in self._channels.items()
-                if max([one.updated_s, *one.refused_s]) > old_s
+                if max([one.updated_s, one.typed_s, *one.refused_s]) > old_s
             }
         channel = self._channels[channel_id] = _Channel()
         return channel
