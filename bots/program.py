@@ -146,7 +146,7 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     clock = program.clock
     keys = ApiKeys(settings, program.store.allowances, clock)
     pipelines = program.transcription, program.synthesis, program.answering
-    api = build_api(ApiContext(*pipelines, keys, clock))
+    api = build_api(ApiContext(*pipelines, keys, clock, settings.api_lenient))
     for platform in platforms.values():
         if isinstance(platform, WebChat):
             platform.mount(PATH, api)

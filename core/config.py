@@ -150,6 +150,8 @@ class Settings(BaseSettings):
     #: API keys for the endpoints under /v1: "name=key", comma-separated. Off without any.
     api_keys: SecretStr | None = None
     api_keys_file: HomePath | None = None
+    #: Whether unknown parameters and model names are ignored with a warning instead of refused.
+    api_lenient: bool = True
     #: Requests per minute for each key, None = no limit.
     api_requests_per_minute: PositiveInt | None = None
     #: Minutes of audio per day (UTC) for each key, transcribed and synthesized, None = no limit.

@@ -41,7 +41,8 @@ def test_defaults_are_shown() -> None:
         if isinstance(default, Path):
             assert text is not None and Path(text).expanduser() == default, name
         else:
-            assert text == (str(default) if default else ""), name
+            shown = str(default).lower() if isinstance(default, bool) else str(default)
+            assert text == (shown if default else ""), name
 
 
 def test_the_table_of_settings_is_the_same_list() -> None:

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.openai_api.errors import AUTHENTICATION, RATE_LIMIT, ApiError, add_retry_after
+from bots.openai_api.leniency import Leniency
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ConfigError
@@ -144,12 +145,18 @@ class BodyLimit:
 
 
 class ApiMiddleware:
-    """ASGI middleware in front of the application."""
+    """ASGI middleware in front of the application.
 
-    def __init__(self, app: ASGIApp, keys: ApiKeys, clock: Clock = CLOCK) -> None:
+    is_lenient: whether what is not supported is ignored with a warning.
+    """
+
+    def __init__(
+        self, app: ASGIApp, keys: ApiKeys, clock: Clock = CLOCK, *, is_lenient: bool = True
+    ) -> None:
         self._app = app
         self._keys = keys
         self._clock = clock
+        self._is_lenient = is_lenient
         self._body_limit = BodyLimit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,16 +166,18 @@ class ApiMiddleware:
             return
         request_id = f"req_{secrets.token_hex(12)}"
         started_s, status = self._clock.monotonic(), 0
+        leniency = Leniency(self._is_lenient)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message).update({**_HEADERS, "X-Request-Id": request_id})
+                headers = {**_HEADERS, **leniency.build_headers(), "X-Request-Id": request_id}
+                MutableHeaders(scope=message).update(headers)
             await send(message)
 
         state = scope.setdefault("state", {})
-        state.update(request_id=request_id, key_name="")
+        state.update(request_id=request_id, key_name="", leniency=leniency)
         try:
             await self._check(scope, receive, send_with_id)
         finally:

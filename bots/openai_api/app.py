@@ -37,7 +37,7 @@ def build_api(context: ApiContext) -> ASGIApp:
     app.add_exception_handler(ClientDisconnect, _answer_disconnect)
     for kind in (HTTPException, AssistantError, TimeoutError, Exception):
         app.add_exception_handler(kind, _answer_error)
-    return ApiMiddleware(app, context.keys, context.clock)
+    return ApiMiddleware(app, context.keys, context.clock, is_lenient=context.is_lenient)
 
 
 def _add_routes(app: FastAPI, context: ApiContext) -> None:

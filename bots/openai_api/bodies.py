@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from fastapi import Request
 from pydantic import (
@@ -12,11 +12,13 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 
 from bots.common.uploads import BODY_S, read_body
 from bots.openai_api.errors import ApiError, read_validation_error
+from bots.openai_api.leniency import Leniency
 
 #: A larger body is parsed in a thread.
 _SMALL_BYTES = 64 * 1024
@@ -31,20 +33,29 @@ Zero = Annotated[float, Field(ge=0, le=0)]
 
 
 class ApiModel(BaseModel):
-    """An object in a request. Null and blank mean the default; unknown fields are refused."""
+    """An object in a request. Null and blank mean the default.
+
+    Unknown fields are refused, or ignored if the validation context is a `Leniency`.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    #: Fields that are accepted only where they change nothing; leniency ignores them.
+    unsupported: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_blank(cls, fields: Any) -> Any:
+    def _drop_blank(cls, fields: Any, info: ValidationInfo) -> Any:
         """Drop what means the default, and all unknown fields but one: it is enough to refuse.
 
         pydantic keeps some hundred bytes for each error, and a body has room for millions.
         """
         if not isinstance(fields, dict):
             return fields
-        known = cls.model_fields.keys()
+        known = set(cls.model_fields)
+        if isinstance(info.context, Leniency):
+            known -= cls.unsupported
+            info.context.ignore(n for n in fields.keys() - known if cls._is_meant(n, fields[n]))
+            fields = {name: fields[name] for name in fields.keys() & known}
         unknown = min(fields.keys() - known, default=None)
         kept = {}
         for name, value in fields.items():
@@ -53,14 +64,21 @@ class ApiModel(BaseModel):
                 kept[name] = value
         return kept
 
+    @classmethod
+    def _is_meant(cls, name: str, value: Any) -> bool:
+        """Return whether a field that is ignored was to change anything."""
+        known = cls.model_fields.get(name)
+        return bool(value) and not (known and value == known.default)
+
 
 BodyT = TypeVar("BodyT", bound=ApiModel)
 
 
-def validate(model: type[BodyT], body: bytes) -> BodyT:
+def validate(model: type[BodyT], body: bytes, leniency: Leniency | None = None) -> BodyT:
     """Return JSON as its model. Raises ApiError for the first thing that is wrong with it."""
+    context = leniency if leniency and leniency.is_on else None
     try:
-        return model.model_validate_json(body)
+        return model.model_validate_json(body, context=context)
     except ValidationError as error:
         raise read_validation_error(error) from None
 
@@ -78,6 +96,7 @@ async def read_json(request: Request, model: type[BodyT], max_bytes: int) -> Bod
         raise too_large
     async with asyncio.timeout(BODY_S):
         body = await read_body(request, max_bytes, too_large)
+    leniency: Leniency = request.state.leniency
     if len(body) <= _SMALL_BYTES:
-        return validate(model, body)
-    return await asyncio.to_thread(validate, model, body)
+        return validate(model, body, leniency)
+    return await asyncio.to_thread(validate, model, body, leniency)

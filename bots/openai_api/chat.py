@@ -21,7 +21,6 @@ from bots.openai_api.chat_response import (
     build_usage_chunk,
 )
 from bots.openai_api.context import ApiContext, retry_once
-from bots.openai_api.errors import refuse
 from bots.openai_api.stream import DONE, EVENTS, Stream, begin, build_event, follow_text
 from core.answering.pipeline import MAX_CONTINUATIONS
 from core.errors import AudioNotSupported
@@ -42,9 +41,10 @@ class ChatRoute:
         """Answer a question."""
         key_name, request_id = request.state.key_name, request.state.request_id
         chat = await read_json(request, ChatRequest, BODY_BYTES)
-        served = self.context.pick_model(chat.model, "answerer")
+        leniency = request.state.leniency
+        served = self.context.pick_model(chat.model, "answerer", leniency)
         if chat.is_thinking and not self.context.answering.answerer.limits.can_think:
-            raise refuse("thinking is not supported by this model", "thinking")
+            leniency.drop("thinking is not supported by this model", "thinking")
         head = {
             "id": f"chatcmpl-{request_id[4:]}",
             "created": int(self.context.clock.now().timestamp()),

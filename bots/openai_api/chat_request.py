@@ -17,8 +17,8 @@ from pydantic import (
 from bots.openai_api.bodies import ApiModel, Lowercase, One, Zero
 
 MAX_TOKENS = 131_072
-#: OpenAI allows 2, MiMo 1.5.
-MAX_TEMPERATURE = 1.5
+#: As OpenAI allows.
+MAX_TEMPERATURE = 2
 MAX_RECORDINGS = 16
 MAX_MESSAGES = 1000
 
@@ -175,6 +175,14 @@ class TextFormat(ApiModel):
 
 class ChatRequest(ApiModel):
     """A dialogue to continue."""
+
+    unsupported = frozenset(
+        (
+            *("presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias"),
+            *("store", "tools", "functions", "prediction", "web_search_options", "verbosity"),
+            *("n", "top_p", "seed", "stop"),
+        )
+    )
 
     model: str = Field(description="A model that answers; see /v1/models.")
     messages: Annotated[list[_AnyMessage], FailFast()] = Field(

@@ -11,9 +11,10 @@ from pydantic import BaseModel
 
 from bots.openai_api.access import ApiKeys
 from bots.openai_api.errors import ApiError, refuse
+from bots.openai_api.leniency import Leniency
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
-from core.engines.wire.models import ASR, CHAT, TTS
+from core.engines.wire.models import ASR, CHAT, TTS, TTS_CLONE, TTS_DESIGN
 from core.errors import EngineBusy
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -76,6 +77,8 @@ class ApiContext:
     answering: AnsweringPipeline
     keys: ApiKeys
     clock: Clock = CLOCK
+    #: Whether what is not supported is ignored with a warning.
+    is_lenient: bool = True
 
     def list_served(self) -> list[Served]:
         """Return the models that the next calls will use."""
@@ -88,9 +91,12 @@ class ApiContext:
             Served(synthesizer.model, "synthesizer", synthesizer.name),
         ]
 
-    def pick_model(self, name: str, role: Role | None = None) -> Served:
+    def pick_model(
+        self, name: str, role: Role | None = None, leniency: Leniency | None = None
+    ) -> Served:
         """Return the model of that id or alias. role: what it must be for, None = anything.
 
+        An unknown name stands for the model of the role if there is leniency.
         Raises ApiError: 404 if it is unknown, 400 if it is for another role.
         """
         bare = name.strip().removeprefix(_PREFIX).removesuffix(_LARGE)
@@ -100,6 +106,10 @@ class ApiContext:
             own = served.model_id.removeprefix(_PREFIX).removesuffix(_LARGE)
             if bare in (own, *mimo, *ALIASES[served.role]):
                 found.append(served)
+        if not found and leniency and leniency.is_on and bare not in (TTS_CLONE, TTS_DESIGN):
+            default = next(served for served in self.list_served() if served.role == role)
+            leniency.note(f"{default.model_id} was used: the model {name.strip()!r} is unknown")
+            return default
         if not found:
             text = f"The model {name[:100]!r} does not exist: see /v1/models"
             raise ApiError(404, text, param="model", code="model_not_found")

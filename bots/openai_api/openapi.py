@@ -26,9 +26,10 @@ from bots.openai_api.transcriptions import (
 
 ABOUT = (
     "Transcription, speech synthesis, and questions about recordings, for clients of OpenAI's "
-    "API. Every request needs one of the keys of `API_KEYS`. Unsupported parameters are refused "
-    "with `invalid_request_error`, never ignored; repeating a request costs nothing while its "
-    "result is stored."
+    "API. Every request needs one of the keys of `API_KEYS`. Unknown parameters are ignored, and "
+    "unknown models stand for the default; the header `Warning` says so. With "
+    "`API_LENIENT=false` they are refused with `invalid_request_error`. Repeating a request costs "
+    "nothing while its result is stored."
 )
 _REFUSALS = {
     400: "The request is invalid, and why",

@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from bots.openai_api.bodies import read_json
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
+from bots.openai_api.leniency import Leniency
 from bots.openai_api.speech_request import BODY_BYTES, MEDIA_TYPES, OPENAI_VOICES, SpeechRequest
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
 from core.audio.outgoing import RateConverter
@@ -55,8 +56,9 @@ class SpeechRoute:
         """Read a text aloud."""
         key_name = request.state.key_name
         speech = await read_json(request, SpeechRequest, BODY_BYTES)
-        self._check(speech)
-        self.context.pick_model(speech.model, "synthesizer")
+        leniency = request.state.leniency
+        self.context.pick_model(speech.model, "synthesizer", leniency)
+        speech = self._check(speech, leniency)
         is_file = speech.format in _FILES
         parts = (self._stream_file if is_file else self._stream_samples)(speech, key_name)
         is_events = speech.stream_format == "sse"
@@ -64,15 +66,17 @@ class SpeechRoute:
         media_type = EVENTS if is_events else MEDIA_TYPES[speech.format]
         return Stream(started, media_type, request.state.request_id)
 
-    def _check(self, speech: SpeechRequest) -> None:
-        """Raise ApiError for what this engine cannot do."""
+    def _check(self, speech: SpeechRequest, leniency: Leniency) -> SpeechRequest:
+        """Return what this engine can do of a request. Raises ApiError."""
         engine = self.context.synthesis.synthesizer
         if speech.instructions and not engine.limits.can_style:
             text = "instructions are not supported by this model: it speaks plainly"
-            raise refuse(text, "instructions")
+            leniency.drop(text, "instructions")
+            speech = speech.model_copy(update={"instructions": ""})
         voices = [voice.voice_id for voice in engine.voices()]
         if speech.voice.strip() not in ("", *voices, *OPENAI_VOICES):
             raise refuse(f"voice must be one of {', '.join(voices)}", "voice")
+        return speech
 
     async def _stream_file(
         self, speech: SpeechRequest, key_name: str

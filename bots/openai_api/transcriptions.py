@@ -26,7 +26,7 @@ from starlette.datastructures import UploadFile
 from bots.common.uploads import read_form
 from bots.openai_api.bodies import Lowercase
 from bots.openai_api.context import ApiContext, retry_once
-from bots.openai_api.errors import read_validation_error, refuse
+from bots.openai_api.errors import read_validation_error
 from bots.openai_api.stream import EVENTS, Stream, begin, build_event, follow_text
 from core.locale.languages import name_language
 from core.models import Transcript
@@ -36,6 +36,8 @@ from core.transcription.subtitles import build_srt, build_vtt
 
 _MAX_FIELDS = 24
 _Format = Literal["json", "text", "verbose_json", "srt", "vtt"]
+#: Fields that are accepted only where they change nothing.
+_UNSUPPORTED = frozenset(("include", "chunking_strategy"))
 _LISTS = ("timestamp_granularities", "include")
 _TEXTS: dict[str, tuple[Callable[[Transcript], str], str]] = {
     "text": (lambda transcript: transcript.text, "text/plain"),
@@ -155,9 +157,11 @@ class TranscriptionRoute:
     async def create(self, request: Request) -> Response | PlainTranscription:
         """Transcribe a recording."""
         form, key_name = await _read_form(request), request.state.key_name
-        self.context.pick_model(form.model, "transcriber")
+        leniency = request.state.leniency
+        self.context.pick_model(form.model, "transcriber", leniency)
         if form.temperature and not self.context.transcription.transcriber.limits.can_vary:
-            raise refuse("temperature must be 0: this model is deterministic", "temperature")
+            leniency.drop("temperature must be 0: this model is deterministic", "temperature")
+            form = form.model_copy(update={"temperature": None})
         if not form.is_streamed:
             return build_transcription(form, await self._transcribe(form, key_name))
         events = await begin(self._stream(form, key_name))
@@ -203,8 +207,13 @@ async def _read_form(request: Request) -> TranscriptionForm:
                 fields[name] = [*fields.get(name, ()), *filter(None, [value.strip()])]
             else:
                 fields[name] = value.strip()
+    given = {name: value for name, value in fields.items() if value}
+    if request.state.leniency.is_on:
+        known = TranscriptionForm.model_fields.keys() - _UNSUPPORTED
+        unknown = {name for name in given.keys() - known if given[name] != "auto"}
+        request.state.leniency.ignore(unknown)
+        given = {name: given[name] for name in given.keys() - unknown}
     try:
-        given = {name: value for name, value in fields.items() if value}
         return TranscriptionForm.model_validate(given)
     except ValidationError as error:
         raise read_validation_error(error) from None

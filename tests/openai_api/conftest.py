@@ -32,6 +32,16 @@ async def api(
         yield server
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope=LOOP)
+async def strict_api(
+    mimo_server: MimoServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ApiServer]:
+    """A server that refuses what it does not know."""
+    home = tmp_path_factory.mktemp("strict")
+    async with ApiServer(home, mimo_server, api_lenient=False) as server:
+        yield server
+
+
 @pytest.fixture
 def mimo(mimo_server: MimoServer) -> MimoServer:
     """The local MiMo, reset."""
@@ -42,6 +52,12 @@ def mimo(mimo_server: MimoServer) -> MimoServer:
 @pytest_asyncio.fixture(loop_scope=LOOP)
 async def http(api: ApiServer, mimo: MimoServer) -> AsyncIterator[AsyncClient]:
     async with open_client(api) as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope=LOOP)
+async def strict_http(strict_api: ApiServer, mimo: MimoServer) -> AsyncIterator[AsyncClient]:
+    async with open_client(strict_api) as client:
         yield client
 
 

@@ -30,7 +30,8 @@ async def offline(
 ) -> AsyncIterator[ApiServer]:
     """MiMo transcribes; offline engines answer and synthesize."""
     roles = {"answerer": "offline", "synthesizer": "offline"}
-    async with ApiServer(tmp_path_factory.mktemp("deaf"), mimo_server, **roles) as server:
+    home = tmp_path_factory.mktemp("deaf")
+    async with ApiServer(home, mimo_server, **roles, api_lenient=False) as server:
         yield server
 
 

@@ -18,6 +18,7 @@ from core.models import Audio, Question
 #: The base64 text of one audio may have 50 MB; this leaves room for the data URL's head.
 MAX_BYTES = 37_499_900
 _MAX_TOKENS = 131_072
+_MAX_TEMPERATURE = 1.5
 #: Accepted MIME types -> MiMo's names of them; the preferred one to convert to first.
 _MIMES = {
     "audio/mpeg": "audio/mpeg",
@@ -49,12 +50,13 @@ def build_question(question: Question, *, model: str, is_streamed: bool = False)
     Raises EngineRefused if the format or size of a recording is not accepted.
     """
     thinking = "enabled" if question.is_thinking else "disabled"
+    temperature = question.temperature
     body = {
         "model": model,
         "messages": _add_reasoning(build_messages(question, _build_audio_part), question),
         "max_completion_tokens": min(max(question.max_tokens, 1), _MAX_TOKENS),
         "thinking": {"type": thinking},
-        **({"temperature": question.temperature} if question.temperature is not None else {}),
+        **({} if temperature is None else {"temperature": min(temperature, _MAX_TEMPERATURE)}),
         **({"stream": True} if is_streamed else {}),
     }
     return encode_body(body, find_audio_data(question))
