@@ -106,6 +106,10 @@ class DeliveryContext:
         """True where there is, or may be, a live message."""
         return bool(self.placeholder_id) or self.is_placeholder_lost
 
+    def salt(self, number: int) -> str:
+        """Return what keeps a late part from finding the live message by its nonce."""
+        return "late" if number == 0 and self.is_late and self.has_placeholder else ""
+
 
 def find_routes(
     context: DeliveryContext, number: int, draft: DiscordRequest, older_id: str = ""
@@ -128,8 +132,7 @@ def find_routes(
         routes.append(new(part, older_id))
     routes += _find_edits(context, number, as_file, older_id)
     if context.channel_id:
-        is_replaced = number == 0 and context.is_late and context.has_placeholder
-        routes.append(new(as_file, older_id or "late" * is_replaced))
+        routes.append(new(as_file, older_id or context.salt(number)))
     if context.token:
         routes.append(DiscordRequest(as_file, token=context.token))
     if context.is_secret and context.message.sender_id.isdecimal():
