@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 #: People whose language is remembered.
 _MAX_LANGUAGES = 5000
-#: How long `close` waits for interactions that are deferred but not committed.
+#: How long `close` waits for interactions that are not committed and responded to.
 _COMMIT_S = 5.0
 
 
@@ -121,7 +121,7 @@ class DiscordBot(ChatBot):
             pacer.note_forbidden(channel_id)
 
     async def close(self) -> None:
-        """Wait for deferred interactions to be committed, then close all connections."""
+        """Wait for interactions that are being committed, then close all connections."""
         if self._interaction_tasks:
             await asyncio.wait(self._interaction_tasks, timeout=_COMMIT_S)
         await super().close()

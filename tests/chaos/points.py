@@ -69,13 +69,20 @@ FIX_POINTS = {
     "F2 reply replaced": Point("core.store.work.jobs:Jobs.redo", "after"),
 }
 
+#: The step of an interaction that Discord's other messages do not have.
+INTERACTION_POINTS = {
+    "SI deferred": Point("bots.discord_bot.interactions.receiving:Interactions._defer", "after"),
+}
+
 #: Each statement of a migration.
 MIGRATION_POINTS = {
     "S11 migrating": Point("alembic.ddl.impl:DefaultImpl._exec", "before"),
     "S11 migrated": Point("core.store.database.migrate:_upgrade", "after"),
 }
 
-ALL_POINTS = POINTS | SPEECH_POINTS | ANSWER_POINTS | FIX_POINTS | MIGRATION_POINTS
+ALL_POINTS = (
+    INTERACTION_POINTS | POINTS | SPEECH_POINTS | ANSWER_POINTS | FIX_POINTS | MIGRATION_POINTS
+)
 
 
 def is_in_window(name: str) -> bool:

@@ -62,3 +62,46 @@ async def test_a_command_is_answered_once(
     spoken = [one for one in server.replies(channel_id) if one.is_voice]
     assert len(spoken) + sum(len(one.files) for one in server.responses_to(interaction_id)) == 1
     assert server.thinking(channel_id) == []
+
+
+@pytest.mark.finding(2)
+@pytest.mark.parametrize("step", ["S0 update received", "S1 message committed", "SI deferred"])
+async def test_a_command_that_was_acknowledged_is_answered(
+    program: DiscordProgram, server: Server, step: str, ann: str, channel_id: str
+) -> None:
+    """Whoever sees "thinking…" gets a reply, wherever the process was killed."""
+    await program.start(kill_at=step)
+    await server.wait_for(lambda: "help" in server.commands(), 30)
+    interaction_id = server.slash(channel_id, ann, "help")
+    assert await program.wait_for_exit() == -signal.SIGKILL
+    kept = program.rows("select count(*) from jobs")
+    is_acknowledged = server.interaction(interaction_id).response_type is not None
+    assert (kept == [(1,)], is_acknowledged) == (not step.startswith("S0"), step.startswith("SI"))
+    await program.start()
+    dm = server.dm(ann)
+    hello = server.send_text(dm, ann, "hello")
+    await program.settle(1 + kept[0][0])
+    # /help is for one person: without an acknowledged interaction it comes as a direct message.
+    answers = [*server.responses_to(interaction_id), *server.replies(channel_id)]
+    answers += [one for one in server.replies(dm) if one.reply_to != hello]
+    assert len({one.message_id for one in answers}) == kept[0][0]
+    assert server.thinking(channel_id) == []
+
+
+@pytest.mark.finding(2)
+async def test_no_acknowledgement_is_seen_before_its_commit(
+    program: DiscordProgram, server: Server, ann: str, channel_id: str
+) -> None:
+    """Eight commands at once; the process is killed as soon as Discord has the first response."""
+    await program.start()
+    await server.wait_for(lambda: "help" in server.commands(), 30)
+    sent = [server.slash(channel_id, ann, "help") for _ in range(8)]
+    await server.wait_for(lambda: server.thinking(channel_id) or server.replies(channel_id))
+    await program.kill()
+    acknowledged = [one for one in sent if server.interaction(one).response_type is not None]
+    ids = {row[0] for row in program.rows("select message_id from messages")}
+    assert acknowledged and {f"interaction:{one}" for one in acknowledged} <= ids
+    await program.start()
+    await server.wait_for(lambda: not any(map(program.is_open, acknowledged)), 30)
+    assert all(server.responses_to(one) for one in acknowledged)
+    assert server.thinking(channel_id) == []

@@ -18,6 +18,7 @@ from discord.http import Route
 from discord.state import AutoShardedConnectionState
 from discord.utils import MISSING
 
+from bots.discord_bot.client.first_responses import FirstResponses
 from bots.discord_bot.client.heartbeats import SILENCE_S, Heartbeats
 from bots.discord_bot.client.pacing import DiscordPacer
 from bots.discord_bot.client.sessions import SessionPacer
@@ -98,7 +99,7 @@ class DiscordClient(discord.AutoShardedClient):
         self.events: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         #: Called with the shard whenever a new session starts; a resumed one does not count.
         self.on_session: Callable[[int], None] = lambda shard_id: None
-        self.pacer = DiscordPacer(clock)
+        self.pacer, self.first_responses = DiscordPacer(clock), FirstResponses()
         self._sessions = SessionPacer(clock)
         self._is_open = asyncio.Event()
         # discord.py has one API address for the whole process.

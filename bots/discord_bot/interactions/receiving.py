@@ -1,7 +1,7 @@
 """Receives interactions: commands, message actions, buttons, modals, autocomplete.
 
-Discord delivers an interaction once and waits three seconds for a response: it is deferred first
-and committed after that.
+Discord delivers an interaction once and waits three seconds for a response. It is committed first
+and deferred after that: whoever sees "thinking…" gets a reply, whenever the process ends.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ Accept = Callable[[Message, str], Awaitable[Job | None]]
 
 
 class Interactions:
-    """Responds to interactions and commits what they ask for."""
+    """Commits what interactions ask for and responds to them."""
 
     def __init__(self, client: DiscordClient, inbox: Inbox, accept: Accept) -> None:
         self._client = client
@@ -84,8 +84,9 @@ class Interactions:
                 return
 
     async def take(self, interaction: discord.Interaction) -> None:
-        """Respond to one interaction and commit it. Raises REQUEST_ERRORS, AssistantError."""
+        """Commit one interaction and respond to it. Raises REQUEST_ERRORS, AssistantError."""
         received_s = self._clock.now().timestamp()
+        end_s = self._clock.monotonic() + RESPONSE_S
         if interaction.type is InteractionType.ping or interaction.user.bot:
             return
         if interaction.type is InteractionType.autocomplete:
@@ -98,9 +99,10 @@ class Interactions:
         elif parsed.missing_argument:
             await interaction.response.send_modal(self._modals.open(interaction, parsed))
         else:
-            is_deferred = await self._defer(interaction, parsed)
             message = build_message(interaction, parsed, self._client.bot_id, received_s)
-            job = await self._commit(message, str(interaction.guild_id or ""))
+            with self._client.first_responses.pending(message.message_id):
+                job = await self._commit(message, str(interaction.guild_id or ""))
+                is_deferred = await self._defer(interaction, parsed, end_s)
             if job is None and is_deferred:
                 text = translate(NOT_ALLOWED, message.language)
                 await interaction.edit_original_response(content=text)
@@ -114,12 +116,14 @@ class Interactions:
             log.error("discord_interaction_unread", error=type(error).__name__)
             return None
 
-    async def _defer(self, interaction: discord.Interaction, parsed: ParsedInteraction) -> bool:
-        """Defer the reply; return whether that was the first response.
+    async def _defer(
+        self, interaction: discord.Interaction, parsed: ParsedInteraction, end_s: float
+    ) -> bool:
+        """Defer the reply until `end_s`; return whether that was the first response.
 
         Never raises: what could not be deferred in time gets its reply in the channel.
         """
-        end_s, is_retry = self._clock.monotonic() + RESPONSE_S, False
+        is_retry = False
         while True:
             try:
                 async with asyncio.timeout(_TRY_S):

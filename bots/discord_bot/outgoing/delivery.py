@@ -141,6 +141,7 @@ class DiscordDelivery:
         """Delete a public "thinking" response before a refusal that only one person sees."""
         token = read_interaction_token(target.message.reply_token)
         is_public = token and token.has_original and not token.is_ephemeral
+        await self._client.first_responses.wait(target.message.message_id)
         if token and is_public and token.is_valid(self._client.clock.now()):
             await self._try_delete(DiscordRequest(MessagePart(), token=token, edit_id=ORIGINAL))
 
@@ -148,6 +149,8 @@ class DiscordDelivery:
         message = target.message
         token = read_interaction_token(message.reply_token)
         is_secret = token is not None and (token.is_ephemeral or token.is_personal)
+        if token:
+            await self._client.first_responses.wait(message.message_id)
         if token and not token.is_valid(self._client.clock.now()):
             token = None
         elif token and target.is_refusal:

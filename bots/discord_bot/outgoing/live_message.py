@@ -68,6 +68,7 @@ class DiscordLiveMessages(LiveMessages[LiveMessage]):
             if not (token and token.has_original and token.is_valid(self._client.clock.now())):
                 live.is_over = True
                 return
+            await self._client.first_responses.wait(message.message_id)
             request = DiscordRequest(part, token=token, edit_id=ORIGINAL)
         elif shown_id:
             request = DiscordRequest(part, request.channel_id, edit_id=shown_id)
