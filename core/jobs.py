@@ -224,7 +224,9 @@ class JobRunner:
         """Retry, refuse, give up or cancel a job that failed."""
         decision = decide(error, job.attempts, self._clock.now() - job.created_at)
         name = _describe(error)
-        log.warning(
+        # What the sender can fix is no problem of the operator.
+        note = log.info if isinstance(error, UserError) else log.warning
+        note(
             "failed",
             error=name,
             then=decision.kind,

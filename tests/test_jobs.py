@@ -126,6 +126,20 @@ async def test_a_failed_call_is_tried_again_after_2_4_8_and_16_s(
     assert (await find(loopback, job)).attempts == 5
 
 
+@pytest.mark.finding(24)
+async def test_what_the_sender_can_fix_is_no_warning(
+    loopback: Loopback, new_message: NewMessage
+) -> None:
+    loopback.engine.failures = [UserError("Add a text."), EngineBusy("503")]
+    async with loopback.running():
+        with capture_logs() as logs:
+            for _ in range(2):
+                await loopback.inbox.accept(new_message())
+                await loopback.settle()
+    failed = [log for log in logs if log["event"] == "failed"]
+    assert [log["log_level"] for log in failed] == ["info", "warning"]
+
+
 async def test_after_five_attempts_the_failure_is_shown_once_with_retry(
     loopback: Loopback, new_message: NewMessage
 ) -> None:

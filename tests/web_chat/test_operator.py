@@ -15,6 +15,7 @@ import stamina
 import structlog
 from httpx import URL, AsyncClient
 
+from core import errors
 from core.config import Settings
 from core.logs import set_up_logs
 from core.models import JobState
@@ -35,6 +36,7 @@ from tests.support.web_operator import (
 # One program for all tests here, so they share one loop.
 LOOP: Literal["module"] = "module"
 pytestmark = pytest.mark.asyncio(loop_scope=LOOP)
+STATIC = ROOT / "bots" / "web_chat" / "static"
 READ = ("state", "figures", "problems", "jobs?show=all&limit=500", "jobs?show=dead")
 
 
@@ -171,7 +173,19 @@ async def test_figures_show_hours_and_usage(
     assert transcribed["audio_s"] >= 3.0
     per_call = {"audio_tokens": 19, "cached_tokens": 8, "reasoning_tokens": 7}
     assert {name: transcribed[name] / transcribed["calls"] for name in per_call} == per_call
+    assert transcribed["cost_usd"] / transcribed["calls"] == pytest.approx(3.0 / 3600 * 0.074)
+    assert statistics["prices_at"] == "2026-10-01"
     assert statistics["programs"] == [{"name": "script", "audio_s": 90.0}]
+
+
+@pytest.mark.finding(24)
+async def test_every_error_has_a_sentence() -> None:
+    words = (STATIC / "operator" / "words.js").read_text()
+    english, chinese = words.split("  zh: {")
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    names = {kind.__name__ for kind in kinds if kind is not errors.AssistantError}
+    for texts in (english, chinese):
+        assert set(re.findall(r"error_([A-Z]\w+):", texts)) == names
 
 
 @pytest.mark.usefixtures("logs")
@@ -209,7 +223,7 @@ async def test_no_response_contains_messages_or_secrets(
 
 async def test_every_text_exists_in_both_languages() -> None:
     static = ROOT / "bots" / "web_chat" / "static"
-    for name in ("operator/texts.js", "login/login.js"):
+    for name in ("operator/words.js", "login/login.js"):
         script = (static / name).read_text(encoding="utf-8")
         english, chinese = script.split("  zh: {")
         keys = [re.findall(r"^    (\w+):", part, re.MULTILINE) for part in (english, chinese)]

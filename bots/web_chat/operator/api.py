@@ -20,6 +20,7 @@ from bots.web_chat.operator.wire import (
     build_job_details,
     build_problem,
     build_queue,
+    build_usage,
 )
 from core.assistant import Inbox
 from core.clock import CLOCK, Clock
@@ -27,6 +28,7 @@ from core.config import Settings
 from core.locale import mark
 from core.logs import recent_problems, redact, sort_secrets
 from core.models import JobDetails, JobState, measure_wait_times
+from core.operations.prices import READ_AT
 
 NO_JOB = mark("There is no such job.")
 NOT_DEAD = mark("Only dead letters can be retried.")
@@ -88,8 +90,9 @@ class OperatorApi:
         return {
             "hours": [build_hour(hour) for hour in hours],
             "answered": asdict(measure_wait_times(hours)),
-            "day": [asdict(spent) for spent in await statistics.engine_usage(now - _DAY)],
-            "month": [asdict(spent) for spent in await statistics.engine_usage(now - _MONTH)],
+            "day": [build_usage(one) for one in await statistics.engine_usage(now - _DAY)],
+            "month": [build_usage(one) for one in await statistics.engine_usage(now - _MONTH)],
+            "prices_at": READ_AT.isoformat(),
             "programs": [{"name": name, "audio_s": audio_s} for name, audio_s in used_s.items()],
             "program_limit_s": minutes and minutes * 60,
         }

@@ -10,12 +10,14 @@ from typing import Any
 from core.logs import Problem
 from core.models import (
     PLACEHOLDER,
+    EngineUsage,
     HourStatistics,
     JobDetails,
     JobSummary,
     QueueState,
     measure_wait_times,
 )
+from core.operations.prices import estimate_cost
 from core.operations.status import EngineState
 
 #: Removes secrets from a text.
@@ -49,6 +51,11 @@ def build_hour(hour: HourStatistics) -> dict[str, Any]:
         "ended": {state.value: count for state, count in hour.ended.items()},
         **asdict(measure_wait_times([hour])),
     }
+
+
+def build_usage(usage: EngineUsage) -> dict[str, Any]:
+    """Return the usage of one model with its estimated cost, None if its price is unknown."""
+    return asdict(usage) | {"cost_usd": estimate_cost(usage)}
 
 
 def build_problem(problem: Problem, redact: Redact) -> dict[str, Any]:

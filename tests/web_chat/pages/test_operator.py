@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -67,6 +68,7 @@ async def look(page: Page) -> None:
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
+@pytest.mark.finding(24)
 async def test_dead_letter_is_opened_and_retried(
     browser: Browser, operator_page: OperatorPage
 ) -> None:
@@ -74,13 +76,17 @@ async def test_dead_letter_is_opened_and_retried(
     async with open_view(browser, operator_page, viewport={"width": 1280, "height": 900}) as page:
         await expect(page.locator("#given")).to_have_text("1")
         await expect(page.locator("#spent .line", has_text="cached").first).to_be_visible()
+        costs = page.locator("#spent .line", has_text=re.compile(r"about \$0\.000\d"))
+        await expect(costs.first).to_be_visible()
+        await expect(page.locator("#spent")).to_contain_text("outside China, October 2026")
         assert await find_accessibility_problems(page) == []
         row = page.locator("#dead li", has_text=job_id)
-        await expect(row).to_contain_text("EngineBusy: no answer")
+        await expect(row).to_contain_text("The service is overloaded or cannot be reached")
         await row.locator(".row").press("Enter")
         dialog = page.get_by_role("dialog")
         await expect(dialog.get_by_role("heading")).to_contain_text(job_id)
         await expect(dialog).to_contain_text("Part 1: sent")
+        await expect(dialog.locator(".facts")).to_contain_text("no answer")
         assert await find_accessibility_problems(page) == []
         await page.keyboard.press("Escape")
         await row.get_by_role("button", name="Retry").press("Enter")

@@ -1,7 +1,7 @@
 // The engines: limits, probes and usage.
 
 import { ago, showList } from "./list.js";
-import { formatMany, formatSeconds, text, textOf } from "./texts.js";
+import { describeError, formatMany, formatMoney, formatMonth, formatSeconds, text, textOf } from "./texts.js";
 import { icon, make } from "/static/dom.js";
 
 /** A bar that shows how much of a limit is used. */
@@ -22,13 +22,13 @@ function describeGate(one) {
 /** The result of the daily probe. */
 function describeProbe({ checked_at, error }) {
   const key = error ? "probe_failed" : "probe_alive";
-  const [before, after] = text(key, { error, time: "|" }).split("|");
+  const [before, after] = text(key, { error: describeError(error), time: "|" }).split("|");
   return [` · ${before}`, ago(checked_at), after];
 }
 
 function buildEngine(one) {
   const [kind, words] = describeGate(one);
-  const [before, after] = text("last_error", { error: one.error, time: "|" }).split("|");
+  const [before, after] = text("last_error", { error: describeError(one.error), time: "|" }).split("|");
   const seen = one.probe && describeProbe(one.probe);
   const meters = [
     one.calls ? meter(text("calls_minute"), one.calls.used, one.calls.limit, formatMany) : null,
@@ -59,6 +59,11 @@ function describeTokens(spent) {
   return parts.map((name) => text(name, { n: formatMany(spent[name]) })).join(" · ");
 }
 
+function describeCost(cost) {
+  if (cost === null) return text("cost_unknown");
+  return cost ? text("cost", { money: formatMoney(cost) }) : text("cost_none");
+}
+
 function describeSpent(spent) {
   const { calls, audio_s } = spent;
   const tokens = spent.prompt_tokens + spent.completion_tokens;
@@ -67,10 +72,11 @@ function describeSpent(spent) {
     audio_s ? text("sound", { time: formatSeconds(audio_s) }) : null,
     tokens ? text("tokens", { n: formatMany(tokens) }) : null,
     describeTokens(spent),
+    describeCost(spent.cost_usd),
   ].filter(Boolean);
 }
 
-export function showSpent(parent, { day, month }) {
+export function showSpent(parent, { day, month, prices_at }) {
   const today = new Map(day.map((one) => [`${one.engine} ${one.model}`, one]));
   if (!month.length) return parent.replaceChildren(make("p", { class: "none" }, text("spent_none")));
   const line = (words) => make("span", { class: "line" }, words);
@@ -81,8 +87,9 @@ export function showSpent(parent, { day, month }) {
     return make("tr", {}, name, cell(same), cell(one));
   });
   const heads = ["model", "hours_24", "days_30"].map((key) => make("th", { scope: "col" }, text(key)));
+  const prices = make("p", { class: "about" }, text("prices", { month: formatMonth(prices_at) }));
   const table = make("table", {}, make("thead", {}, make("tr", {}, ...heads)), make("tbody", {}, ...rows));
-  parent.replaceChildren(make("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "h-spent" }, table));
+  parent.replaceChildren(make("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "h-spent" }, table), prices);
 }
 
 export function showPrograms(section, { programs, program_limit_s }) {

@@ -2,7 +2,7 @@
 
 import { loadJob, retryJob } from "./api.js";
 import { ago } from "./list.js";
-import { formatCount, formatMoment, formatSeconds, text, textOf } from "./texts.js";
+import { describeError, formatCount, formatMoment, formatSeconds, text, textOf } from "./texts.js";
 import { icon, make } from "/static/dom.js";
 
 const byId = (id) => document.getElementById(id);
@@ -71,7 +71,8 @@ function buildFacts(job) {
     [text("platform"), platformName(job.platform)],
     [text("chat"), job.chat_id],
     [text("next_run"), job.state === "waiting" ? formatMoment(job.run_at) : null],
-    [text("error"), job.error],
+    [text("error"), job.error ? describeError(job.error) : null],
+    [text("error_detail"), job.error.split(/:\s*/).slice(1).join(": ")],
   ];
   const pairs = facts.filter(([, value]) => value);
   return make("dl", { class: "facts" }, ...pairs.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
@@ -122,7 +123,7 @@ export function jobRow(job, onOpen, onRetry) {
     { type: "button", class: "row", onclick: () => onOpen(job.job_id) },
     make("span", { class: "first" }, make("b", {}, `/${job.command}`), onRetry ? null : stateChip(job.state)),
     make("span", { class: "second" }, make("code", {}, job.job_id), ` · ${notes.filter(Boolean).join(" · ")}`),
-    job.error ? make("span", { class: "third" }, job.error) : null,
+    job.error ? make("span", { class: "third" }, describeError(job.error)) : null,
     make("span", { class: "side" }, ago(job.received_at)),
     isOpen || onRetry || took === null ? null : make("span", { class: "side low" }, text("took", { time: formatSeconds(Math.max(0, took)) })),
   );
