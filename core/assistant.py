@@ -172,6 +172,11 @@ class Inbox:
         voice = next((one.name for one in presets if one.voice_id == mine.voice), mine.voice)
         return await self._store.chats.settings(chat), replace(mine, voice=voice)
 
+    @property
+    def has_voices(self) -> bool:
+        """Whether texts can be read aloud on this machine."""
+        return bool(self._synthesis.synthesizer.voices())
+
     async def retry(self, job_id: str) -> bool:
         """Run a dead letter again at once. Return False if there is none of that id."""
         is_found = await self._store.jobs.retry(job_id)
@@ -207,7 +212,9 @@ def pick_command(
         may_ask = is_spoken and is_own and settings.talk.notes is not NoteMode.TRANSCRIBE
         return "ask" if may_ask else "transcribe"
     if message.is_private:
-        return "collect" if message.forwarded_from and not message.command else "help"
+        if message.command:
+            return "unknown"
+        return "collect" if message.forwarded_from else "start"
     if is_spoken and settings.talk.remember_days:
         return "note"
     is_plain = message.text and not (message.command or attachment or message.edit_id)

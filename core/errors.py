@@ -10,6 +10,7 @@ AssistantError
 │   ├── EngineBadReply  perhaps temporary: the response made no sense
 │   ├── EngineRefused   the sender's audio or text was refused (format, moderation)
 │   │   ├── SynthesizerMissing  no speech synthesis on this machine
+│   │   ├── LanguageUnsupported the engine does not know the language of the recording
 │   │   ├── AnswererMissing     no chat model is configured
 │   │   ├── NothingFound        no passage has a word of the question
 │   │   └── AudioNotSupported   the model takes no audio: ask again with the text alone
@@ -115,7 +116,20 @@ class EngineRefused(EngineError):
 class SynthesizerMissing(EngineRefused):
     """No speech synthesis on this machine. Shown at once: waiting would not install it."""
 
-    user_text = "Speech is not installed on this machine."
+    user_text = (
+        "Nothing can be read aloud yet. The operator of this bot can install the voices with: "
+        "apt install espeak-ng"
+    )
+
+
+class LanguageUnsupported(EngineRefused):
+    """The engine cannot transcribe this language. Shown at once: only another engine can."""
+
+    user_text = (
+        "The offline engine transcribes English only, and this is {reason}. For other languages "
+        "the operator of this bot sets MIMO_API_KEY or OPENAI_BASE_URL. If it is English after "
+        "all, set the language: /language English"
+    )
 
 
 class AnswererMissing(EngineRefused):

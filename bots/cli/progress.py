@@ -19,7 +19,7 @@ from core.models import Transcript
 from core.transcription.progress import Progress, describe_state
 
 NO_SPEECH = "No speech was detected in this recording."
-ROUGH = "Transcribed offline, English only: expect mistakes."
+ROUGH = "Rough English transcript, made offline: expect mistakes."
 _ATTEMPTS = 5
 #: How much of the newest text the progress line shows.
 _TAIL_CHARS = 40

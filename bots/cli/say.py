@@ -16,7 +16,7 @@ from bots.exit_codes import USAGE, exit_with, prepare
 from bots.program import open_program
 from core.config import Settings
 from core.engines import Engines
-from core.errors import EngineRefused, UserError
+from core.errors import EngineRefused, SynthesizerMissing, UserError
 from core.locale import translate
 from core.locale.languages import name_language
 from core.models import Voice
@@ -45,6 +45,8 @@ def say(
 def voices() -> None:
     """List the voices of the configured engine."""
     found = asyncio.run(_find_voices(prepare()))
+    if not found:
+        exit_with(SynthesizerMissing.user_text, 1)
     table = Table("Name", "Language", "Gender", box=box.SIMPLE_HEAD, pad_edge=False)
     for one in found:
         table.add_row(one.name, name_language(one.language, "en"), one.gender)
@@ -97,7 +99,10 @@ async def _synthesize(
 def _pick_voice(synthesis: SynthesisPipeline, name: str) -> str | None:
     if not name:
         return None
-    for one in synthesis.synthesizer.voices():
+    voices = synthesis.synthesizer.voices()
+    if not voices:
+        return None  # the engine says what is missing
+    for one in voices:
         if name.lower() in (one.name.lower(), one.voice_id.lower()):
             return one.voice_id
     exit_with(f"{synthesis.synthesizer.name} has no voice {name}: see hearsay voices", 1)

@@ -24,7 +24,7 @@ _MIMO_CURE = (
     " https://api.xiaomimimo.com/v1, those with tp- to the token plan's address of their own"
     " region (token-plan-cn, -sgp or -ams)."
 )
-_ESPEAK_CURE = "Run: apt install espeak-ng, or: pip install 'hearsay-bot[offline-speech]'"
+_ESPEAK_CURE = "Run: apt install espeak-ng (on macOS: brew install espeak-ng)"
 _VERBS = {"transcriber": "transcribes", "answerer": "answers", "synthesizer": "synthesizes"}
 
 

@@ -57,7 +57,11 @@ class Api:
 
     async def renew_session(self, request: Request) -> Response:
         """Start or renew the browser's session."""
-        session = {"max_file_bytes": MAX_FILE_BYTES, "has_login": self.has_login}
+        session = {
+            "max_file_bytes": MAX_FILE_BYTES,
+            "has_login": self.has_login,
+            "has_voices": self.inbox.has_voices,
+        }
         response = JSONResponse(session)
         renew(request, response)
         return response

@@ -39,6 +39,7 @@ COMMANDS = {
     mark("read"): "core.commands.read_aloud:command",
     mark("help"): "core.commands.help:command",
     "start": "core.commands.start:command",
+    "unknown": "core.commands.unasked.unknown:command",
     "export": "core.commands.buttons.transcript:export",
     "listen": "core.commands.buttons.transcript:listen",
     "fix": "core.commands.buttons.fix:command",

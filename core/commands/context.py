@@ -198,6 +198,8 @@ class Context:
             return reply
         mode, is_voice_in = self.settings.replies, self.message.attachment is not None
         is_wanted = mode is RepliesMode.ALWAYS or (mode is RepliesMode.AUTO and is_voice_in)
+        if not self.synthesis.synthesizer.voices():
+            return reply
         # A transcript is not read back to those who have just sent the recording.
         if not is_wanted or self.job.command == "transcribe":
             button = Button(self.text("Listen"), "listen", reply.aloud)

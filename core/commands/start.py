@@ -1,20 +1,33 @@
-"""/start: the first message to the bot."""
+"""/start: the first message to the bot, and the reply to whatever else is no request."""
 
 from __future__ import annotations
 
 from core.commands import Command
 from core.commands.context import Context
-from core.models import Reply
+from core.models import Button, Reply
 
 
 async def start(ctx: Context) -> Reply:
-    """Introduce the bot."""
-    lines = (
-        ctx.text("I am Hearsay, an AI assistant for voice messages."),
-        ctx.text("Send me a voice message, video message or any recording to transcribe it."),
-        ctx.text("/help lists all commands."),
-    )
-    return Reply("\n".join(lines))
+    """Say in a few sentences what the bot does, with buttons for what to try first."""
+    hello = ctx.text("Hi, I am Hearsay, an AI assistant for voice messages.")
+    if not ctx.message.is_private:
+        how_to = ctx.text("Reply to a voice message with /transcribe to transcribe it.")
+        return Reply(f"{hello} {how_to}", buttons=(Button(ctx.text("Help"), "help"),))
+    how_to = ctx.text("Send me a voice message now, and I write down what is said.")
+    then = ctx.text("Then reply to the text with a question about it.")
+    return Reply(f"{hello} {how_to} {then}", buttons=_offer_first_steps(ctx))
+
+
+def _offer_first_steps(ctx: Context) -> tuple[Button, ...]:
+    """Return four buttons: for speech where it is installed, else for what works without."""
+    first = Button(ctx.text("Voice messages"), "mode")
+    second = Button(ctx.text("Summaries"), "summary")
+    if ctx.synthesis.synthesizer.voices():
+        sample = ctx.text("Hello! This is how I sound when I read a text aloud.")
+        first = Button(ctx.text("Hear my voice"), "say", sample)
+        second = Button(ctx.text("Voices"), "voice")
+    language = Button(ctx.text("Language"), "language")
+    return (first, second, language, Button(ctx.text("Help"), "help"))
 
 
 command = Command("", start, is_listed=False)

@@ -17,6 +17,8 @@ async def style(ctx: Context) -> Reply:
     word, _, rest = ctx.message.text.strip().partition(" ")
     is_for_chat = word.lower() == "chat"
     wanted = rest.strip() if is_for_chat else ctx.message.text.strip()
+    if not (ctx.synthesis.synthesizer.limits.can_style or wanted.lower() == "off"):
+        raise UserError("The speech engine here has no styles: it always sounds the same.")
     if not wanted:
         return Reply(await _describe(ctx))
     if len(wanted) > MAX_CHARS:

@@ -9,6 +9,11 @@ from core.errors import UserError
 from core.locale import mark
 from core.models import Reply
 
+ENGLISH_ONLY = mark(
+    "If another language was spoken, this is wrong: the operator of this bot can add it with "
+    "MIMO_API_KEY or OPENAI_BASE_URL."
+)
+
 
 async def transcribe(ctx: Context) -> Reply:
     """Reply with the transcript and its buttons."""
@@ -18,7 +23,9 @@ async def transcribe(ctx: Context) -> Reply:
     stored = await ctx.transcribe(on_progress=ctx.on_progress)
     notes = []
     if stored.transcript.is_rough:
-        notes.append(ctx.text("Transcribed offline, English only: expect mistakes."))
+        notes.append(ctx.text("Rough English transcript, made offline: expect mistakes."))
+        if not (ctx.message.language or "en").lower().startswith("en"):
+            notes.append(ctx.text(ENGLISH_ONLY))
     if stored.transcript.is_cut:
         notes.append(ctx.text("A part exceeded the service's limit: some words are missing."))
     text = stored.transcript.text

@@ -8,7 +8,7 @@ from dataclasses import replace
 from core.commands import Command
 from core.commands.arguments import Argument, ArgumentInput, label_voice, suggest_voices
 from core.commands.context import Context
-from core.errors import UserError
+from core.errors import SynthesizerMissing, UserError
 from core.locale import mark
 from core.models import Button, Reply, SavedVoice, Suggestion
 from core.synthesis import voice_choice as voices
@@ -25,6 +25,8 @@ async def voice(ctx: Context) -> Reply:
     """Do what the first word says. Without one, reply with the current voice and all others."""
     word, _, rest = ctx.message.text.strip().partition(" ")
     rest = rest.strip()
+    if not ctx.synthesis.synthesizer.voices():
+        raise SynthesizerMissing
     if word.lower() in ACTIONS and (rest or word.lower() in ("clone", "list")):
         return await ACTIONS[word.lower()](ctx, rest)
     if not word:

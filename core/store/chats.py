@@ -29,7 +29,10 @@ SEPARATOR = "-"
 #: A chat in which nothing but this was asked has no content left: it is not listed.
 _LAST_COMMAND = "forget"
 #: Commands that say nothing about what a chat is about.
-_MINOR = ("start", "help", "voice", "style", "replies", "language", "mode", "think", "retry")
+_MINOR = (
+    *("start", "unknown", "help", "voice", "style", "replies", "language", "mode", "think"),
+    "retry",
+)
 
 
 class Chats:

@@ -46,7 +46,8 @@ async def choose_voice_style(
     name, _ = choices.find("voice")
     style, _ = choices.find("style")
     voice = await find_voice(voices, synthesis, name, message) if name else None
-    if voice is None and choices.call.voice:
+    # Without any voice the engine says what is missing.
+    if voice is None and choices.call.voice and synthesis.synthesizer.voices():
         raise UserError("Unknown voice: {voice}. /voice lists all voices.", voice=name)
     return VoiceStyle(voice, "" if style.lower() == "off" else style)
 

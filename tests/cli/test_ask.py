@@ -11,7 +11,7 @@ from tests.support.paths import SPEECH
 
 CARDS, JFK = str(SPEECH / "cards-001.wav"), str(SPEECH / "jfk.flac")
 EXTRACT = "This is an extract selected by rules, because no language model is set up."
-ROUGH = "Transcribed offline, English only: expect mistakes."
+ROUGH = "Rough English transcript, made offline: expect mistakes."
 
 
 def at(mimo: MimoServer) -> dict[str, str]:

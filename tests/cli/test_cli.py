@@ -186,7 +186,7 @@ def test_a_bad_file_does_not_stop_the_others_and_every_format_works(hearsay: Hea
     first, second, third = done.stderr.splitlines()
     assert first.startswith("notes.txt: This file type is not supported.")
     assert second == "missing.ogg: No such file or directory"
-    assert third == f"{ENGLISH}: Transcribed offline, English only: expect mistakes."
+    assert third == f"{ENGLISH}: Rough English transcript, made offline: expect mistakes."
     # In another format it is not transcribed again.
     done = hearsay("transcribe", str(ENGLISH), "--format", "json")
     value = json.loads(done.stdout)

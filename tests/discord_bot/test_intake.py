@@ -152,7 +152,7 @@ def test_mentions_become_names_and_the_bots_own_is_removed() -> None:
         (f"<@{BOT}> what is this?", None, "ask"),
         (f"<@!{BOT}> what does she say?", make_voice(id="5"), "ask"),
         (f"<@{BOT}>", make_voice(id="5"), "transcribe"),
-        (f"<@{BOT}>", None, "help"),
+        (f"<@{BOT}>", None, "start"),
         ("what does she say?", make_voice(id="5"), ""),
         (f"<@{BOT}> and then?", make_raw("It is…", id="5", author=make_user(BOT)), ""),
     ],

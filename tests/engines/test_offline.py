@@ -69,7 +69,9 @@ _heard: dict[str, Transcript] = {}
 async def transcribe_recording(transcriber: OfflineTranscriber, name: str) -> Transcript:
     """Return the transcript of a recording; each is transcribed once."""
     if name not in _heard:
-        _heard[name] = await transcriber.transcribe(make_audio(read_samples(name)), language="zh")
+        _heard[name] = await transcriber.transcribe(
+            make_audio(read_samples(name)), language="en-GB"
+        )
     return _heard[name]
 
 

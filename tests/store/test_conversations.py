@@ -42,7 +42,7 @@ async def test_chats_of_others_are_not_listed(store: Store, add: Add) -> None:
     assert await list_chats(store) == [("a_b-1", "transcribe")]
 
 
-SMALL = ["start", "help", "voice", "style", "replies", "language", "mode", "think", "retry"]
+SMALL = ["start", "unknown", "help", "voice", "style", "replies", "language", "mode", "retry"]
 
 
 async def test_chats_are_known_by_a_topic(store: Store, add: Add, new_message: NewMessage) -> None:

@@ -47,6 +47,7 @@ TRANSCRIPT = Transcript(
 class FakeInbox(fake_inbox.FakeInbox):
     """In-memory inbox that runs jobs at once unless `is_answering` is off."""
 
+    has_voices = True
     #: Set by tests of the operator's view.
     status: OperatorStatus
 

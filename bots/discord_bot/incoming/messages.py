@@ -219,4 +219,4 @@ def _pick_command(raw: Mapping[str, Any], message: Message, bot_id: str) -> str:
         return ""
     if message.text:
         return "ask"
-    return "transcribe" if message.attachment or (quoted and quoted.attachment) else "help"
+    return "transcribe" if message.attachment or (quoted and quoted.attachment) else "start"

@@ -8,6 +8,8 @@ import { formatSize, text } from "./texts.js";
 
 const POLL_MS = 4000;
 const SETTLE_MS = 600;
+/** Space above a message that was scrolled to. */
+const GAP_PX = 12;
 
 export class Chat {
   /**
@@ -37,7 +39,9 @@ export class Chat {
   async open() {
     clearTimeout(this.opening);
     try {
-      this.maxBytes = (await openSession()).max_file_bytes;
+      const session = await openSession();
+      this.maxBytes = session.max_file_bytes;
+      document.body.classList.toggle("voiceless", !session.has_voices);
     } catch (error) {
       this.parts.complain(error.message, () => this.open());
       this.opening = setTimeout(() => this.open(), POLL_MS);
@@ -71,6 +75,7 @@ export class Chat {
   async reload() {
     try {
       for (const entry of await loadHistory(this.name)) this.#merge(entry);
+      if (!this.isLoaded) this.#scrollToLast();
       this.isLoaded = true;
       this.parts.onChange(this);
     } catch (error) {
@@ -120,7 +125,7 @@ export class Chat {
     this.isShown = true;
     this.parts.showAbout(this.about && beginningOf(this.about), true);
     this.parts.showLink(this.isUp, this.reconnect);
-    this.parts.scroll.scrollTop = this.parts.scroll.scrollHeight;
+    this.#scrollToLast();
   }
 
   hide() {
@@ -236,7 +241,16 @@ export class Chat {
       this.log.append(view.element);
     }
     view.update(entry);
-    if (isAtEnd && this.isShown) scroll.scrollTop = scroll.scrollHeight;
+    if (isAtEnd && (this.isLoaded || isNew)) this.#scrollToLast();
+  }
+
+  /** Scroll to the end, but never past the beginning of the last message: a long reply is read from its top. */
+  #scrollToLast() {
+    const { scroll } = this.parts;
+    const last = this.log.lastElementChild;
+    if (!this.isShown || !last) return;
+    const top = last.getBoundingClientRect().top - scroll.getBoundingClientRect().top + scroll.scrollTop;
+    scroll.scrollTop = Math.min(scroll.scrollHeight, top - GAP_PX);
   }
 
   #noteLink(isUp) {

@@ -34,8 +34,8 @@ class OfflineSynthesizer(OfflineRole):
         self._pool = WorkerPool("core.engines.offline.espeak_worker", size=CONCURRENCY)
 
     def voices(self) -> tuple[Voice, ...]:
-        """Return the preset voices."""
-        return espeak.VOICES
+        """Return the preset voices, none without espeak-ng."""
+        return espeak.VOICES if espeak.is_installed() else ()
 
     async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         """Yield the samples of `utterance` all at once.
@@ -64,9 +64,7 @@ class OfflineSynthesizer(OfflineRole):
         if program := espeak.find_program():
             return await espeak.run_program(program, text, voice_id)
         if not espeak.has_library():
-            raise SynthesizerMissing(
-                "no espeak-ng: apt install espeak-ng, or pip install 'hearsay-bot[offline-speech]'"
-            )
+            raise SynthesizerMissing("no espeak-ng: apt install espeak-ng")
         header = {"voice": voice_id, "pitch": espeak.find_pitch(voice_id)}
         work = self._pool.run(header, text, stall_s=espeak.DEADLINE_S)
         try:

@@ -6,14 +6,16 @@ from contextlib import aclosing
 
 from core.config import Settings
 from core.engines.offline.role import CONCURRENCY, OfflineRole, read_error
+from core.errors import LanguageUnsupported
 from core.interfaces import OnText, TranscriberLimits
+from core.locale.languages import name_language
 from core.models import Audio, Segment, Transcript, Usage
 from core.worker_process import WorkerError
 from core.worker_process.pool import WorkerPool
 
 
 class OfflineTranscriber(OfflineRole):
-    """Knows English only: a word in four is wrong, and other languages come out as nonsense."""
+    """Knows English only: a word in four is wrong, and other languages would become nonsense."""
 
     model = "pocketsphinx-en-us"
     limits = TranscriberLimits(
@@ -34,7 +36,11 @@ class OfflineTranscriber(OfflineRole):
         on_text: OnText | None = None,
         temperature: float | None = None,
     ) -> Transcript:
-        """Return the words in `audio`: WAV of 16 kHz, mono, 16 bit. Ignores the other options."""
+        """Return the words in `audio`: WAV of 16 kHz, mono, 16 bit.
+
+        Raises LanguageUnsupported for any language but English.
+        """
+        require_english(language)
         segments: list[Segment] = []
         work = self._pool.run({}, audio.data, stall_s=self.stall_s + audio.duration_s)
         try:
@@ -63,6 +69,13 @@ class OfflineTranscriber(OfflineRole):
     async def close(self) -> None:
         """End the worker processes."""
         await self._pool.close()
+
+
+def require_english(language: str | None) -> None:
+    """Raise LanguageUnsupported for any language (BCP 47) but English; None passes."""
+    if language and language.lower().split("-")[0] != "en":
+        name = name_language(language, "en")
+        raise LanguageUnsupported(f"not English: {language}", reason=name)
 
 
 def _join(segments: list[Segment]) -> str:

@@ -172,15 +172,16 @@ async def test_settings_are_saved_and_copied_to_new_chats(page: Page) -> None:
     await choose("mode", "both", "transcribed and answered")
     await page.locator("#set-style").fill("warm, slow")
     await page.locator("#set-style").press("Tab")
-    await expect(page.locator("#settings-said")).to_contain_text("Style: warm, slow")
+    await expect(page.locator("#settings-said")).to_contain_text("has no styles")
+    await choose("voice", "British", "British")
     await page.keyboard.press("Escape")
-    await expect(page.locator(".entry.aside")).to_have_count(3)
+    await expect(page.locator(".entry.aside")).to_have_count(4)
     await type_in(page, "/ask anything")
     await page.locator("#new-chat").click()
     await type_in(page, "/replies")
     assert "as a voice message" in await read_answer(page)
     await page.locator("#open-settings").click()
-    for name, value in {"style": "warm, slow", "mode": "both"}.items():
+    for name, value in {"voice": "British", "style": "", "mode": "both"}.items():
         await expect(page.locator(f"#set-{name}")).to_have_value(value)
     async with page.expect_navigation():
         await page.locator("#set-page").select_option("zh-CN")

@@ -1,0 +1,30 @@
+"""The reply to a command that does not exist: its name, and those that look like it."""
+
+from __future__ import annotations
+
+from rapidfuzz import fuzz, process
+
+from core.commands import Command, menu
+from core.commands.context import Context
+from core.models import Button, Reply
+
+#: How similar a name must be to be offered, in percent; and how many are.
+_LEAST_PERCENT, _MOST = 60, 3
+
+
+async def unknown(ctx: Context) -> Reply:
+    """Name the command and offer similar ones, which take over what was typed after it."""
+    typed = ctx.message.command
+    names = [name for name, _ in menu(has_voice=ctx.platform.voice is not None)]
+    found = process.extract(
+        typed, names, scorer=fuzz.ratio, score_cutoff=_LEAST_PERCENT, limit=_MOST
+    )
+    similar = [name for name, *_ in found]
+    text = ctx.text("I don't know /{command}. /help lists all commands.", command=typed)
+    if similar:
+        text = ctx.text("I don't know /{command}. Did you mean one of these?", command=typed)
+    buttons = (Button(f"/{name}", name, ctx.message.text) for name in similar)
+    return Reply(text, buttons=(*buttons, Button(ctx.text("Help"), "help")))
+
+
+command = Command("", unknown, is_listed=False)
