@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
 from prometheus_client import Counter, Gauge, Histogram
 
 MESSAGES = Counter("hearsay_messages", "Messages received", ["platform", "result"])
@@ -16,3 +21,25 @@ AMBIGUOUS_SENDS = Counter(
     "hearsay_ambiguous_sends", "Messages sent whose response was lost", ["platform"]
 )
 POLL_AGE = Gauge("hearsay_poll_age_seconds", "Seconds since the last successful getUpdates")
+
+
+@dataclass(slots=True)
+class Meter:
+    """Seconds of audio that engines were paid for: stored results cost nothing."""
+
+    audio_s: float = 0.0
+
+
+#: That of the request under way; calls outside of `measure` count on one that nobody reads.
+METER: ContextVar[Meter] = ContextVar("METER", default=Meter())  # noqa: B039
+
+
+@contextmanager
+def measure() -> Iterator[Meter]:
+    """Yield the meter of what happens in this context, and in the tasks that start in it."""
+    meter = Meter()
+    token = METER.set(meter)
+    try:
+        yield meter
+    finally:
+        METER.reset(token)

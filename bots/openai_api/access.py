@@ -165,8 +165,7 @@ class ApiMiddleware:
             await send({"type": "websocket.close", "code": 1008})
             return
         request_id = f"req_{secrets.token_hex(12)}"
-        started_s, status = self._clock.monotonic(), 0
-        leniency = Leniency(self._is_lenient)
+        started_s, status, leniency = self._clock.monotonic(), 0, Leniency(self._is_lenient)
 
         async def send_with_id(message: Message) -> None:
             nonlocal status

@@ -22,6 +22,7 @@ from bots.openai_api.chat_response import (
 )
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.stream import DONE, EVENTS, Stream, begin, build_event, follow_text
+from core import metrics
 from core.answering.pipeline import MAX_CONTINUATIONS
 from core.errors import AudioNotSupported
 from core.models import Answer, Passage, Question, Turn
@@ -58,8 +59,9 @@ class ChatRoute:
         self, chat: ChatRequest, key_name: str, on_text: Callable[[str], None] | None = None
     ) -> Answer:
         answering = ChatAnswering(self.context, chat)
-        answer = await retry_once(partial(answering.answer, on_text))
-        await self.context.keys.spend(key_name, answering.audio_s)
+        with metrics.measure() as meter:
+            answer = await retry_once(partial(answering.answer, on_text))
+        await self.context.keys.spend(key_name, meter.audio_s)
         return answer
 
     async def _stream(
@@ -92,8 +94,6 @@ class ChatAnswering:
 
     context: ApiContext
     request: ChatRequest
-    #: Length of the recordings, once they were decoded.
-    audio_s: float = 0.0
     _passages: list[Passage] = field(default_factory=list)
 
     async def answer(self, on_text: Callable[[str], None] | None = None) -> Answer:
@@ -101,14 +101,14 @@ class ChatAnswering:
 
         Raises UserError, EngineError.
         """
-        self.audio_s, self._passages = 0.0, []
+        self._passages = []
         dialogue = self.request.dialogue
         has_audio = any(message.recordings for message in dialogue)
         if not has_audio or self.context.answering.takes_audio:
             try:
                 return await self._ask([await self._prepare(m) for m in dialogue], on_text)
             except AudioNotSupported:
-                self.audio_s = 0.0
+                pass
         return await self._ask([await self._transcribe(m) for m in dialogue], on_text)
 
     async def _ask(self, turns: list[Turn], on_text: Callable[[str], None] | None) -> Answer:
@@ -130,7 +130,6 @@ class ChatAnswering:
 
     async def _prepare(self, message: UserMessage | AssistantMessage) -> Turn:
         audios = [await self.context.answering.prepare(data) for data in message.recordings]
-        self.audio_s += sum(audio.duration_s for audio in audios)
         return Turn(message.role, message.text, tuple(audios), message.reasoning_content)
 
     async def _transcribe(self, message: UserMessage | AssistantMessage) -> Turn:
@@ -138,7 +137,6 @@ class ChatAnswering:
         texts = []
         for data in message.recordings:
             transcript = (await self.context.transcription.transcribe(data)).transcript
-            self.audio_s += transcript.duration_s
             texts.append(f"The recording says:\n{transcript.text}")
             self._passages += [
                 Passage(format_timestamp(s.start_s), s.text) for s in transcript.segments

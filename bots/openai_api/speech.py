@@ -20,6 +20,7 @@ from bots.openai_api.errors import refuse
 from bots.openai_api.leniency import Leniency
 from bots.openai_api.speech_request import BODY_BYTES, MEDIA_TYPES, OPENAI_VOICES, SpeechRequest
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
+from core import metrics
 from core.audio.outgoing import RateConverter
 from core.synthesis.pipeline import Format as FileFormat
 from core.synthesis.pipeline import SynthesisResult, VoiceStyle
@@ -128,8 +129,9 @@ class SpeechRoute:
             on_audio=stream,
             format=file_format,
         )
-        result = await retry_once(synthesize, lambda: has_begun)
-        await self.context.keys.spend(key_name, result.file.duration_s or 0.0)
+        with metrics.measure() as meter:
+            result = await retry_once(synthesize, lambda: has_begun)
+        await self.context.keys.spend(key_name, meter.audio_s)
         return result
 
 

@@ -28,7 +28,8 @@ from bots.openai_api.bodies import Lowercase
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import read_validation_error
 from bots.openai_api.stream import EVENTS, Stream, begin, build_event, follow_text
-from core.locale.languages import name_language
+from core import metrics
+from core.locale.languages import find_language, name_language
 from core.models import Transcript
 from core.text.scripts import guess_language
 from core.transcription.progress import Progress
@@ -46,6 +47,15 @@ _TEXTS: dict[str, tuple[Callable[[Transcript], str], str]] = {
 }
 
 
+def _read_language(name: str) -> str | None:
+    """Return the code of a language that is given by code or by name. Raises ValueError."""
+    if name.strip().lower() == "auto":
+        return None
+    if (language := find_language(name)) is None:
+        raise ValueError("must be a language, such as en, zh-CN or German")
+    return language
+
+
 class TranscriptionForm(BaseModel):
     """A recording, and the format in which its transcript is wanted. Unknown fields are refused."""
 
@@ -57,12 +67,8 @@ class TranscriptionForm(BaseModel):
         description="A recording of up to 50 MB and two hours, in any common audio or video format."
     )
     model: str = Field(description="A model that transcribes; see /v1/models.")
-    language: Annotated[
-        str | None, BeforeValidator(lambda text: None if text.strip().lower() == "auto" else text)
-    ] = Field(
-        None,
-        pattern="^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$",
-        description="The language spoken, such as en or zh; detected if missing.",
+    language: Annotated[str | None, BeforeValidator(_read_language, str)] = Field(
+        None, description="The language spoken, such as en, zh-CN or German; detected if missing."
     )
     temperature: float | None = Field(None, ge=0, le=1)
     response_format: Annotated[_Format, Lowercase] = Field(
@@ -181,8 +187,9 @@ class TranscriptionRoute:
             temperature=form.temperature,
             on_progress=show if on_text else None,
         )
-        transcript = (await retry_once(transcribe)).transcript
-        await self.context.keys.spend(key_name, transcript.duration_s)
+        with metrics.measure() as meter:
+            transcript = (await retry_once(transcribe)).transcript
+        await self.context.keys.spend(key_name, meter.audio_s)
         return transcript
 
     async def _stream(self, form: TranscriptionForm, key_name: str) -> AsyncGenerator[bytes, None]:

@@ -123,6 +123,7 @@ class AnsweringPipeline:
         async with self.gate.slots, self.gate.call(question.audio_s, key):
             answer = await self.answerer.answer(question, on_text=on_text)
         metrics.ENGINE_AUDIO_SECONDS.labels(self.answerer.name).inc(question.audio_s)
+        metrics.METER.get().audio_s += question.audio_s
         return answer
 
     def _key(self, question: Question) -> str:

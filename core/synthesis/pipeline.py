@@ -14,7 +14,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from core import audio
+from core import audio, metrics
 from core.clock import CLOCK, Clock
 from core.errors import EngineBadReply, EngineError, UserError
 from core.interfaces import Synthesizer
@@ -232,6 +232,7 @@ class SynthesisPipeline:
                 raise EngineBadReply("no audio")
         packed = await asyncio.to_thread(_pack, bytes(whole), rate_hz)
         cost = Usage(engine.name, engine.model, audio_s=len(whole) / 2 / rate_hz)
+        metrics.METER.get().audio_s += cost.audio_s
         await self._results.save_audio(key, packed, cost, utterance.sample)
 
     def _key(self, utterance: Utterance, take: str) -> str:

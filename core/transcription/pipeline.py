@@ -144,6 +144,7 @@ class TranscriptionPipeline:
                 temperature=pending.temperature,
             )
         metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
+        metrics.METER.get().audio_s += duration_s
         await self._results.save(key, transcript, whole=pending.key)
         pending.update(piece, transcript)
 

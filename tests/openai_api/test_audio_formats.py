@@ -77,3 +77,20 @@ async def test_a_refused_key_of_ours_is_no_fault_of_the_program(
     assert (answer.status_code, error["type"]) == (502, "provider_error")
     assert "the key of this server" in error["message"]
     assert answer.headers["x-should-retry"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "shown"),
+    [("Chinese", "zh", "chinese"), ("中文", "zh", "chinese"), ("english", "en", "english"),
+     ("zh-CN", "zh", "chinese"), ("german", "auto", "german")],
+)  # fmt: skip
+async def test_language_by_name(
+    http: AsyncClient, mimo: MimoServer, name: str, asked: str, shown: str
+) -> None:
+    """Programs send what their menu shows: a code, a locale or a name."""
+    files: Any = {"file": ("a.wav", make_recording([35, 36, len(name), ord(name[0]) % 100]))}
+    form = {"model": "whisper-1", "language": name, "response_format": "verbose_json"}
+    answer = await http.post("/audio/transcriptions", data=form, files=files)
+    assert answer.status_code == 200, answer.text
+    assert mimo.requests[-1].language == asked
+    assert answer.json()["language"].startswith(shown)

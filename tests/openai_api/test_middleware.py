@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -176,6 +177,27 @@ async def test_each_key_has_its_own_budget(limited: ApiServer, mimo: MimoServer)
         assert (error["type"], error["code"]) == ("rate_limit_error", "rate_limit_exceeded")
         assert 0 < int(answer.headers["retry-after"]) <= 60
         assert (await client.get("/models", headers=alice)).status_code == 200
+
+
+@pytest.mark.finding(28)
+async def test_stored_results_are_not_charged(mimo: MimoServer, tmp_path: Path) -> None:
+    """The same again costs nobody anything, so it takes nothing of a budget either."""
+    part: Any = {"type": "input_audio", "input_audio": {"format": "wav"}}
+    part["input_audio"]["data"] = base64.b64encode(make_recording([4] * 25)).decode()
+    question = {"role": "user", "content": [part, {"type": "text", "text": "What is it?"}]}
+    ask = {"model": "gpt-audio", "messages": [question]}
+    files: Any = {"file": ("a.wav", make_recording([3] * 25)), "model": (None, "whisper-1")}
+    async with (
+        ApiServer(tmp_path, mimo, api_audio_minutes_per_day=1) as server,
+        open_client(server) as client,
+    ):
+        for _ in range(4):
+            answer = await client.post("/audio/transcriptions", files=files)
+            assert answer.status_code == 200, answer.text
+            assert (await client.post("/chat/completions", json=ask)).status_code == 200
+        speech = {"model": "tts-1", "input": "A word to end the minute. " * 10}
+        statuses = [(await client.post("/audio/speech", json=speech)).status_code for _ in "12"]
+        assert statuses == [200, 429]
 
 
 async def test_keys_and_password_are_separate(mimo: MimoServer, tmp_path: Path) -> None:
