@@ -1,4 +1,4 @@
-"""Administrator rights, asked live from Discord and cached for a minute."""
+"""Administrator rights: those of the command, else asked live and cached for a minute."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import discord
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import read_error
 from bots.discord_bot.incoming.intake import Channels
+from bots.discord_bot.incoming.messages import INTERACTION_PREFIX
+from core.commands import COMMANDS, load_command
 from core.errors import ChatGone
 from core.models import Message
 
@@ -17,6 +19,18 @@ CACHE_S = 60.0
 _MAX_CACHED = 5000
 _ADMIN = discord.Permissions(administrator=True).value
 _MANAGE_SERVER = discord.Permissions(manage_guild=True).value
+
+
+def is_granted_by_discord(message: Message) -> bool:
+    """Return whether Discord has checked that the sender may use this command.
+
+    It is registered for members with Manage Server, and servers grant it to other roles, members
+    and channels, or withdraw it, in their settings under Integrations ("Application Commands",
+    Permissions). Buttons are not checked by Discord.
+    """
+    is_slash = message.message_id.startswith(INTERACTION_PREFIX) and not message.button
+    is_known = is_slash and message.command in COMMANDS
+    return is_known and load_command(message.command).is_for_admins
 
 
 class DiscordAdmins:
@@ -29,7 +43,7 @@ class DiscordAdmins:
 
     async def is_admin(self, message: Message) -> bool:
         """Return whether the sender may change the chat's settings. Raises PlatformError."""
-        if message.is_private:
+        if message.is_private or is_granted_by_discord(message):
             return True
         sender_id = message.sender_id
         guild_id = await self._channels.find_guild(message.chat)

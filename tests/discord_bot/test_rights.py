@@ -118,8 +118,30 @@ async def test_who_may_use_which_command(scenario: Scenario) -> None:
             table[name, who] = await scenario.is_changed()
             is_told = "Only the admins" in answer.content
             assert is_told is not table[name, who], (name, who, answer.content)
-    assert table == {(name, who): who != "member" for name, who in table}
+    # The members' limited commands are forced: only a server that has granted them sends these.
+    assert table == {(name, who): who != "member" or name in LIMITED for name, who in table}
     assert set(OF_THE_CHAT) >= LIMITED
+
+
+@pytest.mark.finding(18)
+async def test_what_the_owner_of_a_server_grants_counts(scenario: Scenario) -> None:
+    server, member, channel = scenario.server, scenario.people["member"], scenario.channel
+    guild = server.world.channels[channel].guild_id
+    assert guild
+    for name in ("auto", "digest"):
+        await scenario.reset()
+        with pytest.raises(PermissionError):
+            server.slash(channel, member, name, OF_THE_CHAT[name])
+        server.grant_command(guild, member, name)
+        answer = await scenario.program.answer(
+            server.slash(channel, member, name, OF_THE_CHAT[name])
+        )
+        assert "Only the admins" not in answer.content
+        assert await scenario.is_changed()
+    # One command is granted, no other way to the same settings.
+    await scenario.reset()
+    answer = await scenario.give("member", "style", {"style": "chat warm"})
+    assert "Only the admins" in answer.content and not await scenario.is_changed()
 
 
 async def test_personal_settings_are_everybodys_own(scenario: Scenario) -> None:

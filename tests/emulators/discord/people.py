@@ -87,6 +87,11 @@ class People(Emulator):
         self.add_member(guild, user, "Manager")
 
     @locked
+    def grant_command(self, guild: str, user: str, name: str) -> None:
+        """Allow a user a command, as under Server Settings, Integrations."""
+        self.world.command_grants.add((guild, name, user))
+
+    @locked
     def add_role(self, guild: str, name: str, *names: str, is_mentionable: bool = False) -> str:
         """Create a role with these permissions; return its id."""
         role = self._add_role(self.world.guilds[guild], name, permissions.bits(*names))

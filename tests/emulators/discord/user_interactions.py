@@ -107,6 +107,8 @@ class UserInteractions(UserMessages):
         if context == GUILD:
             if not permissions.has(granted, "USE_APPLICATION_COMMANDS"):
                 return False
+            if (place.guild_id, command["name"], user) in self.world.command_grants:
+                needed = 0
             is_nobody = command["default_member_permissions"] == "0"
             if (is_nobody and granted != permissions.ALL) or granted & needed != needed:
                 return False

@@ -49,6 +49,8 @@ class World:
         self.pings: list[Ping] = []
         #: Application commands by id.
         self.commands: dict[str, dict[str, Any]] = {}
+        #: Grants in the settings of guilds: guild, name of the command, user.
+        self.command_grants: set[tuple[str, str, str]] = set()
         #: The server's URL; known once it listens.
         self.base_url = "http://127.0.0.1"
         #: Privileged intents enabled in the developer portal: keys of events.PRIVILEGED.
