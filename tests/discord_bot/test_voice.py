@@ -133,3 +133,29 @@ async def test_a_command_gets_a_file_where_voice_messages_are_refused(
     await bot.deliver(target, Reply(files=(await make_voice(),)))
     answer = only(channel.server.responses_to(interaction_id))
     assert len(answer.files) == 1 and not answer.is_voice and inbox.without_voice
+
+
+@pytest.mark.finding(18)
+async def test_who_used_say_in_a_server_stays_visible(bot: Bot, channel: ServerChannel) -> None:
+    target, ledger, interaction_id = await channel.ask(bot)
+    asked = replace(target.message, command="say", text='voice:"Mia" Good *morning*')
+    target = replace(target, message=asked)
+    for _ in range(2):
+        await bot.deliver(target, Reply(files=(await make_voice(),)))
+        shown = only(channel.server.responses_to(interaction_id))
+        assert (shown.content, shown.files) == ("> Good \\*morning\\*", [])
+        spoken = channel.server.replies(channel.id)[-1]
+        assert spoken.is_voice and spoken.reply_to == shown.message_id
+        assert ledger.ids() == {0: shown.message_id, 1: spoken.message_id}
+        # As after a crash before it was noted.
+        await ledger.forget(1)
+        await ledger.start(1)
+
+
+@pytest.mark.finding(18)
+@pytest.mark.parametrize("flags", ["e", "p"])
+async def test_say_for_oneself_is_one_message(bot: Bot, channel: ServerChannel, flags: str) -> None:
+    target, _, interaction_id = await channel.ask(bot, flags)
+    target = replace(target, message=replace(target.message, command="say", text="Hi"))
+    await bot.deliver(target, Reply(files=(await make_voice(),)))
+    assert not only(channel.server.responses_to(interaction_id)).content

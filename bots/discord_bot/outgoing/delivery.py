@@ -31,6 +31,7 @@ from bots.discord_bot.outgoing.routes import (
     DiscordRequest,
     build_new,
     find_routes,
+    is_shown_as_command,
     read_interaction_token,
 )
 from bots.discord_bot.outgoing.sending import Sender, Sent
@@ -42,11 +43,16 @@ from bots.discord_bot.outgoing.threads import (
 )
 from core import metrics
 from core.assistant import Inbox
+from core.commands.say import read_call
 from core.errors import ChatGone, MessageGone, PlatformBusy
 from core.interfaces import DeliveryTarget
-from core.models import PLACEHOLDER, Chat, DeliveryState, Link, Message, Reply
+from core.models import PLACEHOLDER, Chat, DeliveryState, Link, Message, QuotedMessage, Reply
+from core.text.split import shorten
 
 log = structlog.get_logger(__name__)
+
+#: How much is shown of what /say was asked to speak.
+_SPOKEN_CHARS = 300
 
 
 class DiscordDelivery:
@@ -91,11 +97,10 @@ class DiscordDelivery:
         for number, part in enumerate(parts):
             if number == 1 and part.text and self.long_answers == "thread":
                 thread_id = await self._open_thread(target, reply)
-            draft = DiscordRequest(
-                part,
-                "" if part.is_voice else thread_id,
-                components=components if number == carrier else (),
-            )
+            if number and part.is_voice and is_shown_as_command(target.message):
+                target = await self._reply_to_first(target)
+            shown = components if number == carrier else ()
+            draft = DiscordRequest(part, "" if part.is_voice else thread_id, components=shown)
             await self._deliver_part(target, number, draft, was_started=was_started)
         if not parts:
             await self._clear(await self._read_context(target))
@@ -110,7 +115,12 @@ class DiscordDelivery:
         if reply.files:
             reply = await fit_audio(reply)
         find_url = await self._find_urls(message, reply) if reply.links else lambda _: ""
-        return build_parts(reply, find_url, message.language, max_messages)
+        parts = build_parts(reply, find_url, message.language, max_messages)
+        if parts[0].is_voice and is_shown_as_command(message):
+            # A voice message shows nobody's name; the response before it does.
+            words = Reply(quote=shorten(read_call(message.text)[1], _SPOKEN_CHARS))
+            parts = [*build_parts(words), *parts]
+        return parts
 
     async def _find_urls(self, message: Message, reply: Reply) -> FindUrl:
         """Return the addresses of the messages that a reply links to. Raises PlatformError."""
@@ -136,6 +146,12 @@ class DiscordDelivery:
             return ""
         chat_id, name = message.chat.chat_id, name_thread(reply)
         return await open_thread(self._client, chat_id, first.platform_id, name)
+
+    async def _reply_to_first(self, target: DeliveryTarget) -> DeliveryTarget:
+        """Return the target of what replies to the first part."""
+        first = await target.ledger.find(0)
+        quoted = QuotedMessage(first.platform_id) if first else None
+        return replace(target, message=replace(target.message, reply_to=quoted))
 
     async def _withdraw(self, target: DeliveryTarget) -> None:
         """Delete a public "thinking" response before a refusal that only one person sees."""

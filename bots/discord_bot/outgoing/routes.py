@@ -56,6 +56,14 @@ def read_interaction_token(text: str) -> InteractionToken | None:
     return InteractionToken(interaction_id, token, int(created_s), *flag_values)
 
 
+def is_shown_as_command(message: Message) -> bool:
+    """Return whether a public response shows that somebody used /say in a server."""
+    token = read_interaction_token(message.reply_token)
+    is_public = token is not None and token.has_original and not token.is_ephemeral
+    is_say = message.command == "say" and not (message.button or message.reply_to)
+    return is_public and is_say and not message.is_private
+
+
 @dataclass(frozen=True, slots=True)
 class DiscordRequest:
     """A message to send, or an edit of the bot's own message `edit_id`."""
