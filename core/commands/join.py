@@ -13,8 +13,8 @@ async def join(ctx: Context) -> Reply:
     """Join, and announce it in the chat, where everybody sees it."""
     name = await require_channels(ctx).join(ctx.message)
     text = ctx.text(
-        "Joined {channel}. I speak there what you send with /say. /read on reads this chat aloud, "
-        "/stop stops playback, /leave disconnects me. My voices are AI-generated.",
+        "Joined {channel}. What you send with /say is spoken there. /read on reads this chat "
+        "aloud, /stop stops playback, /leave disconnects me. My voices are AI-generated.",
         channel=name,
     )
     return Reply(text)

@@ -22,7 +22,7 @@ async def require_present(ctx: Context) -> VoiceChannels:
     channels = require_channels(ctx)
     name = channels.find(ctx.message)
     if not name:
-        raise UserError("I am not in a voice channel here. Call me with /join.")
+        raise UserError("I am not in a voice channel here. Use /join first.")
     if not (channels.is_present(ctx.message) or await ctx.platform.is_admin(ctx.message)):
         raise UserError("Only members of {channel} and admins can do that.", channel=name)
     return channels

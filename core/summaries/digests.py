@@ -24,7 +24,7 @@ def parse_digest_time(text: str) -> DigestTime:
     found = _TIME.match(text.strip())
     at = _read_time(*found.groups()) if found else None
     if found is None or at is None:
-        raise UserError("Say for example: /digest 09:00 Europe/Berlin weekdays")
+        raise UserError("Example: /digest 09:00 Europe/Berlin weekdays")
     words = text.strip()[found.end() :].replace(",", " ").split()
     is_weekdays = any(word.lower() in _WEEKDAYS for word in words)
     is_topic = any(word.lower() in _TOPIC for word in words)
@@ -32,7 +32,7 @@ def parse_digest_time(text: str) -> DigestTime:
     zone = find_zone(named) if named else ""
     if zone is None:
         raise UserError(
-            "I do not know the time zone {zone}. Say for example: Europe/Berlin", zone=named[:40]
+            "I do not know the time zone {zone}. Example: Europe/Berlin", zone=named[:40]
         )
     return DigestTime(at, zone, is_weekdays, is_topic)
 

@@ -55,7 +55,7 @@ _MOST_JOINED = 12
 class NothingSaid(UserError):
     """No message is remembered for the requested range."""
 
-    user_text = "There are no messages in this period, or none were remembered."
+    user_text = "There are no stored messages in this period."
 
 
 class NothingTranscribed(UserError):

@@ -114,7 +114,7 @@ def parse_request(text: str, context: RangeContext) -> SummaryRequest:
                 break
         else:
             raise UserError(
-                "I do not understand “{words}”. Say for example: /summary last 2h short",
+                "I do not understand “{words}”. Example: /summary last 2h short",
                 words=safety.defuse(rest[:40]),
             )
     return _complete(parser)
@@ -189,9 +189,7 @@ def _date(parser: _Parser, match: re.Match[str]) -> None:
         if day > today and not parts["year"]:
             day = day.replace(year=day.year - 1)
     except ValueError:
-        raise UserError(
-            "There is no such day. Say for example: /summary since 2026-03-01"
-        ) from None
+        raise UserError("There is no such day. Example: /summary since 2026-03-01") from None
     parser.since_day(day, is_single_day=not (match["since"] or match["after"]))
 
 
@@ -207,7 +205,7 @@ def _this_week(parser: _Parser, _: re.Match[str]) -> None:
 def _clock(parser: _Parser, match: re.Match[str]) -> None:
     hour, minute = int(match["hour"]), int(match["minute"])
     if hour > 23 or minute > 59:
-        raise UserError("There is no such time. Say for example: /summary since 14:30")
+        raise UserError("There is no such time. Example: /summary since 14:30")
     context = parser.context
     moment = datetime.combine(parser.today, time(hour, minute), parser.zone)
     if moment > context.at:

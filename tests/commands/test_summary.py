@@ -211,7 +211,7 @@ async def test_range_by_message_count_or_topic(group: Forum) -> None:
 
 async def test_unread_means_after_the_last_summary(group: Forum) -> None:
     assert " messages, " in (await group.ask("summary unread")).text
-    assert "There are no messages" in (await group.ask("summary unread")).text
+    assert "There are no stored messages" in (await group.ask("summary unread")).text
     news = await group.say("I book the hall by Friday and pay the deposit.", BEN)
     reply = await group.ask("summary since I last read")
     assert "· 1 message, 1 person" in reply.text

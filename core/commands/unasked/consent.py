@@ -23,7 +23,7 @@ async def consent(ctx: Context) -> Reply:
     await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, own)
     await ctx.save_settings(expects=None)
     text = ctx.text(
-        "Saved as {voice}; only you can use it. /voice delete {voice} deletes it again.",
+        "Saved as {voice}; only you can use it. /voice delete {voice} deletes it.",
         voice=own.name,
     )
     return Reply(text, buttons=(Button(ctx.text("For me"), "voice", own.choice),))
