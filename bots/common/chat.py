@@ -73,6 +73,10 @@ class ChatBot(ABC):
     async def acknowledge(self, message: Message) -> None:
         """Show the sender that a recording was received."""
 
+    async def explain_blindness(self, message: Message) -> str:
+        """Return "": a bot that is in a chat sees all its messages."""
+        return ""
+
     async def accept(self, message: Message) -> Job | None:
         """Commit a message; acknowledge a recording that gets a reply.
 

@@ -1,4 +1,4 @@
-"""Chat administrators: asked live from Telegram, by user id, never by name."""
+"""What people and the bot may do in a chat: asked live from Telegram, by id, never by name."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bots.telegram_bot.errors import read_error
 from bots.telegram_bot.incoming.updates import SHARED_IDS
 from bots.telegram_bot.pacing import TelegramPacer
 from core.clock import CLOCK, Clock
+from core.locale import mark
 from core.models import Message
 
 #: How long a result is cached.
@@ -18,8 +19,16 @@ _MAX_CACHED = 5000
 _ADMINS = frozenset({ChatMember.OWNER, ChatMember.ADMINISTRATOR})
 
 
+#: The default of every new bot: in groups it sees commands and replies to itself only.
+PRIVACY_ON = mark(
+    "For now I cannot see the messages here: Telegram hides them from bots in privacy mode. Make "
+    "me an admin of this group. Or send /setprivacy to @BotFather, choose this bot and Disable, "
+    "then remove me from the group and add me again."
+)
+
+
 class TelegramAdmins:
-    """Looks up whether people administer a chat."""
+    """Looks up whether people administer a chat, and what the bot sees of it."""
 
     def __init__(self, bot: telegram.Bot, pacer: TelegramPacer, clock: Clock = CLOCK) -> None:
         self._clock = clock
@@ -44,6 +53,22 @@ class TelegramAdmins:
                 self._cache.clear()
             self._cache[chat_id, sender_id] = (self._clock.monotonic() + CACHE_S, is_admin)
         return is_admin
+
+    async def explain_blindness(self, message: Message) -> str:
+        """Return a text on why the bot does not see a group's messages, empty if it does.
+
+        Never cached: people try again as soon as they have changed something. Raises PlatformError.
+        """
+        if message.is_private:
+            return ""
+        await self._pacer.wait()
+        try:
+            me = await self._bot.get_me()
+        except TelegramError as error:
+            raise read_error(error) from None
+        if me.can_read_all_group_messages or await self._ask(message.chat.chat_id, str(me.id)):
+            return ""
+        return PRIVACY_ON
 
     async def _ask(self, chat_id: str, sender_id: str) -> bool:
         await self._pacer.wait()

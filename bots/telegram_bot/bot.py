@@ -75,7 +75,9 @@ class TelegramBot(ChatBot):
         self.fetch = self.files.fetch
         self.show = self._live_messages.show
         self.deliver = TelegramDelivery(bot, self.pacer, self._live_messages, inbox).deliver
-        self.is_admin = TelegramAdmins(bot, self.pacer, clock).is_admin
+        admins = TelegramAdmins(bot, self.pacer, clock)
+        self.is_admin = admins.is_admin
+        self.explain_blindness = admins.explain_blindness  # type: ignore[method-assign]
 
     @property
     def is_ready(self) -> bool:

@@ -17,6 +17,8 @@ async def auto(ctx: Context) -> Reply:
     if choice := ctx.read_choice("on", "off"):
         await ctx.require_admin()
         settings = await ctx.save_settings(is_auto=choice == "on")
+    if settings.is_auto and (blindness := await ctx.platform.explain_blindness(ctx.message)):
+        return Reply(f"{ctx.text('/auto is on.')} {ctx.text(blindness)}")
     if settings.is_auto:
         return Reply(ctx.text("Every voice message here is transcribed. /auto off turns this off."))
     return Reply(ctx.text("Reply to a voice message with /transcribe to transcribe it."))

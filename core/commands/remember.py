@@ -54,7 +54,14 @@ async def turn_on(ctx: Context, days: int) -> Reply:
     await ctx.save_settings(talk={"remember_days": days})
     oldest = ctx.job.created_at - timedelta(days=days)
     await ctx.store.memory.forget_chat(ctx.message.chat, before=oldest)
-    return Reply(ctx.text(HISTORY_ON, days=_count_days(days)))
+    return Reply(await describe(ctx, days))
+
+
+async def describe(ctx: Context, days: int) -> str:
+    """Return what is stored from now on, and what keeps the bot from seeing it, if anything."""
+    text = ctx.text(HISTORY_ON, days=_count_days(days))
+    blindness = await ctx.platform.explain_blindness(ctx.message)
+    return f"{text}\n\n{ctx.text(blindness)}" if blindness else text
 
 
 def _count_days(days: int) -> Plural:
@@ -83,7 +90,7 @@ async def show(ctx: Context) -> Reply:
     elif days:
         count = await ctx.store.memory.count(message.chat)
         stored = Plural("{count} message is stored.", "{count} messages are stored.", count)
-        text = f"{ctx.text(HISTORY_ON, days=_count_days(days))}\n{ctx.text(stored)}"
+        text = f"{await describe(ctx, days)}\n{ctx.text(stored)}"
     else:
         text = ctx.text(HISTORY_OFF)
     if await ctx.store.memory.is_opted_out(message.chat.platform, message.sender_id):

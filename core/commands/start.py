@@ -12,7 +12,12 @@ async def start(ctx: Context) -> Reply:
     hello = ctx.text("Hi, I am Hearsay, an AI assistant for voice messages.")
     if not ctx.message.is_private:
         how_to = ctx.text("Reply to a voice message with /transcribe to transcribe it.")
-        return Reply(f"{hello} {how_to}", buttons=(Button(ctx.text("Help"), "help"),))
+        more = ctx.text("After /auto on I transcribe every one (admins).")
+        blindness = await ctx.platform.explain_blindness(ctx.message)
+        text = f"{hello} {how_to} {more}"
+        if blindness:
+            text += "\n\n" + ctx.text(blindness)
+        return Reply(text, buttons=(Button(ctx.text("Help"), "help"),))
     how_to = ctx.text("Send me a voice message now, and I write down what is said.")
     then = ctx.text("Then reply to the text with a question about it.")
     return Reply(f"{hello} {how_to} {then}", buttons=_offer_first_steps(ctx))

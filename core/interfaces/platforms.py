@@ -133,6 +133,12 @@ class Platform(Protocol):
     async def is_admin(self, message: Message) -> bool:
         """Ask the platform whether the sender may change the settings of the chat."""
 
+    async def explain_blindness(self, message: Message) -> str:
+        """Return a text on why the bot does not see all messages of a group, and the remedy.
+
+        Empty if it sees them all. Raises PlatformError.
+        """
+
     async def private_chat(self, person_id: str) -> Chat:
         """Return the private chat with a person, to send an alert there.
 

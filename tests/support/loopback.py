@@ -63,6 +63,7 @@ class LoopbackPlatform:
         self.is_ready = True
         self.voice: VoiceChannels | None = None
         self.can_administer = True
+        self.blindness = ""
         self.shown: list[tuple[str, str, bool]] = []
         self.sent: list[tuple[str, Reply]] = []
         #: Ids of messages edited in place.
@@ -100,6 +101,9 @@ class LoopbackPlatform:
         if platform_id:
             self.edited.append(platform_id)
         await target.ledger.finish(0, platform_id or f"sent-{len(self.sent)}")
+
+    async def explain_blindness(self, message: Message) -> str:
+        return self.blindness
 
     async def is_admin(self, message: Message) -> bool:
         return self.can_administer

@@ -17,6 +17,7 @@ from telegram.constants import ChatType
 
 from bots.common.chat import clean, clean_line
 from bots.telegram_bot.incoming.files import read_attachment
+from bots.telegram_bot.incoming.joining import read_joining
 from core.models import Chat, Message, QuotedMessage
 
 #: Requested at each poll; without it Telegram keeps an older choice.
@@ -94,6 +95,8 @@ def read_update(
     now: when a button was pressed; Telegram does not say.
     Raises one of POISON if the update has a shape that cannot be read.
     """
+    if "my_chat_member" in raw:
+        return read_joining(raw["my_chat_member"], me.bot_id)
     cut = _cut(raw, _UPDATE)
     if "callback_query" in cut:
         # The SDK insists on this field, which not every press has.

@@ -106,7 +106,13 @@ class People(Emulator):
         self.set_member(chat, me, "kicked")
         self._push_chat_member_update(chat, by or ANONYMOUS_ADMIN, old, "kicked")
 
-    def _push_chat_member_update(self, chat: int, user: int, old: str, new: str) -> None:
+    @locked
+    def join(self, chat: int, by: int, status: str = "member") -> int:
+        """Add the bot to a group; return the update id."""
+        self.set_member(chat, self.world.bot.user_id, status)
+        return self._push_chat_member_update(chat, by, "left", status)
+
+    def _push_chat_member_update(self, chat: int, user: int, old: str, new: str) -> int:
         place, me = self.world.chats[chat], self.world.bot.user_id
         body = {
             "chat": self.world.chat_json(place),
@@ -115,7 +121,7 @@ class People(Emulator):
             "old_chat_member": self.world.member_json(place, me, old),
             "new_chat_member": self.world.member_json(place, me, new),
         }
-        self.queue.push({"my_chat_member": body})
+        return self.queue.push({"my_chat_member": body})
 
     @locked
     def migrate(self, chat: int, *, is_announced: bool = True) -> int:
@@ -142,4 +148,27 @@ class People(Emulator):
         chat = self.world.chats[message.chat_id]
         me = chat.members.get(self.world.bot.user_id)
         is_out = me is not None and me.status in ("left", "kicked")
-        return 0 if is_out else self.queue.push({kind: self.world.message_json(message)})
+        return (
+            0
+            if is_out or self._is_hidden(chat, message)
+            else self.queue.push({kind: self.world.message_json(message)})
+        )
+
+    def _is_hidden(self, chat: Chat, message: Message) -> bool:
+        """Return whether privacy mode keeps a message of a group from the bot.
+
+        It sees commands, mentions of itself, replies to itself and what Telegram itself reports.
+        """
+        me = self.world.bot
+        if chat.is_private or not self.world.is_privacy_on:
+            return False
+        member = chat.members.get(me.user_id)
+        raw = self.world.message_json(message)
+        quoted = raw.get("reply_to_message") or {}
+        return not (
+            (member and member.status in ("administrator", "creator"))
+            or any(one["type"] == "bot_command" for one in raw.get("entities") or ())
+            or f"@{me.username}" in (raw.get("text") or raw.get("caption") or "")
+            or (quoted.get("from") or {}).get("id") == me.user_id
+            or not {"text", "voice", "audio", "video", "video_note", "document"} & raw.keys()
+        )
