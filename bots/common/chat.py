@@ -22,8 +22,12 @@ from core.models import Job, Message
 
 log = structlog.get_logger(__name__)
 
+Result = TypeVar("Result")
+
 #: Total deadline of one update: the reply waits for the one that is under way.
 UPDATE_S = 10.0
+#: How long a call under way may still take when its job is cancelled or the program stops.
+STOP_S = 2.0
 #: Above this, the messages of jobs that ended without a reply are dropped.
 MAX_LIVE_MESSAGES = 500
 
@@ -32,6 +36,22 @@ MAX_LIVE_MESSAGES = 500
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # Where a text may be split, the best first; the split is after the match.
 _BREAKS = tuple(re.compile(one) for one in (r"\n{2,}", r"\n", r"[.!?。！？…]\s*", r"\s"))
+
+
+async def finish_call(call: Coroutine[Any, Any, Result]) -> Result:
+    """Return the result of a call that sends something, and records that it was sent.
+
+    If this is cancelled, the call may end first: what was sent and not recorded would be sent
+    again, and could not be removed.
+    """
+    calling = asyncio.create_task(call)
+    try:
+        return await asyncio.shield(calling)
+    except asyncio.CancelledError:
+        await asyncio.wait([calling], timeout=STOP_S)
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        raise
 
 
 class Closable(Protocol):

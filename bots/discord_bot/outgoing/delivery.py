@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import structlog
 
+from bots.common.chat import finish_call
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
 from bots.discord_bot.incoming.intake import Channels
@@ -101,7 +102,7 @@ class DiscordDelivery:
                 target = await self._reply_to_first(target)
             shown = components if number == carrier else ()
             draft = DiscordRequest(part, "" if part.is_voice else thread_id, components=shown)
-            await self._deliver_part(target, number, draft, was_started=was_started)
+            await finish_call(self._deliver_part(target, number, draft, was_started=was_started))
         if not parts:
             await self._clear(await self._read_context(target))
         if was_started:

@@ -13,6 +13,7 @@ import structlog
 import telegram
 from telegram.error import BadRequest, RetryAfter, TelegramError
 
+from bots.common.chat import finish_call
 from bots.telegram_bot.errors import Refusal, describe, is_unsent, read_error, read_refusal
 from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages, read_placeholder_id
 from bots.telegram_bot.outgoing.requests import (
@@ -42,8 +43,6 @@ MAX_TRIES = 6
 CALL_S = 60.0
 #: The same for a call that uploads.
 UPLOAD_S = 300.0
-#: How long a call under way may still take when the program stops.
-STOP_S = 2.0
 
 
 class TelegramDelivery:
@@ -120,17 +119,9 @@ class TelegramDelivery:
         # Before the ledger: a part recorded as started should really be on its way.
         await self._pacer.wait(request.chat_id)
         is_pending = known is not None and known.state is DeliveryState.PENDING
-        sending = asyncio.create_task(
+        platform_id = await finish_call(
             self._send_recorded(target, number, request, is_pending=is_pending)
         )
-        try:
-            platform_id = await asyncio.shield(sending)
-        except asyncio.CancelledError:
-            # What was sent and not recorded would be sent again at the next start.
-            await asyncio.wait([sending], timeout=STOP_S)
-            sending.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
-            raise
         if older_id not in ("", platform_id):
             await self._delete(request.chat_id, older_id)
         if chat.chat_id in self._new_no_voice:

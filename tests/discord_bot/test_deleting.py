@@ -1,0 +1,73 @@
+"""A message that is deleted while its job is under way: nothing of it is published."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.assistant import DELETED
+from tests.chaos.notes import read_sound
+from tests.emulators.discord import DiscordServer as Server
+from tests.emulators.discord.events import GUILD_MESSAGES
+from tests.emulators.mimo import MimoServer
+from tests.support import audio_samples
+from tests.support.discord_program import DiscordProgram
+
+#: The program is a process of its own.
+pytestmark = [pytest.mark.finding(3), pytest.mark.real_time]
+
+VOICE = audio_samples.file("ogg-opus", audio_samples.speech(4.0))
+#: The request that sends a message.
+SEND = "POST /channels/{channel}/messages"
+
+
+@pytest.mark.parametrize("is_bulk", [False, True])
+async def test_a_note_deleted_while_it_is_transcribed_is_not_published(
+    program: DiscordProgram, mimo: MimoServer, server: Server, ann: str, *, is_bulk: bool
+) -> None:
+    """With `/auto on`; the next note of the channel does not wait for the first one's call."""
+    guild = server.add_guild(members=[ann])
+    channel_id = server.channel(guild)
+    await program.enable_auto(channel_id)
+    await program.start()
+    mimo.add_fault("hang")
+    note = server.send_voice(channel_id, ann, VOICE, duration=4.0)
+    await server.wait_for(lambda: mimo.requests, 30)
+    if is_bulk:
+        payload = {"ids": [note], "channel_id": channel_id, "guild_id": guild}
+        with server.world.lock:
+            server.world.emit("MESSAGE_DELETE_BULK", payload, guild_id=guild, intent=GUILD_MESSAGES)
+    else:
+        server.delete(note)
+    later = server.send_voice(channel_id, ann, VOICE, duration=4.0)
+    assert await program.settle(2) == {"cancelled": 1, "done": 1}
+    assert [one.reply_to for one in server.replies(channel_id)] == [later]
+
+
+async def test_a_note_deleted_while_its_transcript_is_sent_leaves_nothing(
+    program: DiscordProgram, mimo: MimoServer, server: Server, ann: str, channel_id: str
+) -> None:
+    """The first message of a long transcript is sent already; Discord takes its time."""
+    await program.enable_auto(channel_id)
+    mimo.set_text(await read_sound(VOICE), " ".join(f"word{number}" for number in range(900)))
+    await program.start()
+    server.fault(SEND, "delay", delay_s=0.5, count=None)
+    note = server.send_voice(channel_id, ann, VOICE, duration=4.0)
+    await server.wait_for(lambda: any("word1" in m.content for m in server.replies(channel_id)), 30)
+    server.delete(note)
+    assert await program.settle(1) == {"cancelled": 1}
+    await server.wait_for(lambda: not server.replies(channel_id), 30)
+
+
+async def test_who_asked_about_a_deleted_note_is_told_so(
+    program: DiscordProgram, mimo: MimoServer, server: Server, ann: str, channel_id: str
+) -> None:
+    await program.start()
+    await server.wait_for(lambda: "Transcribe" in server.commands(), 30)
+    note = server.send_voice(channel_id, ann, VOICE, duration=4.0)
+    mimo.add_fault("hang")
+    interaction_id = server.context_menu(note, ann, "Transcribe")
+    await server.wait_for(lambda: mimo.requests, 30)
+    server.delete(note)
+    assert await program.settle(1) == {"cancelled": 1}
+    assert [one.content for one in server.responses_to(interaction_id)] == [DELETED]
+    assert server.replies(channel_id) == server.responses_to(interaction_id)
