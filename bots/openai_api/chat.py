@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,8 @@ from fastapi import Request
 
 from bots.common.uploads import MAX_FILE_BYTES
 from bots.openai_api.bodies import read_json
-from bots.openai_api.chat_request import AssistantMessage, ChatRequest, UserMessage
+from bots.openai_api.chat_messages import AssistantMessage, UserMessage
+from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.chat_response import (
     ChatChunk,
     Head,
@@ -21,6 +23,7 @@ from bots.openai_api.chat_response import (
     build_usage_chunk,
 )
 from bots.openai_api.context import ApiContext, retry_once
+from bots.openai_api.leniency import Leniency
 from bots.openai_api.stream import DONE, EVENTS, Stream, begin, build_event, follow_text
 from core import metrics
 from core.answering.pipeline import MAX_CONTINUATIONS
@@ -44,8 +47,7 @@ class ChatRoute:
         chat = await read_json(request, ChatRequest, BODY_BYTES)
         leniency = request.state.leniency
         served = self.context.pick_model(chat.model, "answerer", leniency)
-        if chat.is_thinking and not self.context.answering.answerer.limits.can_think:
-            leniency.drop("thinking is not supported by this model", "thinking")
+        chat = self._check(chat, leniency)
         head = {
             "id": f"chatcmpl-{request_id[4:]}",
             "created": int(self.context.clock.now().timestamp()),
@@ -53,12 +55,29 @@ class ChatRoute:
         }
         if chat.stream:
             return Stream(await begin(self._stream(chat, head, key_name)), EVENTS, request_id)
-        return build_completion(head, await self._answer(chat, key_name))
+        answers = [self._answer(chat, key_name, take) for take in range(chat.n)]
+        return build_completion(head, await asyncio.gather(*answers))
+
+    def _check(self, chat: ChatRequest, leniency: Leniency) -> ChatRequest:
+        """Return what this engine can do of a request. Raises ApiError."""
+        limits = self.context.answering.answerer.limits
+        if chat.is_thinking and not limits.can_think:
+            leniency.drop("thinking is not supported by this model", "thinking")
+        for name in sorted(chat.sampling.parameters.keys() - limits.parameters):
+            leniency.drop(f"{name} is not supported by this model", name)
+        if chat.n > 1 and not limits.parameters:
+            leniency.drop("n must be 1: this model is deterministic", "n")
+            return chat.model_copy(update={"n": 1})
+        return chat
 
     async def _answer(
-        self, chat: ChatRequest, key_name: str, on_text: Callable[[str], None] | None = None
+        self,
+        chat: ChatRequest,
+        key_name: str,
+        take: int = 0,
+        on_text: Callable[[str], None] | None = None,
     ) -> Answer:
-        answering = ChatAnswering(self.context, chat)
+        answering = ChatAnswering(self.context, chat, take)
         with metrics.measure() as meter:
             answer = await retry_once(partial(answering.answer, on_text))
         await self.context.keys.spend(key_name, meter.audio_s)
@@ -67,25 +86,32 @@ class ChatRoute:
     async def _stream(
         self, chat: ChatRequest, head: Head, key_name: str
     ) -> AsyncGenerator[bytes, None]:
-        """Yield the chunks of an answer."""
-        role = {"role": "assistant"}
-        async with aclosing(follow_text(partial(self._answer, chat, key_name))) as parts:
-            async for new, answer in parts:
-                delta = {**role, "content": new}
-                chunks = _end(head, answer, delta, chat) if answer else [build_chunk(head, delta)]
-                for chunk in chunks:
-                    yield build_event(chunk)
-                role = {}
+        """Yield the chunks of one answer after the other, then the usage of all."""
+        answers: list[Answer] = []
+        for take in range(chat.n):
+            role = {"role": "assistant"}
+            parts = follow_text(partial(self._answer, chat, key_name, take))
+            async with aclosing(parts):
+                async for new, answer in parts:
+                    for chunk in _build_chunks(head, {**role, "content": new}, answer, take):
+                        yield build_event(chunk)
+                    answers += [answer] if answer else []
+                    role = {}
+        if chat.has_usage:
+            yield build_event(build_usage_chunk(head, answers))
         yield DONE
 
 
-def _end(head: Head, answer: Answer, delta: dict[str, Any], chat: ChatRequest) -> list[ChatChunk]:
-    """Return the last chunks: the rest of the text, the finish reason, the usage."""
+def _build_chunks(
+    head: Head, delta: dict[str, Any], answer: Answer | None, index: int
+) -> list[ChatChunk]:
+    """Return a piece of an answer; at its end also the finish reason."""
+    if answer is None:
+        return [build_chunk(head, delta, index=index)]
     reasoning = {"reasoning_content": answer.reasoning} if answer.reasoning else {}
     is_more = delta.get("content") or reasoning
-    rest = [build_chunk(head, {**delta, **reasoning})] if is_more else []
-    chunks = [*rest, build_chunk(head, {}, end=answer)]
-    return [*chunks, build_usage_chunk(head, answer)] if chat.has_usage else chunks
+    rest = [build_chunk(head, {**delta, **reasoning}, index=index)] if is_more else []
+    return [*rest, build_chunk(head, {}, end=answer, index=index)]
 
 
 @dataclass(slots=True)
@@ -94,6 +120,8 @@ class ChatAnswering:
 
     context: ApiContext
     request: ChatRequest
+    #: Number of the answer among several.
+    take: int = 0
     _passages: list[Passage] = field(default_factory=list)
 
     async def answer(self, on_text: Callable[[str], None] | None = None) -> Answer:
@@ -121,6 +149,7 @@ class ChatAnswering:
             is_thinking=request.is_thinking,
             max_tokens=request.token_limit or default.max_tokens,
             temperature=request.temperature,
+            sampling=replace(request.sampling, take=self.take),
         )
         # A program that sets a limit wants the answer cut there.
         continuations = 0 if request.token_limit else MAX_CONTINUATIONS

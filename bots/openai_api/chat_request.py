@@ -2,156 +2,34 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BeforeValidator,
-    FailFast,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
+from pydantic import BeforeValidator, FailFast, Field, ValidationInfo, field_validator
+
+from bots.openai_api.bodies import ApiModel, Lowercase, Zero
+from bots.openai_api.chat_messages import (
+    AnyMessage,
+    AssistantMessage,
+    DialogueMessage,
+    Empty,
+    SystemMessage,
+    UserMessage,
 )
-
-from bots.openai_api.bodies import ApiModel, Lowercase, One, Zero
+from core.models import Sampling
 
 MAX_TOKENS = 131_072
 #: As OpenAI allows.
 MAX_TEMPERATURE = 2
 MAX_RECORDINGS = 16
 MAX_MESSAGES = 1000
+MAX_ANSWERS = 8
 
-#: What the recording is called; what it is, its bytes say.
-_AudioFormat = Annotated[Literal["wav", "mp3", "flac", "m4a", "ogg"], Lowercase]
 _Effort = Annotated[Literal["none", "minimal", "low", "medium", "high", "xhigh"], Lowercase]
-#: Parameters that are accepted only if they are empty.
-_Empty = Annotated[
-    None,
-    BeforeValidator(
-        lambda value: None if value in ([], {}) else value,
-        Annotated[list[Any], Field(max_length=0)] | None,
-    ),
+_StopWords = Annotated[
+    list[Annotated[str, Field(min_length=1)]],
+    Field(max_length=4),
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
 ]
-
-
-def _decode(data: Any) -> Any:
-    """Return the bytes behind base64 or a data URL. Raises ValueError."""
-    if not isinstance(data, str):
-        raise ValueError("must be a string")
-    if data[:8].lower().startswith(("http:", "https:")):
-        raise ValueError("must be base64: addresses are not fetched")
-    encoded = data.partition(",")[2] if data[:5].lower() == "data:" else data
-    try:
-        return b64decode(encoded, validate=True)
-    except ValueError:
-        raise ValueError("is not valid base64") from None
-
-
-class InputAudio(ApiModel):
-    """A recording."""
-
-    data: Annotated[bytes, BeforeValidator(_decode, str)] = Field(
-        min_length=1,
-        description="A recording in base64, or as a data URL.",
-        json_schema_extra={"format": "byte"},
-    )
-    format: _AudioFormat
-
-    @model_validator(mode="before")
-    @classmethod
-    def _allow_data_url(cls, fields: Any) -> Any:
-        """A data URL says itself what it holds."""
-        if isinstance(fields, dict) and str(fields.get("data"))[:5].lower() == "data:":
-            return {"format": "wav", **fields}
-        return fields
-
-
-class TextContent(ApiModel):
-    """A part of a message that is text."""
-
-    type: Literal["text"]
-    text: str = ""
-
-
-class AudioPart(ApiModel):
-    """A part of a message that is a recording."""
-
-    type: Literal["input_audio"]
-    input_audio: InputAudio
-
-
-def _wrap(content: Any) -> Any:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
-
-
-_OneOrMore = Field(min_length=1)
-_String = Annotated[str, Field(pattern=r"\S")]
-_Text = Annotated[
-    list[TextContent],
-    FailFast(),
-    _OneOrMore,
-    BeforeValidator(_wrap, _String | Annotated[list[TextContent], _OneOrMore]),
-]
-_TextAndAudio = Annotated[
-    list[Annotated[TextContent | AudioPart, Field(discriminator="type")]],
-    FailFast(),
-    _OneOrMore,
-    BeforeValidator(_wrap, _String | Annotated[list[TextContent | AudioPart], _OneOrMore]),
-]
-
-
-class _Message(ApiModel):
-    content: Any
-    name: str = ""
-
-    @property
-    def text(self) -> str:
-        """The text of all parts."""
-        return "\n".join(part.text for part in self.content if isinstance(part, TextContent))
-
-    @property
-    def recordings(self) -> list[bytes]:
-        """The recordings of all parts."""
-        return [part.input_audio.data for part in self.content if isinstance(part, AudioPart)]
-
-
-class SystemMessage(_Message):
-    """Instructions."""
-
-    role: Literal["system", "developer"]
-    content: _Text
-
-
-class UserMessage(_Message):
-    """What the person said."""
-
-    role: Literal["user"]
-    content: _TextAndAudio
-    reasoning_content: ClassVar[str] = ""
-
-    @field_validator("content")
-    @classmethod
-    def _check_empty(cls, content: list[TextContent | AudioPart]) -> list[TextContent | AudioPart]:
-        if not any(isinstance(part, AudioPart) or part.text.strip() for part in content):
-            raise ValueError("must contain text or a recording")
-        return content
-
-
-class AssistantMessage(_Message):
-    """What the model answered. Clients send all fields of an answer back, empty ones too."""
-
-    role: Literal["assistant"]
-    content: _Text = Field([], validate_default=False)
-    reasoning_content: str = Field("", description="The model's reasoning, as it was returned.")
-    refusal: None = None
-    annotations: _Empty = None
-    tool_calls: _Empty = None
-    function_call: None = None
-    audio: None = None
-
-
-_AnyMessage = Annotated[SystemMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
 
 
 class Thinking(ApiModel):
@@ -167,10 +45,10 @@ class StreamOptions(ApiModel):
     include_obfuscation: bool = False
 
 
-class TextFormat(ApiModel):
-    """The one format of answers."""
+class AnswerFormat(ApiModel):
+    """The format of answers: plain text, or a JSON object."""
 
-    type: Literal["text"]
+    type: Literal["text", "json_object"]
 
 
 class ChatRequest(ApiModel):
@@ -178,16 +56,13 @@ class ChatRequest(ApiModel):
 
     unsupported = frozenset(
         (
-            *("presence_penalty", "frequency_penalty", "logprobs", "top_logprobs", "logit_bias"),
-            *("store", "tools", "functions", "prediction", "web_search_options", "verbosity"),
-            *("n", "top_p", "seed", "stop"),
+            *("logprobs", "top_logprobs", "logit_bias", "store", "tools", "functions"),
+            *("prediction", "web_search_options", "verbosity"),
         )
     )
 
     model: str = Field(description="A model that answers; see /v1/models.")
-    messages: Annotated[list[_AnyMessage], FailFast()] = Field(
-        min_length=1, max_length=MAX_MESSAGES
-    )
+    messages: Annotated[list[AnyMessage], FailFast()] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool = False
     stream_options: StreamOptions | None = None
     max_completion_tokens: int | None = Field(None, ge=1, le=MAX_TOKENS)
@@ -195,25 +70,26 @@ class ChatRequest(ApiModel):
     temperature: float | None = Field(None, ge=0, le=MAX_TEMPERATURE)
     thinking: Thinking | None = None
     reasoning_effort: _Effort = "none"
+    n: int = Field(1, ge=1, le=MAX_ANSWERS, description="Number of answers.")
+    # Where the model supports them.
+    top_p: float | None = Field(None, ge=0, le=1)
+    presence_penalty: float | None = Field(None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    seed: int | None = Field(None, ge=-(2**63), lt=2**63)
+    stop: _StopWords | None = None
+    response_format: AnswerFormat | None = None
 
     # These are accepted only where they change nothing.
-    n: One = 1
-    top_p: One = 1
-    presence_penalty: Zero = 0
-    frequency_penalty: Zero = 0
     logprobs: Literal[False] = False
     top_logprobs: Zero = 0
-    logit_bias: _Empty = None
-    seed: None = None
-    stop: _Empty = None
+    logit_bias: Empty = None
     store: Literal[False] = False
-    tools: _Empty = None
+    tools: Empty = None
     tool_choice: Literal["none", "auto"] = "none"
-    functions: _Empty = None
+    functions: Empty = None
     function_call: Literal["none", "auto"] = "none"
     modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = None
     audio: None = Field(None, description="For speech, use /v1/audio/speech.")
-    response_format: TextFormat | None = None
     prediction: None = None
     web_search_options: None = None
     verbosity: Literal["medium"] = "medium"
@@ -229,7 +105,7 @@ class ChatRequest(ApiModel):
 
     @field_validator("messages")
     @classmethod
-    def _check_messages(cls, messages: list[_Message]) -> list[_Message]:
+    def _check_messages(cls, messages: list[DialogueMessage]) -> list[DialogueMessage]:
         is_instruction = [isinstance(message, SystemMessage) for message in messages]
         if is_instruction != sorted(is_instruction, reverse=True):
             raise ValueError("must have instructions before all other messages")
@@ -267,6 +143,18 @@ class ChatRequest(ApiModel):
         if self.thinking:
             return self.thinking.type == "enabled"
         return self.reasoning_effort not in ("none", "minimal")
+
+    @property
+    def sampling(self) -> Sampling:
+        """How the model is to pick its words. What changes nothing is left out."""
+        return Sampling(
+            top_p=self.top_p if self.top_p != 1 else None,
+            presence_penalty=self.presence_penalty or None,
+            frequency_penalty=self.frequency_penalty or None,
+            seed=self.seed,
+            stop=tuple(self.stop or ()),
+            is_json=bool(self.response_format and self.response_format.type == "json_object"),
+        )
 
     @property
     def has_usage(self) -> bool:

@@ -5,6 +5,7 @@ Only fields that were set are sent, so that what is null stands there and what i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -48,19 +49,19 @@ class CompletionMessage(BaseModel):
 
 
 class _Choice(BaseModel):
-    index: Literal[0]
+    index: int
     logprobs: None
     finish_reason: Literal["stop", "length"] | None
 
 
 class CompletionChoice(_Choice):
-    """The one answer to a request."""
+    """One answer to a request."""
 
     message: CompletionMessage
 
 
 class ChunkChoice(_Choice):
-    """A piece of the one answer to a request."""
+    """A piece of one answer to a request."""
 
     delta: CompletionMessage
 
@@ -87,48 +88,60 @@ class ChatChunk(_Head):
     choices: list[ChunkChoice]
 
 
-def build_completion(head: Head, answer: Answer) -> ChatCompletion:
-    """Return the whole answer."""
-    message = {"role": "assistant", "content": answer.text, "refusal": None}
-    if answer.reasoning:
-        message["reasoning_content"] = answer.reasoning
-    usage = {"usage": _build_usage(answer)} if answer.usage else {}
-    choice = {**_build_choice(answer), "message": message}
+def build_completion(head: Head, answers: Sequence[Answer]) -> ChatCompletion:
+    """Return the whole answers to a question."""
+    choices = [
+        {**_build_choice(answer, index), "message": _build_message(answer)}
+        for index, answer in enumerate(answers)
+    ]
+    usage = {"usage": found} if (found := _build_usage(answers)) else {}
     return ChatCompletion.model_validate(
-        {**head, "object": "chat.completion", "choices": [choice], **usage}
+        {**head, "object": "chat.completion", "choices": choices, **usage}
     )
 
 
-def build_chunk(head: Head, delta: dict[str, Any], *, end: Answer | None = None) -> ChatChunk:
+def build_chunk(
+    head: Head, delta: dict[str, Any], *, end: Answer | None = None, index: int = 0
+) -> ChatChunk:
     """Return a piece of an answer. end: the answer, where this is the last piece of it."""
-    return _build_chunk(head, choices=[{**_build_choice(end), "delta": delta}])
+    return _build_chunk(head, choices=[{**_build_choice(end, index), "delta": delta}])
 
 
-def build_usage_chunk(head: Head, answer: Answer) -> ChatChunk:
-    """Return the chunk that holds the usage of a streamed answer."""
-    return _build_chunk(head, choices=[], usage=_build_usage(answer))
+def build_usage_chunk(head: Head, answers: Sequence[Answer]) -> ChatChunk:
+    """Return the chunk that holds the usage of streamed answers."""
+    return _build_chunk(head, choices=[], usage=_build_usage(answers))
 
 
 def _build_chunk(head: Head, **fields: Any) -> ChatChunk:
     return ChatChunk.model_validate({**head, "object": "chat.completion.chunk", **fields})
 
 
-def _build_choice(answer: Answer | None) -> dict[str, Any]:
+def _build_message(answer: Answer) -> dict[str, Any]:
+    reasoning = {"reasoning_content": answer.reasoning} if answer.reasoning else {}
+    return {"role": "assistant", "content": answer.text, "refusal": None, **reasoning}
+
+
+def _build_choice(answer: Answer | None, index: int) -> dict[str, Any]:
     finish_reason = None if answer is None else "length" if answer.is_cut else "stop"
-    return {"index": 0, "logprobs": None, "finish_reason": finish_reason}
+    return {"index": index, "logprobs": None, "finish_reason": finish_reason}
 
 
-def _build_usage(answer: Answer) -> dict[str, Any] | None:
-    usage = answer.usage
-    if usage is None:
+def _build_usage(answers: Sequence[Answer]) -> dict[str, Any] | None:
+    """Return the tokens of all answers together, None if the engine reports none."""
+    usages = [answer.usage for answer in answers if answer.usage]
+    if not usages:
         return None
+    prompt = sum(usage.prompt_tokens for usage in usages)
+    completion = sum(usage.completion_tokens for usage in usages)
     return {
-        "prompt_tokens": usage.prompt_tokens,
-        "completion_tokens": usage.completion_tokens,
-        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
         "prompt_tokens_details": {
-            "audio_tokens": usage.audio_tokens,
-            "cached_tokens": usage.cached_tokens,
+            "audio_tokens": sum(usage.audio_tokens for usage in usages),
+            "cached_tokens": sum(usage.cached_tokens for usage in usages),
         },
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "completion_tokens_details": {
+            "reasoning_tokens": sum(usage.reasoning_tokens for usage in usages)
+        },
     }

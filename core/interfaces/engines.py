@@ -132,6 +132,8 @@ class AnswererLimits(CallLimits):
     audio_tokens_per_s: float = 6.25
     #: False if it can only quote passages.
     can_translate: bool = True
+    #: The parameters of `Sampling` that have an effect, as OpenAI names them.
+    parameters: frozenset[str] = frozenset()
 
 
 class Answerer(Protocol):

@@ -4,7 +4,7 @@ Frozen and made of standard types, so that each can be stored as JSON and read b
 Ids are `str` on every platform; moments are aware UTC and end in `_at`; units end the name.
 """
 
-from core.models.answers import Answer, Passage, Question, Turn
+from core.models.answers import Answer, Passage, Question, Sampling, Turn
 from core.models.audio import Audio, SavedVoice, Segment, Transcript, Usage, Utterance, Voice
 from core.models.jobs import PLACEHOLDER, Conversation, DeliveryState, Job, JobState, PartDelivery
 from core.models.messages import (
@@ -74,6 +74,7 @@ __all__ = [
     "RememberedMessage",
     "RepliesMode",
     "Reply",
+    "Sampling",
     "SavedVoice",
     "Segment",
     "SpeechSettings",

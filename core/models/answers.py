@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from core.models.audio import Audio, Usage
 
@@ -29,6 +29,35 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a model picks its words; what is empty is left to the engine."""
+
+    top_p: float | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+    #: The answer ends before the first of these.
+    stop: tuple[str, ...] = ()
+    #: True if the answer has to be a JSON object.
+    is_json: bool = False
+    #: Number of the answer among several to one question: each is paid for and stored.
+    take: int = 0
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters that are set, as OpenAI names them."""
+        found = {
+            "top_p": self.top_p,
+            "presence_penalty": self.presence_penalty,
+            "frequency_penalty": self.frequency_penalty,
+            "seed": self.seed,
+            "stop": list(self.stop) or None,
+            "response_format": {"type": "json_object"} if self.is_json else None,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A question, ready to be sent to an answerer."""
 
@@ -45,6 +74,7 @@ class Question:
     max_tokens: int = 2048
     #: Sampling temperature, None = the engine's default.
     temperature: float | None = None
+    sampling: Sampling = Sampling()
 
     @property
     def audio_s(self) -> float:

@@ -31,6 +31,12 @@ _FIELDS = {
     "stream": bool,
     "stream_options": dict,
     "temperature": float,
+    "top_p": float,
+    "presence_penalty": float,
+    "frequency_penalty": float,
+    "seed": int,
+    "stop": list,
+    "response_format": dict,
 }
 _ROLES = {"system", "developer", "user", "assistant"}
 

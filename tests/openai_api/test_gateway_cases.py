@@ -177,12 +177,12 @@ async def test_no_file(http: AsyncClient) -> None:
 ASK = {"role": "user", "content": "What is in it?"}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"tools": [{"type": "function"}]}, "tools is not supported"),
-    ({"n": 2}, "n must be less than or equal to 1"),
-    ({"n": True}, "n must be a valid number"),
-    ({"stop": "."}, "stop is not supported"),
+    ({"n": 9}, "n must be less than or equal to 8"),
+    ({"n": True}, "n must be a valid integer"),
+    ({"stop": list("abcde")}, "stop must have at most 4 items"),
     ({"logit_bias": {"50256": -100}}, "logit_bias is not supported"),
     ({"audio": {"format": "wav", "voice": "Mia"}}, "audio is not supported"),
-    ({"response_format": {"type": "json_object"}}, "response_format.type must be 'text'"),
+    ({"response_format": {"type": "json_schema"}}, "response_format.type must be 'text'"),
     ({"temperature": "hot"}, "temperature must be a valid number"),
     ({"temperature": 2.1}, "temperature must be less than or equal to 2"),
     ({"max_tokens": 0}, "max_tokens must be greater than or equal to 1"),

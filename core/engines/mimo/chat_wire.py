@@ -10,7 +10,7 @@ from typing import Any
 
 from core.engines.mimo.transcription_wire import build_audio_part
 from core.engines.wire.body import Body, encode_body
-from core.engines.wire.chat import build_messages, find_audio_data
+from core.engines.wire.chat import build_messages, build_sampling, find_audio_data
 from core.engines.wire.errors import clean
 from core.errors import EngineRefused
 from core.models import Audio, Question
@@ -19,6 +19,10 @@ from core.models import Audio, Question
 MAX_BYTES = 37_499_900
 _MAX_TOKENS = 131_072
 _MAX_TEMPERATURE = 1.5
+_LEAST_TOP_P = 0.01
+PARAMETERS = frozenset(
+    ("top_p", "presence_penalty", "frequency_penalty", "stop", "response_format")
+)
 #: Accepted MIME types -> MiMo's names of them; the preferred one to convert to first.
 _MIMES = {
     "audio/mpeg": "audio/mpeg",
@@ -56,10 +60,18 @@ def build_question(question: Question, *, model: str, is_streamed: bool = False)
         "messages": _add_reasoning(build_messages(question, _build_audio_part), question),
         "max_completion_tokens": min(max(question.max_tokens, 1), _MAX_TOKENS),
         "thinking": {"type": thinking},
+        **_build_sampling(question),
         **({} if temperature is None else {"temperature": min(temperature, _MAX_TEMPERATURE)}),
         **({"stream": True} if is_streamed else {}),
     }
     return encode_body(body, find_audio_data(question))
+
+
+def _build_sampling(question: Question) -> dict[str, Any]:
+    found = build_sampling(question)
+    if "top_p" in found:
+        found["top_p"] = max(found["top_p"], _LEAST_TOP_P)
+    return {name: value for name, value in found.items() if name in PARAMETERS}
 
 
 def _build_audio_part(audio: Audio) -> dict[str, Any]:

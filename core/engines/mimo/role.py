@@ -43,6 +43,7 @@ CHAT_LIMITS = AnswererLimits(
     max_bytes=chat_wire.MAX_BYTES,
     can_fetch_urls=True,
     can_think=True,
+    parameters=chat_wire.PARAMETERS,
     calls_per_minute=100,
     tokens_per_minute=10_000_000,
     tokens_per_call=2000.0,

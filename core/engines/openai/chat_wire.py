@@ -14,7 +14,7 @@ from core.engines.mimo import chat_wire as mimo_chat_wire
 from core.engines.mimo.role import CHAT_LIMITS
 from core.engines.openai import transcription_wire as openai_wire
 from core.engines.wire.body import PLACEHOLDER, Body, encode_body
-from core.engines.wire.chat import build_messages, find_audio_data, has_audio
+from core.engines.wire.chat import build_messages, build_sampling, find_audio_data, has_audio
 from core.engines.wire.errors import read_error_body, read_json
 from core.engines.wire.models import find_mimo
 from core.engines.wire.speech import make_silence
@@ -26,7 +26,10 @@ from core.models import Audio, Question
 MAX_BYTES = 15_000_000
 _SILENCE_S = 0.2
 #: Parameters that not every server knows, and that can be left out.
-_OPTIONAL = ("max_completion_tokens", "stream_options", "thinking")
+_SAMPLING = (
+    *("top_p", "presence_penalty", "frequency_penalty", "seed", "stop", "response_format"),
+)
+_OPTIONAL = ("max_completion_tokens", "stream_options", "thinking", *_SAMPLING)
 #: Statuses about the key, the balance or the rate, not about the model.
 _OTHER_REASONS = frozenset({401, 402, 403, 408, 409, 425, 429})
 _AUDIO_IS_INVALID = re.compile(
@@ -65,6 +68,7 @@ def find_limits(model: str, *, can_take_audio: bool) -> AnswererLimits:
             formats=formats,
             max_bytes=MAX_BYTES,
             can_think=can_think(model),
+            parameters=frozenset(_SAMPLING),
             audio_tokens_per_s=10.0,
             concurrency=4,
         )
@@ -95,7 +99,8 @@ def build_question(
         return mimo_chat_wire.build_question(question, model=model, is_streamed=is_streamed)
     if _TEXT_ONLY in without and not has_audio(question):
         question = _add_silence(question)
-    extras: dict[str, Any] = {"max_completion_tokens": question.max_tokens}
+    extras: dict[str, Any] = build_sampling(question)
+    extras["max_completion_tokens"] = question.max_tokens
     if is_streamed:
         extras["stream_options"] = {"include_usage": True}
     if can_think(model):

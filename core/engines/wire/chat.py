@@ -69,6 +69,12 @@ def build_messages(question: Question, build_audio_part: BuildAudioPart) -> list
     return [system, *turns] if question.instructions else turns
 
 
+def build_sampling(question: Question) -> dict[str, Any]:
+    """Return the parameters of sampling that are set, with clean texts."""
+    found = question.sampling.parameters
+    return {**found, "stop": [clean(word) for word in found["stop"]]} if "stop" in found else found
+
+
 def has_audio(question: Question) -> bool:
     """Return whether `question` contains recordings."""
     return any(turn.audios for turn in question.turns)

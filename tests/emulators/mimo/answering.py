@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -83,6 +84,9 @@ def generate_answer(
     if left <= 0:
         raise wrong_param("the input exceeds the context of the model")
     text, reasoning = _answer(request, scripts, transcripts)
+    for word in request.stop:
+        text = text.partition(word)[0]
+    text = json.dumps({"answer": text}) if request.is_json else text
     limit = min(request.max_tokens, left)
     thoughts = cut_tokens(reasoning if request.is_thinking else "", limit)
     words = cut_tokens(text, limit - count_tokens(thoughts))

@@ -13,7 +13,17 @@ from tests.emulators.mimo.contract import BEGINNINGS, DATA_URL, read_data_url, w
 MAX_BASE64_CHARS = 50_000_000
 MAX_OUTPUT_TOKENS = 131_072
 #: The documented fields that the bot sends.
-_FIELDS = {"model", "messages", "max_completion_tokens", "thinking", "stream", "temperature"}
+_FIELDS = {
+    *("model", "messages", "max_completion_tokens", "thinking", "stream", "temperature"),
+    *("top_p", "presence_penalty", "frequency_penalty", "stop", "response_format"),
+}
+#: Ranges of numbers.
+_RANGES = {
+    "temperature": (0, 1.5),
+    "top_p": (0.01, 1),
+    "presence_penalty": (-2, 2),
+    "frequency_penalty": (-2, 2),
+}
 _MESSAGE_FIELDS = {
     "system": {"role", "content"},
     "user": {"role", "content"},
@@ -40,6 +50,9 @@ class Recording:
         return hashlib.sha256(self.data).hexdigest()
 
 
+_JSON = {"type": "json_object"}
+
+
 @dataclass(frozen=True)
 class ChatRequest:
     """A valid chat request."""
@@ -53,6 +66,8 @@ class ChatRequest:
     is_thinking: bool
     is_streamed: bool
     max_tokens: int
+    stop: tuple[str, ...] = ()
+    is_json: bool = False
     #: The request body, with each recording's base64 replaced by its sha256.
     shown: dict[str, Any] = field(default_factory=dict)
 
@@ -83,6 +98,8 @@ def read_chat_request(body: dict[str, Any], urls: Mapping[str, bytes]) -> ChatRe
         is_thinking=is_thinking,
         is_streamed=body.get("stream", False),
         max_tokens=max_tokens,
+        stop=tuple(body.get("stop", ())),
+        is_json=body.get("response_format") == _JSON,
         shown=_show(body, recordings),
     )
 
@@ -106,9 +123,15 @@ def _check_fields(body: dict[str, Any]) -> None:
         raise wrong_param(f"unknown field {min(unknown)}")
     if not isinstance(body.get("stream", False), bool):
         raise wrong_param("stream must be a boolean")
-    heat = body.get("temperature", 0)
-    if type(heat) not in (int, float) or not 0 <= heat <= 1.5:
-        raise wrong_param("temperature must be between 0 and 1.5")
+    for name, (least, most) in _RANGES.items():
+        value = body.get(name, most)
+        if type(value) not in (int, float) or not least <= value <= most:
+            raise wrong_param(f"{name} must be between {least} and {most}")
+    stop = body.get("stop", [])
+    if len(stop) > 4 or not all(isinstance(word, str) and word for word in stop):
+        raise wrong_param("stop must be up to four strings")
+    if body.get("response_format", {"type": "text"}) not in ({"type": "text"}, _JSON):
+        raise wrong_param("response_format.type must be text or json_object")
 
 
 def _check_message(message: Any) -> None:
