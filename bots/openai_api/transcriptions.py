@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -31,6 +32,7 @@ from bots.openai_api.stream import EVENTS, Stream, begin, build_event, follow_te
 from core import metrics
 from core.locale.languages import find_language, name_language
 from core.models import Transcript
+from core.text.moments import find_cues
 from core.text.scripts import guess_language
 from core.transcription.progress import Progress
 from core.transcription.subtitles import build_srt, build_vtt
@@ -169,7 +171,9 @@ class TranscriptionRoute:
             leniency.drop("temperature must be 0: this model is deterministic", "temperature")
             form = form.model_copy(update={"temperature": None})
         if not form.is_streamed:
-            return build_transcription(form, await self._transcribe(form, key_name))
+            transcript = await self._transcribe(form, key_name)
+            # Finding the times in an hour of speech takes a second.
+            return await asyncio.to_thread(build_transcription, form, transcript)
         events = await begin(self._stream(form, key_name))
         return Stream(events, EVENTS, request.state.request_id)
 
@@ -244,7 +248,7 @@ def build_transcription(
             text=segment.text,
             temperature=form.temperature or 0.0,
         )
-        for number, segment in enumerate(transcript.segments)
+        for number, segment in enumerate(find_cues(transcript))
     ]
     return VerboseTranscription(
         text=transcript.text,

@@ -12,11 +12,12 @@ from starlette.datastructures import UploadFile
 
 from bots.web_chat.queries import find_job
 from bots.web_chat.session import person_of
-from bots.web_chat.wire import MESSAGE_ID, read_command, safe_name
+from bots.web_chat.wire import MESSAGE_ID, read_command
 from core.assistant import Inbox
 from core.errors import UserError
 from core.locale import mark
 from core.models import Attachment, Chat, Message, QuotedMessage
+from core.text.file_names import safe_name
 
 BAD_ID = mark("This message has an invalid id.")
 NOTHING = mark("Send a recording, a file or some text.")

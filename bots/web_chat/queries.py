@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,14 +22,13 @@ from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.locale import mark
 from core.models import Chat, Job, Message, Transcript
-from core.transcription.subtitles import build_srt, build_txt
+from core.text.moments import find_cues
+from core.transcription.subtitles import FORMATS, name_transcript
 
 NO_SESSION = mark("This page has no session. Please reload it.")
 NO_FILE = mark("This file is no longer available.")
 #: Jobs in the history of a chat.
 HISTORY_LIMIT = 100
-#: File formats of a transcript.
-_FORMATS = {"txt": build_txt, "srt": build_srt}
 #: The command and field whose suggestions fill each list of the page.
 _OFFERS = {"voices": ("say", "voice"), "styles": ("say", "style"), "languages": ("language",) * 2}
 
@@ -99,16 +99,18 @@ class Queries:
         return _download(data, attachment.mime, attachment.name)
 
     async def get_transcript(self, request: Request, job_id: str) -> dict[str, Any]:
-        """Return a transcript with the start of each segment."""
-        found = await self._find_transcript(require_chat(request), job_id)
-        return {"segments": [{"start_s": s.start_s, "text": s.text} for s in found.segments]}
+        """Return a transcript with the start of each line."""
+        _, found = await self._find_transcript(require_chat(request), job_id)
+        cues = await asyncio.to_thread(find_cues, found)
+        return {"segments": [{"start_s": cue.start_s, "text": cue.text} for cue in cues]}
 
     async def get_transcript_file(self, request: Request, job_id: str, form: str) -> Response:
         """Return a transcript as text or subtitles."""
-        found = await self._find_transcript(require_chat(request), job_id)
-        if form not in _FORMATS:
+        job, found = await self._find_transcript(require_chat(request), job_id)
+        if form not in FORMATS:
             raise HTTPException(404, NO_FILE)
-        return _download(_FORMATS[form](found).encode(), "text/plain", f"transcript.{form}")
+        text = await asyncio.to_thread(FORMATS[form][0], found)
+        return _download(text.encode(), "text/plain", f"{name_transcript(job.message)}.{form}")
 
     async def get_file(self, request: Request, job_id: str, index: int) -> Response:
         """Return one file of a reply as a download."""
@@ -119,11 +121,12 @@ class Queries:
         file = files[index]
         return _download(file.data, file.mime, file.name)
 
-    async def _find_transcript(self, chat: Chat, job_id: str) -> Transcript:
-        found = await self.inbox.transcript(await self._find_job(chat, job_id))
+    async def _find_transcript(self, chat: Chat, job_id: str) -> tuple[Job, Transcript]:
+        job = await self._find_job(chat, job_id)
+        found = await self.inbox.transcript(job)
         if found is None:
             raise HTTPException(404, NO_FILE)
-        return found
+        return job, found
 
     async def _find_job(self, chat: Chat, job_id: str) -> Job:
         job = await self.inbox.job(chat, job_id)

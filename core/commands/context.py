@@ -34,12 +34,15 @@ from core.synthesis.voice_choice import Choices, choose_voice_style
 from core.text.split import shorten
 from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
 from core.transcription.progress import OnProgress
+from core.transcription.subtitles import FORMATS, name_transcript
 
 TRANSCRIPT_GONE = mark("This transcript is no longer available. Send the recording again.")
 
 
 #: Recordings longer than this get a Summary button.
 _SUMMARY_OVER_S = 60.0
+#: Recordings longer than this get files with timestamps.
+_FILES_OVER_S = 30.0
 #: Partial text is shown again when it has grown by this much.
 _STEP_CHARS = 24
 
@@ -203,7 +206,9 @@ class Context:
         # A transcript is not read back to those who have just sent the recording.
         if not is_wanted or self.job.command == "transcribe":
             button = Button(self.text("Listen"), "listen", reply.aloud)
-            return replace(reply, buttons=(*reply.buttons, button))
+            # Files come last.
+            buttons = sorted((*reply.buttons, button), key=lambda one: one.command == "export")
+            return replace(reply, buttons=tuple(buttons))
         try:
             result = await self.synthesize(shorten(reply.aloud, MAX_CHARS))
         except EngineError:
@@ -215,7 +220,8 @@ class Context:
         """Return the buttons under a transcript, the most used first."""
         transcript, key = stored.transcript, stored.key
         is_reply_fix = self.job.command == "transcribe"  # elsewhere a reply is a further question
-        has_times = len(transcript.segments) > 1
+        has_times = len(transcript.segments) > 1 or transcript.duration_s > _FILES_OVER_S
+        of = f"{key} {name_transcript(self.message)}" if has_times else ""
         offers = (
             (transcript.duration_s > _SUMMARY_OVER_S, Button(self.text("Summary"), "brief", key)),
             (
@@ -224,8 +230,7 @@ class Context:
             ),
             (True, Button(self.text("Ask"), "ask_about", key)),
             (is_reply_fix, Button(self.text("Fix"), "fix")),
-            (has_times, Button(".txt", "export", f"txt {key}")),
-            (has_times, Button(".srt", "export", f"srt {key}")),
+            *((has_times, Button(f".{form}", "export", f"{form} {of}")) for form in FORMATS),
         )
         return tuple(button for is_offered, button in offers if is_offered)
 

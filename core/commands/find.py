@@ -12,7 +12,7 @@ from core.locale import Plural, mark
 from core.models import Button, Link, RememberedMessage, Reply, Segment
 from core.safety import disable_links
 from core.store.talk.search import Search, build_pattern
-from core.summaries.moments import find_moments
+from core.text.moments import find_moments
 from core.text.split import shorten_name
 from core.text.timestamps import format_timestamp
 

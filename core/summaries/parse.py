@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from core import safety
-from core.summaries.moments import find_moments
 from core.summaries.points import Kind, Point, Section, Source, Summary
 from core.summaries.prompt_input import Talk
+from core.text.moments import find_moments
 from core.text.timestamps import parse_timestamp
 
 #: Headings that models use for the sections.

@@ -30,7 +30,6 @@ from core.models import (
 from core.store import Store
 from core.summaries import prompt
 from core.summaries.format import TalkSummary, format_summary
-from core.summaries.moments import find_moments
 from core.summaries.parse import defuse_summary, parse_summary, recording_sources, talk_sources
 from core.summaries.points import Length, Point, Summary, join_extracts
 from core.summaries.prompt_input import Talk, split_talk
@@ -38,6 +37,7 @@ from core.summaries.ranges import SummaryRequest, load_zone
 from core.summaries.selection import select_messages
 from core.summaries.spoken_summary import synthesize_script, write_script
 from core.synthesis.pipeline import SynthesisPipeline
+from core.text.moments import find_moments
 from core.text.timestamps import format_timestamp
 from core.transcription.pipeline import TranscriptionPipeline
 

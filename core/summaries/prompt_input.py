@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from core import safety
 from core.models import Passage, RememberedMessage
-from core.summaries.moments import find_moments
 from core.summaries.points import Source
+from core.text.moments import find_moments
 from core.text.split import shorten_name
 from core.text.timestamps import format_timestamp
 

@@ -15,6 +15,8 @@ FIRST_CHARS = 200
 #: Of a name that is shown: Telegram allows 128, which would fill two rows of a phone.
 MAX_NAME_CHARS = 32
 
+#: Ends of sentences, then those of clauses, then spaces: where `halve` cuts, the best first.
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)]*(?=\s)|[。！？]+[”’」』）)]*")
 #: Ends of clauses, but not inside numbers and times ("1,000", "10:30").
 _CLAUSE_END = re.compile(r"[，、；：—…]+[”’」』）)]*|[,;:](?=\s)|(?<=\s)[-–](?=\s)")
 _SPACE = re.compile(r"\s+")
@@ -70,6 +72,27 @@ def shorten(text: str, max_chars: int) -> str:
     if short.strip() or max_chars < 2:
         return short.strip()
     return _cut(text, max_chars - 1)[0].rstrip("，,；;：:、—-… ") + "…"
+
+
+def halve(text: str) -> tuple[str, str]:
+    """Return `text` in two parts of about the same length, the second one empty if it cannot be.
+
+    It is cut after a sentence or clause that ends in its middle half, else at a space, else
+    between characters.
+    """
+    text, middle = text.strip(), len(text.strip()) / 2
+    for pattern in (_SENTENCE_END, _CLAUSE_END, _SPACE):
+        ends = [found.end() for found in pattern.finditer(text) if found.end() < len(text)]
+        at = min(ends, key=lambda end: abs(end - middle), default=0)
+        if at and (pattern is _SPACE or middle / 2 <= at <= middle * 1.5):
+            return text[:at].rstrip(), text[at:].lstrip()
+    at = _hard_cut(text, round(middle)) if len(text) > 1 else len(text)
+    return text[:at], text[at:]
+
+
+def split_sentences(text: str) -> list[str]:
+    """Return the sentences without the white space around them."""
+    return [sentence.strip() for sentence in _sentences(text) if sentence.strip()]
 
 
 def _sentences(text: str) -> list[str]:

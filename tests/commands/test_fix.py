@@ -175,6 +175,6 @@ async def labels(group: Group, seconds: float, **limits: Any) -> list[str]:
 
 async def test_buttons_under_a_transcript(group: Group) -> None:
     assert await labels(group, 4.0) == ["Translate", "Ask", "Fix", "Listen"]
-    long = ["Summary", "Translate", "Ask", "Fix", ".txt", ".srt", "Listen"]
+    long = ["Summary", "Translate", "Ask", "Fix", "Listen", ".txt", ".srt", ".vtt"]
     assert await labels(group, 70.0) == long
     assert await labels(group, 5.0, can_translate=False) == ["Ask", "Fix", "Listen"]

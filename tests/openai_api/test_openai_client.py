@@ -58,10 +58,25 @@ async def test_transcription_with_times(client: AsyncOpenAI) -> None:
     segments = told.segments or []
     assert [segment.id for segment in segments] == list(range(len(segments)))
     assert " ".join(segment.text for segment in segments) == told.text
-    assert len(segments) > 1 and segments[0].start == 0.0 and segments[-1].end == 60.0
+    assert len(segments) > 1 and segments[0].start == 0.0 and 59.0 < segments[-1].end <= 60.0
     for segment in segments:
         first = int(segment.text.split()[0][1:]) - 100
         assert abs(segment.start - first) < 1.0
+        assert segment.end - segment.start <= 7.0 and len(segment.text) <= 84
+
+
+@pytest.mark.finding(6)
+@pytest.mark.parametrize("response_format", ["srt", "vtt"])
+async def test_subtitles_are_short_cues(client: AsyncOpenAI, response_format: Any) -> None:
+    told: Any = await client.audio.transcriptions.create(
+        file=recording(*range(100, 160)), model="whisper-1", response_format=response_format
+    )
+    cues = re.findall(r"\d\d:00:([\d,.]+) --> \d\d:0[01]:([\d,.]+)\n(.+)\n", told)
+    assert " ".join(words for _, _, words in cues) == words(*range(100, 160))
+    for start, end, said in cues:
+        start_s, end_s = (float(moment.replace(",", ".")) for moment in (start, end))
+        assert 0 < (end_s - start_s) % 60 <= 7.0 and len(said) <= 84
+        assert abs(start_s - int(said.split()[0][1:]) + 100) < 1.0
 
 
 async def test_repeated_request_costs_nothing(client: AsyncOpenAI, mimo: MimoServer) -> None:

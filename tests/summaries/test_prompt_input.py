@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from core.models import Attachment, RememberedMessage, Segment, Transcript
 from core.safety import fence
-from core.summaries.moments import find_excerpt_end
 from core.summaries.prompt_input import Talk, TalkEntry, split_talk
+from core.text.moments import find_excerpt_end
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 

@@ -13,7 +13,9 @@ from tests.support.telegram_inbox import make_target
 
 
 def rows(*labels: str) -> list[list[str]]:
-    keyboard = build_keyboard([Button(label, "c", token="t") for label in labels])
+    keyboard = build_keyboard(
+        [Button(label, "export" if label[0] == "." else "c", token="t") for label in labels]
+    )
     assert keyboard
     return [[key.text for key in row] for row in keyboard.inline_keyboard]
 
@@ -22,14 +24,14 @@ def rows(*labels: str) -> list[list[str]]:
     ("labels", "expected"),
     [
         (
-            ["Summary", "Translate", "Ask", "Listen", "Fix", ".txt", ".srt"],
-            [["Summary", "Translate", "Ask"], ["Listen", "Fix"], [".txt", ".srt"]],
+            ["Summary", "Translate", "Ask", "Fix", "Listen", ".txt", ".srt", ".vtt"],
+            [["Summary", "Translate", "Ask"], ["Fix", "Listen"], [".txt", ".srt", ".vtt"]],
         ),
         (
-            ["总结", "翻译", "提问", "朗读", "更正", ".txt", ".srt"],
-            [["总结", "翻译", "提问"], ["朗读", "更正"], [".txt", ".srt"]],
+            ["总结", "翻译", "提问", "更正", "朗读", ".txt", ".srt", ".vtt"],
+            [["总结", "翻译", "提问"], ["更正", "朗读"], [".txt", ".srt", ".vtt"]],
         ),
-        (["Listen", ".txt", ".srt"], [["Listen", ".txt", ".srt"]]),
+        (["Listen", ".txt", ".srt"], [["Listen"], [".txt", ".srt"]]),
         (["Retry"], [["Retry"]]),
         (["a", "b", "c", "d"], [["a", "b"], ["c", "d"]]),
         (["Warm and slow", "Quick and low", "x"], [["Warm and slow", "Quick and low"], ["x"]]),

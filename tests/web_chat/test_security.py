@@ -18,9 +18,10 @@ from bots.web_chat import WebChat
 from bots.web_chat.access import WRONG_HOST, find_refusal
 from bots.web_chat.allowed_hosts import read_host_name
 from bots.web_chat.session import COOKIE, name_of, person_of, read_chat, renew
-from bots.web_chat.wire import build_disposition, read_command, read_language, safe_name
+from bots.web_chat.wire import build_disposition, read_command, read_language
 from core.clock import Clock
 from core.models import Chat
+from core.text.file_names import safe_name
 from tests.support.web_client import (
     FILE_HEAD,
     IS_FORM,

@@ -195,12 +195,14 @@ def build_keyboard(buttons: Sequence[Button], username: str = "") -> InlineKeybo
         # On a small screen, the label's width decides how many buttons fit in a row.
         columns = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in label)
         per_row = next((count for limit, count in ROW_WIDTHS if columns <= limit), 1)
+        # Files have a row of their own.
+        kind = (per_row, button.command == "export")
         if button.token and button.is_private:
-            keys.append((per_row, InlineKeyboardButton(label, url=url)))
+            keys.append((kind, InlineKeyboardButton(label, url=url)))
         elif button.token:
-            keys.append((per_row, InlineKeyboardButton(label, callback_data=button.token)))
+            keys.append((kind, InlineKeyboardButton(label, callback_data=button.token)))
     rows = []
-    for per_row, run in groupby(keys, itemgetter(0)):
+    for (per_row, _), run in groupby(keys, itemgetter(0)):
         rest = [key for _, key in run]
         # Rows of even length: seven buttons make three, two and two.
         for rows_left in range(-(-len(rest) // per_row), 0, -1):

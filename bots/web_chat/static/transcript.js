@@ -5,7 +5,7 @@ import { icon, make } from "./dom.js";
 import { formatDuration, text } from "./texts.js";
 
 const LONG_CHARS = 900;
-const FORMS = ["txt", "srt"];
+const FORMS = ["txt", "srt", "vtt"];
 const DONE_MS = 1500;
 
 /** The card of `words`; find("/txt") returns the URL of a file format, null = no downloads. */
@@ -56,7 +56,7 @@ function drawMoment({ start_s, text: words }, playFrom) {
 }
 
 function drawForm(form, href) {
-  return make("a", { class: "copy", href, download: `transcript.${form}`, "aria-label": text("save", { name: `.${form}` }) }, `.${form}`);
+  return make("a", { class: "copy", href, download: "", "aria-label": text("save", { name: `.${form}` }) }, `.${form}`);
 }
 
 /** Browsers give the clipboard to safe pages only; on others the words are marked, ready to be copied. */

@@ -9,9 +9,9 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Chat, QuotedMessage, Reply
-from core.summaries.moments import find_excerpt_end
 from core.summaries.pipeline import READING
 from core.summaries.ranges import parse_copy
+from core.text.moments import find_excerpt_end
 from core.text.split import shorten_name
 from core.text.timestamps import format_timestamp
 

@@ -1,6 +1,8 @@
-"""The buttons under a transcript: Listen, Ask, Summary, .txt and .srt. Each carries its key."""
+"""The buttons under a transcript: Listen, Ask, Summary, and files. Each carries its key."""
 
 from __future__ import annotations
+
+import asyncio
 
 from core.answering.conversation import find_subjects
 from core.commands import Command
@@ -10,9 +12,7 @@ from core.models import File, RecordingReference, Reply
 from core.summaries.format import format_recording
 from core.synthesis.pipeline import MAX_CHARS
 from core.text.split import shorten
-from core.transcription.subtitles import build_srt, build_txt
-
-FORMATS = {"txt": (build_txt, "text/plain"), "srt": (build_srt, "application/x-subrip")}
+from core.transcription.subtitles import FORMATS
 
 
 async def read_out(ctx: Context) -> Reply:
@@ -47,13 +47,13 @@ async def summarize(ctx: Context) -> Reply:
 
 
 async def export_file(ctx: Context) -> Reply:
-    """Reply with the transcript as a file. The button carries format and key."""
-    extension, _, key = ctx.message.text.partition(" ")
+    """Reply with the transcript as a file. The button carries format, key and name."""
+    extension, key, name, *_ = [*ctx.message.text.split(" ", 2), "", ""]
     if extension not in FORMATS:
         raise UserError(TRANSCRIPT_GONE)
     build, mime = FORMATS[extension]
-    content = build(await ctx.stored_transcript(key)).encode()
-    return Reply(files=(File(f"transcript.{extension}", mime, content),))
+    content = await asyncio.to_thread(build, await ctx.stored_transcript(key))
+    return Reply(files=(File(f"{name or 'transcript'}.{extension}", mime, content.encode()),))
 
 
 listen = Command("", read_out, is_listed=False)

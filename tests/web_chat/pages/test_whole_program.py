@@ -94,6 +94,7 @@ async def test_a_recording_becomes_text(page: Page) -> None:
     await expect(page.locator("#title")).to_contain_text("smooth")
 
 
+@pytest.mark.finding(6)
 async def test_transcript_plays_is_saved_asked_about_and_summarised(
     browser: Browser, url: str, visitor: StorageState
 ) -> None:
@@ -125,11 +126,12 @@ async def save(page: Page) -> None:
     await expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
     assert "country" in await page.evaluate("navigator.clipboard.readText()")
     async with page.expect_download() as download:
-        await page.get_by_role("link", name="Save .srt").click()
+        await page.get_by_role("link", name="Save .vtt").click()
     saved = await download.value
-    assert saved.suggested_filename == "transcript.srt"
+    assert saved.suggested_filename == "jfk.vtt"
     words = Path(await saved.path()).read_text(encoding="utf-8")
-    assert re.match(r"1\n00:00:00,\d{3} -->", words)
+    assert re.match(r"WEBVTT\n\n00:00:00.\d{3} -->", words)
+    assert words.count(" --> ") == await page.locator(".moment").count(), "the lines of the page"
 
 
 async def test_chats_are_created_opened_and_deleted(page: Page) -> None:

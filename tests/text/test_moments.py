@@ -10,7 +10,7 @@ import pytest
 
 from core.audio.speech_detection import find_pauses
 from core.models import Segment, Transcript
-from core.summaries.moments import find_moments
+from core.text.moments import find_moments
 from tests.support.group_week import make_note, make_week, tell
 
 

@@ -1,29 +1,33 @@
-"""Timestamps of sentences, estimated from pauses where an engine returns only coarse ones."""
+"""Times of sentences and of subtitle cues.
+
+They are estimated from pauses where an engine returns only coarse ones.
+"""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from core.models import Segment, Transcript
+from core.text.split import halve, split_sentences
 
 #: Longer segments are split at the ends of sentences.
 _LONG_S = 8.0
 #: Length of a played excerpt, if no sentence takes longer.
 EXCERPT_S = 15.0
-#: A full stop after a single letter, or as in "Mr.", does not end a sentence.
-_SENTENCE = re.compile(
-    r".+?(?:(?:[!?…]+|(?<!\b\w)(?<!\b[A-Z][a-z])\.+)[\"'”’)]*(?=\s|$)|[。！？]+[”’）]*|$)\s*",
-    re.DOTALL,
-)
+#: The longest cue: two lines of 42 characters, as long as two lines stay on a screen.
+CUE_S, CUE_CHARS = 7.0, 84
+#: A shorter text is not cut however long it takes: its cue ends early.
+_SHORT_CHARS = 16
 #: Of a segment, only the longest pauses are considered.
 _MOST_PAUSES = 24
 #: Bonus for each second of a pause, and cost of a sentence end without one.
 _PAUSE_BONUS, _NO_PAUSE_COST = 0.4, 0.6
+#: No sentence takes less, and the cost of one that would.
+_SHORTEST_S, _TOO_SHORT_COST = 0.1, 100.0
 #: Added to durations before their ratio is taken, so that short ones weigh less.
 _SLACK_S = 0.4
 
@@ -50,17 +54,48 @@ def find_moments(transcript: Transcript) -> tuple[Segment, ...]:
     return tuple(moment for segment in segments for moment in _split(segment, transcript.pauses))
 
 
+@lru_cache(maxsize=8)
+def find_cues(transcript: Transcript) -> tuple[Segment, ...]:
+    """Return a transcript in cues of at most CUE_S and CUE_CHARS, by sentence or clause."""
+    pauses = transcript.pauses
+    return tuple(cue for moment in find_moments(transcript) for cue in _cut_cue(moment, pauses))
+
+
+def _cut_cue(segment: Segment, pauses: Sequence[Pause]) -> list[Segment]:
+    """Return a sentence as it is, or cut in two until the parts are short enough."""
+    text, length_s = " ".join(segment.text.split()), segment.end_s - segment.start_s
+    is_short = len(text) <= CUE_CHARS and (length_s <= CUE_S or len(text) <= _SHORT_CHARS)
+    if is_short:
+        return [Segment(segment.start_s, min(segment.end_s, segment.start_s + CUE_S), text)]
+    pauses = [p for p in pauses if p[1] > segment.start_s and p[0] < segment.end_s]
+    parts = _set_times(segment, halve(text), pauses)
+    return [cue for part in parts for cue in _cut_cue(part, pauses)]
+
+
 def _split(segment: Segment, pauses: Sequence[Pause]) -> list[Segment]:
     if segment.end_s - segment.start_s <= _LONG_S:
         return [segment] if segment.text.strip() else []
-    sentences = [found.strip() for found in _SENTENCE.findall(segment.text) if found.strip()]
-    if not sentences:
-        return []
-    boundaries = _find_boundaries(segment, [len(sentence) for sentence in sentences], pauses)
+    sentences = split_sentences(segment.text)
+    return _set_times(segment, sentences, pauses) if sentences else []
+
+
+def _set_times(segment: Segment, texts: Sequence[str], pauses: Sequence[Pause]) -> list[Segment]:
+    """Return the parts of a segment's text with their times, one after the other."""
+    boundaries = _find_boundaries(segment, [len(text) for text in texts], pauses)
+    if any(after.start_s - before.end_s < _SHORTEST_S for before, after in pairwise(boundaries)):
+        boundaries = _spread(segment, texts)
     return [
-        Segment(before.end_s, after.start_s, sentence)
-        for (before, after), sentence in zip(pairwise(boundaries), sentences, strict=True)
+        Segment(before.end_s, after.start_s, text)
+        for (before, after), text in zip(pairwise(boundaries), texts, strict=True)
     ]
+
+
+def _spread(segment: Segment, texts: Sequence[str]) -> list[_Boundary]:
+    """Return boundaries that give each text as much time as it has letters."""
+    chars = list(accumulate(map(len, texts), initial=0))
+    length_s = segment.end_s - segment.start_s
+    moments = (segment.start_s + length_s * count / chars[-1] for count in chars)
+    return [_Boundary(at_s, at_s, 0.0, 0.0) for at_s in moments]
 
 
 def _find_boundaries(
@@ -124,7 +159,9 @@ def _choose(boundaries: Sequence[_Boundary], wanted_s: Sequence[float]) -> list[
 
 def _misfit(start: _Boundary, end: _Boundary, want_s: float) -> float:
     took_s = max(0.0, end.spoken_s - start.spoken_s)
-    return math.log((took_s + _SLACK_S) / (want_s + _SLACK_S)) ** 2 + end.cost
+    is_too_short = end.start_s - start.end_s < _SHORTEST_S
+    misfit = math.log((took_s + _SLACK_S) / (want_s + _SLACK_S)) ** 2
+    return misfit + end.cost + is_too_short * _TOO_SHORT_COST
 
 
 def find_excerpt_end(transcript: Transcript | None, start_s: float) -> float:
