@@ -14,12 +14,13 @@ from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
 from core.commands import COMMANDS, load_command
 from core.commands.arguments import ArgumentInput
+from core.commands.cancel import may_cancel_all, pick_cancelled, pick_deleted
 from core.commands.context import Context
 from core.glossary.apply import apply_to
 from core.glossary.corrections import parse_correction
 from core.interfaces import DeliveryTarget, Platform, VoiceChannels
-from core.locale import mark, translate
 from core.models import (
+    CANCEL_TOKEN,
     Chat,
     ChatSettings,
     Conversation,
@@ -48,9 +49,6 @@ FOLLOWED = frozenset(
 SPOKEN = frozenset({"voice", "video_note"})
 
 
-DELETED = mark("The recording was deleted, so I did not reply to it.")
-
-
 class Inbox:
     """What every platform is built with. It commits messages and looks up what is stored."""
 
@@ -74,12 +72,18 @@ class Inbox:
         """
         platform = self.platforms.get(message.chat.platform)
         pick = partial(pick_command, voice=platform.voice if platform else None)
-        job = await self._store.intake.add(message, pick, data)
+        is_admin = False
+        if platform and (message.command == "cancel" or message.button.startswith(CANCEL_TOKEN)):
+            is_admin = await may_cancel_all(platform, message)
+        stop = partial(pick_cancelled, is_admin)
+        job = await self._store.intake.add(message, pick, data, choose_stopped=stop)
         result = "job" if job else "passed"
         metrics.MESSAGES.labels(message.chat.platform, result).inc()
         if job:
             log.info("accepted", job=job.job_id, command=job.command)
             self.on_job()
+            if job.command == "cancel":
+                self.on_cancel(job.message.text.split())
         return job
 
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
@@ -106,7 +110,7 @@ class Inbox:
         Safe to repeat.
         """
         await self._store.memory.forget(chat, message_id)
-        await self.cancel(chat, partial(_withdraw, message_id))
+        await self.cancel(chat, partial(pick_deleted, message_id))
 
     async def note_no_voice(self, chat: Chat) -> None:
         """Remember that the chat refuses voice messages: for a while it gets audio files."""
@@ -230,16 +234,6 @@ def _pick_follow_up(message: Message, quoted: QuotedMessage) -> str | None:
     if quoted.command == "transcribe" and parse_correction(message.text):
         return "fix"
     return "ask" if message.text else None
-
-
-def _withdraw(message_id: str, job: Job) -> Reply | None:
-    """Return what ends a job after the deletion of a message, None if it is not about it."""
-    if job.message.message_id == message_id:
-        return Reply()
-    quoted = job.message.reply_to
-    if quoted and quoted.message_id == message_id and quoted.attachment:
-        return Reply(translate(DELETED, job.message.language))
-    return None
 
 
 class Assistant:

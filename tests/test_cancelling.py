@@ -10,8 +10,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from core.assistant import DELETED
 from core.clock import Clock
+from core.commands.cancel import DELETED
 from core.errors import EngineBusy, EngineLocked, MessageGone, PlatformBusy
 from core.interfaces import DeliveryTarget
 from core.models import Chat, DeliveryState, Job, JobState, Message, QuotedMessage, Reply

@@ -18,7 +18,8 @@ from core.commands import load_command
 from core.config import Settings
 from core.errors import AssistantError
 from core.interfaces import DeliveryTarget, VoiceChannels
-from core.models import Job, Message
+from core.locale import translate
+from core.models import CANCEL_TOKEN, Button, Job, Message
 
 log = structlog.get_logger(__name__)
 
@@ -199,6 +200,12 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
     @abstractmethod
     async def _update(self, live: AnyLiveMessage) -> None:
         """Show the text, and again if it changes meanwhile."""
+
+
+def build_cancel_button(target: DeliveryTarget) -> Button:
+    """Return the button under the live message of a job."""
+    label = translate("Cancel", target.message.language)
+    return Button(label, "cancel", token=f"{CANCEL_TOKEN}{target.job_id}")
 
 
 def clean(text: str) -> str:

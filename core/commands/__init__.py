@@ -35,6 +35,7 @@ COMMANDS = {
     mark("auto"): "core.commands.auto:command",
     mark("join"): "core.commands.join:command",
     mark("leave"): "core.commands.leave:command",
+    mark("cancel"): "core.commands.cancel:command",
     mark("stop"): "core.commands.stop:command",
     mark("read"): "core.commands.read_aloud:command",
     mark("help"): "core.commands.help:command",

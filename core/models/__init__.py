@@ -8,6 +8,7 @@ from core.models.answers import Answer, Passage, Question, Sampling, Turn
 from core.models.audio import Audio, SavedVoice, Segment, Transcript, Usage, Utterance, Voice
 from core.models.jobs import PLACEHOLDER, Conversation, DeliveryState, Job, JobState, PartDelivery
 from core.models.messages import (
+    CANCEL_TOKEN,
     Attachment,
     Button,
     Chat,
@@ -42,6 +43,7 @@ from core.models.statistics import (
 from core.models.talk import RememberedMessage, TalkRange
 
 __all__ = [
+    "CANCEL_TOKEN",
     "PLACEHOLDER",
     "Answer",
     "Attachment",

@@ -73,6 +73,10 @@ class Message:
     reply_token: str = ""
 
 
+#: Starts the token of a job's Cancel button, which is never stored; the job's id follows.
+CANCEL_TOKEN = "_cancel_job_"
+
+
 @dataclass(frozen=True, slots=True)
 class Button:
     """A button under a reply: pressing it sends a message with this command and text."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.assistant import DELETED
+from core.commands.cancel import DELETED
 from tests.chaos.notes import read_sound
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.events import GUILD_MESSAGES

@@ -24,7 +24,7 @@ from bots.discord_bot.outgoing.parts import MENU, PRIVATE, SHARED
 from bots.discord_bot.outgoing.routes import InteractionToken
 from core import commands
 from core.commands.arguments import join_arguments
-from core.models import Attachment, Chat, Message, QuotedMessage
+from core.models import CANCEL_TOKEN, Attachment, Chat, Message, QuotedMessage
 
 #: Chat ids of people who use the bot where it is no member: this prefix and their user id.
 PERSON_PREFIX = "user:"
@@ -138,7 +138,8 @@ def _read_press(
     if press is None or under is None:
         return None
     quoted = QuotedMessage(str(under.id), clean(under.content), sender_id=str(under.author.id))
-    is_ephemeral = press.is_private or under.flags.ephemeral
+    is_cancel = press.token.startswith(CANCEL_TOKEN)
+    is_ephemeral = press.is_private or under.flags.ephemeral or is_cancel
     return ParsedInteraction(
         button=press.token,
         reply_to=quoted,

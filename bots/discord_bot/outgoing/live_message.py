@@ -6,14 +6,22 @@ Best effort and second to the reply: the latest text wins, older ones are skippe
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import discord
 import structlog
 
-from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, StartTask, is_blank
+from bots.common.chat import (
+    UPDATE_S,
+    LiveMessage,
+    LiveMessages,
+    StartTask,
+    build_cancel_button,
+    is_blank,
+)
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import INTERACTION_OVER, describe, error_code_of, read_error
-from bots.discord_bot.outgoing.parts import MessagePart, shorten
+from bots.discord_bot.outgoing.parts import MessagePart, build_components, shorten
 from bots.discord_bot.outgoing.requests import perform
 from bots.discord_bot.outgoing.routes import (
     ORIGINAL,
@@ -72,6 +80,8 @@ class DiscordLiveMessages(LiveMessages[LiveMessage]):
             request = DiscordRequest(part, token=token, edit_id=ORIGINAL)
         elif shown_id:
             request = DiscordRequest(part, request.channel_id, edit_id=shown_id)
+        components = tuple(build_components([build_cancel_button(target)]))
+        request = replace(request, components=components)
         if not shown_id:
             await target.ledger.start(PLACEHOLDER)
         sent = await perform(self._client, request)

@@ -20,12 +20,22 @@ from telegram.error import (
     TelegramError,
 )
 
-from bots.common.chat import UPDATE_S, LiveMessage, LiveMessages, StartTask, clean, is_blank, tail
+from bots.common.chat import (
+    UPDATE_S,
+    LiveMessage,
+    LiveMessages,
+    StartTask,
+    build_cancel_button,
+    clean,
+    is_blank,
+    tail,
+)
 from bots.telegram_bot.errors import Refusal, describe, is_unsent, read_refusal
 from bots.telegram_bot.outgoing.requests import (
     MAX_UNITS,
     TelegramRequest,
     TextPart,
+    build_keyboard,
     build_request,
     perform,
 )
@@ -102,7 +112,9 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
             return
         placeholder = await target.ledger.find(PLACEHOLDER)
         request = build_request(target.message, TextPart(text))
-        request = replace(request, edit_id=read_placeholder_id(target, placeholder))
+        edit_id = read_placeholder_id(target, placeholder)
+        keyboard = build_keyboard((build_cancel_button(target),))
+        request = replace(request, edit_id=edit_id, keyboard=keyboard)
         if target.message.is_private and not live.is_lasting and not request.edit_id:
             draft_id = build_draft_id(target.job_id)
             await self._bot.send_message_draft(

@@ -6,18 +6,31 @@ import secrets
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.models import Chat, ChatSettings, Job, JobState, Message, QuotedMessage
+from core.models import (
+    CANCEL_TOKEN,
+    Chat,
+    ChatSettings,
+    Job,
+    JobState,
+    Message,
+    QuotedMessage,
+    Reply,
+)
 from core.store.database.queries import Database, chat_row, insert_new, is_chat, read_settings
 from core.store.database.tables import blobs, buttons, chats, deliveries, jobs, messages
 from core.store.talk.memory import drop, is_opted_out, remember
+from core.store.work.cancellation import cancel_jobs
 
 #: Returns the command that answers a message in a chat with these settings, None for no reply.
 Choose = Callable[[Message, ChatSettings], str | None]
+#: Returns the reply of a job that a message cancels, None if it does not cancel that job.
+ChooseStopped = Callable[[Message, Job], Reply | None]
 # Built once and given its values when it runs: building them in costs more than the insertion.
 _NEW_JOB = jobs.insert()
 _NEW_MESSAGE = insert_new(messages).returning(messages.c.message_pk)
@@ -31,7 +44,8 @@ _QUOTED = (
     select(jobs.c.job_id, jobs.c.command)
     .join(deliveries, deliveries.c.job_id == jobs.c.job_id)
     .where(
-        deliveries.c.platform_id == bindparam("of_message"), jobs.c.chat_pk == bindparam("of_chat")
+        deliveries.c.platform_id.in_((bindparam("of_message"), bindparam("of_live_message"))),
+        jobs.c.chat_pk == bindparam("of_chat"),
     )
     .order_by(jobs.c.seq.desc())
     .limit(1)
@@ -46,27 +60,29 @@ class Intake:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, message: Message, choose: Choose, data: bytes | None = None) -> Job | None:
+    async def add(
+        self, message: Message, choose: Choose, data: bytes | None = None, *,
+        choose_stopped: ChooseStopped = lambda message, job: None,
+    ) -> Job | None:  # fmt: skip
         """Save `message` and the job it asks for, in one commit.
 
         data: the recording itself, where the platform does not keep it.
+        choose_stopped: used for /cancel, which then has the ids of those jobs as its text.
         Returns None if the message is known already or asks for nothing.
         """
         async with self._database.write() as connection:
             now = self._database.now()
             chat = await chat_row(connection, message.chat)
-            if message.button:
-                message = await _press_button(connection, chat, message, now)
-            elif message.reply_to:
-                quoted = await _find_quoted(connection, chat.chat_pk, message.reply_to)
-                message = replace(message, reply_to=quoted)
+            if message.button or message.reply_to:
+                message = await _resolve(connection, chat, message, now)
             settings = read_settings(chat)
             chosen = await _remember(connection, chat, message, settings, now)
             command, key = choose(message, chosen), chat.chat_pk
             if command is None or (message.edit_id and await _is_known(connection, key, message)):
                 return None
-            added = await _add_job(connection, key, message, command, now)
-            if added is None:
+            if command == "cancel":
+                message = await _cancel(connection, key, message, choose_stopped, now)
+            if (added := await _add_job(connection, key, message, command, now)) is None:
                 return None
             if chat.gone_at is not None:
                 restored = update(chats).where(chats.c.chat_pk == key)
@@ -95,10 +111,34 @@ class Intake:
         return await self._database.scalar(query)
 
 
-async def _press_button(
+async def _cancel(
+    connection: AsyncConnection,
+    chat_pk: int,
+    message: Message,
+    choose: ChooseStopped,
+    now: datetime,
+) -> Message:
+    """Cancel jobs now: the job of /cancel itself would wait for them. Return it with their ids."""
+    known = select(messages.c.message_pk).where(
+        messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
+    )
+    if (await connection.execute(known)).first():
+        return message
+    stopped = await cancel_jobs(connection, message.chat, partial(choose, message), now)
+    return replace(message, text=" ".join(job.job_id for job in stopped))
+
+
+async def _resolve(
     connection: AsyncConnection, chat: Any, message: Message, now: datetime
 ) -> Message:
-    """Fill in the command of the pressed button; one of another chat or person does nothing."""
+    """Fill in what the message quotes, or the command of the button that was pressed.
+
+    A button of another chat or person does nothing.
+    """
+    if message.reply_to and not message.button:
+        return replace(message, reply_to=await _find_quoted(connection, chat, message.reply_to))
+    if message.button.startswith(CANCEL_TOKEN):
+        return replace(message, command="cancel", text=message.button.removeprefix(CANCEL_TOKEN))
     row = (await connection.execute(_BUTTON, {"of_token": message.button})).one_or_none()
     if row is None or not _may_press(row, chat, message, now):
         return replace(message, command="stale_button", text="")
@@ -114,10 +154,12 @@ def _may_press(row: Any, chat: Any, message: Message, now: datetime) -> bool:
 
 
 async def _find_quoted(
-    connection: AsyncConnection, chat_pk: int, quoted: QuotedMessage
+    connection: AsyncConnection, chat: Any, quoted: QuotedMessage
 ) -> QuotedMessage:
     """Return the quoted message with its job and command, if it is a reply of ours."""
-    key = {"of_message": quoted.message_id, "of_chat": chat_pk}
+    # A live message of Telegram is stored with its chat.
+    live_id = f"{chat.chat_id}/{quoted.message_id}"
+    key = {"of_message": quoted.message_id, "of_live_message": live_id, "of_chat": chat.chat_pk}
     row = (await connection.execute(_QUOTED, key)).one_or_none()
     return replace(quoted, job_id=row.job_id, command=row.command) if row else quoted
 

@@ -29,9 +29,11 @@ def _select_next() -> Select[Any]:
         (earlier.c.state == JobState.RUNNING) | ~earlier.c.is_told,
     )
     is_due = jobs.c.run_at <= bindparam("now", type_=UtcDateTime())
+    # It has taken effect already, and what it says would come too late after the others.
+    is_urgent = jobs.c.command == "cancel"
     return (
         select_jobs()
-        .where(jobs.c.state == JobState.WAITING, is_due, ~is_blocked)
+        .where(jobs.c.state == JobState.WAITING, is_due, is_urgent | ~is_blocked)
         .order_by(jobs.c.run_at, jobs.c.seq)
         .limit(1)
     )
