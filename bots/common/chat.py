@@ -90,6 +90,10 @@ class ChatBot(ABC):
         for part in self._parts:
             await part.close()
 
+    def is_ephemeral(self, message: Message) -> bool:
+        """Return whether the sender alone sees the reply, though the chat is none of their own."""
+        return False
+
     @abstractmethod
     async def acknowledge(self, message: Message) -> None:
         """Show the sender that a recording was received."""

@@ -20,6 +20,7 @@ from bots.discord_bot.incoming.intake import Channels, ChannelWatermarks, Gatewa
 from bots.discord_bot.interactions.receiving import Interactions
 from bots.discord_bot.outgoing.delivery import DiscordDelivery
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
+from bots.discord_bot.outgoing.routes import read_interaction_token
 from bots.discord_bot.voice.channels import DiscordVoiceChannels
 from core.assistant import Inbox
 from core.clock import CLOCK, Clock
@@ -109,6 +110,11 @@ class DiscordBot(ChatBot):
         if not self.client.bot_id:
             raise PlatformBusy("not logged in to Discord yet")
         return Chat(self.name, self.client.bot_id, await self.channels.open_private(person_id))
+
+    def is_ephemeral(self, message: Message) -> bool:
+        """Return whether the interaction was, or is to be, answered ephemerally."""
+        token = read_interaction_token(message.reply_token)
+        return token is not None and token.is_ephemeral
 
     async def acknowledge(self, message: Message) -> None:
         """Show "typing", once per channel, unless the channel keeps refusing the bot."""

@@ -126,6 +126,10 @@ class WebChat:
         """Return True: a chat belongs to its sender alone."""
         return True
 
+    def is_ephemeral(self, message: Message) -> bool:
+        """Return False: a chat belongs to its sender alone."""
+        return False
+
     async def private_chat(self, person_id: str) -> Chat:
         """Raise ChatGone: a page cannot be written to unless it is open."""
         raise ChatGone("the web chat cannot start a conversation")

@@ -81,6 +81,9 @@ class Command:
     takes_audio: bool = False
     #: The reply is visible to the sender alone on Discord; other platforms show it to the chat.
     is_ephemeral: bool = False
+    #: Returns whether what was typed asks for a reply that the sender alone sees, where the other
+    #: replies of the command are for all. Discord wants to know before there is a reply.
+    asks_privately: Callable[[str], bool] = lambda text: False
     #: Discord hides the command from members who may not manage the server.
     is_for_admins: bool = False
     #: Entries in the context menu of messages on Discord; elsewhere people reply with the command.

@@ -119,6 +119,7 @@ command = Command(
     mark("Keep chat history for summaries and /find: on, off or days (admins)"),
     remember,
     usage="on | off | 30d | me off",
+    asks_privately=lambda text: text.lower().split()[:1] == ["me"],
     arguments=(
         Argument(
             "choice",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from core.commands import Command
 from core.commands.arguments import Argument, offer
 from core.commands.context import Context
@@ -28,7 +30,7 @@ async def summary(ctx: Context) -> Reply:
     start_id = message.reply_to.message_id if message.reply_to else ""
     context = RangeContext(period_end(ctx.job), zone, message.thread_id, start_id)
     request = parse_request(message.text, context)
-    if request.is_private and not message.is_private:
+    if request.is_private and not (message.is_private or ctx.platform.is_ephemeral(message)):
         return _offer_private(ctx, request)
     ctx.on_text(ctx.text(READING))
     try:
@@ -46,9 +48,18 @@ def _offer_private(ctx: Context, request: SummaryRequest) -> Reply:
     return Reply(text, buttons=(Button(label, "private_summary", payload, is_private=True),))
 
 
+def asks_privately(text: str) -> bool:
+    """Return whether the range contains "me"; for this it does not matter when it is asked."""
+    try:
+        return parse_request(text, RangeContext(datetime(2000, 1, 1, tzinfo=UTC))).is_private
+    except UserError:
+        return False
+
+
 command = Command(
     mark("Summarize this chat: last 2h, 200 messages, unread, this topic, me, voice"),
     summary,
+    asks_privately=asks_privately,
     usage="last 2h | 200 | unread | topic | me | voice | short",
     arguments=(
         Argument(

@@ -139,6 +139,9 @@ class Platform(Protocol):
         Empty if it sees them all. Raises PlatformError.
         """
 
+    def is_ephemeral(self, message: Message) -> bool:
+        """Return whether the sender alone sees the reply, though the chat is none of their own."""
+
     async def private_chat(self, person_id: str) -> Chat:
         """Return the private chat with a person, to send an alert there.
 

@@ -150,7 +150,7 @@ async def test_personal_settings_are_everybodys_own(scenario: Scenario) -> None:
         for name, options in OF_A_PERSON.items():
             answer = await scenario.give(who, name, options)
             assert "Only the admins" not in answer.content
-            assert answer.is_ephemeral is (name != "remember")
+            assert answer.is_ephemeral
         assert not await scenario.is_changed()
         choice = await scenario.store.voices.choice("discord", scenario.people[who])
         assert choice == SpeechSettings(voice="Mia", style="warm")
@@ -220,22 +220,27 @@ async def test_buttons_need_the_same_rights(scenario: Scenario) -> None:
     assert stranger.speech.voice != "Mia"
 
 
-async def test_a_private_button_is_for_its_owner(scenario: Scenario) -> None:
+@pytest.mark.finding(18)
+async def test_what_is_for_the_sender_alone_is_ephemeral_at_once(scenario: Scenario) -> None:
     await scenario.reset()
-    told = scenario.server.send_text(
-        scenario.channel, scenario.people["member"], "The tiles will be blue."
-    )
+    server, channel = scenario.server, scenario.channel
+    told = server.send_text(channel, scenario.people["member"], "The tiles will be blue.")
     query = f"select 1 from remembered where message_id = '{told}'"
-    await scenario.server.wait_for(lambda: scenario.program.rows(query))
-    offer = await scenario.give("member", "summary", {"range": "me"})
-    [custom_id] = [part["custom_id"] for part in offer.parts]
-    answers = {}
-    for who in ("manager", "owner", "member"):
-        interaction_id = scenario.server.press(offer.message_id, scenario.people[who], custom_id)
-        answers[who] = await scenario.program.answer(interaction_id)
-    assert {one.is_ephemeral for one in answers.values()} == {True}
-    is_refused = {who: "has expired" in one.content for who, one in answers.items()}
-    assert is_refused == {"manager": True, "owner": True, "member": False}
+    await server.wait_for(lambda: scenario.program.rows(query))
+    uses: list[tuple[str, dict[str, str]]] = [
+        ("summary", {"range": "me last 2h"}),
+        # Refusals: a missing right, and a missing recording.
+        ("remember", {"choice": "off"}),
+        ("transcribe", {}),
+        ("remember", {"choice": "me off"}),
+    ]
+    for name, options in uses:
+        answer = await scenario.give("member", name, options)
+        # The first response, not what follows one that everybody has seen.
+        assert answer.is_ephemeral and answer.content, name
+        assert answer.versions == ["", answer.content] or name == "summary", answer.versions
+    found = [one for one in server.replies(channel, has_deleted=True) if not one.is_loading]
+    assert [one.content for one in found if one.interaction_id] == []
 
 
 async def test_opting_out_of_transcription_holds_for_user_installs(scenario: Scenario) -> None:

@@ -105,6 +105,9 @@ class LoopbackPlatform:
     async def explain_blindness(self, message: Message) -> str:
         return self.blindness
 
+    def is_ephemeral(self, message: Message) -> bool:
+        return False
+
     async def is_admin(self, message: Message) -> bool:
         return self.can_administer
 

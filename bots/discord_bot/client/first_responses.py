@@ -1,29 +1,74 @@
-"""First responses to interactions under way: until one is sent, Discord refuses what edits it."""
+"""First responses to interactions under way: until one is sent, Discord refuses what edits it.
+
+Whether a response is ephemeral is decided once, when it is deferred. So it is deferred when it is
+known whether the request is refused, or after a moment.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from core.clock import Clock
+
+#: How long a response is held back to learn whether the request is refused.
+MOMENT_S = 0.5
+#: Refusals whose ephemeral responses are remembered.
+_MAX_EPHEMERAL = 1000
+
+
+class _Pending:
+    def __init__(self) -> None:
+        self.is_over = asyncio.Event()
+        #: Set when the reply, or the live text, waits for the response.
+        self.is_awaited = asyncio.Event()
+        self.is_refused = False
 
 
 class FirstResponses:
     """The messages of interactions that are being responded to."""
 
-    def __init__(self) -> None:
-        self._pending: dict[str, asyncio.Event] = {}
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._pending: dict[str, _Pending] = {}
+        self._ephemeral: OrderedDict[str, None] = OrderedDict()
 
     @contextmanager
     def pending(self, message_id: str) -> Iterator[None]:
         """Let `wait` wait until the context ends."""
-        is_over = self._pending.setdefault(message_id, asyncio.Event())
+        pending = self._pending.setdefault(message_id, _Pending())
         try:
             yield
         finally:
-            is_over.set()
+            pending.is_over.set()
             self._pending.pop(message_id, None)
 
-    async def wait(self, message_id: str) -> None:
+    async def wait(self, message_id: str, *, is_refusal: bool = False) -> None:
         """Return once the first response was sent, or cannot be sent any more."""
-        if is_over := self._pending.get(message_id):
-            await is_over.wait()
+        if pending := self._pending.get(message_id):
+            pending.is_refused |= is_refusal
+            pending.is_awaited.set()
+            await pending.is_over.wait()
+
+    async def find_refusal(self, message_id: str) -> bool:
+        """Return whether the request turns out to be refused within MOMENT_S.
+
+        Its response is then to be ephemeral.
+        """
+        pending = self._pending[message_id]
+        timer = asyncio.create_task(self._clock.sleep(MOMENT_S))
+        awaited = asyncio.create_task(pending.is_awaited.wait())
+        await asyncio.wait([timer, awaited], return_when=asyncio.FIRST_COMPLETED)
+        for task in (timer, awaited):
+            task.cancel()
+        if pending.is_refused:
+            self._ephemeral[message_id] = None
+            while len(self._ephemeral) > _MAX_EPHEMERAL:
+                self._ephemeral.popitem(last=False)
+        return pending.is_refused
+
+    def is_ephemeral(self, message_id: str) -> bool:
+        """Return whether the response is ephemeral because the request was refused."""
+        return message_id in self._ephemeral

@@ -99,7 +99,7 @@ class DiscordClient(discord.AutoShardedClient):
         self.events: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         #: Called with the shard whenever a new session starts; a resumed one does not count.
         self.on_session: Callable[[int], None] = lambda shard_id: None
-        self.pacer, self.first_responses = DiscordPacer(clock), FirstResponses()
+        self.pacer, self.first_responses = DiscordPacer(clock), FirstResponses(clock)
         self._sessions = SessionPacer(clock)
         self._is_open = asyncio.Event()
         # discord.py has one API address for the whole process.

@@ -97,7 +97,8 @@ def _read_slash(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | Non
         for one in data.get("options") or ()
     }
     text, attachment = join_arguments(command.arguments, values), _read_recording(data)
-    return ParsedInteraction(name, text, attachment=attachment, is_ephemeral=command.is_ephemeral)
+    is_ephemeral = command.is_ephemeral or command.asks_privately(text)
+    return ParsedInteraction(name, text, attachment=attachment, is_ephemeral=is_ephemeral)
 
 
 def _read_recording(data: Mapping[str, Any]) -> Attachment | None:

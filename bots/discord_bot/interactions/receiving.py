@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 
 import discord
 import structlog
@@ -102,6 +103,9 @@ class Interactions:
             message = build_message(interaction, parsed, self._client.bot_id, received_s)
             with self._client.first_responses.pending(message.message_id):
                 job = await self._commit(message, str(interaction.guild_id or ""))
+                if job and interaction.guild_id and not parsed.is_ephemeral:
+                    is_refused = await self._client.first_responses.find_refusal(message.message_id)
+                    parsed = replace(parsed, is_ephemeral=is_refused)
                 is_deferred = await self._defer(interaction, parsed, end_s)
             if job is None and is_deferred:
                 text = translate(NOT_ALLOWED, message.language)

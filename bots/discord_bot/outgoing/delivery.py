@@ -157,8 +157,10 @@ class DiscordDelivery:
     async def _withdraw(self, target: DeliveryTarget) -> None:
         """Delete a public "thinking" response before a refusal that only one person sees."""
         token = read_interaction_token(target.message.reply_token)
-        is_public = token and token.has_original and not token.is_ephemeral
-        await self._client.first_responses.wait(target.message.message_id)
+        first_responses, message_id = self._client.first_responses, target.message.message_id
+        await first_responses.wait(message_id, is_refusal=True)
+        is_ephemeral = token and (token.is_ephemeral or first_responses.is_ephemeral(message_id))
+        is_public = token and token.has_original and not is_ephemeral
         if token and is_public and token.is_valid(self._client.clock.now()):
             await self._try_delete(DiscordRequest(MessagePart(), token=token, edit_id=ORIGINAL))
 
@@ -172,7 +174,10 @@ class DiscordDelivery:
             token = None
         elif token and target.is_refusal:
             # For the person alone: what follows an ephemeral response can be ephemeral too.
-            has_original = token.has_original and token.is_ephemeral
+            is_ephemeral = token.is_ephemeral or self._client.first_responses.is_ephemeral(
+                message.message_id
+            )
+            has_original = token.has_original and is_ephemeral
             token = replace(token, is_ephemeral=True, has_original=has_original)
             is_secret = True
         placeholder = await target.ledger.find(PLACEHOLDER)
