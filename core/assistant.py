@@ -12,13 +12,12 @@ import structlog
 from core import metrics
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
-from core.commands import COMMANDS, load_command
+from core.commands import load_command, pick_command
 from core.commands.arguments import ArgumentInput
 from core.commands.cancel import may_cancel_all, pick_cancelled, pick_deleted
 from core.commands.context import Context
 from core.glossary.apply import apply_to
-from core.glossary.corrections import parse_correction
-from core.interfaces import DeliveryTarget, Platform, VoiceChannels
+from core.interfaces import DeliveryTarget, Platform
 from core.models import (
     CANCEL_TOKEN,
     Chat,
@@ -26,8 +25,6 @@ from core.models import (
     Conversation,
     Job,
     Message,
-    NoteMode,
-    QuotedMessage,
     Reply,
     SpeechSettings,
     Suggestion,
@@ -40,13 +37,6 @@ from core.transcription.pipeline import TranscriptionPipeline
 from core.transcription.progress import Progress, describe
 
 log = structlog.get_logger()
-
-#: Commands whose replies can be replied to with a question.
-FOLLOWED = frozenset(
-    {"ask", "ask_about", "transcribe", "translate", "brief", "summary", "digest_due"}
-)
-#: Attachments in which people talk to each other, unlike music and films.
-SPOKEN = frozenset({"voice", "video_note"})
 
 
 class Inbox:
@@ -191,49 +181,6 @@ class Inbox:
     def readiness(self) -> dict[str, bool]:
         """Return whether each platform can take messages in, by name."""
         return {name: platform.is_ready for name, platform in self.platforms.items()}
-
-
-def pick_command(
-    message: Message, settings: ChatSettings, voice: VoiceChannels | None = None
-) -> str | None:
-    """Return the command that answers `message`, None if nobody asked for an answer.
-
-    In private every message is answered. In a group only commands are, replies to the bot's own,
-    and voice messages if the admins have turned that on. voice: reads plain messages aloud.
-    """
-    # Unlisted commands trust the text of their buttons, so nobody may type them.
-    is_open = message.button or message.command == "start"
-    if message.command in COMMANDS and (is_open or load_command(message.command).is_listed):
-        return message.command
-    attachment, expects = message.attachment, settings.expects
-    if expects and attachment and message.sent_at < expects.until_at:
-        return expects.command
-    if message.reply_to and (command := _pick_follow_up(message, message.reply_to)):
-        return command
-    is_spoken = attachment is not None and attachment.kind in SPOKEN
-    if attachment and (message.is_private or settings.is_auto):
-        is_own = message.is_private and not (message.command or message.forwarded_from)
-        may_ask = is_spoken and is_own and settings.talk.notes is not NoteMode.TRANSCRIBE
-        return "ask" if may_ask else "transcribe"
-    if message.is_private:
-        if message.command:
-            return "unknown"
-        return "collect" if message.forwarded_from else "start"
-    if is_spoken and settings.talk.remember_days:
-        return "note"
-    is_plain = message.text and not (message.command or attachment or message.edit_id)
-    return "read_out" if is_plain and voice and voice.is_read(message) else None
-
-
-def _pick_follow_up(message: Message, quoted: QuotedMessage) -> str | None:
-    """Return the command for a reply to one of the bot's replies."""
-    if message.command or quoted.command not in FOLLOWED:
-        return None
-    if message.attachment:
-        return "ask" if message.attachment.kind in SPOKEN else None
-    if quoted.command == "transcribe" and parse_correction(message.text):
-        return "fix"
-    return "ask" if message.text else None
 
 
 class Assistant:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bots.common.chat import count_units
-from core.assistant import FOLLOWED
+from core.commands import FOLLOWED
 from core.commands.say import read_call
 from core.models import Attachment, ChatSettings, Job, Link, Reply, SpeechSettings
 from core.text.file_names import safe_name

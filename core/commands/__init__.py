@@ -1,4 +1,7 @@
-"""The command table. A new command is one file in this folder and one line in the table."""
+"""The command table, and the rule that picks the command for a message.
+
+A new command is one file in this folder and one line in the table.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +12,10 @@ from importlib import import_module
 
 from core.commands.arguments import Argument, MessageAction, derive_arguments
 from core.commands.context import Context
+from core.glossary.corrections import parse_correction
+from core.interfaces import VoiceChannels
 from core.locale import mark
-from core.models import Reply
+from core.models import ChatSettings, Message, NoteMode, QuotedMessage, Reply
 
 #: Name -> "module:attribute", imported on first use. The menus keep this order.
 #: Names that people type are marked as texts: Discord shows them translated.
@@ -57,6 +62,13 @@ COMMANDS = {
     "collect": "core.commands.unasked.history:collect",
     "read_out": "core.commands.unasked.speak_message:command",
 }
+
+#: Commands whose replies can be replied to with a question.
+FOLLOWED = frozenset(
+    {"ask", "ask_about", "transcribe", "translate", "brief", "summary", "digest_due"}
+)
+#: Attachments in which people talk to each other, unlike music and films.
+SPOKEN = frozenset({"voice", "video_note"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,3 +124,46 @@ def menu(*, has_voice: bool = False) -> list[tuple[str, Command]]:
         for name, command in commands
         if command.is_listed and (has_voice or not command.needs_voice_channels)
     ]
+
+
+def pick_command(
+    message: Message, settings: ChatSettings, voice: VoiceChannels | None = None
+) -> str | None:
+    """Return the command that answers `message`, None if nobody asked for an answer.
+
+    In private every message is answered. In a group only commands are, replies to the bot's own,
+    and voice messages if the admins have turned that on. voice: reads plain messages aloud.
+    """
+    # Unlisted commands trust the text of their buttons, so nobody may type them.
+    is_open = message.button or message.command == "start"
+    if message.command in COMMANDS and (is_open or load_command(message.command).is_listed):
+        return message.command
+    attachment, expects = message.attachment, settings.expects
+    if expects and attachment and message.sent_at < expects.until_at:
+        return expects.command
+    if message.reply_to and (command := _pick_follow_up(message, message.reply_to)):
+        return command
+    is_spoken = attachment is not None and attachment.kind in SPOKEN
+    if attachment and (message.is_private or settings.is_auto):
+        is_own = message.is_private and not (message.command or message.forwarded_from)
+        may_ask = is_spoken and is_own and settings.talk.notes is not NoteMode.TRANSCRIBE
+        return "ask" if may_ask else "transcribe"
+    if message.is_private:
+        if message.command:
+            return "unknown"
+        return "collect" if message.forwarded_from else "start"
+    if is_spoken and settings.talk.remember_days:
+        return "note"
+    is_plain = message.text and not (message.command or attachment or message.edit_id)
+    return "read_out" if is_plain and voice and voice.is_read(message) else None
+
+
+def _pick_follow_up(message: Message, quoted: QuotedMessage) -> str | None:
+    """Return the command for a reply to one of the bot's replies."""
+    if message.command or quoted.command not in FOLLOWED:
+        return None
+    if message.attachment:
+        return "ask" if message.attachment.kind in SPOKEN else None
+    if quoted.command == "transcribe" and parse_correction(message.text):
+        return "fix"
+    return "ask" if message.text else None

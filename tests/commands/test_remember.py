@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from core.assistant import pick_command
+from core.commands import pick_command
 from core.models import Attachment, Chat, ChatSettings, ExpectedRecording, QuotedMessage
 from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote

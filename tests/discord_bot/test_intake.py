@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bots.discord_bot.client.gateway import POISON
 from bots.discord_bot.incoming.messages import ChannelRef, read_messages
-from core.assistant import pick_command
+from core.commands import pick_command
 from core.models import Attachment, Chat, ChatSettings, Message, QuotedMessage
 from tests.support.discord_payloads import (
     ALONE,

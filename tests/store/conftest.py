@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from core.assistant import pick_command
+from core.commands import pick_command
 from core.models import Chat, DigestSchedule, Job
 from core.store import Store
 from core.store.database.tables import jobs

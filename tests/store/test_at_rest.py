@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from core.assistant import pick_command
+from core.commands import pick_command
 from core.errors import ConfigError
 from core.models import ChatSettings, Correction, File, JobState, Reply, TalkSettings, Transcript
 from core.store import Store, make_cipher

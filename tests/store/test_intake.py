@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from core.assistant import pick_command
 from core.clock import Clock
+from core.commands import pick_command
 from core.models import (
     Attachment,
     Button,

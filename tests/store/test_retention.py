@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.assistant import pick_command
+from core.commands import pick_command
 from core.models import (
     Answer,
     Button,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from core.assistant import pick_command
+from core.commands import pick_command
 from core.models import Chat, Job, JobState
 from core.store import Store, make_cipher
 from core.store.work.schedules import COMMAND, parse_period

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import update
 
-from core.assistant import pick_command
 from core.clock import Clock
+from core.commands import pick_command
 from core.models import (
     JobState,
     JobSummary,

@@ -11,7 +11,7 @@ from typing import Any
 
 from bots.telegram_bot import TelegramBot
 from core import metrics
-from core.assistant import pick_command
+from core.commands import pick_command
 from core.config import Settings
 from core.interfaces import DeliveryTarget
 from core.models import Attachment, Chat, Job, JobState, Message, Reply
