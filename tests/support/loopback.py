@@ -97,8 +97,7 @@ class LoopbackPlatform:
         if self.failures:
             raise self.failures.pop(0)
         self.sent.append((target.message.message_id, reply))
-        platform_id = known.platform_id if known else ""
-        if platform_id:
+        if platform_id := known.platform_id if known else "":
             self.edited.append(platform_id)
         await target.ledger.finish(0, platform_id or f"sent-{len(self.sent)}")
 

@@ -174,13 +174,12 @@ class DiscordDelivery:
             token = None
         elif token and target.is_refusal:
             # For the person alone: what follows an ephemeral response can be ephemeral too.
-            is_ephemeral = token.is_ephemeral or self._client.first_responses.is_ephemeral(
-                message.message_id
-            )
-            has_original = token.has_original and is_ephemeral
+            is_private = self._client.first_responses.is_ephemeral(message.message_id)
+            has_original = token.has_original and (token.is_ephemeral or is_private)
             token = replace(token, is_ephemeral=True, has_original=has_original)
             is_secret = True
         placeholder = await target.ledger.find(PLACEHOLDER)
+        wait_s = (self._client.clock.now() - message.sent_at).total_seconds()
         is_secret = is_secret or not message.chat.chat_id.isdecimal()
         channel_id = message.thread_id or message.chat.chat_id
         return DeliveryContext(
@@ -191,7 +190,7 @@ class DiscordDelivery:
             channel_id if channel_id.isdecimal() and not is_secret else "",
             placeholder.platform_id if placeholder else "",
             placeholder is not None and not placeholder.platform_id,
-            (self._client.clock.now() - message.sent_at).total_seconds() > WATCHED_S,
+            "late" if placeholder and wait_s > WATCHED_S else "",
             not target.has_no_voice and message.chat.chat_id not in self._no_voice,
         )
 
@@ -204,8 +203,9 @@ class DiscordDelivery:
         # The message that holds an outdated version of the part.
         older_id = known.platform_id if known else ""
         context = await self._read_context(target)
+        has_placeholder = bool(context.placeholder_id) or context.is_placeholder_lost
         # Parts that were removed leave no trace but the first one.
-        is_retry = known is not None or was_started or (number == 0 and context.has_placeholder)
+        is_retry = known is not None or was_started or (number == 0 and has_placeholder)
         routes = find_routes(context, number, draft, older_id)
         await target.ledger.start(number)
         try:

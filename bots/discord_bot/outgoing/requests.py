@@ -59,7 +59,9 @@ async def delete(client: DiscordClient, request: DiscordRequest) -> None:
         await _call(client, request, "DELETE")
 
 
-async def _call(client: DiscordClient, request: DiscordRequest, method: str) -> Any:
+async def _call(
+    client: DiscordClient, request: DiscordRequest, method: str, *, is_retry: bool = False
+) -> Any:
     await client.wait_open()
     if request.token is None:
         ids: dict[str, Any] = {"channel_id": int(request.channel_id)}
@@ -73,23 +75,19 @@ async def _call(client: DiscordClient, request: DiscordRequest, method: str) -> 
     elif request.edit_id:
         path, ids = f"{path}/{{message_id}}", ids | {"message_id": request.edit_id}
     route = Route(method, path, **ids)
+    body = None if method == "DELETE" else build_body(request)
     try:
-        return await _send_body(client, request, route)
+        if body and request.part.files:
+            return await _upload(client, route, body, request.part.files)
+        if body:
+            return await client.http.request(route, json=body)
+        return await client.http.request(route)
     except discord.HTTPException as error:
-        if error_code_of(error) != ARCHIVED or not request.channel_id:
+        if error_code_of(error) != ARCHIVED or not request.channel_id or is_retry:
             raise
     # What cannot be edited would be sent again below the messages that follow it.
     await unarchive(client, request.channel_id)
-    return await _send_body(client, request, route)
-
-
-async def _send_body(client: DiscordClient, request: DiscordRequest, route: Route) -> Any:
-    if route.method == "DELETE":
-        return await client.http.request(route)
-    body = build_body(request)
-    if request.part.files:
-        return await _upload(client, route, body, request.part.files)
-    return await client.http.request(route, json=body)
+    return await _call(client, request, method, is_retry=True)
 
 
 async def unarchive(client: DiscordClient, thread_id: str) -> None:

@@ -104,19 +104,11 @@ class DeliveryContext:
     placeholder_id: str = ""
     #: There may be a live message whose id is unknown.
     is_placeholder_lost: bool = False
-    #: The reply comes later than WATCHED_S.
-    is_late: bool = False
+    #: Not empty where the reply comes later than WATCHED_S after a live message: it keeps the
+    #: reply's nonce from finding that.
+    late_salt: str = ""
     #: False where the channel refuses voice messages.
     has_voice: bool = True
-
-    @property
-    def has_placeholder(self) -> bool:
-        """True where there is, or may be, a live message."""
-        return bool(self.placeholder_id) or self.is_placeholder_lost
-
-    def salt(self, number: int) -> str:
-        """Return what keeps a late part from finding the live message by its nonce."""
-        return "late" if number == 0 and self.is_late and self.has_placeholder else ""
 
 
 def find_routes(
@@ -140,7 +132,7 @@ def find_routes(
         routes.append(new(part, older_id))
     routes += _find_edits(context, number, as_file, older_id)
     if context.channel_id:
-        routes.append(new(as_file, older_id or context.salt(number)))
+        routes.append(new(as_file, older_id or context.late_salt * (number == 0)))
     if context.token:
         routes.append(DiscordRequest(as_file, token=context.token))
     if context.is_secret and context.message.sender_id.isdecimal():
@@ -180,6 +172,6 @@ def _find_edits(
         yield DiscordRequest(part, token=token, edit_id=edit_id)
     edit_id = older_id or (context.placeholder_id if number == 0 else "")
     # Editing a live message, or the response of an expired interaction, notifies nobody.
-    is_silent = bool(context.message.reply_token) or context.is_late
+    is_silent = bool(context.message.reply_token or context.late_salt)
     if context.channel_id and edit_id and (older_id or not is_silent):
         yield DiscordRequest(part, context.channel_id, edit_id=edit_id)
