@@ -34,7 +34,7 @@ from core.operations.alerts import Alerts
 from core.operations.model_probe import ModelProbe
 from core.operations.roles import Role, list_roles
 from core.operations.status import OperatorStatus
-from core.store import Store, make_cipher, migrate
+from core.store import Store, migrate, open_cipher
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 
@@ -97,11 +97,16 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
 
 @asynccontextmanager
 async def open_store(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[Store]:
-    """Create or migrate the database and open it; close it when the context ends."""
+    """Create or migrate the database and open it; close it when the context ends.
+
+    Raises ConfigError if it is encrypted and its key is missing.
+    """
     home = settings.hearsay_home
     make_home(home)
+    # First: without the key of a database nothing in it is changed.
+    cipher = await open_cipher(settings.url, settings.secret("hearsay_secret_key"), home)
     await migrate(settings.url)
-    store = Store(settings.url, make_cipher(settings.secret("hearsay_secret_key"), home), clock)
+    store = Store(settings.url, cipher, clock)
     try:
         yield store
     finally:

@@ -11,9 +11,9 @@ from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG, OTHER, STORE
 from core.audio import Media
 from core.engines.wire.speech import make_silence
-from core.errors import AssistantError, ConfigError
-from core.store import make_cipher
+from core.errors import AssistantError
 from core.store.database import check as database
+from core.store.database.key import KeyFit, examine_key
 
 _MB = 2**20
 _FEW_BYTES, _LOW_BYTES = 100 * _MB, 1024 * _MB
@@ -88,21 +88,16 @@ async def check_database(run: CheckRun) -> Result:
 
 
 async def check_key(run: CheckRun) -> Result:
-    """Check that the key decrypts the database."""
+    """Check that the key decrypts the database, as every start does."""
     settings = run.settings
-    if not (await database.examine(settings.url)).is_there:
-        return ok("there is nothing to decrypt yet")
     secret = settings.secret("hearsay_secret_key")
-    if not secret and not (settings.hearsay_home / "secret.key").exists():
-        cure = "Put the file secret.key back into HEARSAY_HOME, or set HEARSAY_SECRET_KEY."
-        return fail("the database exists, but its key is missing", cure, CONFIG)
-    cipher = make_cipher(secret, settings.hearsay_home)
-    try:
-        has_content = await database.has_content(settings.url, cipher)
-    except ConfigError as error:
-        cure = "Set the key that the database was made with; to rotate keys list both, new first."
-        return fail(str(error), cure, CONFIG)
-    return ok("decrypts the database" if has_content else "there is nothing to decrypt yet")
+    fit = await examine_key(settings.url, secret, settings.hearsay_home)
+    if fit is KeyFit.EMPTY:
+        return ok("there is nothing to decrypt yet")
+    if fit is KeyFit.PART:
+        cure = "If you still have that key, set HEARSAY_SECRET_KEY to both: NEW,OLD."
+        return warn("a part of the database was encrypted with another key", cure)
+    return ok("decrypts the database")
 
 
 async def check_audio(_: CheckRun) -> Result:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.clock import CLOCK, Clock
 from core.store.chats import Chats
 from core.store.database.encryption import Cipher, make_cipher
+from core.store.database.key import open_cipher
 from core.store.database.migrate import migrate
 from core.store.database.queries import Database
 from core.store.operations.allowances import Allowances
@@ -21,7 +22,7 @@ from core.store.work.jobs import Jobs
 from core.store.work.progress import Deliveries, Results
 from core.store.work.schedules import Schedules
 
-__all__ = ["ForgottenCounts", "LinkResult", "Store", "make_cipher", "migrate"]
+__all__ = ["ForgottenCounts", "LinkResult", "Store", "make_cipher", "migrate", "open_cipher"]
 
 
 class Store:

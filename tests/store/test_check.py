@@ -6,14 +6,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 
 from core.errors import ConfigError, StoreError
-from core.models import Transcript
-from core.store import Store, make_cipher, migrate
-from core.store.database.check import DatabaseCondition, examine, has_content
+from core.store import migrate
+from core.store.database.check import DatabaseCondition, examine
 from core.store.database.migrate import list_revisions
-from tests.store.conftest import Add
 from tests.support.clean_start import ask_database, make_database
 
 
@@ -54,17 +51,3 @@ async def test_an_invalid_url_is_not_shown(url: str) -> None:
         with pytest.raises(ConfigError, match="DATABASE_URL") as caught:
             await work
         assert "canary" not in str(caught.value)
-
-
-@pytest.mark.parametrize("kept", ["message", "transcript"])
-async def test_the_key_is_tried_first(store: Store, add: Add, tmp_path: Path, kept: str) -> None:
-    url, right = make_database(tmp_path), make_cipher(None, tmp_path)
-    wrong = make_cipher(Fernet.generate_key().decode(), tmp_path)
-    assert not await has_content(url, wrong), "nothing that it could open"
-    if kept == "message":
-        await add()
-    else:
-        await store.results.save("key", Transcript("x"))
-    assert await has_content(url, right)
-    with pytest.raises(ConfigError, match="HEARSAY_SECRET_KEY"):
-        await has_content(url, wrong)

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from pathlib import Path
 
-from sqlalchemy import make_url, select
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import StoreError
-from core.store.database.encryption import Cipher
-from core.store.database.migrate import list_revisions, open_plain, read_revision
-from core.store.database.queries import Database
-from core.store.database.tables import messages, transcripts
+from core.store.database.migrate import is_file, list_revisions, open_plain, read_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +32,7 @@ def _examine(url: str) -> DatabaseCondition:
     engine = open_plain(url, is_read_only=True)
     is_sqlite = engine.dialect.name == "sqlite"
     try:
-        if is_sqlite and not _exists(url):
+        if is_sqlite and not is_file(url):
             return DatabaseCondition(is_there=False)
         with engine.connect() as connection:
             damage = ""
@@ -53,29 +48,8 @@ def _examine(url: str) -> DatabaseCondition:
     )
 
 
-def _exists(url: str) -> bool:
-    return Path(make_url(url).database or "").is_file()
-
-
 def _name_schema(revision: str) -> str:
     known = list_revisions()
     if revision and revision not in known:
         return "newer"
     return "current" if revision == known[-1] else "old"
-
-
-async def has_content(url: str, cipher: Cipher) -> bool:
-    """Decrypt the newest content with the key; return False if there is none yet.
-
-    Raises ConfigError if the key does not fit, StoreError.
-    """
-    database = Database(url, cipher)
-    newest = (
-        select(messages.c.content).order_by(messages.c.message_pk.desc()).limit(1),
-        select(transcripts.c.content).order_by(transcripts.c.created_at.desc()).limit(1),
-    )
-    try:
-        found = [await database.scalar(query) for query in newest]
-    finally:
-        await database.close()
-    return any(content is not None for content in found)

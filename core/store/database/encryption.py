@@ -30,6 +30,8 @@ from core.errors import ConfigError
 _VERSION = b"\x01"
 #: What every Fernet value begins with: its version byte and a timestamp, in base64.
 _FERNET_PREFIX = b"gAAAA"
+#: The file with the key, in HEARSAY_HOME.
+KEY_FILE = "secret.key"
 _NONCE_BYTES = 12
 _HEAD_BYTES = len(_VERSION) + _NONCE_BYTES
 
@@ -40,8 +42,12 @@ class Cipher:
     Each value gets a random nonce: safe for 2**32 values per key (NIST SP 800-38D, 8.3).
     """
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        """keys: Fernet keys, from which the AES-GCM keys are derived. Raises ValueError."""
+    def __init__(self, keys: Sequence[str], source: str = "the key") -> None:
+        """keys: Fernet keys, from which the AES-GCM keys are derived. Raises ValueError.
+
+        source: where they are from, for errors.
+        """
+        self._source = source
         self._fernet = MultiFernet([Fernet(key) for key in keys])
         self._ciphers = [AESGCM(_derive(key)) for key in keys]
 
@@ -61,7 +67,7 @@ class Cipher:
         elif encrypted.startswith(_FERNET_PREFIX):
             with suppress(InvalidToken):
                 return self._fernet.decrypt(encrypted)
-        raise ConfigError("HEARSAY_SECRET_KEY does not decrypt this database")
+        raise ConfigError(f"{self._source} does not decrypt this database")
 
 
 def _derive(key: str) -> bytes:
@@ -140,20 +146,19 @@ def make_cipher(secret_key: str | None, home: Path) -> Cipher:
     Raises ConfigError if a key is malformed.
     """
     keys = (secret_key or _key_file(home)).split(",")
+    source = "HEARSAY_SECRET_KEY" if secret_key else str(home / KEY_FILE)
     try:
-        return Cipher([key.strip() for key in keys])
+        return Cipher([key.strip() for key in keys], source)
     except ValueError:
-        raise ConfigError(
-            "HEARSAY_SECRET_KEY is not a Fernet key (32 bytes, URL-safe base64)"
-        ) from None
+        raise ConfigError(f"{source} is not a Fernet key (32 bytes, URL-safe base64)") from None
 
 
 def _key_file(home: Path) -> str:
-    path = home / "secret.key"
+    path = home / KEY_FILE
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
         # Written to another file and linked: two concurrent first starts agree on one key.
-        fresh = home / f"secret.key.{os.getpid()}"
+        fresh = home / f"{KEY_FILE}.{os.getpid()}"
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(Fernet.generate_key())

@@ -104,6 +104,11 @@ def make_config() -> Config:
     return config
 
 
+def is_file(url: str) -> bool:
+    """Return whether the SQLite database at `url` exists."""
+    return Path(make_url(url).database or "").is_file()
+
+
 def open_plain(url: str, *, is_read_only: bool = False) -> Engine:
     """Return a synchronous engine.
 
