@@ -37,8 +37,8 @@ TOTAL_BYTES = 256 * 2**20
 LARGEST_BYTES = 72 * 2**20
 #: Body of a refused request that the server reads to its end.
 _SKIPPED_BYTES = 1_000_000
-#: The one path that needs no key.
-_DOCUMENT = "/openapi.json"
+#: Paths that need no key: they tell nothing private, and Open WebUI sends none for the lists.
+_PUBLIC = ("/openapi.json", "/audio/voices", "/audio/models")
 #: Responses hold private data, and no browser may guess their type.
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 #: Shorter keys could be guessed.
@@ -195,7 +195,7 @@ class ApiMiddleware:
         is_chunked = "transfer-encoding" in headers
         announced = headers.get("content-length", "" if is_chunked else "0")
         try:
-            if not scope["path"].endswith(_DOCUMENT):
+            if not scope["path"].endswith(_PUBLIC):
                 authorization, is_post = headers.get("authorization", ""), scope["method"] == "POST"
                 key_name = await self._keys.admit(authorization, needs_audio=is_post)
                 scope["state"]["key_name"] = key_name

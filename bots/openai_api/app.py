@@ -13,7 +13,15 @@ from starlette.types import ASGIApp
 from bots.openai_api import openapi
 from bots.openai_api.access import ApiMiddleware
 from bots.openai_api.chat import ChatRoute
-from bots.openai_api.context import ApiContext, ModelEntry, ModelList
+from bots.openai_api.context import (
+    ALIASES,
+    ApiContext,
+    AudioModelEntry,
+    AudioModelList,
+    ModelEntry,
+    ModelList,
+    VoiceList,
+)
 from bots.openai_api.errors import read_error
 from bots.openai_api.speech import SpeechRoute
 from bots.openai_api.transcriptions import TranscriptionRoute
@@ -45,6 +53,17 @@ def _add_routes(app: FastAPI, context: ApiContext) -> None:
     app.post("/audio/transcriptions", **openapi.TRANSCRIPTIONS)(transcribe)
     app.post("/audio/speech", **openapi.SPEECH)(speak)
     app.post("/chat/completions", **openapi.CHAT)(ChatRoute(context).create)
+
+    @app.get("/audio/voices", **openapi.VOICES)
+    async def list_voices() -> VoiceList:
+        """List the preset voices."""
+        return VoiceList(voices=context.list_voices())
+
+    @app.get("/audio/models", **openapi.AUDIO_MODELS)
+    async def list_audio_models() -> AudioModelList:
+        """List the names of models that synthesize."""
+        names = (context.synthesis.synthesizer.model, *ALIASES["synthesizer"])
+        return AudioModelList(models=[AudioModelEntry(id=name) for name in names])
 
     @app.get("/models", **openapi.MODELS)
     async def list_models() -> ModelList:

@@ -68,6 +68,35 @@ class ModelList(BaseModel):
     data: list[ModelEntry]
 
 
+class VoiceEntry(BaseModel):
+    """A preset voice."""
+
+    id: str
+    name: str
+    #: BCP 47, "mul" for several.
+    language: str
+    #: Empty if it is not known.
+    gender: Literal["female", "male", ""]
+
+
+class VoiceList(BaseModel):
+    """All preset voices."""
+
+    voices: list[VoiceEntry]
+
+
+class AudioModelEntry(BaseModel):
+    """A model that synthesizes."""
+
+    id: str
+
+
+class AudioModelList(BaseModel):
+    """All names of models that synthesize."""
+
+    models: list[AudioModelEntry]
+
+
 @dataclass(frozen=True, slots=True)
 class ApiContext:
     """The pipelines that messages use too, and the keys with their budgets."""
@@ -102,7 +131,7 @@ class ApiContext:
         bare = name.strip().removeprefix(_PREFIX).removesuffix(_LARGE)
         found = []
         for served in self.list_served():
-            mimo = _MIMO[served.role] if served.owner == "mimo" else ()
+            mimo = self._list_mimo(served)
             own = served.model_id.removeprefix(_PREFIX).removesuffix(_LARGE)
             if bare in (own, *mimo, *ALIASES[served.role]):
                 found.append(served)
@@ -118,6 +147,21 @@ class ApiContext:
             path = _PATHS[found[0].role]
             raise refuse(f"The model {name!r} cannot do this: it is for {path}", "model")
         return fitting
+
+    def list_voices(self) -> list[VoiceEntry]:
+        """Return the preset voices."""
+        voices = self.synthesis.synthesizer.voices()
+        return [
+            VoiceEntry(id=v.voice_id, name=v.name, language=v.language, gender=v.gender)
+            for v in voices
+        ]
+
+    def _list_mimo(self, served: Served) -> tuple[str, ...]:
+        """Return MiMo's other names for a model, those of voices that can be made included."""
+        limits = self.synthesis.synthesizer.limits
+        made = served.role == "synthesizer" and limits.can_design
+        names = _MIMO[served.role] if served.owner == "mimo" else ()
+        return (*names, TTS_DESIGN, TTS_CLONE) if made else names
 
 
 async def retry_once(

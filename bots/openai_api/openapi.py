@@ -12,7 +12,14 @@ from pydantic.json_schema import models_json_schema
 
 from bots.openai_api.chat_request import ChatRequest
 from bots.openai_api.chat_response import ChatChunk, ChatCompletion
-from bots.openai_api.context import ALIASES, ApiContext, ModelEntry, ModelList
+from bots.openai_api.context import (
+    ALIASES,
+    ApiContext,
+    AudioModelList,
+    ModelEntry,
+    ModelList,
+    VoiceList,
+)
 from bots.openai_api.errors import ApiErrorBody
 from bots.openai_api.speech import AudioDelta, AudioDone
 from bots.openai_api.speech_request import MEDIA_TYPES, SpeechRequest
@@ -105,6 +112,11 @@ CHAT: dict[str, Any] = {
     "responses": _build_responses(
         *_REFUSALS, content=_build_events(ChatChunk, end=", at the end [DONE]")
     ),
+}
+VOICES: dict[str, Any] = {"response_model": VoiceList, "responses": _build_responses(401, 429)}
+AUDIO_MODELS: dict[str, Any] = {
+    "response_model": AudioModelList,
+    "responses": _build_responses(401, 429),
 }
 MODELS: dict[str, Any] = {"response_model": ModelList, "responses": _build_responses(401, 429)}
 MODEL: dict[str, Any] = {"response_model": ModelEntry, "responses": _build_responses(401, 404, 429)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +22,11 @@ from bots.openai_api.speech_request import BODY_BYTES, MEDIA_TYPES, OPENAI_VOICE
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
 from core import metrics
 from core.audio.outgoing import RateConverter
+from core.engines.wire.models import TTS_CLONE, TTS_DESIGN
+from core.models import SavedVoice
 from core.synthesis.pipeline import Format as FileFormat
 from core.synthesis.pipeline import SynthesisResult, VoiceStyle
+from core.synthesis.voice_choice import pick_stand_in
 
 #: What clients take PCM for: it has no header that says so.
 PCM_HZ = 24_000
@@ -32,6 +35,8 @@ _UNKNOWN_BYTES = 0xFFFF_FFFF
 #: Formats that are sent as files, when they are whole.
 _FILES: dict[str, FileFormat] = {"mp3": "mp3", "opus": "ogg", "flac": "flac", "aac": "aac"}
 _PART_BYTES = 65_536
+#: Synthesizes one request: as which file, and who gets the samples while they come.
+Synthesize = Callable[[FileFormat, Callable[[bytes], None] | None], Awaitable[SynthesisResult]]
 
 
 class AudioDelta(BaseModel):
@@ -60,8 +65,10 @@ class SpeechRoute:
         leniency = request.state.leniency
         self.context.pick_model(speech.model, "synthesizer", leniency)
         speech = self._check(speech, leniency)
+        voice_style = await self._choose_voice(speech)
         is_file = speech.format in _FILES
-        parts = (self._stream_file if is_file else self._stream_samples)(speech, key_name)
+        synthesize = partial(self._synthesize, speech, voice_style, key_name)
+        parts = (self._stream_file if is_file else self._stream_samples)(speech, synthesize)
         is_events = speech.stream_format == "sse"
         started = await begin(_build_events(parts) if is_events else parts)
         media_type = EVENTS if is_events else MEDIA_TYPES[speech.format]
@@ -74,29 +81,46 @@ class SpeechRoute:
             text = "instructions are not supported by this model: it speaks plainly"
             leniency.drop(text, "instructions")
             speech = speech.model_copy(update={"instructions": ""})
-        voices = [voice.voice_id for voice in engine.voices()]
-        # Without any voice the engine says what is missing.
-        if voices and speech.voice.strip() not in ("", *voices, *OPENAI_VOICES):
-            raise refuse(f"voice must be one of {', '.join(voices)}", "voice")
         return speech
 
+    async def _choose_voice(self, speech: SpeechRequest) -> VoiceStyle:
+        """Return the voice: a preset, or one that is designed or cloned. Raises ApiError."""
+        name, words = speech.voice.strip(), speech.instructions
+        if speech.model_id == TTS_DESIGN:
+            if not words:
+                raise refuse("instructions must describe the voice", "instructions")
+            return VoiceStyle(description=words)
+        if speech.model_id == TTS_CLONE:
+            sample = await self.context.transcription.convert(_read_sample(name))
+            return VoiceStyle(SavedVoice("", "", sample), words)
+        voices = self.context.synthesis.synthesizer.voices()
+        known = [voice.voice_id for voice in voices]
+        # Without any voice the engine says what is missing.
+        if not voices or name in ("", *known):
+            return VoiceStyle(name if name in known else None, words)
+        if name not in OPENAI_VOICES:
+            raise refuse(f"voice must be one of {', '.join(known)}", "voice")
+        gender = OPENAI_VOICES[name]
+        number = [n for n in OPENAI_VOICES if OPENAI_VOICES[n] == gender].index(name)
+        found = pick_stand_in(voices, speech.input, gender, number)
+        return VoiceStyle(found.voice_id if found else None, words)
+
     async def _stream_file(
-        self, speech: SpeechRequest, key_name: str
+        self, speech: SpeechRequest, synthesize: Synthesize
     ) -> AsyncGenerator[bytes, None]:
-        file_format = _FILES[speech.format]
-        data = (await self._synthesize(speech, key_name, file_format)).file.data
+        data = (await synthesize(_FILES[speech.format], None)).file.data
         for start in range(0, len(data), _PART_BYTES):
             yield data[start : start + _PART_BYTES]
 
     async def _stream_samples(
-        self, speech: SpeechRequest, key_name: str
+        self, speech: SpeechRequest, synthesize: Synthesize
     ) -> AsyncGenerator[bytes, None]:
         """Yield the samples as they come, after the header of a WAV if that is the format."""
         rate_hz = self.context.synthesis.synthesizer.rate_hz
         is_wav = speech.format == "wav"
         converter = RateConverter(rate_hz, rate_hz if is_wav else PCM_HZ)
         header = build_wav_header(rate_hz) if is_wav else b""
-        parts = follow(partial(self._synthesize, speech, key_name, "wav"))
+        parts = follow(partial(synthesize, "wav"))
         async with aclosing(parts):
             async for part in parts:
                 if not isinstance(part, Done):
@@ -106,9 +130,10 @@ class SpeechRoute:
     async def _synthesize(
         self,
         speech: SpeechRequest,
+        voice_style: VoiceStyle,
         key_name: str,
         file_format: FileFormat,
-        on_audio: Callable[[bytes], None] | None = None,
+        on_audio: Callable[[bytes], None] | None,
     ) -> SynthesisResult:
         has_begun = False
 
@@ -119,20 +144,30 @@ class SpeechRoute:
                 has_begun = True
                 on_audio(pcm)
 
-        voices = [voice.voice_id for voice in self.context.synthesis.synthesizer.voices()]
-        voice = speech.voice.strip()
-        voice_style = VoiceStyle(voice if voice in voices else None, speech.instructions.strip())
         synthesize = partial(
             self.context.synthesis.synthesize,
             speech.input,
             voice_style,
             on_audio=stream,
             format=file_format,
+            speed=speech.speed,
         )
         with metrics.measure() as meter:
             result = await retry_once(synthesize, lambda: has_begun)
         await self.context.keys.spend(key_name, meter.audio_s)
         return result
+
+
+def _read_sample(data_url: str) -> bytes:
+    """Return the recording of a voice to clone. Raises ApiError."""
+    head, _, encoded = data_url.partition(",")
+    try:
+        if not head.lower().startswith("data:"):
+            raise ValueError
+        return base64.b64decode(encoded, validate=True)
+    except ValueError:
+        text = "voice must be a recording of the voice as a data URL: data:audio/wav;base64,…"
+        raise refuse(text, "voice") from None
 
 
 async def _build_events(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from core.audio.media import MediaLimits as MediaLimits
     from core.audio.media import Piece as Piece
     from core.audio.outgoing import OpusPackets as OpusPackets
+    from core.audio.outgoing import TempoChanger as TempoChanger
     from core.audio.outgoing import shrink as shrink
     from core.audio.segment import VoiceSegment as VoiceSegment
     from core.audio.voice_note import SeamJoiner as SeamJoiner
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "media": ("Media", "MediaLimits", "Piece"),
-    "outgoing": ("OpusPackets", "shrink"),
+    "outgoing": ("OpusPackets", "TempoChanger", "shrink"),
     "segment": ("VoiceSegment",),
     "voice_note": ("SeamJoiner", "VoiceNoteEncoder"),
 }

@@ -1,4 +1,4 @@
-"""Conversion of our own audio on its way out: Opus packets, sample rates, smaller files."""
+"""Conversion of our own audio on its way out: Opus packets, rates, pace, smaller files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 import av
+from av.filter import Graph
 
 from core.audio.codec import OPUS_RATES_HZ, Decoder, PcmEncoder, build_frame
 from core.audio.segment import audioop
@@ -20,6 +21,8 @@ _SMALL_BIT_RATE = 24_000
 #: Margin below the limit, for what the encoder holds back and the last page.
 _MARGIN_BYTES = 16_000
 _MAX_S = 24 * 3600.0
+#: Speeds at which atempo blends samples instead of skipping them.
+_SMOOTH_SPEEDS = (0.5, 2.0)
 
 
 class OpusPackets:
@@ -76,6 +79,60 @@ class RateConverter:
         converted: bytes
         converted, self._state = audioop.ratecv(pcm, 2, 1, *self._rates, self._state)
         return converted
+
+
+class TempoChanger:
+    """Speeds up or slows down a stream of 16-bit mono samples, at the same pitch.
+
+    speed: 0.25 to 4. By libavfilter's atempo, which stays smooth between 0.5 and 2 and is
+    therefore applied twice beyond that.
+    """
+
+    def __init__(self, rate_hz: int, speed: float) -> None:
+        self._rate_hz, self._samples = rate_hz, 0
+        self._graph = None if speed == 1 else _build_tempo_graph(rate_hz, speed)
+
+    def feed(self, pcm: bytes) -> bytes:
+        """Take whole samples and return those that are ready."""
+        if self._graph is None or not pcm:
+            return pcm
+        self._graph.push(build_frame(pcm, self._rate_hz, self._samples))
+        self._samples += len(pcm) // 2
+        return self._pull()
+
+    def finish(self) -> bytes:
+        """Return the rest."""
+        if self._graph is None or not self._samples:
+            return b""
+        self._graph.push(None)
+        return self._pull()
+
+    def _pull(self) -> bytes:
+        assert self._graph is not None
+        ready = b""
+        while True:
+            try:
+                frame = self._graph.pull()
+            except (av.BlockingIOError, av.EOFError):
+                return ready
+            assert isinstance(frame, av.AudioFrame)
+            ready += bytes(memoryview(frame.planes[0])[: frame.samples * 2])
+
+
+def _build_tempo_graph(rate_hz: int, speed: float) -> Graph:
+    count = 1 if _SMOOTH_SPEEDS[0] <= speed <= _SMOOTH_SPEEDS[1] else 2
+    step = str(speed ** (1 / count))
+    graph = Graph()
+    nodes = [
+        graph.add_abuffer(
+            sample_rate=rate_hz, format="s16", layout="mono", time_base=Fraction(1, rate_hz)
+        ),
+        *(graph.add("atempo", step) for _ in range(count)),
+        graph.add("aformat", "sample_fmts=s16:channel_layouts=mono"),
+        graph.add("abuffersink"),
+    ]
+    graph.link_nodes(*nodes).configure()
+    return graph
 
 
 def shrink(data: bytes, max_bytes: int) -> list[Audio]:

@@ -46,6 +46,8 @@ class VoiceStyle:
     voice: str | SavedVoice | None = None
     #: Styles and direction as typed.
     style: str = ""
+    #: A description of a voice to be designed, instead of `voice`.
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,14 @@ class SynthesisPipeline:
         *,
         on_audio: OnAudio | None = None,
         format: Format = "ogg",
+        speed: float = 1.0,
     ) -> SynthesisResult:
-        """Return `text` as a voice note.
+        """Return `text` as a voice note. speed: its pace, at the same pitch.
 
         Raises UserError (NothingToSay, TextTooLong), EngineError.
         """
         lines = [(text, voice_style)]
-        file = await self.synthesize_dialogue(lines, on_audio=on_audio, format=format)
+        file = await self.synthesize_dialogue(lines, on_audio=on_audio, format=format, speed=speed)
         is_styled = bool(voice_style.style or read_styles(text).styles)
         is_ignored = is_styled and not self.synthesizer.limits.can_style
         return SynthesisResult(file, PLAIN_ONLY if is_ignored else "")
@@ -106,6 +109,7 @@ class SynthesisPipeline:
         *,
         on_audio: OnAudio | None = None,
         format: Format = "ogg",
+        speed: float = 1.0,
     ) -> File:
         """Return lines of several speakers as one voice note, one after the other.
 
@@ -116,10 +120,8 @@ class SynthesisPipeline:
         utterances = await asyncio.to_thread(self._plan, lines)
         rate_hz = self.synthesizer.rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
-        joiner = audio.SeamJoiner(rate_hz)
-        async with aclosing(self._synthesize_all(utterances)) as chunks:
-            async for chunk in chunks:
-                pcm = joiner.end_piece() if chunk is None else joiner.feed(chunk)
+        async with aclosing(self._join(utterances, speed)) as parts:
+            async for pcm in parts:
                 if on_audio and pcm:
                     on_audio(pcm, rate_hz)
                 await encoder.feed(pcm)
@@ -178,8 +180,18 @@ class SynthesisPipeline:
             voice=voice if isinstance(voice, str) else None,
             styles=(read_styles(typed).styles or chosen) if can_style else (),
             direction=direction if can_style else "",
+            description=voice_style.description,
             sample=voice.sample if isinstance(voice, SavedVoice) else None,
         )
+
+    async def _join(self, utterances: list[Utterance], speed: float) -> AsyncGenerator[bytes, None]:
+        """Yield the samples of all utterances, one after the other, at the wanted pace."""
+        rate_hz = self.synthesizer.rate_hz
+        joiner, tempo = audio.SeamJoiner(rate_hz), audio.TempoChanger(rate_hz, speed)
+        async with aclosing(self._synthesize_all(utterances)) as chunks:
+            async for chunk in chunks:
+                yield tempo.feed(joiner.end_piece() if chunk is None else joiner.feed(chunk))
+        yield tempo.finish()
 
     async def _synthesize_all(
         self, utterances: list[Utterance]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,15 @@ from core.models import File, Message, SavedVoice, SpeechSettings, Voice
 from core.models.audio import SAVED_VOICE_PREFIX
 from core.store.people.voices import Voices
 from core.synthesis.pipeline import SynthesisPipeline, VoiceStyle
+from core.text.scripts import (
+    ARABIC,
+    CYRILLIC,
+    DEVANAGARI,
+    HANGUL,
+    KANA,
+    SOUTHEAST_ASIAN,
+    guess_language,
+)
 
 #: Where a choice may come from, the highest priority first.
 SOURCES = (mark("this call"), mark("your choice"), mark("this chat"), mark("the default"))
@@ -68,6 +78,8 @@ async def find_voice(
     return None
 
 
+#: Scripts of which no language is guessed.
+_OTHER_SCRIPTS = re.compile(f"[{KANA}{HANGUL}{CYRILLIC}{DEVANAGARI}{ARABIC}{SOUTHEAST_ASIAN}]")
 #: The names of the takes of a designed voice.
 TAKES = ("A", "B", "C")
 MAX_NAME_CHARS = 40
@@ -100,6 +112,19 @@ def voices_for_language(voices: Sequence[Voice], language: str) -> list[Voice]:
     """Return the voices of a language (BCP 47), whatever their region."""
     wanted = language.lower().split("-")[0]
     return [voice for voice in voices if voice.language.lower().split("-")[0] == wanted]
+
+
+def pick_stand_in(voices: Sequence[Voice], text: str, gender: str, number: int) -> Voice | None:
+    """Return the voice that takes the place of one that the engine lacks, None = its default.
+
+    It speaks the language of `text` and has the gender; numbers spread over those that do. Other
+    scripts are left to the engine, which knows what can read them.
+    """
+    if _OTHER_SCRIPTS.search(text):
+        return None
+    fitting = voices_for_language(voices, guess_language(text))
+    fitting = [voice for voice in fitting if voice.gender == gender]
+    return fitting[number % len(fitting)] if fitting else None
 
 
 def assign_voice(person: str, voices: Sequence[Voice]) -> Voice:

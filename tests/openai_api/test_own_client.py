@@ -51,8 +51,9 @@ async def test_our_engine_transcribes_answers_and_synthesizes(
 async def test_missing_features_are_refusals_not_outages(api: ApiServer) -> None:
     engine = OpenAISynthesizer(settings_for(api, openai_tts_model="xiaomi/mimo-v2.5-tts"))
     with pytest.raises(EngineRefused):
-        await collect_audio(engine, Utterance("Hi.", description="An old man."))
+        await collect_audio(engine, Utterance("Hi.", voice="Nobody"))
     assert await collect_audio(engine, Utterance("Hi."))
+    assert await collect_audio(engine, Utterance("Hi.", description="An old man."))
     await engine.close()
     stranger = OpenAIAnswerer(settings_for(api, openai_api_key="hk-nobody-has-this-one-0123456789"))
     with pytest.raises(EngineLocked):

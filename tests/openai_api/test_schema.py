@@ -19,6 +19,8 @@ OPERATIONS = [
     ("POST", "/audio/transcriptions"),
     ("POST", "/audio/speech"),
     ("POST", "/chat/completions"),
+    ("GET", "/audio/voices"),
+    ("GET", "/audio/models"),
     ("GET", "/models"),
     ("GET", "/models/{model}"),
 ]
@@ -60,7 +62,7 @@ async def test_document_is_complete(page: dict[str, Any]) -> None:
 
 
 # The lists of models take nothing that could be wrong but a name.
-@pytest.mark.parametrize(("method", "path"), [*OPERATIONS[:3], OPERATIONS[4]])
+@pytest.mark.parametrize(("method", "path"), [*OPERATIONS[:3], OPERATIONS[-1]])
 async def test_random_requests_get_documented_responses(
     api: ApiServer, page: dict[str, Any], method: str, path: str
 ) -> None:
