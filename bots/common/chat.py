@@ -212,6 +212,16 @@ def build_cancel_button(target: DeliveryTarget) -> Button:
     return Button(label, "cancel", token=f"{CANCEL_TOKEN}{target.job_id}")
 
 
+def pick_mentioned(message: Message, bot_id: str) -> str:
+    """Return the command of a message that mentions the bot; core picks that of replies to it."""
+    quoted = message.reply_to
+    if quoted and quoted.sender_id == bot_id:
+        return ""
+    if message.text:
+        return "ask"
+    return "transcribe" if message.attachment or (quoted and quoted.attachment) else "start"
+
+
 def clean(text: str) -> str:
     """Return `text` without characters that break the display or that platforms refuse."""
     return _UNSAFE.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -45,6 +45,7 @@ COMMANDS = {
     mark("read"): "core.commands.read_aloud:command",
     mark("help"): "core.commands.help:command",
     "start": "core.commands.start:command",
+    "no_recording": "core.commands.unasked.no_recording:command",
     "unknown": "core.commands.unasked.unknown:command",
     "export": "core.commands.buttons.transcript:export",
     "listen": "core.commands.buttons.transcript:listen",
@@ -149,13 +150,22 @@ def pick_command(
         may_ask = is_spoken and is_own and settings.talk.notes is not NoteMode.TRANSCRIBE
         return "ask" if may_ask else "transcribe"
     if message.is_private:
-        if message.command:
-            return "unknown"
-        return "collect" if message.forwarded_from else "start"
+        return _pick_private(message)
     if is_spoken and settings.talk.remember_days:
         return "note"
     is_plain = message.text and not (message.command or attachment or message.edit_id)
     return "read_out" if is_plain and voice and voice.is_read(message) else None
+
+
+def _pick_private(message: Message) -> str | None:
+    """Return the command for a private message that has no recording and no known command."""
+    if message.command:
+        return "unknown"
+    if message.forwarded_from:
+        return "collect" if message.text else None
+    if message.text and message.reply_to and message.reply_to.attachment:
+        return "ask"
+    return "no_recording" if message.has_other_file else "start"
 
 
 def _pick_follow_up(message: Message, quoted: QuotedMessage) -> str | None:

@@ -28,6 +28,8 @@ DESCRIPTIONS = {
 async def digest(ctx: Context) -> Reply:
     """Schedule a digest, remove those of this place, or list them."""
     choice = first_word(ctx.message.text)
+    if ctx.message.is_private:
+        raise UserError("Digests are for groups: send /digest in one. Here, /summary does it once.")
     if not choice:
         lines = [_describe(ctx, schedule) for schedule in await _find_here(ctx)]
         if not lines:

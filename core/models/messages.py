@@ -66,6 +66,8 @@ class Message:
     #: The token of a pressed button, which then sets `command` and `text`.
     button: str = ""
     attachment: Attachment | None = None
+    #: It carries a file that is no recording, such as a picture.
+    has_other_file: bool = False
     reply_to: QuotedMessage | None = None
     #: Name of the original author, empty if it was not forwarded.
     forwarded_from: str = ""

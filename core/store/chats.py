@@ -31,7 +31,7 @@ _LAST_COMMAND = "forget"
 #: Commands that say nothing about what a chat is about.
 _MINOR = (
     *("start", "unknown", "help", "voice", "style", "replies", "language", "mode", "think"),
-    "retry",
+    *("retry", "no_recording"),
 )
 
 

@@ -63,7 +63,6 @@ class LoopbackPlatform:
         self.is_ready = True
         self.voice: VoiceChannels | None = None
         self.can_administer = True
-        self.blindness = ""
         self.shown: list[tuple[str, str, bool]] = []
         self.sent: list[tuple[str, Reply]] = []
         #: Ids of messages edited in place.
@@ -102,7 +101,7 @@ class LoopbackPlatform:
         await target.ledger.finish(0, platform_id or f"sent-{len(self.sent)}")
 
     async def explain_blindness(self, message: Message) -> str:
-        return self.blindness
+        return ""
 
     def is_ephemeral(self, message: Message) -> bool:
         return False

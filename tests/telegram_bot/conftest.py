@@ -9,7 +9,9 @@ import pytest
 from bots.telegram_bot import TelegramBot as Bot
 from core.clock import Clock
 from core.config import Settings
+from core.store import Store
 from tests.emulators.telegram import TelegramServer as Server
+from tests.support.loopback import Loopback, ScriptedTranscriber
 from tests.support.telegram_inbox import FakeInbox, receiving, settings_for
 
 
@@ -42,6 +44,18 @@ async def running(bot: Bot, telegram: Server) -> AsyncIterator[Bot]:
     async with receiving(bot):
         await telegram.wait_for(lambda: bot.is_ready)
         yield bot
+
+
+@pytest.fixture
+async def whole(
+    telegram: Server, settings: Settings, store: Store, clock: Clock
+) -> AsyncIterator[Loopback]:
+    """The whole assistant on a real store, and a bot on an emulated Telegram."""
+    loopback = Loopback(store, ScriptedTranscriber())
+    bot = Bot(settings, loopback.inbox, menu=(), clock=clock)
+    loopback.inbox.platforms["telegram"] = bot  # type: ignore[index]
+    async with loopback.running(), receiving(bot):
+        yield loopback
 
 
 @pytest.fixture

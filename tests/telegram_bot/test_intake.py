@@ -62,13 +62,15 @@ def test_a_recording_is_found(field: str, file: dict[str, Any], kind: str) -> No
     "fields",
     [
         {"document": FILE | {"mime_type": "application/pdf"}},
-        {"document": FILE | {"file_name": "a.ogg.exe"}},
+        {"document": FILE | {"file_name": "a.ogg.exe", "mime_type": "application/x-dosexec"}},
         {"document": FILE | {"mime_type": "video/mp4"},
          "animation": FILE | {"width": 1, "height": 1, "duration": 1}},
     ],
 )  # fmt: skip
 def test_other_documents_are_no_recordings(fields: dict[str, Any]) -> None:
-    assert read(**fields) is None
+    message = read_message(**fields)
+    assert message.attachment is None and message.has_other_file
+    assert read(chat=GROUP, **fields) is None
 
 
 @pytest.mark.parametrize(

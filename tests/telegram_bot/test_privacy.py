@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from bots.telegram_bot import TelegramBot as Bot
@@ -21,18 +19,6 @@ HIDDEN = "I cannot see the messages here"
 
 
 @pytest.fixture
-async def loopback(
-    telegram: Server, settings: Settings, store: Store, clock: Clock
-) -> AsyncIterator[Loopback]:
-    """The whole assistant on a real store, and a bot on an emulated Telegram."""
-    loopback = Loopback(store, ScriptedTranscriber())
-    bot = Bot(settings, loopback.inbox, menu=(), clock=clock)
-    loopback.inbox.platforms["telegram"] = bot  # type: ignore[index]
-    async with loopback.running(), receiving(bot):
-        yield loopback
-
-
-@pytest.fixture
 def group(telegram: Server) -> int:
     return telegram.add_chat(members={telegram.add_user("Ann"): "creator"})
 
@@ -45,7 +31,7 @@ async def ask(telegram: Server, group: int, text: str) -> str:
     return telegram.replies_to(group, asked)[0].text
 
 
-@pytest.mark.usefixtures("loopback")
+@pytest.mark.usefixtures("whole")
 @pytest.mark.parametrize("command", ["/auto on", "/remember on", "/remember", "/start"])
 async def test_what_privacy_mode_prevents_is_said_with_the_remedy(
     telegram: Server, group: int, command: str
@@ -67,13 +53,13 @@ async def test_what_privacy_mode_prevents_is_said_with_the_remedy(
 
 
 async def test_the_remedy_that_is_named_helps(
-    telegram: Server, group: int, loopback: Loopback
+    telegram: Server, group: int, whole: Loopback
 ) -> None:
     telegram.set_privacy(is_on=True)
     await ask(telegram, group, "/auto on")
     [owner] = (user for user in telegram.world.chats[group].members if user != 123456)
     telegram.send_voice(group, owner, NOTE)
-    await loopback.settle()
+    await whole.settle()
     assert len(telegram.replies(group)) == 1
     telegram.set_member(group, 123456, "administrator")
     note = telegram.send_voice(group, owner, NOTE)
@@ -83,7 +69,7 @@ async def test_the_remedy_that_is_named_helps(
 
 @pytest.mark.parametrize("is_private", [True, False])
 async def test_a_word_on_joining_a_group_tells_the_truth(
-    telegram: Server, group: int, loopback: Loopback, is_private: bool
+    telegram: Server, group: int, whole: Loopback, is_private: bool
 ) -> None:
     telegram.set_privacy(is_on=is_private)
     [owner] = (user for user in telegram.world.chats[group].members if user != 123456)
@@ -93,7 +79,7 @@ async def test_a_word_on_joining_a_group_tells_the_truth(
     telegram.redeliver(update)
     telegram.kick(group, owner)
     await telegram.wait_for(lambda: telegram.pending() == [])
-    await loopback.settle()
+    await whole.settle()
     [welcome] = telegram.replies(group)
     assert "/transcribe" in welcome.text
     assert (HIDDEN in welcome.text) is is_private

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import discord
 from discord.utils import snowflake_time
 
-from bots.common.chat import clean, clean_line
+from bots.common.chat import clean, clean_line, pick_mentioned
 from core.models import Attachment, Chat, Message, QuotedMessage
 
 PLATFORM = "discord"
@@ -93,18 +93,23 @@ def read_messages(
         edit_id=_read_edit_id(raw) if is_edit else "",
         text=read_content(raw, bot_id),
         attachment=attachments[0] if attachments else None,
+        has_other_file=not (attachments or channel.guild_id) and any(list_files(raw)),
         reply_to=_read_reply(raw, bot_id),
         forwarded_from=UNKNOWN_AUTHOR if raw.get("message_snapshots") else "",
     )
     message = replace(message, command=_pick_command(raw, message, bot_id))
     # An edit that leaves nothing still replaces what a group chat's summary would quote.
-    if not (message.text or attachments or message.command or (is_edit and channel.guild_id)):
+    is_something = message.text or attachments or message.command or message.has_other_file
+    if not (is_something or (is_edit and channel.guild_id)):
         return []
     # A question is asked once, and an edit cannot add files.
     others = [] if is_edit or message.command not in ("", "transcribe") else attachments[1:]
-    # Edit ids that sort before those of real edits.
-    copies = (replace(message, attachment=one, edit_id=f"0:{n}") for n, one in enumerate(others, 1))
-    return [message, *copies]
+    return [message, *(_copy(message, one, n) for n, one in enumerate(others, 1))]
+
+
+def _copy(message: Message, attachment: Attachment, number: int) -> Message:
+    """Return the message for a further recording; its edit id sorts before those of real edits."""
+    return replace(message, attachment=attachment, edit_id=f"0:{number}")
 
 
 def is_from_person(raw: Mapping[str, Any], bot_id: str) -> bool:
@@ -214,9 +219,4 @@ def _pick_command(raw: Mapping[str, Any], message: Message, bot_id: str) -> str:
     """Return what a mention of the bot asks for; a reply to the bot is routed by the core."""
     if message.forwarded_from or bot_id not in _MENTION.findall(raw.get("content") or ""):
         return ""
-    quoted = message.reply_to
-    if quoted and quoted.sender_id == bot_id:
-        return ""
-    if message.text:
-        return "ask"
-    return "transcribe" if message.attachment or (quoted and quoted.attachment) else "start"
+    return pick_mentioned(message, bot_id)

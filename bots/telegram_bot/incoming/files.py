@@ -32,6 +32,9 @@ MEDIA_EXTENSIONS = (
     *(".amr", ".awb", ".aiff", ".aif", ".aifc", ".caf", ".wma", ".wmv", ".ape", ".au", ".mka"),
 )
 
+#: What files are sent as whose type the sender's app does not know.
+_NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+
 #: Largest file that a bot can download from Telegram's own servers (in the server's source).
 CLOUD_MAX_BYTES = 20 << 20
 #: A local Bot API server has no limit; Telegram itself takes files up to this.
@@ -47,10 +50,13 @@ _Kind = Literal["voice", "audio", "video_note", "video", "document"]
 KINDS: tuple[_Kind, ...] = get_args(_Kind)
 
 
-def read_attachment(holder: telegram.Message | telegram.ExternalReplyInfo) -> Attachment | None:
+def read_attachment(
+    holder: telegram.Message | telegram.ExternalReplyInfo, *, may_guess: bool
+) -> Attachment | None:
     """Return the recording in a message, None if it has none.
 
-    Name, type and size are what the sender claims.
+    Name, type and size are what the sender claims. may_guess: take a file of no stated type for
+    one, since its content may be sound.
     """
     kind = next((one for one in KINDS if getattr(holder, one)), None)
     # A GIF comes as a document too, and is silent.
@@ -63,7 +69,7 @@ def read_attachment(holder: telegram.Message | telegram.ExternalReplyInfo) -> At
     name = clean_line((raw.get("file_name") or "").replace("\\", "/").split("/")[-1])
     is_media = mime.startswith(("audio/", "video/")) or mime == "application/ogg"
     has_extension = name.lower().rstrip(" .").endswith(MEDIA_EXTENSIONS)
-    if kind == "document" and not (is_media or has_extension):
+    if kind == "document" and not (is_media or has_extension or (may_guess and mime in _NO_TYPE)):
         return None
     size, duration_s = raw.get("file_size"), raw.get("duration")
     return Attachment(

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Optional
 
 import telegram
 from telegram.constants import ChatType
 
-from bots.common.chat import clean, clean_line
+from bots.common.chat import clean, clean_line, pick_mentioned
 from bots.telegram_bot.incoming.files import read_attachment
 from bots.telegram_bot.incoming.joining import read_joining
 from core.models import Chat, Message, QuotedMessage
@@ -31,6 +31,10 @@ SHARED_IDS = frozenset({str(GROUP_ANONYMOUS_BOT), str(CHANNEL_FORWARDS), str(CHA
 
 #: Starts the message id of a button press; Telegram's id of the press follows.
 CALLBACK_PREFIX = "callback:"
+#: Starts the message id of an album; Telegram's id of the album follows.
+ALBUM_PREFIX = "album:"
+#: Fields that hold files which are no recordings, beside those of `files.KINDS`.
+_FILES = frozenset({"photo", "document", "animation", "sticker"})
 #: Stands for a name that Telegram withholds.
 NAMELESS = "?"
 #: What a button that opens the private chat passes to /start: the form that tokens have.
@@ -114,7 +118,9 @@ def read_update(
         return ChatMove(str(message.migrate_from_chat_id), chat_id)
     if not _is_from_person(message, me):
         return None
-    return _read_message(message, me, is_edit=not update.message)
+    is_edit = not update.message
+    holder = raw["edited_message" if is_edit else "message"]
+    return _read_message(message, me, holder, is_edit=is_edit)
 
 
 def _cut(raw: Mapping[str, Any], fields: _Fields) -> dict[str, Any]:
@@ -126,15 +132,36 @@ def _cut(raw: Mapping[str, Any], fields: _Fields) -> dict[str, Any]:
     }
 
 
-def _read_message(message: telegram.Message, me: BotIdentity, *, is_edit: bool) -> Message | None:
-    words, attachment = _read_words(message, me), read_attachment(message)
-    is_private, origin = message.chat.type == ChatType.PRIVATE, message.forward_origin
-    # An edit that left nothing matters in groups, which remember messages.
-    if words is None or not (any(words) or attachment or (is_edit and not is_private)):
+def _read_message(
+    message: telegram.Message, me: BotIdentity, raw: Mapping[str, Any], *, is_edit: bool
+) -> Message | None:
+    words = _read_words(message, me)
+    if words is None:
         return None
-    command, text, button = *words, ""
-    if is_private and command == "start" and _TOKEN.match(text):
-        command, text, button = "", "", text  # sent by a button that opened this chat
+    found = _build_message(message, me, words, is_edit=is_edit)
+    if found.is_private and not (found.attachment or is_edit) and _FILES & raw.keys():
+        # An album is a message per file, which get one reply.
+        album = raw.get("media_group_id")
+        album_id = f"{ALBUM_PREFIX}{album}" if album else found.message_id
+        found = replace(found, message_id=album_id, has_other_file=True)
+    # An edit that left nothing matters in groups, which remember messages.
+    is_something = any(words) or found.attachment or found.has_other_file
+    if not (is_something or (is_edit and not found.is_private)):
+        return None
+    if found.is_private and found.command == "start" and _TOKEN.match(found.text):
+        # Sent by a button that opened this chat.
+        return replace(found, command="", text="", button=found.text)
+    asked = _remove_mention(message, me)
+    if asked is None or found.command or found.forwarded_from or found.is_private:
+        return found
+    found = replace(found, text=asked)
+    return replace(found, command=pick_mentioned(found, me.bot_id))
+
+
+def _build_message(
+    message: telegram.Message, me: BotIdentity, words: tuple[str, str], *, is_edit: bool
+) -> Message:
+    is_private, origin = message.chat.type == ChatType.PRIVATE, message.forward_origin
     sender_id, sender_name = _read_sender(message.sender_chat or message.from_user)
     # Other messages' ids are reply threads; sending to those or to General's 1 is an error.
     thread_id = message.message_thread_id if message.is_topic_message else None
@@ -149,10 +176,9 @@ def _read_message(message: telegram.Message, me: BotIdentity, *, is_edit: bool) 
         edit_id=str(edited_at) if is_edit else "",
         is_private=is_private,
         language=(message.from_user and message.from_user.language_code) or "",
-        command=command,
-        text=text,
-        button=button,
-        attachment=attachment,
+        command=words[0],
+        text=words[1],
+        attachment=read_attachment(message, may_guess=is_private or bool(words[0])),
         reply_to=_read_quoted(message),
         forwarded_from=(_read_origin(origin)[1] or NAMELESS) if origin else "",
     )
@@ -212,6 +238,16 @@ def _read_words(message: telegram.Message, me: BotIdentity) -> tuple[str, str] |
     return "", clean(text)
 
 
+def _remove_mention(message: telegram.Message, me: BotIdentity) -> str | None:
+    """Return the text without mentions of the bot, None if there are none."""
+    find = message.parse_entities if message.text else message.parse_caption_entities
+    ours = f"@{me.username}".lower()
+    if ours not in map(str.lower, find([telegram.MessageEntity.MENTION]).values()):
+        return None
+    text = re.sub(rf"{re.escape(ours)}\b", "", message.text or message.caption or "", flags=re.I)
+    return clean(text).strip()
+
+
 def _read_sender(sender: telegram.User | telegram.Chat | None) -> tuple[str, str]:
     """Return id and name, on one line, of a person or a chat; empty where Telegram withholds them.
 
@@ -234,14 +270,15 @@ def _read_quoted(message: telegram.Message) -> QuotedMessage | None:
         is_here = external.chat is not None and external.chat.id == message.chat.id
         quoted_id = str(external.message_id or "") if is_here else ""
         sender_id, _ = _read_origin(external.origin)
-        return QuotedMessage(quoted_id, "", read_attachment(external), sender_id)
+        return QuotedMessage(quoted_id, "", read_attachment(external, may_guess=True), sender_id)
     return None
 
 
 def _build_quoted(message: telegram.Message) -> QuotedMessage:
     text = clean(message.text or message.caption or "")
     sender_id, _ = _read_sender(message.sender_chat or message.from_user)
-    return QuotedMessage(str(message.message_id), text, read_attachment(message), sender_id)
+    attachment = read_attachment(message, may_guess=True)
+    return QuotedMessage(str(message.message_id), text, attachment, sender_id)
 
 
 def _read_origin(origin: telegram.MessageOrigin) -> tuple[str, str]:

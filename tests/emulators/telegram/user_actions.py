@@ -13,6 +13,7 @@ from tests.emulators.telegram.updates import CALLBACK_S
 from tests.emulators.telegram.world import ANONYMOUS_ADMIN
 
 _COMMAND = re.compile(r"(?:^|(?<=\s))/[A-Za-z0-9_]{1,32}(?:@[A-Za-z0-9_]{3,})?")
+_MENTION = re.compile(r"(?<![\w/])@[A-Za-z]\w{4,31}")
 _MIMES = {"voice": "audio/ogg", "audio": "audio/mpeg", "video": "video/mp4"}
 FileKind = Literal["voice", "audio", "video_note", "video", "document"]
 
@@ -95,7 +96,7 @@ class UserActions(People):
             extra.setdefault("forward_origin", self._origin(forwarded))
         if user == ANONYMOUS_ADMIN:
             extra.setdefault("sender_chat", self.world.chat_json(place))
-        found = _find_commands(text) if entities is None else entities
+        found = _find_entities(text) if entities is None else entities
         content |= {"entities": found, "reply_to": reply_to, "thread_id": thread, "extra": extra}
         message = self.world.add_message(place, user, text, **content)
         self._push_update("message", message)
@@ -133,7 +134,7 @@ class UserActions(People):
     def edit_message(self, chat: int, message_id: int, text: str) -> int:
         """Edit a user's message (text or caption); return the update id."""
         message = self.world.chats[chat].messages[message_id]
-        message.text, message.entities = text, _find_commands(text)
+        message.text, message.entities = text, _find_entities(text)
         message.versions.append(text)
         message.edit_date = max(int(self.world.clock.now()), (message.edit_date or 0) + 1)
         return self._push_update("edited_message", message)
@@ -171,9 +172,11 @@ class UserActions(People):
         return self.queue.push(body)
 
 
-def _find_commands(text: str) -> list[Entity]:
-    found = ((utf16_length(text[: one.start()]), one.group()) for one in _COMMAND.finditer(text))
+def _find_entities(text: str) -> list[Entity]:
+    """Return the commands and mentions in a text, as a client finds them."""
+    patterns = {"bot_command": _COMMAND, "mention": _MENTION}
     return [
-        {"type": "bot_command", "offset": start, "length": utf16_length(words)}
-        for start, words in found
+        {"type": kind, "offset": utf16_length(text[: one.start()]), "length": len(one.group())}
+        for kind, pattern in patterns.items()
+        for one in pattern.finditer(text)
     ]
