@@ -216,6 +216,7 @@ def _build_reply(ctx: Context, result: AskResult, spoken: StoredTranscript | Non
         buttons=ctx.transcript_buttons(spoken) if spoken and is_both else (),
         aloud=text,
         is_quote_first=spoken is not None,
+        is_markdown=True,
         heard_key=spoken.key if spoken else "",
         about=result.recordings,
     )

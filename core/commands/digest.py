@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,7 @@ from core.commands.arguments import Argument, first_word, offer
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
-from core.models import DigestSchedule, Reply
+from core.models import DigestSchedule, Reply, Span
 from core.models.schedules import next_at
 from core.summaries.digests import parse_digest_time
 
@@ -31,10 +32,11 @@ async def digest(ctx: Context) -> Reply:
     if ctx.message.is_private:
         raise UserError("Digests are for groups: send /digest in one. Here, /summary does it once.")
     if not choice:
-        lines = [_describe(ctx, schedule) for schedule in await _find_here(ctx)]
-        if not lines:
+        found = await _find_here(ctx)
+        if not found:
             return Reply(ctx.text("No digest is scheduled. Example: /digest 09:00 Europe/Berlin"))
-        return Reply("\n".join([*lines, ctx.text("/digest off turns it off.")]))
+        listed = _describe(ctx, found)
+        return replace(listed, text=f"{listed.text}\n{ctx.text('/digest off turns it off.')}")
     await ctx.require_admin()
     if choice == "off":
         for schedule in await _find_here(ctx):
@@ -44,7 +46,7 @@ async def digest(ctx: Context) -> Reply:
         raise UserError("Digests need chat history. Turn it on first: /remember on")
     schedule = await _build_schedule(ctx)
     await ctx.store.schedules.add(schedule)
-    return Reply(_describe(ctx, schedule))
+    return _describe(ctx, [schedule])
 
 
 async def _build_schedule(ctx: Context) -> DigestSchedule:
@@ -74,13 +76,17 @@ async def _find_here(ctx: Context) -> list[DigestSchedule]:
     return [s for s in known if thread_id is None or s.thread_id == thread_id]
 
 
-def _describe(ctx: Context, schedule: DigestSchedule) -> str:
-    return ctx.text(
-        DESCRIPTIONS[schedule.is_weekdays, schedule.is_topic],
-        at=schedule.at,
-        zone=schedule.zone,
-        date=f"{schedule.next_at.astimezone(ZoneInfo(schedule.zone)):%Y-%m-%d %H:%M}",
-    )
+def _describe(ctx: Context, schedules: Sequence[DigestSchedule]) -> Reply:
+    """Return a reply with a line on each schedule."""
+    text, spans = "", []
+    for schedule in schedules:
+        date = f"{schedule.next_at.astimezone(ZoneInfo(schedule.zone)):%Y-%m-%d %H:%M}"
+        pattern = DESCRIPTIONS[schedule.is_weekdays, schedule.is_topic]
+        line = ctx.text(pattern, at=schedule.at, zone=schedule.zone, date=date)
+        start = len(text) + line.rindex(date)
+        spans.append(Span(start, start + len(date), "time", int(schedule.next_at.timestamp())))
+        text += f"{line}\n"
+    return Reply(text.rstrip("\n"), spans=tuple(spans))
 
 
 command = Command(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from core.commands import Command
 from core.commands.arguments import Argument, first_word, offer
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import Plural, mark
-from core.models import Reply
+from core.models import Reply, Span
 from core.store import LinkResult
 
 CODE_GIVEN = mark(
@@ -37,16 +39,20 @@ REFUSALS = {
 }
 
 
+#: Pasted with the code, though the command is there already.
+_COMMAND = re.compile(r"\A\W*link\s+(?=\w)", re.IGNORECASE)
+
+
 async def link(ctx: Context) -> Reply:
     """Give a code, link with the account that a code belongs to, or unlink."""
     message = ctx.message
     if not (message.is_private and message.sender_id):
-        await ctx.store.links.revoke_code(message.text)
+        await ctx.store.links.revoke_code(_COMMAND.sub("", message.text))
         raise UserError(
             "Linking works in private chats only. A code sent here is no longer valid: get a new "
             "one there with /link."
         )
-    word = first_word(message.text)
+    word = first_word(_COMMAND.sub("", message.text))
     if not word:
         return await give_code(ctx)
     if word == "off":
@@ -62,14 +68,17 @@ async def give_code(ctx: Context) -> Reply:
     if others := await _name_others(ctx):
         known = ctx.text("Linked with your {platforms} account.", platforms=others)
         text = f"{known}\n\n{text}"
-    return Reply(text, f"/link {await ctx.store.links.create_code(platform, person_id)}")
+    code = f"/link {await ctx.store.links.create_code(platform, person_id)}"
+    whole = f"{text}\n\n{code}"
+    return Reply(whole, spans=(Span(len(whole) - len(code), len(whole), "code"),))
 
 
 async def use_code(ctx: Context) -> Reply:
     """Link with the account that the code belongs to. An opt-out then holds on both sides."""
     chat, person_id = ctx.message.chat, ctx.message.sender_id
     links, memory = ctx.store.links, ctx.store.memory
-    result = await links.link(chat.platform, person_id, ctx.message.text, ctx.job.job_id)
+    code = _COMMAND.sub("", ctx.message.text)
+    result = await links.link(chat.platform, person_id, code, ctx.job.job_id)
     if result is not LinkResult.LINKED:
         raise UserError(REFUSALS[result])
     text = ctx.text(LINKED, platforms=await _name_others(ctx))

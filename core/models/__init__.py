@@ -18,6 +18,7 @@ from core.models.messages import (
     QuotedMessage,
     RecordingReference,
     Reply,
+    Span,
 )
 from core.models.schedules import DigestSchedule
 from core.models.settings import (
@@ -79,6 +80,7 @@ __all__ = [
     "Sampling",
     "SavedVoice",
     "Segment",
+    "Span",
     "SpeechSettings",
     "Suggestion",
     "TalkRange",

@@ -126,6 +126,19 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a reply's text with a style, for platforms that can show it."""
+
+    #: Character positions in `Reply.text`, the end excluded.
+    start: int
+    end: int
+    #: code: to be copied as it is. time: shown in the reader's own time zone.
+    kind: Literal["bold", "code", "time"] = "bold"
+    #: For a time: seconds since 1970.
+    at_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RecordingReference:
     """A recording that a reply is about, so that the next question finds it."""
 
@@ -140,7 +153,7 @@ class RecordingReference:
 class Reply:
     """A reply, independent of the platform."""
 
-    #: Plain text: no markup is interpreted.
+    #: Plain text, unless it `is_markdown`.
     text: str = ""
     #: Long text such as a transcript, collapsed where the platform can.
     quote: str = ""
@@ -152,6 +165,9 @@ class Reply:
     is_quote_first: bool = False
     #: The only links: URLs in the text are not linked.
     links: tuple[Link, ...] = ()
+    spans: tuple[Span, ...] = ()
+    #: True if a model wrote the text and may have used Markdown: platforms that know it show it.
+    is_markdown: bool = False
     #: The key of the transcript it is based on, which is deleted with it.
     heard_key: str = ""
     #: The recordings that it is about.

@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from core.locale import Plural, mark, translate
-from core.models import Button, Link, RememberedMessage, Reply
+from core.models import Button, Link, RememberedMessage, Reply, Span
 from core.summaries.points import Kind, Section, Source, Summary
 from core.summaries.prompt_input import Talk
 from core.text.timestamps import format_timestamp
 
 MAX_BUTTONS = 6
+#: Stands for the period in the heading until its times are written.
+_PERIOD = "\0"
 #: The link to a text message.
 ARROW = "↗"
 
@@ -46,6 +48,15 @@ class _Draft:
     chat_id: str
     text: str = ""
     links: list[Link] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+
+    def style(self, text: str, moment: datetime | None = None) -> None:
+        """Write bold text, or a time."""
+        span = Span(len(self.text), len(self.text) + len(text))
+        self.text += text
+        if moment:
+            span = replace(span, kind="time", at_s=int(moment.timestamp()))
+        self.spans.append(span)
 
     def write(self, text: str) -> None:
         self.text += text
@@ -63,7 +74,7 @@ def format_summary(result: TalkSummary, language: str, chat_id: str = "") -> Rep
     chat_id: the chat of the talk, if the reply goes to another one.
     """
     draft = _Draft(chat_id)
-    draft.write(_head(result.talk, language))
+    _write_head(draft, result.talk, language)
     for section in result.summary.sections:
         _write_section(draft, section, result.talk, language)
     if result.summary.plain:
@@ -72,6 +83,7 @@ def format_summary(result: TalkSummary, language: str, chat_id: str = "") -> Rep
     return Reply(
         draft.text,
         links=tuple(draft.links),
+        spans=tuple(draft.spans),
         buttons=_buttons(result, chat_id),
         aloud=format_speech(result.summary, language),
     )
@@ -85,27 +97,32 @@ def format_speech(summary: Summary, language: str) -> str:
     return "\n".join(line for line in lines if line.strip(". "))
 
 
-def _head(talk: Talk, language: str) -> str:
+def _write_head(draft: _Draft, talk: Talk, language: str) -> None:
     messages = talk.messages
     moments = [message.sent_at.astimezone(talk.zone) for message in messages]
     notes = sum(message.attachment is not None for message in messages)
     people = len({(m.sender_id, m.sender_name) for m in messages})
-    return translate(
+    head = translate(
         HEAD_WITH_NOTES if notes else HEAD,
         language,
-        period=_format_period(min(moments), max(moments)),
+        period=_PERIOD,
         messages=Plural("{count} message", "{count} messages", len(messages)),
         notes=Plural("{count} voice note", "{count} voice notes", notes),
         people=Plural("{count} person", "{count} people", people),
     )
+    before, _, after = head.partition(_PERIOD)
+    draft.write(before)
+    _write_period(draft, min(moments), max(moments))
+    draft.write(after)
 
 
-def _format_period(since: datetime, until: datetime) -> str:
-    """Return the moments with what they share only once."""
+def _write_period(draft: _Draft, since: datetime, until: datetime) -> None:
+    """Write the moments with what they share only once."""
     start, end = f"{since:%Y-%m-%d %H:%M}", f"{until:%Y-%m-%d %H:%M}"
-    if start == end:
-        return start
-    return f"{start} – {end if since.date() != until.date() else f'{until:%H:%M}'}"
+    draft.style(start, since)
+    if start != end:
+        draft.write(" – ")
+        draft.style(end if since.date() != until.date() else f"{until:%H:%M}", until)
 
 
 def _heading(section: Section, language: str) -> str:
@@ -119,7 +136,11 @@ def _write_section(draft: _Draft, section: Section, talk: Talk, language: str) -
     people = _people(section, talk) if section.kind == "topic" else ""
     draft.write("\n")
     if heading or people:
-        draft.write("\n" + " ".join(filter(None, (heading, people))))
+        draft.write("\n")
+    if heading:
+        draft.style(heading)
+    if people:
+        draft.write(f" {people}" if heading else people)
     for point in section.points:
         draft.write(f"\n• {point.text}")
         for source in point.sources:

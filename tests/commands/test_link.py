@@ -32,7 +32,9 @@ class Places:
     async def code(self, platform: str = "test", person_id: str = ADA) -> str:
         given = await self.private(platform, person_id).ask("link", person_id)
         assert "10 minutes" in given.text
-        return given.quote
+        [code] = given.spans
+        assert code.kind == "code"
+        return given.text[code.start : code.end]
 
     async def use(self, code: str, platform: str = "other", person_id: str = ADA_THERE) -> str:
         """Send "/link CODE" and return the reply."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.discord_bot.outgoing.parts import escape, link
+from bots.discord_bot.outgoing.markdown import escape, link
 from tests.support.discord_markdown import read
 
 #: One of each kind of mark that Discord's client knows.

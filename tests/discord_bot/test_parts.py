@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from bots.common.chat import count_units, is_blank
 from bots.discord_bot.outgoing.files import MAX_FILE_BYTES, name_file
+from bots.discord_bot.outgoing.markdown import escape
 from bots.discord_bot.outgoing.parts import (
     MAX_MESSAGES,
     MAX_UNITS,
     MessagePart,
     build_parts,
-    escape,
     shorten,
 )
 from core.models import Button, File, Link, Reply
@@ -94,7 +94,7 @@ def test_a_huge_text_is_rendered_few_times(monkeypatch: pytest.MonkeyPatch, text
         lengths.append(len(text) + 1)
         return escape(text, is_start=is_start)
 
-    monkeypatch.setattr("bots.discord_bot.outgoing.parts.escape", count)
+    monkeypatch.setattr("bots.discord_bot.outgoing.markdown.escape", count)
     build_parts(Reply(text, text))
     shorten(text, is_ours=False)
     assert sum(lengths) < 20 * 2 * len(text)

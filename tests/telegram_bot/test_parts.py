@@ -15,7 +15,7 @@ from bots.telegram_bot.outgoing.requests import (
     TextPart,
     build_parts,
 )
-from core.models import File, Reply
+from core.models import File, Reply, Span
 
 TEXTS = st.text(st.sampled_from("aé字😀👩\u200d🔬 \n.。\t"), max_size=400)
 
@@ -101,3 +101,12 @@ def test_head_and_tail_fit(text: str, limit: int) -> None:
     assert count_units(head(text, limit)) <= limit
     assert count_units(tail(text, limit)) <= limit
     assert tail(text, limit) == text or text.endswith(tail(text, limit)[1:])
+
+
+@pytest.mark.finding(19)
+def test_a_code_can_be_copied_with_a_tap() -> None:
+    text = "😀 Send this:\n\n/link ABCD-EFGH"
+    [part] = build_parts(Reply(text, spans=(Span(14, len(text), "code"), Span(2, 6, "bold"))))
+    assert isinstance(part, TextPart) and part.text == text
+    found = [(one.type, one.offset, one.length) for one in part.entities]
+    assert found == [("bold", 3, 4), ("code", 15, len(text) - 14)]

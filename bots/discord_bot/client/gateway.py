@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import aiohttp
@@ -87,6 +88,8 @@ class DiscordClient(discord.AutoShardedClient):
 
     #: The bot's own user id, empty before the login.
     bot_id = ""
+    #: Ids of the slash commands by name, once they are registered.
+    command_ids: Mapping[str, str] = MappingProxyType({})
     _is_started = False
 
     def __init__(self, settings: Settings, clock: Clock = CLOCK) -> None:

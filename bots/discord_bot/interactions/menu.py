@@ -146,12 +146,14 @@ async def update_menu(client: DiscordClient) -> int:
     assert application_id is not None
     route = Route("GET", "/applications/{application_id}/commands", application_id=application_id)
     # Without this, Discord leaves translations out.
-    known = await client.http.request(route, params={"with_localizations": "true"})
+    known: Any = await client.http.request(route, params={"with_localizations": "true"})
     wanted = build_table(known)
-    if is_same(wanted, known):
-        return 0
-    await client.http.bulk_upsert_global_commands(application_id, wanted)
-    return len(wanted)
+    is_changed = not is_same(wanted, known)
+    if is_changed:
+        known = await client.http.bulk_upsert_global_commands(application_id, wanted)
+    slash = [one for one in known if one.get("type", CHAT_INPUT) == CHAT_INPUT]
+    client.command_ids = {str(one["name"]): str(one["id"]) for one in slash}
+    return len(wanted) if is_changed else 0
 
 
 def is_same(wanted: Iterable[Mapping[str, Any]], known: Iterable[Mapping[str, Any]]) -> bool:

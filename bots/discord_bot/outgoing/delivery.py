@@ -17,9 +17,9 @@ from bots.discord_bot.errors import describe
 from bots.discord_bot.incoming.intake import Channels
 from bots.discord_bot.outgoing.files import fit_audio
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
+from bots.discord_bot.outgoing.markdown import FindUrl
 from bots.discord_bot.outgoing.parts import (
     MAX_MESSAGES,
-    FindUrl,
     MessagePart,
     build_components,
     build_parts,
@@ -116,7 +116,8 @@ class DiscordDelivery:
         if reply.files:
             reply = await fit_audio(reply)
         find_url = await self._find_urls(message, reply) if reply.links else lambda _: ""
-        parts = build_parts(reply, find_url, message.language, max_messages)
+        command_ids = self._client.command_ids
+        parts = build_parts(reply, find_url, message.language, max_messages, command_ids)
         if parts[0].is_voice and is_shown_as_command(message):
             # A voice message shows nobody's name; the response before it does.
             words = Reply(quote=shorten(read_call(message.text)[1], _SPOKEN_CHARS))

@@ -1,16 +1,11 @@
-"""A reply as the messages that Discord accepts: Markdown, files under it, buttons. Pure.
-
-discord.py's `escape_markdown` misses the second masked link of a line, indented or numbered lists,
-"<t:…>", "<#…>" and bare addresses, and its `escape_mentions` misses channels and commands; hence
-the rules here. A backslash before a Markdown character is never shown.
-"""
+"""A reply as the messages that Discord accepts: Markdown, files under it, buttons. Pure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
+from types import MappingProxyType
 from typing import Any
 
 from bots.common.chat import clean, count_units, find_break, is_blank
@@ -23,8 +18,15 @@ from bots.discord_bot.outgoing.files import (
     fit_file,
     is_voice,
 )
+from bots.discord_bot.outgoing.markdown import (
+    FindUrl,
+    Line,
+    find_commands,
+    read_markdown,
+    read_spans,
+)
 from core.locale import translate
-from core.models import Button, File, Link, Reply
+from core.models import Button, File, Reply
 from core.safety import disable_links
 
 #: A reply that needs more messages is sent as a file, unless the operator chose otherwise.
@@ -33,16 +35,6 @@ MAX_MESSAGES = 4
 MAX_UNITS = 2000
 #: How much is shown of a reply that is sent as a file.
 BEGINNING_CHARS = 1000
-
-#: Breaks mentions, which Discord finds in the raw text, escaped or not; and the end of a label, so
-#: that a bracket and an address behind a link of ours do not become part of it.
-_JOINER = "\u2060"
-_MENTION = re.compile(r"<(?=[@#:/A-Za-z])|@(?=everyone|here)|\](?=\()")
-_SPECIAL = re.compile(r"[\\*_~|`<\[\]]|:(?=//)")
-_TO_ROUND = str.maketrans("[]", "()")
-# Quotes, headings, small print, lists: only at the start of a line.
-_BLOCK = re.compile(r"(\s*)([>#+-])")
-_NUMBER = re.compile(r"(\s*\d+)([.)])(?=\s|\Z)")
 
 #: Prefixes of component ids: a button of its chat, a button for one person, a select menu.
 SHARED, PRIVATE, MENU = "h:", "p:", "s:"
@@ -54,9 +46,6 @@ MAX_BUTTONS = 10
 _ROW_BUTTONS = 5
 _MAX_OPTIONS, _MAX_ROWS = 25, 5
 _LABEL_CHARS, _OPTION_CHARS = 80, 100
-
-#: Returns the address of a linked message, empty where it has none.
-FindUrl = Callable[[Link], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +63,16 @@ def build_parts(
     find_url: FindUrl = lambda _: "",
     language: str = "",
     max_messages: int = MAX_MESSAGES,
+    command_ids: Mapping[str, str] = MappingProxyType({}),
 ) -> list[MessagePart]:
     """Return the messages of a reply, in order; never an empty list.
 
+    command_ids: of the slash commands that a text of ours names, by name.
     max_messages: a reply that needs more messages becomes a file.
     The same reply always gives the same parts: the ledger counts them. Voice messages come last,
     and the message before them carries the buttons, which they cannot.
     """
-    lines, notice = read_lines(reply, find_url), []
+    lines, notice = read_lines(reply, find_url, command_ids), []
     files = [one for file in reply.files for one in fit_file(file)]
     if any(len(file.data) > MAX_FILE_BYTES for file in files):
         notice = [Line(translate(FILE_TOO_BIG, language, limit=MAX_FILE_BYTES >> 20))]
@@ -113,52 +104,15 @@ def _group(messages: list[MessagePart], files: list[File]) -> Iterator[MessagePa
         yield held
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """A line of a reply as it was written, and its links: start, end, address."""
-
-    text: str
-    is_quote: bool = False
-    links: tuple[tuple[int, int, str], ...] = ()
-
-    def render(self) -> str:
-        """Return the line in Discord's Markdown."""
-        shown, at = "> " if self.is_quote else "", 0
-        for start, end, url in self.links:
-            shown += escape(self.text[at:start], is_start=not at) + link(self.text[start:end], url)
-            at = end
-        return shown + escape(self.text[at:], is_start=not at)
-
-    def cut(self, start: int, end: int) -> Line:
-        """Return a slice of the line with its share of the links."""
-        inside = ((max(a, start) - start, min(b, end) - start, url) for a, b, url in self.links)
-        kept = tuple(one for one in inside if one[0] < one[1])
-        return replace(self, text=self.text[start:end], links=kept)
-
-
-def escape(text: str, *, is_start: bool = True) -> str:
-    """Return text that Discord shows as it is: no style, link, mention or timestamp.
-
-    text: one line or less. is_start: it stands at the start of a line.
-    """
-    whole = _MENTION.sub(rf"\g<0>{_JOINER}", text)
-    for start in (_BLOCK, _NUMBER) if is_start else ():
-        if match := start.match(whole):
-            return f"{match[1]}\\{match[2]}" + _SPECIAL.sub(r"\\\g<0>", whole[match.end() :])
-    return _SPECIAL.sub(r"\\\g<0>", whole)
-
-
-def link(label: str, url: str) -> str:
-    """Return a masked link; url: an address of ours only."""
-    # A backslash does not keep a bracket from ending the label.
-    return f"[{escape(label.translate(_TO_ROUND), is_start=False)}]({url})"
-
-
-def read_lines(reply: Reply, find_url: FindUrl) -> list[Line]:
+def read_lines(
+    reply: Reply, find_url: FindUrl, command_ids: Mapping[str, str] = MappingProxyType({})
+) -> list[Line]:
     """Return the lines of a reply and of its quote, without blank ones at either end."""
     # Mentions are disabled so that quoting pings nobody.
     quoted = disable_links(clean(reply.quote)).splitlines()
-    blocks = [[*_read_text(reply, find_url)], [Line(line, is_quote=True) for line in quoted]]
+    text = read_markdown(clean(reply.text)) if reply.is_markdown else None
+    text = text or [find_commands(line, command_ids) for line in read_spans(reply, find_url)]
+    blocks = [text, [Line(line, is_quote=True) for line in quoted]]
     lines: list[Line] = []
     for block in reversed(blocks) if reply.is_quote_first else blocks:
         seen = [number for number, line in enumerate(block) if not is_blank(line.text)]
@@ -214,27 +168,6 @@ def shorten(text: str, *, is_ours: bool) -> str:
             return rendered
         size -= max(1, (count_units(rendered) - MAX_UNITS) // 2)
     return ""
-
-
-def _read_text(reply: Reply, find_url: FindUrl) -> Iterator[Line]:
-    """Yield the lines of the text with their links; overlapping ones are left out."""
-    text = reply.text
-    # Cleaning may remove characters before a link.
-    spans = [
-        (len(clean(text[: max(0, one.start)])), len(clean(text[: max(0, one.end)])), url)
-        for one in reply.links
-        if (url := find_url(one))
-    ]
-    at, taken = 0, 0
-    for line in clean(text).splitlines():
-        links = []
-        for start, end, url in sorted(spans):
-            start, end = max(start, taken, at), min(end, at + len(line))
-            if start < end and not is_blank(line[start - at : end - at]):
-                links.append((start - at, end - at, url))
-                taken = end
-        yield Line(line, links=tuple(links))
-        at += len(line) + 1
 
 
 def _cut(line: Line) -> Iterator[Line]:

@@ -25,7 +25,7 @@ from bots.discord_bot.errors import (
     read_error,
 )
 from bots.discord_bot.outgoing.files import FILE_TOO_BIG, MAX_FILE_BYTES
-from bots.discord_bot.outgoing.parts import escape
+from bots.discord_bot.outgoing.markdown import escape
 from bots.discord_bot.outgoing.requests import perform
 from bots.discord_bot.outgoing.routes import DiscordRequest
 from core import metrics

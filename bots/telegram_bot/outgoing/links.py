@@ -7,11 +7,13 @@ import re
 from telegram import MessageEntity
 
 from bots.common.chat import clean, count_units
-from core.models import Link, Reply
+from core.models import Link, Reply, Span
 
 _SUPERGROUP = re.compile(r"-([0-9]{13,16})\Z")
 #: The id of a supergroup's chat is minus the sum of this and the group's own number.
 _SUPERGROUP_OFFSET = 1_000_000_000_000
+#: Times stay as they are written.
+_KINDS = {"bold": MessageEntity.BOLD, "code": MessageEntity.CODE}
 _NUMBER = re.compile(r"[0-9]{1,16}\Z")
 
 
@@ -30,7 +32,7 @@ def build_url(link: Link, chat_id: str) -> str:
 
 
 def build_links(reply: Reply, shown: str, chat_id: str) -> tuple[MessageEntity, ...]:
-    """Return the links of a reply as entities of `shown`: its text, cleaned and stripped."""
+    """Return links, code and bold as entities of `shown`: the text, cleaned and stripped."""
     cleaned = clean(reply.text)
     stripped = len(cleaned) - len(cleaned.lstrip("\n"))
 
@@ -40,11 +42,13 @@ def build_links(reply: Reply, shown: str, chat_id: str) -> tuple[MessageEntity, 
         return min(max(0, inside), len(shown))
 
     found, free_from = [], 0
-    for link in sorted(reply.links, key=lambda one: (one.start, one.end)):
-        start, end = max(find(link.start), free_from), find(link.end)
-        url = build_url(link, chat_id)
-        if url and start < end:
+    parts: list[Link | Span] = [*reply.links, *reply.spans]
+    for part in sorted(parts, key=lambda one: (one.start, one.end)):
+        start, end = max(find(part.start), free_from), find(part.end)
+        url = build_url(part, chat_id) if isinstance(part, Link) else None
+        kind = MessageEntity.TEXT_LINK if isinstance(part, Link) else _KINDS.get(part.kind)
+        if kind and url != "" and start < end:
             offset, length = count_units(shown[:start]), count_units(shown[start:end])
-            found.append(MessageEntity(MessageEntity.TEXT_LINK, offset, length, url))
+            found.append(MessageEntity(kind, offset, length, url))
             free_from = end
     return tuple(found)

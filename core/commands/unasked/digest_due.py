@@ -38,11 +38,12 @@ async def digest_due(ctx: Context) -> Reply:
 
 
 def prepend(line: str, reply: Reply) -> Reply:
-    """Return `reply` with a line before its text, and its links moved along."""
+    """Return `reply` with a line before its text, and its links and spans moved along."""
     text = f"{line}\n\n{reply.text}"
     by = len(text) - len(reply.text)
     links = (replace(link, start=link.start + by, end=link.end + by) for link in reply.links)
-    return replace(reply, text=text, links=tuple(links))
+    spans = (replace(span, start=span.start + by, end=span.end + by) for span in reply.spans)
+    return replace(reply, text=text, links=tuple(links), spans=tuple(spans))
 
 
 command = Command("", digest_due, is_listed=False)

@@ -1,0 +1,102 @@
+"""Styles of replies: bold headings, times, codes, commands, and a model's Markdown."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bots.discord_bot import DiscordBot as Bot
+from bots.discord_bot.outgoing.markdown import read_markdown
+from bots.discord_bot.outgoing.parts import MAX_UNITS, build_parts
+from core.models import Reply, Span
+from tests.discord_bot.test_markdown import TEXTS
+from tests.support.discord_markdown import read
+from tests.support.discord_server_chat import ServerChannel, only
+
+#: What a model's text must never contain for Discord's client.
+FORBIDDEN = {
+    "autolink", "url", "mail", "user", "role", "channel", "command", "guild", "emoji", "moment",
+    "everyone", "spoiler", "link", "quote of all", "small print",
+}  # fmt: skip
+
+
+@pytest.mark.finding(19)
+async def test_headings_are_bold_and_times_are_those_of_the_reader(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    text = "2026-11-21 14:02 – 15:10 · 3 messages\n\nThe *boat*\n• Ada buys it"
+    spans = (
+        Span(0, 16, "time", 1795269720),
+        Span(19, 24, "time", 1795273800),
+        Span(39, 49, "bold"),
+    )
+    await channel.answer(bot, Reply(text, spans=spans))
+    content = only(channel.server.replies(channel.id)).content
+    first, _, heading, point = content.split("\n")
+    assert first == "<t:1795269720:f> – <t:1795273800:t> · 3 messages"
+    assert heading == "**The \\*boat\\***" and point == "• Ada buys it"
+
+
+@pytest.mark.finding(19)
+async def test_a_code_can_be_copied(bot: Bot, channel: ServerChannel) -> None:
+    text = "Send this:\n\n/link ABCD-EFGH"
+    await channel.answer(bot, Reply(text, spans=(Span(12, len(text), "code"),)))
+    content = only(channel.server.replies(channel.id)).content
+    assert content == "Send this:\n\n`/link ABCD-EFGH`"
+
+
+@pytest.mark.finding(19)
+async def test_a_models_markdown_is_rendered(bot: Bot, channel: ServerChannel) -> None:
+    text = (
+        "## Result\n"
+        "It is **bold**, *leaning*, __strong__ and `co*de`.\n"
+        "* one\n1. two\n> said\n"
+        "```python\nprint('*x*')\n```\nsnake_case_name"
+    )
+    await channel.answer(bot, Reply(text, is_markdown=True))
+    content = only(channel.server.replies(channel.id)).content
+    assert content == (
+        "**Result**\n"
+        "It is **bold**, *leaning*, **strong** and `co*de`.\n"
+        "- one\n1. two\n> said\n"
+        "`print('*x*')`\nsnake_case_name"
+    )
+
+
+async def test_a_models_markdown_pings_and_links_nothing(bot: Bot, channel: ServerChannel) -> None:
+    text = (
+        "@everyone <@1> <#1> <t:0> </say:1> [a](https://evil.example) https://evil.example "
+        "`https://evil.example` ||hidden||\n-# small\n>>> all"
+    )
+    await channel.answer(bot, Reply(text, is_markdown=True))
+    content = only(channel.server.replies(channel.id)).content
+    assert channel.server.pings() == [] and not read(content).kinds & FORBIDDEN
+    assert "https://" not in content
+
+
+@given(TEXTS, TEXTS)
+def test_no_mixture_makes_a_link_or_a_mention(text: str, more: str) -> None:
+    for line in read_markdown(f"{text}\n{more}"):
+        assert not read(line.render()).kinds & FORBIDDEN
+
+
+@given(st.text("*_`~ #>-a\n", max_size=300), st.integers(1, 30))
+def test_markdown_of_any_length_fits_its_messages(text: str, times: int) -> None:
+    for part in build_parts(Reply(text * times, is_markdown=True)):
+        assert len(part.text) <= MAX_UNITS
+
+
+@pytest.mark.finding(19)
+def test_names_of_commands_can_be_clicked() -> None:
+    ids = {"say": "11", "remember": "12"}
+    text = "/say speaks. See (/remember on), not /unknown, and/say or /say/x."
+    [part] = build_parts(Reply(text, "/say"), command_ids=ids)
+    shown = read(part.text)
+    assert [source for kind, source in shown.markup if kind == "command"] == [
+        "</say:11>",
+        "</remember:12>",
+    ]
+    assert (
+        "`/say`" in build_parts(Reply("/say", spans=(Span(0, 4, "code"),)), command_ids=ids)[0].text
+    )
