@@ -23,11 +23,11 @@ from bots.openai_api.context import (
 from bots.openai_api.errors import ApiErrorBody
 from bots.openai_api.speech import AudioDelta, AudioDone
 from bots.openai_api.speech_request import MEDIA_TYPES, SpeechRequest
-from bots.openai_api.transcriptions import (
+from bots.openai_api.transcription_request import TranscriptionForm
+from bots.openai_api.transcription_response import (
     PlainTranscription,
     TextDelta,
     TextDone,
-    TranscriptionForm,
     VerboseTranscription,
 )
 
@@ -83,6 +83,8 @@ TRANSCRIPTIONS: dict[str, Any] = {
     "summary": "Transcribe a recording",
     "openapi_extra": _build_body("multipart/form-data", TranscriptionForm),
     "response_model": VerboseTranscription | PlainTranscription,
+    # Segments or words are missing where they are not asked for.
+    "response_model_exclude_none": True,
     "responses": _build_responses(
         *_REFUSALS,
         content={

@@ -22,22 +22,22 @@ _PER_WORD = 0.12
 _MAX_SEARCHED_CHARS = 100_000
 
 
-def find_misheard(text: str, meant: str) -> str | None:
+def find_misheard(text: str, meant: str, *, least: float = 0.0) -> str | None:
     """Return the words of `text` that were most likely transcribed in place of `meant`.
 
+    least: the least similarity, where it is to be more than usual.
     The first of equally similar ones; None if no words are similar in spelling or pronunciation.
     """
     # Only here: 6 MB that the program needs when somebody names a right word, and else never.
     from rapidfuzz.distance.Indel import normalized_similarity as similarity
 
-    text = text[:_MAX_SEARCHED_CHARS]
-    is_unspaced = re.search(f"[{UNSPACED}]", meant) is not None
+    is_unspaced = bool(re.search(f"[{UNSPACED}]", meant))
     windows = _unspaced_windows(text, meant) if is_unspaced else _windows(text)
     folded = {window: _fold(window) for window in windows}
     target, key, words = _fold(meant), _sound_key(meant), len(meant.split())
     is_risky = len(target) <= _SHORT_CHARS or target in folded.values()
-    best_score = _LEAST_UNSPACED if is_unspaced else _LEAST_SHORT if is_risky else _LEAST
-    best = None
+    usual = _LEAST_UNSPACED if is_unspaced else _LEAST_SHORT if is_risky else _LEAST
+    best, best_score = "", max(least, usual)
     for window, letters in folded.items():
         extra = len(window.split()) - words
         # The right words, with a neighbour or without, were not misheard.
@@ -51,12 +51,12 @@ def find_misheard(text: str, meant: str) -> str | None:
         score = max(spelling, (spelling + similarity(_sound_key(window), key)) / 2) - penalty
         if score > best_score:
             best, best_score = window, score
-    return best and " ".join(best.split())
+    return " ".join(best.split()) or None
 
 
 def _windows(text: str) -> list[str]:
     """Return the phrases of one to three words in `text`."""
-    spans = [found.span() for found in _WORD.finditer(text)]
+    spans = [found.span() for found in _WORD.finditer(text, 0, _MAX_SEARCHED_CHARS)]
     # A phrase does not cross the end of a sentence.
     breaks = [bool(re.search(r"[^\s,'’-]", text[a[1] : b[0]])) for a, b in pairwise(spans)]
     found = []
@@ -76,7 +76,7 @@ def _unspaced_windows(text: str, meant: str) -> list[str]:
 
     `meant` itself and its parts are not among them.
     """
-    runs = re.findall(f"[{UNSPACED}]+", text.replace(meant, " "))
+    runs = re.findall(f"[{UNSPACED}]+", text[:_MAX_SEARCHED_CHARS].replace(meant, " "))
     sizes = [n for n in (len(meant), len(meant) - 1, len(meant) + 1) if n > 0]
     return [run[at : at + n] for n in sizes for run in runs for at in range(len(run) - n + 1)]
 

@@ -6,12 +6,14 @@ They are estimated from pauses where an engine returns only coarse ones.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from core.models import Segment, Transcript
+from core.text.scripts import LETTER, UNSPACED
 from core.text.split import halve, split_sentences
 
 #: Longer segments are split at the ends of sentences.
@@ -30,6 +32,9 @@ _PAUSE_BONUS, _NO_PAUSE_COST = 0.4, 0.6
 _SHORTEST_S, _TOO_SHORT_COST = 0.1, 100.0
 #: Added to durations before their ratio is taken, so that short ones weigh less.
 _SLACK_S = 0.4
+
+#: A word with its apostrophes, hyphens and points, or one character of an unspaced script.
+_WORD = re.compile(rf"[{UNSPACED}]|{LETTER}+(?:['’.,:-]{LETTER}+)*")
 
 Pause = tuple[float, float]
 
@@ -59,6 +64,23 @@ def find_cues(transcript: Transcript) -> tuple[Segment, ...]:
     """Return a transcript in cues of at most CUE_S and CUE_CHARS, by sentence or clause."""
     pauses = transcript.pauses
     return tuple(cue for moment in find_moments(transcript) for cue in _cut_cue(moment, pauses))
+
+
+def find_words(transcript: Transcript) -> list[Segment]:
+    """Return the words of a transcript with estimated times, without punctuation.
+
+    Within a cue each word takes as much time as it has letters; in unspaced scripts each
+    character is a word.
+    """
+    found: list[Segment] = []
+    for cue in find_cues(transcript):
+        words = _WORD.findall(cue.text)
+        edges = [boundary.start_s for boundary in _spread(cue, words)] if words else []
+        found += [
+            Segment(start_s, end_s, word)
+            for (start_s, end_s), word in zip(pairwise(edges), words, strict=True)
+        ]
+    return found
 
 
 def _cut_cue(segment: Segment, pauses: Sequence[Pause]) -> list[Segment]:

@@ -94,3 +94,49 @@ async def test_language_by_name(
     assert answer.status_code == 200, answer.text
     assert mimo.requests[-1].language == asked
     assert answer.json()["language"].startswith(shown)
+
+
+async def test_prompt_corrects_names(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    """The terms of the prompt count for this request alone; nothing is paid twice for them."""
+    sound = ("a.wav", make_recording([38, 39]))
+    await client.audio.transcriptions.create(file=sound, model="whisper-1")
+    mimo.set_text(mimo.requests[-1].sha256, "Tell Mister Kovalsky about it.")
+    texts = []
+    for prompt in ("Kowalski, Nowak", ""):
+        told = await client.audio.transcriptions.create(
+            file=sound, model="whisper-1", language="en", prompt=prompt
+        )
+        texts.append(told.text)
+    assert texts == ["Tell Mister Kowalski about it.", "Tell Mister Kovalsky about it."]
+    stream = await client.audio.transcriptions.create(
+        file=sound, model="whisper-1", language="en", prompt="Kowalski", stream=True
+    )
+    events: list[Any] = [event async for event in stream]
+    assert [event.type for event in events] == ["transcript.text.delta", "transcript.text.done"]
+    assert events[-1].text == "Tell Mister Kowalski about it."
+    assert len(mimo.requests) == 2
+
+
+async def test_times_of_words_are_marked_as_estimated(client: AsyncOpenAI) -> None:
+    numbers = range(200, 212)
+    told = await client.audio.transcriptions.create(
+        file=("a.wav", make_recording(numbers)),
+        model="whisper-1",
+        response_format="verbose_json",
+        timestamp_granularities=["word"],
+    )
+    assert (told.model_extra or {})["word_timestamps"] == "estimated"
+    assert told.segments is None
+    words = told.words or []
+    assert [word.word for word in words] == [f"w{number}" for number in numbers]
+    # One word per second was spoken.
+    for at_s, word in enumerate(words):
+        assert word.start < word.end
+        assert abs(word.start - at_s) < 1.0
+    both = await client.audio.transcriptions.create(
+        file=("a.wav", make_recording(numbers)),
+        model="whisper-1",
+        response_format="verbose_json",
+        timestamp_granularities=["word", "segment"],
+    )
+    assert both.words == words and both.segments

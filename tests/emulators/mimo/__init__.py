@@ -73,9 +73,11 @@ class MimoServer(AsgiServer):
         """Restore the initial state, on the same port."""
         self._world.reset()
 
-    def set_text(self, recording: bytes, text: str) -> None:
-        """Set the transcript of exactly this recording."""
-        self._world.texts[hashlib.sha256(recording).hexdigest()] = text
+    def set_text(self, recording: bytes | str, text: str) -> None:
+        """Set the transcript of exactly this recording, given as it is or by its SHA-256."""
+        if isinstance(recording, bytes):
+            recording = hashlib.sha256(recording).hexdigest()
+        self._world.texts[recording] = text
 
     def set_url(self, url: str, recording: bytes) -> None:
         """Serve a recording at a URL that requests may refer to."""
