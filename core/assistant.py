@@ -31,6 +31,7 @@ from core.models import (
     Transcript,
 )
 from core.operations.status import OperatorStatus
+from core.stall import find_timer
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -236,3 +237,5 @@ async def _show(
             shown = text
             # It lasts: people who wait for long want to see it when they come back.
             await platform.show(target, text, is_lasting=is_long)
+            if timer := find_timer():
+                timer.note_shown()

@@ -86,6 +86,8 @@ class EngineError(AssistantError):
 
     #: The HTTP status of the response or inside of it; 0 if there is none.
     status: int = 0
+    #: False if `retry_after_s` is our own pause and nothing that the service has said.
+    is_wait_asked: bool = True
 
 
 class EngineBusy(EngineError):

@@ -36,6 +36,7 @@ from core.interfaces import Platform
 from core.locale import mark, translate
 from core.models import Button, Chat, Job, JobState, Reply
 from core.operations.chores import IDLE_S, Chores
+from core.operations.delays import DelayNotices, is_too_late
 from core.operations.model_probe import ModelProbe
 from core.safety import disable_links_in
 from core.store import Store
@@ -47,10 +48,7 @@ MAX_ATTEMPTS = 5
 MAX_CRASHES = 25
 #: A job that waits for the operator or the platform is given up after this.
 MAX_AGE = timedelta(days=1)
-#: Longest delay of a reply that the person is not told about.
-SILENT_DELAY_S = 20.0
 
-WAITING = mark("This takes longer: the speech service is not available. Your message is kept.")
 RETRY = mark("Retry")
 
 log = structlog.get_logger()
@@ -66,12 +64,19 @@ class RetryDecision:
     is_attempt: bool = True
 
 
-def decide(error: Exception, attempts: int, age: timedelta) -> RetryDecision:
+def decide(error: Exception, attempts: int, age: timedelta, waited_s: float = 0.0) -> RetryDecision:
     """Return what happens to a job whose attempt number `attempts` ended in `error`.
 
+    waited_s: how long the person has waited without progress, see `core.stall`.
     The delay is the one the other side asked for, else 2, 4, 8, 16 s with jitter; five attempts.
     Where the other side asked for it, or only the operator can fix the error, none is counted.
     """
+    decision = _decide(error, attempts, age)
+    is_late = decision.kind == "retry" and is_too_late(error, decision.delay_s, waited_s)
+    return RetryDecision("give_up") if is_late else decision
+
+
+def _decide(error: Exception, attempts: int, age: timedelta) -> RetryDecision:
     if isinstance(error, UserError | EngineRefused):
         return RetryDecision("refuse")
     if isinstance(error, ChatGone):
@@ -127,16 +132,19 @@ class JobRunner:
         self._running: set[asyncio.Task[None]] = set()
         #: Held from a job's claim until it has its task.
         self._claiming = asyncio.Lock()
+        self._delays = DelayNotices(store, platforms, clock)
         self._is_stopping = False
 
     async def run(self) -> None:
         """Run jobs until cancelled."""
-        chores = asyncio.create_task(self._chores.run())
+        chores = (self._chores.run(), self._delays.run())
+        background = [asyncio.create_task(chore) for chore in chores]
         try:
             await self._run()
         finally:
-            chores.cancel()
-            await asyncio.gather(chores, return_exceptions=True)
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
 
     async def _run(self) -> None:
         lost = await self._store.jobs.requeue_lost(MAX_CRASHES)
@@ -205,7 +213,8 @@ class JobRunner:
                 platform = self._platforms[job.message.chat.platform]
                 reply = job.reply
                 if reply is None:
-                    made = await self._assistant.make_reply(job, platform)
+                    async with self._delays.limit(job):
+                        made = await self._assistant.make_reply(job, platform)
                     reply = await self._store.jobs.save_reply(job.job_id, made, JobState.DONE)
                 await platform.deliver(self._store.deliveries.target(job), reply)
                 await self._finish(job, job.outcome, job.error)
@@ -214,6 +223,7 @@ class JobRunner:
 
     async def _finish(self, job: Job, state: JobState, error: str) -> None:
         await self._store.jobs.finish(job.job_id, state, error)
+        self._delays.end(job)
         metrics.JOBS.labels(job.command, state).inc()
         age_s = (self._clock.now() - job.created_at).total_seconds()
         metrics.JOB_SECONDS.observe(age_s)
@@ -222,13 +232,13 @@ class JobRunner:
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _handle_error(self, job: Job, error: Exception) -> None:
         """Retry, refuse, give up or cancel a job that failed."""
-        decision = decide(error, job.attempts, self._clock.now() - job.created_at)
-        name = _describe(error)
+        age = self._clock.now() - job.created_at
+        decision = decide(error, job.attempts, age, self._delays.waited_s(job))
         # What the sender can fix is no problem of the operator.
         note = log.info if isinstance(error, UserError) else log.warning
         note(
             "failed",
-            error=name,
+            error=_describe(error),
             then=decision.kind,
             attempt=job.attempts,
             trace=None if isinstance(error, AssistantError) else format_tb(error.__traceback__),
@@ -238,28 +248,23 @@ class JobRunner:
             new = Chat(old.platform, old.bot_id, error.new_chat_id)
             await self._store.chats.move(old, new)
         if decision.kind == "retry":
-            await self._run_later(job, decision, name)
+            await self._run_later(job, decision, error)
         elif decision.kind == "cancel":
             await self._store.jobs.cancel_chat(job.message.chat)
+            self._delays.end(job)
         elif job.reply is not None or isinstance(error, PlatformError):
             # The person cannot be told.
             is_cancelled = job.outcome is JobState.CANCELLED
-            await self._finish(job, job.outcome if is_cancelled else JobState.DEAD, name)
+            state = job.outcome if is_cancelled else JobState.DEAD
+            await self._finish(job, state, _describe(error))
         else:
             await self._save_failure(job, error, decision)
-            # The failure is delivered like a reply; that is no further attempt.
-            now = self._clock.now()
-            await self._store.jobs.run_later(job.job_id, now, name, is_attempt=False)
 
-    async def _run_later(self, job: Job, decision: RetryDecision, error: str) -> None:
-        if decision.delay_s > SILENT_DELAY_S and job.reply is None and not job.is_told:
-            if not load_command(job.command).is_silent:
-                text = translate(WAITING, job.message.language)
-                platform = self._platforms[job.message.chat.platform]
-                await platform.show(self._store.deliveries.target(job), text, is_lasting=True)
-            await self._store.jobs.note_delay_shown(job.job_id)
+    async def _run_later(self, job: Job, decision: RetryDecision, error: Exception) -> None:
+        await self._delays.tell_retry(job, error, decision.delay_s)
         run_at = self._clock.now() + timedelta(seconds=decision.delay_s)
-        await self._store.jobs.run_later(job.job_id, run_at, error, is_attempt=decision.is_attempt)
+        name, is_attempt = _describe(error), decision.is_attempt
+        await self._store.jobs.run_later(job.job_id, run_at, name, is_attempt=is_attempt)
 
     async def _save_failure(self, job: Job, error: Exception, decision: RetryDecision) -> None:
         """Save the error as the reply; a dead letter gets a button to try again."""
@@ -274,3 +279,6 @@ class JobRunner:
         if load_command(job.command).is_silent:
             reply = Reply()  # nobody waits for it
         await self._store.jobs.save_reply(job.job_id, reply, outcome)
+        # The failure is delivered like a reply; that is no further attempt.
+        now, name = self._clock.now(), _describe(error)
+        await self._store.jobs.run_later(job.job_id, now, name, is_attempt=False)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +21,7 @@ from core import metrics
 from core.clock import CLOCK, Clock
 from core.errors import EngineError
 from core.interfaces import CallLimits
+from core.stall import StallTimer, find_timer, note_progress, slow_call
 
 #: Consecutive failures, of any callers, after which the engine is paused.
 FAILURES_BEFORE_PAUSE = 5
@@ -154,6 +155,8 @@ class AccountGate:
         #: Hold one around a call. They bound the calls, and the pieces of audio in memory.
         self.slots = asyncio.Semaphore(limits.concurrency)
         self._turn = asyncio.Lock()
+        #: Of the jobs that wait for their calls to be let through.
+        self._line: list[StallTimer] = []
         self._calls = RateLimit(limits.calls_per_minute, clock)
         self._tokens = RateLimit(limits.tokens_per_minute, clock)
         self._failures = 0
@@ -191,10 +194,12 @@ class AccountGate:
         recording: distinguishes this recording from others.
         Raises the last error again if the engine is paused for long.
         """
-        async with self._turn:
-            is_probe = await self._wait(duration_s)
+        with self.in_line():
+            async with self._turn:
+                is_probe = await self._wait(duration_s)
         try:
-            yield
+            with slow_call() if self._limits.is_slow else nullcontext():
+                yield
         except EngineError as error:
             metrics.ENGINE_CALLS.labels(self._engine, type(error).__name__).inc()
             self._note_failure(error)
@@ -202,11 +207,33 @@ class AccountGate:
             self._failed_recording = recording
             if is_probe and error.is_retryable and self._is_down:
                 # Down for everybody, so this recording is not the cause: it waits with the others.
-                error.retry_after_s = max(0.0, self._paused_until - self._clock.monotonic())
+                self._set_wait(error)
             raise
         metrics.ENGINE_CALLS.labels(self._engine, "ok").inc()
-        self._failures, self._paused_until = 0, self._asked_until
-        self._failed_recording, self._is_down = None, False
+        self._note_success()
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        """Hold one of `slots`."""
+        with self.in_line():
+            await self.slots.acquire()
+        try:
+            yield
+        finally:
+            self.slots.release()
+
+    @contextmanager
+    def in_line(self) -> Iterator[None]:
+        """Wait in the body for a call: that is no stall while calls of others succeed."""
+        timer = find_timer()
+        if timer is None:
+            yield
+            return
+        self._line.append(timer)
+        try:
+            yield
+        finally:
+            self._line.remove(timer)
 
     async def _wait(self, duration_s: float) -> bool:
         """Wait for the end of a pause, then for room; return whether the call probes the engine."""
@@ -214,7 +241,9 @@ class AccountGate:
         while (wait_s := self._paused_until - self._clock.monotonic()) > 0:
             if wait_s > MAX_WAIT_S and (last := self._last_error):
                 metrics.ENGINE_CALLS.labels(self._engine, type(last).__name__).inc()
-                raise type(last)("the engine is paused", retry_after_s=wait_s)
+                error = type(last)("the engine is paused")
+                self._set_wait(error)
+                raise error
             await self._clock.sleep(max(0.02, wait_s))
         is_probe = self._failures >= FAILURES_BEFORE_PAUSE
         if is_probe:
@@ -228,6 +257,23 @@ class AccountGate:
         for rate, cost in costs:
             await rate.take(cost)
         return is_probe
+
+    def _set_wait(self, error: EngineError) -> None:
+        """Set how long the job has to wait.
+
+        A pause of our own is over once any call succeeds, so the job looks again earlier.
+        """
+        wait_s = max(0.0, self._paused_until - self._clock.monotonic())
+        error.is_wait_asked = self._paused_until <= self._asked_until
+        is_own = not (error.is_wait_asked or error.is_parking)
+        error.retry_after_s = min(wait_s, MAX_WAIT_S) if is_own else wait_s
+
+    def _note_success(self) -> None:
+        self._failures, self._paused_until = 0, self._asked_until
+        self._failed_recording, self._is_down = None, False
+        note_progress()
+        for waiting in self._line:
+            waiting.extend()
 
     def _note_failure(self, error: EngineError) -> None:
         if not (error.is_retryable or error.is_parking):

@@ -25,7 +25,7 @@ from core.errors import (
     StoreError,
     UserError,
 )
-from core.jobs import RETRY, WAITING, decide
+from core.jobs import RETRY, decide
 from core.locale import translate
 from core.models import Chat, ChatSettings, Job, JobState, Reply, TalkSettings
 from tests.conftest import NewMessage, ask_for_help
@@ -199,7 +199,7 @@ async def test_a_waiting_job_lets_others_pass_after_its_notice(
         # The gate gives up at once what waits for longer than 20 s; the chat goes on meanwhile.
         assert await loopback.store.jobs.counts() == {JobState.WAITING: 1, JobState.DONE: 1}
         assert await loopback.settle() == {JobState.DONE: 2}
-    assert loopback.platform.shown[0] == ("1", WAITING, True)
+    assert loopback.platform.shown[0] == ("1", EngineLocked.user_text, True)
     assert [lasting for _, _, lasting in loopback.platform.shown].count(True) == 1, "one notice"
 
 
@@ -226,7 +226,7 @@ async def test_an_unasked_job_fails_silently(
 async def test_a_reply_is_made_once_however_often_sending_fails(
     loopback: Loopback, new_message: NewMessage
 ) -> None:
-    loopback.engine.failures = [EngineBusy("429", retry_after_s=20)]  # too short for a notice
+    loopback.engine.failures = [EngineBusy("429", retry_after_s=15)]  # too short for a notice
     loopback.platform.failures = [PlatformBusy("timeout") for _ in range(9)]
     async with loopback.running():
         job = await loopback.inbox.accept(new_message())

@@ -120,7 +120,7 @@ class AnsweringPipeline:
         return answer
 
     async def _call(self, question: Question, key: str, on_text: OnText | None) -> Answer:
-        async with self.gate.slots, self.gate.call(question.audio_s, key):
+        async with self.gate.slot(), self.gate.call(question.audio_s, key):
             answer = await self.answerer.answer(question, on_text=on_text)
         metrics.ENGINE_AUDIO_SECONDS.labels(self.answerer.name).inc(question.audio_s)
         metrics.METER.get().audio_s += question.audio_s

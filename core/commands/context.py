@@ -27,6 +27,7 @@ from core.models import (
     Transcript,
 )
 from core.safety import disable_links_in
+from core.stall import limit_stall
 from core.store import Store
 from core.summaries.pipeline import SummaryPipeline
 from core.synthesis.pipeline import MAX_CHARS, OnAudio, SynthesisPipeline, SynthesisResult
@@ -43,6 +44,8 @@ TRANSCRIPT_GONE = mark("This transcript is no longer available. Send the recordi
 _SUMMARY_OVER_S = 60.0
 #: Recordings longer than this get files with timestamps.
 _FILES_OVER_S = 30.0
+#: A reply does not wait longer for its voice.
+_VOICE_STALL_S = 60.0
 #: Partial text is shown again when it has grown by this much.
 _STEP_CHARS = 24
 
@@ -210,7 +213,8 @@ class Context:
             buttons = sorted((*reply.buttons, button), key=lambda one: one.command == "export")
             return replace(reply, buttons=tuple(buttons))
         try:
-            result = await self.synthesize(shorten(reply.aloud, MAX_CHARS))
+            async with limit_stall(_VOICE_STALL_S):
+                result = await self.synthesize(shorten(reply.aloud, MAX_CHARS))
         except EngineError:
             note = self.text("The voice reply could not be created.")
             return replace(reply, text=f"{reply.text}\n\n{note}".strip())

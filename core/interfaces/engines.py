@@ -25,6 +25,8 @@ class CallLimits:
     #: Expected cost of a call in tokens: `tokens_per_call + duration_s * tokens_per_s`.
     tokens_per_call: float = 0.0
     tokens_per_s: float = 0.0
+    #: True if silence until the deadline of a call is normal: a machine at home, without a stream.
+    is_slow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ class ModelProbe:
 async def _probe(role: Role, now: datetime) -> ProbeResult:
     error = ""
     try:
-        async with role.gate.slots, role.gate.call(PROBE_S, _RECORDING):
+        async with role.gate.slot(), role.gate.call(PROBE_S, _RECORDING):
             await role.probe()
     except EngineError as failure:
         error = type(failure).__name__

@@ -226,7 +226,7 @@ class SynthesisPipeline:
             if (kept := await self._results.find_audio(key)) is not None:
                 put(await asyncio.to_thread(_unpack, kept, self.synthesizer.rate_hz))
                 return
-            async with self.gate.slots:
+            async with self.gate.slot():
                 await self._call_engine(utterance, key, put)
         finally:
             put(None)

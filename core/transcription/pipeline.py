@@ -126,7 +126,8 @@ class TranscriptionPipeline:
             pending.update(piece, transcript)
         else:
             # Waiting here holds the decoder back: no more pieces in memory than calls.
-            await self.gate.slots.acquire()
+            with self.gate.in_line():
+                await self.gate.slots.acquire()
             task = asyncio.create_task(self._transcribe_piece(pending, piece, key))
             pending.tasks.append(task)
             # Not by the task itself: one that is cancelled before its first step does nothing.

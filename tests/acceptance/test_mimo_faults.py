@@ -13,8 +13,9 @@ import pytest
 import pytest_asyncio
 
 from core.errors import EngineBusy, EngineLocked, EngineRefused, ModelGone
-from core.jobs import MAX_ATTEMPTS, WAITING
+from core.jobs import MAX_ATTEMPTS
 from core.models import JobState
+from core.operations.delays import QUEUED, SLOW, WAITING
 from tests.acceptance.conftest import Open
 from tests.acceptance.stage import MIMO_KEY, Stage
 from tests.chaos.conftest import IS_LONG
@@ -28,7 +29,12 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 #: Factor by which waits after failures are shorter, except Retry-After.
 SPEED = 300.0
 DEADLINE_S = 0.4
-DEADLINE = {"core.engines.mimo.role:MimoRole.deadline_s": DEADLINE_S}
+#: In the program's time: waits are told and end as slowly as calls are made, in real time.
+CONSTANTS = {
+    "core.engines.mimo.role:MimoRole.deadline_s": DEADLINE_S,
+    "core.operations.delays:DelayNotices.tell_after_s": 20 * SPEED,
+    "core.stall:StallTimer.max_s": 90 * SPEED,
+}
 #: In the long form.
 PEOPLE = 200
 
@@ -38,6 +44,8 @@ NOTICES = (
     EngineLocked.user_text,
     ModelGone.user_text,
     WAITING,
+    QUEUED,
+    SLOW,
 )
 REFUSED = EngineRefused.user_text.partition(":")[0]
 NO_SPEECH = "No speech was detected in this recording."
@@ -49,7 +57,7 @@ SHARED = {"421_as_400": REFUSED, "content_filter": REFUSED, "empty_text": NO_SPE
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def fast_program(open_stage: Open) -> AsyncIterator[Stage]:
-    async with open_stage(speed=SPEED, constants=DEADLINE, has_limits=False) as stage:
+    async with open_stage(speed=SPEED, constants=CONSTANTS, has_limits=False) as stage:
         yield stage
 
 
@@ -174,7 +182,7 @@ async def test_retry_after_is_respected(stage: Stage, row: str) -> None:
 
 @row("F3-refused", "connections refused: a notice, answered once it is back")
 async def test_refused_connections_are_retried(open_stage: Open, row: str) -> None:
-    async with open_stage(speed=SPEED) as stage:
+    async with open_stage(speed=SPEED, constants=CONSTANTS) as stage:
         mimo, port = stage.mimo, int(stage.mimo.origin.rpartition(":")[2])
         await asyncio.to_thread(mimo.stop)
         notes = await send_notes(stage, 2)

@@ -45,7 +45,9 @@ class OfflineAnswerer(OfflineRole):
     """Quotes passages; it cannot translate and takes no recordings."""
 
     model = "extracts"
-    limits = AnswererLimits(concurrency=CONCURRENCY, context_tokens=_NO_LIMIT, can_translate=False)
+    limits = AnswererLimits(
+        concurrency=CONCURRENCY, is_slow=True, context_tokens=_NO_LIMIT, can_translate=False
+    )
 
     async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
         """Return the passages that answer. Raises AnswererMissing, NothingFound."""

@@ -27,7 +27,7 @@ class OfflineSynthesizer(OfflineRole):
 
     model = "espeak-ng"
     rate_hz = espeak.RATE_HZ
-    limits = SynthesizerLimits(concurrency=CONCURRENCY)
+    limits = SynthesizerLimits(concurrency=CONCURRENCY, is_slow=True)
 
     def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
         super().__init__(settings, shared)

@@ -19,7 +19,11 @@ class OfflineTranscriber(OfflineRole):
 
     model = "pocketsphinx-en-us"
     limits = TranscriberLimits(
-        formats=("wav",), max_piece_s=120.0, target_piece_s=45.0, concurrency=CONCURRENCY
+        formats=("wav",),
+        max_piece_s=120.0,
+        target_piece_s=45.0,
+        concurrency=CONCURRENCY,
+        is_slow=True,
     )
     #: Longest silence of a worker, beyond the length of its audio (it needs about a seventh).
     stall_s: float = 20.0

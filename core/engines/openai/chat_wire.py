@@ -71,6 +71,7 @@ def find_limits(model: str, *, can_take_audio: bool) -> AnswererLimits:
             parameters=frozenset(_SAMPLING),
             audio_tokens_per_s=10.0,
             concurrency=4,
+            is_slow=True,
         )
     # Only what both message formats allow.
     return replace(

@@ -39,7 +39,7 @@ class OpenAISynthesizer(OpenAIRole):
 
     def __init__(self, settings: Settings, shared: EngineClient | None = None) -> None:
         super().__init__(settings, shared)
-        plain = SynthesizerLimits(can_style=wire.can_style(self.model))
+        plain = SynthesizerLimits(is_slow=True, can_style=wire.can_style(self.model))
         self.limits = TTS_LIMITS if find_mimo(self.model) else plain
         self._voice = settings.openai_tts_voice
         self._has_pcm = True

@@ -27,6 +27,7 @@ _LIMITS = TranscriberLimits(
     max_piece_s=600.0,
     target_piece_s=60.0,
     concurrency=4,
+    is_slow=True,
     can_vary=True,
 )
 

@@ -13,6 +13,7 @@ import httpx
 from httpx_sse import EventSource
 
 from core.errors import ConfigError, EngineBadReply, EngineBusy, EngineError
+from core.stall import note_progress
 
 #: Largest response that is read.
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
@@ -113,6 +114,7 @@ async def read_events(response: httpx.Response) -> AsyncIterator[str]:
     response.encoding = "utf-8"
     async for event in EventSource(response).aiter_sse():
         if event.data:
+            note_progress()
             yield event.data
 
 
@@ -134,6 +136,7 @@ async def relay(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, No
     task = asyncio.create_task(pump())
     try:
         while (part := await parts.get()) is not None:
+            note_progress()
             yield part
         await task
     finally:

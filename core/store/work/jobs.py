@@ -26,7 +26,7 @@ def _select_next() -> Select[Any]:
         earlier.c.chat_pk == jobs.c.chat_pk,
         earlier.c.state.in_(OPEN),
         earlier.c.seq < jobs.c.seq,
-        (earlier.c.state == JobState.RUNNING) | ~earlier.c.is_told,
+        ~earlier.c.is_told,
     )
     is_due = jobs.c.run_at <= bindparam("now", type_=UtcDateTime())
     # It has taken effect already, and what it says would come too late after the others.
@@ -135,10 +135,24 @@ class Jobs:
         async with self._database.write() as connection:
             await connection.execute(_CHANGE.values(values), {"of_job": job_id})
 
-    async def note_delay_shown(self, job_id: str) -> None:
-        """Record that the person was shown that this takes longer."""
+    async def note_delay_shown(self, job_id: str) -> bool:
+        """Record that the person is shown that this takes longer. Return False if it is over."""
+        is_open = jobs.c.state.in_(OPEN) & jobs.c.reply.is_(None)
         async with self._database.write() as connection:
-            await connection.execute(_CHANGE.values(is_told=True), {"of_job": job_id})
+            change = _CHANGE.where(is_open).values(is_told=True)
+            return bool((await connection.execute(change, {"of_job": job_id})).rowcount)
+
+    async def list_untold(self, accepted_before: datetime, limit: int = 200) -> list[Job]:
+        """Return open jobs without a reply whose people were not shown a delay, oldest first."""
+        query = select_jobs().where(
+            jobs.c.state.in_(OPEN),
+            ~jobs.c.is_told,
+            jobs.c.reply.is_(None),
+            jobs.c.created_at <= accepted_before,
+        )
+        rows = await self._database.rows(query.order_by(jobs.c.seq).limit(limit))
+        now = self._database.now()
+        return [read_job(row, now) for row in rows]
 
     async def retry(self, job_id: str) -> bool:
         """Run a dead letter again. Return False if there is no dead letter of that id.

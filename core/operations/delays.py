@@ -1,0 +1,148 @@
+"""People whose messages wait are told so, once, whatever it is that they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from math import ceil
+
+import stamina
+
+from core.clock import CLOCK, Clock
+from core.commands import load_command
+from core.errors import EngineError, StoreError
+from core.interfaces import Platform
+from core.locale import mark, translate
+from core.models import Job
+from core.stall import MIN_TRY_S, StallTimer, set_timer
+from core.store import Store
+
+#: Longest wait for a new try that the person is not told about.
+SILENT_DELAY_S = 20.0
+#: Interval between looks at the table of jobs.
+CHECK_S = 5.0
+#: Longer waits are told in minutes.
+_SECONDS_UP_TO_S = 90.0
+
+WAITING = mark("This takes longer: the speech service is not available. Your message is kept.")
+SLOW = mark("This takes longer than usual. Please wait a moment.")
+QUEUED = mark("Your message is kept and waits for its turn.")
+ASKED_S = mark("The speech service is busy and asks to wait {seconds} s. Your message is kept.")
+ASKED_MIN = mark("The speech service is busy and asks to wait {minutes} min. Your message is kept.")
+
+
+class DelayNotices:
+    """Tells people that their messages wait, and keeps the timers of jobs."""
+
+    #: People are told after so long without anything to see.
+    tell_after_s = SILENT_DELAY_S
+
+    def __init__(
+        self, store: Store, platforms: Mapping[str, Platform], clock: Clock = CLOCK
+    ) -> None:
+        self._store = store
+        self._platforms = platforms
+        self._clock = clock
+        self._started_at = clock.now()
+        #: By job id, from the first attempt in this process until the end.
+        self._timers: dict[str, StallTimer] = {}
+
+    @asynccontextmanager
+    async def limit(self, job: Job) -> AsyncIterator[None]:
+        """Raise EngineBusy in the body, which makes the reply, once the job stalls."""
+        timer = self._timer(job)
+        set_timer(timer)
+        if load_command(job.command).is_silent:
+            yield
+            return
+        async with timer.limit():
+            yield
+
+    def waited_s(self, job: Job) -> float:
+        """Return how long a person has waited without progress for the reply to be made."""
+        is_waiting = job.reply is None and not load_command(job.command).is_silent
+        return self._timer(job).waited_s if is_waiting else 0.0
+
+    def end(self, job: Job) -> None:
+        """Drop the timer of a job that has ended."""
+        self._timers.pop(job.job_id, None)
+
+    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=CHECK_S)
+    async def run(self) -> None:
+        """Tell everybody who has waited for `tell_after_s`, until cancelled."""
+        while True:
+            await self._clock.sleep(await self._tell_due())
+
+    async def tell_retry(self, job: Job, error: Exception, delay_s: float) -> None:
+        """Tell the person that a job which failed is tried again after `delay_s`.
+
+        Short delays are not worth a notice. Only news follow an earlier notice.
+        """
+        is_parking = isinstance(error, EngineError) and error.is_parking
+        is_asked = _is_wait_asked(error)
+        if is_asked:
+            self._timer(job).excuse(delay_s)
+        elif is_parking or not isinstance(error, EngineError):
+            self._timer(job).extend(delay_s)
+        is_news = (is_parking or is_asked) and not job.error.startswith(type(error).__name__)
+        if delay_s <= SILENT_DELAY_S or job.reply or (job.is_told and not is_news):
+            return
+        if isinstance(error, EngineError) and error.is_parking:
+            await self._tell(job, error.user_text)
+        elif is_asked and delay_s > _SECONDS_UP_TO_S:
+            await self._tell(job, ASKED_MIN, minutes=ceil(delay_s / 60))
+        elif is_asked:
+            await self._tell(job, ASKED_S, seconds=ceil(delay_s))
+        else:
+            await self._tell(job, WAITING)
+
+    async def _tell_due(self) -> float:
+        """Tell those whose time has come; return the seconds until the next may be due."""
+        next_s = CHECK_S
+        soon = self._clock.now() - timedelta(seconds=self.tell_after_s - CHECK_S)
+        for job in await self._store.jobs.list_untold(soon):
+            timer = self._timers.get(job.job_id)
+            left_s = self.tell_after_s - (timer.idle_s if timer else self._queued_s(job))
+            if left_s > 0:
+                next_s = min(next_s, left_s)
+            elif timer is None:
+                await self._tell(job, QUEUED)
+            else:
+                await self._tell(job, WAITING if job.error else SLOW)
+        return max(0.1, next_s)
+
+    async def _tell(self, job: Job, text: str, **values: object) -> None:
+        is_open = await self._store.jobs.note_delay_shown(job.job_id)
+        if is_open and not load_command(job.command).is_silent:
+            platform = self._platforms[job.message.chat.platform]
+            shown = translate(text, job.message.language, **values)
+            await platform.show(self._store.deliveries.target(job), shown, is_lasting=True)
+
+    def _queued_s(self, job: Job) -> float:
+        """Return how long a job that was not attempted yet has been due."""
+        due_at = max(job.run_at, self._started_at)
+        return max(0.0, (self._clock.now() - due_at).total_seconds())
+
+    def _timer(self, job: Job) -> StallTimer:
+        if job.job_id not in self._timers:
+            self._timers[job.job_id] = StallTimer(self._queued_s(job), self._clock)
+        return self._timers[job.job_id]
+
+
+def is_too_late(error: Exception, delay_s: float, waited_s: float) -> bool:
+    """Return whether a person who has waited for `waited_s` should not wait for a new try.
+
+    A service that says when it is ready, or an operator who must do something, is waited for.
+    """
+    if not isinstance(error, EngineError) or error.is_parking:
+        return False
+    needed_s = 0.0 if _is_wait_asked(error) else delay_s + MIN_TRY_S
+    return waited_s + needed_s >= StallTimer.max_s
+
+
+def _is_wait_asked(error: Exception) -> bool:
+    """Return whether a service has said how long to wait."""
+    return (
+        isinstance(error, EngineError) and error.retry_after_s is not None and error.is_wait_asked
+    )

@@ -1,0 +1,132 @@
+"""Stall detection: how long a job has waited without progress, and when it is given up.
+
+Progress is a finished call, a piece of a recording, or a part of a stream. A job's timer is in a
+context variable, so that whatever waits deep inside a job can tell it about progress.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from contextvars import ContextVar
+
+from core.clock import CLOCK, Clock
+from core.errors import EngineBusy
+
+#: Each try has at least so long, whatever the job waited for before.
+MIN_TRY_S = 15.0
+
+
+class StallTimer:
+    """How long one job has waited without progress, over all its attempts."""
+
+    #: A job without progress for so long is given up.
+    max_s = 90.0
+
+    def __init__(self, queued_s: float = 0.0, clock: Clock = CLOCK) -> None:
+        """queued_s: how long the job has waited before its first attempt."""
+        self._clock = clock
+        now_s = clock.monotonic()
+        self._moved_at_s = now_s - queued_s
+        #: From when the wait counts: later than the last progress where the wait has a known end.
+        self._counts_from_s = now_s - min(queued_s, self.max_s - MIN_TRY_S)
+        self._has_excuse = True
+        #: Calls under way that may be silent for long.
+        self._slow_calls = 0
+
+    @property
+    def idle_s(self) -> float:
+        """Seconds since the last progress, or since something was last shown to the person."""
+        return self._clock.monotonic() - self._moved_at_s
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds without progress that count towards `max_s`."""
+        if self._slow_calls:
+            return 0.0
+        return max(0.0, self._clock.monotonic() - self._counts_from_s)
+
+    def note_progress(self) -> None:
+        """Begin to count anew."""
+        self.note_shown()
+        self.extend()
+
+    def note_shown(self) -> None:
+        """Record that the person has seen something, which is no progress."""
+        self._moved_at_s = self._clock.monotonic()
+
+    def extend(self, known_s: float = 0.0) -> None:
+        """Begin to count anew, though there is no progress, after `known_s`."""
+        self._counts_from_s = self._clock.monotonic() + known_s
+
+    def excuse(self, asked_s: float) -> None:
+        """Do not count the first wait that the service asks for; later ones count."""
+        if self._has_excuse:
+            self._has_excuse = False
+            self.extend(asked_s)
+
+    @contextmanager
+    def slow_call(self) -> Iterator[None]:
+        """Do not give up the job while the body runs; its time counts once it has failed."""
+        self._slow_calls += 1
+        try:
+            yield
+        finally:
+            self._slow_calls -= 1
+
+    @asynccontextmanager
+    async def limit(self, max_s: float | None = None) -> AsyncIterator[None]:
+        """Raise EngineBusy in the body, one try, once the job has waited for `max_s`.
+
+        None = its own.
+        """
+        max_s = self.max_s if max_s is None else max_s
+        watch: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.timeout(None) as timeout:
+                watch = asyncio.create_task(self._expire(timeout, max_s))
+                yield
+        except TimeoutError:
+            if not timeout.expired():
+                raise
+            raise EngineBusy(f"no progress for {max_s:.0f} s") from None
+        finally:
+            if watch:
+                watch.cancel()
+
+    async def _expire(self, timeout: asyncio.Timeout, max_s: float) -> None:
+        await self._clock.sleep(min(max_s, MIN_TRY_S))
+        while (left_s := max_s - self.waited_s) > 0:
+            await self._clock.sleep(max(0.02, left_s))
+        timeout.reschedule(asyncio.get_running_loop().time())
+
+
+#: The timer of the job that is being run; None outside of jobs.
+_CURRENT: ContextVar[StallTimer | None] = ContextVar("stall_timer", default=None)
+
+set_timer = _CURRENT.set
+find_timer = _CURRENT.get
+
+
+@asynccontextmanager
+async def limit_stall(max_s: float) -> AsyncIterator[None]:
+    """Raise EngineBusy in the body once the current job, if there is one, waited for `max_s`."""
+    timer = find_timer()
+    if timer is None:
+        yield
+        return
+    async with timer.limit(max_s):
+        yield
+
+
+def slow_call() -> AbstractContextManager[None]:
+    """Return `StallTimer.slow_call` of the current job, if there is one."""
+    timer = find_timer()
+    return timer.slow_call() if timer else nullcontext()
+
+
+def note_progress() -> None:
+    """Tell the current job's timer, if there is one, that there was progress."""
+    if timer := find_timer():
+        timer.note_progress()
