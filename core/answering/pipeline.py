@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 from dataclasses import replace
 from functools import cached_property
+from weakref import WeakValueDictionary
 
 from core import metrics
 from core.audio import Media
@@ -52,6 +53,9 @@ class AnsweringPipeline:
         self.answerer = answerer
         self._media = media
         self._results = results
+        #: Held while a question is answered: others who ask the same wait for the answer, and the
+        #: next of them takes over if there is none.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._allows_urls = allows_urls
         self._clock = clock
 
@@ -110,13 +114,14 @@ class AnsweringPipeline:
     async def _ask(self, question: Question, on_text: OnText | None) -> Answer:
         # In a thread: the recordings may be many megabytes.
         key = await asyncio.to_thread(self._key, question)
-        answer = await self._results.find_answer(key)
-        if answer is None:
-            limits = self.answerer.limits
-            if count_question_tokens(question, limits) > limits.context_tokens:
-                raise QuestionTooLong
-            answer = await self._call(question, key, on_text)
-            await self._results.save_answer(key, answer)
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            answer = await self._results.find_answer(key)
+            if answer is None:
+                limits = self.answerer.limits
+                if count_question_tokens(question, limits) > limits.context_tokens:
+                    raise QuestionTooLong
+                answer = await self._call(question, key, on_text)
+                await self._results.save_answer(key, answer)
         return answer
 
     async def _call(self, question: Question, key: str, on_text: OnText | None) -> Answer:

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
+from weakref import WeakValueDictionary
 
 from core import audio, metrics
 from core.clock import CLOCK, Clock
@@ -81,6 +82,9 @@ class SynthesisPipeline:
     def __init__(self, synthesizer: Synthesizer, results: Results, clock: Clock = CLOCK) -> None:
         self.synthesizer = synthesizer
         self._results = results
+        #: Held while a piece is synthesized: others who want the same wait for its audio, and the
+        #: next of them takes over if there is none.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         #: Limits the calls to the engine.
         self.gate = AccountGate(synthesizer.name, synthesizer.limits, "speech", clock)
 
@@ -223,11 +227,12 @@ class SynthesisPipeline:
         """Put the PCM of one call, stored or from the engine, then None."""
         key = self._key(utterance, take)
         try:
-            if (kept := await self._results.find_audio(key)) is not None:
-                put(await asyncio.to_thread(_unpack, kept, self.synthesizer.rate_hz))
-                return
-            async with self.gate.slot():
-                await self._call_engine(utterance, key, put)
+            async with self._turns.setdefault(key, asyncio.Lock()):
+                if (kept := await self._results.find_audio(key)) is not None:
+                    put(await asyncio.to_thread(_unpack, kept, self.synthesizer.rate_hz))
+                    return
+                async with self.gate.slot():
+                    await self._call_engine(utterance, key, put)
         finally:
             put(None)
 

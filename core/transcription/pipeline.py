@@ -11,6 +11,7 @@ import hashlib
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
+from weakref import WeakValueDictionary
 
 from core import metrics
 from core.audio import Media, Piece
@@ -40,6 +41,9 @@ class TranscriptionPipeline:
         self._media = media
         self.transcriber = transcriber
         self._results = results
+        #: Held while a recording is transcribed: others who want the same wait for its result, and
+        #: the next of them takes over if there is none.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._clock = clock
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
@@ -77,11 +81,12 @@ class TranscriptionPipeline:
         options = f"{language or 'auto'}{'' if temperature is None else f'|{temperature:g}'}"
         base_key = f"{digest}|{engine}|{options}"
         key = hashlib.sha256(f"{base_key}|all".encode()).hexdigest()
-        transcript = await self._results.find(key)
-        if transcript is None:
-            pending = PendingTranscript(base_key, key, language, on_progress, temperature)
-            transcript = await self._transcribe_pieces(pending, data, hint_s)
-            await self._results.save(key, transcript)
+        async with self._turns.setdefault(key, asyncio.Lock()):
+            transcript = await self._results.find(key)
+            if transcript is None:
+                pending = PendingTranscript(base_key, key, language, on_progress, temperature)
+                transcript = await self._transcribe_pieces(pending, data, hint_s)
+                await self._results.save(key, transcript)
         return StoredTranscript(key, transcript)
 
     async def _transcribe_pieces(

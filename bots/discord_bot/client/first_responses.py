@@ -36,14 +36,17 @@ class FirstResponses:
         self._ephemeral: OrderedDict[str, None] = OrderedDict()
 
     @contextmanager
-    def pending(self, message_id: str) -> Iterator[None]:
-        """Let `wait` wait until the context ends."""
-        pending = self._pending.setdefault(message_id, _Pending())
+    def pending(self, message_id: str) -> Iterator[bool]:
+        """Let `wait` wait until the context ends. Yield False if it is being responded to."""
+        if message_id in self._pending:
+            yield False
+            return
+        pending = self._pending[message_id] = _Pending()
         try:
-            yield
+            yield True
         finally:
             pending.is_over.set()
-            self._pending.pop(message_id, None)
+            del self._pending[message_id]
 
     async def wait(self, message_id: str, *, is_refusal: bool = False) -> None:
         """Return once the first response was sent, or cannot be sent any more."""

@@ -101,8 +101,11 @@ class Interactions:
             await interaction.response.send_modal(self._modals.open(interaction, parsed))
         else:
             message = build_message(interaction, parsed, self._client.bot_id, received_s)
-            with self._client.first_responses.pending(message.message_id):
+            with self._client.first_responses.pending(message.message_id) as is_first:
                 job = await self._commit(message, str(interaction.guild_id or ""))
+                if job is None and message.button:
+                    await self._ignore(interaction, is_first=is_first)
+                    return
                 if job and interaction.guild_id and not parsed.is_ephemeral:
                     is_refused = await self._client.first_responses.find_refusal(message.message_id)
                     parsed = replace(parsed, is_ephemeral=is_refused)
@@ -110,6 +113,14 @@ class Interactions:
             if job is None and is_deferred:
                 text = translate(NOT_ALLOWED, message.language)
                 await interaction.edit_original_response(content=text)
+
+    async def _ignore(self, interaction: discord.Interaction, *, is_first: bool) -> None:
+        """Respond without a trace to a button that was pressed again: its answer is under way.
+
+        is_first: False for a repeated event, whose interaction is being responded to.
+        """
+        if is_first:
+            await interaction.response.defer()
 
     def _parse(self, interaction: discord.Interaction) -> ParsedInteraction | None:
         try:

@@ -22,10 +22,11 @@ from core.models import (
     QuotedMessage,
     Reply,
 )
+from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import Database, chat_row, insert_new, is_chat, read_settings
 from core.store.database.tables import blobs, buttons, chats, deliveries, jobs, messages
 from core.store.talk.memory import drop, is_opted_out, remember
-from core.store.work.cancellation import cancel_jobs
+from core.store.work.cancellation import OPEN, cancel_jobs
 
 #: Returns the command that answers a message in a chat with these settings, None for no reply.
 Choose = Callable[[Message, ChatSettings], str | None]
@@ -50,6 +51,16 @@ _QUOTED = (
     .order_by(jobs.c.seq.desc())
     .limit(1)
 )
+_PRESSES = (
+    select(messages.c.content)
+    .join(jobs, jobs.c.message_pk == messages.c.message_pk)
+    .where(
+        jobs.c.chat_pk == bindparam("of_chat"),
+        jobs.c.state.in_(OPEN) | (jobs.c.finished_at > bindparam("since", type_=UtcDateTime())),
+    )
+)
+#: How long after its answer another press of a button still belongs to the one before.
+_PRESS_AGE = timedelta(seconds=3)
 #: How long a button that opens a private chat can be pressed.
 _PRIVATE_AGE = timedelta(hours=1)
 
@@ -68,7 +79,7 @@ class Intake:
 
         data: the recording itself, where the platform does not keep it.
         choose_stopped: used for /cancel, which then has the ids of those jobs as its text.
-        Returns None if the message is known already or asks for nothing.
+        Returns None if the message is known already or asks for nothing new.
         """
         async with self._database.write() as connection:
             now = self._database.now()
@@ -78,7 +89,8 @@ class Intake:
             settings = read_settings(chat)
             chosen = await _remember(connection, chat, message, settings, now)
             command, key = choose(message, chosen), chat.chat_pk
-            if command is None or (message.edit_id and await _is_known(connection, key, message)):
+            may_repeat = message.edit_id or message.button
+            if command is None or (may_repeat and await _is_known(connection, key, message, now)):
                 return None
             if command == "cancel":
                 message = await _cancel(connection, key, message, choose_stopped, now)
@@ -187,8 +199,19 @@ async def _remember(
     return settings
 
 
-async def _is_known(connection: AsyncConnection, chat_pk: int, message: Message) -> bool:
-    """Return whether an edit asks for nothing that an earlier version did not ask for."""
+async def _is_known(
+    connection: AsyncConnection, chat_pk: int, message: Message, now: datetime
+) -> bool:
+    """Return whether a message asks for nothing new.
+
+    An edit that asks for what an earlier version asked for; a button that its presser has pressed,
+    and that is being answered or just was.
+    """
+    if message.button:
+        key = {"of_chat": chat_pk, "since": now - _PRESS_AGE}
+        presses = (await connection.execute(_PRESSES, key)).scalars().all()
+        pressed = (message.button, message.sender_id)
+        return any(p is not None and (p.button, p.sender_id) == pressed for p in presses)
     query = select(messages.c.content).where(
         messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
     )
