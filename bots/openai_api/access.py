@@ -196,8 +196,10 @@ class ApiMiddleware:
         announced = headers.get("content-length", "" if is_chunked else "0")
         try:
             if not scope["path"].endswith(_PUBLIC):
-                authorization, is_post = headers.get("authorization", ""), scope["method"] == "POST"
-                key_name = await self._keys.admit(authorization, needs_audio=is_post)
+                # MiMo's own clients send the header that its documentation shows first.
+                own = f"Bearer {headers['api-key']}" if "api-key" in headers else ""
+                given, is_post = headers.get("authorization", own), scope["method"] == "POST"
+                key_name = await self._keys.admit(given, needs_audio=is_post)
                 scope["state"]["key_name"] = key_name
         except ApiError as error:
             is_short = len(announced) < 8 and announced.isdigit() and not is_chunked

@@ -22,9 +22,10 @@ from bots.openai_api.context import (
     ModelList,
     VoiceList,
 )
-from bots.openai_api.errors import read_error
+from bots.openai_api.errors import read_error, refuse
 from bots.openai_api.speech import SpeechRoute
 from bots.openai_api.transcriptions import TranscriptionRoute
+from bots.openai_api.translations import TranslationRoute
 from core.errors import AssistantError
 
 #: Where the application is mounted.
@@ -51,9 +52,20 @@ def build_api(context: ApiContext) -> ASGIApp:
 def _add_routes(app: FastAPI, context: ApiContext) -> None:
     transcribe, speak = TranscriptionRoute(context).create, SpeechRoute(context).create
     app.post("/audio/transcriptions", **openapi.TRANSCRIPTIONS)(transcribe)
+    translate = TranslationRoute(context).create
+    app.post("/audio/translations", **openapi.TRANSLATIONS)(translate)
     app.post("/audio/speech", **openapi.SPEECH)(speak)
     app.post("/chat/completions", **openapi.CHAT)(ChatRoute(context).create)
 
+    @app.post("/embeddings", **openapi.EMBEDDINGS)
+    async def refuse_embeddings() -> None:
+        """Refuse: no engine here has embeddings."""
+        raise refuse("embeddings are not supported: no engine of this server has them")
+
+    _add_lists(app, context)
+
+
+def _add_lists(app: FastAPI, context: ApiContext) -> None:
     @app.get("/audio/voices", **openapi.VOICES)
     async def list_voices() -> VoiceList:
         """List the preset voices."""

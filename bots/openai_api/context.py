@@ -14,7 +14,7 @@ from bots.openai_api.errors import ApiError, refuse
 from bots.openai_api.leniency import Leniency
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
-from core.engines.wire.models import ASR, CHAT, TTS, TTS_CLONE, TTS_DESIGN
+from core.engines.wire.models import ASR, TTS, TTS_CLONE, TTS_DESIGN, list_chat_models
 from core.errors import EngineBusy
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -32,7 +32,11 @@ ALIASES: dict[Role, tuple[str, ...]] = {
     "synthesizer": ("tts-1", "tts-1-hd", "gpt-4o-mini-tts"),
 }
 #: MiMo's names, including retired ones, which another model has replaced.
-_MIMO: dict[Role, tuple[str, ...]] = {"transcriber": ASR, "answerer": CHAT, "synthesizer": TTS}
+_MIMO: dict[Role, tuple[str, ...]] = {
+    "transcriber": ASR,
+    "answerer": list_chat_models(),
+    "synthesizer": TTS,
+}
 #: Gateways put the provider before the name and the large context behind it.
 _PREFIX, _LARGE = "xiaomi/", "[1m]"
 _PATHS: dict[Role, str] = {

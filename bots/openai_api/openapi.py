@@ -93,6 +93,11 @@ TRANSCRIPTIONS: dict[str, Any] = {
         },
     ),
 }
+TRANSLATIONS: dict[str, Any] = {**TRANSCRIPTIONS, "summary": "Translate a recording into English"}
+EMBEDDINGS: dict[str, Any] = {
+    "summary": "Not supported",
+    "responses": _build_responses(400, 401, 429),
+}
 SPEECH: dict[str, Any] = {
     "summary": "Read text aloud",
     "openapi_extra": _build_body("application/json", SpeechRequest),

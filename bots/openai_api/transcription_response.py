@@ -16,6 +16,7 @@ from core.text.moments import find_cues, find_words
 from core.text.scripts import guess_language
 from core.transcription.subtitles import build_srt, build_vtt
 
+Task = Literal["transcribe", "translate"]
 _TEXTS: dict[str, tuple[Callable[[Transcript], str], str]] = {
     "text": (lambda transcript: transcript.text, "text/plain"),
     "srt": (build_srt, "application/x-subrip; charset=utf-8"),
@@ -63,7 +64,7 @@ class WordTime(BaseModel):
 class VerboseTranscription(PlainTranscription):
     """A transcript as verbose_json, with times."""
 
-    task: Literal["transcribe", "translate"] = "transcribe"
+    task: Task = "transcribe"
     language: str
     duration: float
     segments: list[VerboseSegment] | None = None
@@ -88,7 +89,7 @@ class TextDone(BaseModel):
 
 
 def build_transcription(
-    form: TranscriptionForm, transcript: Transcript
+    form: TranscriptionForm, transcript: Transcript, task: Task = "transcribe"
 ) -> Response | PlainTranscription:
     """Return the transcript in the format of the form."""
     if form.response_format in _TEXTS:
@@ -99,6 +100,7 @@ def build_transcription(
         return PlainTranscription(text=transcript.text, usage=usage)
     language = form.language or guess_language(transcript.text)
     return VerboseTranscription(
+        task=task,
         text=transcript.text,
         usage=usage,
         language=name_language(language, "en").lower(),

@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from bots.openai_api.context import ApiContext, retry_once
+from bots.openai_api.leniency import Leniency
 from bots.openai_api.stream import EVENTS, Stream, begin, build_event, follow_text
 from bots.openai_api.transcription_request import TranscriptionForm, read_transcription_form
 from bots.openai_api.transcription_response import (
@@ -38,15 +39,20 @@ class TranscriptionRoute:
         form, key_name = await read_transcription_form(request), request.state.key_name
         leniency = request.state.leniency
         self.context.pick_model(form.model, "transcriber", leniency)
-        if form.temperature and not self.context.transcription.transcriber.limits.can_vary:
-            leniency.drop("temperature must be 0: this model is deterministic", "temperature")
-            form = form.model_copy(update={"temperature": None})
+        form = self.drop_unsupported(form, leniency)
         if not form.is_streamed:
             transcript = await self.transcribe(form, key_name)
             # Finding the times in an hour of speech takes a second.
             return await asyncio.to_thread(build_transcription, form, transcript)
         events = await begin(self._stream(form, key_name))
         return Stream(events, EVENTS, request.state.request_id)
+
+    def drop_unsupported(self, form: TranscriptionForm, leniency: Leniency) -> TranscriptionForm:
+        """Return what this engine can do of a request. Raises ApiError."""
+        if form.temperature and not self.context.transcription.transcriber.limits.can_vary:
+            leniency.drop("temperature must be 0: this model is deterministic", "temperature")
+            return form.model_copy(update={"temperature": None})
+        return form
 
     async def transcribe(
         self, form: TranscriptionForm, key_name: str, on_text: Callable[[str], None] | None = None

@@ -17,15 +17,18 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 OPERATIONS = [
     ("POST", "/audio/transcriptions"),
+    ("POST", "/audio/translations"),
     ("POST", "/audio/speech"),
     ("POST", "/chat/completions"),
+    ("POST", "/embeddings"),
     ("GET", "/audio/voices"),
     ("GET", "/audio/models"),
     ("GET", "/models"),
     ("GET", "/models/{model}"),
 ]
 #: What some of the requests must come to: random bytes are no sound.
-GOOD = {path: {400} if "transcriptions" in path else {200} for _, path in OPERATIONS}
+GOOD = {path: {200} for _, path in OPERATIONS}
+GOOD |= {f"/audio/{name}": {400} for name in ("transcriptions", "translations")}
 GOOD["/models/{model}"] = {200, 404}
 #: JSON Schema cannot say that a dialogue ends with a question, so few random ones do.
 QUESTION: dict[str, Any] = {
@@ -62,7 +65,7 @@ async def test_document_is_complete(page: dict[str, Any]) -> None:
 
 
 # The lists of models take nothing that could be wrong but a name.
-@pytest.mark.parametrize(("method", "path"), [*OPERATIONS[:3], OPERATIONS[-1]])
+@pytest.mark.parametrize(("method", "path"), [*OPERATIONS[:4], OPERATIONS[-1]])
 async def test_random_requests_get_documented_responses(
     api: ApiServer, page: dict[str, Any], method: str, path: str
 ) -> None:

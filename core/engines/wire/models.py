@@ -69,6 +69,12 @@ def list_successors(name: str) -> tuple[str, ...]:
     return tuple(names)
 
 
+def list_chat_models() -> tuple[str, ...]:
+    """Return MiMo's names of chat models, retired ones included."""
+    names = (*CHAT, *_SUCCESSORS, *_SUCCESSORS.values())
+    return tuple(dict.fromkeys(name for name in names if "tts" not in name))
+
+
 def read_models(body: bytes) -> frozenset[str]:
     """Return the ids that a service lists in its answer to GET /models. Raises EngineBadReply."""
     entries = read_json(body).get("data")
