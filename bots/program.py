@@ -151,7 +151,8 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     clock = program.clock
     keys = ApiKeys(settings, program.store.allowances, clock)
     pipelines = program.transcription, program.synthesis, program.answering
-    api = build_api(ApiContext(*pipelines, keys, clock, settings.api_lenient))
+    access = settings.api_lenient, settings.api_cors_origins
+    api = build_api(ApiContext(*pipelines, keys, clock, *access))
     for platform in platforms.values():
         if isinstance(platform, WebChat):
             platform.mount(PATH, api)

@@ -152,6 +152,9 @@ class Settings(BaseSettings):
     api_keys_file: HomePath | None = None
     #: Whether unknown parameters and model names are ignored with a warning instead of refused.
     api_lenient: bool = True
+    #: Sites whose pages may use the API from a browser: "https://app.example.org", comma-separated;
+    #: "*" = all.
+    api_cors_origins: IdList = ()
     #: Requests per minute for each key, None = no limit.
     api_requests_per_minute: PositiveInt | None = None
     #: Minutes of audio per day (UTC) for each key, transcribed and synthesized, None = no limit.

@@ -7,6 +7,7 @@ from functools import partial
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
@@ -46,7 +47,18 @@ def build_api(context: ApiContext) -> ASGIApp:
     app.add_exception_handler(ClientDisconnect, _answer_disconnect)
     for kind in (HTTPException, AssistantError, TimeoutError, Exception):
         app.add_exception_handler(kind, _answer_error)
-    return ApiMiddleware(app, context.keys, context.clock, is_lenient=context.is_lenient)
+    guarded = ApiMiddleware(app, context.keys, context.clock, is_lenient=context.is_lenient)
+    if not context.cors_origins:
+        return guarded
+    # Outermost: browsers ask without a key what they may send.
+    return CORSMiddleware(
+        guarded,
+        allow_origins=context.cors_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=("*",),
+        allow_private_network=True,
+        expose_headers=("X-Request-Id", "Warning", "Retry-After"),
+    )
 
 
 def _add_routes(app: FastAPI, context: ApiContext) -> None:

@@ -112,6 +112,8 @@ class ApiContext:
     clock: Clock = CLOCK
     #: Whether what is not supported is ignored with a warning.
     is_lenient: bool = True
+    #: Sites whose pages may use the API, "*" = all.
+    cors_origins: tuple[str, ...] = ()
 
     def list_served(self) -> list[Served]:
         """Return the models that the next calls will use."""

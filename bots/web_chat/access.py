@@ -56,15 +56,23 @@ _HEADERS = {
 }
 
 
-def find_refusal(headers: Headers, host_names: Collection[str], is_strict: bool) -> str:
+def find_refusal(
+    headers: Headers,
+    host_names: Collection[str],
+    is_strict: bool,
+    allowed_origins: Collection[str] = (),
+) -> str:
     """Return why a request is refused, empty if it may pass.
 
-    is_strict: the request reads private data or changes something, so only our pages may send it.
+    is_strict: the request reads private data or changes something, so only our pages may send it,
+    and those of `allowed_origins`; "*" allows all.
     """
     hosts = headers.getlist("host")
     if len(hosts) != 1 or _PORT.sub("", hosts[0].lower()) not in host_names:
         return WRONG_HOST
     origins = headers.getlist("origin")
+    if len(origins) == 1 and {*origins, "*"} & set(allowed_origins):
+        return ""
     # A proxy in front of us may serve the same page over https.
     if origins and origins not in ([f"http://{hosts[0]}"], [f"https://{hosts[0]}"]):
         return WRONG_ORIGIN
@@ -76,12 +84,17 @@ def find_refusal(headers: Headers, host_names: Collection[str], is_strict: bool)
 class AccessControl:
     """ASGI middleware that checks access and adds the security headers to every page.
 
-    logins: the areas that need a password.
+    logins: the areas that need a password. api_origins: other sites whose pages may use the API.
     """
 
     def __init__(
-        self, app: ASGIApp, host_names: Collection[str], logins: Sequence[Login] = ()
+        self,
+        app: ASGIApp,
+        host_names: Collection[str],
+        logins: Sequence[Login] = (),
+        api_origins: Collection[str] = (),
     ) -> None:
+        self._api_origins = api_origins
         self._app = app
         self._host_names = host_names
         self._logins = logins
@@ -91,7 +104,8 @@ class AccessControl:
         app, path, connection = self._app, scope["path"], HTTPConnection(scope)
         is_data = bool(_DATA.match(path))
         is_strict = is_data or scope.get("method", "GET") not in _SAFE_METHODS
-        why = find_refusal(connection.headers, self._host_names, is_strict)
+        allowed = self._api_origins if path.startswith(_API) else ()
+        why = find_refusal(connection.headers, self._host_names, is_strict, allowed)
         closed = (login for login in self._logins if login.refuses(connection))
         login = None if why else next(closed, None)
         if why or login:

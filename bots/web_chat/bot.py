@@ -52,7 +52,7 @@ class WebChat:
             routers.append(OperatorApi(inbox, settings, clock).build_router())
         api = Api(inbox, self._events, clock, has_login=settings.web_password is not None)
         self._pages = build_app(api, routers)
-        self._app = AccessControl(self._pages, host_names, logins)
+        self._app = AccessControl(self._pages, host_names, logins, settings.api_cors_origins)
         #: The address of the page, once `is_open` is set.
         self.url = ""
         self.is_open = asyncio.Event()

@@ -180,6 +180,34 @@ async def test_each_key_has_its_own_budget(limited: ApiServer, mimo: MimoServer)
 
 
 @pytest.mark.finding(28)
+async def test_pages_of_allowed_sites_may_use_the_api(mimo: MimoServer, tmp_path: Path) -> None:
+    """Only the API, only from these sites, and only with a key."""
+    ours, other = {"Origin": "https://app.example"}, {"Origin": "https://evil.example"}
+    cross = {"Sec-Fetch-Site": "cross-site"}
+    asked = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    async with (
+        ApiServer(tmp_path, mimo, api_cors_origins="https://app.example") as server,
+        open_client(server) as client,
+        open_client(server, key="") as stranger,
+    ):
+        preflight = await stranger.options("/audio/speech", headers={**ours, **cross, **asked})
+        assert preflight.status_code == 200
+        assert preflight.headers["access-control-allow-origin"] == "https://app.example"
+        assert "authorization" in preflight.headers["access-control-allow-headers"].lower()
+        answer = await client.get("/models", headers={**ours, **cross})
+        assert answer.headers["access-control-allow-origin"] == "https://app.example"
+        assert "X-Request-Id" in answer.headers["access-control-expose-headers"]
+        assert (await stranger.get("/models", headers={**ours, **cross})).status_code == 401
+        assert (await client.get("/models", headers={**other, **cross})).status_code == 403
+        assert (await stranger.options("/models", headers={**other, **asked})).status_code == 403
+        page = await client.get(f"{server.origin}/api/chats", headers={**ours, **cross})
+        assert page.status_code == 403
+
+
+@pytest.mark.finding(28)
 async def test_stored_results_are_not_charged(mimo: MimoServer, tmp_path: Path) -> None:
     """The same again costs nobody anything, so it takes nothing of a budget either."""
     part: Any = {"type": "input_audio", "input_audio": {"format": "wav"}}
