@@ -75,6 +75,15 @@ async def test_opt_out_applies_to_both_linked_accounts(places: Places) -> None:
     assert await places.group.kept() == await places.other_group.kept() == []
 
 
+@pytest.mark.finding(19)
+async def test_a_code_may_be_pasted_with_the_command_and_a_joiner(places: Places) -> None:
+    code = await places.code()
+    assert "\u2060" not in code
+    private = places.private("other", ADA_THERE)
+    reply = await private.ask(f"link /\u2060{code.removeprefix('/')}", ADA_THERE)
+    assert "Linked with your Test account" in reply.text
+
+
 async def test_wrong_own_and_too_many_codes_are_refused(places: Places) -> None:
     code = await places.code()
     assert "This code is unknown" in await places.use("/link ABCDEFGH")
