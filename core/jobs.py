@@ -271,7 +271,8 @@ class JobRunner:
         language = job.message.language
         known = error if isinstance(error, AssistantError) else AssistantError()
         values = {"job": job.job_id, **disable_links_in(known.values)}
-        text = translate(known.user_text, language, **values)
+        wording = self._platforms[job.message.chat.platform].wording
+        text = translate(wording.get(known.user_text, known.user_text), language, **values)
         reply, outcome = Reply(text), JobState.REFUSED
         if decision.kind == "give_up":
             again = Button(translate(RETRY, language), "retry", job.job_id)

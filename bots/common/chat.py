@@ -6,8 +6,9 @@ import asyncio
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import structlog
@@ -72,6 +73,8 @@ class ChatBot(ABC):
     describe: ClassVar[staticmethod[[BaseException], str]]
     #: None where bots cannot join voice channels.
     voice: VoiceChannels | None = None
+    #: Texts of the core that read differently on this platform, and what they read.
+    wording: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, settings: Settings, inbox: Inbox, clock: Clock) -> None:
         self._inbox = inbox

@@ -22,6 +22,7 @@ from bots.discord_bot.outgoing.delivery import DiscordDelivery
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
 from bots.discord_bot.outgoing.routes import read_interaction_token
 from bots.discord_bot.voice.channels import DiscordVoiceChannels
+from bots.discord_bot.wording import WORDING
 from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
@@ -40,6 +41,7 @@ class DiscordBot(ChatBot):
     """One Discord bot; a `core.interfaces.Platform`."""
 
     name = "discord"
+    wording = WORDING
     sdk_errors = REQUEST_ERRORS
     describe = staticmethod(describe)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import structlog
 from starlette.types import ASGIApp
@@ -35,6 +37,7 @@ class WebChat:
     """The web chat."""
 
     name = "web"
+    wording: Mapping[str, str] = MappingProxyType({})
     #: A page has no voice channels.
     voice = None
 

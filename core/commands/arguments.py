@@ -13,6 +13,7 @@ from core.models import Message, Suggestion, Voice
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 
+CHOICE_HELP = mark("What to choose; leave it out to see what is set")
 GENDERS = {"female": mark("female"), "male": mark("male")}
 #: Styles offered by autocomplete; any other words work too.
 STYLES = (
@@ -88,7 +89,7 @@ def derive_arguments(usage: str) -> tuple[Argument, ...]:
         return ()
     words = usage.split(" | ")
     if len(words) > 1 and all(re.fullmatch("[a-z]+", word) for word in words):
-        return (Argument("choice", usage, choices=tuple(words)),)
+        return (Argument("choice", CHOICE_HELP, choices=tuple(words)),)
     name = usage.strip("[]")
     if re.fullmatch("[a-z]+", name):
         return (Argument(name, name, is_required=name == usage),)

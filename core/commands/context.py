@@ -77,9 +77,14 @@ class Context:
         return SummaryPipeline(self.store, self.transcription, self.answering, self.platform)
 
     def text(self, text: str | Plural, /, **values: object) -> str:
-        """Return `text` in the sender's language, with links disabled in `values`."""
+        """Return `text` in the sender's language and the platform's words.
+
+        Links are disabled in `values`.
+        """
         if values:
             values = disable_links_in(values)
+        if isinstance(text, str):
+            text = self.platform.wording.get(text, text)
         return translate(text, self.message.language, **values)
 
     def read_choice(self, *choices: str) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 
 from core.commands import Command
+from core.commands.arguments import Argument
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import Plural, mark
@@ -94,4 +95,9 @@ class HitList:
         return disable_links(f"{before}{text[start:end]}{after}")
 
 
-command = Command(mark("Search this chat, voice messages included"), find, usage="words")
+command = Command(
+    mark("Search this chat, voice messages included"),
+    find,
+    usage="words",
+    arguments=(Argument("words", mark("Words to look for"), is_required=True),),
+)

@@ -123,7 +123,7 @@ command = Command(
     arguments=(
         Argument(
             "choice",
-            mark("on, off or days; me off = opt out"),
+            mark("On, off, or how many days; me off opts you out"),
             suggest=offer("on", "off", "30d", "me off", "me on"),
         ),
     ),

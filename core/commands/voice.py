@@ -31,6 +31,8 @@ async def voice(ctx: Context) -> Reply:
         return await ACTIONS[word.lower()](ctx, rest)
     if not word:
         return await show(ctx)
+    if word.lower() == "design":
+        raise UserError("Describe the voice: /voice design a calm woman with a deep voice")
     return await choose(ctx, ctx.message.text.strip())
 
 
@@ -201,14 +203,25 @@ ACTIONS: dict[str, Callable[[Context, str], Awaitable[Reply]]] = {
 
 
 async def suggest(entered: ArgumentInput) -> list[Suggestion]:
-    """Suggest the voices and the actions."""
-    return [*await suggest_voices(entered), *map(Suggestion, ("off", "list", "design", "clone"))]
+    """Suggest the voices, and the actions that work here with what is typed."""
+    typed, limits = entered.message.text.strip(), entered.synthesis.synthesizer.limits
+    word, _, description = typed.partition(" ")
+    actions = ["off", "list"]
+    if limits.can_design and word.lower() == "design" and description.strip():
+        actions.append(typed)
+    if limits.max_sample_bytes and entered.message.is_private:
+        actions.append("clone")
+    return [*await suggest_voices(entered), *map(Suggestion, actions)]
 
 
 command = Command(
     mark("Choose, design or clone a voice"),
     voice,
     usage="name | design | clone | list",
-    arguments=(Argument("voice", mark("A voice or an action"), suggest=suggest),),
+    arguments=(
+        Argument(
+            "voice", mark("A voice; or design and a description of a new one"), suggest=suggest
+        ),
+    ),
     is_ephemeral=True,
 )

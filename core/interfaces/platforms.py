@@ -7,6 +7,7 @@ a `Message` of each and hands it to `core.assistant.Inbox.accept`; the reply com
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -94,6 +95,8 @@ class Platform(Protocol):
 
     #: The name in PLATFORMS, and in `Chat.platform`.
     name: str
+    #: Texts of the core that read differently on this platform, and what they read.
+    wording: Mapping[str, str]
 
     @property
     def is_ready(self) -> bool:

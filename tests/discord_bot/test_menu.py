@@ -13,7 +13,13 @@ from bots.discord_bot.interactions.menu import build_menu, build_options, build_
 from bots.discord_bot.interactions.receiving import MENU_WAITS_S
 from core import commands
 from core.commands import Command
-from core.commands.arguments import Argument, MessageAction, derive_arguments, join_arguments
+from core.commands.arguments import (
+    CHOICE_HELP,
+    Argument,
+    MessageAction,
+    derive_arguments,
+    join_arguments,
+)
 from core.commands.context import Context
 from core.config import Settings
 from core.models import Reply
@@ -191,7 +197,7 @@ def test_discords_own_entry_point_is_kept() -> None:
 @pytest.mark.parametrize(
     ("argument", "fields"),
     [
-        ("", ()), ("on | off", (Argument("choice", "on | off", choices=("on", "off")),)),
+        ("", ()), ("on | off", (Argument("choice", CHOICE_HELP, choices=("on", "off")),)),
         ("text", (Argument("text", "text", is_required=True),)),
         ("[text]", (Argument("text", "text"),)),
         ("time [zone] | off", (Argument("what", "time [zone] | off"),)),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -57,6 +57,7 @@ class LoopbackPlatform:
     """Implements `core.interfaces.Platform`."""
 
     name = "test"
+    wording: Mapping[str, str] = {}
 
     def __init__(self) -> None:
         self.recording = (SPEECH / "cards-001.wav").read_bytes()

@@ -14,6 +14,7 @@ import discord
 from discord.http import Route
 
 from bots.discord_bot.client.gateway import DiscordClient
+from bots.discord_bot.wording import WORDING
 from core import commands
 from core.commands import Command
 from core.commands.arguments import Argument, MessageAction
@@ -117,6 +118,7 @@ def _name(name: str, pattern: re.Pattern[str] = _WORD) -> dict[str, Any]:
 
 
 def _describe(text: str) -> dict[str, Any]:
+    text = WORDING.get(text, text)
     described = {code: _cut(words) for code, words in _translations(text).items()}
     return {"description": _cut(text), "description_localizations": described}
 

@@ -42,7 +42,7 @@ from core.models import Job, Message, Suggestion
 log = structlog.get_logger(__name__)
 
 GONE = mark("This has expired. Please start again.")
-NOT_ALLOWED = mark("This bot is not enabled for this chat.")
+NOT_ALLOWED = mark("This bot is not enabled for this server or channel.")
 
 #: Deadline of the first response, less the time in transit; and of one try.
 RESPONSE_S, _TRY_S = 2.8, 1.2

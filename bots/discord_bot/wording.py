@@ -1,0 +1,121 @@
+"""Texts that read differently on Discord: its own words, and instructions that work there.
+
+Slash commands cannot reply to a message: what elsewhere is a reply with a command is an entry in
+the message's menu here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from core.locale import mark
+
+#: The text of the core -> the one that is shown.
+WORDING: Mapping[str, str] = MappingProxyType(
+    {
+        # What can be done with a message
+        "Reply to a voice message with /transcribe to transcribe it.": mark(
+            "To transcribe a voice message, right-click it (on a phone: press and hold it) and "
+            "choose Apps → Transcribe."
+        ),
+        "Send me a voice message, or reply to one with /transcribe.": mark(
+            "Add a recording to /transcribe. Or right-click a voice message (on a phone: press and "
+            "hold it) and choose Apps → Transcribe."
+        ),
+        "Reply to a recording with /ask and your question: /ask What did they agree on?": mark(
+            "Right-click a recording (on a phone: press and hold it) and choose Apps → Ask about "
+            "this."
+        ),
+        "This is for private chats. Here, reply to a voice message with /ask.": mark(
+            "This is for direct messages. Here, right-click a voice message (on a phone: press and "
+            "hold it) and choose Apps → Ask about this."
+        ),
+        "Reply to a text or voice message with /translate, or add the text: /translate German Good "
+        "morning": mark(
+            "Enter the text in the option “text”. Or right-click a message (on a phone: press and "
+            "hold it) and choose Apps → Translate."
+        ),
+        "Reply to a message with /forget, or delete all your data here: /forget me": mark(
+            "Right-click a message (on a phone: press and hold it) and choose Apps → Forget "
+            "this, or "
+            ""
+            "delete all your data here: /forget me"
+        ),
+        "Reply to the message to start from: /summary from here": mark(
+            "Say from when on instead: /summary since yesterday"
+        ),
+        # Members, permissions, servers, channels, direct messages
+        "Only the admins of this chat can change that.": mark(
+            "Only members with the permission Manage Server can change that."
+        ),
+        "Only the person who asked for it, or an admin, can cancel this.": mark(
+            "Only the person who asked for it, or a member with the permission Manage Server, can "
+            "cancel this."
+        ),
+        "Only members of {channel} and admins can do that.": mark(
+            "Only members in {channel}, or with the permission Manage Server, can do that."
+        ),
+        "After /auto on I transcribe every one (admins).": mark(
+            "After /auto on I transcribe every one (this needs the permission Manage Server)."
+        ),
+        "Chat history is off. An admin can turn it on with /remember on.": mark(
+            "Message history is off in this channel. A member with the permission Manage "
+            "Server can "
+            ""
+            "turn it on with /remember on."
+        ),
+        "In private chats every voice message is transcribed automatically.": mark(
+            "In direct messages every voice message is transcribed automatically."
+        ),
+        "You have opted out: nothing of yours is stored in any chat.": mark(
+            "You have opted out: nothing of yours is stored in any server."
+        ),
+        "You have opted in again, in chats that keep a history.": mark(
+            "You have opted in again, in channels that keep a history."
+        ),
+        "Voices can only be cloned in a private chat.": mark(
+            "Voices can only be cloned in a direct message to me."
+        ),
+        "This chat's voice is now {voice}.": mark("This channel's voice is now {voice}."),
+        "This chat's voice was reset.": mark("This channel's voice was reset."),
+        "This chat's style: {style}": mark("This channel's style: {style}"),
+        "For this chat": mark("For this channel"),
+        "this chat": mark("this channel"),
+        "me = all of your data in this chat": mark("me = all of your data in this channel"),
+        # Descriptions of commands
+        "Transcribe every voice message here: on or off (admins)": mark(
+            "Transcribe every voice message in this channel"
+        ),
+        "Ask about a recording or text: reply to it with your question": mark(
+            "Ask about a recording that you add, or anything else"
+        ),
+        "Read a text aloud, or the message you reply to": mark("Read a text aloud"),
+        "Search this chat, voice messages included": mark(
+            "Search this channel, voice messages included"
+        ),
+        "Read this chat aloud in the voice channel: on or off": mark(
+            "Read this channel aloud in the voice channel"
+        ),
+        "Delete what is stored about a message (reply to it) or about you (me)": mark(
+            "Delete what is stored about you"
+        ),
+        "Summarize this chat: last 2h, 200 messages, unread, this topic, me, voice": mark(
+            "Summarize this channel"
+        ),
+        "Keep chat history for summaries and /find: on, off or days (admins)": mark(
+            "Keep this channel's messages for summaries and search, or opt out"
+        ),
+        "Translate a text or voice message: /translate German": mark(
+            "Translate a text or a recording"
+        ),
+        "Scheduled summaries: 09:00 Europe/Berlin [weekdays] [topic], or off": mark(
+            "Send a summary of this channel on a schedule"
+        ),
+        "all: everybody's requests, for admins": mark(
+            "all = everybody's requests (needs Manage Server)"
+        ),
+        # In the list of commands; what can be entered is shown by Discord while typing.
+        "/{name}{usage} – {help}": "/{name} – {help}",
+    }
+)
