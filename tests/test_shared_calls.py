@@ -63,6 +63,19 @@ async def test_the_next_takes_over_when_the_first_is_cancelled(
     assert len(loopback.engine.calls) == 2
 
 
+async def test_to_wait_for_the_call_of_another_is_no_stall(
+    loopback: Loopback, new_message: NewMessage
+) -> None:
+    """The first one's engine is slow: a wait of two minutes does not fail the others."""
+    loopback.engine.limits = replace(loopback.engine.limits, is_slow=True)
+    loopback.transcription.gate._limits = loopback.engine.limits
+    loopback.engine.latency_s = 120.0
+    async with loopback.running():
+        await take(loopback, notes(new_message, 5))
+        assert await loopback.settle() == {JobState.DONE: 5}
+    assert len(loopback.engine.calls) == 1
+
+
 async def offer(loopback: Loopback, new_message: NewMessage) -> str:
     """Deliver a reply with a button, and return the button's token."""
     [job] = await take(loopback, [new_message(attachment=None, command="help")])

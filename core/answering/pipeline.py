@@ -11,7 +11,6 @@ import asyncio
 import hashlib
 from dataclasses import replace
 from functools import cached_property
-from weakref import WeakValueDictionary
 
 from core import metrics
 from core.audio import Media
@@ -20,9 +19,11 @@ from core.errors import UserError
 from core.interfaces import Answerer, AnswererLimits, OnText
 from core.limits import AccountGate
 from core.models import Answer, Audio, Question, Turn
+from core.stall import note_progress
 from core.store.work.progress import Results
 from core.text.scripts import is_unspaced
 from core.text.tokens import count_tokens
+from core.turns import Turns
 
 #: How often an answer that was cut off is continued.
 MAX_CONTINUATIONS = 2
@@ -53,9 +54,7 @@ class AnsweringPipeline:
         self.answerer = answerer
         self._media = media
         self._results = results
-        #: Held while a question is answered: others who ask the same wait for the answer, and the
-        #: next of them takes over if there is none.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
         self._allows_urls = allows_urls
         self._clock = clock
 
@@ -114,7 +113,7 @@ class AnsweringPipeline:
     async def _ask(self, question: Question, on_text: OnText | None) -> Answer:
         # In a thread: the recordings may be many megabytes.
         key = await asyncio.to_thread(self._key, question)
-        async with self._turns.setdefault(key, asyncio.Lock()):
+        async with self._turns.take(key):
             answer = await self._results.find_answer(key)
             if answer is None:
                 limits = self.answerer.limits
@@ -122,6 +121,8 @@ class AnsweringPipeline:
                     raise QuestionTooLong
                 answer = await self._call(question, key, on_text)
                 await self._results.save_answer(key, answer)
+            else:
+                note_progress()
         return answer
 
     async def _call(self, question: Question, key: str, on_text: OnText | None) -> Answer:

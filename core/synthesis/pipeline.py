@@ -13,7 +13,6 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Literal
-from weakref import WeakValueDictionary
 
 from core import audio, metrics
 from core.clock import CLOCK, Clock
@@ -22,10 +21,12 @@ from core.interfaces import Synthesizer
 from core.limits import AccountGate
 from core.locale import mark
 from core.models import Audio, File, SavedVoice, Usage, Utterance
+from core.stall import note_progress
 from core.store.work.progress import Results
 from core.synthesis.speakable import make_speakable
 from core.synthesis.styles import read_styles
 from core.text.split import shorten, split_speech
+from core.turns import Turns
 
 #: Longest text of one voice note: about six minutes.
 MAX_CHARS = 5000
@@ -82,9 +83,7 @@ class SynthesisPipeline:
     def __init__(self, synthesizer: Synthesizer, results: Results, clock: Clock = CLOCK) -> None:
         self.synthesizer = synthesizer
         self._results = results
-        #: Held while a piece is synthesized: others who want the same wait for its audio, and the
-        #: next of them takes over if there is none.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
         #: Limits the calls to the engine.
         self.gate = AccountGate(synthesizer.name, synthesizer.limits, "speech", clock)
 
@@ -227,9 +226,10 @@ class SynthesisPipeline:
         """Put the PCM of one call, stored or from the engine, then None."""
         key = self._key(utterance, take)
         try:
-            async with self._turns.setdefault(key, asyncio.Lock()):
+            async with self._turns.take(key):
                 if (kept := await self._results.find_audio(key)) is not None:
                     put(await asyncio.to_thread(_unpack, kept, self.synthesizer.rate_hz))
+                    note_progress()
                     return
                 async with self.gate.slot():
                     await self._call_engine(utterance, key, put)

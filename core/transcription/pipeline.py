@@ -11,7 +11,6 @@ import hashlib
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from weakref import WeakValueDictionary
 
 from core import metrics
 from core.audio import Media, Piece
@@ -19,9 +18,11 @@ from core.clock import CLOCK, Clock
 from core.interfaces import Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript
+from core.stall import note_progress
 from core.store.work.progress import Results
 from core.text.scripts import is_unspaced
 from core.transcription.progress import LONG_S, OnProgress, Progress, ProgressReport
+from core.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,7 @@ class TranscriptionPipeline:
         self._media = media
         self.transcriber = transcriber
         self._results = results
-        #: Held while a recording is transcribed: others who want the same wait for its result, and
-        #: the next of them takes over if there is none.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
         self._clock = clock
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
@@ -81,12 +80,14 @@ class TranscriptionPipeline:
         options = f"{language or 'auto'}{'' if temperature is None else f'|{temperature:g}'}"
         base_key = f"{digest}|{engine}|{options}"
         key = hashlib.sha256(f"{base_key}|all".encode()).hexdigest()
-        async with self._turns.setdefault(key, asyncio.Lock()):
+        async with self._turns.take(key):
             transcript = await self._results.find(key)
             if transcript is None:
                 pending = PendingTranscript(base_key, key, language, on_progress, temperature)
                 transcript = await self._transcribe_pieces(pending, data, hint_s)
                 await self._results.save(key, transcript)
+            else:
+                note_progress()
         return StoredTranscript(key, transcript)
 
     async def _transcribe_pieces(

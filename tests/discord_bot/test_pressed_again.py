@@ -31,7 +31,7 @@ async def test_four_presses_on_listen_are_one_call_and_one_answer(
         lambda: all(server.interaction(one).response_type is not None for one in presses), 30
     )
     await program.settle(2)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.5)  # a second answer would come now
     assert len(mimo.requests) == before + 1
     # The first is deferred with "thinking…", the others without a trace.
     assert sorted(str(server.interaction(one).response_type) for one in presses) == list("5666")

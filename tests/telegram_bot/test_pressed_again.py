@@ -31,7 +31,7 @@ async def test_a_double_click_and_four_presses_on_listen(
         queries = [telegram.press_button(ann, ann, answer.message_id, "Listen") for _ in range(4)]
         await telegram.wait_for(lambda: not telegram.pending(), 30)
         await program.settle(2)
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # a second answer would come now
         assert sum(program.states().values()) == 2 and len(mimo.requests) == before + 1
         assert len([one for one in telegram.replies(ann) if one.file]) == 1
         answered = [telegram.callback_answer(query) is not None for query in queries]

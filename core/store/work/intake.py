@@ -89,8 +89,7 @@ class Intake:
             settings = read_settings(chat)
             chosen = await _remember(connection, chat, message, settings, now)
             command, key = choose(message, chosen), chat.chat_pk
-            may_repeat = message.edit_id or message.button
-            if command is None or (may_repeat and await _is_known(connection, key, message, now)):
+            if command is None or await _is_known(connection, key, message, now):
                 return None
             if command == "cancel":
                 message = await _cancel(connection, key, message, choose_stopped, now)
@@ -212,6 +211,8 @@ async def _is_known(
         presses = (await connection.execute(_PRESSES, key)).scalars().all()
         pressed = (message.button, message.sender_id)
         return any(p is not None and (p.button, p.sender_id) == pressed for p in presses)
+    if not message.edit_id:
+        return False
     query = select(messages.c.content).where(
         messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
     )
