@@ -106,10 +106,8 @@ class ChatRequest(ApiModel):
     @field_validator("messages")
     @classmethod
     def _check_messages(cls, messages: list[DialogueMessage]) -> list[DialogueMessage]:
-        is_instruction = [isinstance(message, SystemMessage) for message in messages]
-        if is_instruction != sorted(is_instruction, reverse=True):
-            raise ValueError("must have instructions before all other messages")
-        if not isinstance(messages[-1], UserMessage):
+        dialogue = [m for m in messages if not isinstance(m, SystemMessage)]
+        if not (dialogue and isinstance(dialogue[-1], UserMessage)):
             raise ValueError("must end with a message of role user")
         if sum(len(message.recordings) for message in messages) > MAX_RECORDINGS:
             raise ValueError(f"must have at most {MAX_RECORDINGS} recordings")
@@ -124,12 +122,12 @@ class ChatRequest(ApiModel):
 
     @property
     def instructions(self) -> str:
-        """The system messages at the beginning."""
+        """The system messages, wherever they stand."""
         return "\n\n".join(m.text for m in self.messages if isinstance(m, SystemMessage))
 
     @property
     def dialogue(self) -> list[UserMessage | AssistantMessage]:
-        """The messages after the instructions."""
+        """All other messages."""
         return [m for m in self.messages if not isinstance(m, SystemMessage)]
 
     @property

@@ -196,8 +196,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         "messages must end with a message of role user",
     ),
     (
-        {"messages": [ASK, {"role": "system", "content": "Be."}, ASK]},
-        "messages must have instructions before",
+        {"messages": [ASK, {"role": "assistant", "content": "Be."}]},
+        "messages must end with a message of role user",
     ),
     (
         {"messages": [{"role": "tool", "content": "42"}]},
