@@ -17,6 +17,7 @@ from bots.exit_codes import prepare
 from bots.program import Program, open_program
 from core.config import Settings
 from core.errors import AssistantError
+from core.locale.languages import find_spoken_language
 from core.models import Transcript
 from core.transcription.subtitles import build_srt
 
@@ -62,7 +63,7 @@ class Output:
 def transcribe(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings.")],
     language: Annotated[
-        str, typer.Option(help="The language spoken: en, zh, …, or auto to detect it.")
+        str, typer.Option(help="The language spoken: en, German, …, or auto to detect it.")
     ] = "auto",
     format: Annotated[
         OutputFormat, typer.Option(help="txt: plain text; srt: subtitles; json: everything.")
@@ -76,7 +77,9 @@ def transcribe(
     if format is OutputFormat.SRT and len(files) > 1 and path is None:
         raise typer.BadParameter("several files as srt need a folder", param_hint="-o")
     output = Output(format, path, len(files) > 1)
-    expected = None if language == "auto" else language
+    expected = None if language == "auto" else find_spoken_language(language)
+    if expected is None and language != "auto":
+        raise typer.BadParameter("no such language; try en or German", param_hint="--language")
     raise typer.Exit(asyncio.run(_run(prepare(), files, expected, output)))
 
 

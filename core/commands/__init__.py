@@ -147,8 +147,10 @@ def pick_command(
     is_spoken = attachment is not None and attachment.kind in SPOKEN
     if attachment and (message.is_private or settings.is_auto):
         is_own = message.is_private and not (message.command or message.forwarded_from)
-        may_ask = is_spoken and is_own and settings.talk.notes is not NoteMode.TRANSCRIBE
-        return "ask" if may_ask else "transcribe"
+        notes = settings.talk.notes
+        # A caption is answered below the transcript.
+        is_question = notes is NoteMode.ASK or (notes is NoteMode.BOTH and not message.text)
+        return "ask" if is_spoken and is_own and is_question else "transcribe"
     if message.is_private:
         return _pick_private(message)
     if is_spoken and settings.talk.remember_days:

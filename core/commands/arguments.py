@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from core.locale import mark, translate
-from core.locale.languages import COMMON_LANGUAGES, find_language, name_language
+from core.locale.languages import COMMON_LANGUAGES, name_language, search_languages
 from core.models import Message, Suggestion, Voice
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
@@ -141,8 +141,7 @@ async def suggest_languages(entered: ArgumentInput) -> list[Suggestion]:
 
 def _name_languages(message: Message) -> list[Suggestion]:
     codes = dict.fromkeys(("en", "zh", *COMMON_LANGUAGES))
-    if typed := find_language(message.text):
-        codes = {typed: None} | codes
+    codes = dict.fromkeys(search_languages(message.text)) | codes
     return [Suggestion(code, name_language(code, message.language)) for code in codes]
 
 

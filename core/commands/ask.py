@@ -159,7 +159,7 @@ class AnswerAttempt:
         if transcript is None:
             stored = await ctx.transcription.transcribe(
                 await self._fetch(recording),
-                language=ctx.settings.language,
+                language=await ctx.spoken_language(recording.sender_id),
                 hint_s=recording.attachment.duration_s,
             )
             recording, transcript = replace(recording, heard=stored.key), stored.transcript

@@ -140,7 +140,7 @@ class Context:
         source = message.reply_to if message.reply_to and not message.attachment else message
         stored = await self.transcription.transcribe(
             await self.fetch(),
-            language=self.settings.language,
+            language=await self.spoken_language("" if message.forwarded_from else source.sender_id),
             hint_s=source.attachment.duration_s if source.attachment else None,
             on_progress=on_progress,
         )
@@ -155,6 +155,11 @@ class Context:
         if not talk.glossary:
             return stored
         return replace(stored, transcript=self.correct(stored.transcript))
+
+    async def spoken_language(self, person_id: str) -> str | None:
+        """Return the language of a person's recordings: their own, or the chat's; None = detect."""
+        own = await self.store.voices.choice(self.message.chat.platform, person_id)
+        return own.language or self.settings.language
 
     async def stored_transcript(self, key: str) -> Transcript:
         """Return an earlier transcript, with the glossary applied. Raises UserError if gone."""

@@ -1,38 +1,82 @@
-"""/language: the language spoken in the chat."""
+"""/language: the language spoken in the chat, and the sender's own."""
 
 from __future__ import annotations
 
-from babel import Locale, UnknownLocaleError
+import asyncio
+from dataclasses import replace
 
 from core.commands import Command
-from core.commands.arguments import Argument, ArgumentInput, first_word, suggest_languages
+from core.commands.arguments import Argument, ArgumentInput, suggest_languages
 from core.commands.context import Context
-from core.errors import UserError
 from core.locale import mark
-from core.models import Reply, Suggestion
+from core.locale.languages import find_similar_languages, find_spoken_language, name_language
+from core.models import Button, Reply, Suggestion
+
+#: Words that turn the setting off.
+_AUTO = ("auto", "off")
+#: Before the language: for the sender alone, or for the chat as without it.
+_ME, _CHAT = "me", "chat"
 
 
 async def language(ctx: Context) -> Reply:
-    """Change the language, or show it."""
-    choice, settings = first_word(ctx.message.text), ctx.settings
-    if choice:
-        if choice != "auto" and _name(choice, "en") is None:
-            raise UserError("Unknown language. Example: /language en")
-        await ctx.require_admin()
-        settings = await ctx.save_settings(language=None if choice == "auto" else choice)
-    if settings.language is None:
-        return Reply(ctx.text("Language is detected automatically."))
-    name = _name(settings.language, ctx.message.language)
-    return Reply(ctx.text("Language: {language}. /language auto detects it.", language=name))
+    """Change the language of the chat, or with "me" the sender's own; or show both."""
+    word, _, rest = ctx.message.text.strip().partition(" ")
+    whose = word.lower() if word.lower() in (_ME, _CHAT) else ""
+    typed = (rest if whose else ctx.message.text).strip()
+    if not typed:
+        return await show(ctx)
+    # In a thread: language names are read from files the first time.
+    code = await asyncio.to_thread(find_spoken_language, typed)
+    if code is None and typed.lower() not in _AUTO:
+        return await refuse(ctx, typed, whose)
+    if whose == _ME:
+        await ctx.save_own_speech(language=code or "")
+        reader = replace(ctx.message, language=code or ctx.message.language)
+        return Reply(await describe_own(replace(ctx, message=reader)))
+    await ctx.require_admin()
+    await ctx.save_settings(language=code)
+    return Reply(describe_chat(ctx, code))
 
 
-def _name(tag: str, reader: str) -> str | None:
-    """Return the name of the language `tag` in the reader's language, None if unknown."""
-    try:
-        locale = Locale.parse(tag, sep="-")
-    except (ValueError, UnknownLocaleError):
-        return None
-    return locale.get_display_name("zh" if reader.lower().startswith("zh") else "en")
+async def show(ctx: Context) -> Reply:
+    """Reply with both settings, and buttons for the languages that are likely."""
+    likely = dict.fromkeys((ctx.message.language.split("-")[0] or "en", "en", "zh"))
+    buttons = (Button(name_language(code, code), "language", code) for code in likely)
+    auto = Button(ctx.text("Detect automatically"), "language", "auto")
+    lines = (describe_chat(ctx, ctx.settings.language), await describe_own(ctx))
+    return Reply("\n".join(lines), buttons=(*buttons, auto))
+
+
+def describe_chat(ctx: Context, code: str | None) -> str:
+    """Return a sentence on the language of the chat."""
+    if code is None:
+        return ctx.text("Language is detected automatically.")
+    name = name_language(code, ctx.message.language)
+    return ctx.text("Language: {language}. /language auto detects it.", language=name)
+
+
+async def describe_own(ctx: Context) -> str:
+    """Return a sentence on the sender's own language."""
+    code = (await ctx.own_speech()).language
+    if not code:
+        return ctx.text("Your own language, in all chats: /language me German")
+    return ctx.text(
+        "Your language: {language}, for your recordings and what I write to you. "
+        "/language me auto removes it.",
+        language=name_language(code, ctx.message.language),
+    )
+
+
+async def refuse(ctx: Context, typed: str, whose: str) -> Reply:
+    """Reply that there is no such language, with buttons for those that look like it."""
+    similar = await asyncio.to_thread(find_similar_languages, typed)
+    reader = ctx.message.language
+    buttons = (
+        Button(name_language(code, reader), "language", f"{whose} {code}".strip())
+        for code in similar
+    )
+    text = ctx.text("I don't know this language: {language}. Example: /language en", language=typed)
+    return Reply(text, buttons=tuple(buttons))
 
 
 async def suggest(entered: ArgumentInput) -> list[Suggestion]:
@@ -41,10 +85,12 @@ async def suggest(entered: ArgumentInput) -> list[Suggestion]:
 
 
 command = Command(
-    mark("Set the spoken language: en, zh, … or auto"),
+    mark("Spoken language of this chat, or with “me” your own: German, zh, … or auto"),
     language,
-    usage="en | zh | auto",
-    arguments=(Argument("language", mark("Spoken language"), suggest=suggest),),
+    usage="[me] German | auto",
+    arguments=(
+        Argument("whose", mark("For you or for this chat"), choices=(_ME, _CHAT)),
+        Argument("language", mark("Spoken language"), suggest=suggest),
+    ),
     is_ephemeral=True,
-    is_for_admins=True,
 )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from core.commands import Command
+from dataclasses import replace
+
+from core.commands import Command, load_command
 from core.commands.arguments import MessageAction
 from core.commands.context import Context
-from core.errors import UserError
+from core.errors import EngineRefused, UserError
 from core.locale import mark
 from core.models import Reply
+from core.text.questions import is_question
 
 ENGLISH_ONLY = mark(
     "If another language was spoken, this is wrong: the operator of this bot can add it with "
@@ -29,13 +32,28 @@ async def transcribe(ctx: Context) -> Reply:
     if stored.transcript.is_cut:
         notes.append(ctx.text("A part exceeded the service's limit: some words are missing."))
     text = stored.transcript.text
-    return Reply(
+    reply = Reply(
         "\n".join(notes),
         text,
         buttons=ctx.transcript_buttons(stored),
         aloud=text,
         heard_key=stored.key,
     )
+    # Whoever wrote the caption of a forwarded recording did not ask us, nor does one in a group.
+    is_own = message.is_private and not (message.command or message.forwarded_from)
+    if message.attachment and is_own and is_question(message.text):
+        return await add_answer(ctx, reply)
+    return reply
+
+
+async def add_answer(ctx: Context, transcript: Reply) -> Reply:
+    """Return the reply with the answer to the caption's question below the transcript."""
+    try:
+        text = (await load_command("ask").function(ctx)).text
+    except (UserError, EngineRefused) as error:
+        text = ctx.text(error.user_text, **error.values)
+    text = "\n\n".join(filter(None, (text, transcript.text)))
+    return replace(transcript, text=text, is_quote_first=True, aloud=text)
 
 
 command = Command(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale, UnknownLocaleError, localedata
+from rapidfuzz import fuzz, process
 
 from core.locale import LANGUAGES
 
@@ -15,6 +17,12 @@ _COMMON = (
     "sk sl sr sv sw ta th tr uk ur vi zh"
 )
 COMMON_LANGUAGES = tuple(_COMMON.split())
+#: Codes that the Unicode project has data for, though they name no language.
+_NO_LANGUAGE = frozenset({"root", "und", "c"})
+#: Names that people say, beside the official ones.
+_EVERYDAY = {"普通话": "zh", "国语": "zh", "mandarin": "zh", "farsi": "fa"}
+#: How similar a name must be to be offered instead, in percent.
+_LEAST_PERCENT = 60
 
 
 def name_language(language: str, reader: str) -> str:
@@ -31,19 +39,53 @@ def name_language(language: str, reader: str) -> str:
 def find_language(name: str) -> str | None:
     """Return the BCP 47 code of "de", "pt-BR", "German", "Deutsch" or "德语", None if unknown."""
     wanted = " ".join(name.split()).casefold()
-    if not wanted:
+    if not wanted or wanted in _NO_LANGUAGE:
         return None
     try:
         locale = Locale.parse(wanted.replace("_", "-"), sep="-")
-        return str(locale).replace("_", "-")
     except (UnknownLocaleError, ValueError):
-        return _languages().get(wanted)
+        # In Chinese a language is also called after its writing: 德文 is 德语.
+        return _languages().get(wanted) or _languages().get(wanted.removesuffix("文") + "语")
+    # A code alone, such as "ger", names no country.
+    return str(locale).replace("_", "-") if re.search("[-_]", wanted) else locale.language
+
+
+def find_spoken_language(name: str) -> str | None:
+    """Return what `find_language` does, but None for a language such as Klingon or Old English.
+
+    Recordings are not made in one that the Unicode project has no data for.
+    """
+    code = find_language(name)
+    return code if code and localedata.exists(code.replace("-", "_")) else None
+
+
+def search_languages(typed: str) -> list[str]:
+    """Return the codes of languages whose names begin with what is typed, common ones first."""
+    wanted = " ".join(typed.split()).casefold()
+    if not wanted:
+        return []
+    begins = (code for name, code in _languages().items() if name.startswith(wanted))
+    found = [code for code in begins if localedata.exists(code)]
+    exact = [code] if (code := find_language(typed)) else []
+    return list(dict.fromkeys((*exact, *sorted(found, key=_is_rare))))
+
+
+def find_similar_languages(typed: str) -> list[str]:
+    """Return the codes of common languages whose names look like what is typed, at most three."""
+    names = [name for name, code in _languages().items() if not _is_rare(code)]
+    wanted = " ".join(typed.split()).casefold()
+    found = process.extract(wanted, names, scorer=fuzz.ratio, score_cutoff=_LEAST_PERCENT)
+    return list(dict.fromkeys(_languages()[name] for name, *_ in found))[:3]
+
+
+def _is_rare(code: str) -> bool:
+    return code not in COMMON_LANGUAGES
 
 
 @cache
 def _languages() -> dict[str, str]:
     """Return language codes by name: in each catalogue's language, and in their own."""
-    found: dict[str, str] = {}
+    found = dict(_EVERYDAY)
     for code in COMMON_LANGUAGES:
         found[str(Locale(code).get_language_name()).casefold()] = code
     for reader in (*LANGUAGES, "en"):

@@ -9,12 +9,14 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class SpeechSettings:
-    """Voice and style of a chat or a person; empty = not set here."""
+    """Voice and style of a chat or a person, and a person's language; empty = not set here."""
 
     #: A preset voice of the engine, or "kept:" and the id of a saved voice.
     voice: str = ""
     #: Styles and direction as the person typed them.
     style: str = ""
+    #: What a person speaks and reads (BCP 47). A chat has a setting of its own for that.
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,9 +189,9 @@ class SummaryPipeline:
         try:
             data = await self._platform.fetch(wanted)
             hint_s = message.attachment.duration_s if message.attachment else None
-            result = await self._transcription.transcribe(
-                data, language=job.settings.language, hint_s=hint_s
-            )
+            own = await self._store.voices.choice(chat.platform, message.sender_id)
+            language = own.language or job.settings.language
+            result = await self._transcription.transcribe(data, language=language, hint_s=hint_s)
         except (UserError, EngineError, PlatformError):
             return message
         transcript = result.transcript

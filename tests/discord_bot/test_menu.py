@@ -77,7 +77,7 @@ def test_texts_are_in_english_and_chinese() -> None:
 
 def test_admin_commands_are_shown_to_admins_only() -> None:
     limited = {one["name"] for one in build_menu() if one.get("default_member_permissions")}
-    assert limited == {"auto", "language", "replies", "think", "digest"}
+    assert limited == {"auto", "replies", "think", "digest"}
     # Everybody may leave what is remembered.
     assert "remember" not in limited
     for one in build_menu():

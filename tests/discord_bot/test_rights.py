@@ -45,6 +45,7 @@ OF_THE_CHAT = {
 OF_A_PERSON = {
     "voice": {"voice": "Mia"}, "style": {"style": "warm"},
     "remember": {"choice": "me off"}, "forget": {"whose": "me"},
+    "language": {"whose": "me", "language": "German"},
 }  # fmt: skip
 LIMITED = {name for name, command in menu() if command.is_for_admins}
 PEOPLE = ("member", "manager", "owner")
@@ -153,7 +154,7 @@ async def test_personal_settings_are_everybodys_own(scenario: Scenario) -> None:
             assert answer.is_ephemeral
         assert not await scenario.is_changed()
         choice = await scenario.store.voices.choice("discord", scenario.people[who])
-        assert choice == SpeechSettings(voice="Mia", style="warm")
+        assert choice == SpeechSettings(voice="Mia", style="warm", language="de")
     answer = await scenario.give("member", "mode", {"choice": "ask"})
     assert "private" in answer.content
     dm = scenario.server.dm(scenario.people["member"])

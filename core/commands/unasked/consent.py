@@ -15,7 +15,9 @@ async def consent(ctx: Context) -> Reply:
     if expects is None or attachment is None:
         raise UserError("No recording is expected. Start with /voice clone.")
     data = await ctx.fetch()
-    stored = await ctx.transcription.transcribe(data, language=ctx.settings.language)
+    stored = await ctx.transcription.transcribe(
+        data, language=await ctx.spoken_language(ctx.message.sender_id)
+    )
     if not is_consent(expects, stored.transcript.text):
         raise UserError("That was not the sentence. Record it again, or cancel: /voice clone off")
     sample = await ctx.transcription.convert(data)

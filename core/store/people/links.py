@@ -152,7 +152,9 @@ async def _link(connection: AsyncConnection, own: Any, other_pk: int) -> LinkRes
     mine, theirs = own.speech or SpeechSettings(), other.speech or SpeechSettings()
     values = {
         "identity": secrets.token_hex(8),
-        "speech": SpeechSettings(mine.voice or theirs.voice, mine.style or theirs.style),
+        "speech": SpeechSettings(
+            mine.voice or theirs.voice, mine.style or theirs.style, mine.language or theirs.language
+        ),
         "is_opted_out": any(row.is_opted_out for row in rows),
     }
     await connection.execute(update(people).where(is_either).values(values))

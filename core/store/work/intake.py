@@ -24,7 +24,7 @@ from core.models import (
 )
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import Database, chat_row, insert_new, is_chat, read_settings
-from core.store.database.tables import blobs, buttons, chats, deliveries, jobs, messages
+from core.store.database.tables import blobs, buttons, chats, deliveries, jobs, messages, people
 from core.store.talk.memory import drop, is_opted_out, remember
 from core.store.work.cancellation import OPEN, cancel_jobs
 
@@ -40,6 +40,9 @@ _BUTTON = (
     .join(chats, chats.c.chat_pk == buttons.c.chat_pk)
     .join(jobs, jobs.c.job_id == buttons.c.job_id)
     .where(buttons.c.token == bindparam("of_token"))
+)
+_SPEECH = select(people.c.speech).where(
+    people.c.platform == bindparam("of_platform"), people.c.person_id == bindparam("of_person")
 )
 _QUOTED = (
     select(jobs.c.job_id, jobs.c.command)
@@ -84,8 +87,7 @@ class Intake:
         async with self._database.write() as connection:
             now = self._database.now()
             chat = await chat_row(connection, message.chat)
-            if message.button or message.reply_to:
-                message = await _resolve(connection, chat, message, now)
+            message = await _resolve(connection, chat, message, now)
             settings = read_settings(chat)
             chosen = await _remember(connection, chat, message, settings, now)
             command, key = choose(message, chosen), chat.chat_pk
@@ -142,11 +144,17 @@ async def _cancel(
 async def _resolve(
     connection: AsyncConnection, chat: Any, message: Message, now: datetime
 ) -> Message:
-    """Fill in what the message quotes, or the command of the button that was pressed.
+    """Fill in the sender's own language, what is quoted, or the command of the pressed button.
 
     A button of another chat or person does nothing.
     """
-    if message.reply_to and not message.button:
+    key = {"of_platform": message.chat.platform, "of_person": message.sender_id}
+    own = (await connection.execute(_SPEECH, key)).scalar()
+    if own and own.language:
+        message = replace(message, language=own.language)
+    if not message.button:
+        if message.reply_to is None:
+            return message
         return replace(message, reply_to=await _find_quoted(connection, chat, message.reply_to))
     if message.button.startswith(CANCEL_TOKEN):
         return replace(message, command="cancel", text=message.button.removeprefix(CANCEL_TOKEN))
