@@ -90,6 +90,10 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "Ask about a recording or text: reply to it with your question": mark(
             "Ask about a recording that you add, or anything else"
         ),
+        "Spoken language of this chat, or with “me” your own: German, zh, … or auto": mark(
+            "Spoken language of this channel, or your own"
+        ),
+        "For you or for this chat": mark("For you or for this channel"),
         "Read a text aloud, or the message you reply to": mark("Read a text aloud"),
         "Search this chat, voice messages included": mark(
             "Search this channel, voice messages included"

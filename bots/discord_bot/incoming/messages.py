@@ -30,6 +30,8 @@ RECORDING_ENDINGS = (
     *(".webm", ".weba", ".mp4", ".m4v", ".mov", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".3g2"),
     *(".amr", ".awb", ".aiff", ".aif", ".aifc", ".caf", ".wma", ".wmv", ".ape", ".au", ".mka"),
 )
+#: What files have as type whose name does not tell it.
+_NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 #: Message flag: a voice message.
 VOICE_FLAG = 1 << 13
 #: Types of messages that people write; others report members, pins, calls.
@@ -82,7 +84,8 @@ def read_messages(
     """Return what a person wrote: one message per recording in it, one if there is none, or []."""
     if not is_from_person(raw, bot_id) or (is_edit and not raw.get("edited_timestamp")):
         return []
-    author, attachments = raw["author"], [*read_attachments(raw)]
+    author = raw["author"]
+    attachments = [*read_attachments(raw, may_guess=not channel.guild_id)]
     message = Message(
         chat=Chat(PLATFORM, bot_id, channel.chat_id),
         message_id=str(raw["id"]),
@@ -126,7 +129,7 @@ def is_from_person(raw: Mapping[str, Any], bot_id: str) -> bool:
 def read_quoted(raw: Mapping[str, Any], bot_id: str, *, has_links: bool = False) -> QuotedMessage:
     """Return a message as one that is replied to. has_links: see `read_attachments`."""
     sender_id = str((raw.get("author") or {}).get("id") or "")
-    attachment = next(read_attachments(raw, has_links=has_links), None)
+    attachment = next(read_attachments(raw, has_links=has_links, may_guess=True), None)
     return QuotedMessage(str(raw["id"]), read_content(raw, bot_id), attachment, sender_id)
 
 
@@ -161,10 +164,13 @@ def list_files(raw: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool
             yield file, bool((holder.get("flags") or 0) & VOICE_FLAG)
 
 
-def read_attachments(raw: Mapping[str, Any], *, has_links: bool = False) -> Iterator[Attachment]:
+def read_attachments(
+    raw: Mapping[str, Any], *, has_links: bool = False, may_guess: bool = False
+) -> Iterator[Attachment]:
     """Yield the recordings of a message and of what it forwards.
 
-    has_links: add links to their ids, for messages that the bot cannot fetch.
+    has_links: add links to their ids, for messages that the bot cannot fetch. may_guess: take
+    files of no stated type for recordings, since their content may be sound.
     """
     for file, is_voice in list_files(raw):
         # Links are signed anew each time: they are no part of a recording's id.
@@ -172,6 +178,7 @@ def read_attachments(raw: Mapping[str, Any], *, has_links: bool = False) -> Iter
         file_id = f"{raw['channel_id']}/{raw['id']}/{file['id']}{link}"
         attachment = build_attachment(file, file_id, is_voice=is_voice)
         has_type = attachment.mime.startswith(("audio/", "video/", "application/ogg"))
+        has_type |= may_guess and attachment.mime in _NO_TYPE
         if has_type or attachment.name.lower().rstrip(" .").endswith(RECORDING_ENDINGS):
             yield attachment
 

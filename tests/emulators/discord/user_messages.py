@@ -48,6 +48,12 @@ class UserMessages(People):
         return self._send(channel, user, "", reply_to=reply_to, files=[file], flags=VOICE)
 
     @locked
+    def send_file(self, channel: str, user: str, name: str, data: bytes, **claims: Any) -> str:
+        """Upload a file; return the id of its message. claims: fields of File."""
+        file = self.world.add_file(channel, name, data, **claims)
+        return self._send(channel, user, "", files=[file])
+
+    @locked
     def forward(self, channel: str, user: str, message: str) -> str:
         """Forward a message from any channel; return the new message's id."""
         snapshot = copy.deepcopy(self.world.any_message(message))
