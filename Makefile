@@ -1,4 +1,4 @@
-# `make help` lists the targets. `make run` and `make test` need only Python 3.11+ and make.
+# `make help` lists the targets. `make run` and `make test` need Python 3.11+ with its venv module, and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,16 +6,20 @@ BIN := $(VENV)/bin
 # Tests start a thousand processes, none of which should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run help test findings check fix lock texts pictures chaos fuzz mutants bench road clean
+.PHONY: run doctor help test findings offline check fix lock texts pictures chaos fuzz mutants bench roots road clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
 
+doctor: $(VENV)/run.stamp  ## check the setup, and say how to correct each mistake
+	@$(BIN)/hearsay doctor
+
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: $(VENV)/dev.stamp  ## run all tests that this machine can run
-	$(BIN)/pytest -n 3 --no-loadscope-reorder
+TESTS :=
+test: $(VENV)/dev.stamp  ## run all tests that this machine can run, or some: TESTS="tests/cli tests/audio"
+	$(BIN)/pytest -n 3 --no-loadscope-reorder $(TESTS)
 
 findings: $(VENV)/dev.stamp  ## run the tests of what using the product has found, and print them by finding
 	$(BIN)/pytest -n 3 --no-loadscope-reorder -m finding
@@ -43,18 +47,41 @@ fix: $(VENV)/dev.stamp  ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock:  ## update both lock files (needs uv)
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra build pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-annotate
+lock:  ## update all lock files (needs uv)
+	$(COMPILE) --python-version 3.11 --extra build pyproject.toml -o requirements.lock
+	$(COMPILE) --python-version 3.11 --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(COMPILE) --python-version 3.14 --group offline -c requirements.lock -o requirements-offline.lock
+	$(COMPILE) --python-version 3.14 --group offline-build -c requirements-dev.lock -o requirements-offline-build.lock
 
-$(VENV)/run.stamp: requirements.lock pyproject.toml
-	test -d $(VENV) || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+PIP := $(BIN)/python -m pip --disable-pip-version-check install
+$(VENV)/run.stamp: requirements.lock requirements-offline.lock requirements-offline-build.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo 'Hearsay needs Python 3.11 or later. If a later one is installed, name it: make run PYTHON=python3.13'; exit 1; }
+	@# Without pip it is half-made, or made by a Python that is gone.
+	@$(BIN)/python -m pip --version > /dev/null 2>&1 || rm -rf $(VENV)
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV) > /dev/null || { rm -rf $(VENV); \
+		echo 'Python cannot make an environment here. On Debian and Ubuntu: apt install $(notdir $(PYTHON))-venv'; exit 1; }
+	@echo 'Installing Hearsay into $(VENV): this takes a minute or two, once.'
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) -q --no-deps --no-build-isolation -e .
+	@if $(LACKS_WHEEL); then $(BUILD_OFFLINE) || echo $(LEFT_OUT); fi
 	touch $@
 
+# pocketsphinx has no wheels for Python 3.14 and later.
+LACKS_WHEEL = $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 14))'
+BUILD_OFFLINE = echo 'Building the offline transcription: this takes another minute.'; \
+	{ command -v $${CC:-cc} && $(PIP) --require-hashes -r requirements-offline-build.lock && \
+	$(PIP) --require-hashes --no-build-isolation -r requirements-offline.lock; } > $(VENV)/offline.log 2>&1
+COMPILER = gcc $(notdir $(PYTHON))-dev
+LEFT_OUT = 'Offline transcription is left out, all else works. To add it: apt install $(COMPILER), then: make offline'
+
+offline: $(VENV)/run.stamp  ## build the offline transcription on Python 3.14 and later (needs a C compiler)
+	@if $(LACKS_WHEEL); then $(BUILD_OFFLINE) || { tail -n 20 $(VENV)/offline.log; exit 1; }; fi
+
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@echo 'Installing what the tests need into $(VENV).'
+	$(PIP) --require-hashes -r requirements-dev.lock
 	touch $@
 
 texts: $(VENV)/run.stamp  ## update the translation catalogues
@@ -67,6 +94,9 @@ bench: $(VENV)/dev.stamp  ## print all measurements, each beside what it is comp
 	for name in decode overhead throughput loop long wer first_audio summary find glossary idle defer \
 		api page loop_lag scaling; do \
 		test ! -f benchmarks/$$name.py || $(BIN)/python -m benchmarks.$$name; done
+
+roots: $(VENV)/dev.stamp  ## follow the README in bare Debian systems (needs root and debootstrap): about 15 minutes
+	$(BIN)/python -m tests.bare_roots
 
 road: $(VENV)/dev.stamp  ## count the files and functions that one message passes
 	$(BIN)/python -m benchmarks.road

@@ -93,6 +93,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.watch(future)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait for threads, which take real time, however long they take."""
+        await super().shutdown_default_executor()
+
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> Any:
         transport, protocol = await super().subprocess_exec(*args, **kwargs)
         self._children.add(transport)

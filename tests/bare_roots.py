@@ -1,0 +1,119 @@
+"""README's commands in Debian systems that hold nothing else: `make roots`, as root on Debian.
+
+For each system: `make run` without python3-venv says what to install; with it, a half-made
+environment is replaced and the program answers; `make test` passes (TESTS names a part of it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import shutil
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.paths import ROOT
+
+#: Release of Debian and its Python: stable, and what the next ones will bring.
+SYSTEMS = (("stable", "python3"), ("sid", "python3"), ("sid", "python3.15"))
+_PACKAGES = "ca-certificates,git,make,python3"
+_PORT = 8790
+#: What the machine's own registries are reached with.
+_CONFIGURATION = ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt")
+#: Mirrors may be older than their signatures allow.
+_APT = 'Acquire::Check-Valid-Until "false";\nAcquire::Check-Date "false";\n'
+
+
+class BareRoot:
+    """One system in a folder, with a copy of the checkout in /src."""
+
+    def __init__(self, folder: Path, release: str, python: str) -> None:
+        self.folder, self.python = folder / f"{release}-{python}", python
+        if not (self.folder / "etc/apt").exists():
+            run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", release, self.folder)
+        for name in _CONFIGURATION:
+            if (path := Path("/") / name).exists():
+                shutil.copy(path, self.folder / name)
+        (self.folder / "etc/apt/apt.conf.d/99dates").write_text(_APT)
+        shutil.rmtree(self.folder / "src", ignore_errors=True)
+        names = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
+        for name in filter(lambda name: (ROOT / name).exists(), names):
+            (self.folder / "src" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, self.folder / "src" / name)
+
+    def command(self, script: str) -> Sequence[str | Path]:
+        """Return the command that runs `script` inside; what it started ends with it."""
+        settings = f"export HOME=/root LC_ALL=C.UTF-8 PYTHON={self.python} WEB_PORT={_PORT}"
+        inside = f"mount -t proc proc $0/proc; mount --rbind /dev $0/dev; exec chroot $0 sh -c '{settings}; cd /src; {script}'"  # noqa: E501
+        return "unshare", "-mpf", "--kill-child", "sh", "-c", inside, self.folder
+
+    def __call__(self, script: str) -> str:
+        return run(*self.command(f"({script}) 2>&1"))
+
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        """Do what `make run` does; yield what /livez answers."""
+        with subprocess.Popen(self.command("make run"), stdout=subprocess.DEVNULL) as program:
+            try:
+                yield ask_health(program)
+            finally:
+                program.kill()
+
+
+def run(*command: str | Path, cwd: Path | None = None) -> str:
+    """Run a command and return what it printed."""
+    variables = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
+    return subprocess.run(
+        command, cwd=cwd, env=variables, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
+
+
+def ask_health(program: subprocess.Popen[bytes]) -> str:
+    """Wait until the program answers, fifteen minutes at most."""
+    for _ in range(900):
+        if program.poll() is not None:
+            raise SystemExit(f"make run ended: {program.returncode}")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{_PORT}/livez") as reply:
+                return str(reply.read().decode())
+        except (urllib.error.URLError, http.client.HTTPException, OSError):
+            time.sleep(1)  # another system starts it
+    raise SystemExit("make run does not answer")
+
+
+def try_system(root: BareRoot, tests: str) -> None:
+    """Follow the README in one system, and print what happens."""
+    venv = f"{root.python}-venv"
+    root(f"apt-get update -q; apt-get install -y -q {root.python}")
+    root('apt-get purge -y -q "python3*-venv"')
+    missing = root("mkdir -p .venv/bin; make run || true")
+    assert f"apt install {venv}" in missing, missing
+    root(f"apt-get install -y -q --no-install-recommends {venv}; mkdir -p .venv/bin")
+    began = time.monotonic()
+    with root.running() as health:
+        print(f"  make run answers after {time.monotonic() - began:.0f} s: {health}", flush=True)
+    print(root("make doctor || true"), flush=True)
+    print(root(f'make test TESTS="{tests}" | tail -n 20'), flush=True)
+
+
+def main() -> None:
+    """Try every system, or the one that is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("/var/tmp/hearsay-roots"))
+    parser.add_argument("--system", help="such as sid-python3.15; default: all")
+    parser.add_argument("--tests", default="tests/cli tests/audio", help="empty: all")
+    options = parser.parse_args()
+    for release, python in SYSTEMS:
+        if options.system in (None, f"{release}-{python}"):
+            print(f"{release}, {python}", flush=True)
+            try_system(BareRoot(options.folder, release, python), options.tests)
+
+
+if __name__ == "__main__":
+    main()
