@@ -221,7 +221,7 @@ async def main_async(notes: list[bytes]) -> None:
 
 def silence_logs() -> None:
     """Discard log lines, but format them as in the program."""
-    set_up_logs("INFO", is_json=True)
+    set_up_logs("INFO", format="json")
     for handler in logging.root.handlers:
         assert isinstance(handler, logging.StreamHandler)
         handler.setStream(Path(os.devnull).open("w"))  # noqa: SIM115 for the whole process

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
-from pydantic import ValidationError
 
-from core.config import Settings
 from core.errors import (
     AssistantError,
     ConfigError,
@@ -19,7 +17,11 @@ from core.errors import (
     PlatformLocked,
     StoreError,
 )
-from core.logs import set_up_logs
+
+if TYPE_CHECKING:  # they take longer to import than help may take to appear
+    from pydantic import ValidationError
+
+    from core.config import Settings
 
 #: Exit codes: that of click for wrong usage, else those of sysexits.h.
 USAGE, UNREACHABLE, OTHER, STORE, LOCKED, CONFIG = 2, 69, 70, 74, 77, 78
@@ -49,6 +51,10 @@ def exit_with(message: str, code: int) -> NoReturn:
 
 def read_settings() -> Settings:
     """Return the settings. Raises ConfigError that names the setting, never its value."""
+    from pydantic import ValidationError
+
+    from core.config import Settings
+
     try:
         return Settings()
     except ValidationError as error:
@@ -70,7 +76,9 @@ def describe_settings_error(error: ValidationError) -> str:
 
 def prepare() -> Settings:
     """Return the settings for an interactive command, which logs only warnings."""
+    from core.logs import set_up_logs
+
     settings = read_settings()
     level = "WARNING" if settings.log_level == "INFO" else settings.log_level
-    set_up_logs(level, settings.secrets())
+    set_up_logs(level, settings.secrets(), format=settings.log_format)
     return settings

@@ -59,7 +59,7 @@ async def run(settings: Settings, clock: Clock = CLOCK) -> None:
 
     Raises ConfigError, PlatformLocked: what the operator has to correct.
     """
-    set_up_logs(settings.log_level, settings.secrets())
+    set_up_logs(settings.log_level, settings.secrets(), format=settings.log_format)
     with lock_home(settings.hearsay_home):
         async with open_program(settings, clock) as program, AsyncExitStack() as stack:
             platforms = build_platforms(settings, program.inbox, clock)

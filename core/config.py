@@ -36,6 +36,9 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+#: Case and spaces around a word do not matter.
+_LOWER = BeforeValidator(lambda value: value.strip().lower() if isinstance(value, str) else value)
+_UPPER = BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value)
 #: A path that may begin with ~, which nothing expands in a `.env` file.
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
 IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -67,7 +70,11 @@ class Settings(BaseSettings):
     """Settings from the environment or `.env`. Unknown keys in `.env` are refused."""
 
     model_config = SettingsConfigDict(
-        env_file=".env", extra="forbid", frozen=True, env_ignore_empty=True
+        env_file=".env",
+        extra="forbid",
+        frozen=True,
+        env_ignore_empty=True,
+        str_strip_whitespace=True,
     )
 
     #: Token from @BotFather. Telegram is off without it.
@@ -165,7 +172,9 @@ class Settings(BaseSettings):
     #: Operators who get alerts in their private chat: telegram:ID or discord:ID, comma-separated,
     #: of people who have written to the bot before.
     admin_ids: PersonList = ()
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], _UPPER] = "INFO"
+    #: Log records as "text" for people or as "json" for programs; "auto": text on a terminal.
+    log_format: Annotated[Literal["auto", "text", "json"], _LOWER] = "auto"
 
     @model_validator(mode="before")
     @classmethod
@@ -174,6 +183,9 @@ class Settings(BaseSettings):
             path = values.get(f"{name}_file")
             if path and not values.get(name):
                 values[name] = _read_secret(f"{name}_file".upper(), Path(path).expanduser())
+            # Spaces are copied along with a token or a key; a password may have some.
+            if isinstance(values.get(name), str) and not name.endswith("password"):
+                values[name] = values[name].strip()
         return values
 
     @model_validator(mode="after")

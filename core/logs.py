@@ -125,12 +125,14 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         return redact(super().format(record), self.secrets)
 
 
-def set_up_logs(level: str, secrets: Iterable[str] = (), *, is_json: bool | None = None) -> None:
-    """Log everything to stderr: as JSON lines, or as text if it is a terminal."""
+def set_up_logs(level: str, secrets: Iterable[str] = (), *, format: str = "auto") -> None:
+    """Log everything to stderr.
+
+    format: "text" for people, "json" for programs, "auto" = text if stderr is a terminal.
+    """
     handler = logging.StreamHandler()
-    handler.setFormatter(
-        _formatter(secrets, not sys.stderr.isatty() if is_json is None else is_json)
-    )
+    is_json = format == "json" or (format == "auto" and not sys.stderr.isatty())
+    handler.setFormatter(_formatter(secrets, is_json))
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
     # These log every call; our own records of each message are enough.
@@ -153,7 +155,8 @@ def _formatter(secrets: Iterable[str], is_json: bool) -> RedactingFormatter:
     if not is_json:
         # Other formatters show local variables, which have chat content.
         plain = structlog.dev.plain_traceback
-        renderers = [structlog.dev.ConsoleRenderer(exception_formatter=plain)]
+        has_colours = sys.stderr.isatty()
+        renderers = [structlog.dev.ConsoleRenderer(colors=has_colours, exception_formatter=plain)]
     formatter = RedactingFormatter(
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         foreign_pre_chain=_SHARED,

@@ -30,7 +30,7 @@ def keep_logging() -> Iterator[None]:
 def test_no_secret_reaches_a_log(
     secret: str, is_json: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    set_up_logs("DEBUG", [KEY], is_json=is_json)
+    set_up_logs("DEBUG", [KEY], format="json" if is_json else "text")
     structlog.get_logger().info(f"url https://api.example/bot{secret}/getMe", key=secret)
     logging.getLogger("foreign").warning("token %s", secret)
     what_was_said = "quarter" + " to nine"  # a traceback shows no local variables
@@ -44,7 +44,7 @@ def test_no_secret_reaches_a_log(
 
 
 async def test_a_retry_is_logged_without_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:
-    set_up_logs("DEBUG", is_json=True)
+    set_up_logs("DEBUG", format="json")
 
     @stamina.retry(on=ValueError, attempts=2, wait_initial=0, wait_max=0, wait_jitter=0)
     async def call(_text: str, tries: list[int]) -> None:
@@ -60,7 +60,7 @@ async def test_a_retry_is_logged_without_its_arguments(capsys: pytest.CaptureFix
 def test_warnings_and_errors_are_remembered_without_what_they_hold(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    set_up_logs("DEBUG", [KEY], is_json=True)
+    set_up_logs("DEBUG", [KEY], format="json")
     log = structlog.get_logger()
     log.info("accepted", text="canary")
     log.warning("failed", error="EngineBusy: canary", job="0123456789", text="canary")

@@ -2,60 +2,61 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from types import TracebackType
+from typing import Annotated
 
-import structlog
 import typer
 
-from bots import doctor
-from bots.cli import ask as cli_ask
-from bots.cli import jobs as cli_jobs
-from bots.cli import say as cli_say
-from bots.cli import transcribe as cli_transcribe
-from bots.exit_codes import STORE, exit_code_of, exit_with, prepare, read_settings
-from bots.program import make_home, run
-from core.clock import SteadyLoop
+from bots.cli import commands
+from bots.exit_codes import STORE, exit_code_of, exit_with
 from core.errors import AssistantError
-from core.logs import set_up_logs
-from core.store import migrate
 
 app: typer.Typer = typer.Typer(
     name="hearsay",
     help="A voice assistant: transcribes recordings, answers questions about them, and speaks.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     # Typer's tracebacks show local variables, which may hold secrets.
     pretty_exceptions_enable=False,
 )
-app.command("transcribe")(cli_transcribe.transcribe)
-app.command("ask")(cli_ask.ask)
-app.command("say")(cli_say.say)
-app.command("voices")(cli_say.voices)
-app.command("doctor")(doctor.doctor)
-app.add_typer(cli_jobs.app)
+app.command("run")(commands.run)
+app.command("migrate")(commands.migrate)
+app.command("transcribe")(commands.transcribe)
+app.command("ask")(commands.ask)
+app.command("say")(commands.say)
+app.command("voices")(commands.voices)
+app.command("doctor")(commands.doctor)
+
+_jobs = typer.Typer(help="List jobs, show one, and run dead letters again.", no_args_is_help=True)
+_jobs.command("list")(commands.list_jobs)
+_jobs.command("show")(commands.show_job)
+_jobs.command("retry")(commands.retry_job)
+app.add_typer(_jobs, name="jobs")
 
 
-@app.command("run")
-def run_bot() -> None:
-    """Run every configured platform until SIGTERM or Ctrl-C."""
-    with asyncio.Runner(loop_factory=SteadyLoop) as runner:
-        runner.run(run(read_settings()))
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"hearsay {version('hearsay-bot')}")
+        raise typer.Exit
 
 
-@app.command("migrate")
-def migrate_database() -> None:
-    """Create the database or migrate it to this version."""
-    settings = prepare()
-    make_home(settings.hearsay_home)
-    asyncio.run(migrate(settings.url))
-    typer.echo("The database is up to date.")
+@app.callback()
+def read_options(
+    is_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", "-V", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before the command."""
 
 
 def main() -> None:
     """Run the command; an expected error is one line and an exit code, never a traceback."""
-    set_up_logs("WARNING")
     sys.excepthook = _log_crash
     try:
         typer.main.get_command(app)()
@@ -69,4 +70,10 @@ def _log_crash(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     """Log an unexpected error: the log redacts secrets, a bare traceback would not."""
+    import structlog
+
+    from core.logs import set_up_logs
+
+    if not structlog.is_configured():
+        set_up_logs("WARNING")
     structlog.get_logger().critical("crashed", exc_info=(kind, error, trace))

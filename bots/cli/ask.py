@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -15,11 +14,11 @@ from bots.cli.progress import (
     NO_SPEECH,
     ROUGH,
     explain,
-    read_recording,
     retry,
     show_progress,
     transcribe_file,
 )
+from bots.cli.streams import name_source, read_recording
 from bots.exit_codes import USAGE, exit_with, prepare
 from bots.program import Program, open_program
 from core.answering.prompt import QuestionInput, build_question, read_tone, source_text
@@ -33,16 +32,8 @@ from core.safety import defuse
 from core.summaries.format import EXTRACT
 
 
-def ask(
-    words: Annotated[
-        list[str],
-        typer.Argument(metavar="FILE... QUESTION", help="Recordings, then a question about them."),
-    ],
-    is_thinking: Annotated[
-        bool, typer.Option("--thinking", help="Let the engine reason before it answers.")
-    ] = False,
-) -> None:
-    """Ask about recordings. Answers are stored: the same question is paid once a day."""
+def ask_question(words: Sequence[str], *, is_thinking: bool) -> None:
+    """Print the answer to the last of `words`; the others are recordings."""
     *names, question = words
     if not names or not question.strip():
         exit_with('name a recording, then ask: hearsay ask FILE "What do they agree on?"', USAGE)
@@ -72,7 +63,9 @@ async def _answer(
         with suppress(AudioNotSupported):
             audios = [await program.answering.prepare(data) for _, data in recordings]
             return await _call_engine(program, replace(case, audios=tuple(audios)))
-    transcripts = [await transcribe_file(program, file.name, data) for file, data in recordings]
+    transcripts = [
+        await transcribe_file(program, name_source(file).name, data) for file, data in recordings
+    ]
     if not any(transcript.text for transcript in transcripts):
         raise UserError(NO_SPEECH)
     return await _call_engine(program, replace(case, transcripts=tuple(transcripts)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import rich.progress
 import stamina
@@ -12,7 +11,6 @@ from rich.console import Console
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bots.program import Program
-from core.audio import MediaLimits
 from core.errors import AssistantError, EngineRefused, UserError
 from core.locale import translate
 from core.models import Transcript
@@ -74,12 +72,6 @@ async def transcribe_file(
                     data, language=language, on_progress=show
                 )
     return stored.transcript
-
-
-def read_recording(file: Path) -> bytes:
-    """Return the file's content; of a file that is too large, just enough to be refused."""
-    with file.open("rb") as opened:
-        return opened.read(MediaLimits().max_bytes + 1)
 
 
 def explain(error: AssistantError) -> str:

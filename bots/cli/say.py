@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 import typer
 from rich import box
@@ -12,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bots.cli.progress import explain, retry, show_progress
+from bots.cli.streams import DASH, read_text, write
 from bots.exit_codes import USAGE, exit_with, prepare
 from bots.program import open_program
 from core.config import Settings
@@ -22,29 +25,53 @@ from core.locale.languages import name_language
 from core.models import Voice
 from core.synthesis.pipeline import Format, SynthesisPipeline, SynthesisResult, VoiceStyle
 
-#: By file extension.
+#: Formats by file extension.
 _FORMATS: dict[str, Format] = {".ogg": "ogg", ".wav": "wav", ".mp3": "mp3"}
 
 
-def say(
-    text: Annotated[str, typer.Argument(help="The text to speak.")],
-    path: Annotated[
-        str, typer.Option("-o", "--output", help="Output file: .ogg, .wav or .mp3.")
-    ] = "",
-    voice: Annotated[str, typer.Option(help="The voice; hearsay voices lists them.")] = "",
-    style: Annotated[str, typer.Option(help='The speaking style, such as "warm, slow".')] = "",
-) -> None:
-    """Speak a text into a file. Speech is stored: repeating the command costs nothing."""
-    file = _read_path(path)
-    result = asyncio.run(_say(prepare(), text, file, (voice, style)))
-    file.write_bytes(result.file.data)
+@dataclass(frozen=True)
+class SpeechFile:
+    """Where speech goes: a file or standard output, and its format."""
+
+    path: Path
+    format: Format
+
+
+def choose_output(path: str, format: Format | None) -> SpeechFile:
+    """Return where to write; a mistake ends the command before anything is paid for."""
+    if not path:
+        exit_with("name the file with -o, such as -o out.ogg, or - for standard output", USAGE)
+    file = Path(path)
+    if file == DASH:
+        if sys.stdout.isatty():
+            exit_with("-o - is for other programs, such as: hearsay say Hi -o - | aplay", USAGE)
+        return SpeechFile(file, format or "wav")
+    format = format or _FORMATS.get(file.suffix.lower())
+    if format is None:
+        exit_with(f"-o {file} must end in .ogg, .wav or .mp3, or name a --format", USAGE)
+    if not file.parent.is_dir():
+        exit_with(f"-o {file}: the folder {file.parent} does not exist", USAGE)
+    if file.is_dir():
+        exit_with(f"-o {file} is a folder: add a file name", USAGE)
+    return SpeechFile(file, format)
+
+
+def speak(text: str, output: SpeechFile, voice_style: tuple[str, str]) -> None:
+    """Write the speech of a text, or of standard input for "-"."""
+    result = asyncio.run(_say(prepare(), read_text(text), output, voice_style))
+    write(output.path, result.file.data)
     if result.note:
-        typer.echo(f"{file}: {translate(result.note, 'en')}", err=True)
+        typer.echo(f"{output.path}: {translate(result.note, 'en')}", err=True)
 
 
-def voices() -> None:
-    """List the voices of the configured engine."""
+def list_voices(*, is_json: bool) -> None:
+    """Print the voices of the configured engine."""
     found = asyncio.run(_find_voices(prepare()))
+    if is_json:
+        names = ("voice_id", "name", "language", "gender")
+        listed = [{name: getattr(voice, name) for name in names} for voice in found]
+        typer.echo(json.dumps({"voices": listed}, ensure_ascii=False, indent=2))
+        return
     if not found:
         exit_with(SynthesizerMissing.user_text, 1)
     table = Table("Name", "Language", "Gender", box=box.SIMPLE_HEAD, pad_edge=False)
@@ -53,33 +80,21 @@ def voices() -> None:
     Console(markup=False, highlight=False).print(table)
 
 
-def _read_path(path: str) -> Path:
-    """Return the file to write; a mistake ends the command before anything is paid for."""
-    if path in ("", "-"):
-        exit_with("name the file with -o, such as -o out.ogg", USAGE)
-    file = Path(path)
-    if file.suffix.lower() not in _FORMATS:
-        exit_with(f"-o {file} must end in .ogg, .wav or .mp3", USAGE)
-    if not file.parent.is_dir() or file.is_dir():
-        exit_with(f"-o {file}: the folder does not exist, or this is a folder", USAGE)
-    return file
-
-
 async def _say(
-    settings: Settings, text: str, file: Path, voice_style: tuple[str, str]
+    settings: Settings, text: str, output: SpeechFile, voice_style: tuple[str, str]
 ) -> SynthesisResult:
     async with open_program(settings) as program:
         chosen = VoiceStyle(_pick_voice(program.synthesis, voice_style[0]), voice_style[1])
         try:
-            return await _synthesize(program.synthesis, text, file, chosen)
+            return await _synthesize(program.synthesis, text, output, chosen)
         except (UserError, EngineRefused) as error:
             exit_with(explain(error), 1)
 
 
 async def _synthesize(
-    synthesis: SynthesisPipeline, text: str, file: Path, voice_style: VoiceStyle
+    synthesis: SynthesisPipeline, text: str, output: SpeechFile, voice_style: VoiceStyle
 ) -> SynthesisResult:
-    with show_progress(file.name) as show:
+    with show_progress(output.path.name) as show:
         async for attempt in retry():
             with attempt:
                 length_s = 0.0
@@ -89,9 +104,8 @@ async def _synthesize(
                     length_s += len(pcm) / 2 / rate_hz
                     show(f"{length_s:.0f} s of speech")
 
-                format = _FORMATS[file.suffix.lower()]
                 result = await synthesis.synthesize(
-                    text, voice_style, on_audio=show_length, format=format
+                    text, voice_style, on_audio=show_length, format=output.format
                 )
     return result
 

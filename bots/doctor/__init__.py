@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Annotated
-
-import typer
 
 from bots.doctor.results import CheckRun, Report, fail, ok
 from bots.exit_codes import CONFIG, read_settings
@@ -17,14 +14,8 @@ from core.logs import set_up_logs
 _SETTINGS_CURE = "Correct it in the environment or in .env; .env.example lists every setting."
 
 
-def doctor(
-    is_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-) -> None:
-    """Check settings, files, database, platforms and engines; say how to correct each mistake.
-
-    Exit codes: 0 all is well, 69 a service cannot be reached, 70 other, 74 database or disk,
-    77 token or key, 78 settings.
-    """
+def run_doctor(*, is_json: bool) -> None:
+    """Print the result of every check, and exit with the code of the first failure, or 0."""
     report = Report(is_json=is_json)
     try:
         settings = read_settings()

@@ -59,7 +59,7 @@ async def operator(operator_page: OperatorPage) -> AsyncIterator[AsyncClient]:
 @pytest.fixture
 def logs(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     handlers, level = logging.root.handlers, logging.root.level
-    set_up_logs("WARNING", [KEY], is_json=True)
+    set_up_logs("WARNING", [KEY], format="json")
     yield
     logging.root.handlers = handlers
     logging.root.setLevel(level)

@@ -85,7 +85,10 @@ class EngineClient:
             raise EngineBusy(f"no complete response within {deadline_s:.0f} s") from None
         # The text of the error may contain the URL, and the URL a key.
         except (httpx.HTTPError, httpx.StreamError) as error:
-            raise EngineBusy(type(error).__name__) from None
+            address = httpx.URL(self._base_url)
+            host = f"{address.host}:{address.port}" if address.port else address.host
+            detail = f"{type(error).__name__}: the connection to {host} failed"
+            raise EngineBusy(detail) from None
 
     async def close(self) -> None:
         """Close all connections."""

@@ -62,7 +62,8 @@ def _migrate(url: str, revision: str) -> None:
             _upgrade(connection, revision)
             connection.exec_driver_sql("COMMIT")
     except DBAPIError as error:
-        raise StoreError(f"{type(error.orig).__name__}: {error.orig}") from None
+        detail = f"{type(error.orig).__name__}: {error.orig}: {engine.url.database}"
+        raise StoreError(detail) from None
     finally:
         engine.dispose()
 

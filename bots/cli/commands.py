@@ -1,0 +1,168 @@
+"""The commands of `hearsay` and their options.
+
+What does the work is imported when a command runs: help and completion have to be quick.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+_RECORDINGS = "Recordings; - reads one from standard input."
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+class State(StrEnum):
+    """The states of a job, by which jobs can be listed."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    REFUSED = "refused"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+
+
+def run() -> None:
+    """Run every configured platform until SIGTERM or Ctrl-C."""
+    import asyncio
+
+    from bots.exit_codes import read_settings
+    from bots.program import run as run_program
+    from core.clock import SteadyLoop
+
+    with asyncio.Runner(loop_factory=SteadyLoop) as runner:
+        runner.run(run_program(read_settings()))
+
+
+def migrate() -> None:
+    """Create the database or migrate it to this version."""
+    import asyncio
+
+    from bots.exit_codes import prepare
+    from bots.program import make_home
+    from core.store import migrate as migrate_database
+
+    settings = prepare()
+    make_home(settings.hearsay_home)
+    asyncio.run(migrate_database(settings.url))
+    typer.echo("The database is up to date.")
+
+
+def transcribe(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=_RECORDINGS)],
+    language: Annotated[
+        str, typer.Option(help="The language spoken: en, German, …, or auto to detect it.")
+    ] = "auto",
+    format: Annotated[
+        Literal["txt", "srt", "vtt", "json"],
+        typer.Option(help="txt: plain text; srt, vtt: subtitles; json: everything."),
+    ] = "txt",
+    path: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Output file, or a folder for several files."),
+    ] = None,
+) -> None:
+    """Transcribe recordings. Transcripts are stored: repeating the command costs nothing."""
+    is_subtitles = format in ("srt", "vtt")
+    if is_subtitles and len(files) > 1 and path is None:
+        raise typer.BadParameter(f"several files as {format} need a folder", param_hint="-o")
+    from bots.cli.transcribe import Output, transcribe_files
+
+    is_stdout = path is None or str(path) == "-"
+    output = Output(format, None if is_stdout else path, len(files) > 1)
+    raise typer.Exit(transcribe_files(files, language, output))
+
+
+def ask(
+    words: Annotated[
+        list[str],
+        typer.Argument(metavar="FILE... QUESTION", help="Recordings, then a question about them."),
+    ],
+    is_thinking: Annotated[
+        bool, typer.Option("--thinking", help="Let the engine reason before it answers.")
+    ] = False,
+) -> None:
+    """Ask about recordings. Answers are stored: the same question is paid once a day."""
+    from bots.cli.ask import ask_question
+
+    ask_question(words, is_thinking=is_thinking)
+
+
+def say(
+    text: Annotated[str, typer.Argument(help="The text to speak; - reads it from standard input.")],
+    path: Annotated[
+        str,
+        typer.Option("-o", "--output", help="Output file, or - for standard output."),
+    ] = "",
+    voice: Annotated[str, typer.Option(help="The voice; hearsay voices lists them.")] = "",
+    style: Annotated[str, typer.Option(help='The speaking style, such as "warm, slow".')] = "",
+    format: Annotated[
+        Literal["ogg", "wav", "mp3"] | None,
+        typer.Option(help="Default: that of the file's name; wav for standard output."),
+    ] = None,
+) -> None:
+    """Speak a text into a file. Speech is stored: repeating the command costs nothing."""
+    from bots.cli.say import choose_output, speak
+
+    speak(text, choose_output(path, format), (voice, style))
+
+
+def voices(is_json: Json = False) -> None:
+    """List the voices of the configured engine."""
+    from bots.cli.say import list_voices
+
+    list_voices(is_json=is_json)
+
+
+def doctor(is_json: Json = False) -> None:
+    """Check settings, files, database, platforms and engines; say how to correct each mistake.
+
+    Exit codes: 0 all is well, 69 a service cannot be reached, 70 other, 74 database or disk,
+    77 token or key, 78 settings.
+    """
+    from bots.doctor import run_doctor
+
+    run_doctor(is_json=is_json)
+
+
+JobId = Annotated[
+    str, typer.Argument(metavar="ID", help="The reference that people see in error messages.")
+]
+
+
+def list_jobs(
+    states: Annotated[
+        list[State] | None,
+        typer.Option("--state", help="Only jobs in this state; may be repeated."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of jobs.")] = 50,
+    is_json: Json = False,
+) -> None:
+    """List jobs, newest first; without --state, dead letters and open jobs."""
+    from bots.cli.jobs import print_jobs
+
+    print_jobs(states or (), limit, is_json=is_json)
+
+
+def show_job(
+    job_id: JobId,
+    has_content: Annotated[
+        bool, typer.Option("--content", help="Include the message and the reply.")
+    ] = False,
+    is_json: Json = False,
+) -> None:
+    """Show one job and its deliveries, without content."""
+    from bots.cli.jobs import print_job
+
+    print_job(job_id, has_content=has_content, is_json=is_json)
+
+
+def retry_job(job_id: JobId) -> None:
+    """Run a dead letter again; a running bot starts it within seconds."""
+    from bots.cli.jobs import retry
+
+    retry(job_id)

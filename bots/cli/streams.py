@@ -1,0 +1,63 @@
+"""Files of the command line, with - for standard input and output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bots.exit_codes import USAGE, exit_with
+from core.audio import MediaLimits
+
+#: Standard input, or standard output.
+DASH = Path("-")
+#: Longest text from standard input, far beyond what engines take.
+_TEXT_BYTES = 1_000_000
+
+
+def name_source(file: Path) -> Path:
+    """Return the name to show for a file to read."""
+    return Path("stdin") if file == DASH else file
+
+
+def read_recording(file: Path) -> bytes:
+    """Return the file's content; of a file that is too large, just enough to be refused."""
+    limit = MediaLimits().max_bytes + 1
+    if file == DASH:
+        return _read_stdin("a recording", limit)
+    with name_errors(file), file.open("rb") as opened:
+        return opened.read(limit)
+
+
+def read_text(text: str) -> str:
+    """Return the text of an argument, or what standard input has if it is a dash."""
+    if text != str(DASH):
+        return text
+    return _read_stdin("a text", _TEXT_BYTES).decode(errors="replace").strip()
+
+
+def write(file: Path, data: bytes) -> None:
+    """Write a file or standard output. Raises OSError with the name of the file."""
+    if file == DASH:
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return
+    with name_errors(file):
+        file.write_bytes(data)
+
+
+@contextmanager
+def name_errors(file: Path) -> Iterator[None]:
+    """Add the name of the file to errors that have none, such as those of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(file)
+        raise
+
+
+def _read_stdin(what: str, limit: int) -> bytes:
+    if sys.stdin.isatty():
+        exit_with(f"- reads {what} from standard input: send it with | or <", USAGE)
+    return sys.stdin.buffer.read(limit)
