@@ -4,6 +4,7 @@ AssistantError
 ├── UserError           the sender can fix it; shown at once, never retried
 │   ├── BadAudio        not readable as audio
 │   ├── TooLong         longer or larger than the limits
+│   ├── NoSpeech        nobody speaks in the recording
 │   └── NotAllowed      only admins may do that
 ├── EngineError         a call to an engine failed
 │   ├── EngineBusy      temporary: rate limits, overload, network
@@ -73,6 +74,16 @@ class TooLong(UserError):
     """Longer or larger than the limits."""
 
     user_text = "This recording is too long for me: the limit is {hours} hours."
+
+
+class NoSpeech(UserError):
+    """Nobody speaks in the recording. can_insist: the engine was not asked yet."""
+
+    user_text = "No speech was detected in this recording."
+
+    def __init__(self, *, can_insist: bool = False) -> None:
+        super().__init__()
+        self.can_insist = can_insist
 
 
 class NotAllowed(UserError):

@@ -28,6 +28,7 @@ from core.errors import (
     ChatMoved,
     EngineRefused,
     JobCancelled,
+    NoSpeech,
     PlatformError,
     StoreError,
     UserError,
@@ -50,6 +51,8 @@ MAX_CRASHES = 25
 MAX_AGE = timedelta(days=1)
 
 RETRY = mark("Retry")
+#: Under a recording that was taken for silence.
+ANYWAY = mark("Transcribe anyway")
 
 log = structlog.get_logger()
 
@@ -267,7 +270,7 @@ class JobRunner:
         await self._store.jobs.run_later(job.job_id, run_at, name, is_attempt=is_attempt)
 
     async def _save_failure(self, job: Job, error: Exception, decision: RetryDecision) -> None:
-        """Save the error as the reply; a dead letter gets a button to try again."""
+        """Save the error as the reply; what may end better gets a button to try again."""
         language = job.message.language
         known = error if isinstance(error, AssistantError) else AssistantError()
         values = {"job": job.job_id, **disable_links_in(known.values)}
@@ -277,6 +280,9 @@ class JobRunner:
         if decision.kind == "give_up":
             again = Button(translate(RETRY, language), "retry", job.job_id)
             reply, outcome = replace(reply, buttons=(again,)), JobState.DEAD
+        elif isinstance(error, NoSpeech) and error.can_insist:
+            insist = Button(translate(ANYWAY, language), "transcribe", job.job_id)
+            reply = replace(reply, buttons=(insist,))
         if load_command(job.command).is_silent:
             reply = Reply()  # nobody waits for it
         await self._store.jobs.save_reply(job.job_id, reply, outcome)

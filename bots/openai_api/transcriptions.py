@@ -25,6 +25,7 @@ from core import metrics
 from core.glossary.apply import apply_to
 from core.glossary.prompt_terms import find_corrections, list_terms
 from core.models import Transcript
+from core.transcription.pipeline import TranscriptionOptions
 from core.transcription.progress import Progress
 
 
@@ -68,7 +69,7 @@ class TranscriptionRoute:
             self.context.transcription.transcribe,
             form.file,
             language=form.language,
-            temperature=form.temperature,
+            options=TranscriptionOptions(form.temperature),
             # What is corrected at the end cannot be shown before.
             on_progress=show if on_text and not terms else None,
         )

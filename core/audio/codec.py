@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 import av
@@ -18,7 +19,7 @@ from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
 from core.audio.refusals import DAMAGED, NO_AUDIO, PROTECTED, UNSUPPORTED_CODEC
-from core.audio.sniff import sniff
+from core.audio.sniff import find_links, sniff
 from core.errors import BadAudio, TooLong
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ _FORMATS = {"mov": "mov,mp4,m4a,3gp,3g2,mj2", "matroska": "matroska,webm"}
 _RATES_HZ = range(4000, 192_001)
 _CHANNELS = range(1, 9)
 _MAX_BAD_PACKETS = 64
+#: Of so many joined files the claimed durations are read.
+_MAX_CLAIMS = 16
 #: A claimed duration that needs fewer bytes per second than this is ignored.
 _LEAST_BYTES_PER_S = 5
 #: After this much decoded audio, an error counts as the end of the file.
@@ -78,13 +81,17 @@ class Decoder:
         self._failure: BadAudio | None = None
         self._bad_packets = 0
         self._resampler: av.AudioResampler | None = None
-        self._container = _open(data)
+        #: Openers of the files that are joined in this one, or of the only one.
+        self._files = _split(data)
+        self._container = self._files[0]()
         self._stream = _pick_stream(self._container)
         #: libav's name of the codec.
         self.codec = self._stream.codec_context.name
-        self.has_one_stream = len(self._container.streams) == 1
+        self.has_one_stream = len(self._files) == len(self._container.streams) == 1
+        claimed_s = _read_claim(self._container) + sum(map(_measure, self._files[1:_MAX_CLAIMS]))
+        is_plausible = 0 < claimed_s * _LEAST_BYTES_PER_S < len(data)
         #: Duration according to the container, None if unknown or implausible.
-        self.claimed_s = _read_claim(self._container, len(data))
+        self.claimed_s = claimed_s if is_plausible else None
         if self.claimed_s and self.claimed_s > max_s:
             raise TooLong(hours=f"{max_s / 3600:g}")
 
@@ -111,17 +118,27 @@ class Decoder:
             raise BadAudio(NO_AUDIO)
 
     def _frames(self) -> Iterator[av.AudioFrame]:
-        """Yield the decoded frames up to a fatal error."""
-        try:
-            for packet in self._container.demux(self._stream):
-                try:
-                    yield from packet.decode()
-                except FFmpegError:
-                    self._bad_packets += 1
-                    if self._bad_packets > _MAX_BAD_PACKETS:
-                        raise
-        except (FFmpegError, ValueError):
-            self._failure = BadAudio(DAMAGED)
+        """Yield the decoded frames of each file up to a fatal error in it."""
+        for number, open_file in enumerate(self._files):
+            try:
+                if number:
+                    self._container.close()
+                    self._container = open_file()
+                    self._stream = _pick_stream(self._container)
+                yield from self._decode()
+            except (FFmpegError, ValueError):
+                self._failure = BadAudio(DAMAGED)
+            except BadAudio as error:
+                self._failure = error
+
+    def _decode(self) -> Iterator[av.AudioFrame]:
+        for packet in self._container.demux(self._stream):
+            try:
+                yield from packet.decode()
+            except FFmpegError:
+                self._bad_packets += 1
+                if self._bad_packets > _MAX_BAD_PACKETS:
+                    raise
 
     def _convert(self, frame: av.AudioFrame) -> Iterator[bytes]:
         channels = frame.layout.nb_channels
@@ -150,8 +167,21 @@ class Decoder:
         return b"".join([bytes(memoryview(b.planes[0])[: b.samples * 2]) for b in blocks])
 
 
-def _open(data: bytes) -> InputContainer:
+def _split(data: bytes) -> list[partial[InputContainer]]:
+    """Return openers of the files that are joined in one, mostly of a single one."""
     name, start = sniff(data)
+    if name == "mov" and b"sinf" in data and (b"enca" in data or b"drms" in data):
+        raise BadAudio(PROTECTED)
+    starts = find_links(data) if name == "ogg" else [start]
+    if starts == [0]:
+        return [partial(_open, name, data)]  # whole, it is not copied
+    ends = [*starts[1:], len(data)]
+    view = memoryview(data)
+    return [partial(_open, name, view[first:end]) for first, end in zip(starts, ends, strict=True)]
+
+
+def _open(name: str, data: bytes | memoryview) -> InputContainer:
+    """Open media for the demuxer `name`. Raises BadAudio."""
     options = {
         "codec_whitelist": _DECODERS,
         "format_whitelist": _FORMATS.get(name, name),
@@ -160,18 +190,24 @@ def _open(data: bytes) -> InputContainer:
         "probesize": "1000000",
         "analyzeduration": "5000000",
     }
-    if name == "mov" and b"sinf" in data and (b"enca" in data or b"drms" in data):
-        raise BadAudio(PROTECTED)
-    source = io.BytesIO(memoryview(data)[start:] if start else data)
     try:
-        return av.open(source, "r", format=name, options=options)
+        return av.open(io.BytesIO(data), "r", format=name, options=options)
     except (FFmpegError, ValueError, OSError):
         raise BadAudio(DAMAGED) from None
 
 
-def _read_claim(container: InputContainer, size_bytes: int) -> float | None:
-    claimed_s = (container.duration or 0) / av.time_base
-    return claimed_s if 0 < claimed_s * _LEAST_BYTES_PER_S < size_bytes else None
+def _read_claim(container: InputContainer) -> float:
+    return (container.duration or 0) / av.time_base
+
+
+def _measure(open_file: Callable[[], InputContainer]) -> float:
+    """Return the claimed duration of a joined file, 0 if it is unknown or damaged."""
+    try:
+        container = open_file()
+    except BadAudio:
+        return 0.0
+    with container:
+        return _read_claim(container)
 
 
 def _pick_stream(container: InputContainer) -> AudioStream:

@@ -52,7 +52,7 @@ class Piece:
     index: int
     start_s: float
     audio: Audio
-    #: False only for silence, noise or a tone.
+    #: False only for silence or a tone.
     has_speech: bool
     #: True if it does not end at a quiet point, so perhaps inside a word.
     is_forced: bool

@@ -12,6 +12,7 @@ from core.audio.refusals import EMPTY, UNKNOWN
 from core.errors import BadAudio
 
 _ID3_HEADER_BYTES = 10
+_OGG_HEADER_BYTES, _OGG_FIRST_PAGE = 27, 2
 #: MPEG audio may start after padding of this length.
 _PADDING_BYTES = 4096
 
@@ -42,6 +43,23 @@ def sniff(data: bytes) -> tuple[str, int]:
         if matches(head):
             return name, start
     return _find_mpeg(data, start)
+
+
+def find_links(data: bytes) -> list[int]:
+    """Return where each file begins that has been joined to an Ogg file: its first byte, and more.
+
+    Such a chain is a valid file (RFC 3533), but libav reads on only if the format stays the same.
+    """
+    links, at, is_head = [0], 0, True
+    while (at := data.find(b"OggS", at)) >= 0 and len(data) >= at + _OGG_HEADER_BYTES:
+        is_first = bool(data[at + 5] & _OGG_FIRST_PAGE)
+        # All streams of one file begin before any of them goes on.
+        if is_first and not is_head:
+            links.append(at)
+        is_head = is_first
+        lengths = data[at + _OGG_HEADER_BYTES : at + _OGG_HEADER_BYTES + data[at + 26]]
+        at += _OGG_HEADER_BYTES + len(lengths) + sum(lengths)
+    return links
 
 
 def _skip_id3(data: bytes) -> int:

@@ -1,29 +1,31 @@
-"""Detection of speech and of pauses.
+"""Detection of silence, of pure tones, and of pauses.
 
-Nobody should pay for the transcription of silence, noise or a tone. The level of speech swings:
-syllables rise and fall by far more than noise, hum or a tone does. Doubtful audio counts as
-speech, since a call too many costs less than a lost sentence.
+Nobody should pay for the transcription of silence or of a beep, for which engines invent words.
+Everything else may hold speech, under music and noise too: a call too many costs less than a lost
+sentence.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator
+import struct
+from collections.abc import Sequence
+from itertools import islice
 
 from core.audio.segment import audioop
 
-_FRAME_S = 0.02
-#: Filtered one by one: speech is usually found in the first.
-_BLOCK_S = 2.0
-#: Power is averaged over this many frames, which smooths noise and keeps syllables.
-_SMOOTH = 3
-#: Lower levels are raised to this: about -78 dB of full scale.
-_FLOOR = 4.0
-#: A swing is a change of the level by this factor. White noise stays below 1.3.
-_SWING = 1.9
-#: One up and one down: the minimum of a single word.
-_LEAST_SWINGS = 2
+#: Frames in which speech is searched, of 16 kHz mono, and how many of it are the shortest word.
+_TONE_FRAME_BYTES = 640 * 2
+_LEAST_FRAMES = 3
+#: Quieter frames, by their root mean square in 16-bit steps, are silent: -78 dB of full scale.
+_SILENT_LEVEL = 4
+#: What is left of a frame without the tone is nothing below this share, -30 dB: codecs
+#: leave a third of it, and speech that is as far below a tone cannot be understood.
+_TONE_SHARE = 0.03
+#: Distances in samples at which a tone is compared with itself; two, for with a single one some
+#: frequencies look alike.
+_LAGS = (8, 13)
 
+_FRAME_S = 0.02
 #: Shorter pauses also occur between and inside words.
 _SHORTEST_PAUSE_S = 0.3
 #: A frame is quiet below this share of the level of the whole recording,
@@ -32,48 +34,41 @@ _QUIET_SHARE = 0.12
 _QUIET_LEVEL = 60
 
 
-def has_speech(pcm: bytes, rate_hz: int = 16_000) -> bool:
-    """Return True if 16-bit mono samples may contain speech."""
-    swings = _swings(_levels(pcm, rate_hz))
-    return sum(1 for _ in zip(range(_LEAST_SWINGS), swings, strict=False)) == _LEAST_SWINGS
+def has_speech(pcm: bytes) -> bool:
+    """Return False if 16 kHz mono samples are surely silent or nothing but one steady tone."""
+    opposite = struct.pack("<h", min(32767, -audioop.avg(pcm, 2))) * (_TONE_FRAME_BYTES // 2)
+    starts = range(0, len(pcm) - _TONE_FRAME_BYTES + 1, _TONE_FRAME_BYTES)
+    cut = (pcm[start : start + _TONE_FRAME_BYTES] for start in starts)
+    frames = [audioop.add(frame, opposite, 2) for frame in cut]
+    levels = [audioop.rms(frame, 2) for frame in frames]
+    if max(levels, default=0) <= _SILENT_LEVEL:
+        return False
+    loudest = frames[levels.index(max(levels))]
+    shares = [audioop.findfactor(*_compare(loudest, lag)) for lag in _LAGS]
+    found = (1 for pair in zip(frames, levels, strict=True) if _has_more(*pair, shares))
+    return sum(islice(found, _LEAST_FRAMES)) == _LEAST_FRAMES
 
 
-def _levels(pcm: bytes, rate_hz: int) -> Iterator[float]:
-    """Yield the level of the speech band every 20 ms, in 16-bit steps."""
-    frame, block = int(rate_hz * _FRAME_S) * 2, int(rate_hz * _BLOCK_S) * 2
-    powers: deque[int] = deque(maxlen=_SMOOTH)
-    for first in range(0, len(pcm), block):
-        band = memoryview(_filter(pcm[first : first + block]))
-        for start in range(0, len(band) - frame // 2, frame):
-            powers.append(audioop.rms(band[start : start + frame], 2) ** 2)
-            if len(powers) == _SMOOTH:
-                yield max(_FLOOR, (sum(powers) / _SMOOTH) ** 0.5)
+def _has_more(frame: bytes, level: int, shares: Sequence[float]) -> bool:
+    """Return True if a frame holds more than the tone of these shares, as `_compare` has them."""
+    limit = max(_SILENT_LEVEL, level * _TONE_SHARE)
+    if level <= limit:
+        return False
+    pairs = (_compare(frame, lag) for lag in _LAGS)
+    rests = (
+        audioop.add(means, audioop.mul(middle, 2, -share), 2)
+        for (means, middle), share in zip(pairs, shares, strict=True)
+    )
+    return any(audioop.rms(rest, 2) > limit for rest in rests)
 
 
-def _filter(pcm: bytes) -> bytes:
-    """Keep about 300 to 3,000 Hz: the mean of four neighbours, less the one before it.
+def _compare(frame: bytes, lag: int) -> tuple[bytes, bytes]:
+    """Return the means of the samples `lag` before and after others, and these others.
 
-    Removes hum, wind and offset; attenuates hiss more than speech.
+    Of a tone, the means are always the same share of the others.
     """
-    half = audioop.mul(pcm, 2, 0.5)
-    pairs = audioop.add(half[2:], half[:-2], 2)
-    fours = audioop.mul(audioop.add(pairs[4:], pairs[:-4], 2), 2, 0.5)
-    band: bytes = audioop.add(fours[8:], audioop.mul(fours[:-8], 2, -1), 2)
-    return band
-
-
-def _swings(levels: Iterable[float]) -> Iterator[float]:
-    """Yield a level for each alternating rise and fall by `_SWING`."""
-    low, high = float("inf"), 0.0
-    is_rising: bool | None = None
-    for level in levels:
-        low, high = min(low, level), max(high, level)
-        if is_rising is not True and level > low * _SWING:
-            is_rising, high = True, level
-            yield level
-        elif is_rising is not False and level * _SWING < high:
-            is_rising, low = False, level
-            yield level
+    half = audioop.mul(frame, 2, 0.5)
+    return audioop.add(half[: -4 * lag], half[4 * lag :], 2), frame[2 * lag : -2 * lag]
 
 
 def find_pauses(pcm: bytes, rate_hz: int = 16_000) -> list[tuple[float, float]]:

@@ -12,7 +12,7 @@ from typing import Any
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import Clock
 from core.commands.arguments import first_word
-from core.errors import EngineError, NotAllowed, UserError
+from core.errors import EngineError, NoSpeech, NotAllowed, UserError
 from core.glossary.apply import apply_to
 from core.interfaces import OnText, Platform
 from core.locale import Plural, mark, translate
@@ -33,7 +33,12 @@ from core.summaries.pipeline import SummaryPipeline
 from core.synthesis.pipeline import MAX_CHARS, OnAudio, SynthesisPipeline, SynthesisResult
 from core.synthesis.voice_choice import Choices, choose_voice_style
 from core.text.split import shorten
-from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
+from core.transcription.pipeline import (
+    NO_OPTIONS,
+    StoredTranscript,
+    TranscriptionOptions,
+    TranscriptionPipeline,
+)
 from core.transcription.progress import OnProgress
 from core.transcription.subtitles import FORMATS, name_transcript
 
@@ -129,12 +134,16 @@ class Context:
         return await self.platform.fetch(message)
 
     async def transcribe(
-        self, *, on_progress: OnProgress | None = None, may_be_silent: bool = False
+        self,
+        *,
+        on_progress: OnProgress | None = None,
+        may_be_silent: bool = False,
+        options: TranscriptionOptions = NO_OPTIONS,
     ) -> StoredTranscript:
         """Return what is said in the recording that `fetch` returns, with the glossary applied.
 
         The transcript is also remembered with its message, where the chat keeps a history.
-        Raises UserError, also if there is no speech unless it `may_be_silent`; EngineError.
+        Raises UserError, NoSpeech unless the recording `may_be_silent`; EngineError.
         """
         message, talk = self.message, self.settings.talk
         source = message.reply_to if message.reply_to and not message.attachment else message
@@ -143,18 +152,17 @@ class Context:
             language=await self.spoken_language("" if message.forwarded_from else source.sender_id),
             hint_s=source.attachment.duration_s if source.attachment else None,
             on_progress=on_progress,
+            options=options,
         )
         if not (stored.transcript.text or may_be_silent):
-            raise UserError("No speech was detected in this recording.")
+            raise NoSpeech(can_insist=stored.transcript.is_silent)
         # Of recordings sent in private only forwarded ones are kept, to be summarised.
         is_kept_in_private = message.forwarded_from or source is not message
         if source.message_id and (is_kept_in_private if message.is_private else talk.remember_days):
-            await self.store.memory.save_transcript(
-                message.chat, source.message_id, stored.transcript, stored.key
-            )
-        if not talk.glossary:
-            return stored
-        return replace(stored, transcript=self.correct(stored.transcript))
+            save = self.store.memory.save_transcript
+            await save(message.chat, source.message_id, stored.transcript, stored.key)
+        corrected = self.correct(stored.transcript) if talk.glossary else stored.transcript
+        return replace(stored, transcript=corrected)
 
     async def spoken_language(self, person_id: str) -> str | None:
         """Return the language of a person's recordings: their own, or the chat's; None = detect."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from core.answering.conversation import find_subjects
 from core.commands import Command, load_command
 from core.commands.arguments import MessageAction
-from core.commands.context import Context
+from core.commands.context import TRANSCRIPT_GONE, Context
 from core.errors import EngineRefused, UserError
 from core.locale import mark
-from core.models import Reply
+from core.models import RecordingReference, Reply
 from core.text.questions import is_question
+from core.transcription.pipeline import TranscriptionOptions
 
 ENGLISH_ONLY = mark(
     "If another language was spoken, this is wrong: the operator of this bot can add it with "
@@ -20,10 +22,12 @@ ENGLISH_ONLY = mark(
 
 async def transcribe(ctx: Context) -> Reply:
     """Reply with the transcript and its buttons."""
+    options = TranscriptionOptions(even_silent=bool(ctx.message.button))
+    ctx, about = await _go_back(ctx) if options.even_silent else (ctx, ())
     message = ctx.message
     if not (message.attachment or (message.reply_to and message.reply_to.attachment)):
         raise UserError("Send me a voice message, or reply to one with /transcribe.")
-    stored = await ctx.transcribe(on_progress=ctx.on_progress)
+    stored = await ctx.transcribe(on_progress=ctx.on_progress, options=options)
     notes = []
     if stored.transcript.is_rough:
         notes.append(ctx.text("Rough English transcript, made offline: expect mistakes."))
@@ -38,6 +42,7 @@ async def transcribe(ctx: Context) -> Reply:
         buttons=ctx.transcript_buttons(stored),
         aloud=text,
         heard_key=stored.key,
+        about=tuple(replace(recording, heard=stored.key) for recording in about),
     )
     # Whoever wrote the caption of a forwarded recording did not ask us, nor does one in a group.
     is_own = message.is_private and not (message.command or message.forwarded_from)
@@ -54,6 +59,19 @@ async def add_answer(ctx: Context, transcript: Reply) -> Reply:
         text = ctx.text(error.user_text, **error.values)
     text = "\n\n".join(filter(None, (text, transcript.text)))
     return replace(transcript, text=text, is_quote_first=True, aloud=text)
+
+
+async def _go_back(ctx: Context) -> tuple[Context, tuple[RecordingReference, ...]]:
+    """Return the context and the recording of the job that the button "Transcribe anyway" names.
+
+    Raises UserError if it is gone, or its speaker has opted out.
+    """
+    earlier = await ctx.store.jobs.find(ctx.message.text)
+    if earlier is None:
+        raise UserError(TRANSCRIPT_GONE)
+    await ctx.require_no_opt_out({earlier.message.sender_id})
+    message = replace(earlier.message, language=ctx.message.language)
+    return replace(ctx, message=message), find_subjects(earlier)
 
 
 command = Command(

@@ -61,6 +61,8 @@ class Transcript:
     #: True if the offline engine made it: only roughly right.
     is_rough: bool = False
     usage: Usage | None = None
+    #: True if the engine was not asked: the audio is silent, or nothing but a tone.
+    is_silent: bool = False
     #: Start and end of each stretch in which nobody speaks.
     pauses: tuple[tuple[float, float], ...] = ()
 

@@ -33,6 +33,19 @@ class StoredTranscript:
     transcript: Transcript
 
 
+@dataclass(frozen=True, slots=True)
+class TranscriptionOptions:
+    """What is seldom wished for a transcript."""
+
+    #: See `Transcriber`.
+    temperature: float | None = None
+    #: Ask the engine about silence and tones, too.
+    even_silent: bool = False
+
+
+NO_OPTIONS = TranscriptionOptions()
+
+
 class TranscriptionPipeline:
     """Transcribes recordings with one engine."""
 
@@ -67,28 +80,29 @@ class TranscriptionPipeline:
         language: str | None = None,
         hint_s: float | None = None,
         on_progress: OnProgress | None = None,
-        temperature: float | None = None,
+        options: TranscriptionOptions = NO_OPTIONS,
     ) -> StoredTranscript:
         """Return the transcript of a recording, with start times.
 
         data: the file as it came. hint_s: its claimed length, not trusted.
-        on_progress: called with the text so far. temperature: see `Transcriber`.
+        on_progress: called with the text so far.
         Raises UserError, EngineError.
         """
         digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
         engine = f"{self.transcriber.name}|{self.transcriber.model}"
-        options = f"{language or 'auto'}{'' if temperature is None else f'|{temperature:g}'}"
-        base_key = f"{digest}|{engine}|{options}"
+        warmth = "" if options.temperature is None else f"|{options.temperature:g}"
+        base_key = f"{digest}|{engine}|{language or 'auto'}{warmth}"
         key = hashlib.sha256(f"{base_key}|all".encode()).hexdigest()
         async with self._turns.take(key):
-            transcript = await self._results.find(key)
-            if transcript is None:
-                pending = PendingTranscript(base_key, key, language, on_progress, temperature)
-                transcript = await self._transcribe_pieces(pending, data, hint_s)
-                await self._results.save(key, transcript)
-            else:
+            if transcript := await self._results.find(key):
                 note_progress()
-        return StoredTranscript(key, transcript)
+                return StoredTranscript(key, transcript)
+            pending = PendingTranscript(base_key, key, language, on_progress, options)
+            transcript = await self._transcribe_pieces(pending, data, hint_s)
+            # Nothing was paid for one of silence, and the engine may be asked about it yet.
+            if not transcript.is_silent:
+                await self._results.save(key, transcript)
+            return StoredTranscript(key, transcript)
 
     async def _transcribe_pieces(
         self, pending: PendingTranscript, data: bytes, hint_s: float | None
@@ -126,8 +140,9 @@ class TranscriptionPipeline:
         """Start to transcribe `piece` once a slot is free, if there is speech and no result yet."""
         key = f"{pending.base_key}|{piece.start_s:.3f}+{piece.audio.duration_s:.3f}"
         key = hashlib.sha256(key.encode()).hexdigest()
-        if not piece.has_speech:
-            pending.update(piece, Transcript("", duration_s=piece.audio.duration_s))
+        if not (piece.has_speech or pending.options.even_silent):
+            silence = Transcript("", duration_s=piece.audio.duration_s, is_silent=True)
+            pending.update(piece, silence)
         elif (transcript := await self._results.find(key)) is not None:
             pending.update(piece, transcript)
         else:
@@ -148,7 +163,7 @@ class TranscriptionPipeline:
                 piece.audio,
                 language=pending.language,
                 on_text=pending.on_progress and partial(pending.update, piece),
-                temperature=pending.temperature,
+                temperature=pending.options.temperature,
             )
         metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
         metrics.METER.get().audio_s += duration_s
@@ -166,7 +181,7 @@ class PendingTranscript:
     key: str
     language: str | None
     on_progress: OnProgress | None
-    temperature: float | None
+    options: TranscriptionOptions
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     #: Of a long recording, and the task that keeps it up to date.
     report: ProgressReport | None = None
@@ -213,6 +228,7 @@ def stitch(parts: list[tuple[Piece, Transcript]]) -> Transcript:
         duration_s=sum(piece.audio.duration_s for piece, _ in parts),
         is_cut=any(part.is_cut for _, part in parts),
         is_rough=any(part.is_rough for _, part in parts),
+        is_silent=all(part.is_silent for _, part in parts),
         pauses=tuple(
             (piece.start_s + start_s, piece.start_s + end_s)
             for piece, _ in parts

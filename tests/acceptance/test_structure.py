@@ -113,7 +113,7 @@ async def test_a_repeated_press_has_one_effect(stage: Stage, row: str) -> None:
     await telegram.wait_for(lambda: not telegram.pending() and not telegram.queue._again, 20)
     assert len(await stage.settle(ann, 2)) == 2
     [file] = telegram.replies(ann)[1:]
-    assert file.file is not None and file.file.name == "transcript.txt"
+    assert file.file is not None and file.file.name.endswith(".txt")
 
     _, number = await stage.send_note(bob)
     answer = await stage.check_answer(bob, number)

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from core.audio import Media, Piece
+from core.audio.segment import audioop
 from core.interfaces import TranscriberLimits
 from core.worker_process import WorkerMissing
 from tests.support import audio_samples, crafted
@@ -49,6 +50,28 @@ async def test_formats(media: Media, kind: str) -> None:
         (0, "audio/wav", True, False)
     ]
     assert samples(pieces) == decode(data)
+
+
+@pytest.mark.finding(7)
+@pytest.mark.parametrize("kinds", [("ogg-opus", "ogg-vorbis"), ("ogg-flac", "ogg-opus")])
+async def test_joined_ogg_files_are_heard_to_the_end(media: Media, kinds: tuple[str, ...]) -> None:
+    first, second = (file(kind, speech(6)) for kind in kinds)
+    # A third one whose end is missing, and a fourth that is nothing but its beginning.
+    data = first + second + first[: len(first) // 2] + second[:200]
+    pieces = await hear(media, data)
+    assert sum(piece.audio.duration_s for piece in pieces) == pytest.approx(15.0, abs=1.1)
+    heard = samples(pieces)
+    for at, one in ((0, first), (6 * 32_000, second)):
+        alone = decode(one)[:160_000]
+        assert audioop.rms(audioop.add(heard[at : at + 160_000], alone, 2), 2) > (
+            1.9 * audioop.rms(alone, 2)
+        )
+
+
+async def test_a_chained_file_is_planned_by_its_whole_length(media: Media) -> None:
+    """With the length of its last part alone it would be one piece."""
+    pieces = await hear(media, file("ogg-opus", speech(60)) + file("ogg-opus"), MIMO)
+    assert pieces[0].recording_s == pytest.approx(63.0, abs=0.1) and len(pieces) > 1
 
 
 async def test_stereo_keeps_the_level(media: Media) -> None:

@@ -7,7 +7,7 @@ import pytest
 from core.audio import Media, refusals
 from core.errors import BadAudio, TooLong
 from core.interfaces import AnswererLimits
-from tests.audio.bad_inputs import TABLE
+from tests.audio.bad_inputs import TABLE, chained
 from tests.support.audio_samples import decode, file, speech
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,6 +68,15 @@ async def test_bad_input(media: Media, name: str) -> None:
     else:
         with pytest.raises(TooLong):
             await media.prepare(data, MIMO)
+
+
+@pytest.mark.finding(7)
+@pytest.mark.parametrize("layout", ["mono", "stereo"])
+async def test_a_chained_file_is_sent_as_a_single_one(media: Media, layout: str) -> None:
+    """Engines may stop at the end of its first part."""
+    audio = await media.prepare(chained(layout), MIMO)
+    assert audio.mime == "audio/mpeg" and audio.duration_s == pytest.approx(6.0, abs=0.01)
+    assert len(decode(audio.data)) / 32_000 == pytest.approx(6.0, abs=0.2)
 
 
 async def test_damaged_files_are_encoded_again(media: Media) -> None:

@@ -109,6 +109,18 @@ def tone(seconds: float, hz: int = 440, level: float = 8000, rate_hz: int = 16_0
     return _repeat(_second(hz, (level,), rate_hz), seconds, rate_hz)
 
 
+def chord(seconds: float, level: float = 12_000) -> bytes:
+    """Return C, E and G, as loud together as `level` at the most."""
+    notes = [tone(seconds, hz, level / 3) for hz in (262, 330, 392)]
+    return mix(mix(notes[0], notes[1]), notes[2])
+
+
+def under(pcm: bytes, bed: bytes, decibels: float) -> bytes:
+    """Return samples with a bed under them that is louder by so many decibels."""
+    gain = audioop.rms(bed, 2) / audioop.rms(pcm, 2) / 10 ** (decibels / 20)
+    return mix(pcm, bed, gain)
+
+
 def hum(seconds: float, hz: int = 50) -> bytes:
     """Return mains hum with its odd overtones."""
     return _repeat(_second(hz, (4000, 1500, 700), 16_000), seconds)

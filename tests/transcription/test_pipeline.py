@@ -18,6 +18,7 @@ from core.errors import BadAudio, EngineBusy
 from core.interfaces import TranscriberLimits
 from core.models import Audio, Segment, Transcript
 from core.store import Store
+from core.transcription.pipeline import TranscriptionOptions as Options
 from core.transcription.pipeline import TranscriptionPipeline, join_texts, stitch
 from tests.support import audio_samples
 from tests.support.loopback import ScriptedTranscriber
@@ -187,8 +188,8 @@ async def test_pieces_are_cancelled_if_the_recording_cannot_be_finished(
 
 
 async def test_language_model_and_temperature_are_part_of_the_key(setup: PipelineSetup) -> None:
-    ways: list[dict[str, Any]] = [{}, {"language": "en"}, {"temperature": 0.5}]
-    ways += [{"language": "en", "temperature": 0.5}, {"temperature": 0.0}]
+    ways: list[dict[str, Any]] = [{}, {"language": "en"}, {"options": Options(0.5)}]
+    ways += [{"language": "en", "options": Options(0.5)}, {"options": Options(0.0)}]
     keys = [(await setup.transcription.transcribe(b"a", **way)).key for way in ways]
     setup.engine.model = "scripted-2"
     keys.append((await setup.transcription.transcribe(b"a")).key)
@@ -240,7 +241,7 @@ async def test_arguments_passed_to_the_engine(
     monkeypatch.setattr(setup.engine, "transcribe", transcribe)
     await setup.transcription.warm_up()
     assert setup.media.warmed == [1], "one child is started before anybody speaks"
-    await setup.transcribe("a", language="de", temperature=0.5)
+    await setup.transcribe("a", language="de", options=Options(0.5))
     assert asked == [{"language": "de", "temperature": 0.5, "on_text": None}]
 
 
