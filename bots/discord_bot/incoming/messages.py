@@ -83,8 +83,7 @@ def read_messages(
     """Return what a person wrote: one message per recording in it, one if there is none, or []."""
     if not is_from_person(raw, bot_id) or (is_edit and not raw.get("edited_timestamp")):
         return []
-    author = raw["author"]
-    attachments = [*read_attachments(raw, may_guess=not channel.guild_id)]
+    author, attachments = raw["author"], [*read_attachments(raw, may_guess=not channel.guild_id)]
     message = Message(
         chat=Chat(PLATFORM, bot_id, channel.chat_id),
         message_id=str(raw["id"]),
