@@ -12,6 +12,7 @@ from bots.discord_bot.incoming.intake import Channels
 from bots.discord_bot.incoming.messages import INTERACTION_PREFIX
 from core.commands import COMMANDS, load_command
 from core.errors import ChatGone
+from core.locale import mark, translate
 from core.models import Message
 
 #: Lifetime of a cached answer.
@@ -19,6 +20,17 @@ CACHE_S = 60.0
 _MAX_CACHED = 5000
 _ADMIN = discord.Permissions(administrator=True).value
 _MANAGE_SERVER = discord.Permissions(manage_guild=True).value
+
+#: What reading and answering in a channel needs, as discord.py and as Discord's settings call it.
+NEEDED = {
+    "view_channel": mark("View Channel"),
+    "send_messages": mark("Send Messages"),
+    "read_message_history": mark("Read Message History"),
+}
+LACKING = mark(
+    "But I cannot read and answer messages here yet. In the settings of this channel, under "
+    "Permissions, allow me: {permissions}."
+)
 
 
 def is_granted_by_discord(message: Message) -> bool:
@@ -57,6 +69,23 @@ class DiscordAdmins:
             until_s = self._client.clock.monotonic() + CACHE_S
             self._cache[guild_id, sender_id] = (until_s, is_admin)
         return is_admin
+
+    async def explain_blindness(self, message: Message) -> str:
+        """Return which permissions the bot lacks in a server's channel, empty if none.
+
+        Raises PlatformError.
+        """
+        guild_id = await self._channels.find_guild(message.chat)
+        guild = (
+            self._client.get_guild(int(guild_id)) if guild_id and not message.is_private else None
+        )
+        channel = guild.get_channel(int(message.chat.chat_id)) if guild else None
+        if guild is None or guild.me is None or channel is None:
+            return ""
+        granted = channel.permissions_for(guild.me)
+        lacking = [name for flag, name in NEEDED.items() if not getattr(granted, flag)]
+        names = ", ".join(translate(name, message.language) for name in lacking)
+        return translate(LACKING, message.language, permissions=names) if lacking else ""
 
     async def _fetch(self, guild_id: int, person_id: int) -> bool:
         await self._client.wait_open()

@@ -74,6 +74,7 @@ class DiscordBot(ChatBot):
         self.voice = self._voice
         self.play = self._voice.play
         self.is_admin = self._admins.is_admin
+        self.explain_blindness = self._admins.explain_blindness  # type: ignore[method-assign]
 
     @property
     def is_ready(self) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
@@ -75,3 +78,25 @@ async def test_an_outage_is_an_error_not_a_denial(
     with pytest.raises(PlatformBusy):
         await may(running, channel_id, ann)
     assert access.CACHE_S <= 60
+
+
+@pytest.mark.finding(19)
+async def test_a_missing_permission_is_named(server: Server, running: Bot, ann: str) -> None:
+    guild = server.add_guild(members=[ann])
+    channel = server.channel(guild)
+    await server.wait_for(
+        lambda: any(one.get_channel(int(channel)) for one in running.client.guilds)
+    )
+    message = make_message(channel, sender_id=ann, is_private=False)
+    assert await running.explain_blindness(message) == ""
+    server.deny(channel, guild, "SEND_MESSAGES", "READ_MESSAGE_HISTORY")
+
+    async def explain(language: str) -> str:
+        return await running.explain_blindness(replace(message, language=language))
+
+    async with asyncio.timeout(30):
+        while not (told := await explain("en")):
+            await asyncio.sleep(0.1)
+    assert told.endswith("allow me: Send Messages, Read Message History.")
+    assert "发送消息" in await explain("zh-CN")
+    assert await running.explain_blindness(make_message(server.dm(ann), sender_id=ann)) == ""

@@ -167,7 +167,7 @@ async def test_it_says_why_it_cannot_join(
             VoiceConnection(None, None)  # type: ignore[arg-type]
     scenario.server.deny(scenario.stage, "", "SPEAK")
     await asyncio.sleep(1)
-    assert "do not have permission" in await refusal(scenario.message())
+    assert "permissions Connect and Speak" in await refusal(scenario.message())
     scenario.server.allow(scenario.stage, "", "SPEAK")
     await asyncio.sleep(1)
     scenario.server.gateway.voice.is_unresponsive = True

@@ -34,7 +34,9 @@ from core.locale import mark, translate
 
 log = structlog.get_logger(__name__)
 
-FILES_FORBIDDEN = mark("I do not have permission to send files in this channel.")
+FILES_FORBIDDEN = mark(
+    "I do not have the permission Attach Files, so I cannot send files in this channel."
+)
 
 #: Changes to one request before it counts as refused.
 MAX_FALLBACKS = 3

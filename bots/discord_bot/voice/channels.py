@@ -188,7 +188,8 @@ def _require_rights(guild: discord.Guild, channel: Channel) -> None:
         raise _stage_error(channel)
     if not (rights.view_channel and rights.connect and rights.speak):
         raise UserError(
-            "I do not have permission to join {channel} and speak there.", channel=channel.name
+            "To join {channel} I need the permissions Connect and Speak there.",
+            channel=channel.name,
         )
 
 
