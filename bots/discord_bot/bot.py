@@ -92,7 +92,7 @@ class DiscordBot(ChatBot):
         self.client.event(self.on_voice_state_update)
         await self.client.open()
         await self._watermarks.load(self.client.bot_id)
-        log.info("discord_started", bot_id=self.client.bot_id)
+        log.info("discord_started", bot=str(self.client.user), bot_id=self.client.bot_id)
         self.start_task(self._interactions.update_menu())
         tasks = [
             asyncio.create_task(self._intake.run()),

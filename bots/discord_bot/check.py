@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 
+from bots.discord_bot.errors import TOKEN_REFUSED
 from core.config import Settings
 from core.errors import PlatformBusy, PlatformError, PlatformLocked
 
@@ -56,7 +57,7 @@ async def ask_account(settings: Settings) -> DiscordAccount:
 async def _get(session: aiohttp.ClientSession, url: str) -> tuple[dict[str, Any], str]:
     async with session.get(url, allow_redirects=False) as response:
         if response.status == 401:
-            raise PlatformLocked("Discord does not take the bot's token")
+            raise PlatformLocked(TOKEN_REFUSED)
         if response.status == 429 or response.status >= 500:
             raise PlatformBusy(f"Discord answered {response.status}")
         if response.status != 200:

@@ -22,6 +22,10 @@ from core.locale import mark
 #: Longest excerpt of Discord's message in an error.
 MAX_DETAIL_CHARS = 160
 
+TOKEN_REFUSED = (
+    "Discord does not take the bot's token. Copy it from discord.com/developers/applications,"
+    " under Bot, into DISCORD_BOT_TOKEN again."
+)
 FILE_GONE = mark("Discord no longer has this file. Please send it again.")
 TOO_BIG = mark("This file is too large: the limit is {limit} MB.")
 
@@ -107,7 +111,7 @@ def _read_http(error: BaseException) -> AssistantError:
     assert isinstance(error, discord.HTTPException)  # by the table
     detail, code, status = describe(error), error.code, error.status
     if status == 401:
-        return PlatformLocked("Discord does not take the bot's token")
+        return PlatformLocked(TOKEN_REFUSED)
     if code in _CHAT_GONE:
         return ChatGone(detail)
     if code == UNKNOWN_MESSAGE:
@@ -126,7 +130,7 @@ def _read_rate_limit(error: BaseException) -> AssistantError:
 def _read_closed(error: BaseException) -> AssistantError:
     assert isinstance(error, discord.ConnectionClosed)  # by the table
     if error.code == _TOKEN_REFUSED:
-        return PlatformLocked("Discord does not take the bot's token")
+        return PlatformLocked(TOKEN_REFUSED)
     if error.code in _FATAL_CLOSES:
         return ConfigError(_FATAL_CLOSES[error.code])
     return PlatformBusy(f"the gateway closed with {error.code}")
@@ -148,7 +152,7 @@ TABLE: dict[type, Callable[[BaseException], AssistantError]] = {
     discord.HTTPException: _read_http,
     discord.InteractionResponded: _plain(PlatformError),
     discord.InvalidData: _plain(PlatformError),
-    discord.LoginFailure: lambda error: PlatformLocked("Discord does not take the bot's token"),
+    discord.LoginFailure: lambda error: PlatformLocked(TOKEN_REFUSED),
     discord.MissingApplicationID: _plain(PlatformError),
     discord.NotFound: _read_http,
     discord.PrivilegedIntentsRequired: lambda error: ConfigError(_FATAL_CLOSES[4014]),

@@ -13,6 +13,7 @@ from core.audio import Media
 from core.engines.wire.speech import make_silence
 from core.errors import AssistantError
 from core.store.database import check as database
+from core.store.database.encryption import KEY_FILE, make_cipher
 from core.store.database.key import KeyFit, examine_key
 
 _MB = 2**20
@@ -29,12 +30,9 @@ async def check_home(run: CheckRun) -> Result:
     place = _existing(home)
     if not place.is_dir():
         return fail(f"{place} is not a folder", "Set HEARSAY_HOME to a folder.", CONFIG)
-    try:
-        # Only a try tells: root has every permission, but not on every file system.
-        tempfile.TemporaryFile(dir=place).close()
-    except OSError as error:
+    if refused := _try_to_write(place):
         cure = "Let this user write there, or set HEARSAY_HOME to another folder."
-        return fail(f"{place} cannot be written to: {error.strerror}", cure, CONFIG)
+        return fail(f"{place} cannot be written to: {refused}", cure, CONFIG)
     return ok(f"{home}" if home.exists() else f"{home} will be created at the first start")
 
 
@@ -76,6 +74,11 @@ async def check_database(run: CheckRun) -> Result:
     if found.damage:
         cure = "Stop the bot, keep a copy of the file, and restore a backup."
         return fail(f"the database is damaged: {found.damage}", cure, STORE)
+    folder = found.path and found.path.parent
+    # Only HEARSAY_HOME is made at the start.
+    if folder and folder != run.settings.hearsay_home and (refused := _try_to_write(folder)):
+        cure = "Make it, let this user write there, or correct DATABASE_URL."
+        return fail(f"the folder {folder} cannot be used: {refused}", cure, STORE)
     if not found.is_there:
         return ok("will be created at the first start")
     if found.schema == "newer":
@@ -91,6 +94,8 @@ async def check_key(run: CheckRun) -> Result:
     """Check that the key decrypts the database, as every start does."""
     settings = run.settings
     secret = settings.secret("hearsay_secret_key")
+    if secret or (settings.hearsay_home / KEY_FILE).exists():
+        make_cipher(secret, settings.hearsay_home)  # a malformed key is an error before any use
     fit = await examine_key(settings.url, secret, settings.hearsay_home)
     if fit is KeyFit.EMPTY:
         return ok("there is nothing to decrypt yet")
@@ -115,6 +120,16 @@ async def check_audio(_: CheckRun) -> Result:
     if abs(back.duration_s - silence.duration_s) > 0.2:
         return fail("audio changes its length when it is decoded", "Report this.", OTHER)
     return ok("OGG is encoded and decoded")
+
+
+def _try_to_write(folder: Path) -> str:
+    """Return why no file can be made in a folder, empty if one can."""
+    try:
+        # Only a try tells: root has every permission, but not on every file system.
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
 
 
 def _existing(path: Path) -> Path:

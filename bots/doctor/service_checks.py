@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
 from bots.discord_bot.check import ask_account as ask_discord
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG, LOCKED, OTHER
 from bots.telegram_bot.check import ask_account as ask_telegram
+from bots.telegram_bot.client import TOKEN_REMEDY as TELEGRAM_CURE
 from core.engines import OFFLINE, Engines
 from core.engines.check import check_service
 from core.engines.offline import espeak
 from core.engines.offline.transcriber import OfflineTranscriber
 from core.engines.wire.speech import make_silence
-from core.errors import AssistantError, EngineLocked, PlatformLocked
+from core.errors import AssistantError, EngineBadReply, EngineLocked, PlatformLocked
 
 _MAX_SKEW_S = 60.0
-_TELEGRAM_CURE = "Copy the token from @BotFather into TELEGRAM_BOT_TOKEN again."
 _DISCORD_CURE = "Copy the token from discord.com/developers/applications, under Bot."
 _INTENT_CURE = (
     "Switch on the Message Content intent at discord.com/developers/applications, under Bot."
@@ -25,6 +28,9 @@ _MIMO_CURE = (
     " region (token-plan-cn, -sgp or -ams)."
 )
 _ESPEAK_CURE = "Run: apt install espeak-ng (on macOS: brew install espeak-ng)"
+_OFFLINE_CURE = (
+    "A speech service replaces it. To build it: apt install gcc python3-dev, then: make offline"
+)
 _VERBS = {"transcriber": "transcribes", "answerer": "answers", "synthesizer": "synthesizes"}
 
 
@@ -35,7 +41,7 @@ async def check_telegram(run: CheckRun) -> Result:
     try:
         account = await ask_telegram(run.settings)
     except PlatformLocked:
-        return fail("Telegram rejects the token", _TELEGRAM_CURE, LOCKED)
+        return fail("Telegram rejects the token", TELEGRAM_CURE, LOCKED)
     run.note_clock("Telegram", account.date)
     name = f"@{account.username}"
     if account.has_webhook:
@@ -89,8 +95,9 @@ async def check_mimo(run: CheckRun) -> Result:
         return ok("not set up: MIMO_API_KEY is empty")
     try:
         service = await check_service(run.settings, "mimo")
-    except EngineLocked as error:
-        return fail(f"MiMo refuses access: {error}", _MIMO_CURE, LOCKED)
+    except (EngineLocked, EngineBadReply) as error:
+        cure = _find_address_cure(run.settings.mimo_base_url, "MIMO_BASE_URL") or _MIMO_CURE
+        return fail(f"MiMo refuses access: {error}", cure, LOCKED)
     run.note_clock("MiMo", service.date)
     listed = ", ".join(model.found for model in service.models if model.found)
     missing = next((model for model in service.models if model.found is None), None)
@@ -110,13 +117,22 @@ async def check_openai(run: CheckRun) -> Result:
         return ok("not set up: OPENAI_BASE_URL is empty")
     try:
         service = await check_service(run.settings, "openai")
-    except EngineLocked as error:
-        return fail(f"the server refuses access: {error}", "Check OPENAI_API_KEY.", LOCKED)
+    except (EngineLocked, EngineBadReply) as error:
+        address = run.settings.openai_base_url
+        cure = _find_address_cure(address, "OPENAI_BASE_URL") or "Check OPENAI_API_KEY."
+        return fail(f"the server refuses access: {error}", cure, LOCKED)
     missing = [model for model in service.models if model.found is None]
     if missing:
         text = f"answers, but does not list {', '.join(model.wanted[0] for model in missing)}"
         return warn(text, f"Check {', '.join(model.setting for model in missing)}.")
     return ok(f"has {', '.join(model.wanted[0] for model in service.models)}")
+
+
+def _find_address_cure(url: str, setting: str) -> str:
+    """Return what is wrong with the address of an API, empty if it looks right."""
+    if "/v1" in urlsplit(url).path:
+        return ""
+    return f"{setting} does not end in /v1, as the addresses of nearly all servers do: add it."
 
 
 async def check_clock(run: CheckRun) -> Result:
@@ -132,6 +148,8 @@ async def check_clock(run: CheckRun) -> Result:
 
 async def check_offline(_: CheckRun) -> Result:
     """Check that the offline transcriber works: silence has no words."""
+    if find_spec("pocketsphinx") is None:
+        return warn("offline transcription is not installed", _OFFLINE_CURE)
     engine = OfflineTranscriber()
     try:
         transcript = await engine.transcribe(make_silence(1.0))

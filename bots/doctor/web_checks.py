@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+from pathlib import Path
+
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG
 from bots.openai_api.access import read_keys
@@ -12,6 +15,7 @@ from bots.web_chat.allowed_hosts import (
     read_host_names,
     shown_host,
 )
+from bots.web_chat.server import open_socket
 from core.config import Settings
 from core.errors import ConfigError
 
@@ -34,6 +38,13 @@ async def check_page(run: CheckRun) -> Result:
     except ConfigError as error:
         cure = _OPEN_CURE if settings.web_password is None else "Correct WEB_HOSTS."
         return fail(str(error), cure, CONFIG)
+    try:
+        open_socket(settings.web_host, settings.web_port).close()
+    except ConfigError as error:
+        if is_running(settings.hearsay_home):
+            return ok(f"hearsay is running; {_describe(settings)}")
+        cure = "Set WEB_PORT to another port, such as 8766, or end the program that uses this one."
+        return fail(str(error), cure, CONFIG)
     return _find_weakness(settings) or ok(_describe(settings))
 
 
@@ -47,6 +58,18 @@ async def check_api(run: CheckRun) -> Result:
     if settings.api_keys is None:
         return ok("other programs have no access: API_KEYS is empty")
     return ok(f"/v1 is open to {', '.join(key.name for key in keys)}")
+
+
+def is_running(home: Path) -> bool:
+    """Return whether a `hearsay run` holds the lock of its folder."""
+    try:
+        with (home / "hearsay.lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _find_weakness(settings: Settings) -> Result | None:

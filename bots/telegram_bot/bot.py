@@ -8,11 +8,11 @@ from typing import Any
 
 import structlog
 from telegram.constants import ChatAction, ReactionEmoji
-from telegram.error import BadRequest, RetryAfter, TelegramError
+from telegram.error import BadRequest, InvalidToken, RetryAfter, TelegramError
 
 from bots.common.chat import ChatBot
 from bots.telegram_bot.access import TelegramAdmins
-from bots.telegram_bot.client import Backoff, Polling, TelegramClient
+from bots.telegram_bot.client import TOKEN_REMEDY, Backoff, Polling, TelegramClient
 from bots.telegram_bot.errors import describe
 from bots.telegram_bot.incoming.files import TelegramFiles
 from bots.telegram_bot.incoming.updates import (
@@ -87,7 +87,10 @@ class TelegramBot(ChatBot):
     async def run(self) -> None:
         """Receive messages until cancelled. Raises PlatformLocked if the token stays refused."""
         self._me = await self._log_in()
-        log.info("telegram_started", bot_id=self._me.bot_id)
+        name = self._me.username
+        log.info(
+            "telegram_started", bot=f"@{name}", url=f"https://t.me/{name}", bot_id=self._me.bot_id
+        )
         self.start_task(self._update_menu())
         await self._polling.run()
 
@@ -106,7 +109,8 @@ class TelegramBot(ChatBot):
             try:
                 me = await self._client.bot.get_me()
             except TelegramError as error:
-                log.warning("telegram_start_failed", detail=describe(error))
+                remedy = {"remedy": TOKEN_REMEDY} if isinstance(error, InvalidToken) else {}
+                log.warning("telegram_start_failed", detail=describe(error), **remedy)
                 await backoff.wait(error)
             else:
                 return BotIdentity(str(me.id), me.username or "")

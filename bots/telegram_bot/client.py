@@ -48,6 +48,7 @@ FIRST_WAIT_S = 1.0
 MAX_WAIT_S = 15.0
 #: How long a token may be refused before the process gives up.
 GIVE_UP_S = 300.0
+TOKEN_REMEDY = "Copy the token from @BotFather into TELEGRAM_BOT_TOKEN again."
 
 
 class Connection(HTTPXRequest):
@@ -147,7 +148,7 @@ class Backoff:
         elif self._locked_since_s is None:
             self._locked_since_s = now_s
         elif now_s - self._locked_since_s >= GIVE_UP_S:
-            raise PlatformLocked("Telegram rejects the bot's token")
+            raise PlatformLocked(f"Telegram rejects the bot's token. {TOKEN_REMEDY}")
         await self._clock.sleep(self._wait_s(error))
 
     def _wait_s(self, error: BaseException) -> float:

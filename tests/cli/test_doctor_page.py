@@ -23,7 +23,11 @@ LONG = "correct horse battery"
         ),
         ({"web_hosts": ("x/y",), "web_password": LONG}, Status.FAIL, "is not a host name"),
         ({"web_host": "0.0.0.0", "web_password": LONG}, Status.WARN, "own names"),
-        ({"web_host": "10.0.0.5", "web_password": LONG}, Status.WARN, "unencrypted"),
+        (
+            {"web_host": "0.0.0.0", "web_hosts": ("a.example",), "web_password": LONG},
+            Status.WARN,
+            "unencrypted",
+        ),
         ({"web_password": "canary"}, Status.WARN, "WEB_PASSWORD is shorter than 12 characters"),
         ({"admin_password": "canary"}, Status.WARN, "ADMIN_PASSWORD is shorter than"),
         (

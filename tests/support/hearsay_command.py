@@ -43,6 +43,7 @@ class Hearsay:
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
             "HEARSAY_HOME": str(self.home),
+            "WEB_PORT": "0",
             # Warnings appear in stderr.
             "PYTHONWARNINGS": "default",
             **settings,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
+from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import StoreError
@@ -21,6 +23,8 @@ class DatabaseCondition:
     damage: str = ""
     #: Its schema version: "old" needs a migration, "newer" a newer program, or "current".
     schema: str = ""
+    #: The file of an SQLite database, whether it is there or not.
+    path: Path | None = None
 
 
 async def examine(url: str) -> DatabaseCondition:
@@ -31,9 +35,10 @@ async def examine(url: str) -> DatabaseCondition:
 def _examine(url: str) -> DatabaseCondition:
     engine = open_plain(url, is_read_only=True)
     is_sqlite = engine.dialect.name == "sqlite"
+    path = Path(make_url(url).database or "") if is_sqlite else None
     try:
         if is_sqlite and not is_file(url):
-            return DatabaseCondition(is_there=False)
+            return DatabaseCondition(is_there=False, path=path)
         with engine.connect() as connection:
             damage = ""
             if is_sqlite:
@@ -44,7 +49,7 @@ def _examine(url: str) -> DatabaseCondition:
     finally:
         engine.dispose()
     return DatabaseCondition(
-        bool(revision), "" if damage == "ok" else damage, _name_schema(revision)
+        bool(revision), "" if damage == "ok" else damage, _name_schema(revision), path
     )
 
 
