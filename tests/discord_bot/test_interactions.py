@@ -217,6 +217,14 @@ async def test_a_user_install_transcribes_publicly_or_privately(
         assert await running.fetch(message) == OGG
 
 
+@pytest.mark.finding(5)
+async def test_commands_sent_without_a_pause_keep_their_order(scenario: Scenario) -> None:
+    scenario.server.fault("POST /interactions/*", "delay", delay_s=0.5)
+    sent = [scenario.server.slash(scenario.channel, scenario.ann, "help") for _ in range(8)]
+    await scenario.accepted(8)
+    assert [m.message_id for m in scenario.inbox.messages] == [f"interaction:{i}" for i in sent]
+
+
 async def test_an_interaction_delivered_three_times_is_answered_once(scenario: Scenario) -> None:
     scenario.server.repeat_events(3)
     scenario.server.slash(scenario.channel, scenario.ann, "help")

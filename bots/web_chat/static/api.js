@@ -76,8 +76,22 @@ export async function loadSound(sound) {
   return sound instanceof Blob ? sound : (await ask(sound)).blob();
 }
 
-/** Send a message; the same id twice is one message. like: the chat whose settings a new chat copies. */
-export async function sendMessage(chat, fields, { onProgress = () => {}, like = "" } = {}) {
+/** The last message of each queue that is being sent. */
+const queues = new Map();
+
+/**
+ * Send a message; the same id twice is one message. like: the chat whose settings a new chat copies.
+ * queue: the messages of a queue are sent one after the other, so that they keep their order.
+ */
+export function sendMessage(chat, fields, { queue = "", ...options } = {}) {
+  const key = `${chat} ${queue}`;
+  const before = queues.get(key) ?? Promise.resolve();
+  const sending = before.then(() => post(chat, fields, options));
+  queues.set(key, sending.catch(() => {}));
+  return sending;
+}
+
+async function post(chat, fields, { onProgress = () => {}, like = "" }) {
   await openSession();
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {

@@ -156,9 +156,12 @@ export class Chat {
       if (entry.phase === "uploading") this.#show(entry);
     };
     try {
-      const saved = await sendMessage(this.name, entry.fields, { onProgress, like: this.like });
+      // Nobody waits for the upload of a file but the files after it, and what is asked about it.
+      const queue = entry.file || this.entries.get(entry.reply_to)?.fields ? "files" : "texts";
+      const saved = await sendMessage(this.name, entry.fields, { queue, onProgress, like: this.like });
       entry.phase = "";
       entry.fields = undefined;
+      this.#placeSaved(entry);
       this.#merge(saved ?? { ...entry, state: "cancelled" });
       this.parts.onChange(this, true);
     } catch (error) {
@@ -166,6 +169,19 @@ export class Chat {
       this.#show(entry);
       this.parts.announce(error.message);
     }
+  }
+
+  /** Show what has arrived before what is still being sent: that is its place after a reload. */
+  #placeSaved(entry) {
+    const all = [...this.entries.values()];
+    const place = all.indexOf(entry);
+    const unsent = all.slice(0, place).filter(({ fields }) => fields);
+    if (!unsent.length) return;
+    for (const one of [...unsent, ...all.slice(place + 1)]) {
+      this.entries.delete(one.id);
+      this.entries.set(one.id, one);
+    }
+    this.views.get(entry.id).element.after(...unsent.map(({ id }) => this.views.get(id).element));
   }
 
   #newId(kind) {

@@ -10,6 +10,7 @@ be four, and one more for the rollback after each use: most of the program's own
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -60,6 +61,8 @@ class Database:
         #: Returns the current moment, aware, in UTC.
         self.now = clock.now
         self._writer = _make_engine(url, _WRITER, pool_size=1)
+        #: Held by the writer. It keeps the order of arrival; waiting for the pool does not.
+        self._turn = asyncio.Lock()
         # Readers never have a transaction to roll back.
         self._reader = _make_engine(url, _READER, pool_size=4, skip_autocommit_rollback=True)
         for engine in (self._writer, self._reader):
@@ -69,10 +72,11 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """Open a transaction that is committed at the end, or rolled back by an exception.
 
+        Transactions run one after the other, in the order of the calls.
         Raises StoreError if the database fails: then nothing was written.
         """
         with _read_errors():
-            async with self._writer.begin() as connection:
+            async with self._turn, self._writer.begin() as connection:
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
 

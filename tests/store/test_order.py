@@ -1,0 +1,29 @@
+"""The order of arrival, which is the order of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from core.commands import pick_command
+from core.store import Store
+from tests.conftest import NewMessage
+
+pytestmark = pytest.mark.finding(5)
+
+
+async def test_messages_that_wait_for_the_writer_keep_their_order(
+    store: Store, new_message: NewMessage
+) -> None:
+    """One that arrives at the moment when the writer becomes free does not pass the others."""
+    messages = [new_message() for _ in range(12)]
+    waiting = []
+    async with store._database.write():
+        for message in messages[:-1]:
+            waiting.append(asyncio.create_task(store.intake.add(message, pick_command)))
+        await asyncio.sleep(0.1)
+    last = await store.intake.add(messages[-1], pick_command)
+    jobs = [*await asyncio.gather(*waiting), last]
+    history = await store.jobs.history(messages[0].chat)
+    assert [job.job_id for job in history[::-1]] == [job.job_id for job in jobs if job]
