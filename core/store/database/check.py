@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import make_url
@@ -24,7 +24,7 @@ class DatabaseCondition:
     #: Its schema version: "old" needs a migration, "newer" a newer program, or "current".
     schema: str = ""
     #: The file of an SQLite database, whether it is there or not.
-    path: Path | None = None
+    path: Path | None = field(default=None, compare=False)
 
 
 async def examine(url: str) -> DatabaseCondition:
