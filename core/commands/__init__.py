@@ -68,6 +68,8 @@ COMMANDS = {
 FOLLOWED = frozenset(
     {"ask", "ask_about", "transcribe", "translate", "brief", "summary", "digest_due"}
 )
+#: Commands that are in no menu and that people may send all the same.
+OPEN = frozenset({"start", "unknown"})
 #: Attachments in which people talk to each other, unlike music and films.
 SPOKEN = frozenset({"voice", "video_note"})
 
@@ -136,7 +138,7 @@ def pick_command(
     and voice messages if the admins have turned that on. voice: reads plain messages aloud.
     """
     # Unlisted commands trust the text of their buttons, so nobody may type them.
-    is_open = message.button or message.command == "start"
+    is_open = message.button or message.command in OPEN
     if message.command in COMMANDS and (is_open or load_command(message.command).is_listed):
         return message.command
     attachment, expects = message.attachment, settings.expects

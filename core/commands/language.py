@@ -22,9 +22,9 @@ async def language(ctx: Context) -> Reply:
     """Change the language of the chat, or with "me" the sender's own; or show both."""
     word, _, rest = ctx.message.text.strip().partition(" ")
     whose = word.lower() if word.lower() in (_ME, _CHAT) else ""
-    typed = (rest if whose else ctx.message.text).strip()
+    typed = (rest if whose else ctx.message.text).strip(" .!。！")
     if not typed:
-        return await show(ctx)
+        return await show(ctx, whose)
     # In a thread: language names are read from files the first time.
     code = await asyncio.to_thread(find_spoken_language, typed)
     if code is None and typed.lower() not in _AUTO:
@@ -38,11 +38,13 @@ async def language(ctx: Context) -> Reply:
     return Reply(describe_chat(ctx, code))
 
 
-async def show(ctx: Context) -> Reply:
+async def show(ctx: Context, whose: str) -> Reply:
     """Reply with both settings, and buttons for the languages that are likely."""
     likely = dict.fromkeys((ctx.message.language.split("-")[0] or "en", "en", "zh"))
-    buttons = (Button(name_language(code, code), "language", code) for code in likely)
-    auto = Button(ctx.text("Detect automatically"), "language", "auto")
+    buttons = (
+        Button(name_language(code, code), "language", f"{whose} {code}".strip()) for code in likely
+    )
+    auto = Button(ctx.text("Detect automatically"), "language", f"{whose} auto".strip())
     lines = (describe_chat(ctx, ctx.settings.language), await describe_own(ctx))
     return Reply("\n".join(lines), buttons=(*buttons, auto))
 

@@ -122,7 +122,7 @@ async def test_an_odd_text_is_shown_safely(stage: Stage, media: Media, row: str,
 async def test_a_long_message_gets_one_reply(stage: Stage, row: str, text: str) -> None:
     ann = stage.person()
     stage.telegram.send_text(ann, ann, text)
-    assert "/transcribe" in (await stage.reply(ann)).text
+    assert "voice message" in (await stage.reply(ann)).text
 
 
 @row("input-60-said", "40,000 letters of speech: the beginning and a file")

@@ -46,7 +46,7 @@ def test_spoken_languages_are_known_by_name(code: str | None, names: str) -> Non
     assert {find_spoken_language(name) for name in names.split("|")} == {code}
 
 
-@pytest.mark.parametrize("typed", ["Chinese", "中文", "chat zh", "  ZH "])
+@pytest.mark.parametrize("typed", ["Chinese", "中文", "chat zh", "  ZH ", "Chinese!"])
 async def test_a_chat_s_language_is_set_by_name(talk: Talk, typed: str) -> None:
     assert "Language: Chinese" in (await talk.send(command="language", text=typed)).text
     assert (await talk.loopback.store.chats.settings(CHAT)).language == "zh"
@@ -83,6 +83,9 @@ async def test_without_a_language_both_are_shown_with_buttons(talk: Talk) -> Non
     assert labels == ["French", "English", "中文", "Detect automatically"]
     await talk.send(button=reply.buttons[2].token)
     assert (await talk.loopback.store.chats.settings(CHAT)).language == "zh"
+    own = await talk.send(command="language", text="me", language="fr-CA")
+    await talk.send(button=own.buttons[0].token)
+    assert (await talk.loopback.store.voices.choice("test", "7")).language == "fr"
 
 
 class LanguageTranscriber(ScriptedTranscriber):

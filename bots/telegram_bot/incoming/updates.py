@@ -18,6 +18,7 @@ from telegram.constants import ChatType
 from bots.common.chat import clean, clean_line, pick_mentioned
 from bots.telegram_bot.incoming.files import read_attachment
 from bots.telegram_bot.incoming.joining import read_joining
+from core.commands import COMMANDS
 from core.models import Chat, Message, QuotedMessage
 
 #: Requested at each poll; without it Telegram keeps an older choice.
@@ -234,7 +235,10 @@ def _read_words(message: telegram.Message, me: BotIdentity) -> tuple[str, str] |
             name, _, addressee = typed.removeprefix("/").partition("@")
             if addressee and addressee.lower() != me.username.lower():
                 return None
-            return clean(name).lower(), clean(rest).strip()
+            name, rest = clean(name).lower(), clean(rest).strip()
+            # In a group other bots have commands too, but this one is meant for us.
+            is_unknown = addressee and name not in COMMANDS
+            return ("unknown", f"{name} {rest}".strip()) if is_unknown else (name, rest)
     return "", clean(text)
 
 

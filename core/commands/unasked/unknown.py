@@ -14,7 +14,9 @@ _LEAST_PERCENT, _MOST = 60, 3
 
 async def unknown(ctx: Context) -> Reply:
     """Name the command and offer similar ones, which take over what was typed after it."""
-    typed = ctx.message.command
+    typed, rest = ctx.message.command, ctx.message.text
+    if typed == "unknown":  # platforms send what they know to be meant for us so
+        typed, _, rest = rest.partition(" ")
     names = [name for name, _ in menu(has_voice=ctx.platform.voice is not None)]
     found = process.extract(
         typed, names, scorer=fuzz.ratio, score_cutoff=_LEAST_PERCENT, limit=_MOST
@@ -23,7 +25,7 @@ async def unknown(ctx: Context) -> Reply:
     text = ctx.text("I don't know /{command}. /help lists all commands.", command=typed)
     if similar:
         text = ctx.text("I don't know /{command}. Did you mean one of these?", command=typed)
-    buttons = (Button(f"/{name}", name, ctx.message.text) for name in similar)
+    buttons = (Button(f"/{name}", name, rest) for name in similar)
     return Reply(text, buttons=(*buttons, Button(ctx.text("Help"), "help")))
 
 
