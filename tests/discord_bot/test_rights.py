@@ -117,7 +117,7 @@ async def test_who_may_use_which_command(scenario: Scenario) -> None:
             await scenario.reset()
             answer = await scenario.give(who, name, options)
             table[name, who] = await scenario.is_changed()
-            is_told = "Only the admins" in answer.content
+            is_told = "Manage Server" in answer.content
             assert is_told is not table[name, who], (name, who, answer.content)
     # The members' limited commands are forced: only a server that has granted them sends these.
     assert table == {(name, who): who != "member" or name in LIMITED for name, who in table}
@@ -137,12 +137,12 @@ async def test_what_the_owner_of_a_server_grants_counts(scenario: Scenario) -> N
         answer = await scenario.program.answer(
             server.slash(channel, member, name, OF_THE_CHAT[name])
         )
-        assert "Only the admins" not in answer.content
+        assert "Manage Server" not in answer.content
         assert await scenario.is_changed()
     # One command is granted, no other way to the same settings.
     await scenario.reset()
     answer = await scenario.give("member", "style", {"style": "chat warm"})
-    assert "Only the admins" in answer.content and not await scenario.is_changed()
+    assert "Manage Server" in answer.content and not await scenario.is_changed()
 
 
 async def test_personal_settings_are_everybodys_own(scenario: Scenario) -> None:
@@ -150,13 +150,13 @@ async def test_personal_settings_are_everybodys_own(scenario: Scenario) -> None:
         await scenario.reset()
         for name, options in OF_A_PERSON.items():
             answer = await scenario.give(who, name, options)
-            assert "Only the admins" not in answer.content
+            assert "Manage Server" not in answer.content
             assert answer.is_ephemeral
         assert not await scenario.is_changed()
         choice = await scenario.store.voices.choice("discord", scenario.people[who])
         assert choice == SpeechSettings(voice="Mia", style="warm", language="de")
     answer = await scenario.give("member", "mode", {"choice": "ask"})
-    assert "private" in answer.content
+    assert "direct messages" in answer.content
     dm = scenario.server.dm(scenario.people["member"])
     await scenario.give("member", "mode", {"choice": "ask"}, dm)
     settings = await scenario.store.chats.settings(replace(scenario.chat, chat_id=dm))
@@ -197,7 +197,7 @@ async def test_buttons_need_the_same_rights(scenario: Scenario) -> None:
     assert preview.is_ephemeral
     takes = await scenario.give("manager", "voice", {"voice": "design a calm woman"})
     found = []
-    for message, button in ((preview, "For this chat"), (takes, "Keep A"), (preview, "For me")):
+    for message, button in ((preview, "For this channel"), (takes, "Keep A"), (preview, "For me")):
         [custom_id] = [p["custom_id"] for p in message.parts if p.get("label") == button]
         for who in (*PEOPLE, "stranger"):
             await scenario.reset()
@@ -213,9 +213,9 @@ async def test_buttons_need_the_same_rights(scenario: Scenario) -> None:
                 for kept in await scenario.store.voices.usable(scenario.chat, "nobody"):
                     await scenario.store.voices.forget(kept)
             elif button != "For me":
-                assert "Only the admins" in answer.content or "has expired" in answer.content
+                assert "Manage Server" in answer.content or "has expired" in answer.content
     assert found == [
-        (button, who) for button in ("For this chat", "Keep A") for who in ("manager", "owner")
+        (button, who) for button in ("For this channel", "Keep A") for who in ("manager", "owner")
     ]
     stranger = await scenario.store.chats.settings(scenario.own_chat("stranger"))
     assert stranger.speech.voice != "Mia"
