@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,17 +22,21 @@ from bots.openai_api.chat_response import (
     build_completion,
     build_usage_chunk,
 )
-from bots.openai_api.context import ApiContext, retry_once
+from bots.openai_api.context import ApiContext, Role, retry_once
+from bots.openai_api.errors import refuse
 from bots.openai_api.leniency import Leniency
+from bots.openai_api.mimo_dialect import MimoDialect
 from bots.openai_api.stream import DONE, EVENTS, Stream, begin, build_event, follow_text
 from core import metrics
 from core.answering.pipeline import MAX_CONTINUATIONS
 from core.errors import AudioNotSupported
-from core.models import Answer, Passage, Question, Turn
+from core.models import Answer, Audio, Passage, Question, Turn
 from core.text.timestamps import format_timestamp
 
 #: The largest recording in base64, and a long dialogue around it.
 BODY_BYTES = MAX_FILE_BYTES * 4 // 3 + 4 * 1024 * 1024
+#: Gives one of several answers: its number, and who gets the text while it grows.
+GiveAnswer = Callable[[int, Callable[[str], None]], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +49,39 @@ class ChatRoute:
         """Answer a question."""
         key_name, request_id = request.state.key_name, request.state.request_id
         chat = await read_json(request, ChatRequest, BODY_BYTES)
-        leniency = request.state.leniency
-        served = self.context.pick_model(chat.model, "answerer", leniency)
-        chat = self._check(chat, leniency)
+        leniency, role = request.state.leniency, self._find_role(chat)
+        served = self.context.pick_model(chat.model, role, leniency)
         head = {
             "id": f"chatcmpl-{request_id[4:]}",
             "created": int(self.context.clock.now().timestamp()),
             "model": served.model_id,
         }
+        dialect = MimoDialect(self.context, chat, key_name)
+        if role == "synthesizer":
+            return await dialect.speak(head, request_id)
+        chat = self._check(chat, leniency) if role == "answerer" else chat
+        answer = (
+            dialect.transcribe if role == "transcriber" else partial(self._answer, chat, key_name)
+        )
         if chat.stream:
-            return Stream(await begin(self._stream(chat, head, key_name)), EVENTS, request_id)
-        answers = [self._answer(chat, key_name, take) for take in range(chat.n)]
+            return Stream(await begin(_stream(chat, head, answer)), EVENTS, request_id)
+        answers = [answer(take) for take in range(chat.n)]
         return build_completion(head, await asyncio.gather(*answers))
+
+    def _find_role(self, chat: ChatRequest) -> Role:
+        """Return what is asked for: MiMo's clients speak and transcribe through this endpoint."""
+        if chat.audio:
+            return "synthesizer"
+        recordings = [data for message in chat.dialogue for data in message.recordings]
+        is_transcriber = any(m.role == "transcriber" for m in self.context.find_models(chat.model))
+        return "transcriber" if is_transcriber and len(recordings) == 1 else "answerer"
 
     def _check(self, chat: ChatRequest, leniency: Leniency) -> ChatRequest:
         """Return what this engine can do of a request. Raises ApiError."""
         limits = self.context.answering.answerer.limits
+        has_urls = any(isinstance(data, str) for m in chat.dialogue for data in m.recordings)
+        if has_urls and not self.context.answering.can_fetch_urls:
+            raise refuse("input_audio.data must be base64: addresses are not fetched", "messages")
         if chat.is_thinking and not limits.can_think:
             leniency.drop("thinking is not supported by this model", "thinking")
         for name in sorted(chat.sampling.parameters.keys() - limits.parameters):
@@ -83,23 +104,22 @@ class ChatRoute:
         await self.context.keys.spend(key_name, meter.audio_s)
         return answer
 
-    async def _stream(
-        self, chat: ChatRequest, head: Head, key_name: str
-    ) -> AsyncGenerator[bytes, None]:
-        """Yield the chunks of one answer after the other, then the usage of all."""
-        answers: list[Answer] = []
-        for take in range(chat.n):
-            role = {"role": "assistant"}
-            parts = follow_text(partial(self._answer, chat, key_name, take))
-            async with aclosing(parts):
-                async for new, answer in parts:
-                    for chunk in _build_chunks(head, {**role, "content": new}, answer, take):
-                        yield build_event(chunk)
-                    answers += [answer] if answer else []
-                    role = {}
-        if chat.has_usage:
-            yield build_event(build_usage_chunk(head, answers))
-        yield DONE
+
+async def _stream(chat: ChatRequest, head: Head, answer: GiveAnswer) -> AsyncGenerator[bytes, None]:
+    """Yield the chunks of one answer after the other, then the usage of all."""
+    answers: list[Answer] = []
+    for take in range(chat.n):
+        role = {"role": "assistant"}
+        parts = follow_text(partial(answer, take))
+        async with aclosing(parts):
+            async for new, done in parts:
+                for chunk in _build_chunks(head, {**role, "content": new}, done, take):
+                    yield build_event(chunk)
+                answers += [done] if done else []
+                role = {}
+    if chat.has_usage:
+        yield build_event(build_usage_chunk(head, answers))
+    yield DONE
 
 
 def _build_chunks(
@@ -158,13 +178,21 @@ class ChatAnswering:
         )
 
     async def _prepare(self, message: UserMessage | AssistantMessage) -> Turn:
-        audios = [await self.context.answering.prepare(data) for data in message.recordings]
+        audios = [
+            # The engine's service fetches it.
+            Audio(b"", "", 0.0, data)
+            if isinstance(data, str)
+            else await self.context.answering.prepare(data)
+            for data in message.recordings
+        ]
         return Turn(message.role, message.text, tuple(audios), message.reasoning_content)
 
     async def _transcribe(self, message: UserMessage | AssistantMessage) -> Turn:
         """Return a message with the transcripts of its recordings before its own text."""
         texts = []
         for data in message.recordings:
+            if isinstance(data, str):
+                raise refuse("input_audio.data must be base64 for this model", "messages")
             transcript = (await self.context.transcription.transcribe(data)).transcript
             texts.append(f"The recording says:\n{transcript.text}")
             self._passages += [

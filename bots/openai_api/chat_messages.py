@@ -22,11 +22,11 @@ Empty = Annotated[
 
 
 def _decode(data: Any) -> Any:
-    """Return the bytes behind base64 or a data URL. Raises ValueError."""
+    """Return the bytes behind base64 or a data URL, or a web address. Raises ValueError."""
     if not isinstance(data, str):
         raise ValueError("must be a string")
-    if data[:8].lower().startswith(("http:", "https:")):
-        raise ValueError("must be base64: addresses are not fetched")
+    if data[:8].lower().startswith(("http://", "https://")):
+        return data
     encoded = data.partition(",")[2] if data[:5].lower() == "data:" else data
     try:
         return b64decode(encoded, validate=True)
@@ -37,9 +37,9 @@ def _decode(data: Any) -> Any:
 class InputAudio(ApiModel):
     """A recording."""
 
-    data: Annotated[bytes, BeforeValidator(_decode, str)] = Field(
+    data: Annotated[bytes | str, BeforeValidator(_decode, str)] = Field(
         min_length=1,
-        description="A recording in base64, or as a data URL.",
+        description="A recording in base64 or as a data URL; its address where ALLOW_URLS is on.",
         json_schema_extra={"format": "byte"},
     )
     format: _AudioFormat
@@ -47,8 +47,9 @@ class InputAudio(ApiModel):
     @model_validator(mode="before")
     @classmethod
     def _allow_data_url(cls, fields: Any) -> Any:
-        """A data URL says itself what it holds."""
-        if isinstance(fields, dict) and str(fields.get("data"))[:5].lower() == "data:":
+        """Data URLs and files on the web say themselves what they hold."""
+        start = str(fields.get("data"))[:5].lower() if isinstance(fields, dict) else ""
+        if start in ("data:", "http:", "https"):
             return {"format": "wav", **fields}
         return fields
 
@@ -99,8 +100,8 @@ class DialogueMessage(ApiModel):
         return "\n".join(part.text for part in self.content if isinstance(part, TextContent))
 
     @property
-    def recordings(self) -> list[bytes]:
-        """The recordings of all parts."""
+    def recordings(self) -> list[bytes | str]:
+        """The recordings of all parts, or their addresses."""
         return [part.input_audio.data for part in self.content if isinstance(part, AudioPart)]
 
 

@@ -15,6 +15,7 @@ from bots.openai_api.chat_messages import (
     SystemMessage,
     UserMessage,
 )
+from bots.openai_api.transcription_request import read_language
 from core.models import Sampling
 
 MAX_TOKENS = 131_072
@@ -51,6 +52,21 @@ class AnswerFormat(ApiModel):
     type: Literal["text", "json_object"]
 
 
+class SpokenFormat(ApiModel):
+    """MiMo's parameters of speech."""
+
+    format: Annotated[
+        Literal["wav", "mp3", "pcm", "pcm16", "opus", "flac", "aac"] | None, Lowercase
+    ] = None
+    voice: str = Field("", description="As in /v1/audio/speech.")
+
+
+class AsrOptions(ApiModel):
+    """MiMo's parameters of transcription."""
+
+    language: Annotated[str | None, BeforeValidator(read_language, str)] = None
+
+
 class ChatRequest(ApiModel):
     """A dialogue to continue."""
 
@@ -62,6 +78,10 @@ class ChatRequest(ApiModel):
     )
 
     model: str = Field(description="A model that answers; see /v1/models.")
+    audio: SpokenFormat | None = Field(
+        None, description="The last message, of role assistant, is read aloud, as by MiMo."
+    )
+    asr_options: AsrOptions | None = None
     messages: Annotated[list[AnyMessage], FailFast()] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool = False
     stream_options: StreamOptions | None = None
@@ -89,7 +109,6 @@ class ChatRequest(ApiModel):
     functions: Empty = None
     function_call: Literal["none", "auto"] = "none"
     modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = None
-    audio: None = Field(None, description="For speech, use /v1/audio/speech.")
     prediction: None = None
     web_search_options: None = None
     verbosity: Literal["medium"] = "medium"
@@ -105,9 +124,14 @@ class ChatRequest(ApiModel):
 
     @field_validator("messages")
     @classmethod
-    def _check_messages(cls, messages: list[DialogueMessage]) -> list[DialogueMessage]:
+    def _check_messages(
+        cls, messages: list[DialogueMessage], info: ValidationInfo
+    ) -> list[DialogueMessage]:
         dialogue = [m for m in messages if not isinstance(m, SystemMessage)]
-        if not (dialogue and isinstance(dialogue[-1], UserMessage)):
+        if info.data.get("audio"):
+            if not isinstance(messages[-1], AssistantMessage) or not messages[-1].text.strip():
+                raise ValueError("must end with the text to be spoken, of role assistant")
+        elif not (dialogue and isinstance(dialogue[-1], UserMessage)):
             raise ValueError("must end with a message of role user")
         if sum(len(message.recordings) for message in messages) > MAX_RECORDINGS:
             raise ValueError(f"must have at most {MAX_RECORDINGS} recordings")

@@ -5,6 +5,7 @@ Only fields that were set are sent, so that what is null stands there and what i
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -39,6 +40,16 @@ class CompletionUsage(BaseModel):
     completion_tokens_details: CompletionTokensDetails
 
 
+class SpokenAudio(BaseModel):
+    """Speech, whole or a piece of it, as MiMo sends it."""
+
+    id: str
+    #: In base64.
+    data: str
+    expires_at: None
+    transcript: None
+
+
 class CompletionMessage(BaseModel):
     """An answer, or in a chunk what is new of it."""
 
@@ -46,6 +57,7 @@ class CompletionMessage(BaseModel):
     content: str = ""
     reasoning_content: str = ""
     refusal: None = None
+    audio: SpokenAudio | None = None
 
 
 class _Choice(BaseModel):
@@ -98,6 +110,19 @@ def build_completion(head: Head, answers: Sequence[Answer]) -> ChatCompletion:
     return ChatCompletion.model_validate(
         {**head, "object": "chat.completion", "choices": choices, **usage}
     )
+
+
+def build_spoken(head: Head, audio: bytes) -> ChatCompletion:
+    """Return a whole speech."""
+    message = {"role": "assistant", "content": "", "audio": build_audio(head, audio)}
+    choice = {"index": 0, "logprobs": None, "finish_reason": "stop", "message": message}
+    return ChatCompletion.model_validate({**head, "object": "chat.completion", "choices": [choice]})
+
+
+def build_audio(head: Head, audio: bytes) -> dict[str, Any]:
+    """Return speech, whole or a piece of it."""
+    data = b64encode(audio).decode()
+    return {"id": f"audio_{head['id']}", "data": data, "expires_at": None, "transcript": None}
 
 
 def build_chunk(

@@ -126,6 +126,15 @@ class ApiContext:
             Served(synthesizer.model, "synthesizer", synthesizer.name),
         ]
 
+    def find_models(self, name: str) -> list[Served]:
+        """Return the models of that id or alias."""
+        return [
+            served
+            for served in self.list_served()
+            if _strip(name)
+            in (_strip(served.model_id), *self._list_mimo(served), *ALIASES[served.role])
+        ]
+
     def pick_model(
         self, name: str, role: Role | None = None, leniency: Leniency | None = None
     ) -> Served:
@@ -134,13 +143,7 @@ class ApiContext:
         An unknown name stands for the model of the role if there is leniency.
         Raises ApiError: 404 if it is unknown, 400 if it is for another role.
         """
-        bare = name.strip().removeprefix(_PREFIX).removesuffix(_LARGE)
-        found = []
-        for served in self.list_served():
-            mimo = self._list_mimo(served)
-            own = served.model_id.removeprefix(_PREFIX).removesuffix(_LARGE)
-            if bare in (own, *mimo, *ALIASES[served.role]):
-                found.append(served)
+        found, bare = self.find_models(name), _strip(name)
         if not found and leniency and leniency.is_on and bare not in (TTS_CLONE, TTS_DESIGN):
             default = next(served for served in self.list_served() if served.role == role)
             leniency.note(f"{default.model_id} was used: the model {name.strip()!r} is unknown")
@@ -168,6 +171,10 @@ class ApiContext:
         made = served.role == "synthesizer" and limits.can_design
         names = _MIMO[served.role] if served.owner == "mimo" else ()
         return (*names, TTS_DESIGN, TTS_CLONE) if made else names
+
+
+def _strip(name: str) -> str:
+    return name.strip().removeprefix(_PREFIX).removesuffix(_LARGE)
 
 
 async def retry_once(

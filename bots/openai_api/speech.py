@@ -64,15 +64,23 @@ class SpeechRoute:
         speech = await read_json(request, SpeechRequest, BODY_BYTES)
         leniency = request.state.leniency
         self.context.pick_model(speech.model, "synthesizer", leniency)
-        speech = self._check(speech, leniency)
-        voice_style = await self._choose_voice(speech)
-        is_file = speech.format in _FILES
-        synthesize = partial(self._synthesize, speech, voice_style, key_name)
-        parts = (self._stream_file if is_file else self._stream_samples)(speech, synthesize)
+        parts = await self.speak(self._check(speech, leniency), key_name)
         is_events = speech.stream_format == "sse"
         started = await begin(_build_events(parts) if is_events else parts)
         media_type = EVENTS if is_events else MEDIA_TYPES[speech.format]
         return Stream(started, media_type, request.state.request_id)
+
+    async def speak(
+        self, speech: SpeechRequest, key_name: str, *, is_whole: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        """Return the audio in parts. is_whole: WAV is made as a file, whose length is known.
+
+        Raises ApiError if there is no such voice.
+        """
+        voice_style = await self._choose_voice(speech)
+        is_file = speech.format in _FILES or (is_whole and speech.format == "wav")
+        synthesize = partial(self._synthesize, speech, voice_style, key_name)
+        return (self._stream_file if is_file else self._stream_samples)(speech, synthesize)
 
     def _check(self, speech: SpeechRequest, leniency: Leniency) -> SpeechRequest:
         """Return what this engine can do of a request. Raises ApiError."""
@@ -108,7 +116,7 @@ class SpeechRoute:
     async def _stream_file(
         self, speech: SpeechRequest, synthesize: Synthesize
     ) -> AsyncGenerator[bytes, None]:
-        data = (await synthesize(_FILES[speech.format], None)).file.data
+        data = (await synthesize(_FILES.get(speech.format, "wav"), None)).file.data
         for start in range(0, len(data), _PART_BYTES):
             yield data[start : start + _PART_BYTES]
 

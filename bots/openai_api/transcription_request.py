@@ -29,7 +29,7 @@ _UNSUPPORTED = frozenset(("include", "chunking_strategy"))
 _LISTS = ("timestamp_granularities", "include")
 
 
-def _read_language(name: str) -> str | None:
+def read_language(name: str) -> str | None:
     """Return the code of a language that is given by code or by name. Raises ValueError."""
     if name.strip().lower() == "auto":
         return None
@@ -49,7 +49,7 @@ class TranscriptionForm(BaseModel):
         description="A recording of up to 50 MB and two hours, in any common audio or video format."
     )
     model: str = Field(description="A model that transcribes; see /v1/models.")
-    language: Annotated[str | None, BeforeValidator(_read_language, str)] = Field(
+    language: Annotated[str | None, BeforeValidator(read_language, str)] = Field(
         None, description="The language spoken, such as en, zh-CN or German; detected if missing."
     )
     temperature: float | None = Field(None, ge=0, le=1)

@@ -180,7 +180,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"n": True}, "n must be a valid integer"),
     ({"stop": list("abcde")}, "stop must have at most 4 items"),
     ({"logit_bias": {"50256": -100}}, "logit_bias is not supported"),
-    ({"audio": {"format": "wav", "voice": "Mia"}}, "audio is not supported"),
+    ({"audio": {"format": "wav", "voice": "Mia"}}, "messages must end with the text to be spoken"),
     ({"response_format": {"type": "json_schema"}}, "response_format.type must be 'text'"),
     ({"temperature": "hot"}, "temperature must be a valid number"),
     ({"temperature": 2.1}, "temperature must be less than or equal to 2"),
@@ -224,7 +224,7 @@ PARTS: list[tuple[dict[str, Any], str]] = [
     ({"type": "input_audio"}, "messages[0].content[0].input_audio is required"),
     ({"type": "input_audio", "input_audio": {"data": "UklGRg=="}}, "audio.format is required"),
     *(({"type": "input_audio", "input_audio": {"data": data, "format": "wav"}}, why)
-      for data, why in (("https://x/y.wav", "addresses are not fetched"),
+      for data, why in (("ftp://x/y.wav", "not valid base64"),
                         ("not base64", "not valid base64"), ("", "input_audio.data is required"))),
 ]  # fmt: skip
 REFUSED += [({"messages": [{"role": "user", "content": [part]}]}, why) for part, why in PARTS]
