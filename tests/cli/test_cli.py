@@ -278,3 +278,16 @@ def test_an_unknown_job_prints_one_line(hearsay: Hearsay, command: str) -> None:
 )
 def test_ages_are_short(seconds: int, text: str) -> None:
     assert _describe_age(timedelta(seconds=seconds)) == text
+
+
+@pytest.mark.finding(9)
+def test_languages_are_given_by_name_and_only_english_is_transcribed_offline(
+    hearsay: Hearsay,
+) -> None:
+    done = hearsay("transcribe", "--language", "English", str(ENGLISH))
+    assert (done.returncode, done.stdout) == (0, "water two three\n")
+    done = hearsay("transcribe", "--language", "中文", str(ENGLISH))
+    assert done.returncode == 1 and "transcribes English only" in done.stderr
+    assert "MIMO_API_KEY" in done.stderr
+    done = hearsay("transcribe", "--language", "klingon", str(ENGLISH))
+    assert done.returncode == 2 and "no such language" in done.stderr

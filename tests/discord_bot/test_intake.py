@@ -166,6 +166,21 @@ def test_a_mention_of_the_bot_is_a_command(
     assert read(raw).command == command
 
 
+@pytest.mark.finding(20)
+@pytest.mark.parametrize(
+    ("content", "command", "text"),
+    [
+        ("/summry 200 messages", "summry", "200 messages"), ("/Help", "help", ""),
+        ("/etc/passwd", "", "/etc/passwd"), ("/ hello", "", "/ hello"),
+        ("see /help", "", "see /help"),
+    ],
+)  # fmt: skip
+def test_a_command_typed_as_text_is_one_in_private(content: str, command: str, text: str) -> None:
+    [message] = read_messages(make_raw(content), ChannelRef("", "77"), BOT)
+    assert (message.command, message.text) == (command, text)
+    assert read(make_raw(content)).command == ""
+
+
 def test_voice_messages_in_servers_need_auto_or_a_mention() -> None:
     note = read(make_voice())
     assert pick_command(note, ChatSettings()) is None

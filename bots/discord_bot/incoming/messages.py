@@ -42,6 +42,7 @@ _FORWARD = 1
 #: Channel types that are threads.
 _THREADS = frozenset({10, 11, 12})
 
+_COMMAND = re.compile(r"/(\w{1,32})(?!\S)")
 _MENTION = re.compile(r"<@!?([0-9]{1,20})>")
 _EMOJI = re.compile(r"<a?(:\w{1,64}:)[0-9]{1,20}>")
 
@@ -99,7 +100,7 @@ def read_messages(
         reply_to=_read_reply(raw, bot_id),
         forwarded_from=UNKNOWN_AUTHOR if raw.get("message_snapshots") else "",
     )
-    message = replace(message, command=_pick_command(raw, message, bot_id))
+    message = _read_command(raw, message, bot_id)
     # An edit that leaves nothing still replaces what a group chat's summary would quote.
     is_something = message.text or attachments or message.command or message.has_other_file
     if not (is_something or (is_edit and channel.guild_id)):
@@ -221,8 +222,15 @@ def _read_reply(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage | None:
     return QuotedMessage(str(reference["message_id"]))
 
 
-def _pick_command(raw: Mapping[str, Any], message: Message, bot_id: str) -> str:
-    """Return what a mention of the bot asks for; a reply to the bot is routed by the core."""
-    if message.forwarded_from or bot_id not in _MENTION.findall(raw.get("content") or ""):
-        return ""
-    return pick_mentioned(message, bot_id)
+def _read_command(raw: Mapping[str, Any], message: Message, bot_id: str) -> Message:
+    """Return the message with what a mention of the bot asks for, or with the typed command.
+
+    Discord sends "/name" as a text if it knows no such command. In servers it may be another bot's.
+    """
+    if message.forwarded_from:
+        return message
+    if message.is_private and (typed := _COMMAND.match(message.text)):
+        return replace(message, command=typed[1].lower(), text=message.text[typed.end() :].strip())
+    if bot_id not in _MENTION.findall(raw.get("content") or ""):
+        return message
+    return replace(message, command=pick_mentioned(message, bot_id))
