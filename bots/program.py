@@ -26,11 +26,12 @@ from core.audio import Media
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines import Engines
-from core.errors import ConfigError
+from core.errors import ConfigError, PlatformLocked
 from core.interfaces import Platform
 from core.jobs import JobRunner
 from core.logs import set_up_logs
 from core.operations.alerts import Alerts
+from core.operations.incidents import Incidents
 from core.operations.model_probe import ModelProbe
 from core.operations.roles import Role, list_roles
 from core.operations.status import OperatorStatus
@@ -73,7 +74,11 @@ async def run(settings: Settings, clock: Clock = CLOCK) -> None:
             warm_up = asyncio.create_task(program.transcription.warm_up())
             # What is loaded by now stays: collecting it would block the loop for 0.1 s.
             gc.freeze()
-            await _run_until_stopped(job_runner, platforms)
+            alerts = Alerts(program.store.intake, platforms, settings.admin_ids, clock)
+            incidents = Incidents(
+                program.roles, program.store.probes, alerts.send, settings.hearsay_home, clock
+            )
+            await _run_until_stopped(job_runner, platforms, incidents)
             warm_up.cancel()
 
 
@@ -158,7 +163,9 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
             platform.mount(PATH, api)
 
 
-async def _run_until_stopped(job_runner: JobRunner, platforms: dict[str, Platform]) -> None:
+async def _run_until_stopped(
+    job_runner: JobRunner, platforms: dict[str, Platform], incidents: Incidents
+) -> None:
     """Run everything; at a signal stop the platforms and the jobs. The database keeps the rest."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -166,9 +173,13 @@ async def _run_until_stopped(job_runner: JobRunner, platforms: dict[str, Platfor
         loop.add_signal_handler(number, stopped.set)
     running = [asyncio.create_task(p.run(), name=name) for name, p in platforms.items()]
     tasks: list[asyncio.Task[Any]] = [*running, asyncio.create_task(job_runner.run(), name="jobs")]
+    tasks.append(asyncio.create_task(incidents.run(platforms), name="incidents"))
     stop: asyncio.Task[Any] = asyncio.create_task(stopped.wait())
     try:
         done, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
+        for task in done & {*running}:
+            if isinstance(task.exception(), PlatformLocked):
+                await incidents.platform_refused(task.get_name())
         log.info("stopping")
         for task in running:
             task.cancel()

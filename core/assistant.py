@@ -183,6 +183,10 @@ class Inbox:
         """Return whether each platform can take messages in, by name."""
         return {name: platform.is_ready for name, platform in self.platforms.items()}
 
+    def faults(self) -> dict[str, str]:
+        """Return the faults of engines that only the operator can fix, by engine."""
+        return self.status.faults()
+
 
 class Assistant:
     """Makes the replies of jobs."""

@@ -168,6 +168,14 @@ class AccountGate:
         self._asked_until = 0.0
         self._last_error: EngineError | None = None
         self._failed_at: datetime | None = None
+        #: Whether any call has succeeded.
+        self.has_succeeded = False
+
+    @property
+    def fault(self) -> EngineError | None:
+        """The last error, if only the operator can fix it and no call has succeeded since."""
+        last = self._last_error
+        return last if self._failures and last and last.is_parking else None
 
     async def state(self) -> AccountState:
         """Return the state of the account."""
@@ -225,15 +233,13 @@ class AccountGate:
     @contextmanager
     def in_line(self) -> Iterator[None]:
         """Wait in the body for a call: that is no stall while calls of others succeed."""
-        timer = find_timer()
-        if timer is None:
-            yield
-            return
-        self._line.append(timer)
+        waiting = [timer] if (timer := find_timer()) else []
+        self._line += waiting
         try:
             yield
         finally:
-            self._line.remove(timer)
+            for one in waiting:
+                self._line.remove(one)
 
     async def _wait(self, duration_s: float) -> bool:
         """Wait for the end of a pause, then for room; return whether the call probes the engine."""
@@ -259,10 +265,7 @@ class AccountGate:
         return is_probe
 
     def _set_wait(self, error: EngineError) -> None:
-        """Set how long the job has to wait.
-
-        A pause of our own is over once any call succeeds, so the job looks again earlier.
-        """
+        """Set how long the job waits: not for all of our own pause, which any success ends."""
         wait_s = max(0.0, self._paused_until - self._clock.monotonic())
         error.is_wait_asked = self._paused_until <= self._asked_until
         is_own = not (error.is_wait_asked or error.is_parking)
@@ -270,6 +273,7 @@ class AccountGate:
 
     def _note_success(self) -> None:
         self._failures, self._paused_until = 0, self._asked_until
+        self.has_succeeded = True
         self._failed_recording, self._is_down = None, False
         note_progress()
         for waiting in self._line:

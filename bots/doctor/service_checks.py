@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib.util import find_spec
+from typing import Any
 from urllib.parse import urlsplit
 
 from bots.discord_bot.check import ask_account as ask_discord
@@ -11,11 +13,19 @@ from bots.exit_codes import CONFIG, LOCKED, OTHER
 from bots.telegram_bot.check import ask_account as ask_telegram
 from bots.telegram_bot.client import TOKEN_REMEDY as TELEGRAM_CURE
 from core.engines import OFFLINE, Engines
-from core.engines.check import check_service
+from core.engines.check import check_service, try_answerer
 from core.engines.offline import espeak
 from core.engines.offline.transcriber import OfflineTranscriber
+from core.engines.wire.role import HttpRole
 from core.engines.wire.speech import make_silence
-from core.errors import AssistantError, EngineBadReply, EngineLocked, PlatformLocked
+from core.errors import (
+    AssistantError,
+    EngineBadReply,
+    EngineError,
+    EngineLocked,
+    ModelGone,
+    PlatformLocked,
+)
 
 _MAX_SKEW_S = 60.0
 _DISCORD_CURE = "Copy the token from discord.com/developers/applications, under Bot."
@@ -27,6 +37,7 @@ _MIMO_CURE = (
     " https://api.xiaomimimo.com/v1, those with tp- to the token plan's address of their own"
     " region (token-plan-cn, -sgp or -ams)."
 )
+_BALANCE_CURE = "Top up the account at platform.xiaomimimo.com."
 _ESPEAK_CURE = "Run: apt install espeak-ng (on macOS: brew install espeak-ng)"
 _OFFLINE_CURE = (
     "A speech service replaces it. To build it: apt install gcc python3-dev, then: make offline"
@@ -77,16 +88,23 @@ async def check_engine(run: CheckRun) -> Result:
     try:
         transcriber, answerer = engines.transcriber(), engines.answerer()
         synthesizer = engines.synthesizer()
+        models = [await _find_model(one) for one in (transcriber, answerer, synthesizer)]
     finally:
         await engines.close()
-    text = f"{transcriber.name} transcribes ({transcriber.model})"
+    text = f"{transcriber.name} transcribes ({models[0]})"
     if answerer.name == OFFLINE:
         text += ", questions are answered with extracts"
     else:
-        text += f", {answerer.name} answers ({answerer.model})"
+        text += f", {answerer.name} answers ({models[1]})"
     if synthesizer.name == OFFLINE and not espeak.is_installed():
         return warn(f"{text}, nothing synthesizes", _ESPEAK_CURE)
-    return ok(f"{text}, {synthesizer.name} synthesizes ({synthesizer.model})")
+    return ok(f"{text}, {synthesizer.name} synthesizes ({models[2]})")
+
+
+async def _find_model(engine: Any) -> str:
+    """Return the model that the engine will really use."""
+    name: str = await engine.find_model() if isinstance(engine, HttpRole) else engine.model
+    return name
 
 
 async def check_mimo(run: CheckRun) -> Result:
@@ -99,6 +117,15 @@ async def check_mimo(run: CheckRun) -> Result:
         cure = _find_address_cure(run.settings.mimo_base_url, "MIMO_BASE_URL") or _MIMO_CURE
         return fail(f"MiMo refuses access: {error}", cure, LOCKED)
     run.note_clock("MiMo", service.date)
+    try:
+        # An account without balance may list its models, and refuses calls only.
+        with suppress(ModelGone):  # below
+            await try_answerer(run.settings, "mimo")
+    except EngineLocked as error:
+        cure = _BALANCE_CURE if error.status == 402 else _MIMO_CURE
+        return fail(f"MiMo refuses calls: {error}", cure, LOCKED)
+    except EngineError as error:
+        return warn(f"accepts the key, but a test call failed: {error}", "Try again later.")
     listed = ", ".join(model.found for model in service.models if model.found)
     missing = next((model for model in service.models if model.found is None), None)
     if missing is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from bots.web_chat.api import Api
 from bots.web_chat.wire import read_language
+from core.assistant import Inbox
 from core.errors import AssistantError, TooLong, UserError
 from core.locale import mark, translate
 
@@ -33,7 +34,7 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.include_router(api.build_router())
     for router in routers:
         app.include_router(router)
-    _add_health_routes(app, api.inbox.readiness)
+    _add_health_routes(app, api.inbox)
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
@@ -49,7 +50,7 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
     return app
 
 
-def _add_health_routes(app: FastAPI, readiness: Callable[[], dict[str, bool]]) -> None:
+def _add_health_routes(app: FastAPI, inbox: Inbox) -> None:
     @app.get("/livez")
     async def live() -> dict[str, bool]:
         """Return that the process is alive."""
@@ -57,10 +58,12 @@ def _add_health_routes(app: FastAPI, readiness: Callable[[], dict[str, bool]]) -
 
     @app.get("/readyz")
     async def ready() -> Response:
-        """Return which parts are ready; 503 if any is not."""
-        parts = readiness()
+        """Return which parts are ready, and why engines are not; 503 if any is not."""
+        faults = inbox.faults()
+        parts = inbox.readiness() | dict.fromkeys(faults, False)
         is_all = all(parts.values())
-        return JSONResponse({"is_ready": is_all, "parts": parts}, 200 if is_all else 503)
+        content = {"is_ready": is_all, "parts": parts, "faults": faults}
+        return JSONResponse(content, 200 if is_all else 503)
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -9,6 +9,7 @@ from core.config import Settings
 from core.engines import ENGINES, load_engine
 from core.engines.wire.client import read_body
 from core.engines.wire.models import is_listed, read_models
+from core.models import Question, Turn
 
 _DEADLINE_S = 10.0
 
@@ -52,3 +53,12 @@ async def check_service(settings: Settings, name: str) -> ServiceCheck:
         found = next((model for model in wanted if is_listed(model, listed)), None)
         models.append(ModelCheck(role, kind.model_setting.upper(), wanted, found))
     return ServiceCheck(tuple(models), date)
+
+
+async def try_answerer(settings: Settings, name: str) -> None:
+    """Ask the engine `name` for a word, which costs a few tokens. Raises EngineError."""
+    engine: Any = load_engine("answerer", name)(settings)
+    try:
+        await engine.answer(Question((Turn("user", "Say: yes"),), max_tokens=16))
+    finally:
+        await engine.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 import stamina
@@ -43,16 +44,18 @@ class Alerts:
 
         Who cannot be reached gets nothing: the alert is in the log and in the operator's view.
         """
-        for admin in self._admins:
-            name, _, person_id = admin.partition(":")
-            try:
-                chat = await _find_chat(self._platforms[name], person_id)
-            except PlatformError as error:
-                log.warning("alert not sent", platform=name, error=str(error))
-            else:
-                message_id, now = f"{_COMMAND}:{key}", self._clock.now()
-                message = Message(chat, message_id, now, text=text, command=_COMMAND)
-                await self._intake.add_own(message)
+        await asyncio.gather(*(self._send(admin, key, text) for admin in self._admins))
+
+    async def _send(self, admin: str, key: str, text: str) -> None:
+        name, _, person_id = admin.partition(":")
+        try:
+            chat = await _find_chat(self._platforms[name], person_id)
+        except PlatformError as error:
+            log.warning("alert not sent", platform=name, error=str(error))
+        else:
+            message_id, now = f"{_COMMAND}:{key}", self._clock.now()
+            message = Message(chat, message_id, now, text=text, command=_COMMAND)
+            await self._intake.add_own(message)
 
 
 @stamina.retry(on=PlatformBusy, attempts=_ATTEMPTS, timeout=None, wait_max=10.0)

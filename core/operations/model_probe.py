@@ -26,7 +26,7 @@ _RECORDING = "probe"
 Report = Callable[[str, str], Awaitable[None]]
 
 #: What the operator reads for the name of a role.
-_TASKS = {"hears": "transcription", "understands": "answers", "speaks": "speech"}
+TASKS = {"hears": "transcription", "understands": "answers", "speaks": "speech"}
 
 log = structlog.get_logger()
 
@@ -61,11 +61,16 @@ class ModelProbe:
                 await self._probes.end(probe)
 
 
+async def probe_role(role: Role) -> None:
+    """Make the smallest call that tests the model of `role`. Raises EngineError."""
+    async with role.gate.slot(), role.gate.call(PROBE_S, _RECORDING):
+        await role.probe()
+
+
 async def _probe(role: Role, now: datetime) -> ProbeResult:
     error = ""
     try:
-        async with role.gate.slot(), role.gate.call(PROBE_S, _RECORDING):
-            await role.probe()
+        await probe_role(role)
     except EngineError as failure:
         error = type(failure).__name__
     return ProbeResult(role.name, role.engine.name, role.engine.model, now, error)
@@ -73,7 +78,7 @@ async def _probe(role: Role, now: datetime) -> ProbeResult:
 
 def _describe(before: ProbeResult | None, probe: ProbeResult) -> str:
     """Return one sentence for the operator on what has changed, empty if nothing has."""
-    task = _TASKS[probe.role]
+    task = TASKS[probe.role]
     if probe.error and not (before and before.error == probe.error):
         return (
             f"{probe.engine}: the model for {task}, {probe.model}, failed the daily probe"

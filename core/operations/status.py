@@ -47,6 +47,11 @@ class OperatorStatus:
             for role in self._roles
         ]
 
+    def faults(self) -> dict[str, str]:
+        """Return the faults of engines that only the operator can fix, by engine."""
+        roles = [role for role in self._roles if role.gate.fault]
+        return {role.engine.name: str(role.gate.fault) for role in roles}
+
     async def key_usage(self, day: date) -> Mapping[str, float]:
         """Return the seconds of audio that API keys have used on a day, by name."""
         return await self._store.allowances.of_day(day)

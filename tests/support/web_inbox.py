@@ -67,6 +67,7 @@ class FakeInbox(fake_inbox.FakeInbox):
         #: New chat -> the chat whose settings it copied.
         self.begun: dict[Chat, Chat] = {}
         self.parts = {"web": True, "jobs": True}
+        self.engine_faults: dict[str, str] = {}
         self.web: WebChat
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -121,6 +122,9 @@ class FakeInbox(fake_inbox.FakeInbox):
 
     def readiness(self) -> dict[str, bool]:
         return self.parts
+
+    def faults(self) -> dict[str, str]:
+        return self.engine_faults
 
     def _run_dead_again(self) -> None:
         for key, job in self.jobs.items():

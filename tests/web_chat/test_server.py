@@ -68,6 +68,18 @@ async def test_health_readiness_and_metrics(web: WebChat, inbox: FakeInbox) -> N
         assert 'hearsay_messages_total{platform="web",result="test"} 1.0' in metrics.text
 
 
+@pytest.mark.finding(12)
+async def test_readiness_names_an_engine_that_only_the_operator_can_fix(
+    web: WebChat, inbox: FakeInbox
+) -> None:
+    inbox.engine_faults = {"mimo": "402 insufficient_balance: no balance"}
+    async with open_client(web) as client:
+        ready = await client.get("/readyz")
+    assert ready.status_code == 503
+    found = ready.json()
+    assert found["parts"]["mimo"] is False and "402" in found["faults"]["mimo"]
+
+
 async def test_pages_are_light_and_self_contained(web: WebChat) -> None:
     static = ROOT / "bots" / "web_chat" / "static"
     page = [path for path in static.iterdir() if path.is_file()]

@@ -110,6 +110,8 @@ class ModelChoice:
         self._list_models = list_models
         self._is_auto = self._is_list_due = is_auto
         self._retired: set[str] = set()
+        #: What the service listed, empty while that is not known.
+        self._listed: frozenset[str] = frozenset()
         self._lock = asyncio.Lock()
 
     async def pick(self) -> str:
@@ -150,7 +152,7 @@ class ModelChoice:
                 self.retire(model, error)
 
     def retire(self, model: str, error: ModelGone) -> None:
-        """Move on to the next model, since the service does not know `model`.
+        """Move on to the next model that the service lists, since it does not know `model`.
 
         Raises `error` if none is left. The next call then asks for the list again.
         """
@@ -158,6 +160,8 @@ class ModelChoice:
             return
         self._retired.add(model)
         remaining = [name for name in self._preferred if name not in self._retired]
+        # A list may be wrong: models that are not in it come last.
+        remaining.sort(key=lambda name: bool(self._listed) and not is_listed(name, self._listed))
         if not remaining:
             self._retired.clear()
             self.current = self._preferred[0]
@@ -173,6 +177,7 @@ class ModelChoice:
         except EngineError as error:
             _log.info("list of models unavailable", error=str(error))
             return self.current
+        self._listed = frozenset(listed)
         found = next((name for name in self._preferred if name in listed), self.current)
         if found != self.current:
             _log.warning("model retired", model=self.current, next=found)

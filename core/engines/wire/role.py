@@ -55,6 +55,10 @@ class HttpRole(ABC):
         """The model that the next call will use."""
         return self._choice.current
 
+    async def find_model(self) -> str:
+        """Return the model that the next call will use; asks the service for its list."""
+        return await self._choice.pick()
+
     async def close(self) -> None:
         """Close all connections, those of the engine's other roles too."""
         await self.shared.close()

@@ -1,15 +1,17 @@
-"""The last probe of each role's model, and its result."""
+"""The last probe of each role's model, and its result; beside them open incidents."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from core.models import ProbeResult
 from core.store.database.queries import Database, insert_new
 from core.store.database.schema import probes
 
+#: Begins the names of rows that are incidents instead of roles.
+_INCIDENT = "incident "
 #: Shortest interval between two probes of one model.
 INTERVAL = timedelta(days=1)
 
@@ -33,7 +35,31 @@ class Probes:
         return {
             row.role: ProbeResult(row.role, row.engine, row.model, row.checked_at, row.error)
             for row in await self._database.rows(select(probes))
+            if not row.role.startswith(_INCIDENT)
         }
+
+    async def incidents(self) -> list[str]:
+        """Return the keys of the open incidents."""
+        is_incident = probes.c.role.startswith(_INCIDENT)
+        rows = await self._database.rows(select(probes.c.role).where(is_incident))
+        return [row.role.removeprefix(_INCIDENT) for row in rows]
+
+    async def begin_incident(self, key: str, moment: datetime) -> None:
+        """Store that an incident is open. Safe to repeat."""
+        new = {
+            "role": _INCIDENT + key,
+            "checked_at": moment,
+            "engine": "",
+            "model": "",
+            "error": "",
+        }
+        async with self._database.write() as connection:
+            await connection.execute(insert_new(probes), new | {"error": ""})
+
+    async def end_incident(self, key: str) -> None:
+        """Store that an incident is over. Safe to repeat."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(probes).where(probes.c.role == _INCIDENT + key))
 
     async def begin(self, role: str, moment: datetime) -> bool:
         """Store that `role` is probed at `moment`. Return False if that is too early.

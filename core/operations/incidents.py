@@ -1,0 +1,160 @@
+"""Incidents: what only an operator can fix, reported at once, once, and again when it is over.
+
+An open incident is stored, so that a restart does not report it again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import stamina
+import structlog
+
+from core.clock import CLOCK, Clock
+from core.errors import EngineError, ModelGone, StoreError
+from core.interfaces import Platform
+from core.models import ProbeResult
+from core.operations.model_probe import TASKS, Report, probe_role
+from core.operations.roles import Role
+from core.store.operations.probes import Probes
+
+#: Interval between looks.
+CHECK_S = 5.0
+#: Interval between test calls to an engine with an open incident: perhaps nobody else calls it.
+PROBE_S = 300.0
+#: Free space on the disk below which it is reported, and above which it is well again.
+LOW_BYTES, WELL_BYTES = 1 << 30, 3 << 29
+#: Time to deliver an alert before the program ends.
+LAST_WORDS_S = 16.0
+
+_REASONS = {
+    401: "rejects the key",
+    402: "refuses calls because the balance is used up",
+    403: "refuses access: the region is not served, or the key is restricted",
+    429: "refuses calls because the quota is used up",
+}
+
+log = structlog.get_logger()
+
+
+class Incidents:
+    """Watches the engines, the disk and the platforms."""
+
+    def __init__(
+        self, roles: Sequence[Role], probes: Probes, report: Report, home: Path,
+        clock: Clock = CLOCK,
+    ) -> None:  # fmt: skip
+        """report: is called with news for the operators. home: a folder on the disk."""
+        self._roles = roles
+        self._probes = probes
+        self._report = report
+        self._home = home
+        self._clock = clock
+        #: By role: the model of the last call that succeeded, and when it was last tested.
+        self._models: dict[str, str] = {}
+        self._probed_at_s: dict[str, float] = {}
+
+    @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
+    async def run(self, platforms: Mapping[str, Platform]) -> None:
+        """Report what has changed, until cancelled."""
+        while True:
+            with suppress(StoreError):
+                await self.check(platforms)
+            await self._clock.sleep(CHECK_S)
+
+    async def check(self, platforms: Mapping[str, Platform]) -> None:
+        """Report incidents that have begun or ended since the last check."""
+        is_open = await self._probes.incidents()
+        for key, text in self._find_engine_faults().items():
+            await self._begin(key, text, is_open)
+        free = (await asyncio.to_thread(shutil.disk_usage, self._home)).free
+        if free < LOW_BYTES:
+            text = (
+                f"The disk is filling: {free >> 20} MB free. When it is full nothing is received."
+            )
+            await self._begin("disk", text, is_open)
+        for key in is_open:
+            kind, _, name = key.partition(" ")
+            if kind == "disk" and free > WELL_BYTES:
+                await self._end(key, f"The disk has space again: {free >> 20} MB free.")
+            elif kind == "platform" and name in platforms and platforms[name].is_ready:
+                await self._end(key, f"{name} accepts the bot again.")
+            elif kind == "engine":
+                await self._look_at_engine(key, name)
+        await self._report_models()
+
+    async def platform_refused(self, name: str) -> None:
+        """Report that the platform rejects the bot, before the program ends."""
+        text = f"{name} rejects the bot's token: the program stops until it is replaced."
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                is_open = await self._probes.incidents()
+                if await self._begin(f"platform {name}", text, is_open):
+                    await self._clock.sleep(LAST_WORDS_S / 2)
+
+    def _find_engine_faults(self) -> dict[str, str]:
+        """Return a text for each fault. The roles of one account share its faults."""
+        found = {}
+        for role in self._roles:
+            if (fault := role.gate.fault) is None:
+                continue
+            key, reason = f"engine {role.engine.name}", _REASONS.get(fault.status, str(fault))
+            if isinstance(fault, ModelGone):
+                key = f"{key} {role.name}"
+                reason = f"has no model for {TASKS[role.name]} any more: {role.engine.model}"
+            found[key] = (
+                f"{role.engine.name} {reason} ({fault.status or 'no status'})."
+                " Messages are kept until it works again. Run hearsay doctor for details."
+            )
+        return found
+
+    async def _look_at_engine(self, key: str, name: str) -> None:
+        """End an engine's incident once calls succeed; test it if nobody else does."""
+        engine, _, only = name.partition(" ")
+        roles = [r for r in self._roles if r.engine.name == engine and only in ("", r.name)]
+        for role in roles:
+            now_s = self._clock.monotonic()
+            is_due = now_s - self._probed_at_s.get(role.name, float("-inf")) >= PROBE_S
+            if is_due and (role.gate.fault or not role.gate.has_succeeded):
+                self._probed_at_s[role.name] = now_s
+                with suppress(EngineError):
+                    await probe_role(role)
+        if not roles:
+            await self._probes.end_incident(key)  # no longer used
+        elif all(role.gate.fault is None and role.gate.has_succeeded for role in roles):
+            await self._end(key, f"{engine} works again.")
+
+    async def _report_models(self) -> None:
+        """Report models that were replaced while the program runs."""
+        for role in self._roles:
+            if role.gate.fault or not role.gate.has_succeeded:
+                continue
+            now, before = role.engine.model, self._models.get(role.name)
+            self._models[role.name] = now
+            if before and before != now:
+                moment = self._clock.now()
+                text = (
+                    f"{role.engine.name}: the model for {TASKS[role.name]} is now {now} instead"
+                    f" of {before}."
+                )
+                await self._report(f"{role.name}:{moment.isoformat()}", text)
+                # The daily probe need not report it again.
+                await self._probes.end(ProbeResult(role.name, role.engine.name, now, moment))
+
+    async def _begin(self, key: str, text: str, is_open: Sequence[str]) -> bool:
+        if key in is_open:
+            return False
+        log.error("incident", incident=key)
+        # Before it is stored: better reported twice than never.
+        await self._report(f"{key}:{self._clock.now().isoformat()}", text)
+        await self._probes.begin_incident(key, self._clock.now())
+        return True
+
+    async def _end(self, key: str, text: str) -> None:
+        log.info("incident over", incident=key)
+        await self._report(f"{key}:{self._clock.now().isoformat()}", text)
+        await self._probes.end_incident(key)
