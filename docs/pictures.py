@@ -100,7 +100,6 @@ async def shoot_speech(page: Page) -> None:
     await page.locator(".spoken").wait_for()
     await page.wait_for_timeout(700)
     await shoot(page, "say")
-    await page.locator("#speak").click()
     await page.locator("#open-settings").click()
     await page.locator("#set-replies").select_option("auto")
     await page.locator("#settings-said", has_text="voice replies").wait_for()

@@ -82,6 +82,7 @@ const queues = new Map();
 /**
  * Send a message; the same id twice is one message. like: the chat whose settings a new chat copies.
  * queue: the messages of a queue are sent one after the other, so that they keep their order.
+ * prepare: called when it is the message's turn. signal: stops it.
  */
 export function sendMessage(chat, fields, { queue = "", ...options } = {}) {
   const key = `${chat} ${queue}`;
@@ -91,7 +92,9 @@ export function sendMessage(chat, fields, { queue = "", ...options } = {}) {
   return sending;
 }
 
-async function post(chat, fields, { onProgress = () => {}, like = "" }) {
+async function post(chat, fields, { onProgress = () => {}, prepare, like = "", signal }) {
+  await prepare?.();
+  if (signal?.aborted) throw new Refused("", 0);
   await openSession();
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
@@ -102,6 +105,7 @@ async function post(chat, fields, { onProgress = () => {}, like = "" }) {
   const request = new XMLHttpRequest();
   return new Promise((resolve, reject) => {
     request.upload.onprogress = (event) => onProgress(event.loaded / event.total);
+    signal?.addEventListener("abort", () => request.abort());
     request.onerror = request.onabort = () => reject(new Refused(text("network"), 0));
     request.onload = () => {
       const body = request.response ?? {};

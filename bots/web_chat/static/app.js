@@ -20,6 +20,8 @@ let chat = null;
 /** Show an error; a button calls `retry`. */
 function complain(sentence, retry) {
   byId("notice-text").textContent = sentence;
+  // Only failures can be tried again; the rest is a hint.
+  byId("notice").classList.toggle("wrong", Boolean(retry));
   byId("notice").hidden = !sentence;
   byId("notice-retry").hidden = !retry;
   byId("notice-retry").onclick = () => {

@@ -3,11 +3,16 @@
 import { followEvents, loadHistory, openSession, pressButton, sendMessage } from "./api.js";
 import { make, newId } from "./dom.js";
 import { EntryView, beginningOf, isEnded, isSound, isWrong } from "./entry.js";
+import { addLength } from "./length.js";
 import { Stream, wakeSpeaker } from "./speaker.js";
 import { formatSize, text } from "./texts.js";
 
+/** Starts the token of a job's Cancel button; the job's id follows. */
+const CANCEL_TOKEN = "_cancel_job_";
 const POLL_MS = 4000;
 const SETTLE_MS = 600;
+/** How often a message is sent again by itself while the events flow. */
+const MAX_TRIES = 3;
 /** Space above a message that was scrolled to. */
 const GAP_PX = 12;
 
@@ -26,6 +31,8 @@ export class Chat {
     this.views = new Map();
     // Messages sent from this page: only here their replies are played while they arrive.
     this.streams = new Map();
+    // Ids of uploads that were stopped.
+    this.stopped = new Set();
     this.maxBytes = Infinity;
     this.isShown = false;
     this.isLoaded = false;
@@ -48,6 +55,7 @@ export class Chat {
       return;
     }
     this.parts.complain("");
+    addEventListener("online", () => this.#sendUnsent());
     this.reconnect = followEvents(this.name, (event) => this.#receive(event), (isUp) => this.#noteLink(isUp));
     await this.reload();
     this.parts.onChange(this, true);
@@ -148,9 +156,15 @@ export class Chat {
   }
 
   async #upload(entry) {
-    Object.assign(entry, { phase: entry.file ? "uploading" : "sent", progress: 0, error: "" });
+    const stop = new AbortController();
+    Object.assign(entry, { phase: entry.file ? "uploading" : "sent", progress: 0, error: "", isUnsent: false });
+    entry.stop = stop;
     this.#show(entry, true);
     this.parts.onChange(this);
+    const prepare = () => {
+      entry.startedAt = Date.now();
+      return entry.sound && addLength(entry);
+    };
     const onProgress = (share) => {
       entry.progress = share;
       if (entry.phase === "uploading") this.#show(entry);
@@ -158,16 +172,59 @@ export class Chat {
     try {
       // Nobody waits for the upload of a file but the files after it, and what is asked about it.
       const queue = entry.file || this.entries.get(entry.reply_to)?.fields ? "files" : "texts";
-      const saved = await sendMessage(this.name, entry.fields, { queue, onProgress, like: this.like });
+      const options = { queue, onProgress, prepare, like: this.like, signal: stop.signal };
+      const saved = await sendMessage(this.name, entry.fields, options);
       entry.phase = "";
       entry.fields = undefined;
       this.#placeSaved(entry);
       this.#merge(saved ?? { ...entry, state: "cancelled" });
       this.parts.onChange(this, true);
     } catch (error) {
-      Object.assign(entry, { phase: "failed", error: error.message });
+      if (stop.signal.aborted) return this.#stopUpload(entry);
+      // A server that is away is no failure: what was sent goes when it is back.
+      const isUnsent = !error.status;
+      Object.assign(entry, { phase: "failed", error: isUnsent ? text("unsent") : error.message, isUnsent });
       this.#show(entry);
-      this.parts.announce(error.message);
+      this.parts.announce(entry.error);
+      // The events may still flow, so that their return will not say when to try again.
+      entry.tries = (entry.tries ?? 0) + 1;
+      if (isUnsent && entry.tries <= MAX_TRIES) setTimeout(() => this.#sendUnsent(), POLL_MS * entry.tries);
+    }
+  }
+
+  /** Send corrections of a transcript: [heard, meant], one after the other. */
+  async #correct({ id: reply_to }, corrections) {
+    for (const [heard, meant] of corrections) {
+      const typed = `${heard} = ${meant}`;
+      await this.#send({ text: typed, command: "" }, { text: typed, reply_to }, "set");
+    }
+  }
+
+  /** Stop an upload, or the work on a message. */
+  #cancel(entry) {
+    if (!entry.fields) return this.#press({ token: CANCEL_TOKEN + entry.job_id });
+    if (entry.phase === "uploading") return entry.stop.abort();
+    return this.#drop(entry);
+  }
+
+  /** The upload was stopped; if it had arrived already, the work on it is cancelled too. */
+  #stopUpload(entry) {
+    this.stopped.add(entry.id);
+    this.#drop(entry);
+    setTimeout(() => this.reload(), SETTLE_MS);
+  }
+
+  #drop(entry) {
+    this.entries.delete(entry.id);
+    this.views.get(entry.id)?.element.remove();
+    this.views.delete(entry.id);
+    this.parts.onChange(this);
+  }
+
+  /** Send what could not be sent, in its order. */
+  async #sendUnsent() {
+    for (const entry of [...this.entries.values()]) {
+      if (entry.isUnsent && this.isUp) await this.#upload(entry);
     }
   }
 
@@ -236,6 +293,7 @@ export class Chat {
     if (reply) entry.partial = "";
     this.entries.set(saved.id, entry);
     this.#show(entry);
+    if (this.stopped.delete(saved.id) && !isEnded(entry)) this.#cancel(entry);
   }
 
   #show(entry, isNew = false) {
@@ -250,6 +308,8 @@ export class Chat {
       view = new EntryView(this.name, {
         press: (button) => this.#press(button),
         resend: (failed) => this.#upload(failed),
+        cancel: (open) => this.#cancel(open),
+        correct: (entry, corrections) => this.#correct(entry, corrections),
         ask: (answered) => this.askAbout(answered),
         find: (id) => this.entries.get(id),
       });
@@ -273,5 +333,6 @@ export class Chat {
     this.isUp = isUp;
     if (this.isShown) this.parts.showLink(isUp, this.reconnect);
     if (isUp && this.isLoaded) this.reload();
+    if (isUp) this.#sendUnsent();
   }
 }

@@ -8,6 +8,7 @@ import { takeFloor } from "./speaker.js";
 import { openSuggestions } from "./suggest.js";
 import { formatDuration, text } from "./texts.js";
 
+const isNarrow = matchMedia("(max-width: 480px)");
 const byId = (id) => document.getElementById(id);
 
 /**
@@ -19,7 +20,8 @@ export function openComposer(currentChat, { complain, announce }) {
   const speak = openSpeakBar(currentChat, () => fit());
   const fit = () => {
     const isTyped = Boolean(box.value.trim());
-    box.placeholder = text(speak.isOn ? "box_speak" : "box");
+    // On a phone the whole sentence does not fit.
+    box.placeholder = text(speak.isOn ? "box_speak" : isNarrow.matches ? "box_short" : "box");
     box.style.height = "auto";
     box.style.height = `${Math.min(box.scrollHeight, 160)}px`;
     byId("send").hidden = !isTyped && !speak.isOn;
@@ -37,6 +39,8 @@ export function openComposer(currentChat, { complain, announce }) {
     if (!typed) return;
     complain("");
     currentChat().sendText(speak.isOn ? speak.write(typed) : typed);
+    // Each press of the button reads one text aloud: the next message is an ordinary one again.
+    speak.toggle(false);
     box.value = "";
     change();
   };
@@ -66,6 +70,7 @@ export function openComposer(currentChat, { complain, announce }) {
     box.focus();
   });
   byId("hint-help").addEventListener("click", () => currentChat().sendText("/help"));
+  isNarrow.addEventListener("change", fit);
   return () => {
     box.value = recall(`draft.${currentChat().name}`);
     fit();

@@ -3,8 +3,9 @@
 import { address } from "./api.js";
 import { drawTyped, makeSound } from "./bubble.js";
 import { icon, make } from "./dom.js";
+import { editInPlace } from "./fix.js";
 import { makePlayer } from "./player.js";
-import { formatSize, formatTime, text } from "./texts.js";
+import { formatDuration, formatSize, formatTime, text } from "./texts.js";
 import { drawTranscript, showMoments } from "./transcript.js";
 
 const BEGINNING_CHARS = 60;
@@ -30,7 +31,22 @@ export function beginningOf({ reply, text: typed, file }) {
   return words.length > BEGINNING_CHARS ? `${words.slice(0, BEGINNING_CHARS).trimEnd()} …` : words;
 }
 
-/** The list item of an entry; `act` holds press(button, entry), resend(entry), ask(entry), find(id). */
+/** How much of a file is sent, and how long the rest will take: "40% · 3 of 8 MB · about 10 s left". */
+export function describeUpload({ progress, file, startedAt }) {
+  const percent = text("upload", { percent: Math.floor(progress * 100) });
+  const facts = [percent];
+  if (file?.size_bytes) {
+    const done = formatSize(progress * file.size_bytes);
+    facts.push(text("so_far", { done, total: formatSize(file.size_bytes) }));
+  }
+  const elapsed_s = (Date.now() - startedAt) / 1000;
+  if (progress > 0 && progress < 1 && elapsed_s > 1) {
+    facts.push(text("left", { clock: formatDuration((elapsed_s * (1 - progress)) / progress) }));
+  }
+  return facts.join(" · ");
+}
+
+/** The list item of an entry; `act` holds press(button, entry), resend, ask, cancel(entry), find(id). */
 export class EntryView {
   constructor(chat, act) {
     this.chat = chat;
@@ -52,11 +68,13 @@ export class EntryView {
     if (mine !== this.lastMine) this.#drawMine(entry);
     if (answer !== this.lastAnswer) this.#drawAnswer(entry);
     if (entry.phase === "uploading") this.#drawProgress(entry);
+    else this.upload = null;
     this.lastMine = mine;
     this.lastAnswer = answer;
   }
 
   #drawMine(entry) {
+    this.upload = null;
     this.element.classList.toggle("aside", entry.id.startsWith("set-"));
     if (/^(press|set)-/.test(entry.id)) {
       this.meta = make("p", { class: "meta" });
@@ -66,31 +84,54 @@ export class EntryView {
       const bubble = make("div", { class: "mine" }, make("span", { class: "quiet" }, text("you")));
       const asked = entry.reply_to && this.act.find(entry.reply_to);
       if (asked) bubble.append(make("a", { class: "asked", href: `#m-${asked.id}` }, beginningOf(asked)));
+      // A chosen file gets its length when it is being sent.
+      if (entry.file?.duration_s !== this.length) this.sound = null;
+      this.length = entry.file?.duration_s;
       if (entry.file) this.sound ??= makeSound(this.chat, entry, (second) => this.mark(second));
       if (this.sound) bubble.append(this.sound.element);
       bubble.append(...drawTyped(entry));
       this.meta = make("p", { class: "meta" }, make("time", { datetime: entry.sent_at }, formatTime(entry.sent_at)));
       this.element.replaceChildren(bubble, this.meta, this.answer);
     }
+    if (this.stop) this.element.append(this.stop);
     if (entry.phase === "failed") this.#drawFailure(entry);
   }
 
   #drawFailure(entry) {
     const again = make("button", { type: "button", class: "chip", onclick: () => this.act.resend(entry) }, text("retry"));
-    this.meta.replaceChildren(make("span", { class: "error" }, icon("alert"), entry.error), again);
+    const kind = entry.isUnsent ? "unsent" : "error";
+    const stop = entry.isUnsent ? this.#drawCancel(entry) : null;
+    this.meta.replaceChildren(...[make("span", { class: kind }, icon("alert"), entry.error), again, stop].filter(Boolean));
   }
 
   #drawProgress(entry) {
-    this.meta?.replaceChildren(text("upload", { percent: Math.round(entry.progress * 100) }));
+    if (!this.upload) {
+      this.upload = make("span", { class: "upload" });
+      this.meta?.replaceChildren(this.upload, this.#drawCancel(entry));
+    }
+    this.upload.textContent = describeUpload(entry);
+  }
+
+  /** The button that stops the upload, or the work on the message. */
+  #drawCancel(entry, kind = "chip") {
+    return make("button", { type: "button", class: kind, onclick: () => this.act.cancel(entry) }, text("cancel"));
   }
 
   #drawAnswer(entry) {
     const { reply } = entry;
-    this.answer.className = isWrong(entry) ? "answer wrong" : "answer";
+    // What the person can easily do differently is no error.
+    const kind = { dead: " wrong", refused: " hint-box" }[entry.state] ?? "";
+    this.answer.className = `answer${kind}`;
     this.answer.setAttribute("aria-busy", String(!isEnded(entry)));
     if (reply) this.answer.replaceChildren(...this.#drawReply(entry));
     else if (isEnded(entry)) this.answer.replaceChildren(...drawNothing(entry));
-    else this.answer.replaceChildren(...(entry.phase === "uploading" ? [] : drawWaiting(entry)));
+    else if (entry.phase === "uploading") this.answer.replaceChildren();
+    else this.answer.replaceChildren(...drawWaiting(entry));
+    // Not in the answer: that is drawn anew with each word.
+    if (isEnded(entry) || entry.phase === "uploading" || !entry.job_id) {
+      this.stop?.remove();
+      this.stop = null;
+    } else if (!this.stop) this.element.append((this.stop = this.#drawCancel(entry, "chip stop")));
   }
 
   #drawReply(entry) {
@@ -128,6 +169,7 @@ export class EntryView {
     const row = make("div", { class: isMany ? "buttons many" : "buttons" });
     if (entry.can_ask && (words || quote) && !isWrong(entry)) row.append(this.#drawAsk(entry));
     row.append(...buttons.map((button) => this.#drawButton(button, entry)));
+    if (entry.reply.can_fix) row.append(this.#drawFix(entry));
     return row;
   }
 
@@ -141,6 +183,14 @@ export class EntryView {
       at = end;
     }
     return [...nodes, words.slice(at)];
+  }
+
+  #drawFix(entry) {
+    const edit = () => {
+      const card = this.answer.querySelector("section.transcript");
+      if (card) editInPlace(card, entry.reply.quote, (corrections) => this.act.correct(entry, corrections));
+    };
+    return make("button", { type: "button", class: "chip", onclick: edit }, text("fix"));
   }
 
   #drawAsk(entry) {

@@ -21,7 +21,7 @@ export function openSettings(currentChat, closeDrawer) {
   };
   const load = async () => {
     const choices = await loadChoices(currentChat().name);
-    field("voice").replaceChildren(drawOption({ value: "", label: text("voice_engine") }), ...choices.voices.map(drawOption));
+    field("voice").replaceChildren(drawOption({ value: "", label: text("voice_default") }), ...choices.voices.map(drawOption));
     field("language").replaceChildren(...choices.languages.map(nameAuto).map(drawOption));
     byId("styles").replaceChildren(...choices.styles.map(({ value }) => make("option", { value })));
     for (const name of FIELDS) field(name).value = choices[name];

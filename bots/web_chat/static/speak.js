@@ -16,7 +16,7 @@ export function openSpeakBar(currentChat, onChange) {
   const load = async () => {
     const choices = await loadChoices(currentChat().name).catch(() => null);
     if (!choices) return;
-    const usual = make("option", { value: "" }, text("voice_usual"));
+    const usual = make("option", { value: "" }, text("voice_default"));
     voice.replaceChildren(usual, ...choices.voices.map(drawOption));
     voice.value = choices.voices.some(({ value }) => value === recall("voice")) ? recall("voice") : "";
     byId("styles").replaceChildren(...choices.styles.map(({ value }) => make("option", { value })));

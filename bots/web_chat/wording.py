@@ -1,0 +1,72 @@
+"""Sentences of chat apps in the words of the page, where nobody replies, quotes or forwards."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from core.locale import LANGUAGES, mark, translate
+
+#: Sentence of a reply -> what the page shows instead.
+_ON_PAGE = {
+    "Reply to a recording with /ask and your question: /ask What did they agree on?": mark(
+        "Press Ask below a transcript and type your question."
+    ),
+    "Nothing found. Here only forwarded messages are kept, for one day.": mark(
+        "Use the search box above your chats: it finds words in all transcripts."
+    ),
+    "Reply to a message with /forget, or delete all your data here: /forget me": mark(
+        "Delete a chat in the list of chats, or all that is stored about this one: /forget me"
+    ),
+    "No corrections yet. Reply to a transcript with: no, it is Kowalski. "
+    "Or with: Kovalsky = Kowalski": mark(
+        "No corrections yet. Press Fix below a transcript and change the word."
+    ),
+    "Reply to the transcript with the right word: no, it is Kowalski. Or with both: "
+    "Kovalsky = Kowalski. I will correct it and remember it for this chat.": mark(
+        "Press Fix below the transcript and change the word. It is remembered for this chat."
+    ),
+    "Only messages you forward here are kept, for one day. See /summary.": mark(
+        "Chats on this page are kept for 30 days, recordings for 7."
+    ),
+    "Send me a voice message, or reply to one with /transcribe.": mark(
+        "Record a message or choose a file: it is transcribed by itself."
+    ),
+    "Reply to a text or voice message with /translate, or add the text: "
+    "/translate German Good morning": mark(
+        "Press Translate below a transcript, or add the text: /translate German Good morning"
+    ),
+    "Forward messages to me, then send /summary.": mark(
+        "There is nothing to summarize yet: send a recording first."
+    ),
+    "Send me a voice message now, and I write down what is said.": mark(
+        "Record a message or choose a file, and I write down what is said."
+    ),
+    "Ask about a recording or text: reply to it with your question": mark(
+        "Ask about a recording or text: press Ask below it"
+    ),
+    "Read a text aloud, or the message you reply to": mark("Read text aloud"),
+    "Then reply to the text with a question about it.": mark(
+        "Then type a question about it."
+    ),
+}  # fmt: skip
+#: Commands that need a group, or for which the page has something better.
+NOT_ON_PAGE = frozenset({"auto", "digest", "find", "forget", "remember", "transcribe"})
+#: What /help says about them.
+_HELP_LINE = re.compile(rf"^/(?:{'|'.join(sorted(NOT_ON_PAGE))}) .*– .*\n?", re.MULTILINE)
+
+
+@cache
+def _build_table() -> dict[str, str]:
+    return {
+        translate(there, language): translate(here, language)
+        for there, here in _ON_PAGE.items()
+        for language in ("en", *LANGUAGES)
+    }
+
+
+def reword(text: str) -> str:
+    """Return the text of a reply in the words of the page. Pure."""
+    for there, here in _build_table().items():
+        text = text.replace(there, here)
+    return _HELP_LINE.sub("", text)
