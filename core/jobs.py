@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Collection, Coroutine, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from traceback import format_tb
-from typing import Any, Literal
+from typing import Literal
 
 import stamina
 import structlog
@@ -163,18 +163,17 @@ class JobRunner:
                     job = await claim()
                     if job is None:
                         break
-                    self._start(self._run_job(job), job.job_id)
+                    task = asyncio.create_task(self._run_job(job), name=job.job_id)
+                    self._running.add(task)
+                task.add_done_callback(self._running.discard)
+                task.add_done_callback(lambda _: self.wake())
             await self._sleep(looked_at)
-
-    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        task = asyncio.create_task(work, name=name)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-        task.add_done_callback(lambda _: self.wake())
 
     def cancel(self, job_ids: Collection[str]) -> None:
         """Interrupt jobs that were cancelled in the database; they end with the replies there."""
-        self._start(self._interrupt(job_ids), "cancel")
+        task = asyncio.create_task(self._interrupt(job_ids), name="cancel")
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
     async def _interrupt(self, job_ids: Collection[str]) -> None:
@@ -185,6 +184,7 @@ class JobRunner:
         await asyncio.gather(*tasks, return_exceptions=True)
         stopped = {task.get_name() for task in tasks if task.cancelled()}
         await self._store.cancellation.requeue(job_ids, stopped)
+        self.wake()
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """Claim no more jobs, and cancel those still running after `grace_s` for the next start."""

@@ -54,6 +54,7 @@ _QUOTED = (
     .order_by(jobs.c.seq.desc())
     .limit(1)
 )
+_RESTORE = update(chats).where(chats.c.chat_pk == bindparam("of_chat")).values(gone_at=None)
 _PRESSES = (
     select(messages.c.content)
     .join(jobs, jobs.c.message_pk == messages.c.message_pk)
@@ -91,15 +92,15 @@ class Intake:
             settings = read_settings(chat)
             chosen = await _remember(connection, chat, message, settings, now)
             command, key = choose(message, chosen), chat.chat_pk
-            if command is None or await _is_known(connection, key, message, now):
+            may_be_known = message.edit_id or message.button
+            if command is None or (may_be_known and await _is_known(connection, key, message, now)):
                 return None
             if command == "cancel":
                 message = await _cancel(connection, key, message, choose_stopped, now)
             if (added := await _add_job(connection, key, message, command, now)) is None:
                 return None
             if chat.gone_at is not None:
-                restored = update(chats).where(chats.c.chat_pk == key)
-                await connection.execute(restored.values(gone_at=None))
+                await connection.execute(_RESTORE, {"of_chat": key})
             if data is not None:
                 await connection.execute(blobs.insert(), {"message_pk": added[0], "content": data})
         return Job(added[1], message, command, JobState.WAITING, 0, now, now, settings)
@@ -219,8 +220,6 @@ async def _is_known(
         presses = (await connection.execute(_PRESSES, key)).scalars().all()
         pressed = (message.button, message.sender_id)
         return any(p is not None and (p.button, p.sender_id) == pressed for p in presses)
-    if not message.edit_id:
-        return False
     query = select(messages.c.content).where(
         messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
     )
