@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -30,16 +28,5 @@ class Meter:
     audio_s: float = 0.0
 
 
-#: That of the request under way; calls outside of `measure` count on one that nobody reads.
+#: That of the request under way; calls of nobody in particular count on one that is not read.
 METER: ContextVar[Meter] = ContextVar("METER", default=Meter())  # noqa: B039
-
-
-@contextmanager
-def measure() -> Iterator[Meter]:
-    """Yield the meter of what happens in this context, and in the tasks that start in it."""
-    meter = Meter()
-    token = METER.set(meter)
-    try:
-        yield meter
-    finally:
-        METER.reset(token)

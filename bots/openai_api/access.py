@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.openai_api.errors import AUTHENTICATION, RATE_LIMIT, ApiError, add_retry_after
 from bots.openai_api.leniency import Leniency
+from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ConfigError
@@ -109,10 +110,17 @@ class ApiKeys:
             raise _build_exhausted(text, "insufficient_quota", (midnight - now).total_seconds())
         return names[0]
 
-    async def spend(self, name: str, audio_s: float) -> None:
-        """Count audio that was transcribed or synthesized for a key."""
-        if self._day_s is not None and audio_s:
-            await self._allowances.spend(name, self._clock.now().date(), audio_s)
+    @asynccontextmanager
+    async def charge(self, name: str) -> AsyncIterator[None]:
+        """Count the audio that engines are paid for within the context: stored results are not."""
+        meter = metrics.Meter()
+        token = metrics.METER.set(meter)
+        try:
+            yield
+        finally:
+            metrics.METER.reset(token)
+        if self._day_s is not None and meter.audio_s:
+            await self._allowances.spend(name, self._clock.now().date(), meter.audio_s)
 
 
 def _build_exhausted(text: str, code: str, wait_s: float) -> ApiError:
@@ -162,8 +170,7 @@ class ApiMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on requests with a key and a budget; refuse all others."""
         if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1008})
-            return
+            return await send({"type": "websocket.close", "code": 1008})
         request_id = f"req_{secrets.token_hex(12)}"
         started_s, status, leniency = self._clock.monotonic(), 0, Leniency(self._is_lenient)
 
@@ -171,8 +178,9 @@ class ApiMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = {**_HEADERS, **leniency.build_headers(), "X-Request-Id": request_id}
-                MutableHeaders(scope=message).update(headers)
+                warning = leniency.build_headers() if leniency.has_ignored else {}
+                own = {**_HEADERS, **warning, "X-Request-Id": request_id}
+                MutableHeaders(scope=message).update(own)
             await send(message)
 
         state = scope.setdefault("state", {})
@@ -195,7 +203,7 @@ class ApiMiddleware:
         is_chunked = "transfer-encoding" in headers
         announced = headers.get("content-length", "" if is_chunked else "0")
         try:
-            if not scope["path"].endswith(_PUBLIC):
+            if scope["path"].removeprefix(scope["root_path"]) not in _PUBLIC:
                 # MiMo's own clients send the header that its documentation shows first.
                 own = f"Bearer {headers['api-key']}" if "api-key" in headers else ""
                 given, is_post = headers.get("authorization", own), scope["method"] == "POST"

@@ -27,7 +27,6 @@ from bots.openai_api.errors import refuse
 from bots.openai_api.leniency import Leniency
 from bots.openai_api.mimo_dialect import MimoDialect
 from bots.openai_api.stream import DONE, EVENTS, Stream, begin, build_event, follow_text
-from core import metrics
 from core.answering.pipeline import MAX_CONTINUATIONS
 from core.errors import AudioNotSupported
 from core.models import Answer, Audio, Passage, Question, Turn
@@ -99,10 +98,8 @@ class ChatRoute:
         on_text: Callable[[str], None] | None = None,
     ) -> Answer:
         answering = ChatAnswering(self.context, chat, take)
-        with metrics.measure() as meter:
-            answer = await retry_once(partial(answering.answer, on_text))
-        await self.context.keys.spend(key_name, meter.audio_s)
-        return answer
+        async with self.context.keys.charge(key_name):
+            return await retry_once(partial(answering.answer, on_text))
 
 
 async def _stream(chat: ChatRequest, head: Head, answer: GiveAnswer) -> AsyncGenerator[bytes, None]:

@@ -25,16 +25,20 @@ class Leniency:
     """What was ignored of one request."""
 
     is_on: bool = False
+    #: Whether there is anything to warn of.
+    has_ignored: bool = False
     _ignored: set[str] = field(default_factory=set)
     _notes: list[str] = field(default_factory=list)
 
     def ignore(self, names: Iterable[str]) -> None:
         """Add parameters that were ignored; a few are remembered."""
         room = _MAX_NAMES - len(self._ignored)
+        self.has_ignored = True
         self._ignored.update(heapq.nsmallest(room, names) if room > 0 else ())
 
     def note(self, text: str) -> None:
         """Add a sentence about what was done instead of a refusal."""
+        self.has_ignored = True
         self._notes.append(text)
 
     def drop(self, text: str, param: str) -> None:

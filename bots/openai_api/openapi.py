@@ -24,7 +24,7 @@ from bots.openai_api.errors import ApiErrorBody
 from bots.openai_api.speech import AudioDelta, AudioDone
 from bots.openai_api.speech_request import MEDIA_TYPES, SpeechRequest
 from bots.openai_api.transcription_request import TranscriptionForm
-from bots.openai_api.transcription_response import (
+from bots.openai_api.transcriptions import (
     PlainTranscription,
     TextDelta,
     TextDone,

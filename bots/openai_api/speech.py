@@ -20,7 +20,6 @@ from bots.openai_api.errors import refuse
 from bots.openai_api.leniency import Leniency
 from bots.openai_api.speech_request import BODY_BYTES, MEDIA_TYPES, OPENAI_VOICES, SpeechRequest
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
-from core import metrics
 from core.audio.outgoing import RateConverter
 from core.engines.wire.models import TTS_CLONE, TTS_DESIGN
 from core.models import SavedVoice
@@ -160,10 +159,8 @@ class SpeechRoute:
             format=file_format,
             speed=speech.speed,
         )
-        with metrics.measure() as meter:
-            result = await retry_once(synthesize, lambda: has_begun)
-        await self.context.keys.spend(key_name, meter.audio_s)
-        return result
+        async with self.context.keys.charge(key_name):
+            return await retry_once(synthesize, lambda: has_begun)
 
 
 def _read_sample(data_url: str) -> bytes:

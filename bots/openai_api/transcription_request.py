@@ -105,7 +105,8 @@ async def read_transcription_form(request: Request) -> TranscriptionForm:
     if request.state.leniency.is_on:
         known = TranscriptionForm.model_fields.keys() - _UNSUPPORTED
         unknown = {name for name in given.keys() - known if given[name] != "auto"}
-        request.state.leniency.ignore(unknown)
+        if unknown:
+            request.state.leniency.ignore(unknown)
         given = {name: given[name] for name in given.keys() - unknown}
     try:
         return TranscriptionForm.model_validate(given)

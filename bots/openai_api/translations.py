@@ -13,8 +13,11 @@ from fastapi.responses import Response
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
 from bots.openai_api.transcription_request import read_transcription_form
-from bots.openai_api.transcription_response import PlainTranscription, build_transcription
-from bots.openai_api.transcriptions import TranscriptionRoute
+from bots.openai_api.transcriptions import (
+    PlainTranscription,
+    TranscriptionRoute,
+    build_transcription,
+)
 from core.answering import translation_prompt as prompts
 from core.commands.translate import cut
 from core.models import Segment, Transcript

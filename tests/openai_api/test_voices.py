@@ -118,6 +118,7 @@ async def test_voices_and_models_are_listed_without_a_key(api: ApiServer) -> Non
     async with open_client(api, key="") as client:
         voices = (await client.get("/audio/voices")).json()["voices"]
         models = (await client.get("/audio/models")).json()["models"]
-        assert (await client.get("/models")).status_code == 401
+        for path in ("/models", "/models/audio/voices", "/audio/voices/", "/audio/transcriptions"):
+            assert (await client.get(path)).status_code == 401
     assert {"id": "Dean", "name": "Dean", "language": "en", "gender": "male"} in voices
     assert {"id": "mimo-v2.5-tts"} in models and {"id": "tts-1"} in models
