@@ -10,7 +10,7 @@ from core.commands.arguments import Argument
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import Plural, mark
-from core.models import Button, Link, RememberedMessage, Reply, Segment
+from core.models import Button, Link, RememberedMessage, Reply, Segment, Span
 from core.safety import disable_links
 from core.store.talk.search import Search, build_pattern
 from core.text.moments import find_moments
@@ -43,7 +43,12 @@ async def find(ctx: Context) -> Reply:
         if hit.transcript:
             hit = replace(hit, transcript=ctx.correct(hit.transcript))
         hits.add(hit)
-    return Reply(hits.text, links=tuple(hits.links), buttons=tuple(hits.buttons))
+    return Reply(
+        hits.text,
+        links=tuple(hits.links),
+        spans=tuple(hits.spans),
+        buttons=tuple(hits.buttons),
+    )
 
 
 class HitList:
@@ -52,6 +57,7 @@ class HitList:
     def __init__(self, search: Search) -> None:
         self.text = ""
         self.links: list[Link] = []
+        self.spans: list[Span] = []
         self.buttons: list[Button] = []
         self._patterns = [build_pattern(word) for word in search.words]
 
@@ -64,6 +70,8 @@ class HitList:
             self.buttons.append(Button(f"▶ {position}", "replay", play))
         self.text += "\n" if self.text else ""
         self._link(f"{hit.sent_at:%Y-%m-%d %H:%M}", hit)
+        link, at_s = self.links[-1], int(hit.sent_at.timestamp())
+        self.spans.append(Span(link.start, link.end, "time", at_s))
         self.text += f" {disable_links(shorten_name(hit.sender_name))}"
         if position:
             self.text += " "

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.outgoing.markdown import read_markdown
 from bots.discord_bot.outgoing.parts import MAX_UNITS, build_parts
-from core.models import Reply, Span
+from core.models import Link, Reply, Span
 from tests.discord_bot.test_markdown import TEXTS
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import ServerChannel, only
@@ -36,6 +36,15 @@ async def test_headings_are_bold_and_times_are_those_of_the_reader(
     first, _, heading, point = content.split("\n")
     assert first == "<t:1795269720:f> – <t:1795273800:t> · 3 messages"
     assert heading == "**The \\*boat\\***" and point == "• Ada buys it"
+
+
+@pytest.mark.finding(19)
+def test_a_time_that_is_a_link_is_both() -> None:
+    text = "2026-11-21 14:02 Ada: tiles"
+    url = "https://discord.com/channels/1/2/3"
+    spans, links = (Span(0, 16, "time", 1795269720),), (Link(0, 16, "3"),)
+    [part] = build_parts(Reply(text, spans=spans, links=links), lambda _: url)
+    assert part.text == f"<t:1795269720:f> [↗]({url}) Ada: tiles"
 
 
 @pytest.mark.finding(19)

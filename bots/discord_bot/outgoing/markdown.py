@@ -26,6 +26,8 @@ _NUMBER = re.compile(r"(\s*\d+)([.)])(?=\s|\Z)")
 
 #: The styles of spans; "{}" stands for their text.
 _BOLD, _CODE = "**{}**", "`{}`"
+#: The label of a link that follows a time.
+ARROW = "↗"
 #: A span of this length shows the time of day alone.
 _CLOCK_CHARS = len("09:00")
 
@@ -104,8 +106,15 @@ def _render_span(text: str, style: str) -> str:
 def read_spans(reply: Reply, find_url: FindUrl) -> Iterator[Line]:
     """Yield the lines of the text with their styles; overlapping ones are left out."""
     text = reply.text
-    found = [(one.start, one.end, _style_of(one, text)) for one in reply.spans]
-    found += [(o.start, o.end, f"[{{}}]({url})") for o in reply.links if (url := find_url(o))]
+    styles = {(one.start, one.end): _style_of(one) for one in reply.spans}
+    for one in reply.links:
+        if url := find_url(one):
+            # The label of a link shows no time of the reader's: the link follows it.
+            moment = styles.get((one.start, one.end), "")
+            styles[one.start, one.end] = (
+                f"{moment} [{ARROW}]({url})" if moment else f"[{{}}]({url})"
+            )
+    found = [(start, end, style) for (start, end), style in styles.items()]
     # Cleaning may remove characters before a span.
     spans = [
         (len(clean(text[: max(0, start)])), len(clean(text[: max(0, end)])), style)
@@ -123,7 +132,7 @@ def read_spans(reply: Reply, find_url: FindUrl) -> Iterator[Line]:
         at += len(line) + 1
 
 
-def _style_of(span: Span, text: str) -> str:
+def _style_of(span: Span) -> str:
     if span.kind == "time":
         is_clock = span.end - span.start <= _CLOCK_CHARS
         return f"<t:{span.at_s}:{'t' if is_clock else 'f'}>"
