@@ -105,7 +105,7 @@ class EngineBusy(EngineError):
     """Temporary: rate limits, overload, network."""
 
     is_retryable = True
-    user_text = "The speech service is busy. Please try again later. Reference: {job}."
+    user_text = "The AI service is busy. Please try again later. Reference: {job}."
 
 
 class EngineBadReply(EngineError):
@@ -117,7 +117,7 @@ class EngineBadReply(EngineError):
 class EngineRefused(EngineError):
     """The engine refuses this audio or text."""
 
-    user_text = "The speech service refused this: {reason}."
+    user_text = "The AI service refused this: {reason}."
     #: The {reason} if there is none: a msgid, too.
     no_reason: ClassVar[str] = "no reason given"
 
@@ -168,7 +168,7 @@ class ModelGone(EngineError):
 
     is_parking = True
     user_text = (
-        "The speech service is down until its operator fixes it."
+        "The AI service is down until its operator fixes it."
         " Your message is kept and will be answered."
     )
 
@@ -178,7 +178,7 @@ class EngineLocked(EngineError):
 
     is_parking = True
     user_text = (
-        "The speech service is down until its operator fixes it."
+        "The AI service is down until its operator fixes it."
         " Your message is kept and will be answered."
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import Clock
 from core.commands.arguments import first_word
-from core.errors import EngineError, NoSpeech, NotAllowed, UserError
+from core.errors import EngineError, NoSpeech, NotAllowed, PlatformBusy, UserError
 from core.glossary.apply import apply_to
 from core.interfaces import OnText, Platform
 from core.locale import Plural, mark, translate
@@ -42,6 +42,7 @@ from core.transcription.pipeline import (
 from core.transcription.progress import OnProgress
 from core.transcription.subtitles import FORMATS, name_transcript
 
+NOT_GIVEN = mark("{platform} does not give me this file. Please send it again.")
 TRANSCRIPT_GONE = mark("This transcript is no longer available. Send the recording again.")
 
 
@@ -51,6 +52,8 @@ _SUMMARY_OVER_S = 60.0
 _FILES_OVER_S = 30.0
 #: A reply does not wait longer for its voice.
 _VOICE_STALL_S = 60.0
+#: A platform that does not give us a file by then is not asked again: half a minute of attempts.
+_FETCH_ATTEMPTS, _FETCH_S = 5, 40.0
 #: Partial text is shown again when it has grown by this much.
 _STEP_CHARS = 24
 
@@ -131,7 +134,14 @@ class Context:
             message = replace(message, reply_to=None)
         elif message.reply_to:
             await self.require_no_opt_out({message.reply_to.sender_id})
-        return await self.platform.fetch(message)
+        try:
+            return await self.platform.fetch(message)
+        except PlatformBusy as error:
+            age_s = (self.clock.now() - self.job.created_at).total_seconds()
+            is_late = age_s > _FETCH_S and self.job.attempts > 1
+            if error.retry_after_s is None and (is_late or self.job.attempts >= _FETCH_ATTEMPTS):
+                raise UserError(NOT_GIVEN, platform=self.platform.name.title()) from None
+            raise
 
     async def transcribe(
         self,

@@ -25,11 +25,11 @@ CHECK_S = 5.0
 #: Longer waits are told in minutes.
 _SECONDS_UP_TO_S = 90.0
 
-WAITING = mark("This takes longer: the speech service is not available. Your message is kept.")
+WAITING = mark("This takes longer: the AI service is not available. Your message is kept.")
 SLOW = mark("This takes longer than usual. Please wait a moment.")
 QUEUED = mark("Your message is kept and waits for its turn.")
-ASKED_S = mark("The speech service is busy and asks to wait {seconds} s. Your message is kept.")
-ASKED_MIN = mark("The speech service is busy and asks to wait {minutes} min. Your message is kept.")
+ASKED_S = mark("The AI service is busy and asks to wait {seconds} s. Your message is kept.")
+ASKED_MIN = mark("The AI service is busy and asks to wait {minutes} min. Your message is kept.")
 
 
 class DelayNotices:
@@ -95,7 +95,7 @@ class DelayNotices:
         elif is_asked:
             await self._tell(job, ASKED_S, seconds=ceil(delay_s))
         else:
-            await self._tell(job, WAITING)
+            await self._tell(job, WAITING if isinstance(error, EngineError) else SLOW)
 
     async def _tell_due(self) -> float:
         """Tell those whose time has come; return the seconds until the next may be due."""
@@ -109,7 +109,7 @@ class DelayNotices:
             elif timer is None:
                 await self._tell(job, QUEUED)
             else:
-                await self._tell(job, WAITING if job.error else SLOW)
+                await self._tell(job, WAITING if job.error.startswith("Engine") else SLOW)
         return max(0.1, next_s)
 
     async def _tell(self, job: Job, text: str, **values: object) -> None:

@@ -129,6 +129,8 @@ def _add(
     is_bullet = _BULLET.match(line) is not None
     labels = "".join(_LABELS.findall(line))
     sources = list(dict.fromkeys(find(labels)))[:MAX_SOURCES]
+    if labels and not sources:
+        return sections  # all of its sources were made up, and so may be what it says
     words = drop_labels(_BULLET.sub("", line)).strip().replace("**", "")[:_MAX_POINT_CHARS]
     if not words or not (is_bullet or sources or last.points):
         return sections

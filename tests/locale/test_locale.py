@@ -122,7 +122,7 @@ def test_names_are_filled_in() -> None:
 def test_a_reason_is_translated_too() -> None:
     error = EngineRefused()
     text = translate(error.user_text, "zh", **error.values)
-    assert text == "语音服务拒绝了这段录音：没有说明原因。"
+    assert text == "AI 服务拒绝了这项内容：没有说明原因。"
     other = EngineRefused(reason="Duration over limit")
     assert "Duration over limit" in translate(other.user_text, "zh", **other.values)
 

@@ -110,7 +110,7 @@ def test_sections_by_other_names(heading: str, kind: str) -> None:
 @pytest.mark.parametrize(
     ("marks", "sources"),
     [
-        ("[#99]", ()), ("[#0]", ()), ("[#13 0:21]", (Source(13),)), ("[#13 59:59]", (Source(13),)),
+        ("[#13 0:21]", (Source(13),)), ("[#13 59:59]", (Source(13),)),
         ("[#13 0:20]", (Source(13, 12),)), ("[#13 0:07]", (Source(13, 6),)),
         ("[#13]", (Source(13, 0),)), ("[#3 0:07]", (Source(3),)),
         ("[#1] [#2] [#3] [#4]", (Source(1), Source(2), Source(3))), ("[#2] [#2]", (Source(2),)),
@@ -122,6 +122,13 @@ def test_sources_that_are_not_in_the_input_are_dropped(
 ) -> None:
     [point] = read(f"- Something. {marks}").points
     assert point == Point("Something.", sources)
+
+
+@pytest.mark.finding(14)
+@pytest.mark.parametrize("made_up", ["[#99]", "[#0]", "[#99] [#98 0:12]"])
+def test_points_whose_sources_are_made_up_are_dropped(made_up: str) -> None:
+    summary = read(f"- True. [#2]\n- Made up. {made_up}\n- Partly. [#1] {made_up}\n- No source.")
+    assert [point.text for point in summary.points] == ["True.", "Partly.", "No source."]
 
 
 def test_other_brackets_stay() -> None:
@@ -229,9 +236,11 @@ def test_extracts_of_parts_share_the_points() -> None:
     assert len(join_extracts([extract(12, 1)], 5).points) == 5
 
 
+@pytest.mark.finding(14)
 def test_a_summary_of_a_recording_has_timestamps() -> None:
+    """A point of a moment after its end is made up."""
     summary = parse_summary("- First this. [0:12]\n- Then that. [9:59]", recording_sources(20.0))
-    assert format_recording(summary, "en").text == "• First this. (0:12)\n• Then that."
+    assert format_recording(summary, "en").text == "• First this. (0:12)"
 
 
 def test_questions_are_fenced_and_deterministic() -> None:

@@ -22,6 +22,7 @@ from core.config import Settings
 from core.engines.wire.client import tls
 from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong, UserError
 from core.models import Attachment, Message
+from core.stall import note_progress
 
 log = structlog.get_logger(__name__)
 
@@ -169,6 +170,7 @@ class TelegramFiles:
                 data = bytearray()
                 async for chunk in response.aiter_bytes():
                     data += chunk
+                    note_progress()
                     if len(data) > self.max_bytes:
                         raise self._too_big()
                 return bytes(data)

@@ -18,7 +18,10 @@ from core.errors import (
     EngineRefused,
     ModelGone,
 )
+from core.locale import mark
 
+#: The reason of a refusal by moderation, whose own words ("Moderation Block") explain nothing.
+UNSAFE = mark("its content filter considers it high risk")
 #: A longer wait is not believed.
 _LONGEST_WAIT_S = 3600.0
 _REASON_CHARS = 200
@@ -124,6 +127,8 @@ def _make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineEr
         return EngineLocked(f"{detail}: {_LOCKED[status]}", retry_after_s=wait_s)
     if status in _BUSY or status >= 500:
         return EngineBusy(detail, retry_after_s=wait_s)
+    if status == 421 or "moderation" in error.text:
+        return EngineRefused(detail, reason=UNSAFE)
     if status >= 400:
         return EngineRefused(detail, reason=error.reason)
     if status >= 300:
