@@ -130,9 +130,17 @@ class Inbox:
             await suggest(ArgumentInput(message, self._synthesis, self._store)) if suggest else []
         )
 
-    async def recent(self, chat: Chat, limit: int) -> list[Job]:
-        """Return the last jobs of a chat with their messages and replies, the newest last."""
-        return (await self._store.jobs.history(chat, limit))[::-1]
+    async def recent(self, chat: Chat, limit: int, before: str = "") -> list[Job]:
+        """Return the last jobs of a chat, or the last before one of them, the newest last."""
+        return (await self._store.jobs.history(chat, limit, before))[::-1]
+
+    async def job_of(self, chat: Chat, message_id: str) -> Job | None:
+        """Return the job of a message of this chat, None if it is unknown."""
+        return await self._store.jobs.of_message(chat, message_id)
+
+    async def search(self, person: Chat, words: str, limit: int) -> list[Job]:
+        """Return what has all the words, in any chat of a person, the newest first."""
+        return await self._store.job_search.find(person, words, limit)
 
     async def job(self, chat: Chat, job_id: str) -> Job | None:
         """Return one job of this chat, None if it has none of that id."""

@@ -14,6 +14,7 @@ from bots.web_chat.wire import (
     build_choices,
     build_disposition,
     build_entry,
+    build_hit,
     build_title,
     read_language,
     safe_mime,
@@ -27,8 +28,10 @@ from core.transcription.subtitles import FORMATS, name_transcript
 
 NO_SESSION = mark("This page has no session. Please reload it.")
 NO_FILE = mark("This file is no longer available.")
-#: Jobs in the history of a chat.
-HISTORY_LIMIT = 100
+#: Jobs that the history of a chat returns at once.
+HISTORY_LIMIT = 50
+#: Results of a search, and its longest query.
+FOUND_LIMIT, _QUERY_CHARS = 30, 100
 #: The command and field whose suggestions fill each list of the page.
 _OFFERS = {"voices": ("say", "voice"), "styles": ("say", "style"), "languages": ("language",) * 2}
 
@@ -46,6 +49,7 @@ class Queries:
         routes: dict[str, Callable[..., Any]] = {
             "/chats": self.list_chats,
             "/history": self.list_history,
+            "/search": self.search,
             "/choices": self.get_choices,
             "/sounds/{message_id}": self.get_recording,
             "/transcripts/{job_id}": self.get_transcript,
@@ -71,9 +75,17 @@ class Queries:
         }
 
     async def list_history(self, request: Request) -> dict[str, Any]:
-        """Return the chat's messages and replies, newest last."""
-        recent = await self.inbox.recent(require_chat(request), HISTORY_LIMIT)
-        return {"entries": [build_entry(job) for job in recent]}
+        """Return the chat's messages and replies, newest last; `before` is a job's id."""
+        before = request.query_params.get("before", "")[:16]
+        recent = await self.inbox.recent(require_chat(request), HISTORY_LIMIT, before)
+        entries = [build_entry(job) for job in recent]
+        return {"entries": entries, "has_more": len(entries) == HISTORY_LIMIT}
+
+    async def search(self, request: Request) -> dict[str, Any]:
+        """Return where the words `q` stand in any of the browser's chats, newest first."""
+        words = request.query_params.get("q", "")[:_QUERY_CHARS]
+        found = await self.inbox.search(person_of(require_chat(request)), words, FOUND_LIMIT)
+        return {"found": [build_hit(job, words) for job in found]}
 
     async def get_choices(self, request: Request) -> dict[str, Any]:
         """Return the chat's settings and the options of each list."""
@@ -136,11 +148,8 @@ class Queries:
 
 
 async def find_job(inbox: Inbox, chat: Chat, message_id: str) -> Job | None:
-    """Return the job of a message of this chat, None if it is unknown or too old."""
-    for job in await inbox.recent(chat, HISTORY_LIMIT):
-        if job.message.message_id == message_id:
-            return job
-    return None
+    """Return the job of a message of this chat, None if it is unknown."""
+    return await inbox.job_of(chat, message_id)
 
 
 def require_chat(request: Request) -> Chat:

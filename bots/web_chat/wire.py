@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bots.common.chat import count_units
+from bots.web_chat.session import name_of
 from bots.web_chat.wording import reword
 from core.commands import FOLLOWED
 from core.commands.say import read_call
@@ -17,6 +18,8 @@ from core.text.file_names import safe_name
 MESSAGE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:\s+(.*))?\Z", re.DOTALL)
 _TITLE_CHARS = 80
+#: How much of the text of a search result comes before the match.
+_BEFORE_CHARS = 24
 #: Commands for which the page has controls of its own.
 _PAGE_HAS = frozenset({"export", "ask_about"})
 #: The only types a browser may display; all others are downloads.
@@ -65,6 +68,23 @@ def build_entry(job: Job) -> dict[str, Any]:
         "job_id": job.job_id,
         "state": job.state.value,
         "reply": build_reply(job.job_id, job.reply) if job.reply else None,
+    }
+
+
+def build_hit(job: Job, words: str) -> dict[str, Any]:
+    """Return a result of a search: the chat, the entry, and the text around the first match."""
+    reply = job.reply
+    texts = [job.message.text, *([reply.quote, reply.text] if reply else [])]
+    first = next(iter(words.casefold().split()), "")
+    text = next((one for one in texts if first in one.casefold()), texts[0])
+    text = " ".join(text.split())
+    start = max(0, text.casefold().find(first) - _BEFORE_CHARS)
+    excerpt = ("…" if start else "") + text[start : start + _TITLE_CHARS]
+    return {
+        "chat": name_of(job.message.chat),
+        "id": job.message.message_id,
+        "sent_at": job.message.sent_at.isoformat(),
+        "excerpt": excerpt,
     }
 
 

@@ -18,6 +18,7 @@ from core.store.talk.forgetting import Forgetting, ForgottenCounts
 from core.store.talk.memory import Memory
 from core.store.work.cancellation import Cancellation
 from core.store.work.intake import Intake
+from core.store.work.job_search import JobSearch
 from core.store.work.jobs import Jobs
 from core.store.work.progress import Deliveries, Results
 from core.store.work.schedules import Schedules
@@ -32,6 +33,7 @@ class Store:
         self._database = Database(url, cipher, clock)
         self.intake = Intake(self._database)
         self.jobs = Jobs(self._database)
+        self.job_search = JobSearch(self._database)
         self.cancellation = Cancellation(self._database)
         self.deliveries = Deliveries(self._database)
         self.chats = Chats(self._database)

@@ -79,7 +79,7 @@ class FakeInbox(Inbox):
     async def note_no_voice(self, chat: Chat) -> None:
         self.without_voice.append(chat)
 
-    async def recent(self, chat: Chat, limit: int) -> list[Job]:
+    async def recent(self, chat: Chat, limit: int, before: str = "") -> list[Job]:
         return []
 
     async def suggest(self, message: Message, field: str) -> list[Suggestion]:

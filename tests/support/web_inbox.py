@@ -93,8 +93,13 @@ class FakeInbox(fake_inbox.FakeInbox):
     async def forget(self, chat: Chat, message_id: str) -> None:
         self.jobs.pop((chat, message_id), None)
 
-    async def recent(self, chat: Chat, limit: int) -> list[Job]:
-        return [job for (owner, _), job in self.jobs.items() if owner == chat][-limit:]
+    async def recent(self, chat: Chat, limit: int, before: str = "") -> list[Job]:
+        mine = [job for (owner, _), job in self.jobs.items() if owner == chat]
+        ids = [job.job_id for job in mine]
+        return mine[: ids.index(before) if before else None][-limit:]
+
+    async def job_of(self, chat: Chat, message_id: str) -> Job | None:
+        return self.jobs.get((chat, message_id))
 
     async def blob(self, chat: Chat, message_id: str) -> bytes | None:
         return self.blobs.get((chat, message_id))

@@ -57,7 +57,11 @@ export function openSession() {
 
 export const loadChats = async () => (await read("/api/chats")).chats;
 
-export const loadHistory = async (chat) => (await read(address("/api/history", chat))).entries;
+/** The last entries of a chat, or those before a job: { entries, has_more }. */
+export const loadHistory = (chat, before = "") => read(address("/api/history", chat, before && { before }));
+
+/** Where these words stand in any chat. */
+export const findWords = async (q) => (await read(address("/api/search", "", { q }))).found;
 
 export const loadCommands = () => read("/api/commands");
 

@@ -6,6 +6,7 @@ import { ChatList } from "./chats.js";
 import { openComposer } from "./composer.js";
 import { openDrawer } from "./drawer.js";
 import { keep, recall } from "./memory.js";
+import { openSearch } from "./search.js";
 import { openSettings } from "./settings.js";
 import { fillTexts, text } from "./texts.js";
 
@@ -68,7 +69,7 @@ function show(name, like = "") {
   showState(chat);
   showDraft();
   chat.show();
-  if (isNew) chat.open();
+  if (isNew) chat.loading = chat.open();
 }
 
 function go(name, like) {
@@ -103,6 +104,12 @@ const closeDrawer = openDrawer();
 const chats = new ChatList({ open: go, gone: leave, complain });
 const showDraft = openComposer(() => chat, { announce, complain });
 openSettings(() => chat, closeDrawer);
+openSearch(async (name, id) => {
+  go(name);
+  await chat.loading;
+  chat.reveal(id);
+});
+byId("scroll").addEventListener("scroll", () => chat.history.lookUp(), { passive: true });
 byId("new-chat").addEventListener("click", begin);
 byId("summary").addEventListener("click", () => chat.sendText(SUM_UP));
 byId("about-off").addEventListener("click", () => chat.leaveAbout());

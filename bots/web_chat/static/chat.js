@@ -1,8 +1,9 @@
 // One chat: its entries, sending messages, and events from the server.
 
-import { followEvents, loadHistory, openSession, pressButton, sendMessage } from "./api.js";
+import { followEvents, openSession, pressButton, sendMessage } from "./api.js";
 import { make, newId } from "./dom.js";
 import { EntryView, beginningOf, isEnded, isSound, isWrong } from "./entry.js";
+import { History } from "./history.js";
 import { addLength } from "./length.js";
 import { Stream, wakeSpeaker } from "./speaker.js";
 import { formatSize, text } from "./texts.js";
@@ -27,6 +28,8 @@ export class Chat {
     this.parts = parts;
     this.like = like;
     this.log = make("ol", { class: "log", "aria-label": text("log") });
+    this.history = new History(name, this.log, parts.scroll, (older) => this.#addOlder(older));
+    this.isAddingOlder = false;
     this.entries = new Map();
     this.views = new Map();
     // Messages sent from this page: only here their replies are played while they arrive.
@@ -82,7 +85,8 @@ export class Chat {
   /** Load the history from the server. */
   async reload() {
     try {
-      for (const entry of await loadHistory(this.name)) this.#merge(entry);
+      for (const entry of await this.history.loadLast()) this.#merge(entry);
+      this.history.separateDays();
       if (!this.isLoaded) this.#scrollToLast();
       this.isLoaded = true;
       this.parts.onChange(this);
@@ -207,6 +211,24 @@ export class Chat {
     return this.#drop(entry);
   }
 
+  #addOlder(older) {
+    const known = this.entries;
+    this.entries = new Map();
+    this.isAddingOlder = true;
+    for (const entry of older.filter(({ id }) => !known.has(id)).reverse()) this.#merge(entry);
+    this.isAddingOlder = false;
+    this.entries = new Map([...[...this.entries].reverse(), ...known]);
+  }
+
+  /** Scroll to an entry, however old, and point it out. */
+  async reveal(id) {
+    while (!this.entries.has(id) && (await this.history.loadOlder()));
+    const element = this.views.get(id)?.element;
+    element?.scrollIntoView({ block: "center" });
+    element?.classList.remove("found");
+    requestAnimationFrame(() => element?.classList.add("found"));
+  }
+
   /** The upload was stopped; if it had arrived already, the work on it is cancelled too. */
   #stopUpload(entry) {
     this.stopped.add(entry.id);
@@ -314,9 +336,11 @@ export class Chat {
         find: (id) => this.entries.get(id),
       });
       this.views.set(entry.id, view);
-      this.log.append(view.element);
+      if (this.isAddingOlder) this.log.prepend(view.element);
+      else this.log.append(view.element);
     }
     view.update(entry);
+    if (isNew) this.history.separateDays();
     if (isAtEnd && (this.isLoaded || isNew)) this.#scrollToLast();
   }
 

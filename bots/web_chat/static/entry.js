@@ -60,6 +60,7 @@ export class EntryView {
   /** Show the current state of `entry`; what did not change is not redrawn. */
   update(entry) {
     this.element.dataset.id = entry.id;
+    this.element.dataset.sentAt = entry.sent_at;
     this.element.id = `m-${entry.id}`;
     const mine = JSON.stringify([entry.phase, entry.error, entry.file, entry.text, entry.command]);
     // A complete reply is drawn once: a button in it may be about to be pressed.

@@ -45,6 +45,16 @@ export function formatSize(bytes) {
   return new Intl.NumberFormat(locale, style).format(value);
 }
 
+/** The day, as people call it. */
+export function formatDay(iso) {
+  const [day, today] = [new Date(iso), new Date()].map((moment) => new Date(moment).setHours(0, 0, 0, 0));
+  const ago = Math.round((today - day) / 864e5);
+  if (ago < 2) return new Intl.RelativeTimeFormat(locale, { numeric: "auto" }).format(-ago, "day");
+  const style = { weekday: "long", month: "long", day: "numeric" };
+  if (new Date(iso).getFullYear() !== new Date().getFullYear()) style.year = "numeric";
+  return new Intl.DateTimeFormat(locale, style).format(new Date(iso));
+}
+
 /** The time of day; with the date if it was not today. */
 export function formatTime(iso) {
   const moment = new Date(iso);

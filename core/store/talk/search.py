@@ -81,7 +81,11 @@ class Search:
     def matches(self, message: RememberedMessage) -> bool:
         """Return whether a message matches."""
         transcript = message.transcript.text if message.transcript else ""
-        whole = f"{message.text}\n{glossary.apply(transcript, self._corrections)}".casefold()
+        return self.matches_text(f"{message.text}\n{glossary.apply(transcript, self._corrections)}")
+
+    def matches_text(self, text: str) -> bool:
+        """Return whether a text has all the words."""
+        whole = text.casefold()
         return bool(self.words) and all(pattern.search(whole) for pattern in self._patterns)
 
 

@@ -207,9 +207,18 @@ class Jobs:
         """Return jobs in these states, the newest first."""
         return await self._select(jobs.c.state.in_(states), limit=limit)
 
-    async def history(self, chat: Chat, limit: int = 50) -> list[Job]:
-        """Return the jobs of a chat, the newest first."""
-        return await self._select(is_chat(chat), limit=limit)
+    async def history(self, chat: Chat, limit: int = 50, before: str = "") -> list[Job]:
+        """Return the jobs of a chat, the newest first; before: those that came before this one."""
+        condition = is_chat(chat)
+        if before:
+            seq = select(jobs.c.seq).where(jobs.c.job_id == before).scalar_subquery()
+            condition &= jobs.c.seq < seq
+        return await self._select(condition, limit=limit)
+
+    async def of_message(self, chat: Chat, message_id: str) -> Job | None:
+        """Return the job of a message, None if it has none."""
+        found = await self._select(is_chat(chat) & (messages.c.message_id == message_id), limit=1)
+        return found[0] if found else None
 
     async def counts(self) -> dict[JobState, int]:
         """Return how many jobs are in each state."""

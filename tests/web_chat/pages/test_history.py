@@ -1,0 +1,86 @@
+"""All of a chat's history: scrolling up, days, and the search over all transcripts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from core.models import JobState
+from tests.support.browser_pages import open_page, type_in
+from tests.support.web_inbox import FakeInbox
+from tests.support.web_program import run_program
+
+COUNT = 120
+#: One browser for all, so they share one loop; it lives in other processes.
+pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def grow(page: Page, inbox: FakeInbox) -> None:
+    """Let the chat of the page have `COUNT` messages, 60 of them from yesterday."""
+    await type_in(page, "first")
+    await expect(page.locator('.answer[aria-busy="false"]')).to_have_count(1)
+    [((chat, _), job)] = inbox.jobs.items()
+    inbox.jobs.clear()
+    for number in range(COUNT):
+        ago = timedelta(days=number < COUNT - 60)
+        message = replace(
+            job.message,
+            message_id=f"note-{number:08}",
+            text=f"words {number}",
+            sent_at=job.message.sent_at - ago,
+        )
+        one = replace(job, job_id=f"{number:010}", message=message, state=JobState.DONE)
+        inbox.jobs[chat, message.message_id] = one
+
+
+@pytest.mark.finding(21)
+async def test_all_of_the_history_comes_by_scrolling_up(page: Page, inbox: FakeInbox) -> None:
+    await grow(page, inbox)
+    await page.reload()
+    typed = page.locator(".typed")
+    await expect(typed.last).to_have_text(f"words {COUNT - 1}")
+    assert await typed.count() < COUNT
+    await expect(page.locator(".day")).to_have_text(["today"])
+    for _ in range(8):
+        await page.locator("#scroll").evaluate("(it) => { it.scrollTop = 0; }")
+        await page.wait_for_timeout(150)  # the page loads when it is scrolled
+    await expect(typed).to_have_text([f"words {number}" for number in range(COUNT)])
+    await expect(page.locator(".day")).to_have_text(["yesterday", "today"])
+    assert await page.locator(".log > .day + .entry .typed").all_inner_texts() == [
+        "words 0",
+        f"words {COUNT - 60}",
+    ]
+
+
+@pytest.mark.finding(21)
+async def test_the_search_box_finds_words_in_all_chats(browser: Browser, tmp_path: Path) -> None:
+    async with run_program(tmp_path) as (_, url), open_page(browser, url) as page:
+        await type_in(page, "/style the birch canoe")
+        for number in range(60):
+            await page.evaluate(SEND, f"message-{number:08}")
+        await page.locator("#new-chat").click()
+        await type_in(page, "/mode")
+        await expect(page.locator('.answer[aria-busy="false"]')).to_have_count(1)
+        await page.locator("#search").fill("CANOE birch")
+        hit = page.locator("#found button")
+        await expect(hit).to_have_count(1)
+        await expect(hit).to_contain_text("the birch canoe")
+        await hit.click()
+        await expect(page.locator(".entry.found .typed")).to_have_text("/style the birch canoe")
+        await expect(page.locator(".entry.found")).to_be_in_viewport()
+        await page.locator("#search").fill("nowhere")
+        await expect(page.locator("#found")).to_have_text("Nothing found.")
+        await page.locator("#search").press("Escape")
+        await expect(page.locator("#chats li")).to_have_count(2)
+
+
+SEND = """(id) => {
+  const form = new FormData();
+  form.append("id", id);
+  form.append("text", "/mode");
+  return fetch("/api/messages", { method: "POST", body: form }).then(() => true);
+}"""
