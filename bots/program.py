@@ -22,7 +22,7 @@ import structlog
 from bots import PLATFORMS, TOKEN_SETTINGS
 from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant, Inbox
-from core.audio import Media
+from core.audio import Media, limit_files
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines import Engines
@@ -86,7 +86,7 @@ async def run(settings: Settings, clock: Clock = CLOCK) -> None:
 async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[Program]:
     """Migrate the database and build the parts; close them when the context ends."""
     async with open_store(settings, clock) as store, AsyncExitStack() as stack:
-        media = Media()
+        media = Media(limits=limit_files(settings.max_file_bytes))
         stack.push_async_callback(media.close)
         engines = Engines(settings)
         stack.push_async_callback(engines.close)
@@ -157,7 +157,7 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     keys = ApiKeys(settings, program.store.allowances, clock)
     pipelines = program.transcription, program.synthesis, program.answering
     access = settings.api_lenient, settings.api_cors_origins
-    api = build_api(ApiContext(*pipelines, keys, clock, *access))
+    api = build_api(ApiContext(*pipelines, keys, clock, *access), settings.max_file_bytes)
     for platform in platforms.values():
         if isinstance(platform, WebChat):
             platform.mount(PATH, api)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BeforeValidator,
+    Field,
     PositiveInt,
     SecretStr,
     StringConstraints,
@@ -131,6 +132,10 @@ class Settings(BaseSettings):
     #: Whether each model gets one tiny request a day, to find out that it still works.
     model_probe: Literal["daily", "off"] = "daily"
 
+    #: Largest file that is read, in megabytes of a million bytes, wherever it comes from. Telegram
+    #: itself gives bots no more than 20 MB, unless they have a local Bot API server.
+    max_file_mb: Annotated[int, Field(ge=1, le=2000)] = 128
+
     #: Whether URLs of audio in questions are passed to the engine. The engine's service fetches
     #: them, this program never does.
     allow_urls: bool = False
@@ -199,6 +204,11 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database URL: DATABASE_URL, or SQLite under HEARSAY_HOME."""
         return self.database_url or f"sqlite:///{self.hearsay_home / 'hearsay.db'}"
+
+    @property
+    def max_file_bytes(self) -> int:
+        """Largest file that is read."""
+        return self.max_file_mb * 1_000_000
 
     def secret(self, name: str) -> str | None:
         """Return the plain value of a secret setting."""

@@ -47,7 +47,8 @@ async def _ask(
 ) -> tuple[Answer, QuestionInput]:
     async with open_program(settings) as program:
         try:
-            recordings = [await asyncio.to_thread(read_recording, file) for file in files]
+            limit = settings.max_file_bytes
+            recordings = [await asyncio.to_thread(read_recording, file, limit) for file in files]
             return await _answer(program, list(zip(files, recordings, strict=True)), case)
         except OSError as error:
             exit_with(f"{error.filename}: {error.strerror}", 1)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bots.exit_codes import USAGE, exit_with
-from core.audio import MediaLimits
 
 #: Standard input, or standard output.
 DASH = Path("-")
@@ -21,9 +20,9 @@ def name_source(file: Path) -> Path:
     return Path("stdin") if file == DASH else file
 
 
-def read_recording(file: Path) -> bytes:
+def read_recording(file: Path, max_bytes: int) -> bytes:
     """Return the file's content; of a file that is too large, just enough to be refused."""
-    limit = MediaLimits().max_bytes + 1
+    limit = max_bytes + 1
     if file == DASH:
         return _read_stdin("a recording", limit)
     with name_errors(file), file.open("rb") as opened:

@@ -70,7 +70,7 @@ async def _run(
         for file in files:
             source = name_source(file)
             try:
-                data = await asyncio.to_thread(read_recording, file)
+                data = await asyncio.to_thread(read_recording, file, settings.max_file_bytes)
                 output.write(source, await _transcribe(program, source, data, language))
             except OSError as error:
                 code = _warn(error.filename, error.strerror or "")

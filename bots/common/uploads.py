@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,24 +15,33 @@ from core.locale import mark
 
 #: Longest time in which a body has to arrive.
 BODY_S = 600
-#: Largest file.
-MAX_FILE_BYTES = 50 * 1024 * 1024
-#: A file, the other fields and the multipart framing.
-_BODY_BYTES = MAX_FILE_BYTES + 256 * 1024
+#: The other fields and the multipart framing.
+_FRAMING_BYTES = 256 * 1024
 _FIELD_BYTES = 128 * 1024
 #: The rest of a body that is too large is not read.
 _LAST = {"Connection": "close"}
 
-TOO_LARGE = mark("This file is too large: the limit is 50 MB.")
+TOO_LARGE = mark("This file is too large: the limit is {limit} MB.")
+LONG_BODY = mark("This is too much text for one request.")
 BAD_FORM = mark("This upload cannot be read. Please send it again.")
+
+
+class FileTooLarge(HTTPException):
+    """A file is larger than the limit, which `values` hold for the text."""
+
+    def __init__(self, max_bytes: int) -> None:
+        # The rest of the body is not read.
+        super().__init__(413, TOO_LARGE, headers=_LAST)
+        self.values = {"limit": max_bytes // 10**6}
 
 
 class _WholeForm(MultiPartParser):
     """Parser that keeps the file in memory and knows whether the body was complete."""
 
     # Chat content is never written to disk unencrypted, so the file must stay in memory.
-    spool_max_size = _BODY_BYTES
+    spool_max_size = sys.maxsize
     is_whole = False
+    max_file_bytes = 0
 
     def on_end(self) -> None:
         self.is_whole = True
@@ -41,8 +51,8 @@ class _WholeForm(MultiPartParser):
         seen_bytes = 0
         async for chunk in body:
             seen_bytes += len(chunk)
-            if seen_bytes > _BODY_BYTES:
-                raise HTTPException(413, TOO_LARGE, headers=_LAST)
+            if seen_bytes > self.max_file_bytes + _FRAMING_BYTES:
+                raise FileTooLarge(self.max_file_bytes)
             yield chunk
         if not self.is_whole:
             raise HTTPException(400, BAD_FORM)
@@ -52,20 +62,23 @@ class _WholeForm(MultiPartParser):
 async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[FormData]:
     """Yield the fields of a multipart body with at most one file, and close the file.
 
+    Its application says in `state.max_file_bytes` how large the file may be.
     Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is truncated,
     TimeoutError if it takes too long to arrive.
     """
+    max_bytes: int = request.app.state.max_file_bytes
     announced = request.headers.get("content-length", "0")
     if not announced.isascii() or not announced.isdigit():
         raise HTTPException(400, BAD_FORM)
-    if int(announced) > _BODY_BYTES:
-        raise HTTPException(413, TOO_LARGE, headers=_LAST)
+    if int(announced) > max_bytes + _FRAMING_BYTES:
+        raise FileTooLarge(max_bytes)
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise HTTPException(415, BAD_FORM)
     source, size = request.stream(), _FIELD_BYTES
     parser = _WholeForm(
         request.headers, source, max_files=1, max_fields=max_fields, max_part_size=size
     )
+    parser.max_file_bytes = max_bytes
     parser.stream = parser.check(source)
     try:
         async with asyncio.timeout(BODY_S):
@@ -80,7 +93,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
 
 async def read_small(request: Request) -> bytes:
     """Return a body of at most 128 KB. Raises HTTPException 413."""
-    return await read_body(request, _FIELD_BYTES, HTTPException(413, TOO_LARGE, headers=_LAST))
+    return await read_body(request, _FIELD_BYTES, HTTPException(413, LONG_BODY, headers=_LAST))
 
 
 async def read_body(request: Request, max_bytes: int, too_large: Exception) -> bytes:

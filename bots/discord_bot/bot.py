@@ -50,7 +50,7 @@ class DiscordBot(ChatBot):
         super().__init__(settings, inbox, clock)
         self.client = client = DiscordClient(settings, clock)
         self.channels = Channels(client)
-        self.files = DiscordFiles(client)
+        self.files = DiscordFiles(client, settings.max_file_bytes)
         self._admins = DiscordAdmins(client, self.channels)
         self._voice = DiscordVoiceChannels(client)
         self._live_messages = live = DiscordLiveMessages(client, self.start_task)

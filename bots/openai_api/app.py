@@ -33,7 +33,7 @@ from core.errors import AssistantError
 PATH = "/v1"
 
 
-def build_api(context: ApiContext) -> ASGIApp:
+def build_api(context: ApiContext, max_file_bytes: int) -> ASGIApp:
     """Return the application behind its keys."""
     app = FastAPI(
         title="Hearsay",
@@ -42,6 +42,7 @@ def build_api(context: ApiContext) -> ASGIApp:
         redoc_url=None,
         openapi_url="/openapi.json",
     )
+    app.state.max_file_bytes = max_file_bytes
     _add_routes(app, context)
     app.openapi = partial(openapi.build_document, app, context)  # type: ignore[method-assign]
     app.add_exception_handler(ClientDisconnect, _answer_disconnect)

@@ -11,7 +11,6 @@ from typing import Any
 
 from fastapi import Request
 
-from bots.common.uploads import MAX_FILE_BYTES
 from bots.openai_api.bodies import read_json
 from bots.openai_api.chat_messages import AssistantMessage, UserMessage
 from bots.openai_api.chat_request import ChatRequest
@@ -32,8 +31,8 @@ from core.errors import AudioNotSupported
 from core.models import Answer, Audio, Passage, Question, Turn
 from core.text.timestamps import format_timestamp
 
-#: The largest recording in base64, and a long dialogue around it.
-BODY_BYTES = MAX_FILE_BYTES * 4 // 3 + 4 * 1024 * 1024
+#: A long dialogue around the recordings.
+_DIALOGUE_BYTES = 4 * 1024 * 1024
 #: Gives one of several answers: its number, and who gets the text while it grows.
 GiveAnswer = Callable[[int, Callable[[str], None]], Awaitable[Answer]]
 
@@ -47,7 +46,9 @@ class ChatRoute:
     async def create(self, request: Request) -> Any:
         """Answer a question."""
         key_name, request_id = request.state.key_name, request.state.request_id
-        chat = await read_json(request, ChatRequest, BODY_BYTES)
+        # The largest recording in base64.
+        body_bytes = request.app.state.max_file_bytes * 4 // 3 + _DIALOGUE_BYTES
+        chat = await read_json(request, ChatRequest, body_bytes)
         leniency, role = request.state.leniency, self._find_role(chat)
         served = self.context.pick_model(chat.model, role, leniency)
         head = {

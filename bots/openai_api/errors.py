@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
+from bots.common.uploads import FileTooLarge
 from core.errors import (
     AssistantError,
     EngineBadReply,
@@ -160,7 +161,8 @@ def _read_http_error(error: HTTPException) -> ApiError:
     if isinstance(error, ApiError):
         return error
     kind = NOT_FOUND if error.status_code == 404 else INVALID
-    found = ApiError(error.status_code, translate(error.detail, "en"), kind=kind)
+    values = error.values if isinstance(error, FileTooLarge) else {}
+    found = ApiError(error.status_code, translate(error.detail, "en", **values), kind=kind)
     found.headers = error.headers
     return found
 

@@ -46,7 +46,8 @@ class TranscriptionForm(BaseModel):
     file: Annotated[
         bytes, Field(strict=True), WithJsonSchema({"type": "string", "format": "binary"})
     ] = Field(
-        description="A recording of up to 50 MB and two hours, in any common audio or video format."
+        description="A recording of up to two hours, in any common audio or video format. "
+        "MAX_FILE_MB limits its size."
     )
     model: str = Field(description="A model that transcribes; see /v1/models.")
     language: Annotated[str | None, BeforeValidator(read_language, str)] = Field(

@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Request, Response, WebSocket, WebS
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from bots.common.uploads import BAD_FORM, MAX_FILE_BYTES, read_form, read_small
+from bots.common.uploads import BAD_FORM, read_form, read_small
 from bots.web_chat.events import Events, Outbox
 from bots.web_chat.intake import check_id, read_message, read_text, read_upload
 from bots.web_chat.queries import Queries, find_job, language_of, require_chat
@@ -41,6 +41,7 @@ class Api:
 
     inbox: Inbox
     events: Events
+    max_file_bytes: int
     clock: Clock = CLOCK
     #: Whether there is a login, and so a logout.
     has_login: bool = False
@@ -59,7 +60,7 @@ class Api:
     async def renew_session(self, request: Request) -> Response:
         """Start or renew the browser's session."""
         session = {
-            "max_file_bytes": MAX_FILE_BYTES,
+            "max_file_bytes": self.max_file_bytes,
             "has_login": self.has_login,
             "has_voices": self.inbox.has_voices,
         }

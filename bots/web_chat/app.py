@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
+from bots.common.uploads import FileTooLarge
 from bots.web_chat.api import Api
 from bots.web_chat.wire import read_language
 from core.assistant import Inbox
@@ -31,6 +32,7 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
     routers: further routes, such as the logins.
     """
     app = FastAPI(title="Hearsay", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
+    app.state.max_file_bytes = api.max_file_bytes
     app.include_router(api.build_router())
     for router in routers:
         app.include_router(router)
@@ -78,7 +80,8 @@ def _build_error(request: Request, status: int, text: str, **values: object) -> 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    response = _build_error(request, error.status_code, error.detail)
+    values = error.values if isinstance(error, FileTooLarge) else {}
+    response = _build_error(request, error.status_code, error.detail, **values)
     response.headers.update(error.headers or {})
     return response
 

@@ -28,6 +28,8 @@ from core.models import Chat, Message, Reply
 
 __all__ = ["WebChat"]
 
+#: SQLite stores no more than a billion bytes in one value.
+_MAX_STORED_BYTES = 900_000_000
 #: The one part of a reply: a page shows it whole.
 _WHOLE = 0
 RECORDING_GONE = mark("This recording is no longer stored. Please send it again.")
@@ -53,7 +55,9 @@ class WebChat:
         self._has_operator = settings.admin_password is not None
         if self._has_operator:
             routers.append(OperatorApi(inbox, settings, clock).build_router())
-        api = Api(inbox, self._events, clock, has_login=settings.web_password is not None)
+        max_bytes = min(settings.max_file_bytes, _MAX_STORED_BYTES)
+        has_login = settings.web_password is not None
+        api = Api(inbox, self._events, max_bytes, clock, has_login=has_login)
         self._pages = build_app(api, routers)
         self._app = AccessControl(self._pages, host_names, logins, settings.api_cors_origins)
         #: The address of the page, once `is_open` is set.

@@ -27,6 +27,8 @@ _LONGEST_PIECE_S = 180.0
 _STALL_S = 30.0
 #: Above either of these a recording counts as long.
 _LONG_S, _LONG_BYTES = 120.0, 2**20
+#: What a worker needs beside the file.
+_WORKER_BYTES = 384 * 2**20
 #: Conversion happens in memory.
 _LONGEST_CONVERSION_S = 1800.0
 _LONGEST_EXCERPT_S = 60.0
@@ -36,13 +38,18 @@ _LONGEST_EXCERPT_S = 60.0
 class MediaLimits:
     """Limits of a file and of the resources for decoding it."""
 
-    max_bytes: int = 50 * 2**20
+    max_bytes: int = 128_000_000
     max_s: float = 7200.0
-    #: Address space of a worker.
+    #: Address space of a worker, the file included.
     memory_bytes: int = 512 * 2**20
     #: CPU time per file; ordinary files need a tenth of it.
     cpu_s: float = 30.0
     cpu_s_per_megabyte: float = 4.0
+
+
+def limit_files(max_bytes: int) -> MediaLimits:
+    """Return the limits for files of up to `max_bytes`, which a worker holds once."""
+    return MediaLimits(max_bytes, memory_bytes=max_bytes + _WORKER_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +161,7 @@ class Media:
     ) -> AsyncGenerator[Frame, None]:
         limits, megabytes = self._limits, len(data) / 2**20
         if len(data) > limits.max_bytes:
-            raise TooLong(refusals.TOO_LARGE, limit=limits.max_bytes // 2**20)
+            raise TooLong(refusals.TOO_LARGE, limit=limits.max_bytes // 10**6)
         cpu_s = limits.cpu_s + limits.cpu_s_per_megabyte * megabytes
         header = {"max_s": limits.max_s, "cpu_s": cpu_s, **header}
         is_long = len(data) > _LONG_BYTES or (hint_s or 0.0) > _LONG_S

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.incoming import files
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, QuotedMessage
 from tests.emulators.discord import DiscordServer as Server
@@ -93,14 +92,16 @@ async def test_an_interrupted_download_is_retried_once(
     assert await running.fetch(message) == OGG
 
 
+@pytest.mark.finding(8)
 async def test_large_files_are_not_fetched_whatever_they_claim(
     server: Server, running: Bot, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    large = Attachment("1/2/3", size_bytes=files.MAX_BYTES + 1)
+    large = Attachment("1/2/3", size_bytes=running.files.max_bytes + 1)
     with pytest.raises(TooLong):
         await running.fetch(make_message("1", attachment=large))
     assert not server.requests_to("GET /cdn")
-    monkeypatch.setattr(files, "MAX_BYTES", 3000)
+    assert running.files.max_bytes == 128_000_000
+    monkeypatch.setattr(running.files, "max_bytes", 3000)
     message = await receive_voice(server, inbox, claims={"claimed_bytes": 100})
     with pytest.raises(TooLong):
         await running.fetch(message)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bots.telegram_bot import TelegramBot as Bot
-from bots.telegram_bot.incoming.files import CLOUD_MAX_BYTES, LOCAL_MAX_BYTES
+from bots.telegram_bot.incoming.files import CLOUD_MAX_BYTES
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message, QuotedMessage
 from tests.emulators.telegram import TelegramServer as Server
@@ -98,13 +98,17 @@ async def test_a_failed_download_may_be_repeated_and_its_error_holds_no_url(
     assert "http://" not in shown
 
 
-def test_only_telegrams_own_servers_limit_the_size(telegram: Server) -> None:
-    def limit(**values: str) -> int:
+@pytest.mark.finding(8)
+def test_only_telegrams_own_servers_limit_the_size_further(telegram: Server) -> None:
+    def limit(**values: Any) -> int:
         settings = make_settings(telegram_bot_token=telegram.token, **values)
         return Bot(settings, FakeInbox()).files.max_bytes
 
     assert limit() == CLOUD_MAX_BYTES == 20 * 1024 * 1024
-    assert limit(telegram_api_base_url="http://127.0.0.1:8081/bot") == LOCAL_MAX_BYTES
+    assert limit(max_file_mb=7) == 7_000_000
+    own: dict[str, Any] = {"telegram_api_base_url": "http://127.0.0.1:8081/bot"}
+    assert limit(**own) == 128_000_000
+    assert limit(**own, max_file_mb=2000) == 2_000_000_000
 
 
 async def test_a_local_server_returns_a_path() -> None:

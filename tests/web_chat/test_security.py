@@ -13,7 +13,6 @@ from starlette.responses import Response
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from bots.common.uploads import MAX_FILE_BYTES
 from bots.web_chat import WebChat
 from bots.web_chat.access import WRONG_HOST, find_refusal
 from bots.web_chat.allowed_hosts import read_host_name
@@ -167,12 +166,12 @@ def claim(browser: AsyncClient, size: int) -> bytes:
 
 async def test_announced_oversize_is_refused_unread(browser: AsyncClient, web: WebChat) -> None:
     status, _, body = await send_raw(web.url, claim(browser, 99_999_999_999))
-    assert status == 413 and b"the limit is 50 MB" in body
+    assert status == 413 and b"the limit is 128 MB" in body
 
 
 async def test_endless_body_is_cut_off(browser: AsyncClient, inbox: FakeInbox) -> None:
     for path, head, most in (
-        ("/api/messages", FILE_HEAD, MAX_FILE_BYTES + (32 << 20)),
+        ("/api/messages", FILE_HEAD, 160 << 20),
         ("/api/buttons", b" ", 64 << 20),
     ):
         body = Endless(head)

@@ -18,8 +18,6 @@ from core.models import Attachment, Message
 
 log = structlog.get_logger(__name__)
 
-#: Larger files are refused; Discord itself holds up to 500 MB.
-MAX_BYTES = 50 << 20
 #: Total deadline of one download, and the longest pause in it.
 DOWNLOAD_S, _SILENCE_S = 300.0, 30.0
 #: Links remembered of recent messages.
@@ -38,8 +36,10 @@ class DiscordDownloadCut(Exception):
 class DiscordFiles:
     """Downloads of one bot."""
 
-    def __init__(self, client: DiscordClient) -> None:
+    def __init__(self, client: DiscordClient, max_bytes: int) -> None:
         self._client = client
+        #: Larger files are refused; Discord itself holds up to 500 MB.
+        self.max_bytes = max_bytes
         self._links: OrderedDict[str, str] = OrderedDict()
         self._session: aiohttp.ClientSession | None = None
 
@@ -61,8 +61,8 @@ class DiscordFiles:
         attachment = message.attachment or (message.reply_to and message.reply_to.attachment)
         if not attachment:
             raise BadAudio
-        if (attachment.size_bytes or 0) > MAX_BYTES:
-            raise TooLong(TOO_BIG, limit=MAX_BYTES >> 20)
+        if (attachment.size_bytes or 0) > self.max_bytes:
+            raise TooLong(TOO_BIG, limit=self.max_bytes // 10**6)
         key, _, url = attachment.file_id.partition(" ")
         if "://" in key:
             # A file that belongs to no message has only a link.
@@ -121,8 +121,8 @@ class DiscordFiles:
                     raise PlatformBusy(f"download answered {response.status}")
                 async for block in response.content.iter_chunked(_BLOCK_BYTES):
                     data += block
-                    if len(data) > MAX_BYTES:
-                        raise TooLong(TOO_BIG, limit=MAX_BYTES >> 20)
+                    if len(data) > self.max_bytes:
+                        raise TooLong(TOO_BIG, limit=self.max_bytes // 10**6)
         except aiohttp.ClientPayloadError as error:
             raise DiscordDownloadCut(type(error).__name__) from None
         except (aiohttp.ClientError, aiohttp.InvalidURL, OSError, TimeoutError) as error:

@@ -38,8 +38,6 @@ _NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 #: Largest file that a bot can download from Telegram's own servers (in the server's source).
 CLOUD_MAX_BYTES = 20 << 20
-#: A local Bot API server has no limit; Telegram itself takes files up to this.
-LOCAL_MAX_BYTES = 2000 << 20
 #: Total deadline of one download.
 DOWNLOAD_S = 300.0
 #: How long an idle connection is kept: opening one takes longer than a voice note's download.
@@ -99,7 +97,9 @@ class TelegramFiles:
         self._bot = bot
         self._pacer = pacer
         self._is_cloud = httpx.URL(settings.telegram_api_base_url).host == _CLOUD_HOST
-        self.max_bytes = CLOUD_MAX_BYTES if self._is_cloud else LOCAL_MAX_BYTES
+        # A local Bot API server has no limit.
+        largest = CLOUD_MAX_BYTES if self._is_cloud else settings.max_file_bytes
+        self.max_bytes = min(largest, settings.max_file_bytes)
         limits = httpx.Limits(
             max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEP_S
         )
@@ -192,4 +192,4 @@ class TelegramFiles:
             raise PlatformBusy(f"local file: {type(error).__name__}") from None
 
     def _too_big(self) -> TooLong:
-        return TooLong(TOO_BIG, limit=self.max_bytes >> 20)
+        return TooLong(TOO_BIG, limit=self.max_bytes // 10**6)

@@ -51,6 +51,7 @@ export class Chat {
     try {
       const session = await openSession();
       this.maxBytes = session.max_file_bytes;
+      document.getElementById("attach").title = text("attach_limit", { size: formatSize(this.maxBytes) });
       document.body.classList.toggle("voiceless", !session.has_voices);
     } catch (error) {
       this.parts.complain(error.message, () => this.open());

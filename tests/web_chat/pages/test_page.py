@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, Route, WebSocketRoute, expect
 
-from bots.common.uploads import MAX_FILE_BYTES
 from tests.support.browser_pages import (
     choose_file,
     open_page,
@@ -88,9 +87,11 @@ async def test_interrupted_upload_can_be_retried(
         async with reuse_page(shared_page, url) as page:
             huge = tmp_path / "huge.wav"
             with huge.open("wb") as file:
-                file.truncate(MAX_FILE_BYTES + 1)
+                file.truncate(128_000_001)
             await page.locator("#file").set_input_files(huge)
-            await expect(page.locator("#notice")).to_contain_text("too large")
+            title = "Choose a file: audio or video of up to 128 MB"
+            await expect(page.locator("#attach")).to_have_attribute("title", title)
+            await expect(page.locator("#notice")).to_contain_text("the limit is 128 MB")
             await page.context.set_offline(True)
             await choose_file(page, CANOE)
             error = page.locator(".meta .unsent")
