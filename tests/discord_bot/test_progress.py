@@ -9,10 +9,11 @@ import pytest
 from bots.common.chat import UPDATE_S
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.pacing import GAP_S, MAX_FORBIDDEN
+from bots.discord_bot.interactions.parser import read_press
 from bots.discord_bot.outgoing.routes import WATCHED_S
 from core.clock import Clock
 from core.interfaces import DeliveryTarget
-from core.models import PLACEHOLDER, DeliveryState, Reply
+from core.models import CANCEL_TOKEN, PLACEHOLDER, DeliveryState, Reply
 from core.safety import restore_links
 from tests.support.discord_inbox import MemoryLedger
 from tests.support.discord_markdown import read
@@ -222,3 +223,19 @@ async def test_an_unanswered_update_is_given_up(
     await bot.deliver(target, Reply("hello"))
     assert clock.monotonic() - begun_s == pytest.approx(UPDATE_S, abs=0.2)
     assert only(channel.server.replies(channel.id)).versions == ["hello"]
+
+
+@pytest.mark.finding(22)
+async def test_progress_has_a_cancel_button_until_the_reply(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    target, _ = channel.note()
+    await bot.show(target, "40% · 0:48 of 2:00", is_lasting=True)
+    await channel.server.wait_for(lambda: channel.server.replies(channel.id))
+    shown = only(channel.server.replies(channel.id))
+    assert shown.labels == ["Cancel"]
+    [[button]] = [row["components"] for row in shown.components]
+    press = read_press(button)
+    assert press is not None and press.token == f"{CANCEL_TOKEN}{target.job_id}"
+    await bot.deliver(target, Reply("hello"))
+    assert only(channel.server.replies(channel.id)).labels == []
