@@ -10,6 +10,7 @@ AssistantError
 │   ├── EngineBusy      temporary: rate limits, overload, network
 │   ├── EngineBadReply  perhaps temporary: the response made no sense
 │   ├── EngineRefused   the sender's audio or text was refused (format, moderation)
+│   │   ├── TranscriberMissing  no offline transcription on this machine
 │   │   ├── SynthesizerMissing  no speech synthesis on this machine
 │   │   ├── LanguageUnsupported the engine does not know the language of the recording
 │   │   ├── AnswererMissing     no chat model is configured
@@ -124,6 +125,15 @@ class EngineRefused(EngineError):
     def __init__(self, detail: str = "", *, reason: str = "") -> None:
         super().__init__(detail or reason)
         self.values = {"reason": reason or self.no_reason}
+
+
+class TranscriberMissing(EngineRefused):
+    """No offline transcription on this machine. Shown at once: waiting would not install it."""
+
+    user_text = (
+        "Recordings cannot be transcribed here yet. The operator of this bot can set up a speech "
+        "service, or install the offline transcription with: make offline"
+    )
 
 
 class SynthesizerMissing(EngineRefused):

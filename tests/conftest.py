@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +61,9 @@ def pytest_configure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     note_findings(items)
+    if find_spec("pocketsphinx") is None:
+        for item in filter(lambda item: item.get_closest_marker("pocketsphinx"), items):
+            item.add_marker(pytest.mark.skip(reason="offline transcription is not installed"))
     items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
 
 

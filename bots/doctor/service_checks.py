@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +14,7 @@ from bots.telegram_bot.client import TOKEN_REMEDY as TELEGRAM_CURE
 from core.engines import OFFLINE, Engines
 from core.engines.check import check_service, try_answerer
 from core.engines.offline import espeak
-from core.engines.offline.transcriber import OfflineTranscriber
+from core.engines.offline.transcriber import OfflineTranscriber, is_installed
 from core.engines.wire.role import HttpRole
 from core.engines.wire.speech import make_silence
 from core.errors import (
@@ -175,7 +174,7 @@ async def check_clock(run: CheckRun) -> Result:
 
 async def check_offline(_: CheckRun) -> Result:
     """Check that the offline transcriber works: silence has no words."""
-    if find_spec("pocketsphinx") is None:
+    if not is_installed():
         return warn("offline transcription is not installed", _OFFLINE_CURE)
     engine = OfflineTranscriber()
     try:

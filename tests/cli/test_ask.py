@@ -18,6 +18,7 @@ def at(mimo: MimoServer) -> dict[str, str]:
     return {"MIMO_API_KEY": KEY, "MIMO_BASE_URL": mimo.base_url}
 
 
+@pytest.mark.pocketsphinx
 def test_offline_answers_are_passages_and_nothing_is_made_up(hearsay: Hearsay) -> None:
     done = hearsay("ask", CARDS, "Which clubs?")
     assert (done.returncode, done.stdout) == (0, "- ten of clubs [0:00]\n")

@@ -178,6 +178,7 @@ def test_a_busy_service_is_retried_and_a_wrong_key_ends_the_command(
     assert "the key is rejected" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.pocketsphinx
 def test_a_bad_file_does_not_stop_the_others_and_every_format_works(hearsay: Hearsay) -> None:
     (hearsay.folder / "notes.txt").write_text("no sound at all")
     done = hearsay("transcribe", "notes.txt", "missing.ogg", str(ENGLISH))

@@ -55,6 +55,7 @@ async def fill(home: Path) -> None:
 
 
 @pytest.mark.real_time
+@pytest.mark.pocketsphinx
 async def test_a_good_setup_passes_every_check(
     hearsay: Hearsay, telegram: TelegramServer, mimo: MimoServer
 ) -> None:

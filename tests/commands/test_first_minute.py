@@ -103,6 +103,7 @@ async def test_styles_are_refused_where_they_have_no_effect(mute: Talk) -> None:
     assert (await mute.send(command="style", text="off")).text == "Style removed."
 
 
+@pytest.mark.pocketsphinx
 async def test_a_rough_transcript_says_so_on_top(english_only: Talk) -> None:
     reply = await english_only.send(attachment=NOTE)
     assert (reply.text, reply.is_quote_first) == (ROUGH, False)
@@ -112,6 +113,7 @@ async def test_a_rough_transcript_says_so_on_top(english_only: Talk) -> None:
 
 
 @pytest.mark.parametrize("language", ["de", "zh-Hans-CN"])
+@pytest.mark.pocketsphinx
 async def test_what_is_surely_not_english_is_refused_with_the_remedy(
     english_only: Talk, language: str
 ) -> None:

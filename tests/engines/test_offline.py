@@ -12,7 +12,6 @@ import pytest
 import pytest_asyncio
 
 from core.engines.offline.answerer import OfflineAnswerer
-from core.engines.offline.pocketsphinx_worker import find_speech
 from core.engines.offline.role import read_error
 from core.engines.offline.transcriber import OfflineTranscriber
 from core.errors import EngineBadReply, EngineBusy, EngineRefused
@@ -50,7 +49,7 @@ async def transcriber() -> AsyncIterator[OfflineTranscriber]:
     await transcriber.close()
 
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.pocketsphinx]
 
 
 def read_samples(name: str) -> bytes:
@@ -133,6 +132,8 @@ async def test_shortest_audio(transcriber: OfflineTranscriber) -> None:
 
 
 async def test_truncated_speech_is_kept_to_its_last_sample() -> None:
+    from core.engines.offline.pocketsphinx_worker import find_speech
+
     for samples in (480 * 40, 480 * 40 - 1, 480 * 39 + 1):
         pcm = read_samples("austen-0870.wav")[: 2 * samples]
         *_, (start_s, end_s, speech) = find_speech(pcm)

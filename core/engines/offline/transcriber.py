@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from importlib.util import find_spec
 
 from core.config import Settings
 from core.engines.offline.role import CONCURRENCY, OfflineRole, read_error
-from core.errors import LanguageUnsupported
+from core.errors import LanguageUnsupported, TranscriberMissing
 from core.interfaces import OnText, TranscriberLimits
 from core.locale.languages import name_language
 from core.models import Audio, Segment, Transcript, Usage
@@ -42,9 +43,9 @@ class OfflineTranscriber(OfflineRole):
     ) -> Transcript:
         """Return the words in `audio`: WAV of 16 kHz, mono, 16 bit.
 
-        Raises LanguageUnsupported for any language but English.
+        Raises LanguageUnsupported for any language but English, TranscriberMissing.
         """
-        require_english(language)
+        _check_can_transcribe(language)
         segments: list[Segment] = []
         work = self._pool.run({}, audio.data, stall_s=self.stall_s + audio.duration_s)
         try:
@@ -64,7 +65,9 @@ class OfflineTranscriber(OfflineRole):
         )
 
     async def warm_up(self) -> None:
-        """Load the model before the first recording comes. Raises EngineBusy."""
+        """Load the model before the first recording comes, if there is one. Raises EngineBusy."""
+        if not is_installed():
+            return
         try:
             await self._pool.warm_up()
         except WorkerError as error:
@@ -73,6 +76,17 @@ class OfflineTranscriber(OfflineRole):
     async def close(self) -> None:
         """End the worker processes."""
         await self._pool.close()
+
+
+def is_installed() -> bool:
+    """Return whether pocketsphinx is there: Python 3.14 has it only where it was built."""
+    return find_spec("pocketsphinx") is not None
+
+
+def _check_can_transcribe(language: str | None) -> None:
+    require_english(language)
+    if not is_installed():
+        raise TranscriberMissing("pocketsphinx is not installed: make offline")
 
 
 def require_english(language: str | None) -> None:
