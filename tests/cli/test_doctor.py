@@ -104,11 +104,11 @@ async def test_wrong_token_wrong_key_and_damaged_database(
 
 
 def test_invalid_settings_are_the_only_result(hearsay: Hearsay) -> None:
-    (hearsay.folder / ".env").write_text(f"MIMO_API_KEI={KEY}\nWEB_PORT={TOKEN}\n")
+    (hearsay.folder / ".env").write_text(f"MIMO_API_KEI={KEY}\nMODEL_PROBE={TOKEN}\n")
     found = hearsay.doctor()
     assert (found.code, [*found.checks]) == (78, ["settings"])
     text = found.checks["settings"]["text"]
-    assert "MIMO_API_KEI: is not a known setting" in text and "WEB_PORT: " in text
+    assert "MIMO_API_KEI: is not a known setting" in text and "MODEL_PROBE: " in text
 
 
 async def test_a_webhook_is_found(telegram: TelegramServer) -> None:
