@@ -70,14 +70,14 @@ $(VENV)/run.stamp: requirements.lock requirements-offline.lock requirements-offl
 
 # pocketsphinx has no wheels for Python 3.14 and later.
 LACKS_WHEEL = $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 14))'
-BUILD_OFFLINE = echo 'Building the offline transcription: this takes another minute.'; \
-	{ command -v $${CC:-cc} && $(PIP) --require-hashes -r requirements-offline-build.lock && \
-	$(PIP) --require-hashes --no-build-isolation -r requirements-offline.lock; } > $(VENV)/offline.log 2>&1
+BUILD_OFFLINE = command -v $${CC:-cc} > /dev/null && \
+	echo 'Building the offline transcription: this takes another minute.' && \
+	{ $(PIP) --require-hashes -r requirements-offline-build.lock && $(PIP) --require-hashes --no-build-isolation -r requirements-offline.lock; } > $(VENV)/offline.log 2>&1
 COMPILER = gcc $(notdir $(PYTHON))-dev
 LEFT_OUT = 'Offline transcription is left out, all else works. To add it: apt install $(COMPILER), then: make offline'
 
 offline: $(VENV)/run.stamp  ## build the offline transcription on Python 3.14 and later (needs a C compiler)
-	@if $(LACKS_WHEEL); then $(BUILD_OFFLINE) || { tail -n 20 $(VENV)/offline.log; exit 1; }; fi
+	@if $(LACKS_WHEEL); then $(BUILD_OFFLINE) || { tail -n 20 $(VENV)/offline.log; echo $(LEFT_OUT); exit 1; }; fi
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@echo 'Installing what the tests need into $(VENV).'

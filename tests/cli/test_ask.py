@@ -29,6 +29,7 @@ def test_offline_answers_are_passages_and_nothing_is_made_up(hearsay: Hearsay) -
     assert "None of these words are in it" in done.stderr
 
 
+@pytest.mark.pocketsphinx
 def test_a_recording_without_speech_is_reported(hearsay: Hearsay) -> None:
     (hearsay.folder / "hiss.wav").write_bytes(audio_samples.wav(audio_samples.noise(2.0)))
     done = hearsay("ask", "hiss.wav", "What is said?")
