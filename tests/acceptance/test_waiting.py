@@ -41,3 +41,17 @@ async def test_a_hanging_service_is_told_and_ends(open_stage: Open, row: str) ->
         await stage.settle(person, 2)
         [answer] = stage.telegram.replies(person)
         assert read_number(answer.text) == number
+
+
+@pytest.mark.finding(13)
+@row("G14-refused", "a file that Telegram does not give: its fault, said within a minute")
+async def test_a_file_that_telegram_does_not_give(open_stage: Open, row: str) -> None:
+    async with open_stage(speed=20) as stage:
+        stage.telegram.fault("download", "status", status=502, count=None)
+        person = stage.person()
+        await stage.send_note(person)
+        [job] = await stage.settle(person)
+        [told] = stage.telegram.replies(person)
+        assert job.state is JobState.REFUSED
+        assert told.text == "Telegram does not give me this file. Please send it again."
+        assert stage.mimo.requests == []
