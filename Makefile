@@ -72,7 +72,8 @@ $(VENV)/run.stamp: requirements.lock requirements-offline.lock requirements-offl
 LACKS_WHEEL = $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 14))'
 BUILD_OFFLINE = command -v $${CC:-cc} > /dev/null && \
 	echo 'Building the offline transcription: this takes another minute.' && \
-	{ $(PIP) --require-hashes -r requirements-offline-build.lock && $(PIP) --require-hashes --no-build-isolation -r requirements-offline.lock; } > $(VENV)/offline.log 2>&1
+	{ $(PIP) --require-hashes -r requirements-offline-build.lock && \
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) --require-hashes --no-build-isolation -r requirements-offline.lock; } > $(VENV)/offline.log 2>&1
 COMPILER = gcc $(notdir $(PYTHON))-dev
 LEFT_OUT = 'Offline transcription is left out, all else works. To add it: apt install $(COMPILER), then: make offline'
 
