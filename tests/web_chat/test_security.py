@@ -145,7 +145,7 @@ async def test_session_sees_its_own_chat_only(
     async with listen(stranger, web) as socket:
         await send_sound(browser)
         reply = (await wait_for_reply(browser, "message-1"))["reply"]
-        assert (await stranger.get("/api/history")).json() == {"entries": []}
+        assert (await stranger.get("/api/history")).json() == {"entries": [], "has_more": False}
         answer = await stranger.get(reply["files"][0]["url"])
         assert answer.status_code == 404
         # The same id in another chat is another message.

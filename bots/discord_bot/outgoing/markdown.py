@@ -106,11 +106,12 @@ def _render_span(text: str, style: str) -> str:
 def read_spans(reply: Reply, find_url: FindUrl) -> Iterator[Line]:
     """Yield the lines of the text with their styles; overlapping ones are left out."""
     text = reply.text
-    styles = {(one.start, one.end): _style_of(one) for one in reply.spans}
+    own = {(one.start, one.end): _style_of(one) for one in reply.spans}
+    styles = dict(own)
     for one in reply.links:
         if url := find_url(one):
             # The label of a link shows no time of the reader's: the link follows it.
-            moment = styles.get((one.start, one.end), "")
+            moment = own.get((one.start, one.end), "")
             styles[one.start, one.end] = (
                 f"{moment} [{ARROW}]({url})" if moment else f"[{{}}]({url})"
             )
