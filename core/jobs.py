@@ -226,7 +226,7 @@ class JobRunner:
 
     async def _finish(self, job: Job, state: JobState, error: str) -> None:
         await self._store.jobs.finish(job.job_id, state, error)
-        self._delays.end(job)
+        self._delays.timers.pop(job.job_id, None)
         metrics.JOBS.labels(job.command, state).inc()
         age_s = (self._clock.now() - job.created_at).total_seconds()
         metrics.JOB_SECONDS.observe(age_s)
@@ -254,7 +254,7 @@ class JobRunner:
             await self._run_later(job, decision, error)
         elif decision.kind == "cancel":
             await self._store.jobs.cancel_chat(job.message.chat)
-            self._delays.end(job)
+            self._delays.timers.pop(job.job_id, None)
         elif job.reply is not None or isinstance(error, PlatformError):
             # The person cannot be told.
             is_cancelled = job.outcome is JobState.CANCELLED

@@ -26,11 +26,12 @@ class StallTimer:
 
     def __init__(self, queued_s: float = 0.0, clock: Clock = CLOCK) -> None:
         """queued_s: how long the job has waited before its first attempt."""
-        self._clock = clock
+        self.clock = clock
         now_s = clock.monotonic()
-        self._moved_at_s = now_s - queued_s
+        #: When there was progress last, or something was shown to the person.
+        self.moved_at_s = now_s - queued_s
         #: From when the wait counts: later than the last progress where the wait has a known end.
-        self._counts_from_s = now_s - min(queued_s, self.max_s - MIN_TRY_S)
+        self.counts_from_s = now_s - min(queued_s, self.max_s - MIN_TRY_S)
         self._has_excuse = True
         #: Calls under way that may be silent for long.
         self._slow_calls = 0
@@ -38,27 +39,22 @@ class StallTimer:
     @property
     def idle_s(self) -> float:
         """Seconds since the last progress, or since something was last shown to the person."""
-        return self._clock.monotonic() - self._moved_at_s
+        return self.clock.monotonic() - self.moved_at_s
 
     @property
     def waited_s(self) -> float:
         """Seconds without progress that count towards `max_s`."""
         if self._slow_calls:
             return 0.0
-        return max(0.0, self._clock.monotonic() - self._counts_from_s)
-
-    def note_progress(self) -> None:
-        """Begin to count anew."""
-        self.note_shown()
-        self.extend()
+        return max(0.0, self.clock.monotonic() - self.counts_from_s)
 
     def note_shown(self) -> None:
         """Record that the person has seen something, which is no progress."""
-        self._moved_at_s = self._clock.monotonic()
+        self.moved_at_s = self.clock.monotonic()
 
     def extend(self, known_s: float = 0.0) -> None:
         """Begin to count anew, though there is no progress, after `known_s`."""
-        self._counts_from_s = self._clock.monotonic() + known_s
+        self.counts_from_s = self.clock.monotonic() + known_s
 
     def excuse(self, asked_s: float) -> None:
         """Do not count the first wait that the service asks for; later ones count."""
@@ -96,9 +92,9 @@ class StallTimer:
                 watch.cancel()
 
     async def _expire(self, timeout: asyncio.Timeout, max_s: float) -> None:
-        await self._clock.sleep(min(max_s, MIN_TRY_S))
+        await self.clock.sleep(min(max_s, MIN_TRY_S))
         while (left_s := max_s - self.waited_s) > 0:
-            await self._clock.sleep(max(0.02, left_s))
+            await self.clock.sleep(max(0.02, left_s))
         timeout.reschedule(asyncio.get_running_loop().time())
 
 
@@ -127,6 +123,6 @@ def slow_call() -> AbstractContextManager[None]:
 
 
 def note_progress() -> None:
-    """Tell the current job's timer, if there is one, that there was progress."""
+    """Begin to count the wait of the current job, if there is one, anew."""
     if timer := find_timer():
-        timer.note_progress()
+        timer.moved_at_s = timer.counts_from_s = timer.clock.monotonic()

@@ -13,7 +13,6 @@ from bots.telegram_bot.check import ask_account as ask_telegram
 from bots.telegram_bot.client import TOKEN_REMEDY as TELEGRAM_CURE
 from core.engines import OFFLINE, Engines
 from core.engines.check import check_service, try_answerer
-from core.engines.offline import espeak
 from core.engines.offline.transcriber import OfflineTranscriber, is_installed
 from core.engines.wire.role import HttpRole
 from core.engines.wire.speech import make_silence
@@ -95,7 +94,7 @@ async def check_engine(run: CheckRun) -> Result:
         text += ", questions are answered with extracts"
     else:
         text += f", {answerer.name} answers ({models[1]})"
-    if synthesizer.name == OFFLINE and not espeak.is_installed():
+    if synthesizer.name == OFFLINE and not synthesizer.voices():
         return warn(f"{text}, nothing synthesizes", _ESPEAK_CURE)
     return ok(f"{text}, {synthesizer.name} synthesizes ({models[2]})")
 

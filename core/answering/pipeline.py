@@ -23,7 +23,6 @@ from core.stall import note_progress
 from core.store.work.progress import Results
 from core.text.scripts import is_unspaced
 from core.text.tokens import count_tokens
-from core.turns import Turns
 
 #: How often an answer that was cut off is continued.
 MAX_CONTINUATIONS = 2
@@ -54,7 +53,6 @@ class AnsweringPipeline:
         self.answerer = answerer
         self._media = media
         self._results = results
-        self._turns = Turns()
         self._allows_urls = allows_urls
         self._clock = clock
 
@@ -113,7 +111,7 @@ class AnsweringPipeline:
     async def _ask(self, question: Question, on_text: OnText | None) -> Answer:
         # In a thread: the recordings may be many megabytes.
         key = await asyncio.to_thread(self._key, question)
-        async with self._turns.take(key):
+        async with self._results.turn(key):
             answer = await self._results.find_answer(key)
             if answer is None:
                 limits = self.answerer.limits

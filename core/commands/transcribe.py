@@ -46,7 +46,7 @@ async def transcribe(ctx: Context) -> Reply:
     )
     # Whoever wrote the caption of a forwarded recording did not ask us, nor does one in a group.
     is_own = message.is_private and not (message.command or message.forwarded_from)
-    if message.attachment and is_own and is_question(message.text):
+    if message.attachment and message.text and is_own and is_question(message.text):
         return await add_answer(ctx, reply)
     return reply
 

@@ -40,19 +40,15 @@ def translate(text: str | Plural, language: str, /, **values: object) -> str:
     if isinstance(text, Plural):
         filled["count"] = text.count
         return known.ngettext(text.one, text.many, text.count).format_map(_Values(filled))
-    return _find(known, text).format_map(_Values(filled))
+    # The translation of an empty text would be the catalogue's header.
+    return (known.gettext(text) if text else "").format_map(_Values(filled))
 
 
 def _fill(known: NullTranslations, value: object) -> object:
     if isinstance(value, Plural):
         form = known.ngettext(value.one, value.many, value.count)
         return form.format_map(_Values(count=value.count))
-    return _find(known, value) if isinstance(value, str) else value
-
-
-def _find(known: NullTranslations, text: str) -> str:
-    # The translation of an empty text would be the catalogue's header.
-    return known.gettext(text) if text else ""
+    return known.gettext(value) if isinstance(value, str) and value else value
 
 
 class _Values(dict[str, object]):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 from math import ceil
 
@@ -45,28 +45,19 @@ class DelayNotices:
         self._platforms = platforms
         self._clock = clock
         self._started_at = clock.now()
-        #: By job id, from the first attempt in this process until the end.
-        self._timers: dict[str, StallTimer] = {}
+        #: By job id, from the first attempt in this process until whoever ends the job drops it.
+        self.timers: dict[str, StallTimer] = {}
 
-    @asynccontextmanager
-    async def limit(self, job: Job) -> AsyncIterator[None]:
-        """Raise EngineBusy in the body, which makes the reply, once the job stalls."""
-        timer = self._timer(job)
+    def limit(self, job: Job) -> AbstractAsyncContextManager[None]:
+        """Begin an attempt. Raise EngineBusy in the body, which makes the reply, once it stalls."""
+        timer = self.timers[job.job_id] = self._timer(job)
         set_timer(timer)
-        if load_command(job.command).is_silent:
-            yield
-            return
-        async with timer.limit():
-            yield
+        return nullcontext() if load_command(job.command).is_silent else timer.limit()
 
     def waited_s(self, job: Job) -> float:
         """Return how long a person has waited without progress for the reply to be made."""
         is_waiting = job.reply is None and not load_command(job.command).is_silent
         return self._timer(job).waited_s if is_waiting else 0.0
-
-    def end(self, job: Job) -> None:
-        """Drop the timer of a job that has ended."""
-        self._timers.pop(job.job_id, None)
 
     @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=CHECK_S)
     async def run(self) -> None:
@@ -102,11 +93,10 @@ class DelayNotices:
         next_s = CHECK_S
         soon = self._clock.now() - timedelta(seconds=self.tell_after_s - CHECK_S)
         for job in await self._store.jobs.list_untold(soon):
-            timer = self._timers.get(job.job_id)
-            left_s = self.tell_after_s - (timer.idle_s if timer else self._queued_s(job))
+            left_s = self.tell_after_s - self._timer(job).idle_s
             if left_s > 0:
                 next_s = min(next_s, left_s)
-            elif timer is None:
+            elif job.job_id not in self.timers:
                 await self._tell(job, QUEUED)
             else:
                 await self._tell(job, WAITING if job.error.startswith("Engine") else SLOW)
@@ -119,15 +109,13 @@ class DelayNotices:
             shown = translate(text, job.message.language, **values)
             await platform.show(self._store.deliveries.target(job), shown, is_lasting=True)
 
-    def _queued_s(self, job: Job) -> float:
-        """Return how long a job that was not attempted yet has been due."""
-        due_at = max(job.run_at, self._started_at)
-        return max(0.0, (self._clock.now() - due_at).total_seconds())
-
     def _timer(self, job: Job) -> StallTimer:
-        if job.job_id not in self._timers:
-            self._timers[job.job_id] = StallTimer(self._queued_s(job), self._clock)
-        return self._timers[job.job_id]
+        """Return the timer of a job; a new one, from when the job was due, before its attempts."""
+        if timer := self.timers.get(job.job_id):
+            return timer
+        due_at = max(job.run_at, self._started_at)
+        queued_s = max(0.0, (self._clock.now() - due_at).total_seconds())
+        return StallTimer(queued_s, self._clock)
 
 
 def is_too_late(error: Exception, delay_s: float, waited_s: float) -> bool:

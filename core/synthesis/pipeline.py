@@ -26,7 +26,6 @@ from core.store.work.progress import Results
 from core.synthesis.speakable import make_speakable
 from core.synthesis.styles import read_styles
 from core.text.split import shorten, split_speech
-from core.turns import Turns
 
 #: Longest text of one voice note: about six minutes.
 MAX_CHARS = 5000
@@ -83,7 +82,6 @@ class SynthesisPipeline:
     def __init__(self, synthesizer: Synthesizer, results: Results, clock: Clock = CLOCK) -> None:
         self.synthesizer = synthesizer
         self._results = results
-        self._turns = Turns()
         #: Limits the calls to the engine.
         self.gate = AccountGate(synthesizer.name, synthesizer.limits, "speech", clock)
 
@@ -226,7 +224,7 @@ class SynthesisPipeline:
         """Put the PCM of one call, stored or from the engine, then None."""
         key = self._key(utterance, take)
         try:
-            async with self._turns.take(key):
+            async with self._results.turn(key):
                 if (kept := await self._results.find_audio(key)) is not None:
                     put(await asyncio.to_thread(_unpack, kept, self.synthesizer.rate_hz))
                     note_progress()

@@ -22,7 +22,6 @@ from core.stall import note_progress
 from core.store.work.progress import Results
 from core.text.scripts import is_unspaced
 from core.transcription.progress import LONG_S, OnProgress, Progress, ProgressReport
-from core.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,6 @@ class TranscriptionPipeline:
         self._media = media
         self.transcriber = transcriber
         self._results = results
-        self._turns = Turns()
         self._clock = clock
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
@@ -93,7 +91,7 @@ class TranscriptionPipeline:
         warmth = "" if options.temperature is None else f"|{options.temperature:g}"
         base_key = f"{digest}|{engine}|{language or 'auto'}{warmth}"
         key = hashlib.sha256(f"{base_key}|all".encode()).hexdigest()
-        async with self._turns.take(key):
+        async with self._results.turn(key):
             if transcript := await self._results.find(key):
                 note_progress()
                 return StoredTranscript(key, transcript)

@@ -152,8 +152,10 @@ def _read_message(
     if found.is_private and found.command == "start" and _TOKEN.match(found.text):
         # Sent by a button that opened this chat.
         return replace(found, command="", text="", button=found.text)
+    if found.command or found.forwarded_from or found.is_private:
+        return found
     asked = _remove_mention(message, me)
-    if asked is None or found.command or found.forwarded_from or found.is_private:
+    if asked is None:
         return found
     found = replace(found, text=asked)
     return replace(found, command=pick_mentioned(found, me.bot_id))

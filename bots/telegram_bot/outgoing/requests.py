@@ -95,7 +95,8 @@ def build_parts(reply: Reply, chat_id: str = "") -> list[Part]:
     """
     # Strip mentions so that a quote under our name notifies nobody.
     text, quote = clean(reply.text).strip("\n"), disable_links(clean(reply.quote)).strip("\n")
-    linked = TextPart(text, build_links(reply, text, chat_id))
+    has_links = reply.links or reply.spans
+    linked = TextPart(text, build_links(reply, text, chat_id) if has_links else ())
     whole = _join(linked, quote, is_quote_first=reply.is_quote_first) if quote else linked
     messages = _cut(whole, MAX_UNITS)
     files = [_build_file(file) for file in reply.files]

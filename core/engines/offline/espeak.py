@@ -59,11 +59,6 @@ def has_library() -> bool:
     return find_spec(_LIBRARY) is not None
 
 
-def is_installed() -> bool:
-    """Return whether this machine has the program or the library."""
-    return find_program() is not None or has_library()
-
-
 def pick_voice(text: str) -> str:
     """Return the voice that can read `text`."""
     return next(

@@ -35,7 +35,7 @@ class OfflineSynthesizer(OfflineRole):
 
     def voices(self) -> tuple[Voice, ...]:
         """Return the preset voices, none without espeak-ng."""
-        return espeak.VOICES if espeak.is_installed() else ()
+        return espeak.VOICES if espeak.find_program() or espeak.has_library() else ()
 
     async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         """Yield the samples of `utterance` all at once.

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Table, bindparam, case, delete, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.interfaces import DeliveryTarget
 from core.models import Answer, Audio, DeliveryState, Job, JobState, PartDelivery, Transcript, Usage
+from core.stall import slow_call
 from core.store.database.queries import Database, hash_sample, insert_new
 from core.store.database.schema import usage
 from core.store.database.tables import answers, deliveries, jobs, sounds, transcripts
@@ -23,6 +28,25 @@ class Results:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: By key, of the results that are being made or waited for.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def turn(self, key: str) -> AsyncIterator[None]:
+        """Wait until no other body with this key runs, so that one call is made per paid result.
+
+        The first one that waits comes first. It finds the result saved, or takes over if there is
+        none, because the call failed or was cancelled. The wait is no stall: whoever is being
+        waited for is given up when it stalls.
+        """
+        is_taken = key in self._turns
+        lock = self._turns.setdefault(key, asyncio.Lock())
+        with slow_call() if is_taken else nullcontext():
+            await lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     async def find(self, key: str) -> Transcript | None:
         """Return the transcript saved under `key`."""
