@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.findings import read_titles
 from tests.support.paths import ROOT
 
 #: Files that read the system clock, and why.
@@ -95,3 +96,8 @@ def _sleeps(tree: ast.AST, name: str) -> Iterator[int]:
             continue
         if ast.unparse(call.func) in (name, "time.sleep") and ast.unparse(call.args[0]) != "0":
             yield call.lineno
+
+
+def test_every_finding_has_a_test() -> None:
+    marks = re.findall(r"mark\.finding\((\d+)\)", "".join(path.read_text() for path in TESTS))
+    assert {int(number) for number in marks} == set(read_titles())

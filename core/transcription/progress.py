@@ -22,7 +22,7 @@ _TAIL_CHARS = 1500
 SO_FAR = mark("{done} of {total}")
 SECONDS_LEFT = mark("about {count} s left")
 MINUTES_LEFT = mark("about {count} min left")
-HELD_BACK = mark("waiting for the speech service")
+HELD_BACK = mark("waiting for the AI service")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bots.discord_bot import DiscordBot as Bot
@@ -84,6 +84,7 @@ async def test_a_models_markdown_pings_and_links_nothing(bot: Bot, channel: Serv
     assert "https://" not in content
 
 
+@example("", "\\<+1234567>")
 @given(TEXTS, TEXTS)
 def test_no_mixture_makes_a_link_or_a_mention(text: str, more: str) -> None:
     for line in read_markdown(f"{text}\n{more}"):

@@ -131,5 +131,5 @@ async def test_progress_of_a_long_recording_goes_on_while_the_account_waits(
     text = describe(replace(half, left_s=34.0), "en")
     done, total = format_timestamp(half.done_s), format_timestamp(half.total_s or 0)
     percent = int(100 * half.done_s / (half.total_s or 1))
-    state = f"{percent}% · {done} of {total} · about 30 s left · waiting for the speech service"
+    state = f"{percent}% · {done} of {total} · about 30 s left · waiting for the AI service"
     assert text == f"{half.text}\n\n{state}"

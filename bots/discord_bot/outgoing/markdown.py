@@ -37,7 +37,8 @@ _HEADING = re.compile(r"\s*#{1,6}\s+(.*?)\s*#*\s*\Z")
 _STRONG = re.compile(r"(?<!\w)__(?=\S)(.+?)(?<=\S)__(?!\w)")
 _BULLET = re.compile(r"(\s*)[*+](?=\s)")
 _CODE_SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
-_DANGEROUS = re.compile(r"[|<\[\]]|:(?=//)")
+#: With the backslashes before it, which would escape ours.
+_DANGEROUS = re.compile(r"\\*([|<\[\]]|:(?=//))")
 _SMALL_OR_LONG_QUOTE = re.compile(r"(\s*)(-#|>>)")
 
 #: Names of commands in a text of ours.
@@ -182,4 +183,4 @@ def _render_markdown(text: str) -> str:
 
 
 def _disarm(text: str) -> str:
-    return _DANGEROUS.sub(r"\\\g<0>", _STRONG.sub(r"**\1**", text))
+    return _DANGEROUS.sub(r"\\\1", _STRONG.sub(r"**\1**", text))
