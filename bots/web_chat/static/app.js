@@ -116,7 +116,7 @@ byId("about-off").addEventListener("click", () => chat.leaveAbout());
 byId("box").addEventListener("keydown", (event) => event.key === "Escape" && chat.about && chat.leaveAbout());
 window.addEventListener("popstate", () => show(nameInAddress()));
 window.addEventListener("beforeunload", (event) => {
-  const hasUnsent = [...opened.values()].some((one) => one.hasUnsent);
+  const hasUnsent = [...opened.values()].some((one) => one.outbox.hasUnsent);
   if (hasUnsent || !byId("recording").hidden) event.preventDefault();
 });
 const first = nameInAddress() || recall("chat");

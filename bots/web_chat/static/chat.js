@@ -1,10 +1,10 @@
 // One chat: its entries, sending messages, and events from the server.
 
-import { followEvents, openSession, pressButton, sendMessage } from "./api.js";
+import { followEvents, openSession, pressButton } from "./api.js";
 import { make, newId } from "./dom.js";
 import { EntryView, beginningOf, isEnded, isSound, isWrong } from "./entry.js";
 import { History } from "./history.js";
-import { addLength } from "./length.js";
+import { Outbox } from "./outbox.js";
 import { Stream, wakeSpeaker } from "./speaker.js";
 import { formatSize, text } from "./texts.js";
 
@@ -12,8 +12,6 @@ import { formatSize, text } from "./texts.js";
 const CANCEL_TOKEN = "_cancel_job_";
 const POLL_MS = 4000;
 const SETTLE_MS = 600;
-/** How often a message is sent again by itself while the events flow. */
-const MAX_TRIES = 3;
 /** Space above a message that was scrolled to. */
 const GAP_PX = 12;
 
@@ -34,8 +32,12 @@ export class Chat {
     this.views = new Map();
     // Messages sent from this page: only here their replies are played while they arrive.
     this.streams = new Map();
-    // Ids of uploads that were stopped.
-    this.stopped = new Set();
+    this.outbox = new Outbox(this, {
+      show: (entry, isNew) => this.#show(entry, isNew),
+      merge: (saved) => this.#merge(saved),
+      drop: (entry) => this.#drop(entry),
+      move: (entry, unsent) => this.#elementOf(entry).after(...unsent.map(this.#elementOf)),
+    });
     this.maxBytes = Infinity;
     this.isShown = false;
     this.isLoaded = false;
@@ -59,7 +61,7 @@ export class Chat {
       return;
     }
     this.parts.complain("");
-    addEventListener("online", () => this.#sendUnsent());
+    addEventListener("online", () => this.outbox.sendUnsent());
     this.reconnect = followEvents(this.name, (event) => this.#receive(event), (isUp) => this.#noteLink(isUp));
     await this.reload();
     this.parts.onChange(this, true);
@@ -67,11 +69,6 @@ export class Chat {
     setInterval(() => {
       if ([...this.entries.values()].some((entry) => !isEnded(entry))) this.reload();
     }, POLL_MS);
-  }
-
-  /** Is a message not sent yet, so that closing the page would lose it? */
-  get hasUnsent() {
-    return [...this.entries.values()].some(({ fields }) => fields);
   }
 
   get isEmpty() {
@@ -156,45 +153,8 @@ export class Chat {
     }
     const entry = { ...shown, id, reply_to, sent_at, state: "", reply: null, fields: { id, reply_to, ...fields } };
     this.entries.set(id, entry);
-    await this.#upload(entry);
+    await this.outbox.upload(entry);
     return entry;
-  }
-
-  async #upload(entry) {
-    const stop = new AbortController();
-    Object.assign(entry, { phase: entry.file ? "uploading" : "sent", progress: 0, error: "", isUnsent: false });
-    entry.stop = stop;
-    this.#show(entry, true);
-    this.parts.onChange(this);
-    const prepare = () => {
-      entry.startedAt = Date.now();
-      return entry.sound && addLength(entry);
-    };
-    const onProgress = (share) => {
-      entry.progress = share;
-      if (entry.phase === "uploading") this.#show(entry);
-    };
-    try {
-      // Nobody waits for the upload of a file but the files after it, and what is asked about it.
-      const queue = entry.file || this.entries.get(entry.reply_to)?.fields ? "files" : "texts";
-      const options = { queue, onProgress, prepare, like: this.like, signal: stop.signal };
-      const saved = await sendMessage(this.name, entry.fields, options);
-      entry.phase = "";
-      entry.fields = undefined;
-      this.#placeSaved(entry);
-      this.#merge(saved ?? { ...entry, state: "cancelled" });
-      this.parts.onChange(this, true);
-    } catch (error) {
-      if (stop.signal.aborted) return this.#stopUpload(entry);
-      // A server that is away is no failure: what was sent goes when it is back.
-      const isUnsent = !error.status;
-      Object.assign(entry, { phase: "failed", error: isUnsent ? text("unsent") : error.message, isUnsent });
-      this.#show(entry);
-      this.parts.announce(entry.error);
-      // The events may still flow, so that their return will not say when to try again.
-      entry.tries = (entry.tries ?? 0) + 1;
-      if (isUnsent && entry.tries <= MAX_TRIES) setTimeout(() => this.#sendUnsent(), POLL_MS * entry.tries);
-    }
   }
 
   /** Send corrections of a transcript: [heard, meant], one after the other. */
@@ -230,13 +190,6 @@ export class Chat {
     requestAnimationFrame(() => element?.classList.add("found"));
   }
 
-  /** The upload was stopped; if it had arrived already, the work on it is cancelled too. */
-  #stopUpload(entry) {
-    this.stopped.add(entry.id);
-    this.#drop(entry);
-    setTimeout(() => this.reload(), SETTLE_MS);
-  }
-
   #drop(entry) {
     this.entries.delete(entry.id);
     this.views.get(entry.id)?.element.remove();
@@ -244,25 +197,7 @@ export class Chat {
     this.parts.onChange(this);
   }
 
-  /** Send what could not be sent, in its order. */
-  async #sendUnsent() {
-    for (const entry of [...this.entries.values()]) {
-      if (entry.isUnsent && this.isUp) await this.#upload(entry);
-    }
-  }
-
-  /** Show what has arrived before what is still being sent: that is its place after a reload. */
-  #placeSaved(entry) {
-    const all = [...this.entries.values()];
-    const place = all.indexOf(entry);
-    const unsent = all.slice(0, place).filter(({ fields }) => fields);
-    if (!unsent.length) return;
-    for (const one of [...unsent, ...all.slice(place + 1)]) {
-      this.entries.delete(one.id);
-      this.entries.set(one.id, one);
-    }
-    this.views.get(entry.id).element.after(...unsent.map(({ id }) => this.views.get(id).element));
-  }
+  #elementOf = ({ id }) => this.views.get(id).element;
 
   #newId(kind) {
     const id = newId(kind);
@@ -316,7 +251,7 @@ export class Chat {
     if (reply) entry.partial = "";
     this.entries.set(saved.id, entry);
     this.#show(entry);
-    if (this.stopped.delete(saved.id) && !isEnded(entry)) this.#cancel(entry);
+    if (this.outbox.stopped.delete(saved.id) && !isEnded(entry)) this.#cancel(entry);
   }
 
   #show(entry, isNew = false) {
@@ -330,7 +265,7 @@ export class Chat {
     if (!view) {
       view = new EntryView(this.name, {
         press: (button) => this.#press(button),
-        resend: (failed) => this.#upload(failed),
+        resend: (failed) => this.outbox.upload(failed),
         cancel: (open) => this.#cancel(open),
         correct: (entry, corrections) => this.#correct(entry, corrections),
         ask: (answered) => this.askAbout(answered),
@@ -358,6 +293,6 @@ export class Chat {
     this.isUp = isUp;
     if (this.isShown) this.parts.showLink(isUp, this.reconnect);
     if (isUp && this.isLoaded) this.reload();
-    if (isUp) this.#sendUnsent();
+    if (isUp) this.outbox.sendUnsent();
   }
 }
