@@ -143,7 +143,7 @@ export const TEXTS = {
     used_of: "{used} of {limit}",
     wait_chart: "Time to reply",
     waits: "Waiting for its first attempt",
-    web: "Web page",
+    web: "Web chat",
     will_end: "Will end as {state} once delivered",
   },
   zh: {
