@@ -218,7 +218,12 @@ class AccountGate:
                 self._set_wait(error)
             raise
         metrics.ENGINE_CALLS.labels(self._engine, "ok").inc()
-        self._note_success()
+        self._failures, self._paused_until = 0, self._asked_until
+        self.has_succeeded = True
+        self._failed_recording, self._is_down = None, False
+        note_progress()
+        for waiting in self._line:
+            waiting.extend()
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
@@ -270,14 +275,6 @@ class AccountGate:
         error.is_wait_asked = self._paused_until <= self._asked_until
         is_own = not (error.is_wait_asked or error.is_parking)
         error.retry_after_s = min(wait_s, MAX_WAIT_S) if is_own else wait_s
-
-    def _note_success(self) -> None:
-        self._failures, self._paused_until = 0, self._asked_until
-        self.has_succeeded = True
-        self._failed_recording, self._is_down = None, False
-        note_progress()
-        for waiting in self._line:
-            waiting.extend()
 
     def _note_failure(self, error: EngineError) -> None:
         if not (error.is_retryable or error.is_parking):

@@ -113,16 +113,17 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
         placeholder = await target.ledger.find(PLACEHOLDER)
         request = build_request(target.message, TextPart(text))
         edit_id = read_placeholder_id(target, placeholder)
-        keyboard = build_keyboard((build_cancel_button(target),))
-        request = replace(request, edit_id=edit_id, keyboard=keyboard)
-        if target.message.is_private and not live.is_lasting and not request.edit_id:
+        if target.message.is_private and not live.is_lasting and not edit_id:
             draft_id = build_draft_id(target.job_id)
             await self._bot.send_message_draft(
                 int(request.chat_id), draft_id, text, request.thread_id
             )
-        elif is_blank(text):
             return
-        elif request.edit_id:
+        if is_blank(text):
+            return
+        keyboard = build_keyboard((build_cancel_button(target),))
+        request = replace(request, edit_id=edit_id, keyboard=keyboard)
+        if edit_id:
             await perform(self._bot, request)
         elif placeholder and placeholder.state is DeliveryState.PENDING:
             live.is_over = True  # there may be a placeholder that cannot be edited

@@ -32,10 +32,13 @@ class OfflineSynthesizer(OfflineRole):
     def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
         super().__init__(settings, shared)
         self._pool = WorkerPool("core.engines.offline.espeak_worker", size=CONCURRENCY)
+        self._is_found = False
 
     def voices(self) -> tuple[Voice, ...]:
         """Return the preset voices, none without espeak-ng."""
-        return espeak.VOICES if espeak.find_program() or espeak.has_library() else ()
+        # Once found, it is not looked for at each message.
+        self._is_found = self._is_found or bool(espeak.find_program()) or espeak.has_library()
+        return espeak.VOICES if self._is_found else ()
 
     async def synthesize(self, utterance: Utterance) -> AsyncGenerator[bytes, None]:
         """Yield the samples of `utterance` all at once.
@@ -64,6 +67,7 @@ class OfflineSynthesizer(OfflineRole):
         if program := espeak.find_program():
             return await espeak.run_program(program, text, voice_id)
         if not espeak.has_library():
+            self._is_found = False
             raise SynthesizerMissing("no espeak-ng: apt install espeak-ng")
         header = {"voice": voice_id, "pitch": espeak.find_pitch(voice_id)}
         work = self._pool.run(header, text, stall_s=espeak.DEADLINE_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -12,6 +12,10 @@ from core.store.database.queries import insert_new
 from core.store.database.tables import people
 
 _OWN = people.alias("own")
+#: Built once: every message waits for it.
+SPEECH = select(people.c.speech).where(
+    people.c.platform == bindparam("of_platform"), people.c.person_id == bindparam("of_person")
+)
 
 
 def is_person(platform: str, person_id: str) -> ColumnElement[bool]:

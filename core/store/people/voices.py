@@ -9,7 +9,7 @@ from sqlalchemy import delete, or_, select, update
 from core.models import Chat, SavedVoice, SpeechSettings
 from core.store.database.queries import Database, chat_row, hash_sample, insert_new, is_chat
 from core.store.database.tables import chats, people, sounds, voices
-from core.store.people.accounts import account_row, is_account, is_person
+from core.store.people.accounts import SPEECH, account_row, is_person
 
 
 class Voices:
@@ -20,8 +20,9 @@ class Voices:
 
     async def choice(self, platform: str, person_id: str) -> SpeechSettings:
         """Return the speech settings of a person."""
-        query = select(people.c.speech).where(is_account(platform, person_id))
-        found: SpeechSettings | None = await self._database.scalar(query)
+        key = {"of_platform": platform, "of_person": person_id}
+        rows = await self._database.rows(SPEECH, key)
+        found: SpeechSettings | None = rows[0].speech if rows else None
         return found or SpeechSettings()
 
     async def save_choice(self, platform: str, person_id: str, choice: SpeechSettings) -> None:

@@ -24,7 +24,8 @@ from core.models import (
 )
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import Database, chat_row, insert_new, is_chat, read_settings
-from core.store.database.tables import blobs, buttons, chats, deliveries, jobs, messages, people
+from core.store.database.tables import blobs, buttons, chats, deliveries, jobs, messages
+from core.store.people.accounts import SPEECH
 from core.store.talk.memory import drop, is_opted_out, remember
 from core.store.work.cancellation import OPEN, cancel_jobs
 
@@ -40,9 +41,6 @@ _BUTTON = (
     .join(chats, chats.c.chat_pk == buttons.c.chat_pk)
     .join(jobs, jobs.c.job_id == buttons.c.job_id)
     .where(buttons.c.token == bindparam("of_token"))
-)
-_SPEECH = select(people.c.speech).where(
-    people.c.platform == bindparam("of_platform"), people.c.person_id == bindparam("of_person")
 )
 _QUOTED = (
     select(jobs.c.job_id, jobs.c.command)
@@ -150,7 +148,7 @@ async def _resolve(
     A button of another chat or person does nothing.
     """
     key = {"of_platform": message.chat.platform, "of_person": message.sender_id}
-    own = (await connection.execute(_SPEECH, key)).scalar()
+    own = (await connection.execute(SPEECH, key)).scalar()
     if own and own.language:
         message = replace(message, language=own.language)
     if not message.button:
