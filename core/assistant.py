@@ -250,4 +250,4 @@ async def _show(
             # It lasts: people who wait for long want to see it when they come back.
             await platform.show(target, text, is_lasting=is_long)
             if timer := find_timer():
-                timer.note_shown()
+                timer.moved_at_s = timer.clock.monotonic()  # seen, though it is no progress

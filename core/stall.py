@@ -48,10 +48,6 @@ class StallTimer:
             return 0.0
         return max(0.0, self.clock.monotonic() - self.counts_from_s)
 
-    def note_shown(self) -> None:
-        """Record that the person has seen something, which is no progress."""
-        self.moved_at_s = self.clock.monotonic()
-
     def extend(self, known_s: float = 0.0) -> None:
         """Begin to count anew, though there is no progress, after `known_s`."""
         self.counts_from_s = self.clock.monotonic() + known_s

@@ -111,8 +111,9 @@ def read_lines(
     # Mentions are disabled so that quoting pings nobody.
     quoted = disable_links(clean(reply.quote)).splitlines()
     text = read_markdown(clean(reply.text)) if reply.is_markdown else None
-    text = text or [find_commands(line, command_ids) for line in read_spans(reply, find_url)]
-    blocks = [text, [Line(line, is_quote=True) for line in quoted]]
+    if reply.text and not text:
+        text = [find_commands(line, command_ids) for line in read_spans(reply, find_url)]
+    blocks = [text or [], [Line(line, is_quote=True) for line in quoted]]
     lines: list[Line] = []
     for block in reversed(blocks) if reply.is_quote_first else blocks:
         seen = [number for number, line in enumerate(block) if not is_blank(line.text)]
