@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import psutil
@@ -20,6 +20,15 @@ def workers() -> list[psutil.Process]:
     """Return the workers of the test's own pools."""
     mine = {worker: worker.cmdline() for worker in psutil.Process().children()}
     return [worker for worker, line in mine.items() if WORK in line and "shared" not in line]
+
+
+@pytest.fixture(autouse=True)
+def _no_zombies() -> None:
+    """Processes that earlier tests left: Python 3.12 and later reap only while their loop runs."""
+    for child in psutil.Process().children():
+        if child.status() == psutil.STATUS_ZOMBIE:
+            with suppress(ChildProcessError):
+                os.waitpid(child.pid, 0)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

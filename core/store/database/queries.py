@@ -130,8 +130,12 @@ def _make_engine(url: str, pragmas: Sequence[str], **options: Any) -> AsyncEngin
         # As SQLAlchemy does: an unclosed connection must not keep the process alive.
         connection._thread.daemon = True
         await_only(connection)
-        for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *pragmas):
-            await_only(connection.execute_fetchall(f"PRAGMA {pragma}"))
+        try:
+            for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *pragmas):
+                await_only(connection.execute_fetchall(f"PRAGMA {pragma}"))
+        except BaseException:
+            connection.stop()  # nobody else knows it yet
+            raise
         return _Connection(dialect.dbapi, connection)
 
     return engine
