@@ -122,3 +122,16 @@ def note_progress() -> None:
     """Begin to count the wait of the current job, if there is one, anew."""
     if timer := find_timer():
         timer.moved_at_s = timer.counts_from_s = timer.clock.monotonic()
+
+
+def excuse_since(moment_s: float | None) -> float:
+    """Do not count the current job's time since `moment_s`, and return the moment of now.
+
+    For downloads: each attempt begins with one, so that it is no progress.
+    """
+    if (timer := find_timer()) is None:
+        return 0.0
+    now_s = timer.clock.monotonic()
+    if moment_s is not None:
+        timer.counts_from_s += now_s - moment_s
+    return now_s

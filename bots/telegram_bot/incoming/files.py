@@ -22,7 +22,7 @@ from core.config import Settings
 from core.engines.wire.client import tls
 from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong, UserError
 from core.models import Attachment, Message
-from core.stall import note_progress
+from core.stall import excuse_since
 
 log = structlog.get_logger(__name__)
 
@@ -167,10 +167,10 @@ class TelegramFiles:
                     raise TelegramDownloadCut(f"status {status}", is_link_gone=True)
                 if status != 200:
                     raise PlatformBusy(f"download: status {status}")
-                data = bytearray()
+                data, arrived_at_s = bytearray(), excuse_since(None)
                 async for chunk in response.aiter_bytes():
                     data += chunk
-                    note_progress()
+                    arrived_at_s = excuse_since(arrived_at_s)
                     if len(data) > self.max_bytes:
                         raise self._too_big()
                 return bytes(data)
