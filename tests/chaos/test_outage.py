@@ -14,7 +14,7 @@ from tests.chaos.running_program import RunningProgram, wait_for
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
-pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
+pytestmark = [pytest.mark.chaos, pytest.mark.real_time, pytest.mark.finding(11)]
 
 #: Factor of the clock: seconds of the test are minutes of the outage.
 SPEED = 60.0
