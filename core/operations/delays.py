@@ -11,7 +11,7 @@ import stamina
 
 from core.clock import CLOCK, Clock
 from core.commands import load_command
-from core.errors import EngineError, StoreError
+from core.errors import EngineError
 from core.interfaces import Platform
 from core.locale import mark, translate
 from core.models import Job
@@ -59,7 +59,7 @@ class DelayNotices:
         is_waiting = job.reply is None and not load_command(job.command).is_silent
         return self._timer(job).waited_s if is_waiting else 0.0
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=CHECK_S)
+    @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=CHECK_S)
     async def run(self) -> None:
         """Tell everybody who has waited for `tell_after_s`, until cancelled."""
         while True:
