@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -49,7 +50,10 @@ def make(folder: Path, venv: str, **variables: str) -> subprocess.CompletedProce
     python.write_text(f'#!/bin/sh\nif [ "$1" = -c ]; then exit 0; fi\n{script}\n')
     python.chmod(0o755)
     command = ["make", "run", f"PYTHON={python}", *(f"{k}={v}" for k, v in variables.items())]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    # Not as a part of the make that runs the tests.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    own.pop("MFLAGS", None)
+    return subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True)
 
 
 def test_without_venv_it_says_what_to_install(tmp_path: Path) -> None:
