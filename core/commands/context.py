@@ -95,6 +95,11 @@ class Context:
             text = self.platform.wording.get(text, text)
         return translate(text, self.message.language, **values)
 
+    def describe_deleted(self, count: int) -> str:
+        """Return a sentence, after a space, about that many deleted messages; "" for none."""
+        text = Plural("{count} message was deleted.", "{count} messages were deleted.", count)
+        return f" {self.text(text)}" if count else ""
+
     def read_choice(self, *choices: str) -> str:
         """Return which of `choices` follows the command's name, "" if nothing does.
 

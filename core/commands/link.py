@@ -8,7 +8,7 @@ from core.commands import Command
 from core.commands.arguments import Argument, first_word, offer
 from core.commands.context import Context
 from core.errors import UserError
-from core.locale import Plural, mark
+from core.locale import mark
 from core.models import Reply, Span
 from core.store import LinkResult
 
@@ -85,11 +85,7 @@ async def use_code(ctx: Context) -> Reply:
     if await memory.is_opted_out(chat.platform, person_id):
         count = await memory.forget_person(chat, person_id, is_everywhere=True)
         text = f"{text}\n\n{ctx.text(OPTED_OUT)}"
-        if count:
-            deleted = Plural(
-                "{count} message was deleted.", "{count} messages were deleted.", count
-            )
-            text += f" {ctx.text(deleted)}"
+        text += ctx.describe_deleted(count)
     return Reply(text)
 
 

@@ -73,13 +73,7 @@ async def turn_off(ctx: Context) -> Reply:
     await ctx.require_admin()
     await ctx.save_settings(talk={"remember_days": None})
     count = await ctx.store.memory.forget_chat(ctx.message.chat)
-    return Reply(ctx.text("Chat history is off now.") + _report(ctx, count))
-
-
-def _report(ctx: Context, deleted: int) -> str:
-    """Return a sentence, after a space, about the number of deleted messages; none for 0."""
-    text = Plural("{count} message was deleted.", "{count} messages were deleted.", deleted)
-    return f" {ctx.text(text)}" if deleted else ""
+    return Reply(ctx.text("Chat history is off now.") + ctx.describe_deleted(count))
 
 
 async def show(ctx: Context) -> Reply:
@@ -112,7 +106,7 @@ async def set_opt_out(ctx: Context, words: list[str]) -> Reply:
         "You have opted out: nothing of yours is stored in any chat, and in groups nobody else can "
         "transcribe your voice messages. /remember me on undoes this."
     )
-    return Reply(text + _report(ctx, count))
+    return Reply(text + ctx.describe_deleted(count))
 
 
 command = Command(
