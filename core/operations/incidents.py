@@ -9,6 +9,7 @@ import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import stamina
@@ -18,7 +19,7 @@ from core.clock import CLOCK, Clock
 from core.errors import EngineError, ModelGone, StoreError
 from core.interfaces import Platform
 from core.models import ProbeResult
-from core.operations.model_probe import TASKS, Report, probe_role
+from core.operations.model_probe import TASKS, Report, describe_news, probe_role
 from core.operations.roles import Role
 from core.store.operations.probes import Probes
 
@@ -137,13 +138,11 @@ class Incidents:
             self._models[role.name] = now
             if before and before != now:
                 moment = self._clock.now()
-                text = (
-                    f"{role.engine.name}: the model for {TASKS[role.name]} is now {now} instead"
-                    f" of {before}."
-                )
-                await self._report(f"{role.name}:{moment.isoformat()}", text)
+                probe = ProbeResult(role.name, role.engine.name, now, moment)
+                news = describe_news(replace(probe, model=before), probe)
+                await self._report(f"{role.name}:{moment.isoformat()}", news)
                 # The daily probe need not report it again.
-                await self._probes.end(ProbeResult(role.name, role.engine.name, now, moment))
+                await self._probes.end(probe)
 
     async def _begin(self, key: str, text: str, is_open: Sequence[str]) -> bool:
         if key in is_open:

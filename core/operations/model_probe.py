@@ -55,7 +55,7 @@ class ModelProbe:
                 # The result of another engine says nothing about this one.
                 same = before if before and before.engine == probe.engine else None
                 _log(same, probe)
-                if news := _describe(same, probe):
+                if news := describe_news(same, probe):
                     # Before the result is saved: better reported twice than never.
                     await self._report(f"{probe.role}:{now.isoformat()}", news)
                 await self._probes.end(probe)
@@ -76,7 +76,7 @@ async def _probe(role: Role, now: datetime) -> ProbeResult:
     return ProbeResult(role.name, role.engine.name, role.engine.model, now, error)
 
 
-def _describe(before: ProbeResult | None, probe: ProbeResult) -> str:
+def describe_news(before: ProbeResult | None, probe: ProbeResult) -> str:
     """Return one sentence for the operator on what has changed, empty if nothing has."""
     task = TASKS[probe.role]
     if probe.error and not (before and before.error == probe.error):
