@@ -66,8 +66,8 @@ def _describe_missing(url: str, path: Path) -> str:
     database = make_url(url).database
     return (
         f"{path} is missing: without this key nobody can read {database}. Restore it from your"
-        " backup, or set HEARSAY_SECRET_KEY if you kept the key there. To start again without the"
-        f" old data, move {database}* to another folder."
+        " backup, or set HEARSAY_SECRET_KEY if you kept the key there."
+        f" {_describe_afresh(database)}"
     )
 
 
@@ -75,9 +75,13 @@ def _describe_wrong(url: str, name: str) -> str:
     database = make_url(url).database
     return (
         f"{name} is not the key of {database}. Restore the key that belongs to it; to rotate keys,"
-        " set HEARSAY_SECRET_KEY=NEW,OLD. To start again without the old data, move"
-        f" {database}* to another folder."
+        " set HEARSAY_SECRET_KEY=NEW,OLD."
+        f" {_describe_afresh(database)}"
     )
+
+
+def _describe_afresh(database: str | None) -> str:
+    return f"To start again without the old data, move {database}* to another folder."
 
 
 def _is_decrypted(cipher: Cipher, place: bytes, value: bytes) -> bool:
