@@ -45,7 +45,8 @@ class AssistantError(Exception):
     #: Whether only the operator can fix it: jobs wait and do not fail.
     is_parking: ClassVar[bool] = False
     #: The sentence that people see: an English msgid with {names}.
-    user_text: str = "Something went wrong on my side. Reference: {job}."
+    #: {failure} = what could not be done, see `core.commands.Purpose`.
+    user_text: str = "{failure} Something went wrong on my side. Reference: {job}."
 
     def __init__(self, detail: str = "", *, retry_after_s: float | None = None) -> None:
         super().__init__(detail or type(self).__name__)
@@ -106,7 +107,7 @@ class EngineBusy(EngineError):
     """Temporary: rate limits, overload, network."""
 
     is_retryable = True
-    user_text = "The AI service is busy. Please try again later. Reference: {job}."
+    user_text = "{failure} The AI service is busy. Please try again later. Reference: {job}."
 
 
 class EngineBadReply(EngineError):
@@ -118,7 +119,7 @@ class EngineBadReply(EngineError):
 class EngineRefused(EngineError):
     """The engine refuses this audio or text."""
 
-    user_text = "The AI service refused this: {reason}."
+    user_text = "{failure} The AI service refused the request: {reason}."
     #: The {reason} if there is none: a msgid, too.
     no_reason: ClassVar[str] = "no reason given"
 
@@ -178,8 +179,8 @@ class ModelGone(EngineError):
 
     is_parking = True
     user_text = (
-        "The AI service is down until its operator fixes it."
-        " Your message is kept and will be answered."
+        "{failure} The AI service is down until the operator of this bot fixes it."
+        " Please try again later."
     )
 
 
@@ -188,8 +189,8 @@ class EngineLocked(EngineError):
 
     is_parking = True
     user_text = (
-        "The AI service is down until its operator fixes it."
-        " Your message is kept and will be answered."
+        "{failure} The AI service is down until the operator of this bot fixes it."
+        " Please try again later."
     )
 
 

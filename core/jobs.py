@@ -273,7 +273,9 @@ class JobRunner:
         """Save the error as the reply; what may end better gets a button to try again."""
         language = job.message.language
         known = error if isinstance(error, AssistantError) else AssistantError()
-        values = {"job": job.job_id, **disable_links_in(known.values)}
+        command = load_command(job.command)
+        values: dict[str, object] = {"job": job.job_id, "failure": command.purpose.failure}
+        values |= disable_links_in(known.values)
         wording = self._platforms[job.message.chat.platform].wording
         text = translate(wording.get(known.user_text, known.user_text), language, **values)
         reply, outcome = Reply(text), JobState.REFUSED
@@ -283,7 +285,7 @@ class JobRunner:
         elif isinstance(error, NoSpeech) and error.can_insist:
             insist = Button(translate(ANYWAY, language), "transcribe", job.job_id)
             reply = replace(reply, buttons=(insist,))
-        if load_command(job.command).is_silent:
+        if command.is_silent:
             reply = Reply()  # nobody waits for it
         await self._store.jobs.save_reply(job.job_id, reply, outcome)
         # The failure is delivered like a reply; that is no further attempt.

@@ -28,6 +28,7 @@ from core.errors import (
 from core.jobs import RETRY, decide
 from core.locale import translate
 from core.models import Chat, ChatSettings, Job, JobState, Reply, TalkSettings
+from core.operations.delays import DOWN
 from tests.conftest import NewMessage, ask_for_help
 from tests.support.loopback import Loopback
 
@@ -199,7 +200,11 @@ async def test_a_waiting_job_lets_others_pass_after_its_notice(
         # The gate gives up at once what waits for longer than 20 s; the chat goes on meanwhile.
         assert await loopback.store.jobs.counts() == {JobState.WAITING: 1, JobState.DONE: 1}
         assert await loopback.settle() == {JobState.DONE: 2}
-    assert loopback.platform.shown[0] == ("1", EngineLocked.user_text, True)
+    assert loopback.platform.shown[0] == (
+        "1",
+        DOWN.format(delay="I cannot transcribe this yet."),
+        True,
+    )
     assert [lasting for _, _, lasting in loopback.platform.shown].count(True) == 1, "one notice"
 
 

@@ -77,5 +77,5 @@ async def transcribe_file(
 def explain(error: AssistantError) -> str:
     """Return the text for people where the error has one, else the text for the log."""
     if isinstance(error, UserError | EngineRefused):
-        return translate(error.user_text, "en", **error.values)
+        return translate(error.user_text, "en", **{"failure": "", **error.values}).strip()
     return str(error)

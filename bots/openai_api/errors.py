@@ -192,4 +192,5 @@ def _read_engine_error(error: EngineError, request_id: str) -> ApiError:
 
 
 def _read_text(error: AssistantError, request_id: str) -> str:
-    return translate(error.user_text, "en", **{"job": request_id, **error.values})
+    values = {"job": request_id, "failure": "", **error.values}
+    return translate(error.user_text, "en", **values).strip()

@@ -75,6 +75,22 @@ SPOKEN = frozenset({"voice", "video_note"})
 
 
 @dataclass(frozen=True, slots=True)
+class Purpose:
+    """What a command makes, as texts about its failure and its delay say it."""
+
+    failure: str
+    delay: str
+
+
+TRANSCRIPT = Purpose(mark("I could not transcribe this."), mark("I cannot transcribe this yet."))
+ANSWER = Purpose(mark("I could not answer this."), mark("I cannot answer this yet."))
+SUMMARY = Purpose(mark("I could not summarize this."), mark("I cannot summarize this yet."))
+TRANSLATION = Purpose(mark("I could not translate this."), mark("I cannot translate this yet."))
+SPEECH = Purpose(mark("I could not read this aloud."), mark("I cannot read this aloud yet."))
+OTHER = Purpose(mark("That did not work."), mark("That takes longer."))
+
+
+@dataclass(frozen=True, slots=True)
 class Command:
     """One entry of the command table."""
 
@@ -82,6 +98,8 @@ class Command:
     #: commands that are not listed.
     help: str
     function: Callable[[Context], Awaitable[Reply]]
+    #: What it makes, in texts about its failure and its delay.
+    purpose: Purpose = OTHER
     #: What may follow the name, as /help and the page show it: "on | off", "[text]", "words".
     usage: str = ""
     #: Options of the slash command on Discord; derived from `usage` if empty. Telegram and the

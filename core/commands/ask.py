@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from core.answering import prompt as prompts
 from core.answering.conversation import Topic, find_topic, is_spoken, quote
-from core.commands import Command
+from core.commands import ANSWER, Command
 from core.commands.arguments import Argument, MessageAction
 from core.commands.context import Context, in_steps
 from core.errors import AudioNotSupported, EngineError, TooLong, UserError
@@ -225,6 +225,7 @@ def _build_reply(ctx: Context, result: AskResult, spoken: StoredTranscript | Non
 command = Command(
     mark("Ask about a recording or text: reply to it with your question"),
     ask,
+    ANSWER,
     usage="question",
     arguments=(Argument("question", mark("Your question"), is_required=True),),
     takes_audio=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from core.commands import Command
+from core.commands import SPEECH, Command
 from core.commands.arguments import Argument, MessageAction, suggest_styles, suggest_voices
 from core.commands.context import Context
 from core.errors import UserError
@@ -44,6 +44,7 @@ async def say(ctx: Context) -> Reply:
 command = Command(
     mark("Read a text aloud, or the message you reply to"),
     say,
+    SPEECH,
     usage="text",
     arguments=(
         Argument("voice", mark("Voice"), suggest=suggest_voices, template='voice:"{}"'),

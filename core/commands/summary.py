@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from core.commands import Command
+from core.commands import SUMMARY, Command
 from core.commands.arguments import Argument, offer
 from core.commands.context import Context
 from core.errors import UserError
@@ -59,6 +59,7 @@ def asks_privately(text: str) -> bool:
 command = Command(
     mark("Summarize this chat: last 2h, 200 messages, unread, this topic, me, voice"),
     summary,
+    SUMMARY,
     asks_privately=asks_privately,
     usage="last 2h | 200 | unread | topic | me | voice | short",
     arguments=(

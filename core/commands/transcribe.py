@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.answering.conversation import find_subjects
-from core.commands import Command, load_command
+from core.commands import TRANSCRIPT, Command, load_command
 from core.commands.arguments import MessageAction
 from core.commands.context import TRANSCRIPT_GONE, Context
 from core.errors import EngineRefused, UserError
@@ -53,10 +53,11 @@ async def transcribe(ctx: Context) -> Reply:
 
 async def add_answer(ctx: Context, transcript: Reply) -> Reply:
     """Return the reply with the answer to the caption's question below the transcript."""
+    ask = load_command("ask")
     try:
-        text = (await load_command("ask").function(ctx)).text
+        text = (await ask.function(ctx)).text
     except (UserError, EngineRefused) as error:
-        text = ctx.text(error.user_text, **error.values)
+        text = ctx.text(error.user_text, failure=ask.purpose.failure, **error.values)
     text = "\n\n".join(filter(None, (text, transcript.text)))
     return replace(transcript, text=text, is_quote_first=True, aloud=text)
 
@@ -77,6 +78,7 @@ async def _go_back(ctx: Context) -> tuple[Context, tuple[RecordingReference, ...
 command = Command(
     mark("Transcribe a voice message"),
     transcribe,
+    TRANSCRIPT,
     takes_audio=True,
     message_actions=(
         MessageAction(mark("Transcribe")),

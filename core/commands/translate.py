@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 from core.answering import translation_prompt as prompts
-from core.commands import Command
+from core.commands import TRANSLATION, Command
 from core.commands.arguments import Argument, MessageAction, suggest_languages
 from core.commands.context import Context, in_steps
 from core.errors import UserError
@@ -164,6 +164,7 @@ def cut(text: str) -> list[str]:
 command = Command(
     mark("Translate a text or voice message: /translate German"),
     translate,
+    TRANSLATION,
     usage="[language] [text]",
     arguments=(
         Argument(

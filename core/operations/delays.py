@@ -25,11 +25,18 @@ CHECK_S = 5.0
 #: Longer waits are told in minutes.
 _SECONDS_UP_TO_S = 90.0
 
-WAITING = mark("This takes longer: the AI service is not available. Your message is kept.")
+#: {delay} = what is not done yet, see `core.commands.Purpose`.
+WAITING = mark("{delay} The AI service is not available. Your message is kept.")
+DOWN = mark(
+    "{delay} The AI service is down until the operator of this bot fixes it. Your message is kept "
+    "and will be answered."
+)
 SLOW = mark("This takes longer than usual. Please wait a moment.")
 QUEUED = mark("Your message is kept and waits for its turn.")
-ASKED_S = mark("The AI service is busy and asks to wait {seconds} s. Your message is kept.")
-ASKED_MIN = mark("The AI service is busy and asks to wait {minutes} min. Your message is kept.")
+ASKED_S = mark("{delay} The AI service is busy and asks to wait {seconds} s. Your message is kept.")
+ASKED_MIN = mark(
+    "{delay} The AI service is busy and asks to wait {minutes} min. Your message is kept."
+)
 
 
 class DelayNotices:
@@ -80,7 +87,7 @@ class DelayNotices:
         if delay_s <= SILENT_DELAY_S or job.reply or (job.is_told and not is_news):
             return
         if isinstance(error, EngineError) and error.is_parking:
-            await self._tell(job, error.user_text)
+            await self._tell(job, DOWN)
         elif is_asked and delay_s > _SECONDS_UP_TO_S:
             await self._tell(job, ASKED_MIN, minutes=ceil(delay_s / 60))
         elif is_asked:
@@ -104,8 +111,10 @@ class DelayNotices:
 
     async def _tell(self, job: Job, text: str, **values: object) -> None:
         is_open = await self._store.jobs.note_delay_shown(job.job_id)
-        if is_open and not load_command(job.command).is_silent:
+        command = load_command(job.command)
+        if is_open and not command.is_silent:
             platform = self._platforms[job.message.chat.platform]
+            values["delay"] = command.purpose.delay
             shown = translate(text, job.message.language, **values)
             await platform.show(self._store.deliveries.target(job), shown, is_lasting=True)
 

@@ -12,10 +12,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from core.errors import EngineBusy, EngineLocked, EngineRefused, ModelGone
 from core.jobs import MAX_ATTEMPTS
 from core.models import JobState
-from core.operations.delays import QUEUED, SLOW, WAITING
+from core.operations.delays import QUEUED, SLOW
 from tests.acceptance.conftest import Open
 from tests.acceptance.stage import MIMO_KEY, Stage
 from tests.chaos.conftest import IS_LONG
@@ -39,15 +38,12 @@ CONSTANTS = {
 PEOPLE = 200
 
 NOTICES = (
-    EngineBusy.user_text.partition(" Reference")[0],
-    "Something went wrong on my side",
-    EngineLocked.user_text,
-    ModelGone.user_text,
-    WAITING,
+    "I could not transcribe this. ",
+    "I cannot transcribe this yet. ",
     QUEUED,
     SLOW,
 )
-REFUSED = EngineRefused.user_text.partition(":")[0]
+REFUSED = "I could not transcribe this. The AI service refused the request"
 NO_SPEECH = "No speech was detected in this recording."
 CUT = "A part exceeded the service's limit: some words are missing."
 #: Kinds with a final reply that is not a transcript, and its text.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from core.errors import EngineBusy
 from core.models import JobState
 from core.operations.delays import SLOW
 from tests.acceptance.conftest import Open
@@ -35,7 +34,7 @@ async def test_a_hanging_service_is_told_and_ends(open_stage: Open, row: str) ->
         # The failure comes as a new message, which notifies, instead of the notice.
         sent = stage.telegram.requests_to("sendMessage")
         assert SLOW in [call.params["text"] for call in sent]
-        assert told.text.startswith(EngineBusy.user_text.partition(" Reference")[0])
+        assert told.text.startswith("I could not transcribe this. The AI service is busy.")
         stage.mimo.clear_faults()
         stage.telegram.press_button(person, person, told.message_id, "Retry")
         await stage.settle(person, 2)

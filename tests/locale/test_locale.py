@@ -121,8 +121,8 @@ def test_names_are_filled_in() -> None:
 
 def test_a_reason_is_translated_too() -> None:
     error = EngineRefused()
-    text = translate(error.user_text, "zh", **error.values)
-    assert text == "AI 服务拒绝了这项内容：没有说明原因。"
+    text = translate(error.user_text, "zh", failure="", **error.values)
+    assert text == "AI 服务拒绝了请求：没有说明原因。"
     other = EngineRefused(reason="Duration over limit")
     assert "Duration over limit" in translate(other.user_text, "zh", **other.values)
 

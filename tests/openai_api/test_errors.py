@@ -61,7 +61,7 @@ def test_errors_of_the_speech_service_are_passed_on(
         (TooLong(hours="2"), (413, INVALID), "the limit is 2 hours"),
         (UserError("No {what}.", what="way"), (400, INVALID), "No way."),
         (AnswererMissing("x"), (400, INVALID), "none is configured"),
-        (EngineRefused("x", reason="too loud"), (400, INVALID), "refused this: too loud."),
+        (EngineRefused("x", reason="too loud"), (400, INVALID), "refused the request: too loud."),
         (EngineBadReply("no choices"), (502, PROVIDER), "no choices"),
         (EngineBusy("ConnectError"), (503, PROVIDER), "ConnectError"),
         (EngineLocked("the engine is paused", retry_after_s=90), (503, PROVIDER), "paused"),

@@ -15,7 +15,7 @@ from core.errors import EngineBusy, EngineLocked
 from core.interfaces import TranscriberLimits
 from core.jobs import MAX_RUNNING
 from core.models import ChatSettings, JobState, Message
-from core.operations.delays import QUEUED, SLOW
+from core.operations.delays import DOWN, QUEUED, SLOW
 from core.store import Store
 from tests.conftest import NewMessage, ask_for_help
 from tests.emulators.mimo import MimoServer
@@ -25,7 +25,7 @@ from tests.support.thread_media import ThreadMedia
 
 pytestmark = pytest.mark.finding(11)
 
-BUSY = EngineBusy.user_text.partition(" Reference")[0]
+BUSY = "I could not transcribe this. The AI service is busy."
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ async def test_what_only_the_operator_can_fix_is_told_as_such_and_kept(
     async with loopback.running():
         await loopback.inbox.accept(new_message(language="en"))
         assert await loopback.settle() == {JobState.DONE: 1}
-    assert notices(loopback) == [EngineLocked.user_text], "once"
+    assert notices(loopback) == [DOWN.format(delay="I cannot transcribe this yet.")], "once"
 
 
 async def test_a_message_that_waits_for_its_turn_is_told(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.commands import Command
+from core.commands import SUMMARY, Command
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
@@ -57,4 +57,4 @@ async def summarize_in_private(ctx: Context) -> Reply:
 
 
 replay = Command("", play_excerpt, is_listed=False)
-private_summary = Command("", summarize_in_private, is_listed=False)
+private_summary = Command("", summarize_in_private, SUMMARY, is_listed=False)

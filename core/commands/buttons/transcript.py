@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from core.answering.conversation import find_subjects
-from core.commands import Command
+from core.commands import SPEECH, SUMMARY, Command
 from core.commands.context import TRANSCRIPT_GONE, Context
 from core.errors import UserError
 from core.models import File, RecordingReference, Reply
@@ -56,7 +56,7 @@ async def export_file(ctx: Context) -> Reply:
     return Reply(files=(File(f"{name or 'transcript'}.{extension}", mime, content.encode()),))
 
 
-listen = Command("", read_out, is_listed=False)
+listen = Command("", read_out, SPEECH, is_listed=False)
 ask_about = Command("", prompt_for_question, is_listed=False)
-brief = Command("", summarize, is_listed=False)
+brief = Command("", summarize, SUMMARY, is_listed=False)
 export = Command("", export_file, is_listed=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.commands import Command
+from core.commands import TRANSCRIPT, Command
 from core.commands.context import Context
 from core.errors import UserError
 from core.models import Button, Reply
@@ -31,4 +31,4 @@ async def consent(ctx: Context) -> Reply:
     return Reply(text, buttons=(Button(ctx.text("For me"), "voice", own.choice),))
 
 
-command = Command("", consent, is_listed=False)
+command = Command("", consent, TRANSCRIPT, is_listed=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from core.commands import Command
+from core.commands import SUMMARY, Command
 from core.commands.context import Context
 from core.models import Reply, TalkRange
 from core.store.work.schedules import parse_period
@@ -46,4 +46,4 @@ def prepend(line: str, reply: Reply) -> Reply:
     return replace(reply, text=text, links=tuple(links), spans=tuple(spans))
 
 
-command = Command("", digest_due, is_listed=False)
+command = Command("", digest_due, SUMMARY, is_listed=False)
