@@ -35,17 +35,21 @@ class StallTimer:
         self._has_excuse = True
         #: Calls under way that may be silent for long.
         self._slow_calls = 0
+        #: Of calls that the job waits for together with others.
+        self._followed: list[StallTimer] = []
 
     @property
     def idle_s(self) -> float:
         """Seconds since the last progress, or since something was last shown to the person."""
+        self._catch_up()
         return self.clock.monotonic() - self.moved_at_s
 
     @property
     def waited_s(self) -> float:
         """Seconds without progress that count towards `max_s`."""
-        if self._slow_calls:
+        if any(timer._slow_calls for timer in (self, *self._followed)):
             return 0.0
+        self._catch_up()
         return max(0.0, self.clock.monotonic() - self.counts_from_s)
 
     def extend(self, known_s: float = 0.0) -> None:
@@ -66,6 +70,21 @@ class StallTimer:
             yield
         finally:
             self._slow_calls -= 1
+
+    @contextmanager
+    def follow(self, call: StallTimer) -> Iterator[None]:
+        """Take the progress of `call` for the job's own while the body runs."""
+        self._followed.append(call)
+        try:
+            yield
+        finally:
+            self._catch_up()
+            self._followed.remove(call)
+
+    def _catch_up(self) -> None:
+        for call in self._followed:
+            self.moved_at_s = max(self.moved_at_s, call.moved_at_s)
+            self.counts_from_s = max(self.counts_from_s, call.counts_from_s)
 
     @asynccontextmanager
     async def limit(self, max_s: float | None = None) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""One call in flight per paid result: the others wait, and the next takes over if there is none."""
+"""One call in flight per paid result: whoever else wants it shares what becomes of it."""
 
 from __future__ import annotations
 
@@ -37,18 +37,19 @@ async def test_one_recording_in_many_chats_is_transcribed_once(
     assert {reply.quote for _, reply in loopback.platform.sent} == {"call 1"}
 
 
-async def test_the_next_takes_over_when_the_first_fails(
+async def test_what_fails_for_one_fails_for_all_who_wait(
     loopback: Loopback, new_message: NewMessage
 ) -> None:
+    """The same call again would only be refused, and charged, again."""
     loopback.engine.latency_s = 5.0
     loopback.engine.failures = [EngineRefused("422", reason="no")]
     async with loopback.running():
         await take(loopback, notes(new_message, 5))
-        assert await loopback.settle() == {JobState.REFUSED: 1, JobState.DONE: 4}
-    assert len(loopback.engine.calls) == 2
+        assert await loopback.settle() == {JobState.REFUSED: 5}
+    assert len(loopback.engine.calls) == 1
 
 
-async def test_the_next_takes_over_when_the_first_is_cancelled(
+async def test_the_call_goes_on_for_the_others_when_the_first_is_cancelled(
     loopback: Loopback, new_message: NewMessage, clock: Clock
 ) -> None:
     loopback.engine.latency_s = 5.0
@@ -60,6 +61,23 @@ async def test_the_next_takes_over_when_the_first_is_cancelled(
         await clock.sleep(1)
         await loopback.inbox.forget(messages[0].chat, messages[0].message_id)
         assert await loopback.settle() == {JobState.CANCELLED: 1, JobState.DONE: 4}
+    assert len(loopback.engine.calls) == 1
+
+
+async def test_the_call_ends_when_all_who_wait_are_cancelled(
+    loopback: Loopback, new_message: NewMessage, clock: Clock
+) -> None:
+    loopback.engine.latency_s = 5.0
+    messages = notes(new_message, 3)
+    async with loopback.running():
+        await take(loopback, messages)
+        await clock.sleep(1)
+        for message in messages:
+            await loopback.inbox.forget(message.chat, message.message_id)
+        assert await loopback.settle() == {JobState.CANCELLED: 3}
+        # Nothing was stored: it is called again.
+        await take(loopback, notes(new_message, 4)[3:])
+        assert await loopback.settle() == {JobState.CANCELLED: 3, JobState.DONE: 1}
     assert len(loopback.engine.calls) == 2
 
 

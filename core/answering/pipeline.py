@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 from core import metrics
 from core.audio import Media
@@ -111,23 +111,20 @@ class AnsweringPipeline:
     async def _ask(self, question: Question, on_text: OnText | None) -> Answer:
         # In a thread: the recordings may be many megabytes.
         key = await asyncio.to_thread(self._key, question)
-        async with self._results.turn(key):
-            answer = await self._results.find_answer(key)
-            if answer is None:
-                limits = self.answerer.limits
-                if count_question_tokens(question, limits) > limits.context_tokens:
-                    raise QuestionTooLong
-                answer = await self._call(question, key, on_text)
-                await self._results.save_answer(key, answer)
-            else:
-                note_progress()
-        return answer
+        return await self._results.share(key, partial(self._call, question, key, on_text))
 
     async def _call(self, question: Question, key: str, on_text: OnText | None) -> Answer:
+        if answer := await self._results.find_answer(key):
+            note_progress()
+            return answer
+        limits = self.answerer.limits
+        if count_question_tokens(question, limits) > limits.context_tokens:
+            raise QuestionTooLong
         async with self.gate.slot(), self.gate.call(question.audio_s, key):
             answer = await self.answerer.answer(question, on_text=on_text)
         metrics.ENGINE_AUDIO_SECONDS.labels(self.answerer.name).inc(question.audio_s)
         metrics.METER.get().audio_s += question.audio_s
+        await self._results.save_answer(key, answer)
         return answer
 
     def _key(self, question: Question) -> str:

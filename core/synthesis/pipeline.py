@@ -12,6 +12,7 @@ import io
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from core import audio, metrics
@@ -223,32 +224,46 @@ class SynthesisPipeline:
     ) -> None:
         """Put the PCM of one call, stored or from the engine, then None."""
         key = self._key(utterance, take)
+        is_streamed = False
+
+        def stream(pcm: bytes) -> None:
+            nonlocal is_streamed
+            is_streamed = True
+            put(pcm)
+
         try:
-            async with self._results.turn(key):
-                if (kept := await self._results.find_audio(key)) is not None:
-                    put(await asyncio.to_thread(_unpack, kept, self.synthesizer.rate_hz))
-                    note_progress()
-                    return
-                async with self.gate.slot():
-                    await self._call_engine(utterance, key, put)
+            make = partial(self._call_engine, utterance, key, stream)
+            pcm = await self._results.share(key, make)
+            if not is_streamed:  # stored, or of a call that another one has begun
+                put(pcm)
         finally:
             put(None)
 
     async def _call_engine(
-        self, utterance: Utterance, key: str, put: Callable[[bytes | None], None]
-    ) -> None:
+        self, utterance: Utterance, key: str, stream: Callable[[bytes], None]
+    ) -> bytes:
+        """Return the stored PCM, or else that of a call, which is streamed as it comes."""
         engine, rate_hz = self.synthesizer, self.synthesizer.rate_hz
+        if (kept := await self._results.find_audio(key)) is not None:
+            note_progress()
+            return await asyncio.to_thread(_unpack, kept, rate_hz)
         whole = bytearray()
-        async with self.gate.call(0.0, key), aclosing(engine.synthesize(utterance)) as chunks:
+        async with (
+            self.gate.slot(),
+            self.gate.call(0.0, key),
+            aclosing(engine.synthesize(utterance)) as chunks,
+        ):
             async for chunk in chunks:
                 whole += chunk
-                put(chunk)
+                stream(chunk)
             if not whole:
                 raise EngineBadReply("no audio")
-        packed = await asyncio.to_thread(_pack, bytes(whole), rate_hz)
-        cost = Usage(engine.name, engine.model, audio_s=len(whole) / 2 / rate_hz)
+        pcm = bytes(whole)
+        packed = await asyncio.to_thread(_pack, pcm, rate_hz)
+        cost = Usage(engine.name, engine.model, audio_s=len(pcm) / 2 / rate_hz)
         metrics.METER.get().audio_s += cost.audio_s
         await self._results.save_audio(key, packed, cost, utterance.sample)
+        return pcm
 
     def _key(self, utterance: Utterance, take: str) -> str:
         sample = hashlib.sha256(utterance.sample.data).hexdigest() if utterance.sample else ""

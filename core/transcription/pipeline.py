@@ -91,16 +91,23 @@ class TranscriptionPipeline:
         warmth = "" if options.temperature is None else f"|{options.temperature:g}"
         base_key = f"{digest}|{engine}|{language or 'auto'}{warmth}"
         key = hashlib.sha256(f"{base_key}|all".encode()).hexdigest()
-        async with self._results.turn(key):
-            if transcript := await self._results.find(key):
-                note_progress()
-                return StoredTranscript(key, transcript)
-            pending = PendingTranscript(base_key, key, language, on_progress, options)
-            transcript = await self._transcribe_pieces(pending, data, hint_s)
-            # Nothing was paid for one of silence, and the engine may be asked about it yet.
-            if not transcript.is_silent:
-                await self._results.save(key, transcript)
-            return StoredTranscript(key, transcript)
+        pending = PendingTranscript(base_key, key, language, on_progress, options)
+        make = partial(self._transcribe_once, pending, data, hint_s)
+        # Whoever insists is not content with the silence that another one is about to get.
+        turn = f"{key}|even silent" if options.even_silent else key
+        return StoredTranscript(key, await self._results.share(turn, make))
+
+    async def _transcribe_once(
+        self, pending: PendingTranscript, data: bytes, hint_s: float | None
+    ) -> Transcript:
+        if transcript := await self._results.find(pending.key):
+            note_progress()
+            return transcript
+        transcript = await self._transcribe_pieces(pending, data, hint_s)
+        # Nothing was paid for one of silence, and the engine may be asked about it yet.
+        if not transcript.is_silent:
+            await self._results.save(pending.key, transcript)
+        return transcript
 
     async def _transcribe_pieces(
         self, pending: PendingTranscript, data: bytes, hint_s: float | None
@@ -122,9 +129,8 @@ class TranscriptionPipeline:
             for task in (*tasks, *pending.chores):
                 task.cancel()
             await asyncio.gather(*tasks, *pending.chores, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException):
-                raise result
+        if error := next((one for one in results if isinstance(one, BaseException)), None):
+            raise error
         return stitch([pending.done[index] for index in sorted(pending.done)])
 
     def _start_report(self, pending: PendingTranscript, total_s: float) -> None:

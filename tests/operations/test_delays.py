@@ -89,7 +89,7 @@ async def test_every_message_of_a_chat_whose_service_hangs_ends_within_90_s(
     mimo.add_fault("hang", times=None)
 
     async def fetch(message: Message) -> bytes:
-        # Different ones: equal recordings are transcribed once, one after the other.
+        # Different ones: equal recordings share a call.
         return make_recording([int(message.message_id)])
 
     monkeypatch.setattr(real.platform, "fetch", fetch)
@@ -100,6 +100,50 @@ async def test_every_message_of_a_chat_whose_service_hangs_ends_within_90_s(
     assert await real.settle() == {JobState.DEAD: 4}
     assert clock.monotonic() - began_s <= 105, "90, and the rest is the test that looks"
     assert len(notices(real)) == 4
+
+
+@pytest.mark.finding(4)
+async def test_four_equal_recordings_whose_service_hangs_share_a_call_and_its_end(
+    real: Loopback, mimo: MimoServer, new_message: NewMessage, clock: Clock
+) -> None:
+    mimo.add_fault("hang", times=None)
+    began_s = clock.monotonic()
+    jobs = [await real.inbox.accept(new_message(language="en")) for _ in range(4)]
+    while len(notices(real)) < 4:
+        await clock.sleep(0.25)
+    assert clock.monotonic() - began_s == pytest.approx(20, abs=1)
+    while len(real.platform.sent) < 4:
+        await clock.sleep(0.25)
+    assert clock.monotonic() - began_s <= 91
+    for _, failure in real.platform.sent:
+        assert failure.text.startswith(BUSY) and [b.label for b in failure.buttons] == ["Retry"]
+    assert await real.settle() == {JobState.DEAD: 4}
+    calls = len(mimo.requests)
+    assert calls == 3, "one after the other within 90 s, each given up by itself after 31"
+    mimo.clear_faults()
+    await clock.sleep(60)
+    for job in jobs:
+        assert job and await real.inbox.retry(job.job_id)
+    assert await real.settle() == {JobState.DONE: 4}
+    assert len({reply.quote for _, reply in real.platform.sent[4:]}) == 1
+    assert len(mimo.requests) == calls + 1, "one serves all"
+
+
+@pytest.mark.finding(4)
+async def test_who_comes_later_shares_the_calls_and_has_90_s_of_their_own(
+    real: Loopback, mimo: MimoServer, new_message: NewMessage, clock: Clock
+) -> None:
+    mimo.add_fault("hang", times=None)
+    began_s = clock.monotonic()
+    for _ in range(4):
+        await real.inbox.accept(new_message(language="en"))
+        await clock.sleep(20)
+    for number in range(4):
+        while len(real.platform.sent) <= number:
+            await clock.sleep(0.25)
+        assert 70 <= clock.monotonic() - began_s - 20 * number <= 91
+    assert await real.settle() == {JobState.DEAD: 4}
+    assert len(mimo.requests) <= 5, "one after the other for 150 s"
 
 
 async def test_a_service_that_says_when_is_waited_for_and_that_is_told(

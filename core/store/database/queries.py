@@ -59,7 +59,7 @@ class Database:
     def __init__(self, url: str, cipher: Cipher, clock: Clock = CLOCK) -> None:
         self.cipher = cipher
         #: Returns the current moment, aware, in UTC.
-        self.now = clock.now
+        self.clock, self.now = clock, clock.now
         self._writer = _make_engine(url, _WRITER, pool_size=1)
         #: Held by the writer. It keeps the order of arrival; waiting for the pool does not.
         self._turn = asyncio.Lock()

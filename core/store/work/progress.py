@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
+from contextvars import copy_context
 from dataclasses import asdict, dataclass
-from weakref import WeakValueDictionary
+from math import inf
+from typing import Any, TypeVar
 
 from sqlalchemy import Table, bindparam, case, delete, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.interfaces import DeliveryTarget
 from core.models import Answer, Audio, DeliveryState, Job, JobState, PartDelivery, Transcript, Usage
-from core.stall import slow_call
+from core.stall import StallTimer, find_timer, set_timer
 from core.store.database.queries import Database, hash_sample, insert_new
 from core.store.database.schema import usage
 from core.store.database.tables import answers, deliveries, jobs, sounds, transcripts
 from core.store.talk.search import MOVED
 
+Result = TypeVar("Result")
+
 #: Built once: every recording waits for it.
 _TRANSCRIPT = select(transcripts.c.content).where(transcripts.c.key == bindparam("of"))
+
+
+@dataclass(slots=True)
+class _SharedCall:
+    """What everybody who wants one paid result waits for."""
+
+    task: asyncio.Task[Any]
+    timer: StallTimer
+    #: How many wait for it.
+    waiting: int = 0
 
 
 class Results:
@@ -28,25 +42,33 @@ class Results:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        #: By key, of the results that are being made or waited for.
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        #: By key, of the results that are being made.
+        self._calls: dict[str, _SharedCall] = {}
 
-    @asynccontextmanager
-    async def turn(self, key: str) -> AsyncIterator[None]:
-        """Wait until no other body with this key runs, so that one call is made per paid result.
+    async def share(self, key: str, make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        """Return what `make` returns, which runs once for all who ask for `key` meanwhile.
 
-        The first one that waits comes first. It finds the result saved, or takes over if there is
-        none, because the call failed or was cancelled. The wait is no stall: whoever is being
-        waited for is given up when it stalls.
+        If it fails, it fails for all of them. It goes on until the last of them is cancelled or
+        given up. Its progress is theirs.
         """
-        is_taken = key in self._turns
-        lock = self._turns.setdefault(key, asyncio.Lock())
-        with slow_call() if is_taken else nullcontext():
-            await lock.acquire()
+        if (call := self._calls.get(key)) is None:
+            timer, context = StallTimer(clock=self._database.clock), copy_context()
+            timer.moved_at_s = timer.counts_from_s = -inf  # to begin is no progress
+            context.run(set_timer, timer)
+            call = _SharedCall(asyncio.create_task(make(), context=context), timer)
+            self._calls[key] = call
+        call.waiting += 1
         try:
-            yield
+            with own.follow(call.timer) if (own := find_timer()) else nullcontext():
+                await asyncio.wait({call.task})
         finally:
-            lock.release()
+            call.waiting -= 1
+            if not call.waiting:
+                del self._calls[key]
+                call.task.cancel()
+                await asyncio.gather(call.task, return_exceptions=True)
+        result: Result = call.task.result()
+        return result
 
     async def find(self, key: str) -> Transcript | None:
         """Return the transcript saved under `key`."""
