@@ -13,7 +13,10 @@ from starlette.types import ASGIApp
 
 from bots.openai_api import openapi
 from bots.openai_api.access import ApiMiddleware
-from bots.openai_api.chat import ChatRoute
+from bots.openai_api.audio.speech import SpeechRoute
+from bots.openai_api.audio.transcriptions import TranscriptionRoute
+from bots.openai_api.audio.translations import TranslationRoute
+from bots.openai_api.chat.completions import ChatRoute
 from bots.openai_api.context import (
     ALIASES,
     ApiContext,
@@ -24,9 +27,6 @@ from bots.openai_api.context import (
     VoiceList,
 )
 from bots.openai_api.errors import read_error, refuse
-from bots.openai_api.speech import SpeechRoute
-from bots.openai_api.transcriptions import TranscriptionRoute
-from bots.openai_api.translations import TranslationRoute
 from core.errors import AssistantError
 
 #: Where the application is mounted.

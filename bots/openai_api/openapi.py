@@ -10,8 +10,17 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from bots.openai_api.chat_request import ChatRequest
-from bots.openai_api.chat_response import ChatChunk, ChatCompletion
+from bots.openai_api.audio.speech import AudioDelta, AudioDone
+from bots.openai_api.audio.speech_request import MEDIA_TYPES, SpeechRequest
+from bots.openai_api.audio.transcription_request import TranscriptionForm
+from bots.openai_api.audio.transcriptions import (
+    PlainTranscription,
+    TextDelta,
+    TextDone,
+    VerboseTranscription,
+)
+from bots.openai_api.chat.completion_request import ChatRequest
+from bots.openai_api.chat.completion_response import ChatChunk, ChatCompletion
 from bots.openai_api.context import (
     ALIASES,
     ApiContext,
@@ -21,15 +30,6 @@ from bots.openai_api.context import (
     VoiceList,
 )
 from bots.openai_api.errors import ApiErrorBody
-from bots.openai_api.speech import AudioDelta, AudioDone
-from bots.openai_api.speech_request import MEDIA_TYPES, SpeechRequest
-from bots.openai_api.transcription_request import TranscriptionForm
-from bots.openai_api.transcriptions import (
-    PlainTranscription,
-    TextDelta,
-    TextDone,
-    VerboseTranscription,
-)
 
 ABOUT = (
     "Transcription, speech synthesis, and questions about recordings, for clients of OpenAI's "

@@ -17,7 +17,7 @@ import pytest
 from httpx import AsyncClient, Response
 
 from bots.openai_api.bodies import validate
-from bots.openai_api.chat_request import ChatRequest
+from bots.openai_api.chat.completion_request import ChatRequest
 from bots.openai_api.errors import ApiError
 from tests.emulators.mimo import MimoServer, RecordedRequest
 from tests.emulators.mimo.tones import make_recording

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from httpx import AsyncClient, ReadError, Response, WriteError
 
+from bots.openai_api.audio.speech_request import SpeechRequest
 from bots.openai_api.bodies import validate
 from bots.openai_api.errors import ApiError
-from bots.openai_api.speech_request import SpeechRequest
 from tests.emulators.mimo import MimoServer
 from tests.support import audio_samples, crafted
 from tests.support.openai_api_server import KEY, ApiServer, announce_body

@@ -10,14 +10,14 @@ from functools import partial
 from fastapi import Request
 from fastapi.responses import Response
 
-from bots.openai_api.context import ApiContext, retry_once
-from bots.openai_api.errors import refuse
-from bots.openai_api.transcription_request import read_transcription_form
-from bots.openai_api.transcriptions import (
+from bots.openai_api.audio.transcription_request import read_transcription_form
+from bots.openai_api.audio.transcriptions import (
     PlainTranscription,
     TranscriptionRoute,
     build_transcription,
 )
+from bots.openai_api.context import ApiContext, retry_once
+from bots.openai_api.errors import refuse
 from core.answering import translation_prompt as prompts
 from core.commands.translate import cut
 from core.models import Segment, Transcript

@@ -14,11 +14,16 @@ from fastapi import Request
 from fastapi.responses import Response
 from pydantic import BaseModel
 
+from bots.openai_api.audio.speech_request import (
+    BODY_BYTES,
+    MEDIA_TYPES,
+    OPENAI_VOICES,
+    SpeechRequest,
+)
 from bots.openai_api.bodies import read_json
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
 from bots.openai_api.leniency import Leniency
-from bots.openai_api.speech_request import BODY_BYTES, MEDIA_TYPES, OPENAI_VOICES, SpeechRequest
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
 from core.audio.outgoing import RateConverter
 from core.engines.wire.models import TTS_CLONE, TTS_DESIGN

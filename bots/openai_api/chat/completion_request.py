@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, FailFast, Field, ValidationInfo, field_validator
 
+from bots.openai_api.audio.transcription_request import read_language
 from bots.openai_api.bodies import ApiModel, Lowercase, Zero
-from bots.openai_api.chat_messages import (
+from bots.openai_api.chat.messages import (
     AnyMessage,
     AssistantMessage,
     DialogueMessage,
@@ -15,7 +16,6 @@ from bots.openai_api.chat_messages import (
     SystemMessage,
     UserMessage,
 )
-from bots.openai_api.transcription_request import read_language
 from core.models import Sampling
 
 MAX_TOKENS = 131_072

@@ -12,19 +12,19 @@ from typing import Any
 from fastapi import Request
 
 from bots.openai_api.bodies import read_json
-from bots.openai_api.chat_messages import AssistantMessage, UserMessage
-from bots.openai_api.chat_request import ChatRequest
-from bots.openai_api.chat_response import (
+from bots.openai_api.chat.completion_request import ChatRequest
+from bots.openai_api.chat.completion_response import (
     ChatChunk,
     Head,
     build_chunk,
     build_completion,
     build_usage_chunk,
 )
+from bots.openai_api.chat.messages import AssistantMessage, UserMessage
+from bots.openai_api.chat.mimo_dialect import MimoDialect
 from bots.openai_api.context import ApiContext, Role, retry_once
 from bots.openai_api.errors import refuse
 from bots.openai_api.leniency import Leniency
-from bots.openai_api.mimo_dialect import MimoDialect
 from bots.openai_api.stream import DONE, EVENTS, Stream, begin, build_event, follow_text
 from core.answering.pipeline import MAX_CONTINUATIONS
 from core.errors import AudioNotSupported

@@ -14,10 +14,10 @@ from fastapi import Request
 from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel, Field
 
+from bots.openai_api.audio.transcription_request import TranscriptionForm, read_transcription_form
 from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.leniency import Leniency
 from bots.openai_api.stream import EVENTS, Stream, begin, build_event, follow_text
-from bots.openai_api.transcription_request import TranscriptionForm, read_transcription_form
 from core.glossary.apply import apply_to
 from core.glossary.prompt_terms import find_corrections, list_terms
 from core.locale.languages import name_language

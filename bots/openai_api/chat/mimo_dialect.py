@@ -11,8 +11,12 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from bots.openai_api.chat_request import ChatRequest
-from bots.openai_api.chat_response import (
+from bots.openai_api.audio.speech import SpeechRoute
+from bots.openai_api.audio.speech_request import SpeechRequest
+from bots.openai_api.audio.transcription_request import TranscriptionForm
+from bots.openai_api.audio.transcriptions import TranscriptionRoute
+from bots.openai_api.chat.completion_request import ChatRequest
+from bots.openai_api.chat.completion_response import (
     ChatCompletion,
     Head,
     build_audio,
@@ -21,11 +25,7 @@ from bots.openai_api.chat_response import (
 )
 from bots.openai_api.context import ApiContext
 from bots.openai_api.errors import refuse
-from bots.openai_api.speech import SpeechRoute
-from bots.openai_api.speech_request import SpeechRequest
 from bots.openai_api.stream import DONE, EVENTS, Stream, begin, build_event
-from bots.openai_api.transcription_request import TranscriptionForm
-from bots.openai_api.transcriptions import TranscriptionRoute
 from core.models import Answer
 
 

@@ -1,0 +1,1 @@
+"""The audio endpoints: transcriptions, translations and speech."""

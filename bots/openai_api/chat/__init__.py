@@ -1,0 +1,1 @@
+"""Chat completions: questions, also about recordings, and MiMo's dialect of them."""
