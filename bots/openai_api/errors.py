@@ -31,6 +31,13 @@ OURS = "server_error"
 #: A longer wait is not worth an automatic retry.
 _LONG_WAIT_S = 60.0
 _MAX_PARAM_CHARS = 100
+_KEY_REFUSED = ("upstream_key_refused", "The speech service does not accept the key of this server")
+#: What only the operator can mend: the code and the sentence for each status of the service.
+_UPSTREAM = {
+    401: _KEY_REFUSED,
+    402: ("upstream_no_balance", "The account of this server at the speech service has no balance"),
+    403: _KEY_REFUSED,
+}
 #: How pydantic's sentences begin; ours begin with the field.
 _SUBJECT = re.compile("^(Input|String|Value|List|Dictionary|Data) should ")
 #: Our sentences for pydantic's errors, where its own would be unclear.
@@ -170,12 +177,14 @@ def _read_http_error(error: HTTPException) -> ApiError:
 def _read_engine_error(error: EngineError, request_id: str) -> ApiError:
     """Keep the status of the speech service; no usable answer is a bad gateway.
 
-    A refused key of this server is one too: with 401 the program would doubt its own.
+    So is a key or an account of this server that the service refuses: with 401 or 402 the program
+    would doubt its own.
     """
     status = error.status
-    if status in (401, 403):
-        text = f"The speech service does not accept the key of this server: {error}"
-        return _stop_retries(ApiError(502, text, kind=PROVIDER, code="upstream_key_refused"))
+    if status in _UPSTREAM:
+        code, text = _UPSTREAM[status]
+        refused = ApiError(502, f"{text}: {error}", kind=PROVIDER, code=code)
+        return _stop_retries(refused)
     if status == 404:
         return ApiError(404, f"The speech service: {error}", kind=NOT_FOUND)
     if status == 429:

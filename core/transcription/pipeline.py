@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 
 from core import metrics
@@ -17,7 +17,7 @@ from core.audio import Media, Piece
 from core.clock import CLOCK, Clock
 from core.interfaces import Transcriber
 from core.limits import AccountGate
-from core.models import Audio, File, Segment, Transcript
+from core.models import Audio, File, Segment, Transcript, Usage
 from core.stall import note_progress
 from core.store.work.progress import Results
 from core.text.scripts import is_unspaced
@@ -106,7 +106,7 @@ class TranscriptionPipeline:
         transcript = await self._transcribe_pieces(pending, data, hint_s)
         # Nothing was paid for one of silence, and the engine may be asked about it yet.
         if not transcript.is_silent:
-            await self._results.save(pending.key, transcript)
+            await self._results.save(pending.key, transcript, is_booked=True)
         return transcript
 
     async def _transcribe_pieces(
@@ -226,12 +226,15 @@ def stitch(parts: list[tuple[Piece, Transcript]]) -> Transcript:
             for s in own
             if s.text.strip()
         ]
+    costs = [astuple(part.usage) for _, part in parts if part.usage]
     return Transcript(
         text=join_texts([part.text for _, part in parts]),
         segments=tuple(segments),
         duration_s=sum(piece.audio.duration_s for piece, _ in parts),
         is_cut=any(part.is_cut for _, part in parts),
         is_rough=any(part.is_rough for _, part in parts),
+        # Of one engine and model.
+        usage=Usage(*costs[0][:2], *map(sum, [*zip(*costs, strict=True)][2:])) if costs else None,
         is_silent=all(part.is_silent for _, part in parts),
         pauses=tuple(
             (piece.start_s + start_s, piece.start_s + end_s)

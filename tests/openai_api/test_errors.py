@@ -29,7 +29,7 @@ INVALID, PROVIDER, OURS = "invalid_request_error", "provider_error", "server_err
     [
         (400, {"code": "400", "message": "Param Incorrect", "param": "bad"}, (400, INVALID)),
         (401, {"code": "401", "type": "invalid_key"}, (502, PROVIDER)),
-        (402, {"code": "402", "message": "Insufficient account balance"}, (402, INVALID)),
+        (402, {"code": "402", "message": "Insufficient account balance"}, (502, PROVIDER)),
         (403, {"code": "403", "message": "Access denied"}, (502, PROVIDER)),
         (404, {"code": "404", "message": "Model not found"}, (404, "not_found_error")),
         # The code in the body wins: gateways change the status.
@@ -78,3 +78,16 @@ def test_errors_of_the_core(error: AssistantError, expected: tuple[int, str], te
     headers = found.headers or {}
     is_late = bool(isinstance(error, EngineLocked) and error.retry_after_s)
     assert (headers.get("X-Should-Retry") == "false") == is_late
+
+
+@pytest.mark.finding(28)
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "upstream_key_refused"), (402, "upstream_no_balance")]
+)
+def test_what_the_operator_must_mend_looks_like_no_fault_of_the_client(
+    status: int, code: str
+) -> None:
+    found = read_error(mimo_wire.read_error(status, b'{"error": {}}', None), "req_1")
+    assert (found.status_code, found.code) == (502, code)
+    # No client can mend it by trying again.
+    assert (found.headers or {})["X-Should-Retry"] == "false"

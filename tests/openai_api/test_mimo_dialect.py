@@ -40,15 +40,27 @@ async def test_speech_recognition(client: AsyncOpenAI, mimo: MimoServer) -> None
     )
     assert completion.choices[0].message.content == "w401 w402 w403"
     assert (completion.model, mimo.requests[-1].language) == ("mimo-v2.5-asr", "en")
+    usage = completion.usage
+    assert usage and usage.prompt_tokens_details and usage.prompt_tokens_details.audio_tokens
+    assert usage.model_extra == {"seconds": 3}
+    # What is stored says what it cost.
+    again = await client.chat.completions.create(
+        model="mimo-v2.5-asr",
+        messages=recording(data_url(sound)),
+        extra_body={"asr_options": {"language": "en"}},
+    )
+    assert (again.usage, len(mimo.requests)) == (usage, 1)
     stream = await client.chat.completions.create(
         model="mimo-v2.5-asr",
         messages=recording(data_url(sound)),
         extra_body={"asr_options": {"language": "auto"}},
         stream=True,
+        stream_options={"include_usage": True},
     )
     chunks = [chunk async for chunk in stream]
     texts = [choice.delta.content or "" for chunk in chunks for choice in chunk.choices]
     assert "".join(texts) == "w401 w402 w403"
+    assert chunks[-1].usage and chunks[-1].usage.total_tokens == usage.total_tokens
     assert [call.language for call in mimo.requests] == ["en", "auto"]
 
 

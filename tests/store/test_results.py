@@ -59,6 +59,9 @@ async def test_a_paid_result_is_stored_once_with_its_cost(
 async def test_what_cost_nothing_is_not_booked(store: Store, clock: Clock) -> None:
     await store.results.save("key", Transcript("x"))
     await store.results.save_answer("key", Answer("x"))
+    # The cost of a whole recording is that of its pieces.
+    await store.results.save("whole", Transcript("x", usage=COST), is_booked=True)
+    assert await store.results.find("whole") == Transcript("x", usage=COST)
     assert await store.statistics.engine_usage(clock.now() - timedelta(1)) == []
 
 

@@ -38,6 +38,8 @@ class CompletionUsage(BaseModel):
     total_tokens: int
     prompt_tokens_details: PromptTokensDetails
     completion_tokens_details: CompletionTokensDetails
+    #: Length of the audio, where the engine says it.
+    seconds: int | None = None
 
 
 class SpokenAudio(BaseModel):
@@ -158,7 +160,9 @@ def _build_usage(answers: Sequence[Answer]) -> dict[str, Any] | None:
         return None
     prompt = sum(usage.prompt_tokens for usage in usages)
     completion = sum(usage.completion_tokens for usage in usages)
+    audio_s = sum(usage.audio_s for usage in usages)
     return {
+        **({"seconds": round(audio_s)} if audio_s else {}),
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,

@@ -50,7 +50,7 @@ class MimoDialect:
         )
         route = TranscriptionRoute(self.context)
         transcript = await route.transcribe(form, self.key_name, on_text)
-        return Answer(transcript.text, is_cut=transcript.is_cut)
+        return Answer(transcript.text, is_cut=transcript.is_cut, usage=transcript.usage)
 
     async def speak(self, head: Head, request_id: str) -> ChatCompletion | Stream:
         """Return the last message as speech: streamed samples, or a file."""

@@ -75,13 +75,21 @@ class Results:
         rows = await self._database.rows(_TRANSCRIPT, {"of": key})
         return rows[0].content if rows else None
 
-    async def save(self, key: str, transcript: Transcript, whole: str | None = None) -> None:
+    async def save(
+        self,
+        key: str,
+        transcript: Transcript,
+        whole: str | None = None,
+        *,
+        is_booked: bool = False,
+    ) -> None:
         """Save a transcript and its cost in one commit.
 
         whole: for a piece, the key of the whole recording.
+        is_booked: whether the cost was saved already, with the pieces.
         """
         values = {"key": key, "content": transcript, "whole": whole}
-        await self._save(transcripts, values, transcript.usage)
+        await self._save(transcripts, values, None if is_booked else transcript.usage)
 
     async def find_answer(self, key: str) -> Answer | None:
         """Return the answer saved under `key`."""
