@@ -16,8 +16,8 @@ from core.locale import mark
 #: Longest time in which a body has to arrive.
 BODY_S = 600
 #: The other fields and the multipart framing.
-_FRAMING_BYTES = 256 * 1024
-_FIELD_BYTES = 128 * 1024
+_FRAMING_BYTES = 768 * 1024
+_FIELD_BYTES = 512 * 1024
 #: The rest of a body that is too large is not read.
 _LAST = {"Connection": "close"}
 
@@ -92,7 +92,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
 
 
 async def read_small(request: Request) -> bytes:
-    """Return a body of at most 128 KB. Raises HTTPException 413."""
+    """Return a body of at most 512 KB. Raises HTTPException 413."""
     return await read_body(request, _FIELD_BYTES, HTTPException(413, LONG_BODY, headers=_LAST))
 
 

@@ -24,6 +24,8 @@ NOTHING = mark("Send a recording, a file or some text.")
 EMPTY_FILE = mark("This file is empty.")
 LONG_TEXT = mark("This text is too long: the limit is {limit} characters.")
 TEXT_CHARS = 20_000
+#: The same for an edited transcript: some three hours of speech.
+EDITED_CHARS = 150_000
 _MIME = re.compile(r"[a-z]{1,20}/[a-z0-9.+-]{1,80}\Z")
 
 Fields = Mapping[str, UploadFile | str]
@@ -62,11 +64,12 @@ async def read_message(
 ) -> Message:
     """Return what the person sent. Raises HTTPException 400, UserError."""
     typed = read_text(fields, "text")
-    if len(typed) > TEXT_CHARS:
-        raise UserError(LONG_TEXT, limit=TEXT_CHARS)
+    command, text = read_command(typed)
+    limit = EDITED_CHARS if command == "fix" else TEXT_CHARS
+    if len(text) > limit:
+        raise UserError(LONG_TEXT, limit=limit)
     if not typed.strip() and attachment is None:
         raise HTTPException(400, NOTHING)
-    command, text = read_command(typed)
     return Message(
         chat=chat,
         message_id=check_id(read_text(fields, "id")),

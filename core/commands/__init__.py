@@ -69,7 +69,7 @@ FOLLOWED = frozenset(
     {"ask", "ask_about", "transcribe", "translate", "brief", "summary", "digest_due"}
 )
 #: Commands that are in no menu and that people may send all the same.
-OPEN = frozenset({"start", "unknown"})
+OPEN = frozenset({"start", "unknown", "fix"})
 #: Attachments in which people talk to each other, unlike music and films.
 SPOKEN = frozenset({"voice", "video_note"})
 

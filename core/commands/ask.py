@@ -92,7 +92,7 @@ class AnswerAttempt:
         if not (topic.subjects or self._urls):
             return await self._ask(given)
         takes_audio = self._ctx.answering.takes_audio
-        if takes_audio and not topic.is_follow_up:
+        if takes_audio and not (topic.is_follow_up or await self._is_edited()):
             try:
                 return await self._transcribe_upload(await self._ask_with_audio(given))
             except AudioNotSupported:
@@ -101,6 +101,12 @@ class AnswerAttempt:
                 if not all(recording.heard for recording in topic.subjects):
                     raise
         return await self._ask_with_transcripts(given, takes_audio=takes_audio)
+
+    async def _is_edited(self) -> bool:
+        """Return whether a person edited a transcript: then it counts, not the recording."""
+        keys = [one.heard for one in self._topic.subjects if one.heard]
+        found = [await self._ctx.store.results.find(key) for key in keys]
+        return any(transcript.edited_from for transcript in found if transcript)
 
     async def _ask_with_audio(self, given: prompts.QuestionInput) -> AskResult:
         audios = [

@@ -36,8 +36,8 @@ def apply(text: str, corrections: tuple[Correction, ...]) -> str:
 
 
 def apply_to(transcript: Transcript, corrections: tuple[Correction, ...]) -> Transcript:
-    """Return `transcript` with its text and segments corrected."""
-    if not corrections:
+    """Return `transcript` with its text and segments corrected, unless a person edited it."""
+    if not corrections or transcript.edited_from:
         return transcript
     segments = (replace(s, text=apply(s.text, corrections)) for s in transcript.segments)
     return replace(transcript, text=apply(transcript.text, corrections), segments=tuple(segments))

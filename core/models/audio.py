@@ -65,6 +65,8 @@ class Transcript:
     is_silent: bool = False
     #: Start and end of each stretch in which nobody speaks.
     pauses: tuple[tuple[float, float], ...] = ()
+    #: If a person edited it, the key of the transcript before: nothing is corrected in it any more.
+    edited_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,12 +157,9 @@ export class Chat {
     return entry;
   }
 
-  /** Send corrections of a transcript: [heard, meant], one after the other. */
-  async #correct({ id: reply_to }, corrections) {
-    for (const [heard, meant] of corrections) {
-      const typed = `${heard} = ${meant}`;
-      await this.#send({ text: typed, command: "" }, { text: typed, reply_to }, "set");
-    }
+  /** Replace the text of a transcript. */
+  #correct({ id: reply_to }, edited) {
+    return this.#send({ text: edited, command: "fix" }, { text: `/fix ${edited}`, reply_to }, "set");
   }
 
   /** Stop an upload, or the work on a message. */
@@ -267,7 +264,7 @@ export class Chat {
         press: (button) => this.#press(button),
         resend: (failed) => this.outbox.upload(failed),
         cancel: (open) => this.#cancel(open),
-        correct: (entry, corrections) => this.#correct(entry, corrections),
+        correct: (entry, edited) => this.#correct(entry, edited),
         ask: (answered) => this.askAbout(answered),
         find: (id) => this.entries.get(id),
       });

@@ -189,7 +189,7 @@ export class EntryView {
   #drawFix(entry) {
     const edit = () => {
       const card = this.answer.querySelector("section.transcript");
-      if (card) editInPlace(card, entry.reply.quote, (corrections) => this.act.correct(entry, corrections));
+      if (card) editInPlace(card, entry.reply.quote, (edited) => this.act.correct(entry, edited));
     };
     return make("button", { type: "button", class: "chip", onclick: edit }, text("fix"));
   }

@@ -157,7 +157,8 @@ transcripts = Table(
     Column("key", String(64), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("content", Encrypted(Transcript), nullable=False),
-    #: For a piece, the key of the whole recording: both are deleted together.
+    #: For a piece or an edited transcript, the key of that of the whole recording: all are deleted
+    #: together.
     Column("whole", String(64)),
     Index(None, "whole"),
 )

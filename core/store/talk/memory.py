@@ -254,11 +254,17 @@ async def drop(connection: AsyncConnection, chat: Any, message_id: str, now: dat
 
 
 async def drop_transcripts(connection: AsyncConnection, keys: Collection[str]) -> int:
-    """Delete paid transcripts with their pieces. Return the number of recordings."""
+    """Delete transcripts with their pieces, and with what they were edited from or into.
+
+    Return the number of recordings.
+    """
     if not keys:
         return 0
-    whole = await connection.execute(delete(transcripts).where(transcripts.c.key.in_(keys)))
+    is_edited = transcripts.c.key.in_(keys) & transcripts.c.whole.is_not(None)
+    edited_from = await connection.execute(select(transcripts.c.whole).where(is_edited))
+    keys = {*keys, *edited_from.scalars()}
     await connection.execute(delete(transcripts).where(transcripts.c.whole.in_(keys)))
+    whole = await connection.execute(delete(transcripts).where(transcripts.c.key.in_(keys)))
     return whole.rowcount
 
 

@@ -80,8 +80,10 @@ class Search:
 
     def matches(self, message: RememberedMessage) -> bool:
         """Return whether a message matches."""
-        transcript = message.transcript.text if message.transcript else ""
-        return self.matches_text(f"{message.text}\n{glossary.apply(transcript, self._corrections)}")
+        found = message.transcript
+        corrections = () if found and found.edited_from else self._corrections
+        transcript = glossary.apply(found.text, corrections) if found else ""
+        return self.matches_text(f"{message.text}\n{transcript}")
 
     def matches_text(self, text: str) -> bool:
         """Return whether a text has all the words."""

@@ -30,6 +30,8 @@ class JobSearch:
             chats.c.chat_id.startswith(f"{person.chat_id}-", autoescape=True),
         )
         is_here = (chats.c.platform == person.platform) & (chats.c.bot_id == person.bot_id)
+        # An edited transcript is found where it is shown.
+        is_here &= jobs.c.command != "fix"
         query = select_jobs().where(is_here, is_theirs).order_by(jobs.c.seq.desc()).limit(_BATCH)
         while search.words and len(found) < limit:
             page = query if last_seq is None else query.where(jobs.c.seq < last_seq)

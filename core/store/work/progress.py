@@ -85,11 +85,16 @@ class Results:
     ) -> None:
         """Save a transcript and its cost in one commit.
 
-        whole: for a piece, the key of the whole recording.
+        whole: for a piece or an edited transcript, the key of that of the whole recording.
         is_booked: whether the cost was saved already, with the pieces.
         """
         values = {"key": key, "content": transcript, "whole": whole}
         await self._save(transcripts, values, None if is_booked else transcript.usage)
+
+    async def find_whole(self, key: str) -> str:
+        """Return the key of the transcript that an edited one comes from, `key` for any other."""
+        query = select(transcripts.c.whole).where(transcripts.c.key == key)
+        return await self._database.scalar(query) or key
 
     async def find_answer(self, key: str) -> Answer | None:
         """Return the answer saved under `key`."""
