@@ -6,7 +6,7 @@ import asyncio
 import re
 import unicodedata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Set
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -75,6 +75,8 @@ class ChatBot(ABC):
     voice: VoiceChannels | None = None
     #: Texts of the core that read differently on this platform, and what they read.
     wording: Mapping[str, str] = MappingProxyType({})
+    #: Commands that its menu and /help leave out.
+    hidden_commands: Set[str] = frozenset()
 
     def __init__(self, settings: Settings, inbox: Inbox, clock: Clock) -> None:
         self._inbox = inbox

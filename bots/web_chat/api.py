@@ -17,7 +17,7 @@ from bots.web_chat.intake import check_id, read_message, read_text, read_upload
 from bots.web_chat.queries import Queries, find_job, language_of, require_chat
 from bots.web_chat.session import read_chat, renew
 from bots.web_chat.wire import build_entry
-from bots.web_chat.wording import NOT_ON_PAGE, reword
+from bots.web_chat.wording import NOT_ON_PAGE, WORDING
 from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.commands import menu
@@ -96,10 +96,9 @@ class Api:
             {
                 "name": name,
                 "argument": command.usage,
-                "help": reword(translate(command.help, language)),
+                "help": translate(WORDING.get(command.help, command.help), language),
             }
-            for name, command in menu()
-            if name not in NOT_ON_PAGE
+            for name, command in menu(hidden=NOT_ON_PAGE)
         ]
 
     async def follow(self, socket: WebSocket) -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Set
 
 import structlog
 from starlette.types import ASGIApp
@@ -18,6 +17,7 @@ from bots.web_chat.login import build_logins
 from bots.web_chat.operator import OperatorApi
 from bots.web_chat.server import open_socket, serve
 from bots.web_chat.wire import build_reply
+from bots.web_chat.wording import NOT_ON_PAGE, WORDING
 from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
@@ -39,7 +39,8 @@ class WebChat:
     """The web chat."""
 
     name = "web"
-    wording: Mapping[str, str] = MappingProxyType({})
+    wording = WORDING
+    hidden_commands: Set[str] = NOT_ON_PAGE
     #: A page has no voice channels.
     voice = None
 

@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 from bots.common.chat import count_units
 from bots.web_chat.session import name_of
-from bots.web_chat.wording import reword
 from core.commands import FOLLOWED
 from core.commands.say import read_call
 from core.models import Attachment, Button, ChatSettings, Job, JobState, Link, Reply, SpeechSettings
@@ -135,7 +134,7 @@ def _is_fix(button: Button) -> bool:
 def build_reply(job_id: str, reply: Reply) -> dict[str, Any]:
     """Return a reply: files as URLs, buttons as label and token."""
     return {
-        "text": reply.text if reply.links else reword(reply.text),
+        "text": reply.text,
         "links": [_build_link(reply.text, link) for link in reply.links if not link.chat_id],
         "quote": reply.quote,
         "is_quote_first": reply.is_quote_first,

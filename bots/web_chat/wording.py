@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from functools import cache
+from collections.abc import Mapping
+from types import MappingProxyType
 
-from core.locale import LANGUAGES, mark, translate
+from core.locale import mark
 
-#: Sentence of a reply -> what the page shows instead.
-_ON_PAGE = {
+#: The text of the core -> the one that is shown.
+WORDING: Mapping[str, str] = MappingProxyType({
     "Reply to a recording with /ask and your question: /ask What did they agree on?": mark(
         "Press Ask below a transcript and type your question."
     ),
@@ -49,24 +49,6 @@ _ON_PAGE = {
     "Then reply to the text with a question about it.": mark(
         "Then type a question about it."
     ),
-}  # fmt: skip
+})  # fmt: skip
 #: Commands that need a group, or for which the page has something better.
 NOT_ON_PAGE = frozenset({"auto", "digest", "find", "forget", "remember", "transcribe"})
-#: What /help says about them.
-_HELP_LINE = re.compile(rf"^/(?:{'|'.join(sorted(NOT_ON_PAGE))}) .*– .*\n?", re.MULTILINE)
-
-
-@cache
-def _build_table() -> dict[str, str]:
-    return {
-        translate(there, language): translate(here, language)
-        for there, here in _ON_PAGE.items()
-        for language in ("en", *LANGUAGES)
-    }
-
-
-def reword(text: str) -> str:
-    """Return the text of a reply in the words of the page. Pure."""
-    for there, here in _build_table().items():
-        text = text.replace(there, here)
-    return _HELP_LINE.sub("", text)

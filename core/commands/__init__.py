@@ -5,7 +5,7 @@ A new command is one file in this folder and one line in the table.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -13,7 +13,7 @@ from importlib import import_module
 from core.commands.arguments import Argument, MessageAction, derive_arguments
 from core.commands.context import Context
 from core.glossary.corrections import parse_correction
-from core.interfaces import VoiceChannels
+from core.interfaces import Platform, VoiceChannels
 from core.locale import mark
 from core.models import ChatSettings, Message, NoteMode, QuotedMessage, Reply
 
@@ -137,14 +137,24 @@ def load_command(name: str) -> Command:
     return command
 
 
-def menu(*, has_voice: bool = False) -> list[tuple[str, Command]]:
-    """Return the listed commands in order; has_voice: the platform has voice channels."""
+def menu(*, has_voice: bool = False, hidden: Set[str] = frozenset()) -> list[tuple[str, Command]]:
+    """Return the listed commands in order, without `hidden` ones.
+
+    has_voice: the platform has voice channels.
+    """
     commands = [(name, load_command(name)) for name in COMMANDS]
     return [
         (name, command)
         for name, command in commands
-        if command.is_listed and (has_voice or not command.needs_voice_channels)
+        if command.is_listed
+        and name not in hidden
+        and (has_voice or not command.needs_voice_channels)
     ]
+
+
+def menu_of(platform: Platform) -> list[tuple[str, Command]]:
+    """Return the listed commands that a platform offers."""
+    return menu(has_voice=platform.voice is not None, hidden=platform.hidden_commands)
 
 
 def pick_command(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.commands import Command, menu
+from core.commands import Command, menu_of
 from core.commands.context import Context
 from core.locale import mark
 from core.models import Reply, Span
@@ -25,7 +25,7 @@ async def show_help(ctx: Context) -> Reply:
     if not ctx.message.is_private:
         lines = [ctx.text("Reply to a voice message with /transcribe to transcribe it.")]
     text, spans = "\n".join(lines), []
-    left = dict(menu(has_voice=ctx.platform.voice is not None))
+    left = dict(menu_of(ctx.platform))
     for title, names in GROUPS:
         group = {name: left.pop(name) for name in names or tuple(left) if name in left}
         if group:

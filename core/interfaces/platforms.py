@@ -7,7 +7,7 @@ a `Message` of each and hands it to `core.assistant.Inbox.accept`; the reply com
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -97,6 +97,8 @@ class Platform(Protocol):
     name: str
     #: Texts of the core that read differently on this platform, and what they read.
     wording: Mapping[str, str]
+    #: Commands that its menu and /help leave out.
+    hidden_commands: Set[str]
 
     @property
     def is_ready(self) -> bool:

@@ -1,13 +1,10 @@
-"""In-process assistant between a recording platform and scripted engines.
-
-For tests of everything between intake and delivery.
-"""
+"""In-process assistant between a recording platform and scripted engines, for tests."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Set
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -58,6 +55,7 @@ class LoopbackPlatform:
 
     name = "test"
     wording: Mapping[str, str] = {}
+    hidden_commands: Set[str] = frozenset()
 
     def __init__(self) -> None:
         self.recording = (SPEECH / "cards-001.wav").read_bytes()

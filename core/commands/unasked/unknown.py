@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rapidfuzz import fuzz, process
 
-from core.commands import Command, menu
+from core.commands import Command, menu_of
 from core.commands.context import Context
 from core.models import Button, Reply
 
@@ -17,7 +17,7 @@ async def unknown(ctx: Context) -> Reply:
     typed, rest = ctx.message.command, ctx.message.text
     if typed == "unknown":  # platforms send what they know to be meant for us so
         typed, _, rest = rest.partition(" ")
-    names = [name for name, _ in menu(has_voice=ctx.platform.voice is not None)]
+    names = [name for name, _ in menu_of(ctx.platform)]
     found = process.extract(
         typed, names, scorer=fuzz.ratio, score_cutoff=_LEAST_PERCENT, limit=_MOST
     )
