@@ -5,32 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import aiohttp
-import structlog
 
+from bots.common.downloads import DownloadCut, download_again
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import FILE_GONE, TOO_BIG, read_error
 from bots.discord_bot.incoming.messages import list_files
 from core.errors import BadAudio, ChatGone, MessageGone, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message
-
-log = structlog.get_logger(__name__)
+from core.stall import excuse_since
 
 #: Total deadline of one download, and the longest pause in it.
 DOWNLOAD_S, _SILENCE_S = 300.0, 30.0
 #: Links remembered of recent messages.
 _MAX_LINKS = 2000
 _BLOCK_BYTES = 1 << 16
-
-
-class DiscordDownloadCut(Exception):
-    """The download ended early, or its link has expired: worth a fresh link."""
-
-    def __init__(self, reason: str, *, is_link_gone: bool = False) -> None:
-        super().__init__(reason)
-        self.is_link_gone = is_link_gone
 
 
 class DiscordFiles:
@@ -70,14 +62,8 @@ class DiscordFiles:
         url = url or self._links.get(key) or await self._renew(key)
         try:
             return await self._download(url, attachment)
-        except DiscordDownloadCut as error:
-            log.info("discord_download_again", reason=str(error))
-        try:
-            return await self._download(await self._renew(key), attachment)
-        except DiscordDownloadCut as error:
-            if error.is_link_gone:
-                raise UserError(FILE_GONE) from None
-            raise PlatformBusy(str(error)) from None
+        except DownloadCut as first:
+            return await download_again(first, partial(self._renewed, key, attachment), FILE_GONE)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -106,8 +92,11 @@ class DiscordFiles:
                 return str(file["url"])
         raise UserError(FILE_GONE)
 
+    async def _renewed(self, key: str, attachment: Attachment) -> bytes:
+        return await self._download(await self._renew(key), attachment)
+
     async def _download(self, url: str, attachment: Attachment) -> bytes:
-        """Return the file. Raises DiscordDownloadCut, PlatformBusy, TooLong."""
+        """Return the file. Raises DownloadCut, PlatformBusy, TooLong."""
         session = self._session = self._session or _open_session()
         data = bytearray()
         try:
@@ -116,19 +105,21 @@ class DiscordFiles:
                 session.get(url, allow_redirects=False) as response,
             ):
                 if response.status in (400, 401, 403, 404, 410):
-                    raise DiscordDownloadCut(f"link answered {response.status}", is_link_gone=True)
+                    raise DownloadCut(f"link answered {response.status}", is_link_gone=True)
                 if response.status != 200:
                     raise PlatformBusy(f"download answered {response.status}")
+                arrived_at_s = excuse_since(None)
                 async for block in response.content.iter_chunked(_BLOCK_BYTES):
                     data += block
+                    arrived_at_s = excuse_since(arrived_at_s)
                     if len(data) > self.max_bytes:
                         raise TooLong(TOO_BIG, limit=self.max_bytes // 10**6)
         except aiohttp.ClientPayloadError as error:
-            raise DiscordDownloadCut(type(error).__name__) from None
+            raise DownloadCut(type(error).__name__) from None
         except (aiohttp.ClientError, aiohttp.InvalidURL, OSError, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
         if len(data) < (attachment.size_bytes or 0):
-            raise DiscordDownloadCut("shorter than announced")
+            raise DownloadCut("shorter than announced", bytes(data))
         return bytes(data)
 
 

@@ -7,24 +7,23 @@ error and no log has one.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
 import httpx
-import structlog
 import telegram
 from telegram.error import RetryAfter, TelegramError
 
 from bots.common.chat import clean, clean_line
+from bots.common.downloads import DownloadCut, download_again
 from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, read_error
 from bots.telegram_bot.pacing import TelegramPacer
 from core.config import Settings
 from core.engines.wire.client import tls
-from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong, UserError
+from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong
 from core.models import Attachment, Message
 from core.stall import excuse_since
-
-log = structlog.get_logger(__name__)
 
 #: Extensions of audio and video files, for documents whose type does not say so.
 MEDIA_EXTENSIONS = (
@@ -81,15 +80,6 @@ def read_attachment(
     )
 
 
-class TelegramDownloadCut(Exception):
-    """The download ended early or its link is no longer valid: worth one new link."""
-
-    def __init__(self, reason: str, data: bytes = b"", *, is_link_gone: bool = False) -> None:
-        super().__init__(reason)
-        self.data = data
-        self.is_link_gone = is_link_gone
-
-
 class TelegramFiles:
     """Downloads recordings with the bot's token."""
 
@@ -120,24 +110,13 @@ class TelegramFiles:
             raise self._too_big()
         try:
             return await self._fetch_once(attachment)
-        except TelegramDownloadCut as first:
-            log.info("telegram_download_again", reason=str(first))
-            return await self._fetch_again(attachment, first)
+        except DownloadCut as first:
+            again = partial(self._fetch_once, attachment)
+            return await download_again(first, again, FILE_GONE)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
-
-    async def _fetch_again(self, attachment: Attachment, first: TelegramDownloadCut) -> bytes:
-        try:
-            return await self._fetch_once(attachment)
-        except TelegramDownloadCut as second:
-            if second.is_link_gone:
-                raise UserError(FILE_GONE) from None
-            # Cut at the same byte twice: the announced size was wrong.
-            if second.data and second.data == first.data:
-                return second.data
-            raise PlatformBusy(str(second)) from None
 
     async def _fetch_once(self, attachment: Attachment) -> bytes:
         await self._pacer.wait()
@@ -154,7 +133,7 @@ class TelegramFiles:
             return await asyncio.to_thread(self._read_local, Path(path))
         data = await self._download(path)
         if len(data) < (file.file_size or 0):
-            raise TelegramDownloadCut("shorter than announced", data)
+            raise DownloadCut("shorter than announced", data)
         return data
 
     async def _download(self, url: str) -> bytes:
@@ -164,7 +143,7 @@ class TelegramFiles:
             async with asyncio.timeout(DOWNLOAD_S), request as response:
                 status = response.status_code
                 if status in (400, 401, 403, 404, 410):
-                    raise TelegramDownloadCut(f"status {status}", is_link_gone=True)
+                    raise DownloadCut(f"status {status}", is_link_gone=True)
                 if status != 200:
                     raise PlatformBusy(f"download: status {status}")
                 data, arrived_at_s = bytearray(), excuse_since(None)
@@ -175,7 +154,7 @@ class TelegramFiles:
                         raise self._too_big()
                 return bytes(data)
         except (httpx.RemoteProtocolError, httpx.ReadError) as error:
-            raise TelegramDownloadCut(type(error).__name__) from None
+            raise DownloadCut(type(error).__name__) from None
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
 

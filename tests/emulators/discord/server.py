@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
@@ -21,7 +22,7 @@ from tests.emulators.local_server import AsgiServer, break_connection, never_res
 TOKEN = "MTIzNDU2Nzg5MDEyMzQ1Njc4.GhIjKl.abcdefghijklmnopqrstuvwxyz0123456789AB"
 API_PATH = "/api/v10"
 #: Faults that affect the response only: the request is carried out.
-RESPONSE_FAULTS = ("lose_reply", "delay", "cut")
+RESPONSE_FAULTS = ("lose_reply", "delay", "cut", "slow")
 
 
 class DiscordServer(GatewayControls):
@@ -125,6 +126,8 @@ class DiscordServer(GatewayControls):
             return
         if fault is not None and fault.kind == "delay":
             await asyncio.sleep(fault.delay_s)
+        if fault is not None and fault.kind == "slow":
+            answer = _slow_down(answer, fault.bytes_per_s)
         await answer(request.scope, request.receive, send)
 
     def _download(self, request: Request, recorded: RecordedRequest) -> Response:
@@ -136,6 +139,18 @@ class DiscordServer(GatewayControls):
             return Response(str(error), error.status, media_type="text/plain")
         recorded.status = 200
         return Response(file.data, media_type=file.mime or "application/octet-stream")
+
+
+def _slow_down(answer: Response, bytes_per_s: int) -> Response:
+    """Return a response that sends its body piece by piece."""
+    body = bytes(answer.body)
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), bytes_per_s):
+            yield body[start : start + bytes_per_s]
+            await asyncio.sleep(1)
+
+    return StreamingResponse(pieces(), answer.status_code, dict(answer.headers))
 
 
 async def _send_half(answer: Response, send: Send) -> None:

@@ -53,6 +53,8 @@ class Fault(FaultRule):
     #: Seconds and scope, for `rate_limit`.
     retry_after: float = 1.0
     scope: Scope = "user"
+    #: Bytes per second, for `slow`.
+    bytes_per_s: int = 1
     #: Response headers, for `html`.
     headers: dict[str, str] = field(default_factory=dict)
 
