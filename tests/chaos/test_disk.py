@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 NOTES = 8
 TMPFS_BYTES = 12 * 2**20
 #: Shorter than the usual half minute, so that the lock outlasts it several times.
-IMPATIENT = {"core.store.database.queries:BUSY_TIMEOUT_MS": 300.0}
+IMPATIENT = {"core.store.database.connections:BUSY_TIMEOUT_MS": 300.0}
 LOCKED_S = 10.0 if IS_LONG else 1.5
 
 

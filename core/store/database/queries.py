@@ -1,35 +1,26 @@
-"""The database: how it is opened, read and written, and what several queries share.
+"""The database: how it is read and written, and what several queries share.
 
-SQLite: WAL, `synchronous=FULL`, one writer that begins IMMEDIATE, readers that cannot write. A
-transaction that reads first and writes later would fail at once with "database is locked" in
-spite of the busy timeout, hence IMMEDIATE.
-
-A statement needs one round trip to the connection's thread. With aiosqlite's own cursors it would
-be four, and one more for the rollback after each use: most of the program's own CPU time.
+Each transaction begins IMMEDIATE: one that reads first and writes later would fail at once with
+"database is locked" in spite of the busy timeout.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import deque
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import cache
-from operator import attrgetter, methodcaller
 from typing import Any
 
-import aiosqlite
-from sqlalchemy import Executable, Select, Table, bindparam, event, make_url, select
+from sqlalchemy import Executable, Select, Table, bindparam, select
 from sqlalchemy.dialects.sqlite import Insert, insert
-from sqlalchemy.dialects.sqlite import aiosqlite as adapter
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.util import await_only
 
 from core.clock import CLOCK, Clock
 from core.errors import StoreError
@@ -44,13 +35,9 @@ from core.models import (
     SpeechSettings,
     TalkSettings,
 )
+from core.store.database.connections import READER, WRITER, make_engine
 from core.store.database.encryption import Cipher, set_cipher
 from core.store.database.tables import chats, jobs, messages
-
-#: How long a writer waits for another process that holds SQLite's write lock.
-BUSY_TIMEOUT_MS = 30_000
-_WRITER = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-_READER = ("query_only=ON",)
 
 
 class Database:
@@ -60,11 +47,11 @@ class Database:
         self.cipher = cipher
         #: Returns the current moment, aware, in UTC.
         self.clock, self.now = clock, clock.now
-        self._writer = _make_engine(url, _WRITER, pool_size=1)
+        self._writer = make_engine(url, WRITER, pool_size=1)
         #: Held by the writer. It keeps the order of arrival; waiting for the pool does not.
         self._turn = asyncio.Lock()
         # Readers never have a transaction to roll back.
-        self._reader = _make_engine(url, _READER, pool_size=4, skip_autocommit_rollback=True)
+        self._reader = make_engine(url, READER, pool_size=4, skip_autocommit_rollback=True)
         for engine in (self._writer, self._reader):
             set_cipher(engine.dialect, cipher)
 
@@ -113,64 +100,6 @@ def _read_errors() -> Iterator[None]:
         # Not the error's own text: it holds the statement's parameters.
         cause = error.orig if isinstance(error, DBAPIError) else error
         raise StoreError(f"{type(cause).__name__}: {cause}") from None
-
-
-def _make_engine(url: str, pragmas: Sequence[str], **options: Any) -> AsyncEngine:
-    engine = create_async_engine(
-        make_url(url).set(drivername="sqlite+aiosqlite"),
-        connect_args={"isolation_level": None},  # no transaction begins by itself
-        max_overflow=0,
-        pool_timeout=300,
-        **options,
-    )
-
-    @event.listens_for(engine.sync_engine, "do_connect")
-    def connect(dialect: Any, _record: Any, arguments: Any, parameters: Any) -> _Connection:
-        connection: Any = aiosqlite.connect(*arguments, **parameters)
-        # As SQLAlchemy does: an unclosed connection must not keep the process alive.
-        connection._thread.daemon = True
-        await_only(connection)
-        try:
-            for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *pragmas):
-                await_only(connection.execute_fetchall(f"PRAGMA {pragma}"))
-        except BaseException:
-            connection.stop()  # nobody else knows it yet
-            raise
-        return _Connection(dialect.dbapi, connection)
-
-    return engine
-
-
-class _Cursor(adapter.AsyncAdapt_aiosqlite_cursor):
-    """A cursor of sqlite3 itself: to make or close one needs no call to the thread."""
-
-    _make_new_cursor: Any = attrgetter("_conn")
-    _aenter_cursor: Any = methodcaller("cursor")
-    _awaitable_cursor_close = False
-    _cursor: Any
-
-    async def _execute_async(self, operation: str, parameters: Any) -> None:
-        """Run one statement and read all its rows."""
-        # Nobody may close the cursor while the thread uses it, such as after a cancellation.
-        cursor, self._cursor = self._cursor, None
-        self._rows = deque(
-            await self._connection._execute(
-                lambda: cursor.execute(operation, parameters or ()).fetchall()
-            )
-        )
-        self._cursor = cursor
-
-    async def _executemany_async(self, operation: str, parameters: Any) -> None:
-        """Run one statement for each of `parameters`."""
-        cursor, self._cursor = self._cursor, None
-        await self._connection._execute(cursor.executemany, operation, parameters)
-        self._cursor = cursor
-
-
-class _Connection(adapter.AsyncAdapt_aiosqlite_connection):
-    """SQLAlchemy's adapter of an aiosqlite connection, with our cursor."""
-
-    _cursor_cls = _Cursor
 
 
 #: How long a chat that refused a voice message gets none: people change their settings.
