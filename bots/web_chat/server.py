@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from core.errors import ConfigError
 
@@ -22,6 +23,15 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         yield
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's newer implementation; its default uses an interface that websockets deprecated."""
+
+    def shutdown(self) -> None:
+        """Close the connection, unless the client has closed it already."""
+        if not self.transport.is_closing():  # a second close would raise InvalidState
+            super().shutdown()
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -51,8 +61,7 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         lifespan="off",
         server_header=False,
         proxy_headers=False,
-        # The default uses an interface that websockets has deprecated.
-        ws="websockets-sansio",
+        ws=WebSocketProtocol,
         ws_max_size=_SOCKET_BYTES,
         timeout_graceful_shutdown=1,
     )

@@ -14,6 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from bots.web_chat.server import WebSocketProtocol
 from tests.support.virtual_time import is_virtual
 
 #: Time that pending requests get when a server stops.
@@ -101,7 +102,7 @@ def make_server(app: ASGIApp, *, has_websockets: bool = False) -> FastServer:
             http=BreakableProtocol,
             loop="asyncio",
             lifespan="off",
-            ws="websockets-sansio" if has_websockets else "none",
+            ws=WebSocketProtocol if has_websockets else "none",
             ws_per_message_deflate=False,
             ws_ping_interval=None,
             log_config=None,

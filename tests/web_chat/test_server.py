@@ -5,9 +5,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from starlette.types import Receive, Scope, Send
 
 from bots.web_chat import WebChat
-from bots.web_chat.server import open_socket
+from bots.web_chat.server import open_socket, serve
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError
@@ -15,6 +16,16 @@ from core.metrics import MESSAGES
 from tests.support.paths import ROOT
 from tests.support.web_client import listen, open_client
 from tests.support.web_inbox import FakeInbox
+
+_UPGRADE = b"""\
+GET / HTTP/1.1\r
+Host: localhost\r
+Connection: Upgrade\r
+Upgrade: websocket\r
+Sec-WebSocket-Version: 13\r
+Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r
+\r
+"""
 
 
 def make_web(tmp_path: Path, host: str = "127.0.0.1", port: int = 0) -> WebChat:
@@ -46,6 +57,34 @@ async def test_it_stops_fast_with_a_page_open(tmp_path: Path, clock: Clock) -> N
             assert not web.is_ready
     with pytest.raises(OSError):
         socket.create_connection(("127.0.0.1", int(web.url.rpartition(":")[2])), 1).close()
+
+
+@pytest.mark.finding(25)
+async def test_it_stops_while_a_page_leaves() -> None:
+    """The page has closed its WebSocket, and the server still has something to send to it."""
+    is_left = asyncio.Event()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        sending = asyncio.ensure_future(
+            send({"type": "websocket.send", "bytes": bytes(20_000_000)})
+        )
+        assert (await receive())["type"] == "websocket.disconnect"
+        is_left.set()
+        await sending
+
+    listener = open_socket("127.0.0.1", 0)
+    running = asyncio.create_task(serve(app, listener))
+    with socket.create_connection(listener.getsockname()) as page:
+        page.setblocking(False)
+        page.sendall(_UPGRADE)
+        assert b"101" in await asyncio.get_running_loop().sock_recv(page, 100)
+        page.sendall(b"\x88\x80\0\0\0\0")  # a close frame; what was sent stays unread
+        await is_left.wait()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
 
 def test_small_answers_are_not_held_back() -> None:
