@@ -22,11 +22,11 @@ from core.models import Audio, Utterance
 from tests.engines.conftest import collect_audio
 
 WAYS = [
-    pytest.param(way, marks=pytest.mark.skipif(not found, reason="it is missing"))
-    for way, found in {
-        "program": shutil.which("espeak-ng"),
-        "library": find_spec("espeakng_loader"),
-    }.items()
+    pytest.param(way, marks=pytest.mark.skipif(not found, reason=f"not here ({remedy})"))
+    for way, found, remedy in (
+        ("program", shutil.which("espeak-ng"), "apt install espeak-ng"),
+        ("library", find_spec("espeakng_loader"), "pip install espeakng-loader"),
+    )
 ]
 
 

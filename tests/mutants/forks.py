@@ -9,6 +9,7 @@ import resource
 import select
 import signal
 import traceback
+import warnings
 from collections.abc import Callable
 
 _PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
@@ -18,7 +19,10 @@ def fork_and_wait(
     run: Callable[[], int], *, cpu_s: int = 3600, wall_s: float = 36000, quiet: bool = True
 ) -> str:
     """Return "0" or another exit code, "signal 24" or the like, or "too late"."""
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # Of other threads: the child needs none of them.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if not pid:
         _child(run, cpu_s, quiet)
     descriptor = os.pidfd_open(pid)

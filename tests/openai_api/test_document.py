@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from tests.support import audio_samples
 from tests.support.openai_api_server import KEY, ApiServer
 from tests.support.paths import ROOT
 
-#: The servers are on the loop of all tests here.
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [
+    # The servers are on the loop of all tests here.
+    pytest.mark.asyncio(loop_scope="session"),
+    pytest.mark.skipif(not shutil.which("curl"), reason="no curl here (apt install curl)"),
+]
 
 #: Address and key of the document's server: the one thing that differs here.
 ADDRESS = "URL=http://127.0.0.1:8765/v1 KEY=the-key-from-your-env-file"
