@@ -95,13 +95,13 @@ class Inbox:
             self.on_cancel({job.job_id for job in cancelled})
         return cancelled
 
-    async def forget(self, chat: Chat, message_id: str) -> None:
+    async def forget(self, chat: Chat, message_id: str) -> list[Job]:
         """Drop what is remembered of a message that was deleted, and cancel its jobs.
 
-        Safe to repeat.
+        Returns the jobs. Safe to repeat.
         """
         await self._store.memory.forget(chat, message_id)
-        await self.cancel(chat, partial(pick_deleted, message_id))
+        return await self.cancel(chat, partial(pick_deleted, message_id))
 
     async def note_no_voice(self, chat: Chat) -> None:
         """Remember that the chat refuses voice messages: for a while it gets audio files."""

@@ -50,7 +50,7 @@ class DiscordBot(ChatBot):
         super().__init__(settings, inbox, clock)
         self.client = client = DiscordClient(settings, clock)
         self.channels = Channels(client)
-        self.files = DiscordFiles(client, settings.max_file_bytes)
+        self.files = DiscordFiles(client, inbox, settings.max_file_bytes)
         self._admins = DiscordAdmins(client, self.channels)
         self._voice = DiscordVoiceChannels(client)
         self._live_messages = live = DiscordLiveMessages(client, self.start_task)
@@ -159,6 +159,7 @@ class DiscordBot(ChatBot):
         """Commit a person's message. Raises what `Inbox.accept` raises."""
         if not self.is_allowed(message, guild_id):
             return
+        self.client.seen.add(message.message_id)
         self.files.note_links(raw)
         language = self._languages.get(message.sender_id, "")
         if not language and guild_id:
@@ -171,4 +172,7 @@ class DiscordBot(ChatBot):
         self._languages[message.sender_id] = message.language
         if len(self._languages) > _MAX_LANGUAGES:
             del self._languages[next(iter(self._languages))]
-        return await self.accept(message) if self.is_allowed(message, guild_id) else None
+        if not self.is_allowed(message, guild_id):
+            return None
+        self.client.seen.add(message.message_id)
+        return await self.accept(message)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from bots.discord_bot import DiscordBot as Bot
 from core.commands.cancel import DELETED
+from core.models import Reply
 from tests.chaos.notes import read_sound
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.events import GUILD_MESSAGES
 from tests.emulators.mimo import MimoServer
 from tests.support import audio_samples
 from tests.support.discord_program import DiscordProgram
+from tests.support.discord_server_chat import ServerChannel, only
 
 #: The program is a process of its own.
 pytestmark = [pytest.mark.finding(3), pytest.mark.real_time]
@@ -71,3 +74,71 @@ async def test_who_asked_about_a_deleted_note_is_told_so(
     assert await program.settle(1) == {"cancelled": 1}
     assert [one.content for one in server.responses_to(interaction_id)] == [DELETED]
     assert server.replies(channel_id) == server.responses_to(interaction_id)
+
+
+async def test_a_note_deleted_while_the_bot_is_stopped_is_neither_transcribed_nor_published(
+    program: DiscordProgram, mimo: MimoServer, server: Server, ann: str, channel_id: str
+) -> None:
+    await program.enable_auto(channel_id)
+    await program.start()
+    mimo.add_fault("hang")
+    note = server.send_voice(channel_id, ann, VOICE, duration=4.0)
+    await server.wait_for(lambda: mimo.requests, 30)
+    await program.stop()
+    server.delete(note)
+    calls = len(mimo.requests)
+    await program.start()
+    assert await program.settle(1) == {"cancelled": 1}
+    assert server.replies(channel_id, has_deleted=True) == [] and len(mimo.requests) == calls
+
+
+async def test_a_note_deleted_before_its_kept_transcript_is_sent_is_not_published(
+    program: DiscordProgram, mimo: MimoServer, server: Server, ann: str, channel_id: str
+) -> None:
+    """The transcript is saved, but Discord takes no messages; then the bot is killed."""
+    await program.enable_auto(channel_id)
+    await program.start()
+    server.fault(SEND, "status", status=503, count=None)
+    deleted, kept = (server.send_voice(channel_id, ann, VOICE, duration=4.0) for _ in range(2))
+    is_saved = "select job_id from jobs where reply is not null"
+    await server.wait_for(lambda: program.rows(is_saved), 30)
+    await program.kill()
+    server.delete(deleted)
+    server.clear_faults()
+    await program.start()
+    assert await program.settle(2) == {"cancelled": 1, "done": 1}
+    assert [one.reply_to for one in server.replies(channel_id)] == [kept]
+    assert len(mimo.requests) == 1
+
+
+@pytest.mark.parametrize("is_resumed", [True, False])
+async def test_a_note_deleted_while_the_gateway_is_away_is_not_published(
+    program: DiscordProgram, mimo: MimoServer, server: Server, ann: str, channel_id: str,
+    *, is_resumed: bool,
+) -> None:  # fmt: skip
+    """Its deletion is told when the session is resumed, and never when that is lost."""
+    await program.enable_auto(channel_id)
+    await program.start()
+    if is_resumed:
+        mimo.add_fault("hang")
+    else:
+        mimo.rules.latency_s = 3.0
+    note = server.send_voice(channel_id, ann, VOICE, duration=4.0)
+    await server.wait_for(lambda: mimo.max_concurrent, 30)
+    if is_resumed:
+        server.drop()
+    else:
+        server.lose_sessions()
+    server.delete(note)
+    assert await program.settle(1) == {"cancelled": 1}
+    assert server.replies(channel_id) == [] and server.resumes() == is_resumed
+
+
+async def test_a_sent_reply_can_be_corrected_when_its_note_was_deleted_since(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    target, ledger = await channel.answer(bot, Reply("Mr Kowalsky"))
+    channel.server.delete(target.message.message_id)
+    ledger.outdate()
+    await bot.deliver(target, Reply("Mr Kowalski"))
+    assert only(channel.server.replies(channel.id)).content == "Mr Kowalski"

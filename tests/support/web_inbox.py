@@ -90,8 +90,8 @@ class FakeInbox(fake_inbox.FakeInbox):
     async def retry(self, job_id: str) -> bool:
         return False
 
-    async def forget(self, chat: Chat, message_id: str) -> None:
-        self.jobs.pop((chat, message_id), None)
+    async def forget(self, chat: Chat, message_id: str) -> list[Job]:
+        return [job] if (job := self.jobs.pop((chat, message_id), None)) else []
 
     async def recent(self, chat: Chat, limit: int, before: str = "") -> list[Job]:
         mine = [job for (owner, _), job in self.jobs.items() if owner == chat]

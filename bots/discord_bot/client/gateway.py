@@ -79,6 +79,7 @@ class _State(AutoShardedConnectionState["DiscordClient"]):
 
     def parse_ready(self, data: Any) -> None:
         # Before the session's first message.
+        self._client.seen.clear()
         self._client.on_session(data["shard"][0])
         super().parse_ready(data)
 
@@ -90,6 +91,9 @@ class DiscordClient(discord.AutoShardedClient):
     bot_id = ""
     #: Ids of the slash commands by name, once they are registered.
     command_ids: Mapping[str, str] = MappingProxyType({})
+    #: Ids of messages received since the last disconnection, or known to exist since then: an event
+    #: will tell when one is deleted.
+    seen: set[str]
     _is_started = False
 
     def __init__(self, settings: Settings, clock: Clock = CLOCK) -> None:
@@ -104,7 +108,7 @@ class DiscordClient(discord.AutoShardedClient):
         self.on_session: Callable[[int], None] = lambda shard_id: None
         self.pacer, self.first_responses = DiscordPacer(clock), FirstResponses(clock)
         self._sessions = SessionPacer(clock)
-        self._is_open = asyncio.Event()
+        self._is_open, self.seen = asyncio.Event(), set()
         # discord.py has one API address for the whole process.
         Route.BASE = settings.discord_api_base_url.rstrip("/")
         #: A number, or "auto" for what Discord recommends at each start.
@@ -209,6 +213,10 @@ class DiscordClient(discord.AutoShardedClient):
         self._sessions.note_session(self.shard_count or 1)
         if not initial:
             await self.clock.sleep(_IDENTIFY_S)
+
+    async def on_disconnect(self) -> None:
+        """Forget which messages exist: no event comes for now, or ever if the session is lost."""
+        self.seen.clear()
 
     async def on_error(self, event_method: str, /, *args: Any, **named: Any) -> None:
         """Log an exception raised by an event listener."""

@@ -13,7 +13,9 @@ import aiohttp
 from bots.common.downloads import DownloadCut, download_again
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import FILE_GONE, TOO_BIG, read_error
+from bots.discord_bot.incoming.deletions import cancel_deleted
 from bots.discord_bot.incoming.messages import list_files
+from core.assistant import Inbox
 from core.errors import BadAudio, ChatGone, MessageGone, PlatformBusy, TooLong, UserError
 from core.models import Attachment, Message
 from core.stall import excuse_since
@@ -28,8 +30,9 @@ _BLOCK_BYTES = 1 << 16
 class DiscordFiles:
     """Downloads of one bot."""
 
-    def __init__(self, client: DiscordClient, max_bytes: int) -> None:
+    def __init__(self, client: DiscordClient, inbox: Inbox, max_bytes: int) -> None:
         self._client = client
+        self._inbox = inbox
         #: Larger files are refused; Discord itself holds up to 500 MB.
         self.max_bytes = max_bytes
         self._links: OrderedDict[str, str] = OrderedDict()
@@ -48,8 +51,11 @@ class DiscordFiles:
         """Return the recording of a message, or of the one it replies to.
 
         Raises TooLong before the download where the size is known, BadAudio if there is none,
-        UserError if Discord no longer has it, PlatformError.
+        UserError if Discord no longer has it, JobCancelled if its message does not stand any more,
+        PlatformError.
         """
+        if message.message_id not in self._client.seen:
+            await cancel_deleted(self._client, self._inbox, message)
         attachment = message.attachment or (message.reply_to and message.reply_to.attachment)
         if not attachment:
             raise BadAudio

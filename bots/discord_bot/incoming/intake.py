@@ -98,11 +98,15 @@ class GatewayIntake:
         if kind in ("MESSAGE_DELETE", "MESSAGE_DELETE_BULK"):
             chat = Chat(PLATFORM, self._client.bot_id, channel.chat_id)
             for message_id in raw.get("ids") or (raw["id"],):
+                # A backfill that found it before may commit it only now.
+                self._client.seen.discard(str(message_id))
                 await self._inbox.forget(chat, str(message_id))
             return
         is_edit = kind == "MESSAGE_UPDATE"
         for message in read_messages(raw, channel, self._client.bot_id, is_edit=is_edit):
             await self._accept(message, channel.guild_id, raw)
+        if len(self._client.seen) > _MAX_CACHED:
+            self._client.seen.clear()
         if not is_edit:
             await self._watermarks.note(channel.chat_id, str(raw["id"]))
 

@@ -14,6 +14,7 @@ import structlog
 from bots.common.chat import finish_call
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
+from bots.discord_bot.incoming.deletions import cancel_deleted
 from bots.discord_bot.incoming.intake import Channels
 from bots.discord_bot.outgoing.files import fit_audio
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
@@ -82,16 +83,18 @@ class DiscordDelivery:
     async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
         """Send the parts that the ledger does not hold as sent; edit those that are outdated.
 
-        Raises PlatformError.
+        Raises PlatformError, JobCancelled if the message was deleted.
         """
         if self._client.voice_clients:
             self._end_speech(target.job_id)
         await self._live_messages.end(target)
-        if target.is_refusal:
-            await self._withdraw(target)
-        was_started = await target.ledger.find(0) is not None
+        first = await target.ledger.find(0)
+        # What was sent whole stays when the message is deleted, and can be corrected.
+        is_new = first is None or first.state is not DeliveryState.STALE
+        if is_new and target.message.message_id not in self._client.seen:
+            await cancel_deleted(self._client, self._inbox, target.message)
         # An empty reply: everything was sent elsewhere.
-        parts = [] if reply == Reply() else await self._build_parts(target.message, reply)
+        parts = [] if reply == Reply() else await self._build_parts(target, reply)
         components = tuple(build_components([one for one in reply.buttons if one.token]))
         carrier = max((n for n, part in enumerate(parts) if not part.is_voice), default=-1)
         thread_id = ""
@@ -102,15 +105,20 @@ class DiscordDelivery:
                 target = await self._reply_to_first(target)
             shown = components if number == carrier else ()
             draft = DiscordRequest(part, "" if part.is_voice else thread_id, components=shown)
-            await finish_call(self._deliver_part(target, number, draft, was_started=was_started))
+            await finish_call(self._deliver_part(target, number, draft, was_started=bool(first)))
         if not parts:
             await self._clear(await self._read_context(target))
-        if was_started:
+        if first:
             await self._remove_rest(target, len(parts))
 
-    async def _build_parts(self, message: Message, reply: Reply) -> list[MessagePart]:
-        """Return the parts of a reply. Raises PlatformError."""
-        max_messages = MAX_MESSAGES
+    async def _build_parts(self, target: DeliveryTarget, reply: Reply) -> list[MessagePart]:
+        """Return the parts of a reply. That of a refusal takes back what all would see.
+
+        Raises PlatformError.
+        """
+        message, max_messages = target.message, MAX_MESSAGES
+        if target.is_refusal:
+            await self._withdraw(target)
         if self.long_answers != "messages":
             max_messages = count_messages(message, self.long_answers)
         if reply.files:
