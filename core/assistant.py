@@ -224,7 +224,10 @@ class Assistant:
             on_progress=updates.put_nowait, on_audio=partial(platform.play, target),
         )  # fmt: skip
         try:
-            reply = await load_command(job.command).function(context)
+            command = load_command(job.command)
+            if command.needs_admin and command.needs_admin(job.message.text):
+                await context.require_admin()
+            reply = await command.function(context)
             return await context.add_voice(reply)
         finally:
             progress.cancel()

@@ -82,6 +82,7 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "This chat's style: {style}": mark("This channel's style: {style}"),
         "For this chat": mark("For this channel"),
         "this chat": mark("this channel"),
+        "chat": mark("channel"),
         "me = all of your data in this chat": mark("me = all of your data in this channel"),
         # Descriptions of commands
         "Transcribe every voice message here: on or off (admins)": mark(

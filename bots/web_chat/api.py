@@ -95,7 +95,7 @@ class Api:
         return [
             {
                 "name": name,
-                "argument": command.usage,
+                "argument": translate(command.usage, language),
                 "help": translate(WORDING.get(command.help, command.help), language),
             }
             for name, command in menu(hidden=NOT_ON_PAGE)

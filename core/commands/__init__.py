@@ -117,8 +117,12 @@ class Command:
     #: Returns whether what was typed asks for a reply that the sender alone sees, where the other
     #: replies of the command are for all. Discord wants to know before there is a reply.
     asks_privately: Callable[[str], bool] = lambda text: False
-    #: Discord hides the command from members who may not manage the server.
+    #: To change what the command sets is for admins: Discord hides it from members who may not
+    #: manage the server.
     is_for_admins: bool = False
+    #: Returns whether what was typed is for admins alone; derived from `is_for_admins`. None = it
+    #: never is. A rule that needs more than the words stands in the command's function.
+    needs_admin: Callable[[str], bool] | None = None
     #: Entries in the context menu of messages on Discord; elsewhere people reply with the command.
     message_actions: tuple[MessageAction, ...] = ()
     #: Shown only on platforms with voice channels, which is Discord, and there in servers only.
@@ -127,6 +131,8 @@ class Command:
     def __post_init__(self) -> None:
         if not self.arguments:
             object.__setattr__(self, "arguments", derive_arguments(self.usage))
+        if self.is_for_admins:
+            object.__setattr__(self, "needs_admin", bool)
 
 
 @cache

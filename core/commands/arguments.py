@@ -6,8 +6,9 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from core.locale import mark, translate
+from core.locale import LANGUAGES, mark, translate
 from core.locale.languages import COMMON_LANGUAGES, name_language, search_languages
 from core.models import Message, Suggestion, Voice
 from core.store import Store
@@ -29,6 +30,27 @@ STYLES = (
     mark("like a news reader"),
     mark("like a storyteller"),
 )
+
+
+#: Words that are typed after commands, by their names. People see, and may type, the translation
+#: too; what is stored and compared is the word.
+CHOICES = {
+    "on": mark("on"),
+    "off": mark("off"),
+    "auto": mark("automatic"),
+    "always": mark("always"),
+    "transcribe": mark("transcribe"),
+    "ask": mark("ask"),
+    "both": mark("both"),
+    "me": mark("me"),
+    "chat": mark("chat"),
+    "all": mark("all"),
+    "remove": mark("remove"),
+    "design": mark("design"),
+    "clone": mark("clone"),
+    "list": mark("list"),
+    "rename": mark("rename"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +124,18 @@ def join_arguments(arguments: tuple[Argument, ...], values: Mapping[str, str]) -
     return " ".join(argument.format(value) for argument, value in given if value)
 
 
+def name_choice(choice: str, reader: str) -> str:
+    """Return the name of one of `CHOICES` in the reader's language; in English the word itself."""
+    label = CHOICES[choice]
+    name = translate(label, reader)
+    return choice if name == label else name
+
+
 def offer(*values: str) -> Suggest:
-    """Return an autocomplete function with fixed suggestions."""
+    """Return an autocomplete function with fixed suggestions, each of them a text."""
 
     async def suggest(entered: ArgumentInput) -> list[Suggestion]:
-        return [Suggestion(value) for value in values]
+        return [Suggestion(value, translate(value, entered.message.language)) for value in values]
 
     return suggest
 
@@ -145,6 +174,28 @@ def _name_languages(message: Message) -> list[Suggestion]:
     return [Suggestion(code, name_language(code, message.language)) for code in codes]
 
 
-def first_word(text: str) -> str:
-    """Return the first word of `text` in lower case."""
-    return re.split(r"\s", text.strip().lower(), maxsplit=1)[0]
+@cache
+def _choices_by_name() -> dict[str, str]:
+    return {
+        translate(label, language): choice
+        for language in LANGUAGES
+        for choice, label in CHOICES.items()
+    }
+
+
+def read_word(word: str) -> str:
+    """Return `word` in lower case, or which of `CHOICES` it is a name of."""
+    word = word.strip().lower()
+    return _choices_by_name().get(word, word)
+
+
+def split_word(text: str) -> tuple[str, str]:
+    """Return the first word of `text`, as `read_word` reads it, and the rest."""
+    word, *rest = re.split(r"\s+", text.strip(), maxsplit=1)
+    return read_word(word), "".join(rest)
+
+
+def is_for_chat(text: str) -> bool:
+    """Return whether what was typed sets something for the whole chat: "chat warm"."""
+    word, rest = split_word(text)
+    return word == "chat" and bool(rest)

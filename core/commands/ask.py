@@ -232,7 +232,7 @@ command = Command(
     mark("Ask about a recording or text: reply to it with your question"),
     ask,
     ANSWER,
-    usage="question",
+    usage=mark("question"),
     arguments=(Argument("question", mark("Your question"), is_required=True),),
     takes_audio=True,
     message_actions=(MessageAction(mark("Ask about this"), argument="question"),),

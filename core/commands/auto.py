@@ -15,7 +15,6 @@ async def auto(ctx: Context) -> Reply:
         return Reply(text)
     settings = ctx.settings
     if choice := ctx.read_choice("on", "off"):
-        await ctx.require_admin()
         settings = await ctx.save_settings(is_auto=choice == "on")
     if settings.is_auto and (blindness := await ctx.platform.explain_blindness(ctx.message)):
         return Reply(f"{ctx.text('/auto is on.')} {ctx.text(blindness)}")
@@ -27,6 +26,6 @@ async def auto(ctx: Context) -> Reply:
 command = Command(
     mark("Transcribe every voice message here: on or off (admins)"),
     auto,
-    usage="on | off",
+    usage=mark("on | off"),
     is_for_admins=True,
 )

@@ -7,7 +7,7 @@ those very jobs. The command only reports it.
 from __future__ import annotations
 
 from core.commands import Command, load_command
-from core.commands.arguments import Argument, MessageAction
+from core.commands.arguments import Argument, MessageAction, read_word
 from core.commands.context import Context
 from core.errors import PlatformError, UserError
 from core.interfaces import Platform
@@ -23,7 +23,7 @@ async def may_cancel_all(platform: Platform, message: Message) -> bool:
     """Return whether the sender of /cancel may cancel what other people have asked for."""
     if message.is_private:
         return True
-    if not (message.button or message.reply_to or message.text.strip() == ALL):
+    if not (message.button or message.reply_to or read_word(message.text) == ALL):
         return False  # only their own is meant
     try:
         return await platform.is_admin(message)
@@ -49,7 +49,7 @@ def _is_meant(message: Message, job: Job, *, is_own: bool) -> bool:
         about = job.message.reply_to
         ids = {job.message.message_id, about.message_id if about else ""}
         return quoted.message_id in ids or quoted.job_id == job.job_id
-    return is_own or message.text.strip() == ALL
+    return is_own or read_word(message.text) == ALL
 
 
 def pick_deleted(message_id: str, job: Job) -> Reply | None:
@@ -81,7 +81,7 @@ async def cancel(ctx: Context) -> Reply:
 command = Command(
     mark("Cancel what I am working on for you"),
     cancel,
-    usage="[all]",
+    usage=mark("[all]"),
     arguments=(Argument("what", mark("all: everybody's requests, for admins"), choices=(ALL,)),),
     is_ephemeral=True,
     message_actions=(MessageAction(mark("Cancel"), is_ephemeral=True),),

@@ -11,7 +11,7 @@ from typing import Any
 
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import Clock
-from core.commands.arguments import first_word
+from core.commands.arguments import name_choice, split_word
 from core.errors import EngineError, NoSpeech, NotAllowed, PlatformBusy, UserError
 from core.glossary.apply import apply_to
 from core.interfaces import OnText, Platform
@@ -105,9 +105,10 @@ class Context:
 
         Raises UserError for any other word.
         """
-        word = first_word(self.message.text)
+        word, _ = split_word(self.message.text)
         if word and word not in choices:
-            raise UserError("Choose one of: {choices}", choices=", ".join(choices))
+            names = (name_choice(choice, self.message.language) for choice in choices)
+            raise UserError("Choose one of: {choices}", choices=", ".join(names))
         return word
 
     async def require_admin(self) -> None:

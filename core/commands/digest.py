@@ -7,7 +7,7 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from core.commands import Command
-from core.commands.arguments import Argument, first_word, offer
+from core.commands.arguments import Argument, offer, split_word
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
@@ -28,7 +28,7 @@ DESCRIPTIONS = {
 
 async def digest(ctx: Context) -> Reply:
     """Schedule a digest, remove those of this place, or list them."""
-    choice = first_word(ctx.message.text)
+    choice, _ = split_word(ctx.message.text)
     if ctx.message.is_private:
         raise UserError("Digests are for groups: send /digest in one. Here, /summary does it once.")
     if not choice:
@@ -37,7 +37,6 @@ async def digest(ctx: Context) -> Reply:
             return Reply(ctx.text("No digest is scheduled. Example: /digest 09:00 Europe/Berlin"))
         listed = _describe(ctx, found)
         return replace(listed, text=f"{listed.text}\n{ctx.text('/digest off turns it off.')}")
-    await ctx.require_admin()
     if choice == "off":
         for schedule in await _find_here(ctx):
             await ctx.store.schedules.remove(schedule)
@@ -92,12 +91,12 @@ def _describe(ctx: Context, schedules: Sequence[DigestSchedule]) -> Reply:
 command = Command(
     mark("Scheduled summaries: 09:00 Europe/Berlin [weekdays] [topic], or off"),
     digest,
-    usage="time [zone] | off",
+    usage=mark("time [zone] | off"),
     arguments=(
         Argument(
             "time",
             mark("Time and time zone: 09:00 Europe/Berlin"),
-            suggest=offer("off", "09:00", "09:00 weekdays", "18:00 topic"),
+            suggest=offer(mark("off"), "09:00", mark("09:00 weekdays"), mark("18:00 topic")),
         ),
     ),
     is_for_admins=True,

@@ -106,6 +106,6 @@ class HitList:
 command = Command(
     mark("Search this chat, voice messages included"),
     find,
-    usage="words",
+    usage=mark("words"),
     arguments=(Argument("words", mark("Words to look for"), is_required=True),),
 )

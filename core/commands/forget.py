@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.commands.arguments import Argument, MessageAction, first_word
+from core.commands.arguments import Argument, MessageAction, split_word
 from core.commands.context import Context
 from core.errors import NotAllowed, UserError
 from core.locale import Plural, mark
@@ -20,7 +20,7 @@ KEPT = mark(
 async def forget(ctx: Context) -> Reply:
     """Delete the data, and reply with the counts."""
     message = ctx.message
-    if first_word(message.text) == "me":
+    if split_word(message.text)[0] == "me":
         receipt = await ctx.store.forgetting.forget_person(message.chat, message.sender_id)
         return _report(ctx, receipt)
     quoted = message.reply_to
@@ -63,7 +63,7 @@ def _report(ctx: Context, receipt: ForgottenCounts) -> Reply:
 command = Command(
     mark("Delete what is stored about a message (reply to it) or about you (me)"),
     forget,
-    usage="me",
+    usage=mark("me"),
     arguments=(Argument("whose", mark("me = all of your data in this chat"), choices=("me",)),),
     is_ephemeral=True,
     message_actions=(MessageAction(mark("Forget this"), is_ephemeral=True),),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.commands.arguments import Argument
+from core.commands.arguments import Argument, split_word
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
@@ -17,14 +17,12 @@ async def glossary(ctx: Context) -> Reply:
     Anybody in a group may correct a transcript, and with it add a correction: everybody sees it
     and can undo it. Removing a correction that others rely on is for admins.
     """
-    word, _, rest = ctx.message.text.strip().partition(" ")
+    word, number = split_word(ctx.message.text)
     corrections = (await ctx.store.chats.settings(ctx.message.chat)).talk.glossary
     if not word:
         return Reply(_list(ctx, corrections))
-    number = rest.strip()
-    if word.lower() not in ("remove", "删除") or not number.isdecimal():
+    if word != "remove" or not number.isdecimal():
         raise UserError("Example: /glossary remove 2")
-    await ctx.require_admin()
     if not 1 <= int(number) <= len(corrections):
         raise UserError("There is no correction {number}. /glossary lists all.", number=number[:9])
     old = corrections[int(number) - 1]
@@ -46,7 +44,8 @@ def _list(ctx: Context, corrections: tuple[Correction, ...]) -> str:
 command = Command(
     mark("List the corrections that transcripts get, or remove one"),
     glossary,
-    usage="remove N",
+    usage=mark("remove N"),
     arguments=(Argument("remove", mark("Number of a correction"), template="remove {}"),),
+    needs_admin=bool,
     is_ephemeral=True,
 )

@@ -36,7 +36,7 @@ async def show_help(ctx: Context) -> Reply:
 
 
 def _describe(ctx: Context, name: str, command: Command) -> str:
-    usage = f" {command.usage}" if command.usage else ""
+    usage = f" {ctx.text(command.usage)}" if command.usage else ""
     return ctx.text(LINE).format(name=name, usage=usage, help=ctx.text(command.help))
 
 

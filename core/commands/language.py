@@ -6,7 +6,14 @@ import asyncio
 from dataclasses import replace
 
 from core.commands import Command
-from core.commands.arguments import Argument, ArgumentInput, suggest_languages
+from core.commands.arguments import (
+    Argument,
+    ArgumentInput,
+    name_choice,
+    read_word,
+    split_word,
+    suggest_languages,
+)
 from core.commands.context import Context
 from core.locale import mark
 from core.locale.languages import find_similar_languages, find_spoken_language, name_language
@@ -20,22 +27,31 @@ _ME, _CHAT = "me", "chat"
 
 async def language(ctx: Context) -> Reply:
     """Change the language of the chat, or with "me" the sender's own; or show both."""
-    word, _, rest = ctx.message.text.strip().partition(" ")
-    whose = word.lower() if word.lower() in (_ME, _CHAT) else ""
-    typed = (rest if whose else ctx.message.text).strip(" .!。！")
+    whose, typed = _read(ctx.message.text)
     if not typed:
         return await show(ctx, whose)
     # In a thread: language names are read from files the first time.
     code = await asyncio.to_thread(find_spoken_language, typed)
-    if code is None and typed.lower() not in _AUTO:
+    if code is None and read_word(typed) not in _AUTO:
         return await refuse(ctx, typed, whose)
     if whose == _ME:
         await ctx.save_own_speech(language=code or "")
         reader = replace(ctx.message, language=code or ctx.message.language)
         return Reply(await describe_own(replace(ctx, message=reader)))
-    await ctx.require_admin()
     await ctx.save_settings(language=code)
     return Reply(describe_chat(ctx, code))
+
+
+def _read(text: str) -> tuple[str, str]:
+    """Return whose language is meant, "" if that is not said, and the language."""
+    word, rest = split_word(text)
+    whose = word if word in (_ME, _CHAT) else ""
+    return whose, (rest if whose else text).strip(" .!。！")
+
+
+def _changes_chat(text: str) -> bool:
+    whose, typed = _read(text)
+    return whose != _ME and bool(typed)
 
 
 async def show(ctx: Context, whose: str) -> Reply:
@@ -83,16 +99,18 @@ async def refuse(ctx: Context, typed: str, whose: str) -> Reply:
 
 async def suggest(entered: ArgumentInput) -> list[Suggestion]:
     """Suggest detection and the languages."""
-    return [Suggestion("auto"), *await suggest_languages(entered)]
+    auto = Suggestion("auto", name_choice("auto", entered.message.language))
+    return [auto, *await suggest_languages(entered)]
 
 
 command = Command(
     mark("Spoken language of this chat, or with “me” your own: German, zh, … or auto"),
     language,
-    usage="[me] German | auto",
+    usage=mark("[me] German | auto"),
     arguments=(
         Argument("whose", mark("For you or for this chat"), choices=(_ME, _CHAT)),
         Argument("language", mark("Spoken language"), suggest=suggest),
     ),
     is_ephemeral=True,
+    needs_admin=_changes_chat,
 )

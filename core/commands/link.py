@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from core.commands import Command
-from core.commands.arguments import Argument, first_word, offer
+from core.commands.arguments import Argument, offer, split_word
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
@@ -52,7 +52,7 @@ async def link(ctx: Context) -> Reply:
             "Linking works in private chats only. A code sent here is no longer valid: get a new "
             "one there with /link."
         )
-    word = first_word(_COMMAND.sub("", message.text))
+    word, _ = split_word(_COMMAND.sub("", message.text))
     if not word:
         return await give_code(ctx)
     if word == "off":
@@ -98,9 +98,9 @@ async def _name_others(ctx: Context) -> str:
 command = Command(
     mark("Link your accounts on several platforms"),
     link,
-    usage="[code] | off",
+    usage=mark("[code] | off"),
     arguments=(
-        Argument("code", mark("Code from the other platform, or off"), suggest=offer("off")),
+        Argument("code", mark("Code from the other platform, or off"), suggest=offer(mark("off"))),
     ),
     is_ephemeral=True,
 )

@@ -28,6 +28,6 @@ async def mode(ctx: Context) -> Reply:
 command = Command(
     mark("How your voice messages are handled: transcribe, ask or both"),
     mode,
-    usage="transcribe | ask | both",
+    usage=mark("transcribe | ask | both"),
     is_ephemeral=True,
 )

@@ -28,6 +28,6 @@ async def read(ctx: Context) -> Reply:
 command = Command(
     mark("Read this chat aloud in the voice channel: on or off"),
     read,
-    usage="on | off",
+    usage=mark("on | off"),
     needs_voice_channels=True,
 )

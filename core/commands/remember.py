@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 
 from core.commands import Command
-from core.commands.arguments import Argument, offer
+from core.commands.arguments import Argument, offer, read_word, split_word
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import Plural, mark
@@ -25,7 +25,7 @@ OPTED_OUT = mark("You have opted out: nothing of yours is stored in any chat.")
 
 async def remember(ctx: Context) -> Reply:
     """Change the setting of the chat or of the sender, or show both."""
-    words = ctx.message.text.lower().split()
+    words = [read_word(word) for word in ctx.message.text.split()]
     if words[:1] == ["me"]:
         return await set_opt_out(ctx, words[1:])
     if ctx.message.is_private or not words:
@@ -50,7 +50,6 @@ def read_days(word: str) -> int:
 
 async def turn_on(ctx: Context, days: int) -> Reply:
     """Keep a history from now on. The reply is the announcement to the chat."""
-    await ctx.require_admin()
     await ctx.save_settings(talk={"remember_days": days})
     oldest = ctx.job.created_at - timedelta(days=days)
     await ctx.store.memory.forget_chat(ctx.message.chat, before=oldest)
@@ -70,7 +69,6 @@ def _count_days(days: int) -> Plural:
 
 async def turn_off(ctx: Context) -> Reply:
     """Keep no history any more, and delete what there is."""
-    await ctx.require_admin()
     await ctx.save_settings(talk={"remember_days": None})
     count = await ctx.store.memory.forget_chat(ctx.message.chat)
     return Reply(ctx.text("Chat history is off now.") + ctx.describe_deleted(count))
@@ -112,13 +110,14 @@ async def set_opt_out(ctx: Context, words: list[str]) -> Reply:
 command = Command(
     mark("Keep chat history for summaries and /find: on, off or days (admins)"),
     remember,
-    usage="on | off | 30d | me off",
-    asks_privately=lambda text: text.lower().split()[:1] == ["me"],
+    usage=mark("on | off | 30d | me off"),
+    asks_privately=lambda text: split_word(text)[0] == "me",
+    needs_admin=lambda text: split_word(text)[0] not in ("", "me"),
     arguments=(
         Argument(
             "choice",
             mark("On, off, or how many days; me off opts you out"),
-            suggest=offer("on", "off", "30d", "me off", "me on"),
+            suggest=offer(mark("on"), mark("off"), mark("30d"), mark("me off"), mark("me on")),
         ),
     ),
 )

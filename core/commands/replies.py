@@ -18,7 +18,6 @@ async def replies(ctx: Context) -> Reply:
     """Change the mode, or show it."""
     settings = ctx.settings
     if choice := ctx.read_choice(*RepliesMode):
-        await ctx.require_admin()
         settings = await ctx.save_settings(replies=RepliesMode(choice))
     return Reply(ctx.text(DESCRIPTIONS[settings.replies]))
 
@@ -26,7 +25,7 @@ async def replies(ctx: Context) -> Reply:
 command = Command(
     mark("Voice replies: off, auto (voice in, voice out) or always"),
     replies,
-    usage="off | auto | always",
+    usage=mark("off | auto | always"),
     is_ephemeral=True,
     is_for_admins=True,
 )

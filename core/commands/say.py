@@ -45,7 +45,7 @@ command = Command(
     mark("Read a text aloud, or the message you reply to"),
     say,
     SPEECH,
-    usage="text",
+    usage=mark("text"),
     arguments=(
         Argument("voice", mark("Voice"), suggest=suggest_voices, template='voice:"{}"'),
         Argument("style", mark("Speaking style"), suggest=suggest_styles, template='style:"{}"'),

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.commands.arguments import Argument, ArgumentInput, suggest_styles
+from core.commands.arguments import (
+    Argument,
+    ArgumentInput,
+    is_for_chat,
+    name_choice,
+    read_word,
+    split_word,
+    suggest_styles,
+)
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
@@ -14,18 +22,17 @@ MAX_CHARS = 300
 
 async def style(ctx: Context) -> Reply:
     """Change the sender's style, or the chat's with "chat" before it; or show what applies."""
-    word, _, rest = ctx.message.text.strip().partition(" ")
-    is_for_chat = word.lower() == "chat"
-    wanted = rest.strip() if is_for_chat else ctx.message.text.strip()
-    if not (ctx.synthesis.synthesizer.limits.can_style or wanted.lower() == "off"):
+    word, rest = split_word(ctx.message.text)
+    wanted = rest if word == "chat" else ctx.message.text.strip()
+    is_off = read_word(wanted) == "off"
+    if not (ctx.synthesis.synthesizer.limits.can_style or is_off):
         raise UserError("The speech engine here has no styles: it always sounds the same.")
     if not wanted:
         return Reply(await _describe(ctx))
     if len(wanted) > MAX_CHARS:
         raise UserError("The style is too long: the limit is {limit} characters.", limit=MAX_CHARS)
-    wanted = "" if wanted.lower() == "off" else wanted
-    if is_for_chat:
-        await ctx.require_admin()
+    wanted = "" if is_off else wanted
+    if word == "chat":
         await ctx.save_settings(speech={"style": wanted})
     else:
         await ctx.save_own_speech(style=wanted)
@@ -42,13 +49,15 @@ async def _describe(ctx: Context) -> str:
 
 async def suggest(entered: ArgumentInput) -> list[Suggestion]:
     """Suggest "off" and some styles."""
-    return [Suggestion("off"), *await suggest_styles(entered)]
+    off = Suggestion("off", name_choice("off", entered.message.language))
+    return [off, *await suggest_styles(entered)]
 
 
 command = Command(
     mark("Speaking style: warm, tired, slow … or off"),
     style,
-    usage="words | off",
+    usage=mark("words | off"),
     arguments=(Argument("style", mark("Speaking style"), suggest=suggest),),
     is_ephemeral=True,
+    needs_admin=is_for_chat,
 )

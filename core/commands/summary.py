@@ -61,13 +61,19 @@ command = Command(
     summary,
     SUMMARY,
     asks_privately=asks_privately,
-    usage="last 2h | 200 | unread | topic | me | voice | short",
+    usage=mark("last 2h | 200 | unread | topic | me | voice | short"),
     arguments=(
         Argument(
             "range",
             mark("Range of messages, and format"),
             suggest=offer(
-                "unread", "last 2h", "today", "200 messages", "this topic", "me", "voice"
+                mark("unread"),
+                mark("last 2h"),
+                mark("today"),
+                mark("200 messages"),
+                mark("this topic"),
+                mark("for me only"),
+                mark("as voice"),
             ),
         ),
     ),

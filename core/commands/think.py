@@ -12,7 +12,6 @@ async def think(ctx: Context) -> Reply:
     """Change the setting, or show it."""
     settings = ctx.settings
     if choice := ctx.read_choice("on", "off"):
-        await ctx.require_admin()
         settings = await ctx.save_settings(talk={"is_thinking": choice == "on"})
     if not settings.talk.is_thinking:
         return Reply(ctx.text("Thinking is off. /think on turns it on."))
@@ -24,7 +23,7 @@ async def think(ctx: Context) -> Reply:
 command = Command(
     mark("Think before answering: on or off (better, but slower)"),
     think,
-    usage="on | off",
+    usage=mark("on | off"),
     is_ephemeral=True,
     is_for_admins=True,
 )

@@ -165,7 +165,7 @@ command = Command(
     mark("Translate a text or voice message: /translate German"),
     translate,
     TRANSLATION,
-    usage="[language] [text]",
+    usage=mark("[language] [text]"),
     arguments=(
         Argument(
             "language", mark("Into which language"), suggest=suggest_languages, template="{}:"

@@ -6,7 +6,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from core.commands import Command
-from core.commands.arguments import Argument, ArgumentInput, label_voice, suggest_voices
+from core.commands.arguments import (
+    Argument,
+    ArgumentInput,
+    is_for_chat,
+    label_voice,
+    name_choice,
+    read_word,
+    split_word,
+    suggest_voices,
+)
 from core.commands.context import Context
 from core.errors import SynthesizerMissing, UserError
 from core.locale import mark
@@ -23,15 +32,14 @@ HINT = mark(
 
 async def voice(ctx: Context) -> Reply:
     """Do what the first word says. Without one, reply with the current voice and all others."""
-    word, _, rest = ctx.message.text.strip().partition(" ")
-    rest = rest.strip()
+    word, rest = split_word(ctx.message.text)
     if not ctx.synthesis.synthesizer.voices():
         raise SynthesizerMissing
-    if word.lower() in ACTIONS and (rest or word.lower() in ("clone", "list")):
-        return await ACTIONS[word.lower()](ctx, rest)
+    if word in ACTIONS and (rest or word in ("clone", "list")):
+        return await ACTIONS[word](ctx, rest)
     if not word:
         return await show(ctx)
-    if word.lower() == "design":
+    if word == "design":
         raise UserError("Describe the voice: /voice design a calm woman with a deep voice")
     return await choose(ctx, ctx.message.text.strip())
 
@@ -93,7 +101,7 @@ def name_of(ctx: Context, voice: str | SavedVoice) -> str:
 
 async def choose(ctx: Context, name: str) -> Reply:
     """Set or reset the sender's voice."""
-    if name.lower() == "off":
+    if read_word(name) == "off":
         await ctx.save_own_speech(voice="")
         return Reply(ctx.text("Your voice was reset."))
     found = await require_voice(ctx, name)
@@ -103,8 +111,7 @@ async def choose(ctx: Context, name: str) -> Reply:
 
 async def choose_for_chat(ctx: Context, name: str) -> Reply:
     """Set or reset the chat's voice. A clone may only be used by its owner."""
-    await ctx.require_admin()
-    if name.lower() == "off":
+    if read_word(name) == "off":
         await ctx.save_settings(speech={"voice": ""})
         return Reply(ctx.text("This chat's voice was reset."))
     found = await require_voice(ctx, name)
@@ -139,8 +146,6 @@ async def design(ctx: Context, description: str) -> Reply:
 async def keep(ctx: Context, rest: str) -> Reply:
     """Save a version by its sample: the same description would sound different the next time."""
     take, _, description = rest.partition(" ")
-    if not ctx.message.is_private:
-        await ctx.require_admin()
     saved = await voices.keep_take(ctx.synthesis, description, ctx.text(voices.PREVIEW_TEXT), take)
     await ctx.store.voices.keep(ctx.message.chat, ctx.message.sender_id, saved)
     text = ctx.text("Saved as {voice}. Rename it: /voice rename {voice} = NAME", voice=saved.name)
@@ -179,7 +184,7 @@ async def clone(ctx: Context, rest: str) -> Reply:
         raise UserError("Voices can only be cloned in a private chat.")
     if not ctx.synthesis.synthesizer.limits.max_sample_bytes:
         raise UserError("The speech engine here does not support voice cloning.")
-    if rest.lower() == "off":
+    if read_word(rest) == "off":
         await ctx.save_settings(expects=None)
         return Reply(ctx.text("Voice cloning was cancelled."))
     code = " ".join(ctx.text(word) for word in voice_consent.make_code())
@@ -198,6 +203,7 @@ ACTIONS: dict[str, Callable[[Context, str], Awaitable[Reply]]] = {
     "rename": rename,
     "list": list_saved,
     "delete": delete,
+    "remove": delete,
     "clone": clone,
 }
 
@@ -205,23 +211,26 @@ ACTIONS: dict[str, Callable[[Context, str], Awaitable[Reply]]] = {
 async def suggest(entered: ArgumentInput) -> list[Suggestion]:
     """Suggest the voices, and the actions that work here with what is typed."""
     typed, limits = entered.message.text.strip(), entered.synthesis.synthesizer.limits
-    word, _, description = typed.partition(" ")
+    word, description = split_word(typed)
     actions = ["off", "list"]
-    if limits.can_design and word.lower() == "design" and description.strip():
-        actions.append(typed)
     if limits.max_sample_bytes and entered.message.is_private:
         actions.append("clone")
-    return [*await suggest_voices(entered), *map(Suggestion, actions)]
+    reader = entered.message.language
+    found = [Suggestion(action, name_choice(action, reader)) for action in actions]
+    if limits.can_design and word == "design" and description:
+        found.append(Suggestion(typed))
+    return [*await suggest_voices(entered), *found]
 
 
 command = Command(
     mark("Choose, design or clone a voice"),
     voice,
-    usage="name | design | clone | list",
+    usage=mark("name | design | clone | list"),
     arguments=(
         Argument(
             "voice", mark("A voice; or design and a description of a new one"), suggest=suggest
         ),
     ),
     is_ephemeral=True,
+    needs_admin=lambda text: is_for_chat(text) or split_word(text)[0] == "keep",
 )

@@ -17,7 +17,7 @@ from bots.discord_bot.client.gateway import DiscordClient
 from bots.discord_bot.wording import WORDING
 from core import commands
 from core.commands import Command
-from core.commands.arguments import Argument, MessageAction
+from core.commands.arguments import CHOICES, Argument, MessageAction
 from core.locale import LANGUAGES, mark, translate
 
 CHAT_INPUT, MESSAGE = 1, 3
@@ -105,8 +105,13 @@ def _build_option(field: Argument) -> dict[str, Any]:
     option = {"type": STRING, **_name(field.name), **_describe(field.help)}
     option |= {"required": field.is_required, "autocomplete": field.suggest is not None}
     if field.choices:
-        return option | {"choices": [{"name": value, "value": value} for value in field.choices]}
+        return option | {"choices": [_build_choice(choice) for choice in field.choices]}
     return option | {"max_length": MAX_TEXT_CHARS}
+
+
+def _build_choice(choice: str) -> dict[str, Any]:
+    label = CHOICES[choice]
+    return {**_name(WORDING.get(label, label), _LABEL), "value": choice}
 
 
 def _name(name: str, pattern: re.Pattern[str] = _WORD) -> dict[str, Any]:

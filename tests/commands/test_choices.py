@@ -1,0 +1,93 @@
+"""Words that are typed after commands: in the reader's language, and who may use them."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.discord_bot.interactions.menu import build_menu
+from core.commands import menu
+from core.commands.arguments import CHOICES, name_choice, read_word
+from core.models import RepliesMode
+from tests.commands.conftest import Talk
+from tests.support.group_talk import ADA, Group
+
+#: What is typed in Chinese -> what of the reply shows that it was understood.
+TYPED = {
+    "auto 开": "都会自动转写", "auto 关": "即可转写", "think 开": "思考模式已开启",
+    "replies 总是": "每条回复", "replies 自动": "语音消息会", "replies 关": "只用文字",
+    "remember 开": "7 天", "remember 30天": "30 天", "remember 我 关": "你已退出",
+    "remember 我 开": "你已重新加入", "remember 关": "聊天记录已关闭",
+    "language 我 中文": "你的语言：中文", "language 我 自动": "所有聊天",
+    "language 自动": "自动识别", "style 聊天 温暖": "温暖", "style 关": "已取消",
+    "voice 关": "已重置你的声音", "voice 列表": "还没有保存的声音", "voice 聊天 关": "本聊天的声音",
+    "forget 我": "已删除", "digest 关": "已关闭", "glossary 删除 7": "没有第 7 条",
+    "cancel 全部": "没有可以取消",
+}  # fmt: skip
+#: Changes of what holds for a whole chat.
+FOR_ADMINS = (
+    "auto on", "think on", "replies off", "digest off", "remember on", "remember off",
+    "remember 30d", "remember 开", "language German", "language chat auto", "language 聊天 自动",
+    "style chat warm", "style 聊天 off", "voice chat Mia", "voice chat off", "voice 聊天 关",
+    "voice keep A a calm woman", "glossary remove 1",
+)  # fmt: skip
+FOR_ALL = (
+    "auto", "think", "replies", "digest", "remember", "remember me off", "remember 我 开",
+    "language", "language me German", "language me", "style warm", "style chat", "voice Mia",
+    "voice off", "voice list", "glossary",
+)  # fmt: skip
+
+
+@pytest.mark.finding(19)
+async def test_choices_are_understood_in_chinese_too(group: Group) -> None:
+    for typed, shown in TYPED.items():
+        assert shown in (await group.ask(typed, ADA, language="zh")).text, typed
+
+
+@pytest.mark.finding(19)
+async def test_a_choice_that_does_not_exist_is_refused_in_the_readers_words(talk: Talk) -> None:
+    reply = await talk.send(command="replies", text="也许", language="zh")
+    assert reply.text == "请从中选择：关, 自动, 总是"
+    reply = await talk.send(command="replies", text="maybe")
+    assert reply.text == "Choose one of: off, auto, always"
+    await talk.send(command="replies", text="ALWAYS", language="zh")
+    chat = talk.new().chat
+    assert (await talk.loopback.store.chats.settings(chat)).replies is RepliesMode.ALWAYS
+
+
+@pytest.mark.finding(19)
+async def test_help_shows_what_can_be_typed_in_the_readers_language(talk: Talk) -> None:
+    text = (await talk.send(command="help", language="zh")).text
+    assert "/auto 开 | 关 – " in text and "/mode 转写 | 提问 | 两者 – " in text
+    lines = [line.partition(" – ")[0] for line in text.splitlines() if line.startswith("/")]
+    assert len(lines) == len(menu())
+    assert [line for line in lines if line.rpartition(" ")[2] in ("on", "off", "auto")] == []
+
+
+@pytest.mark.finding(19)
+def test_discord_names_choices_in_each_language_and_keeps_their_values() -> None:
+    choices = [
+        choice
+        for command in build_menu()
+        for option in command.get("options", [])
+        for choice in option.get("choices", [])
+    ]
+    named = {choice["value"]: choice["name_localizations"]["zh-CN"] for choice in choices}
+    assert (named["on"], named["auto"], named["both"]) == ("开", "自动", "两者")
+    assert all(read_word(name) == value or value == "chat" for value, name in named.items())
+
+
+def test_every_choice_of_the_table_has_a_name_of_its_own() -> None:
+    used = {c for _, one in menu(has_voice=True) for a in one.arguments for c in a.choices}
+    assert used <= CHOICES.keys()
+    for choice in CHOICES:  # both ways
+        assert (
+            read_word(name_choice(choice, "zh")) == choice and name_choice(choice, "en") == choice
+        )
+
+
+async def test_what_holds_for_the_chat_is_for_admins_and_the_rest_for_all(group: Group) -> None:
+    group.loopback.platform.can_administer = False
+    for typed in FOR_ADMINS:
+        assert "Only the admins" in (await group.ask(typed, ADA, language="en")).text, typed
+    for typed in FOR_ALL:
+        assert "Only the admins" not in (await group.ask(typed, ADA, language="en")).text, typed
