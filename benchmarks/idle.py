@@ -1,4 +1,4 @@
-"""Start-up time and idle memory of the program against a process that only imports its libraries.
+"""Start-up time, idle memory and idle work of the program; its libraries alone beside them.
 
     python -m benchmarks.idle
 
@@ -21,7 +21,8 @@ import psutil
 
 from benchmarks.processes import ROOT, Emulator, Telegram, free_port, show, wait_for
 
-QUIET_S = 10.0
+#: Until what is done once after a start is over; then the time in which work is measured.
+QUIET_S, IDLE_S = 25.0, 30.0
 RSS_TARGET_MIB, READY_TARGET_S = 130, 3.0
 LIBRARIES = "telegram, discord, fastapi, uvicorn, sqlalchemy.ext.asyncio, httpx, pydantic_settings"
 
@@ -73,8 +74,13 @@ def rss_mib(pid: int) -> float:
     return size / 2**20
 
 
-def measure_bot(home: str, telegram: Telegram, discord: Discord) -> tuple[float, float, float]:
-    """Return seconds to READY, seconds from READY to /readyz, and MiB when idle."""
+def cpu_s(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def measure_bot(home: str, telegram: Telegram, discord: Discord) -> tuple[float, ...]:
+    """Return seconds to READY, from READY to /readyz, MiB and milliseconds a second when idle."""
     port, started_s = free_port(), time.monotonic()
     with run_bot(home, port, telegram, discord) as pid:
         wait_for(discord.connected, step_s=0.01)
@@ -82,9 +88,11 @@ def measure_bot(home: str, telegram: Telegram, discord: Discord) -> tuple[float,
         wait_for(lambda: is_ready(port), step_s=0.01)
         ready_s = time.monotonic()
         time.sleep(QUIET_S)
-        size_mib = rss_mib(pid)
+        size_mib, busy_s = rss_mib(pid), cpu_s(pid)
+        time.sleep(IDLE_S)
+        idle_ms = 1000 * (cpu_s(pid) - busy_s) / IDLE_S
     wait_for(lambda: not discord.connected())
-    return connected_s - started_s, ready_s - connected_s, size_mib
+    return connected_s - started_s, ready_s - connected_s, size_mib, idle_ms
 
 
 def measure_libraries() -> tuple[float, float]:
@@ -102,18 +110,19 @@ def measure_libraries() -> tuple[float, float]:
 
 def main() -> None:
     took_s, base_mib = measure_libraries()
-    head = ("", "until READY, s", "then until /readyz, s", "RSS, MiB", "RSS / libraries")
+    head = ("", "READY, s", "then /readyz, s", "RSS, MiB", "RSS / libraries", "CPU, ms/s")
     rows: list[tuple[object, ...]] = [head]
-    rows.append(("libraries alone", f"{took_s:.2f}", "", f"{base_mib:.0f}", "1.00"))
+    rows.append(("libraries alone", f"{took_s:.2f}", "", f"{base_mib:.0f}", "1.00", ""))
     with ExitStack() as stack:
         telegram = stack.enter_context(closing(Telegram()))
         discord = stack.enter_context(closing(Discord()))
         home = stack.enter_context(tempfile.TemporaryDirectory(prefix="hearsay-benchmark-"))
         for name in ("first start", "later start"):
-            connected_s, ready_s, size_mib = measure_bot(home, telegram, discord)
+            connected_s, ready_s, size_mib, idle_ms = measure_bot(home, telegram, discord)
+            times = (f"{connected_s:.2f}", f"{ready_s:.2f}")
             share = f"{size_mib / base_mib:.2f}"
-            rows.append((name, f"{connected_s:.2f}", f"{ready_s:.2f}", f"{size_mib:.0f}", share))
-    rows.append(("target", "", f"<= {READY_TARGET_S:.0f}", f"<= {RSS_TARGET_MIB}", ""))
+            rows.append((name, *times, f"{size_mib:.0f}", share, f"{idle_ms:.1f}"))
+    rows.append(("target", "", f"<= {READY_TARGET_S:.0f}", f"<= {RSS_TARGET_MIB}", "", ""))
     show("Start-up and idle memory: Telegram, Discord and the web page", rows)
 
 

@@ -203,6 +203,10 @@ class JobRunner:
             if due_at := await self._store.jobs.next_run_at(looked_at):
                 due_s = (due_at - self._clock.now()).total_seconds()
                 wait_s = min(IDLE_S, max(0.0, due_s))
+            if due_at or self._running:
+                self._delays.has_jobs.set()
+            else:
+                self._delays.has_jobs.clear()
         timer = asyncio.create_task(self._clock.sleep(wait_s))
         timer.add_done_callback(lambda timer: None if timer.cancelled() else self.wake())
         try:

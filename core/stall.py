@@ -41,16 +41,17 @@ class StallTimer:
     @property
     def idle_s(self) -> float:
         """Seconds since the last progress, or since something was last shown to the person."""
-        self._catch_up()
-        return self.clock.monotonic() - self.moved_at_s
+        moved_at_s = max(timer.moved_at_s for timer in (self, *self._followed))
+        return self.clock.monotonic() - moved_at_s
 
     @property
     def waited_s(self) -> float:
         """Seconds without progress that count towards `max_s`."""
-        if any(timer._slow_calls for timer in (self, *self._followed)):
+        timers = (self, *self._followed)
+        if any(timer._slow_calls for timer in timers):
             return 0.0
-        self._catch_up()
-        return max(0.0, self.clock.monotonic() - self.counts_from_s)
+        counts_from_s = max(timer.counts_from_s for timer in timers)
+        return max(0.0, self.clock.monotonic() - counts_from_s)
 
     def extend(self, known_s: float = 0.0) -> None:
         """Begin to count anew, though there is no progress, after `known_s`."""
@@ -78,11 +79,7 @@ class StallTimer:
         try:
             yield
         finally:
-            self._catch_up()
             self._followed.remove(call)
-
-    def _catch_up(self) -> None:
-        for call in self._followed:
             self.moved_at_s = max(self.moved_at_s, call.moved_at_s)
             self.counts_from_s = max(self.counts_from_s, call.counts_from_s)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
@@ -52,6 +53,8 @@ class DelayNotices:
         self._platforms = platforms
         self._clock = clock
         self._started_at = clock.now()
+        #: Cleared by the job runner while there is no job: then nobody waits.
+        self.has_jobs = asyncio.Event()
         #: By job id, from the first attempt in this process until whoever ends the job drops it.
         self.timers: dict[str, StallTimer] = {}
 
@@ -69,7 +72,7 @@ class DelayNotices:
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=CHECK_S)
     async def run(self) -> None:
         """Tell everybody who has waited for `tell_after_s`, until cancelled."""
-        while True:
+        while await self.has_jobs.wait():
             await self._clock.sleep(await self._tell_due())
 
     async def tell_retry(self, job: Job, error: Exception, delay_s: float) -> None:

@@ -23,8 +23,10 @@ from core.operations.model_probe import TASKS, Report, describe_news, probe_role
 from core.operations.roles import Role
 from core.store.operations.probes import Probes
 
-#: Interval between looks.
+#: Interval between looks at the engines and platforms, which are in memory.
 CHECK_S = 5.0
+#: Longest interval between looks at the disk, and how fast it is taken to fill at most.
+DISK_CHECK_S, FILL_BYTES_PER_S = 300.0, 200 << 20
 #: Interval between test calls to an engine with an open incident: perhaps nobody else calls it.
 PROBE_S = 300.0
 #: Free space on the disk below which it is reported, and above which it is well again.
@@ -55,6 +57,9 @@ class Incidents:
         self._report = report
         self._home = home
         self._clock = clock
+        #: Keys of the open incidents, as stored; None before the first look.
+        self._open: set[str] | None = None
+        self._disk_check_at_s = float("-inf")
         #: By role: the model of the last call that succeeded, and when it was last tested.
         self._models: dict[str, str] = {}
         self._probed_at_s: dict[str, float] = {}
@@ -64,25 +69,35 @@ class Incidents:
         """Report what has changed, until cancelled."""
         while True:
             with suppress(StoreError):
-                await self.check(platforms)
+                if self._clock.monotonic() >= self._disk_check_at_s:
+                    await self._check_disk()
+                await self._check_services(platforms)
             await self._clock.sleep(CHECK_S)
 
     async def check(self, platforms: Mapping[str, Platform]) -> None:
         """Report incidents that have begun or ended since the last check."""
-        is_open = await self._probes.incidents()
-        for key, text in self._find_engine_faults().items():
-            await self._begin(key, text, is_open)
+        await self._check_disk()
+        await self._check_services(platforms)
+
+    async def _check_disk(self) -> None:
+        """Look at the disk, and again before it can have filled."""
         free = (await asyncio.to_thread(shutil.disk_usage, self._home)).free
         if free < LOW_BYTES:
             text = (
                 f"The disk is filling: {free >> 20} MB free. When it is full nothing is received."
             )
-            await self._begin("disk", text, is_open)
-        for key in is_open:
+            await self._begin("disk", text)
+        elif free > WELL_BYTES and "disk" in await self._list_open():
+            await self._end("disk", f"The disk has space again: {free >> 20} MB free.")
+        wait_s = min(DISK_CHECK_S, (free - LOW_BYTES) / FILL_BYTES_PER_S)
+        self._disk_check_at_s = self._clock.monotonic() + wait_s
+
+    async def _check_services(self, platforms: Mapping[str, Platform]) -> None:
+        for key, text in self._find_engine_faults().items():
+            await self._begin(key, text)
+        for key in sorted(await self._list_open()):
             kind, _, name = key.partition(" ")
-            if kind == "disk" and free > WELL_BYTES:
-                await self._end(key, f"The disk has space again: {free >> 20} MB free.")
-            elif kind == "platform" and name in platforms and platforms[name].is_ready:
+            if kind == "platform" and name in platforms and platforms[name].is_ready:
                 await self._end(key, f"{name} accepts the bot again.")
             elif kind == "engine":
                 await self._look_at_engine(key, name)
@@ -93,8 +108,7 @@ class Incidents:
         text = f"{name} rejects the bot's token: the program stops until it is replaced."
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
-                is_open = await self._probes.incidents()
-                if await self._begin(f"platform {name}", text, is_open):
+                if await self._begin(f"platform {name}", text):
                     await self._clock.sleep(LAST_WORDS_S / 2)
 
     def _find_engine_faults(self) -> dict[str, str]:
@@ -125,7 +139,7 @@ class Incidents:
                 with suppress(EngineError):
                     await probe_role(role)
         if not roles:
-            await self._probes.end_incident(key)  # no longer used
+            await self._close(key)  # no longer used
         elif all(role.gate.fault is None and role.gate.has_succeeded for role in roles):
             await self._end(key, f"{engine} works again.")
 
@@ -144,16 +158,27 @@ class Incidents:
                 # The daily probe need not report it again.
                 await self._probes.end(probe)
 
-    async def _begin(self, key: str, text: str, is_open: Sequence[str]) -> bool:
-        if key in is_open:
+    async def _list_open(self) -> set[str]:
+        if self._open is None:
+            self._open = set(await self._probes.incidents())
+        return self._open
+
+    async def _begin(self, key: str, text: str) -> bool:
+        open_keys = await self._list_open()
+        if key in open_keys:
             return False
         log.error("incident", incident=key)
         # Before it is stored: better reported twice than never.
         await self._report(f"{key}:{self._clock.now().isoformat()}", text)
         await self._probes.begin_incident(key, self._clock.now())
+        open_keys.add(key)
         return True
 
     async def _end(self, key: str, text: str) -> None:
         log.info("incident over", incident=key)
         await self._report(f"{key}:{self._clock.now().isoformat()}", text)
+        await self._close(key)
+
+    async def _close(self, key: str) -> None:
         await self._probes.end_incident(key)
+        (await self._list_open()).discard(key)

@@ -175,7 +175,7 @@ class DiscordDelivery:
 
     async def _read_context(self, target: DeliveryTarget) -> DeliveryContext:
         message = target.message
-        token = read_interaction_token(message.reply_token)
+        token = read_interaction_token(message.reply_token) if message.reply_token else None
         is_secret = token is not None and (token.is_ephemeral or token.is_personal)
         if token:
             await self._client.first_responses.wait(message.message_id)

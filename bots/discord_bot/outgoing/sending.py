@@ -75,7 +75,7 @@ class Sender:
         is_retry: a part of the reply, or a live message, may have been sent before.
         Raises ChatGone, MessageGone when no route is open, other PlatformErrors.
         """
-        refused: PlatformError = MessageGone("there is no route for the reply")
+        refused: PlatformError | None = None
         is_voice_refused = False
         for route in routes:
             if not route.token and self._client.pacer.is_held(route.channel_id):
@@ -93,7 +93,7 @@ class Sender:
             else:
                 metrics.SENDS.labels("discord", "ok").inc()
                 return replace(sent, is_voice_refused=is_voice_refused)
-        raise refused
+        raise refused or MessageGone("there is no route for the reply")
 
     async def _open_private(self, route: DiscordRequest) -> DiscordRequest:
         await self._client.wait_open()
