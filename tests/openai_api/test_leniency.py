@@ -18,15 +18,22 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.finding(28)]
 
 HELLO = {"role": "user", "content": "Hello?"}
+FUNCTION = {"type": "function", "function": {"name": "f"}}
+TITLE = {"type": "object", "properties": {"title": {"type": "string"}}}
+SCHEMA = {"type": "json_schema", "json_schema": {"name": "title", "schema": TITLE}}
 #: Requests with something unknown, and what of it is named.
 UNKNOWN: list[tuple[str, dict[str, Any], str]] = [
     ("chat", {"top_k": 40}, "top_k"),
     ("chat", {"messages": [{**HELLO, "mood": "good"}]}, "mood"),
-    ("chat", {"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+    ("chat", {"tools": [FUNCTION]}, "tools"),
+    ("chat", {"tools": [FUNCTION], "tool_choice": FUNCTION}, "tool_choice, tools"),
+    ("chat", {"response_format": SCHEMA}, "json_schema is told to the model"),
     ("chat", {"logit_bias": {"50256": -100}, "store": True}, "logit_bias, store"),
     ("chat", {"model": "llama-3.1-8b-instruct"}, "llama-3.1-8b-instruct"),
     ("speech", {"backend": "piper", "lang_code": "e"}, "backend, lang_code"),
     ("speech", {"model": "kokoro"}, "kokoro"),
+    ("speech", {"input": "."}, "the audio is silent"),
+    ("speech", {"input": "\0\a -", "stream_format": "sse"}, "the audio is silent"),
     ("transcription", {"hotwords": "Kowalski", "vad_filter": "true"}, "hotwords, vad_filter"),
     ("transcription", {"include[]": "logprobs"}, "include"),
     ("transcription", {"model": "Systran/faster-whisper-small"}, "Systran/faster-whisper-small"),

@@ -46,6 +46,17 @@ async def test_answer_as_a_json_object(client: AsyncOpenAI, mimo: MimoServer) ->
     assert json.loads(answer.choices[0].message.content) == {"answer": "Paris"}
 
 
+async def test_a_json_schema_is_told_to_the_model(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    mimo.add_answer("Paris", pattern="capital")
+    schema = {"type": "object", "properties": {"answer": {"type": "string"}}}
+    wanted = {"type": "json_schema", "json_schema": {"name": "place", "schema": schema}}
+    answer = await ask(client, "The capital of Italy?", response_format=wanted)
+    assert json.loads(answer.choices[0].message.content) == {"answer": "Paris"}
+    body = mimo.requests[-1].body
+    assert json.dumps(schema) in str(body["messages"][0]["content"])
+    assert body["response_format"] == {"type": "json_object"}
+
+
 async def test_several_answers(client: AsyncOpenAI, mimo: MimoServer) -> None:
     """Each is a call of its own, and each is stored."""
     mimo.add_answer("Heads.", pattern="Toss")

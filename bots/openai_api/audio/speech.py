@@ -25,11 +25,12 @@ from bots.openai_api.context import ApiContext, retry_once
 from bots.openai_api.errors import refuse
 from bots.openai_api.leniency import Leniency
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
+from core.audio import VoiceNoteEncoder
 from core.audio.outgoing import RateConverter
 from core.engines.wire.models import TTS_CLONE, TTS_DESIGN
-from core.models import SavedVoice
+from core.models import File, SavedVoice
 from core.synthesis.pipeline import Format as FileFormat
-from core.synthesis.pipeline import SynthesisResult, VoiceStyle
+from core.synthesis.pipeline import NothingToSay, SynthesisResult, VoiceStyle
 from core.synthesis.voice_choice import pick_stand_in
 
 #: What clients take PCM for: it has no header that says so.
@@ -39,6 +40,8 @@ _UNKNOWN_BYTES = 0xFFFF_FFFF
 #: Formats that are sent as files, when they are whole.
 _FILES: dict[str, FileFormat] = {"mp3": "mp3", "opus": "ogg", "flac": "flac", "aac": "aac"}
 _PART_BYTES = 65_536
+#: What is sent for a text without words.
+_SILENCE_S = 0.5
 #: Synthesizes one request: as which file, and who gets the samples while they come.
 Synthesize = Callable[[FileFormat, Callable[[bytes], None] | None], Awaitable[SynthesisResult]]
 
@@ -69,10 +72,18 @@ class SpeechRoute:
         leniency = request.state.leniency
         self.context.pick_model(speech.model, "synthesizer", leniency)
         parts = await self.speak(self._check(speech, leniency), key_name)
+        try:
+            started = await begin(parts)
+        except NothingToSay:
+            if not leniency.is_on:
+                raise
+            # OpenAI answers with a breath; programs test a server with a single full stop.
+            leniency.note("nothing in the text can be read aloud: the audio is silent")
+            started = self._stream(speech, self._keep_silent)
         is_events = speech.stream_format == "sse"
-        started = await begin(_build_events(parts) if is_events else parts)
         media_type = EVENTS if is_events else MEDIA_TYPES[speech.format]
-        return Stream(started, media_type, request.state.request_id)
+        sent = _build_events(started) if is_events else started
+        return Stream(sent, media_type, request.state.request_id)
 
     async def speak(
         self, speech: SpeechRequest, key_name: str, *, is_whole: bool = False
@@ -82,8 +93,13 @@ class SpeechRoute:
         Raises ApiError if there is no such voice.
         """
         voice_style = await self._choose_voice(speech)
-        is_file = speech.format in _FILES or (is_whole and speech.format == "wav")
         synthesize = partial(self._synthesize, speech, voice_style, key_name)
+        return self._stream(speech, synthesize, is_whole=is_whole)
+
+    def _stream(
+        self, speech: SpeechRequest, synthesize: Synthesize, *, is_whole: bool = False
+    ) -> AsyncGenerator[bytes, None]:
+        is_file = speech.format in _FILES or (is_whole and speech.format == "wav")
         return (self._stream_file if is_file else self._stream_samples)(speech, synthesize)
 
     def _check(self, speech: SpeechRequest, leniency: Leniency) -> SpeechRequest:
@@ -166,6 +182,19 @@ class SpeechRoute:
         )
         async with self.context.keys.charge(key_name):
             return await retry_once(synthesize, lambda: has_begun)
+
+    async def _keep_silent(
+        self, file_format: FileFormat, on_audio: Callable[[bytes], None] | None
+    ) -> SynthesisResult:
+        """Return a moment of silence."""
+        rate_hz = self.context.synthesis.synthesizer.rate_hz
+        pcm = bytes(2 * int(rate_hz * _SILENCE_S))
+        if on_audio:
+            on_audio(pcm)
+        encoder = VoiceNoteEncoder(rate_hz, format=file_format)
+        await encoder.feed(pcm)
+        note = await encoder.finish()
+        return SynthesisResult(File("", note.mime, note.data, note.duration_s))
 
 
 def _read_sample(data_url: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, FailFast, Field, ValidationInfo, field_validator
@@ -14,8 +15,10 @@ from bots.openai_api.chat.messages import (
     DialogueMessage,
     Empty,
     SystemMessage,
+    TextContent,
     UserMessage,
 )
+from bots.openai_api.leniency import Leniency
 from core.models import Sampling
 
 MAX_TOKENS = 131_072
@@ -24,6 +27,9 @@ MAX_TEMPERATURE = 2
 MAX_RECORDINGS = 16
 MAX_MESSAGES = 1000
 MAX_ANSWERS = 8
+_SCHEMA = "Answer with nothing but a JSON object that this JSON schema describes:"
+#: The question where a dialogue ends with the model's own words.
+CONTINUE = "Continue your last message where it ended."
 
 _Effort = Annotated[Literal["none", "minimal", "low", "medium", "high", "xhigh"], Lowercase]
 _StopWords = Annotated[
@@ -49,7 +55,24 @@ class StreamOptions(ApiModel):
 class AnswerFormat(ApiModel):
     """The format of answers: plain text, or a JSON object."""
 
-    type: Literal["text", "json_object"]
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: dict[str, Any] | None = None
+
+    @field_validator("type")
+    @classmethod
+    def _check_type(cls, value: str, info: ValidationInfo) -> str:
+        if value == "json_schema":
+            if not isinstance(info.context, Leniency):
+                raise ValueError("must be 'text' or 'json_object'")
+            info.context.note("json_schema is told to the model, but not enforced")
+        return value
+
+    @property
+    def instructions(self) -> list[str]:
+        """What the model is told of the format."""
+        schema = (self.json_schema or {}).get("schema")
+        is_told = self.type == "json_schema" and schema
+        return [f"{_SCHEMA}\n{json.dumps(schema, ensure_ascii=False)}"] if is_told else []
 
 
 class SpokenFormat(ApiModel):
@@ -72,8 +95,8 @@ class ChatRequest(ApiModel):
 
     unsupported = frozenset(
         (
-            *("logprobs", "top_logprobs", "logit_bias", "store", "tools", "functions"),
-            *("prediction", "web_search_options", "verbosity"),
+            *("logprobs", "top_logprobs", "logit_bias", "store", "tools", "tool_choice"),
+            *("functions", "function_call", "prediction", "web_search_options", "verbosity"),
         )
     )
 
@@ -127,12 +150,9 @@ class ChatRequest(ApiModel):
     def _check_messages(
         cls, messages: list[DialogueMessage], info: ValidationInfo
     ) -> list[DialogueMessage]:
-        dialogue = [m for m in messages if not isinstance(m, SystemMessage)]
-        if info.data.get("audio"):
-            if not isinstance(messages[-1], AssistantMessage) or not messages[-1].text.strip():
-                raise ValueError("must end with the text to be spoken, of role assistant")
-        elif not (dialogue and isinstance(dialogue[-1], UserMessage)):
-            raise ValueError("must end with a message of role user")
+        is_spoken = isinstance(messages[-1], AssistantMessage) and messages[-1].text.strip()
+        if info.data.get("audio") and not is_spoken:
+            raise ValueError("must end with the text to be spoken, of role assistant")
         if sum(len(message.recordings) for message in messages) > MAX_RECORDINGS:
             raise ValueError(f"must have at most {MAX_RECORDINGS} recordings")
         return messages
@@ -146,13 +166,30 @@ class ChatRequest(ApiModel):
 
     @property
     def instructions(self) -> str:
-        """The system messages, wherever they stand."""
-        return "\n\n".join(m.text for m in self.messages if isinstance(m, SystemMessage))
+        """The system messages, wherever they stand, without one that asks."""
+        texts = [m.text for m in self.messages if isinstance(m, SystemMessage)]
+        formatted = self.response_format.instructions if self.response_format else []
+        return "\n\n".join((texts[:-1] if self._request else texts) + formatted)
 
     @property
     def dialogue(self) -> list[UserMessage | AssistantMessage]:
-        """All other messages."""
-        return [m for m in self.messages if not isinstance(m, SystemMessage)]
+        """All other messages. The last one is of role user: engines answer no other."""
+        said = [m for m in self.messages if not isinstance(m, SystemMessage)]
+        if said and isinstance(said[-1], UserMessage):
+            return said
+        asked = TextContent(type="text", text=self._request or CONTINUE)
+        return [*said, UserMessage(role="user", content=[asked])]
+
+    @property
+    def _request(self) -> str:
+        """The last system message, if it asks: it does where nobody asked after the last answer.
+
+        Role play ends that way: "Write the next reply".
+        """
+        roles = [m.role for m in self.messages if not isinstance(m, SystemMessage)]
+        last = self.messages[-1]
+        asks = isinstance(last, SystemMessage) and roles[-1:] != ["user"]
+        return last.text if asks else ""
 
     @property
     def token_limit(self) -> int | None:
@@ -175,7 +212,7 @@ class ChatRequest(ApiModel):
             frequency_penalty=self.frequency_penalty or None,
             seed=self.seed,
             stop=tuple(self.stop or ()),
-            is_json=bool(self.response_format and self.response_format.type == "json_object"),
+            is_json=bool(self.response_format and self.response_format.type != "text"),
         )
 
     @property

@@ -1,0 +1,169 @@
+"""Home Assistant: its own integration, two that people add, and Wyoming's bridge.
+
+Sources: home-assistant/core, homeassistant/components/openai_conversation (__init__.py, entity.py,
+stt.py, tts.py); einToast/openai_stt_ha, custom_components/openai_stt (stt.py, http_client.py);
+sfortis/openai_tts, custom_components/openai_tts (api_validation.py, openaitts_engine.py,
+voice_discovery.py); roryeckel/wyoming_openai, src/wyoming_openai (handler.py, compatibility.py).
+"""
+
+from __future__ import annotations
+
+from tests.openai_api.programs import Sent, fields, sound
+
+#: The `openai` package says what it is.
+SDK = {
+    "Accept": "application/json",
+    "User-Agent": "AsyncOpenAI/Python 2.21.0",
+    "X-Stainless-Lang": "python",
+    "X-Stainless-Async": "async:asyncio",
+    "X-Stainless-Retry-Count": "0",
+    "X-Stainless-Read-Timeout": "600",
+}
+SDK_AUDIO = {**SDK, "Accept": "application/octet-stream"}
+PROMPT = "The following conversation is a smart home user talking to Home Assistant."
+LIGHT = "The light in the kitchen is on."
+#: All that openai_conversation offers, without their regions, and openai_stt as they are.
+LANGUAGES = (
+    "af ar hy az be bs bg ca zh hr cs da nl en et fi fr gl de el he hi hu is id it ja kn kk ko lv "
+    "lt mk ms mr mi ne no fa pl pt ro ru sr sk sl es sw sv fil ta th tr uk ur vi cy"
+)
+
+
+OWN = (
+    Sent("Home Assistant, set-up", "/models", headers=SDK),
+    *(
+        Sent(
+            f"Home Assistant, {part.file_name} in {language}",
+            "/audio/transcriptions",
+            form=(
+                *fields(
+                    model="gpt-4o-mini-transcribe",
+                    language=language,
+                    prompt=PROMPT,
+                    response_format="json",
+                ),
+                part,
+            ),
+            headers=SDK,
+        )
+        for part, language in (
+            (sound("a.wav", "audio/x-wav"), "en"),
+            (sound("a.ogg", "audio/ogg"), "fil"),
+            # Where the system knows no type for the name.
+            (sound("a.ogg", "application/octet-stream"), "no"),
+        )
+    ),
+    *(
+        Sent(
+            f"Home Assistant, speech as {response_format}",
+            "/audio/speech",
+            json={
+                "input": LIGHT,
+                "model": "gpt-4o-mini-tts",
+                "voice": voice,
+                # str(None), where nothing is set.
+                "instructions": "None",
+                "response_format": response_format,
+                "speed": 1.25,
+            },
+            headers=SDK_AUDIO,
+        )
+        for response_format, voice in (
+            *(("mp3", "marin"), ("opus", "cedar"), ("aac", "alloy"), ("flac", "verse")),
+            *(("wav", "onyx"), ("pcm", "sage")),
+        )
+    ),
+)
+
+ADDED = (
+    Sent(
+        "Home Assistant, openai_stt",
+        "/audio/transcriptions",
+        form=(
+            sound("whisper_audio.wav", "audio/wav"),
+            *fields(
+                model="gpt-4o-mini-transcribe",
+                language="mi",
+                prompt="",
+                temperature="0",
+                response_format="json",
+            ),
+        ),
+    ),
+    Sent(
+        "Home Assistant, openai_tts tests the key",
+        "/audio/speech",
+        json={"model": "tts-1", "input": ".", "voice": "alloy", "response_format": "mp3"},
+    ),
+    Sent("Home Assistant, openai_tts, voices", "/audio/voices"),
+    *(
+        Sent(
+            f"Home Assistant, openai_tts as {response_format}",
+            "/audio/speech",
+            json={
+                "model": "tts-1",
+                "input": LIGHT,
+                "voice": "shimmer",
+                "response_format": response_format,
+                "speed": 1.0,
+                **more,
+            },
+            headers={"User-Agent": "HomeAssistant-OpenAI-TTS"},
+        )
+        for response_format, more in (
+            ("mp3", {"instructions": "Calm."}),
+            # What people type as extra payload.
+            ("opus", {"lang_code": "e", "chunk_size": 100}),
+        )
+    ),
+)
+
+_WYOMING = sound("recording.wav", "audio/x-wav")
+BRIDGE = (
+    Sent(
+        "Wyoming, transcription",
+        "/audio/transcriptions",
+        form=(*fields(model="whisper-1", response_format="json"), _WYOMING),
+        headers=SDK,
+    ),
+    Sent(
+        "Wyoming, streamed transcription",
+        "/audio/transcriptions",
+        form=(
+            *fields(
+                model="gpt-4o-transcribe",
+                prompt="Kitchen, Kowalski",
+                response_format="json",
+                stream="true",
+                temperature="0.0",
+            ),
+            _WYOMING,
+        ),
+        headers=SDK,
+    ),
+    Sent(
+        "Wyoming, transcription for Speaches",
+        "/audio/transcriptions",
+        form=(
+            *fields(model="whisper-1", response_format="json", vad_filter="false"),
+            _WYOMING,
+        ),
+        headers=SDK,
+    ),
+    *(
+        Sent(
+            f"Wyoming, speech of {voice}",
+            "/audio/speech",
+            json={
+                "input": LIGHT,
+                "model": "gpt-4o-mini-tts",
+                "voice": voice,
+                "response_format": "wav",
+                **more,
+            },
+            headers=SDK_AUDIO,
+        )
+        for voice, more in (("alloy", {}), ("ash", {"speed": 1.5, "instructions": "Whisper."}))
+    ),
+)
+REQUESTS = (*OWN, *ADDED, *BRIDGE)
