@@ -104,6 +104,7 @@ def build_choices(chat: ChatSettings, person: SpeechSettings) -> dict[str, Any]:
     return {
         "voice": person.voice,
         "style": person.style,
+        "my_language": person.language or "auto",
         "replies": chat.replies.value,
         "mode": chat.talk.notes.value,
         "think": "on" if chat.talk.is_thinking else "off",

@@ -79,9 +79,16 @@ async def test_recording_and_transcript_are_returned(
 
 async def test_choices_show_the_settings(browser: AsyncClient, inbox: FakeInbox) -> None:
     inbox.settings = ChatSettings(language="zh", replies=RepliesMode.AUTO)
-    inbox.speech = SpeechSettings("Mia", "warm")
+    inbox.speech = SpeechSettings("Mia", "warm", "de")
     chosen = {"voice": "Mia", "style": "warm", "replies": "auto", "mode": "transcribe"}
-    rest = {"think": "off", "language": "zh", "voices": [], "styles": [], "languages": []}
+    rest = {
+        "think": "off",
+        "my_language": "de",
+        "language": "zh",
+        "voices": [],
+        "styles": [],
+        "languages": [],
+    }
     assert (await browser.get("/api/choices")).json() == chosen | rest
 
 

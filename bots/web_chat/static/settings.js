@@ -8,7 +8,17 @@ import { drawOption } from "./speak.js";
 import { text } from "./texts.js";
 
 const byId = (id) => document.getElementById(id);
-const FIELDS = ["voice", "style", "replies", "mode", "language", "think"];
+/** Field -> the command that sets it. */
+const COMMANDS = {
+  voice: "/voice",
+  style: "/style",
+  my_language: "/language me",
+  replies: "/replies",
+  mode: "/mode",
+  language: "/language",
+  think: "/think",
+};
+const FIELDS = Object.keys(COMMANDS);
 const WAIT_MS = 250;
 const TRIES = 80;
 
@@ -22,7 +32,10 @@ export function openSettings(currentChat, closeDrawer) {
   const load = async () => {
     const choices = await loadChoices(currentChat().name);
     field("voice").replaceChildren(drawOption({ value: "", label: text("voice_default") }), ...choices.voices.map(drawOption));
-    field("language").replaceChildren(...choices.languages.map(nameAuto).map(drawOption));
+    for (const [name, auto] of [["language", "auto"], ["my_language", "my_language_auto"]]) {
+      const named = choices.languages.map((one) => (one.value === "auto" ? { ...one, label: text(auto) } : one));
+      field(name).replaceChildren(...named.map(drawOption));
+    }
     byId("styles").replaceChildren(...choices.styles.map(({ value }) => make("option", { value })));
     for (const name of FIELDS) field(name).value = choices[name];
     for (const name of FIELDS) field(name).disabled = false;
@@ -50,7 +63,7 @@ export function openSettings(currentChat, closeDrawer) {
     if (entry.error || isWrong(entry)) await load().catch(() => {});
   };
   for (const name of FIELDS) {
-    field(name).addEventListener("change", () => command(`/${name} ${field(name).value.trim() || "off"}`));
+    field(name).addEventListener("change", () => command(`${COMMANDS[name]} ${field(name).value.trim() || "off"}`));
   }
   byId("hear-voice").addEventListener("click", () => {
     if (field("voice").value) currentChat().sendText(`/voice try ${field("voice").value}`, "set");
@@ -66,8 +79,4 @@ export function openSettings(currentChat, closeDrawer) {
     closeDrawer();
     open();
   });
-}
-
-function nameAuto({ value, label }) {
-  return { value, label: value === "auto" ? text("auto") : label };
 }

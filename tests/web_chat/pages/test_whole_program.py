@@ -193,6 +193,27 @@ async def test_settings_are_saved_and_copied_to_new_chats(page: Page) -> None:
     assert "语音" in await read_answer(page), "the server speaks it too"
 
 
+@pytest.mark.finding(9)
+async def test_my_language_is_chosen_once_for_all_chats(browser: Browser, url: str) -> None:
+    async with open_page(browser, url, viewport={"width": 360, "height": 640}) as page:
+        mine, said = page.get_by_label("My language"), page.locator("#settings-said")
+        for value, shown in (("de", "Your language: German"), ("auto", "Your own language")):
+            await page.locator("#open-side").click()
+            await page.locator("#open-settings").click()
+            await expect(mine).to_be_enabled()
+            await mine.select_option(value)
+            await expect(said).to_contain_text(shown)
+            await expect(page.get_by_label("Spoken language")).to_have_value("auto")
+            assert await page.evaluate("settings.scrollWidth <= settings.clientWidth")
+            await page.reload()
+            await page.locator("#open-side").click()
+            await page.locator("#new-chat").click()
+            await page.locator("#open-side").click()
+            await page.locator("#open-settings").click()
+            await expect(mine).to_have_value(value)
+            await page.keyboard.press("Escape")
+
+
 async def test_phone_has_a_drawer_in_dark_mode_and_chinese(
     browser: Browser, url: str, visitor: StorageState
 ) -> None:
