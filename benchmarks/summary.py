@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from sqlalchemy import LargeBinary, select, type_coerce
 
@@ -118,7 +118,8 @@ async def prepare(store: Store, media: Media, number: int) -> tuple[Took, int]:
     """Return the time until the request for the last part, and the number of parts."""
     engine = InstantAnswerer()
     answering = AnsweringPipeline(media, engine, store.results)
-    summarizing = SummaryPipeline(store, cast(Any, None), answering, cast(Any, None))
+    unused: Any = None
+    summarizing = SummaryPipeline(store, unused, answering, unused, unused)
     job = make_job(number)
     request = parse_request("everything", RangeContext(job.created_at))
     begun = now()

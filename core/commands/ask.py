@@ -49,7 +49,8 @@ class RecordingGone(UserError):
 
 async def ask(ctx: Context) -> Reply:
     """Reply with the answer; a spoken question is quoted above it."""
-    spoken = await ctx.transcribe() if is_spoken(ctx.job) else None
+    is_note = is_spoken(ctx.job)
+    spoken = await ctx.transcribe(on_progress=ctx.show_share) if is_note else None
     question = spoken.transcript.text if spoken else ctx.message.text.strip()
     if not question:
         raise UserError(HOW_TO)
@@ -167,6 +168,7 @@ class AnswerAttempt:
                 await self._fetch(recording),
                 language=await ctx.spoken_language(recording.sender_id),
                 hint_s=recording.attachment.duration_s,
+                on_progress=ctx.show_share,
             )
             recording, transcript = replace(recording, heard=stored.key), stored.transcript
         return recording, ctx.correct(transcript)

@@ -39,7 +39,7 @@ from core.transcription.pipeline import (
     TranscriptionOptions,
     TranscriptionPipeline,
 )
-from core.transcription.progress import OnProgress
+from core.transcription.progress import OnProgress, Progress
 from core.transcription.subtitles import FORMATS, name_transcript
 
 NOT_GIVEN = mark("{platform} does not give me this file. Please send it again.")
@@ -82,7 +82,12 @@ class Context:
     @property
     def summaries(self) -> SummaryPipeline:
         """The pipeline that summarises talk and recordings."""
-        return SummaryPipeline(self.store, self.transcription, self.answering, self.platform)
+        pipelines = self.transcription, self.answering
+        return SummaryPipeline(self.store, *pipelines, self.platform, self.on_progress)
+
+    def show_share(self, progress: Progress) -> None:
+        """Show how far a long recording is, but not its text: something else was asked for."""
+        self.on_progress(replace(progress, text=""))
 
     def text(self, text: str | Plural, /, **values: object) -> str:
         """Return `text` in the sender's language and the platform's words.

@@ -105,7 +105,7 @@ async def _find_source(ctx: Context, rest: str) -> SourceText:
     if rest and not message.attachment:
         return SourceText(rest)
     if message.attachment or (quoted and quoted.attachment):
-        stored = await ctx.transcribe()
+        stored = await ctx.transcribe(on_progress=ctx.show_share)
         return SourceText(stored.transcript.text, stored.key)
     if quoted and quoted.job_id:
         # A reply of the bot is translated whole, however many messages it was sent in.

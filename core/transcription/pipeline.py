@@ -21,7 +21,13 @@ from core.models import Audio, File, Segment, Transcript, Usage
 from core.stall import note_progress
 from core.store.work.progress import Results
 from core.text.scripts import is_unspaced
-from core.transcription.progress import LONG_S, OnProgress, Progress, ProgressReport
+from core.transcription.progress import (
+    LONG_S,
+    JointReport,
+    OnProgress,
+    Progress,
+    ProgressReport,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,10 @@ class TranscriptionPipeline:
     async def excerpt(self, data: bytes, start_s: float, end_s: float) -> File:
         """Return some seconds of a recording as a voice message. Raises BadAudio, TooLong."""
         return await self._media.excerpt(data, start_s, end_s)
+
+    def report_jointly(self, on_progress: OnProgress, lengths_s: dict[str, float]) -> JointReport:
+        """Return the report on several recordings, which the caller starts."""
+        return JointReport(on_progress, lengths_s, self.gate, self._clock)
 
     async def transcribe(
         self,

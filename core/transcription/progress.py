@@ -84,6 +84,34 @@ class ProgressReport:
         return asyncio.create_task(self.keep_estimating())
 
 
+class JointReport(ProgressReport):
+    """The progress of several recordings that are transcribed side by side."""
+
+    def __init__(
+        self, on_progress: OnProgress, lengths_s: dict[str, float], gate: AccountGate, clock: Clock
+    ) -> None:
+        """lengths_s: of the recordings by name, 0 where it is unknown."""
+        super().__init__(self._show_long, 0.0, gate, clock)
+        self._show, self._lengths_s = on_progress, lengths_s
+        self._done_s = dict.fromkeys(lengths_s, 0.0)
+        self._total_s = sum(lengths_s.values())
+
+    def note(self, name: str, progress: Progress) -> None:
+        """Report how far the recording called `name` is."""
+        self._lengths_s[name] = max(self._lengths_s[name], progress.total_s or 0.0)
+        self._done_s[name] = max(self._done_s[name], progress.done_s)
+        self._total_s, self.admitted_s = sum(self._lengths_s.values()), sum(self._done_s.values())
+        self.show("", self.admitted_s)
+
+    def finish(self, name: str) -> None:
+        """Report that the recording called `name` is done."""
+        self.note(name, Progress(done_s=self._lengths_s[name]))
+
+    def _show_long(self, progress: Progress) -> None:
+        if self._total_s >= LONG_S:
+            self._show(replace(progress, total_s=max(progress.done_s, self._total_s)))
+
+
 def describe(progress: Progress, language: str) -> str:
     """Return the newest text, with links disabled, and below it how far the recording is."""
     text = progress.text

@@ -57,8 +57,8 @@ class Group:
         return await self.send(self.write(sender_id, text=text, **changes))
 
     async def speak(self, sender_id: str = ADA, **changes: Any) -> Message:
-        attachment = Attachment("file-1", duration_s=3.0)
-        return await self.send(self.write(sender_id, attachment=attachment, **changes))
+        changes.setdefault("attachment", Attachment("file-1", duration_s=3.0))
+        return await self.send(self.write(sender_id, **changes))
 
     async def ask(self, command: str, sender_id: str = ADA, **changes: Any) -> Reply:
         """Send "/command text" and return the reply."""

@@ -18,6 +18,7 @@ async def digest_due(ctx: Context) -> Reply:
 
     The text was written by the schedule: the period, and whether the digest is late.
     """
+    ctx = replace(ctx, on_progress=lambda progress: None)  # nobody waits for it
     message = ctx.message
     if ctx.settings.talk.remember_days is None:
         for schedule in await ctx.store.schedules.find(message.chat):
