@@ -33,7 +33,7 @@ async def test_the_setting_limits_uploads_and_is_named(tmp_path: Path) -> None:
         head = (
             "POST /api/messages HTTP/1.1\r\nHost: 127.0.0.1\r\n"
             f"Cookie: {COOKIE}={browser.cookies[COOKIE]}\r\n"
-            "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 1300000\r\n\r\n"
+            "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 2000000\r\n\r\n"
         )
         status, _, body = await send_raw(web.url, head.encode())
     assert status == 413 and b"the limit is 1 MB" in body
