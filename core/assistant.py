@@ -192,7 +192,7 @@ class Inbox:
         return {name: platform.is_ready for name, platform in self.platforms.items()}
 
     def faults(self) -> dict[str, str]:
-        """Return the faults of engines that only the operator can fix, by engine."""
+        """Return the faults that only the operator can fix: of engines, by name, and the disk's."""
         return self.status.faults()
 
 

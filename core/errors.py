@@ -26,6 +26,7 @@ AssistantError
 │   └── ChatGone        blocked, removed or deleted
 ├── JobCancelled        the person or the platform wants no reply any more
 ├── StoreError          the database failed: temporary, or for the operator
+│   └── StorageFull     its disk is full
 └── ConfigError         the operator must change a setting
 """
 
@@ -236,5 +237,28 @@ class StoreError(AssistantError):
     is_retryable = True
 
 
+class StorageFull(StoreError):
+    """The disk is full: what came in is not acknowledged, so that it comes again."""
+
+    is_parking = True
+    user_text = (
+        "Nothing can be saved right now because this bot's disk is full. Please send it again "
+        "later."
+    )
+
+    def __init__(self, path: str, free_bytes: int) -> None:
+        super().__init__(
+            f"The database {path} cannot grow: its disk has {free_bytes >> 20} MB free."
+            " Free space there; what comes in meanwhile is received afterwards.",
+            retry_after_s=10.0,
+        )
+
+
 class ConfigError(AssistantError):
     """The operator must change a setting."""
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the error for the operator. The text of a foreign one may have chat content."""
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, AssistantError) else name

@@ -32,6 +32,7 @@ from core.errors import (
     PlatformError,
     StoreError,
     UserError,
+    describe_error,
 )
 from core.interfaces import Platform
 from core.locale import mark, translate
@@ -103,12 +104,6 @@ def _decide(error: Exception, attempts: int, age: timedelta) -> RetryDecision:
 
 def _jitter(delay_s: float) -> float:
     return delay_s * random.uniform(0.8, 1.2)
-
-
-def _describe(error: Exception) -> str:
-    """Return the error for the operator. The text of a foreign one may have chat content."""
-    name = type(error).__name__
-    return f"{name}: {error}" if isinstance(error, AssistantError) else name
 
 
 class JobRunner:
@@ -245,7 +240,7 @@ class JobRunner:
         note = log.info if isinstance(error, UserError) else log.warning
         note(
             "failed",
-            error=_describe(error),
+            error=describe_error(error),
             then=decision.kind,
             attempt=job.attempts,
             trace=None if isinstance(error, AssistantError) else format_tb(error.__traceback__),
@@ -263,14 +258,14 @@ class JobRunner:
             # The person cannot be told.
             is_cancelled = job.outcome is JobState.CANCELLED
             state = job.outcome if is_cancelled else JobState.DEAD
-            await self._finish(job, state, _describe(error))
+            await self._finish(job, state, describe_error(error))
         else:
             await self._save_failure(job, error, decision)
 
     async def _run_later(self, job: Job, decision: RetryDecision, error: Exception) -> None:
         await self._delays.tell_retry(job, error, decision.delay_s)
         run_at = self._clock.now() + timedelta(seconds=decision.delay_s)
-        name, is_attempt = _describe(error), decision.is_attempt
+        name, is_attempt = describe_error(error), decision.is_attempt
         await self._store.jobs.run_later(job.job_id, run_at, name, is_attempt=is_attempt)
 
     async def _save_failure(self, job: Job, error: Exception, decision: RetryDecision) -> None:
@@ -293,5 +288,5 @@ class JobRunner:
             reply = Reply()  # nobody waits for it
         await self._store.jobs.save_reply(job.job_id, reply, outcome)
         # The failure is delivered like a reply; that is no further attempt.
-        now, name = self._clock.now(), _describe(error)
+        now, name = self._clock.now(), describe_error(error)
         await self._store.jobs.run_later(job.job_id, now, name, is_attempt=False)

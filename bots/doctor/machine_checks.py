@@ -50,8 +50,9 @@ async def check_modes(run: CheckRun) -> Result:
 
 async def check_disk(run: CheckRun) -> Result:
     """Check that there is space for the database."""
-    free = shutil.disk_usage(_existing(run.settings.hearsay_home)).free
-    text = f"{free // _MB} MB free"
+    home = _existing(run.settings.hearsay_home)
+    free = shutil.disk_usage(home).free
+    text = f"{free // _MB} MB free on the disk of {home}"
     cure = "Free space on the disk that holds HEARSAY_HOME."
     if free < _FEW_BYTES:
         return fail(text, cure, STORE)

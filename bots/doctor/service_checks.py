@@ -89,14 +89,21 @@ async def check_engine(run: CheckRun) -> Result:
         models = [await _find_model(one) for one in (transcriber, answerer, synthesizer)]
     finally:
         await engines.close()
+    cures = []
     text = f"{transcriber.name} transcribes ({models[0]})"
+    if transcriber.name == OFFLINE and not is_installed():
+        text = "nothing transcribes: the offline transcription is not installed"
+        cures.append(_OFFLINE_CURE)
     if answerer.name == OFFLINE:
         text += ", questions are answered with extracts"
     else:
         text += f", {answerer.name} answers ({models[1]})"
     if synthesizer.name == OFFLINE and not synthesizer.voices():
-        return warn(f"{text}, nothing synthesizes", _ESPEAK_CURE)
-    return ok(f"{text}, {synthesizer.name} synthesizes ({models[2]})")
+        text += ", nothing synthesizes"
+        cures.append(_ESPEAK_CURE)
+    else:
+        text += f", {synthesizer.name} synthesizes ({models[2]})"
+    return warn(text, " ".join(cures)) if cures else ok(text)
 
 
 async def _find_model(engine: Any) -> str:

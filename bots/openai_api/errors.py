@@ -15,6 +15,7 @@ from core.errors import (
     EngineBadReply,
     EngineError,
     EngineRefused,
+    StorageFull,
     StoreError,
     TooLong,
     UserError,
@@ -155,6 +156,8 @@ def read_error(error: Exception, request_id: str) -> ApiError:
         return add_retry_after(_read_engine_error(error, request_id), error.retry_after_s)
     if isinstance(error, UserError):
         return ApiError(413 if isinstance(error, TooLong) else 400, _read_text(error, request_id))
+    if isinstance(error, StorageFull):
+        return ApiError(503, _read_text(error, request_id), kind=OURS)
     if isinstance(error, StoreError):
         return ApiError(503, "The database is busy. Please try again.", kind=OURS)
     if isinstance(error, AssistantError):

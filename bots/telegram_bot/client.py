@@ -32,7 +32,7 @@ from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines.wire.client import tls
-from core.errors import ConfigError, PlatformLocked
+from core.errors import ConfigError, PlatformLocked, describe_error
 
 log = structlog.get_logger(__name__)
 
@@ -241,7 +241,8 @@ class Polling:
             (error,) = await asyncio.gather(self._take(raw), return_exceptions=True)
             if isinstance(error, BaseException) and not self._is_hopeless(update_id, error):
                 self._is_committing = False
-                log.error("telegram_not_committed", update_id=update_id, error=type(error).__name__)
+                what = describe_error(error)
+                log.error("telegram_not_committed", update_id=update_id, error=what)
                 await self._commit_backoff.wait(error)
                 return
             self._is_committing = True

@@ -17,7 +17,7 @@ from bots.common.uploads import FileTooLarge
 from bots.web_chat.api import Api
 from bots.web_chat.wire import read_language
 from core.assistant import Inbox
-from core.errors import AssistantError, TooLong, UserError
+from core.errors import AssistantError, StorageFull, TooLong, UserError
 from core.locale import mark, translate
 
 STATIC = Path(__file__).parent / "static"
@@ -94,7 +94,8 @@ async def _answer_error(request: Request, error: Exception) -> Response:
     if isinstance(error, UserError):
         status = 413 if isinstance(error, TooLong) else 400
         return _build_error(request, status, error.user_text, **error.values)
-    return _build_error(request, 503, NOT_SAVED)
+    text = error.user_text if isinstance(error, StorageFull) else NOT_SAVED
+    return _build_error(request, 503, text)
 
 
 async def _answer_disconnect(request: Request, error: Exception) -> Response:

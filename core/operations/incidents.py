@@ -69,15 +69,15 @@ class Incidents:
         """Report what has changed, until cancelled."""
         while True:
             with suppress(StoreError):
+                await self._check_services(platforms)
                 if self._clock.monotonic() >= self._disk_check_at_s:
                     await self._check_disk()
-                await self._check_services(platforms)
             await self._clock.sleep(CHECK_S)
 
     async def check(self, platforms: Mapping[str, Platform]) -> None:
         """Report incidents that have begun or ended since the last check."""
-        await self._check_disk()
         await self._check_services(platforms)
+        await self._check_disk()
 
     async def _check_disk(self) -> None:
         """Look at the disk, and again before it can have filled."""
@@ -93,11 +93,15 @@ class Incidents:
         self._disk_check_at_s = self._clock.monotonic() + wait_s
 
     async def _check_services(self, platforms: Mapping[str, Platform]) -> None:
-        for key, text in self._find_engine_faults().items():
+        # While the disk is full nothing can be reported: only that it was.
+        full = await self._probes.check_space()
+        for key, text in self._find_faults(full).items():
             await self._begin(key, text)
         for key in sorted(await self._list_open()):
             kind, _, name = key.partition(" ")
-            if kind == "platform" and name in platforms and platforms[name].is_ready:
+            if kind == "database" and not full:
+                await self._end(key, "The database can be written again.")
+            elif kind == "platform" and name in platforms and platforms[name].is_ready:
                 await self._end(key, f"{name} accepts the bot again.")
             elif kind == "engine":
                 await self._look_at_engine(key, name)
@@ -111,9 +115,9 @@ class Incidents:
                 if await self._begin(f"platform {name}", text):
                     await self._clock.sleep(LAST_WORDS_S / 2)
 
-    def _find_engine_faults(self) -> dict[str, str]:
+    def _find_faults(self, full: str) -> dict[str, str]:
         """Return a text for each fault. The roles of one account share its faults."""
-        found = {}
+        found = {"database": full} if full else {}
         for role in self._roles:
             if (fault := role.gate.fault) is None:
                 continue

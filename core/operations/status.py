@@ -48,9 +48,12 @@ class OperatorStatus:
         ]
 
     def faults(self) -> dict[str, str]:
-        """Return the faults of engines that only the operator can fix, by engine."""
+        """Return the faults that only the operator can fix: of engines, by name, and the disk's."""
         roles = [role for role in self._roles if role.gate.fault]
-        return {role.engine.name: str(role.gate.fault) for role in roles}
+        full = self._store.probes.fault
+        return {role.engine.name: str(role.gate.fault) for role in roles} | (
+            {"database": full} if full else {}
+        )
 
     async def key_usage(self, day: date) -> Mapping[str, float]:
         """Return the seconds of audio that API keys have used on a day, by name."""

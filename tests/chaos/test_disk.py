@@ -121,6 +121,7 @@ async def test_a_full_disk_loses_nothing(
         notes |= await send_notes(telegram, range(3, NOTES + 1))
         await wait_for(lambda: "telegram_not_committed" in bot.log or None, 30)
         ready = await wait_for(lambda: _unready(bot), 30, every_s=0.2)
+        assert "/hearsay.db cannot grow: its disk has 0 MB free" in bot.log
         assert count_confirmed(telegram, notes) <= count_committed(bot) < NOTES
         assert bot.code is None
         ballast.unlink()

@@ -175,6 +175,18 @@ async def test_a_machine_without_speech_synthesis(monkeypatch: pytest.MonkeyPatc
     assert found.status is Status.OK
 
 
+@pytest.mark.finding(26)
+async def test_a_machine_without_offline_transcription(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Python 3.14 where no compiler built it."""
+    monkeypatch.setattr("core.engines.offline.transcriber.find_spec", lambda name: None)
+    found = await check("engine")
+    assert found.status is Status.WARN and "offline transcribes" not in found.text
+    assert found.text.startswith("nothing transcribes")
+    assert "make offline" in found.cure and "gcc" in found.cure
+    found = await check("engine", mimo_api_key=KEY)
+    assert found.status is Status.OK
+
+
 async def test_a_key_of_another_plan_and_an_unreachable_service(mimo: MimoServer) -> None:
     found = await check("mimo", mimo_api_key="tp-canary", mimo_base_url=mimo.base_url)
     assert (found.status, found.code) == (Status.FAIL, 77)

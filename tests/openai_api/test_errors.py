@@ -16,6 +16,7 @@ from core.errors import (
     EngineBusy,
     EngineLocked,
     EngineRefused,
+    StorageFull,
     StoreError,
     TooLong,
     UserError,
@@ -66,6 +67,7 @@ def test_errors_of_the_speech_service_are_passed_on(
         (EngineBusy("ConnectError"), (503, PROVIDER), "ConnectError"),
         (EngineLocked("the engine is paused", retry_after_s=90), (503, PROVIDER), "paused"),
         (StoreError("locked"), (503, OURS), "database is busy"),
+        (StorageFull("/x/hearsay.db", 0), (503, OURS), "disk is full. Please send it again"),
         (AssistantError("secret detail"), (500, OURS), "Reference: req_1."),
     ],
 )

@@ -3,12 +3,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
+import pytest
 from httpx import AsyncClient
 
 from bots.web_chat import WebChat
 from bots.web_chat.wording import NOT_ON_PAGE
 from core.commands import menu
-from core.errors import EngineBusy, UserError
+from core.errors import EngineBusy, StorageFull, UserError
 from core.interfaces import DeliveryTarget
 from tests.support.web_client import SOUND, listen, next_event, send_sound, wait_for_reply
 from tests.support.web_inbox import FakeInbox, MemoryLedger
@@ -139,11 +140,16 @@ async def test_bad_message_is_refused_in_a_sentence(browser: AsyncClient, inbox:
     assert not inbox.jobs
 
 
+@pytest.mark.finding(26)
 async def test_unsaved_message_is_an_error(browser: AsyncClient, inbox: FakeInbox) -> None:
     inbox.error = EngineBusy("no room on the disk")
     answer = await send_sound(browser)
     assert answer.status_code == 503
     assert "no room" not in answer.text
+    inbox.error = StorageFull("/x/hearsay.db", 0)
+    answer = await send_sound(browser)
+    assert answer.status_code == 503 and "/x/" not in answer.text
+    assert answer.json()["error"].endswith("disk is full. Please send it again later.")
     inbox.error = UserError("Too many recordings are waiting: {count}.", count=3)
     answer = await send_sound(browser)
     assert answer.json() == {"error": "Too many recordings are waiting: 3."}

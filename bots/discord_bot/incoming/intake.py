@@ -24,7 +24,7 @@ from bots.discord_bot.incoming.messages import (
 )
 from core.assistant import Inbox
 from core.clock import CLOCK, Clock
-from core.errors import AssistantError, ChatGone, PlatformError
+from core.errors import AssistantError, ChatGone, PlatformError, describe_error
 from core.models import Chat, Message
 
 log = structlog.get_logger(__name__)
@@ -78,7 +78,7 @@ class GatewayIntake:
             if error is None:
                 return
             tries += 1
-            name = type(error).__name__
+            name = describe_error(error)
             is_poison = isinstance(error, POISON) and not isinstance(error, OSError)
             if is_poison and tries >= POISON_TRIES:
                 log.error("discord_event_skipped", event_name=kind, error=name)

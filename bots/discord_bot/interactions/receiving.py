@@ -35,7 +35,7 @@ from bots.discord_bot.interactions.parser import (
 from bots.discord_bot.outgoing.routes import LIFE_S
 from core import commands
 from core.assistant import Inbox
-from core.errors import AssistantError
+from core.errors import AssistantError, StorageFull, describe_error
 from core.locale import mark, translate
 from core.models import Job, Message, Suggestion
 
@@ -85,7 +85,17 @@ class Interactions:
                 return
 
     async def take(self, interaction: discord.Interaction) -> None:
-        """Commit one interaction and respond to it. Raises REQUEST_ERRORS, AssistantError."""
+        """Commit one interaction and respond to it. Raises REQUEST_ERRORS, AssistantError.
+
+        Discord does not send it again: while the disk is full, the person is told to.
+        """
+        try:
+            await self._take(interaction)
+        except StorageFull as error:
+            text = translate(error.user_text, interaction.locale.value)
+            await interaction.response.send_message(text, ephemeral=True)
+
+    async def _take(self, interaction: discord.Interaction) -> None:
         received_s = self._clock.now().timestamp()
         end_s = self._clock.monotonic() + RESPONSE_S
         if interaction.type is InteractionType.ping or interaction.user.bot:
@@ -163,9 +173,10 @@ class Interactions:
             try:
                 return await self._accept(message, guild_id)
             except AssistantError as error:
-                if self._clock.monotonic() + wait_s > end_s:
+                is_full = isinstance(error, StorageFull)
+                log.error("discord_not_committed", error=describe_error(error))
+                if is_full or self._clock.monotonic() + wait_s > end_s:
                     raise
-                log.error("discord_not_committed", error=type(error).__name__)
             await self._clock.sleep(wait_s)
             wait_s = min(_MAX_WAIT_S, wait_s * 2)
 

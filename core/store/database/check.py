@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
 
-from core.errors import StoreError
+from core.store.database.errors import read_error
 from core.store.database.migrate import is_file, list_revisions, open_plain, read_revision
 
 
@@ -45,7 +45,7 @@ def _examine(url: str) -> DatabaseCondition:
                 damage = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
             revision = read_revision(connection)
     except DBAPIError as error:
-        raise StoreError(f"{type(error.orig).__name__}: {error.orig}") from None
+        raise read_error(error, url) from None
     finally:
         engine.dispose()
     return DatabaseCondition(

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Column, Connection, LargeBinary, inspect, make_url, select, text, type_coerce
 from sqlalchemy.exc import DBAPIError
 
-from core.errors import ConfigError, StoreError
+from core.errors import ConfigError
 from core.store.database.encryption import KEY_FILE, Cipher, Encrypted, make_cipher
+from core.store.database.errors import read_error
 from core.store.database.migrate import is_file, open_plain
 from core.store.database.tables import metadata
 
@@ -109,7 +110,7 @@ def _read_samples(url: str) -> Iterator[tuple[bytes, bytes]]:
                     if value is not None:
                         yield name, value
     except DBAPIError as error:
-        raise StoreError(f"{type(error.orig).__name__}: {error.orig}") from None
+        raise read_error(error, url) from None
     finally:
         engine.dispose()
 

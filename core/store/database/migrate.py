@@ -15,7 +15,8 @@ import stamina
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from core.errors import ConfigError, StoreError
+from core.errors import ConfigError, StorageFull, StoreError
+from core.store.database.errors import read_error
 from core.store.database.tables import metadata
 
 if TYPE_CHECKING:
@@ -62,8 +63,10 @@ def _migrate(url: str, revision: str) -> None:
             _upgrade(connection, revision)
             connection.exec_driver_sql("COMMIT")
     except DBAPIError as error:
-        detail = f"{type(error.orig).__name__}: {error.orig}: {engine.url.database}"
-        raise StoreError(detail) from None
+        found = read_error(error, url)
+        if isinstance(found, StorageFull):
+            raise found from None
+        raise StoreError(f"{found}: {engine.url.database}") from None
     finally:
         engine.dispose()
 

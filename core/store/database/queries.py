@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.clock import CLOCK, Clock
-from core.errors import StoreError
+from core.errors import StorageFull
 from core.models import (
     Audio,
     Chat,
@@ -37,6 +37,7 @@ from core.models import (
 )
 from core.store.database.connections import READER, WRITER, make_engine
 from core.store.database.encryption import Cipher, set_cipher
+from core.store.database.errors import read_error
 from core.store.database.tables import chats, jobs, messages
 
 
@@ -47,6 +48,9 @@ class Database:
         self.cipher = cipher
         #: Returns the current moment, aware, in UTC.
         self.clock, self.now = clock, clock.now
+        self._url = url
+        #: Why not everything can be saved, None if it can: see `Probes.check_space`.
+        self.fault: StorageFull | None = None
         self._writer = make_engine(url, WRITER, pool_size=1)
         #: Held by the writer. It keeps the order of arrival; waiting for the pool does not.
         self._turn = asyncio.Lock()
@@ -62,7 +66,7 @@ class Database:
         Transactions run one after the other, in the order of the calls.
         Raises StoreError if the database fails: then nothing was written.
         """
-        with _read_errors():
+        with self._read_errors():
             async with self._turn, self._writer.begin() as connection:
                 await connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
@@ -70,13 +74,13 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Open a connection to read from: each statement sees the newest commit."""
-        with _read_errors():
+        with self._read_errors():
             async with self._reader.connect() as connection:
                 yield connection
 
     async def rows(self, query: Executable, key: Mapping[str, Any] | None = None) -> Sequence[Any]:
         """Return the rows of one query. Raises StoreError."""
-        with _read_errors():
+        with self._read_errors():
             async with self._reader.connect() as connection:
                 rows: Sequence[Any] = (await connection.execute(query, key)).all()
         return rows
@@ -91,15 +95,15 @@ class Database:
         await self._writer.dispose()
         await self._reader.dispose()
 
-
-@contextmanager
-def _read_errors() -> Iterator[None]:
-    try:
-        yield
-    except (DBAPIError, PoolTimeout) as error:
-        # Not the error's own text: it holds the statement's parameters.
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        raise StoreError(f"{type(cause).__name__}: {cause}") from None
+    @contextmanager
+    def _read_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (DBAPIError, PoolTimeout) as error:
+            found = read_error(error, self._url)
+            if isinstance(found, StorageFull):
+                self.fault = found
+            raise found from None
 
 
 #: How long a chat that refused a voice message gets none: people change their settings.

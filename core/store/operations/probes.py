@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
+from core.errors import StorageFull
 from core.models import ProbeResult
 from core.store.database.queries import Database, insert_new
 from core.store.database.schema import probes
+from core.store.database.tables import sounds
 
+#: Key and size of what is saved to see whether there is space.
+_SPACE, _SPACE_BYTES = "space", 1 << 17
 #: Begins the names of rows that are incidents instead of roles.
 _INCIDENT = "incident "
 #: Shortest interval between two probes of one model.
@@ -29,6 +34,29 @@ class Probes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    @property
+    def fault(self) -> str:
+        """Why not everything can be saved, empty if it can."""
+        return str(self._database.fault or "")
+
+    async def check_space(self) -> str:
+        """Return `fault`, and clear it if the disk has space again.
+
+        A little can be saved even while it has none.
+        """
+        fault = self.fault
+        if not fault:
+            return ""
+        with suppress(StorageFull):
+            now = self._database.now()
+            row = {"key": _SPACE, "created_at": now, "content": bytes(_SPACE_BYTES)}
+            async with self._database.write() as connection:
+                await connection.execute(insert_new(sounds), row)
+            async with self._database.write() as connection:
+                await connection.execute(delete(sounds).where(sounds.c.key == _SPACE))
+            self._database.fault = None
+        return fault
 
     async def all(self) -> dict[str, ProbeResult]:
         """Return the newest probe of each role, by role."""

@@ -49,8 +49,10 @@ class Results:
         """Return what `make` returns, which runs once for all who ask for `key` meanwhile.
 
         If it fails, it fails for all of them. It goes on until the last of them is cancelled or
-        given up. Its progress is theirs.
+        given up. Its progress is theirs. Raises StorageFull while it could not be saved.
         """
+        if self._database.fault:
+            raise self._database.fault.with_traceback(None)
         if (call := self._calls.get(key)) is None:
             timer, context = StallTimer(clock=self._database.clock), copy_context()
             timer.moved_at_s = timer.counts_from_s = -inf  # to begin is no progress

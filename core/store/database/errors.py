@@ -1,0 +1,36 @@
+"""Errors of the database, read once: a full disk is told apart from all others."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import DBAPIError
+
+from core.errors import StorageFull, StoreError
+
+#: With less than this free, a failed write is one for want of space, whatever it is called.
+_LITTLE_BYTES = 1 << 20
+
+
+def read_error(error: Exception, url: str) -> StoreError:
+    """Return the error of the database at `url` as one of ours.
+
+    It has not the error's own text, which holds the statement's parameters, but that of its cause.
+    """
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    path = make_url(url).database or ""
+    code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        free = _free_bytes(path)
+        if code == sqlite3.SQLITE_FULL or free < _LITTLE_BYTES:
+            return StorageFull(path, free)
+    return StoreError(f"{type(cause).__name__}: {cause}")
+
+
+def _free_bytes(path: str) -> int:
+    try:
+        return shutil.disk_usage(path).free
+    except OSError:
+        return 0
