@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 
 import pytest
 import pytest_asyncio
@@ -259,7 +260,7 @@ PARKING = {
 async def test_locked_jobs_wait_for_the_operator(fast_stage: Stage, row: str, kind: str) -> None:
     if IS_LONG:
         await check_share(fast_stage, kind, 0)
-    mimo, before = fast_stage.mimo, len(fast_stage.mimo.requests)
+    mimo = fast_stage.mimo
     mimo.add_fault(kind, times=None)
     notes = await send_notes(fast_stage, 2)
     await fast_stage.telegram.wait_for(lambda: all(map(fast_stage.telegram.replies, notes)))
@@ -271,8 +272,9 @@ async def test_locked_jobs_wait_for_the_operator(fast_stage: Stage, row: str, ki
         assert job.state in (JobState.WAITING, JobState.RUNNING)
         [told] = fast_stage.telegram.replies(person)
         assert told.text.startswith(NOTICES) and len(told.versions) == 1
-    # One call at a time probes the engine.
-    assert len(mimo.requests) - before <= 15
+    # One call at a time probes the engine; how many depends on the speed of this machine.
+    probes = mimo.requests[asked : asked + 3]
+    assert all(a.ended_at_s and a.ended_at_s <= b.started_at_s for a, b in pairwise(probes))
     assert row in fast_stage.bot.log
     mimo.clear_faults()
     for person, number in notes.items():
