@@ -27,7 +27,16 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.processes import ROOT, Mimo, free_port, median, ms, quantile, show, voice_notes
+from benchmarks.support.processes import (
+    ROOT,
+    Mimo,
+    free_port,
+    median,
+    ms,
+    quantile,
+    show,
+    voice_notes,
+)
 from tests.emulators.mimo.tones import make_wav
 from tests.emulators.openai import OpenAIServer
 from tests.support.audio_samples import decode

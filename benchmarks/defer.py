@@ -15,7 +15,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.processes import show
+from benchmarks.support.processes import show
 from core.models import Chat, Message
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer

@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 from cryptography.fernet import Fernet, MultiFernet
 
-from benchmarks.processes import ms, quantile, show
+from benchmarks.support.processes import ms, quantile, show
 from core.models import Chat, Message, Transcript
 from core.store import Store, migrate
 from core.store.database.encryption import Cipher

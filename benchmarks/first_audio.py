@@ -24,7 +24,7 @@ import httpx
 from websockets import Origin
 from websockets.sync.client import ClientConnection, connect
 
-from benchmarks.processes import (
+from benchmarks.support.processes import (
     Mimo,
     Telegram,
     bot,

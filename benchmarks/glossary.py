@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from rapidfuzz import fuzz, process
 
-from benchmarks.processes import ms, show
+from benchmarks.support.processes import ms, show
 from core.glossary.apply import MAX_CORRECTIONS, apply
 from core.glossary.fuzzy_match import find_misheard
 from core.models import Correction

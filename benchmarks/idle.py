@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from benchmarks.processes import ROOT, Emulator, Telegram, free_port, show, wait_for
+from benchmarks.support.processes import ROOT, Emulator, Telegram, free_port, show, wait_for
 
 #: Until what is done once after a start is over; then the time in which work is measured.
 QUIET_S, IDLE_S = 25.0, 30.0

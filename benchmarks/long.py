@@ -19,7 +19,7 @@ from typing import Any
 
 import psutil
 
-from benchmarks.processes import Mimo, Telegram, bot, show, wait_for
+from benchmarks.support.processes import Mimo, Telegram, bot, show, wait_for
 from tests.support.audio_samples import encode, speech
 
 LENGTH_S, FACTOR, CONCURRENCY = 3600, 0.1, 8
@@ -130,7 +130,7 @@ def main() -> None:
     telegram, mimo = Telegram(), Mimo("--realtime-factor", str(FACTOR))
     try:
         with tempfile.TemporaryDirectory() as folder:
-            command = ["-m", "benchmarks.watched_bot", f"{folder}/report.json"]
+            command = ["-m", "benchmarks.support.watched_bot", f"{folder}/report.json"]
             with bot(command, telegram, mimo, BENCHMARK_UNLIMITED="1") as process:
                 warm_up(telegram)
                 known = len(mimo.requests())

@@ -13,9 +13,9 @@ import json
 import tempfile
 from pathlib import Path
 
-from benchmarks.processes import ms, quantile, show, voice_notes
+from benchmarks.support.processes import ms, quantile, show, voice_notes
+from benchmarks.support.watched_bot import Ticker
 from benchmarks.throughput import SECONDS, SOUNDS, run_pipeline, run_telegram, silence_logs
-from benchmarks.watched_bot import Ticker
 from core.audio import Media
 
 IDLE_S = 5.0

@@ -12,7 +12,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 
-from benchmarks.processes import show
+from benchmarks.support.processes import show
 from core.audio import Media
 from core.audio.voice_note import VoiceNoteEncoder
 from core.engines.offline.answerer import OfflineAnswerer

@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.processes import (
+from benchmarks.support.processes import (
     Mimo,
     Telegram,
     bot,
@@ -117,8 +117,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         ours = Side("hearsay run", ["-m", "bots", "run"])
-        watched = Side("hearsay run, instrumented", ["-m", "benchmarks.watched_bot", str(report)])
-        usual = Side("plain bot", ["-m", "benchmarks.usual_bot"])
+        watched = Side(
+            "hearsay run, instrumented", ["-m", "benchmarks.support.watched_bot", str(report)]
+        )
+        usual = Side("plain bot", ["-m", "benchmarks.support.usual_bot"])
         sides = [ours, watched]
         if shutil.which("ffmpeg"):
             sides.append(usual)

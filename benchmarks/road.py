@@ -38,8 +38,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.processes import ROOT, show
-from benchmarks.road_trace import Function
+from benchmarks.support.processes import ROOT, show
+from benchmarks.support.road_trace import Function
 
 ROADS = ("telegram", "discord", "transcriptions", "web")
 #: Number of messages that count.
@@ -72,7 +72,14 @@ def measure(name: str, count: int = NOTES) -> dict[Function, int]:
             "HEARSAY_HOME": home,
             "MODEL_PROBE": "off",
         }
-        command = [sys.executable, "-m", "benchmarks.road_program", name, str(count), str(report)]
+        command = [
+            sys.executable,
+            "-m",
+            "benchmarks.support.road_program",
+            name,
+            str(count),
+            str(report),
+        ]
         with log.open("wb") as file:
             done = subprocess.run(
                 command, cwd=home, env=environment, stdout=file, stderr=file, check=False,

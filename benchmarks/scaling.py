@@ -14,7 +14,7 @@ import random
 import time
 from collections.abc import Callable
 
-from benchmarks.processes import show
+from benchmarks.support.processes import show
 from core.audio.voice_note import VoiceNoteEncoder
 from core.engines.offline.answerer import extract
 from core.models import Passage, Question

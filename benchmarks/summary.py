@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import LargeBinary, select, type_coerce
 
-from benchmarks.processes import ms, show
+from benchmarks.support.processes import ms, show
 from core.answering.pipeline import AnsweringPipeline
 from core.audio import Media
 from core.interfaces import AnswererLimits

@@ -26,9 +26,9 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.instant import Instant
-from benchmarks.processes import Telegram, bot, median, ms, quantile, show, voice_notes
-from benchmarks.watched_bot import Ticker
+from benchmarks.support.instant import Instant
+from benchmarks.support.processes import Telegram, bot, median, ms, quantile, show, voice_notes
+from benchmarks.support.watched_bot import Ticker
 from core.audio import Media
 from core.logs import set_up_logs
 from core.models import Attachment, Chat, Message
@@ -134,7 +134,7 @@ def run_telegram(notes: list[bytes], report: Path) -> float:
     """Return the messages per second of the whole program, which writes its lag to `report`."""
     telegram = Telegram()
     try:
-        command = ["-m", "benchmarks.watched_bot", str(report)]
+        command = ["-m", "benchmarks.support.watched_bot", str(report)]
         options = {"TRANSCRIBER": "instant", "BENCHMARK_UNPACED": "1", "LOG_LEVEL": "INFO"}
         with bot(command, telegram, None, **options):
             users = [telegram.do("add_user") for _ in range(50)]

@@ -17,7 +17,7 @@ OWN_TIME = {
     "core/logs.py": "a problem is noted when it is logged, by whatever library",
 }
 SOURCES = [path for folder in ("bots", "core") for path in (ROOT / folder).rglob("*.py")]
-BENCHMARKS = [*(ROOT / "benchmarks").glob("*.py")]
+BENCHMARKS = [*(ROOT / "benchmarks").rglob("*.py")]
 TESTS = [*(ROOT / "tests").rglob("*.py")]
 
 

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from benchmarks.processes import ROOT
 from benchmarks.road import count_files, measure
-from benchmarks.road_trace import Function, Recorder, find_road
+from benchmarks.support.processes import ROOT
+from benchmarks.support.road_trace import Function, Recorder, find_road
 from core.audio import Media
 from core.limits import AccountGate
 

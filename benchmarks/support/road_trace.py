@@ -14,7 +14,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-from benchmarks.processes import ROOT
+from benchmarks.support.processes import ROOT
 
 #: Folders whose code is the program's.
 FOLDERS = ("bots", "core")

@@ -1,6 +1,6 @@
 """`hearsay run` with instrumentation: start and end of its steps, and event loop lag.
 
-    python -m benchmarks.watched_bot REPORT   # writes REPORT as JSON when it is stopped
+    python -m benchmarks.support.watched_bot REPORT   # writes REPORT as JSON when it is stopped
 
 TRANSCRIBER=instant selects an engine that takes no time. BENCHMARK_UNPACED lifts the rate limits
 for Telegram, BENCHMARK_UNLIMITED MiMo's limits per minute: both belong to accounts, not to the
@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from benchmarks.instant import plug_in
+from benchmarks.support.instant import plug_in
 from bots.exit_codes import read_settings
 from bots.program import run
 from bots.telegram_bot import pacing

@@ -44,4 +44,4 @@ class Instant:
 
 def plug_in() -> None:
     """Add it to ENGINES, so that TRANSCRIBER=instant selects it in this process."""
-    ENGINES["transcriber"][Instant.name] = "benchmarks.instant:Instant"
+    ENGINES["transcriber"][Instant.name] = "benchmarks.support.instant:Instant"

@@ -1,6 +1,6 @@
 """The traced program of `benchmarks.road`: one platform, and a user who sends voice messages.
 
-python -m benchmarks.road_program ROAD COUNT REPORT   # writes REPORT as JSON
+python -m benchmarks.support.road_program ROAD COUNT REPORT   # writes REPORT as JSON
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ import httpx
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
-from benchmarks.instant import HEARD, Instant, plug_in
-from benchmarks.processes import free_port, voice_notes, wait_for
-from benchmarks.road_trace import Function, Recorder, find_road
+from benchmarks.support.instant import HEARD, Instant, plug_in
+from benchmarks.support.processes import free_port, voice_notes, wait_for
+from benchmarks.support.road_trace import Function, Recorder, find_road
 from tests.emulators.discord import DiscordServer
 from tests.emulators.telegram import TelegramServer
 

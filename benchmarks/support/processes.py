@@ -20,7 +20,7 @@ import httpx
 
 from tests.support.audio_samples import file, speech
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 START_S = 30.0
 
 
