@@ -160,19 +160,22 @@ class LanguageUnsupported(EngineRefused):
 class AnswererMissing(EngineRefused):
     """The offline engine cannot do it. Shown at once: only another engine can."""
 
-    user_text = "This needs a chat model, and none is configured."
+    user_text = (
+        "This needs a language model, and none is set up here. The operator of this bot sets "
+        "MIMO_API_KEY or OPENAI_BASE_URL."
+    )
 
 
 class NothingFound(EngineRefused):
     """The offline engine can only quote passages, and none has a word of the question."""
 
-    user_text = "None of these words are in it, and no chat model is configured."
+    user_text = "None of these words are in it, and no language model is set up."
 
 
 class AudioNotSupported(EngineRefused):
     """The chat model takes no audio. The same question about the transcript may work."""
 
-    user_text = "The chat model does not accept audio: ask about the text."
+    user_text = "The language model here cannot listen: ask about the text."
 
 
 class ModelGone(EngineError):

@@ -14,7 +14,7 @@ from core.errors import AssistantError
 
 app: typer.Typer = typer.Typer(
     name="hearsay",
-    help="A voice assistant: transcribes recordings, answers questions about them, and speaks.",
+    help="A voice assistant: transcribes recordings, answers questions about them, reads aloud.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     # Typer's tracebacks show local variables, which may hold secrets.

@@ -83,7 +83,7 @@ def ask(
         typer.Argument(metavar="FILE... QUESTION", help="Recordings, then a question about them."),
     ],
     is_thinking: Annotated[
-        bool, typer.Option("--thinking", help="Let the engine reason before it answers.")
+        bool, typer.Option("--thinking", help="Let the model think before it answers.")
     ] = False,
 ) -> None:
     """Ask about recordings. Answers are stored: the same question is paid once a day."""
@@ -93,7 +93,9 @@ def ask(
 
 
 def say(
-    text: Annotated[str, typer.Argument(help="The text to speak; - reads it from standard input.")],
+    text: Annotated[
+        str, typer.Argument(help="The text to read aloud; - reads it from standard input.")
+    ],
     path: Annotated[
         str,
         typer.Option("-o", "--output", help="Output file, or - for standard output."),
@@ -105,7 +107,7 @@ def say(
         typer.Option(help="Default: that of the file's name; wav for standard output."),
     ] = None,
 ) -> None:
-    """Speak a text into a file. Speech is stored: repeating the command costs nothing."""
+    """Read a text aloud into a file. Speech is stored: repeating the command costs nothing."""
     from bots.cli.say import choose_output, speak
 
     speak(text, choose_output(path, format), (voice, style))

@@ -43,7 +43,7 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "delete all your data here: /forget me"
         ),
         "Reply to the message to start from: /summary from here": mark(
-            "Say from when on instead: /summary since yesterday"
+            "Say when to start instead: /summary since yesterday"
         ),
         # Members, permissions, servers, channels, direct messages
         "Only the admins of this chat can change that.": mark(

@@ -16,7 +16,7 @@ WORDING: Mapping[str, str] = MappingProxyType({
         "Use the search box above your chats: it finds words in all transcripts."
     ),
     "Reply to a message with /forget, or delete all your data here: /forget me": mark(
-        "Delete a chat in the list of chats, or all that is stored about this one: /forget me"
+        "Delete a chat in the list of chats, or everything stored about this one: /forget me"
     ),
     "No corrections yet. Reply to a transcript with: no, it is Kowalski. "
     "Or with: Kovalsky = Kowalski": mark(
@@ -30,7 +30,7 @@ WORDING: Mapping[str, str] = MappingProxyType({
         "Chats on this page are kept for 30 days, recordings for 7."
     ),
     "Send me a voice message, or reply to one with /transcribe.": mark(
-        "Record a message or choose a file: it is transcribed by itself."
+        "Record a message or choose a file: it is transcribed automatically."
     ),
     "Reply to a text or voice message with /translate, or add the text: "
     "/translate German Good morning": mark(

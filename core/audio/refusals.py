@@ -6,7 +6,7 @@ from core.locale import mark
 
 EMPTY = mark("This file is empty.")
 UNKNOWN = mark(
-    "This file type is not supported. Please send a voice note, or an audio or video file."
+    "This file type is not supported. Please send a voice message, or an audio or video file."
 )
 NO_AUDIO = mark("There is no audio in this file.")
 UNSUPPORTED_CODEC = mark(

@@ -14,7 +14,7 @@ from core.models import Message, Suggestion, Voice
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 
-CHOICE_HELP = mark("What to choose; leave it out to see what is set")
+CHOICE_HELP = mark("Leave it out to see the current setting")
 GENDERS = {"female": mark("female"), "male": mark("male")}
 #: Styles offered by autocomplete; any other words work too.
 STYLES = (

@@ -21,9 +21,9 @@ from core.transcription.pipeline import StoredTranscript
 
 HOW_TO = mark("Reply to a recording with /ask and your question: /ask What did they agree on?")
 TONE = mark("This is based on how it sounds, not on the words.")
-THOUGHT = mark("The engine returned only its reasoning, no answer.")
+THOUGHT = mark("These are only the language model's thoughts: it gave no answer. Please ask again.")
 CUT = mark("The answer was cut off: it exceeded the length limit.")
-GONE = mark("That needs the recording itself, which is no longer available.")
+GONE = mark("That needs the recording itself, which is no longer available. Please send it again.")
 NOTHING = mark("That message contains nothing I can listen to or read.")
 NO_URLS = mark("I can't open links. Please send the recording itself.")
 

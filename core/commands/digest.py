@@ -30,7 +30,7 @@ async def digest(ctx: Context) -> Reply:
     """Schedule a digest, remove those of this place, or list them."""
     choice, _ = split_word(ctx.message.text)
     if ctx.message.is_private:
-        raise UserError("Digests are for groups: send /digest in one. Here, /summary does it once.")
+        raise UserError("Digests are for groups: send /digest in a group. Here, use /summary.")
     if not choice:
         found = await _find_here(ctx)
         if not found:

@@ -42,7 +42,7 @@ def _list(ctx: Context, corrections: tuple[Correction, ...]) -> str:
 
 
 command = Command(
-    mark("List the corrections that transcripts get, or remove one"),
+    mark("List the corrections of transcripts, or remove one"),
     glossary,
     usage=mark("remove N"),
     arguments=(Argument("remove", mark("Number of a correction"), template="remove {}"),),

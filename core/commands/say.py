@@ -32,11 +32,11 @@ async def say(ctx: Context) -> Reply:
     if not text and ctx.message.reply_to:
         text = ctx.message.reply_to.text
     if not text:
-        raise UserError("Enter the text to speak, e.g. /say good morning")
+        raise UserError("Enter the text to read aloud, e.g. /say good morning")
     try:
         result = await ctx.synthesize(text, call)
     except TextTooLong as error:
-        offer = Button(ctx.text("Speak the beginning"), "say", error.start)
+        offer = Button(ctx.text("Read the beginning aloud"), "say", error.start)
         return Reply(ctx.text(error.user_text, **error.values), buttons=(offer,))
     return Reply(ctx.text(result.note) if result.note else "", files=(result.file,))
 
@@ -49,7 +49,7 @@ command = Command(
     arguments=(
         Argument("voice", mark("Voice"), suggest=suggest_voices, template='voice:"{}"'),
         Argument("style", mark("Speaking style"), suggest=suggest_styles, template='style:"{}"'),
-        Argument("text", mark("Text to speak"), is_required=True),
+        Argument("text", mark("Text to read aloud"), is_required=True),
     ),
-    message_actions=(MessageAction(mark("Speak this")),),
+    message_actions=(MessageAction(mark("Read aloud")),),
 )

@@ -26,7 +26,7 @@ async def style(ctx: Context) -> Reply:
     wanted = rest if word == "chat" else ctx.message.text.strip()
     is_off = read_word(wanted) == "off"
     if not (ctx.synthesis.synthesizer.limits.can_style or is_off):
-        raise UserError("The speech engine here has no styles: it always sounds the same.")
+        raise UserError("The voices here have no styles: they always sound the same.")
     if not wanted:
         return Reply(await _describe(ctx))
     if len(wanted) > MAX_CHARS:

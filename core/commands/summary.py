@@ -65,7 +65,7 @@ command = Command(
     arguments=(
         Argument(
             "range",
-            mark("Range of messages, and format"),
+            mark("Which messages, and in what form"),
             suggest=offer(
                 mark("unread"),
                 mark("last 2h"),

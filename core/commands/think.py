@@ -16,7 +16,7 @@ async def think(ctx: Context) -> Reply:
     if not settings.talk.is_thinking:
         return Reply(ctx.text("Thinking is off. /think on turns it on."))
     if not ctx.answering.answerer.limits.can_think:
-        return Reply(ctx.text("Thinking is on, but this engine does not support it."))
+        return Reply(ctx.text("Thinking is on, but the language model here cannot do it."))
     return Reply(ctx.text("Thinking is on. /think off turns it off."))
 
 

@@ -24,7 +24,7 @@ HOW_TO = mark(
     "/translate German Good morning"
 )
 SAME = mark("This is already in {language}. For another language: /translate German")
-UNAVAILABLE = mark("Translation is not available: no engine for it is set up.")
+UNAVAILABLE = mark("Nothing can be translated here: no language model is set up.")
 CUT = mark("The translation was cut off: it exceeded the length limit.")
 
 #: The key of a transcript: what the Translate button carries.
@@ -170,7 +170,7 @@ command = Command(
         Argument(
             "language", mark("Into which language"), suggest=suggest_languages, template="{}:"
         ),
-        Argument("text", mark("The text; without one, a recording")),
+        Argument("text", mark("The text to translate, if there is no recording")),
     ),
     takes_audio=True,
     message_actions=(MessageAction(mark("Translate")),),

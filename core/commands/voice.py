@@ -50,7 +50,7 @@ async def show(ctx: Context) -> Reply:
     found = await find(ctx, name) if name else None
     if found is None:
         source = voices.SOURCES[-1]
-    current = name_of(ctx, found) if found else ctx.text("engine default")
+    current = name_of(ctx, found) if found else ctx.text("default voice")
     line = ctx.text("Voice: {voice} ({source})", voice=current, source=ctx.text(source))
     saved = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
     reader = ctx.message.language
@@ -183,7 +183,7 @@ async def clone(ctx: Context, rest: str) -> Reply:
     if not ctx.message.is_private:
         raise UserError("Voices can only be cloned in a private chat.")
     if not ctx.synthesis.synthesizer.limits.max_sample_bytes:
-        raise UserError("The speech engine here does not support voice cloning.")
+        raise UserError("Voices cannot be cloned here.")
     if read_word(rest) == "off":
         await ctx.save_settings(expects=None)
         return Reply(ctx.text("Voice cloning was cancelled."))
@@ -228,7 +228,7 @@ command = Command(
     usage=mark("name | design | clone | list"),
     arguments=(
         Argument(
-            "voice", mark("A voice; or design and a description of a new one"), suggest=suggest
+            "voice", mark("A voice, or design and a description of a new one"), suggest=suggest
         ),
     ),
     is_ephemeral=True,

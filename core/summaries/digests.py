@@ -32,7 +32,7 @@ def parse_digest_time(text: str) -> DigestTime:
     zone = find_zone(named) if named else ""
     if zone is None:
         raise UserError(
-            "I do not know the time zone {zone}. Example: Europe/Berlin", zone=named[:40]
+            "I don't know the time zone {zone}. Example: Europe/Berlin", zone=named[:40]
         )
     return DigestTime(at, zone, is_weekdays, is_topic)
 

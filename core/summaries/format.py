@@ -25,7 +25,7 @@ HEADINGS: dict[Kind, str] = {
     "questions": mark("Open questions"),
 }
 EXTRACT = mark("This is an extract selected by rules, because no language model is set up.")
-FAILED = mark("These voice notes could not be transcribed:")
+FAILED = mark("These voice messages could not be transcribed:")
 CUT = mark("The summary was cut off: it exceeded the length limit.")
 
 
@@ -107,7 +107,7 @@ def _write_head(draft: _Draft, talk: Talk, language: str) -> None:
         language,
         period=_PERIOD,
         messages=Plural("{count} message", "{count} messages", len(messages)),
-        notes=Plural("{count} voice note", "{count} voice notes", notes),
+        notes=Plural("{count} voice message", "{count} voice messages", notes),
         people=Plural("{count} person", "{count} people", people),
     )
     before, _, after = head.partition(_PERIOD)

@@ -114,7 +114,7 @@ def parse_request(text: str, context: RangeContext) -> SummaryRequest:
                 break
         else:
             raise UserError(
-                "I do not understand “{words}”. Example: /summary last 2h short",
+                "I don't understand “{words}”. Example: /summary last 2h short",
                 words=safety.defuse(rest[:40]),
             )
     return _complete(parser)

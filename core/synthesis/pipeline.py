@@ -37,7 +37,7 @@ Format = Literal["ogg", "mp3", "flac", "wav", "aac"]
 #: Called with each chunk of PCM and its sample rate.
 OnAudio = Callable[[bytes, int], None]
 
-PLAIN_ONLY = mark("This engine does not support styles, so the style was ignored.")
+PLAIN_ONLY = mark("The voices here have no styles, so the style was ignored.")
 
 
 @dataclass(frozen=True, slots=True)

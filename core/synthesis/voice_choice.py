@@ -92,7 +92,7 @@ PREVIEW_TEXT = mark(
 async def make_takes(synthesis: SynthesisPipeline, description: str, text: str) -> tuple[File, ...]:
     """Return one file per take of a voice that is described in words."""
     if not synthesis.synthesizer.limits.can_design:
-        raise UserError("The current speech engine cannot design voices.")
+        raise UserError("New voices cannot be designed here.")
     files = await asyncio.gather(*(synthesis.preview(text, description, t) for t in TAKES))
     return tuple(
         replace(file, name=f"{take}.ogg", title=take)

@@ -51,7 +51,7 @@ def test_a_voice_is_chosen_by_its_name(hearsay: Hearsay) -> None:
 def test_an_unsupported_style_is_reported(hearsay: Hearsay) -> None:
     done = hearsay("say", "Good morning.", "-o", "a.ogg", "--style", "warm")
     assert done.returncode == 0
-    assert done.stderr == "a.ogg: This engine does not support styles, so the style was ignored.\n"
+    assert done.stderr == "a.ogg: The voices here have no styles, so the style was ignored.\n"
 
 
 def test_speech_from_mimo_is_paid_once(hearsay: Hearsay, mimo: MimoServer) -> None:

@@ -86,7 +86,7 @@ async def test_file_in_reply_to_a_recording_is_asked_about_with_it(talk: Talk) -
 async def test_tone_reasoning_cut_off_and_extracts_are_noted(talk: Talk) -> None:
     said = {
         "tone": (Answer("(tone) She laughs."), "This is based on how it sounds"),
-        "thought": (Answer("Hm.", is_thought=True), "The engine returned only its reasoning"),
+        "thought": (Answer("Hm.", is_thought=True), "These are only the language model's thoughts"),
         "cut": (Answer("So much", is_cut=True), "was cut off"),
         "extract": (Answer("- a [0:00]", is_extract=True), "This is an extract selected by rules"),
     }
@@ -135,7 +135,7 @@ async def test_silence_and_files_without_audio_are_refused_before_any_call(talk:
 
 async def test_only_admins_turn_thinking_on_and_off(talk: Talk) -> None:
     reply = await talk.send(command="think", text="on")
-    assert reply.text == "Thinking is on, but this engine does not support it."
+    assert reply.text == "Thinking is on, but the language model here cannot do it."
     await talk.send(command="ask", text="Why?")
     assert talk.answerer.questions[0].is_thinking and talk.answerer.questions[0].max_tokens > 2048
     talk.loopback.platform.can_administer = False

@@ -15,12 +15,12 @@ from tests.support.group_talk import ADA, Group
 TYPED = {
     "auto 开": "都会自动转写", "auto 关": "即可转写", "think 开": "思考模式已开启",
     "replies 总是": "每条回复", "replies 自动": "语音消息会", "replies 关": "只用文字",
-    "remember 开": "7 天", "remember 30天": "30 天", "remember 我 关": "你已退出",
-    "remember 我 开": "你已重新加入", "remember 关": "聊天记录已关闭",
+    "remember 开": "7 天", "remember 30天": "30 天", "remember 我 关": "你已选择不保存",
+    "remember 我 开": "你已恢复保存", "remember 关": "聊天记录已关闭",
     "language 我 中文": "你的语言：中文", "language 我 自动": "所有聊天",
     "language 自动": "自动识别", "style 聊天 温暖": "温暖", "style 关": "已取消",
     "voice 关": "已重置你的声音", "voice 列表": "还没有保存的声音", "voice 聊天 关": "本聊天的声音",
-    "forget 我": "已删除", "digest 关": "已关闭", "glossary 删除 7": "没有第 7 条",
+    "forget 我": "已删除", "digest 关": "已关闭", "glossary 删除 7": "没有第 7 条更正",
     "cancel 全部": "没有可以取消",
 }  # fmt: skip
 #: Changes of what holds for a whole chat.

@@ -173,5 +173,5 @@ async def test_captions_in_groups_are_for_people(group: Group) -> None:
 async def test_a_failed_answer_leaves_the_transcript(talk: Talk) -> None:
     talk.loopback.answerer.failures = [AnswererMissing()]
     reply = await talk.send(attachment=NOTE, text="What does she say?")
-    assert reply.quote == "call 1" and "chat model" in reply.text
+    assert reply.quote == "call 1" and "language model" in reply.text
     assert replace(reply, buttons=()).heard_key

@@ -262,7 +262,7 @@ async def test_untranscribed_voice_messages_are_transcribed_or_listed(tmp_path: 
     group = Forum(loopback, reader)
     async with loopback.running():
         reply = await group.ask("summary everything long")
-        assert "These voice notes could not be transcribed: " in reply.text
+        assert "These voice messages could not be transcribed: " in reply.text
         assert notes[0].message_id in [link.message_id for link in reply.links]
         assert set(loopback.fetched) == {m.attachment.file_id for m in notes if m.attachment}
         loopback.failing.clear()

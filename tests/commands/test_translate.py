@@ -138,7 +138,7 @@ async def test_translation_that_was_cut_off_is_noted(group: Group) -> None:
 async def test_missing_translation_engine_is_reported(group: Group) -> None:
     group.loopback.answerer.limits = AnswererLimits(can_translate=False)
     reply = await group.ask("translate German some words")
-    assert reply.text == "Translation is not available: no engine for it is set up."
+    assert reply.text == "Nothing can be translated here: no language model is set up."
     assert group.loopback.answerer.questions == []
 
 

@@ -78,7 +78,7 @@ async def test_too_long_text_offers_its_beginning(talk: Group) -> None:
     talk.loopback.synthesizer.char_s = 0.001
     reply = await talk.ask("say " + "One sentence is as long as the other. " * 200)
     assert not reply.files
-    spoken = await talk.press(reply, "Speak the beginning")
+    spoken = await talk.press(reply, "Read the beginning aloud")
     assert spoken.files and (spoken.files[0].duration_s or 0) > 2
 
 

@@ -112,7 +112,7 @@ async def test_a_command_in_a_thread_and_in_private(scenario: Scenario) -> None:
 
 @pytest.mark.parametrize(
     ("label", "command", "is_ephemeral"),
-    [("Transcribe for me", "transcribe", True), ("Speak this", "say", False)],
+    [("Transcribe for me", "transcribe", True), ("Read aloud", "say", False)],
 )
 async def test_message_menu_entries(
     scenario: Scenario, running: Bot, label: str, command: str, is_ephemeral: bool

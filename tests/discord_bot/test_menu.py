@@ -61,7 +61,7 @@ def test_every_command_is_registered_with_its_message_actions() -> None:
         *(name for name, _ in listed()),
         *message_actions,
     ]
-    assert {"Transcribe", "Transcribe for me", "Ask about this", "Speak this", "Translate"} <= {
+    assert {"Transcribe", "Transcribe for me", "Ask about this", "Read aloud", "Translate"} <= {
         *message_actions
     }
     assert "tts" not in by_name()

@@ -151,7 +151,7 @@ def test_more_files_than_a_message_holds() -> None:
     assert [len(part.files) for part in build_parts(Reply(files=(big,) * 5))] == [2, 2, 1]
     larger = replace(big, data=bytes(MAX_FILE_BYTES + 1))
     [part] = build_parts(Reply("Here:", files=(larger, NOTE)))
-    assert part.text == "Here:\nA file is too big for Discord: the limit is 10 MB."
+    assert part.text == "Here:\nA file is too large for Discord: the limit is 10 MB."
     assert part.files == (NOTE,)
 
 

@@ -162,3 +162,12 @@ def test_no_text_spells_out_a_plural_by_itself() -> None:
     plain = re.compile(rf"\{{(?!limit|days|hours)\w+\}} ({counted})\b|\(s\)|: \{{count\}}")
     alone = [text for text in texts() if isinstance(text, str) and plain.search(text)]
     assert alone == []
+
+
+@pytest.mark.finding(30)
+def test_a_thing_has_one_name() -> None:
+    """As Telegram and Discord call it: a voice message, in Chinese 语音消息."""
+    pages = "".join(path.read_text() for path in (ROOT / "bots/web_chat/static").rglob("words.js"))
+    shown = [pages, *(many(text) for text in texts()), *catalogue("zh").values()]
+    for name in (r"\bvoice notes?\b", r"\bchat model", r"改正|您", r"条语音(?!消息)"):
+        assert [text for text in shown if re.search(name, text)] == [], name

@@ -15,7 +15,7 @@ NOTE = (SPEECH / "cards-001.wav").read_bytes()
 BYTES = {"mime": "application/octet-stream"}
 PHOTO = {"photo": [{"file_id": "p", "file_unique_id": "u", "width": 1, "height": 1}]}
 STICKER = {"sticker": {"file_id": "s", "file_unique_id": "u", "emoji": "x"}}
-ONLY_SOUND = "I only work with sound: send a voice message, an audio file or a video."
+ONLY_SOUND = "I only work with recordings: send a voice message, an audio file or a video."
 
 
 async def reply_to(telegram: Server, chat: int, message_id: int) -> str:

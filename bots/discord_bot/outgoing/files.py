@@ -25,7 +25,7 @@ MAX_FILES, MAX_FILES_BYTES = 10, 24 << 20
 #: Limits of a voice message; other recordings are sent as files.
 MAX_VOICE_S, MAX_WAVEFORM_BYTES = 1200.0, 256
 
-FILE_TOO_BIG = mark("A file is too big for Discord: the limit is {limit} MB.")
+FILE_TOO_BIG = mark("A file is too large for Discord: the limit is {limit} MB.")
 
 _SPOILER = re.compile(r"\A(?:SPOILER_)+", re.IGNORECASE)
 

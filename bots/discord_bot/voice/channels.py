@@ -60,7 +60,8 @@ class DiscordVoiceChannels:
             return channel.name
         if connection and not self._is_alone(connection):
             raise UserError(
-                "I am already in {channel} with other people.", channel=connection.channel.name
+                "I am already with other people in {channel}. You can join us there.",
+                channel=connection.channel.name,
             )
         _require_rights(guild, channel)
         if connection:
@@ -119,7 +120,8 @@ class DiscordVoiceChannels:
     async def _connect(self, channel: Channel, message: Message) -> None:
         if VoiceConnection.warn_nacl or VoiceConnection.warn_dave:
             raise UserError(
-                "Voice channels need the Python packages davey and PyNaCl, which are not installed."
+                "I cannot join voice channels yet: the operator of this bot has to install the "
+                "Python packages davey and PyNaCl."
             )
         try:
             connection = await _connect_to(channel)

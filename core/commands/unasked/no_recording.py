@@ -9,7 +9,7 @@ from core.models import Reply
 
 async def explain(ctx: Context) -> Reply:
     """Say that this is no recording."""
-    text = ctx.text("I only work with sound: send a voice message, an audio file or a video.")
+    text = ctx.text("I only work with recordings: send a voice message, an audio file or a video.")
     return Reply(text)
 
 

@@ -115,7 +115,7 @@ async def test_transcript_plays_is_saved_asked_about_and_summarised(
         await expect(page.locator(".asked")).to_have_count(2)
         await page.locator("#summary").click()
         await expect(page.locator(".words a").first).to_be_visible()
-        await expect(page.locator(".entry").last).to_contain_text("1 voice note,")
+        await expect(page.locator(".entry").last).to_contain_text("1 voice message,")
         await page.locator(".words a").first.click()
         await expect(page.locator(".entry").first).to_be_in_viewport()
 
