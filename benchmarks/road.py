@@ -55,10 +55,14 @@ class Limit(NamedTuple):
     functions: int
 
 
+#: What they pass through today: a message should not need more. Beside intake, engine and delivery
+#: there are, each a handful of functions and a file at most: the watch over stalls
+#: (`core/stall.py`, `core/operations/delays.py`), one call per paid result, the language of the
+#: person who speaks, and the live message with its button to cancel.
 LIMITS = {
-    "telegram": Limit(25, 110),
-    "discord": Limit(30, 130),
-    "transcriptions": Limit(15, 70),
+    "telegram": Limit(30, 126),
+    "discord": Limit(35, 140),
+    "transcriptions": Limit(16, 59),
 }
 
 

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from benchmarks.road import count_files, measure
+from benchmarks.road import LIMITS, count_files, is_within, measure
 from benchmarks.support.processes import ROOT
 from benchmarks.support.road_trace import Function, Recorder, find_road
 from core.audio import Media
@@ -84,10 +84,12 @@ def test_what_runs_by_itself_is_left_out() -> None:
 
 
 @pytest.mark.real_time
-def test_a_transcription_is_followed_through_the_program() -> None:
-    road = measure("transcriptions", 1)
+@pytest.mark.parametrize("name", LIMITS)
+def test_a_message_passes_through_no_more_than_its_limit(name: str) -> None:
+    road = measure(name, 3)
     files = {function.path for function in road}
     for known in (Media, AccountGate):
         assert any(str(ROOT / path) == inspect.getsourcefile(known) for path in files)
     assert any(path.startswith("bots/") for path in files)
     assert 0 < count_files(road) <= len(road) <= sum(road.values())
+    assert is_within(name, road), (count_files(road), len(road), LIMITS[name])

@@ -1,4 +1,4 @@
-"""A transcriber that takes no time, to measure everything around an engine."""
+"""Engines that take no time, to measure everything around them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 from core.config import Settings
 from core.engines import ENGINES
+from core.engines.offline.espeak import VOICES
+from core.engines.offline.synthesizer import OfflineSynthesizer
 from core.interfaces import TranscriberLimits
-from core.models import Audio, Transcript, Usage
+from core.models import Audio, Transcript, Usage, Voice
 
 #: Its transcript of every recording.
 HEARD = "heard"
@@ -42,6 +44,16 @@ class Instant:
         pass
 
 
+class InstantVoice(OfflineSynthesizer):
+    """Offers a voice, whatever is installed on this machine."""
+
+    name = Instant.name
+
+    def voices(self) -> tuple[Voice, ...]:
+        return VOICES[:1]
+
+
 def plug_in() -> None:
-    """Add it to ENGINES, so that TRANSCRIBER=instant selects it in this process."""
+    """Add them to ENGINES, so that TRANSCRIBER or SYNTHESIZER=instant selects one."""
     ENGINES["transcriber"][Instant.name] = "benchmarks.support.instant:Instant"
+    ENGINES["synthesizer"][Instant.name] = "benchmarks.support.instant:InstantVoice"

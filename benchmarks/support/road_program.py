@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
@@ -25,6 +26,14 @@ from tests.emulators.discord import DiscordServer
 from tests.emulators.telegram import TelegramServer
 
 NOTE_S = 4
+#: Of periodic work. On a slow machine, where a message takes longer than they last, it would count.
+INTERVALS = (
+    "bots.discord_bot.incoming.intake:FLUSH_S",
+    "core.jobs:IDLE_S",
+    "core.operations.chores:IDLE_S",
+    "core.operations.delays:CHECK_S",
+    "core.operations.incidents:CHECK_S",
+)
 #: Recording time after a reply, and length of the pause after it. Together they are longer than
 #: the interval between messages that rate limits demand, and shorter than the interval at which
 #: an idle job runner looks for jobs.
@@ -157,10 +166,16 @@ def drive(sender: Sender, url: str, recorder: Recorder, count: int) -> dict[Func
 def trace(name: str, count: int, report: Path) -> None:
     """Run the program in this process and write the functions called to `report`."""
     sender, port, recorder = SENDERS[name](), free_port(), Recorder()
-    os.environ.update(sender.settings, TRANSCRIBER=Instant.name, WEB_PORT=str(port))
+    os.environ.update(
+        sender.settings, TRANSCRIBER=Instant.name, SYNTHESIZER=Instant.name, WEB_PORT=str(port)
+    )
     plug_in()
     # Imported after the environment is set: the entry point of the command `hearsay`.
     from bots.cli import main as hearsay
+
+    for place in INTERVALS:
+        module, _, constant = place.partition(":")
+        setattr(import_module(module), constant, 3600.0)
 
     with ThreadPoolExecutor() as pool:
         # Started before profiling, because servers and sender use some of the program's code.
