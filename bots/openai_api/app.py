@@ -17,6 +17,7 @@ from bots.openai_api.audio.speech import SpeechRoute
 from bots.openai_api.audio.transcriptions import TranscriptionRoute
 from bots.openai_api.audio.translations import TranslationRoute
 from bots.openai_api.chat.completions import ChatRoute
+from bots.openai_api.chat.responses import ResponsesRoute
 from bots.openai_api.context import (
     ALIASES,
     ApiContext,
@@ -69,6 +70,7 @@ def _add_routes(app: FastAPI, context: ApiContext) -> None:
     app.post("/audio/translations", **openapi.TRANSLATIONS)(translate)
     app.post("/audio/speech", **openapi.SPEECH)(speak)
     app.post("/chat/completions", **openapi.CHAT)(ChatRoute(context).create)
+    app.post("/responses", **openapi.RESPONSES)(ResponsesRoute(context).create)
 
     @app.post("/embeddings", **openapi.EMBEDDINGS)
     async def refuse_embeddings() -> None:

@@ -51,7 +51,7 @@ class ApiModel(BaseModel):
         """
         if not isinstance(fields, dict):
             return fields
-        known = set(cls.model_fields)
+        known = {field.alias or name for name, field in cls.model_fields.items()}
         if isinstance(info.context, Leniency):
             known -= cls.unsupported
             info.context.ignore(n for n in fields.keys() - known if cls._is_meant(n, fields[n]))

@@ -53,12 +53,17 @@ _SENTENCES = {
     "value_error": "{param} {error}",
 }
 #: Kinds of items, which pydantic names after the index of an item.
-_TAGS = ("system", "developer", "user", "assistant", "text", "input_audio")
+_TAGS = (
+    *("system", "developer", "user", "assistant", "text", "input_audio"),
+    *("message", "other", "input_text", "output_text"),
+)
 #: Kinds of items that OpenAI has and we have not.
 _UNSUPPORTED = {
     "image_url": "images",
     "file": "files",
     "video_url": "videos",
+    "input_image": "images",
+    "input_file": "files",
     "tool": "tools",
     "function": "tools",
 }

@@ -21,6 +21,8 @@ from bots.openai_api.audio.transcriptions import (
 )
 from bots.openai_api.chat.completion_request import ChatRequest
 from bots.openai_api.chat.completion_response import ChatChunk, ChatCompletion
+from bots.openai_api.chat.responses_body import ResponseBody, ResponseEvent
+from bots.openai_api.chat.responses_request import ResponsesRequest
 from bots.openai_api.context import (
     ALIASES,
     ApiContext,
@@ -54,8 +56,8 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _TEXT = {"schema": {"type": "string"}}
 #: Bodies that FastAPI does not see: we read and stream them ourselves.
 _HIDDEN: tuple[type[BaseModel], ...] = (
-    *(TranscriptionForm, SpeechRequest, ChatRequest),
-    *(TextDelta, TextDone, AudioDelta, AudioDone, ChatChunk),
+    *(TranscriptionForm, SpeechRequest, ChatRequest, ResponsesRequest),
+    *(TextDelta, TextDone, AudioDelta, AudioDone, ChatChunk, ResponseEvent),
 )
 
 
@@ -119,6 +121,12 @@ CHAT: dict[str, Any] = {
     "responses": _build_responses(
         *_REFUSALS, content=_build_events(ChatChunk, end=", at the end [DONE]")
     ),
+}
+RESPONSES: dict[str, Any] = {
+    "summary": "Answer a question, in OpenAI's newer form",
+    "openapi_extra": _build_body("application/json", ResponsesRequest),
+    "response_model": ResponseBody,
+    "responses": _build_responses(*_REFUSALS, content=_build_events(ResponseEvent)),
 }
 VOICES: dict[str, Any] = {"response_model": VoiceList, "responses": _build_responses(401, 429)}
 AUDIO_MODELS: dict[str, Any] = {

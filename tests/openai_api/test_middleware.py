@@ -246,7 +246,7 @@ async def test_off_without_keys(mimo: MimoServer, tmp_path: Path) -> None:
 
 async def test_other_endpoints_are_missing(http: AsyncClient) -> None:
     """No batches, no files."""
-    for path in ("/batches", "/files", "/responses", "/images/generations"):
+    for path in ("/batches", "/files", "/completions", "/images/generations"):
         answer = await http.post(path, json={"model": "x", "input": "y"})
         assert answer.status_code == 404
         assert answer.json()["error"]["type"] == "not_found_error"

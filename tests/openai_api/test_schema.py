@@ -20,6 +20,7 @@ OPERATIONS = [
     ("POST", "/audio/translations"),
     ("POST", "/audio/speech"),
     ("POST", "/chat/completions"),
+    ("POST", "/responses"),
     ("POST", "/embeddings"),
     ("GET", "/audio/voices"),
     ("GET", "/audio/models"),
@@ -30,10 +31,13 @@ OPERATIONS = [
 GOOD = {path: {200} for _, path in OPERATIONS}
 GOOD |= {f"/audio/{name}": {400} for name in ("transcriptions", "translations")}
 GOOD["/models/{model}"] = {200, 404}
-#: JSON Schema cannot say that a dialogue ends with a question, so few random ones do.
-QUESTION: dict[str, Any] = {
-    "model": "gpt-4o-mini",
-    "messages": [{"role": "user", "content": "What is it?"}],
+#: JSON Schema cannot say that texts are not blank, so few random ones are answered.
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "/chat/completions": {
+        "model": "gpt-4o-mini",
+        "messages": [{"role": "user", "content": "What is it?"}],
+    },
+    "/responses": {"model": "gpt-4o-mini", "input": "What is it?"},
 }
 
 
@@ -65,7 +69,7 @@ async def test_document_is_complete(page: dict[str, Any]) -> None:
 
 
 # The lists of models take nothing that could be wrong but a name.
-@pytest.mark.parametrize(("method", "path"), [*OPERATIONS[:4], OPERATIONS[-1]])
+@pytest.mark.parametrize(("method", "path"), [*OPERATIONS[:5], OPERATIONS[-1]])
 async def test_random_requests_get_documented_responses(
     api: ApiServer, page: dict[str, Any], method: str, path: str
 ) -> None:
@@ -96,8 +100,8 @@ async def test_random_requests_get_documented_responses(
 
     # A thread: the server runs here.
     await asyncio.to_thread(send_random)
-    if "chat" in path:
-        question = operation.Case(body=QUESTION, media_type="application/json")
+    if path in QUESTIONS:
+        question = operation.Case(body=QUESTIONS[path], media_type="application/json")
         await asyncio.to_thread(send, question)
     assert statuses & GOOD[path], statuses
 
@@ -122,6 +126,7 @@ def _name_models(page: dict[str, Any]) -> dict[str, Any]:
         ("TranscriptionForm", "whisper-1"),
         ("SpeechRequest", "tts-1"),
         ("ChatRequest", "gpt-4o-mini"),
+        ("ResponsesRequest", "gpt-4o-mini"),
     ):
         page["components"]["schemas"][body]["properties"]["model"] = {"enum": [name]}
     return page

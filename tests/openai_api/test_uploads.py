@@ -123,5 +123,5 @@ async def test_one_unknown_field_is_named_however_many_there_are() -> None:
 async def test_broken_json_is_refused_in_our_form(http: AsyncClient) -> None:
     headers = {"Content-Type": "application/json"}
     for body in (*BROKEN_JSON[::5], *BROKEN_SPEECH):
-        for path in ("/audio/speech", "/chat/completions"):
+        for path in ("/audio/speech", "/chat/completions", "/responses"):
             check_refused(await http.post(path, content=body, headers=headers))

@@ -1,1 +1,1 @@
-"""Chat completions: questions, also about recordings, and MiMo's dialect of them."""
+"""Questions, also about recordings: chat completions, responses, and MiMo's dialect of chats."""

@@ -34,7 +34,12 @@ from core.text.timestamps import format_timestamp
 #: A long dialogue around the recordings.
 _DIALOGUE_BYTES = 4 * 1024 * 1024
 #: Gives one of several answers: its number, and who gets the text while it grows.
-GiveAnswer = Callable[[int, Callable[[str], None]], Awaitable[Answer]]
+GiveAnswer = Callable[[int, Callable[[str], None] | None], Awaitable[Answer]]
+
+
+def count_body_bytes(request: Request) -> int:
+    """Return the size of the largest body: a recording in base64, and the dialogue around it."""
+    return int(request.app.state.max_file_bytes) * 4 // 3 + _DIALOGUE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,33 +50,38 @@ class ChatRoute:
 
     async def create(self, request: Request) -> Any:
         """Answer a question."""
-        key_name, request_id = request.state.key_name, request.state.request_id
-        # The largest recording in base64.
-        body_bytes = request.app.state.max_file_bytes * 4 // 3 + _DIALOGUE_BYTES
-        chat = await read_json(request, ChatRequest, body_bytes)
-        leniency, role = request.state.leniency, self._find_role(chat)
-        served = self.context.pick_model(chat.model, role, leniency)
+        request_id = request.state.request_id
+        chat = await read_json(request, ChatRequest, count_body_bytes(request))
         head = {
             "id": f"chatcmpl-{request_id[4:]}",
             "created": int(self.context.clock.now().timestamp()),
-            "model": served.model_id,
         }
-        dialect = MimoDialect(self.context, chat, key_name)
-        if role == "synthesizer":
-            return await dialect.speak(head, request_id)
-        chat = self._check(chat, leniency) if role == "answerer" else chat
-        answer = (
-            dialect.transcribe if role == "transcriber" else partial(self._answer, chat, key_name)
-        )
+        if chat.audio:
+            served = self.context.pick_model(chat.model, "synthesizer", request.state.leniency)
+            dialect = MimoDialect(self.context, chat, request.state.key_name)
+            return await dialect.speak({**head, "model": served.model_id}, request_id)
+        model_id, chat, answer = self.prepare(chat, request)
+        head["model"] = model_id
         if chat.stream:
             return Stream(await begin(_stream(chat, head, answer)), EVENTS, request_id)
-        answers = [answer(take) for take in range(chat.n)]
+        answers = [answer(take, None) for take in range(chat.n)]
         return build_completion(head, await asyncio.gather(*answers))
 
+    def prepare(self, chat: ChatRequest, request: Request) -> tuple[str, ChatRequest, GiveAnswer]:
+        """Return the model, what it can do of the request, and what gives the answers.
+
+        Raises ApiError.
+        """
+        leniency, key_name = request.state.leniency, request.state.key_name
+        role = self._find_role(chat)
+        served = self.context.pick_model(chat.model, role, leniency)
+        if role == "transcriber":
+            return served.model_id, chat, MimoDialect(self.context, chat, key_name).transcribe
+        chat = self._check(chat, leniency)
+        return served.model_id, chat, partial(self._answer, chat, key_name)
+
     def _find_role(self, chat: ChatRequest) -> Role:
-        """Return what is asked for: MiMo's clients speak and transcribe through this endpoint."""
-        if chat.audio:
-            return "synthesizer"
+        """Return what is asked for: MiMo's clients transcribe through this endpoint."""
         recordings = [data for message in chat.dialogue for data in message.recordings]
         is_transcriber = any(m.role == "transcriber" for m in self.context.find_models(chat.model))
         return "transcriber" if is_transcriber and len(recordings) == 1 else "answerer"

@@ -75,6 +75,61 @@ OWN = (
     ),
 )
 
+_TALK = [
+    {"type": "message", "role": "developer", "content": "You are a voice assistant."},
+    {"type": "message", "role": "user", "content": "Turn on the light."},
+    {"type": "message", "role": "assistant", "content": "Which one?"},
+    {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA"},
+    {"type": "function_call", "name": "HassTurnOn", "arguments": "{}", "call_id": "call_1"},
+    {"type": "function_call_output", "call_id": "call_1", "output": "{}"},
+    {"type": "message", "role": "user", "content": "The one in the kitchen."},
+]
+_SCHEMA = {"type": "object", "properties": {}, "additionalProperties": False}
+_TOOL = {"type": "function", "name": "HassTurnOn", "parameters": {}, "strict": False}
+_ASKED = {"max_output_tokens": 3000, "user": "01K9", "store": False, "stream": True}
+CONVERSATION = (
+    Sent(
+        "Home Assistant, conversation",
+        "/responses",
+        json={
+            "model": "gpt-4o-mini",
+            "input": _TALK,
+            **_ASKED,
+            "top_p": 1.0,
+            "temperature": 1.0,
+            "prompt_cache_retention": "24h",
+            "tools": [_TOOL],
+        },
+        headers=SDK,
+    ),
+    Sent(
+        "Home Assistant, conversation of a reasoning model",
+        "/responses",
+        json={
+            "model": "gpt-5-mini",
+            "input": _TALK[:2],
+            **_ASKED,
+            "reasoning": {"effort": "low", "summary": "auto"},
+            "include": ["reasoning.encrypted_content"],
+            "text": {"verbosity": "medium"},
+        },
+        headers=SDK,
+    ),
+    Sent(
+        "Home Assistant, task with a structure",
+        "/responses",
+        json={
+            "model": "gpt-4o-mini",
+            "input": _TALK[:2],
+            **_ASKED,
+            "text": {
+                "format": {"type": "json_schema", "name": "light", "schema": {"type": "object"}}
+            },
+        },
+        headers=SDK,
+    ),
+)
+
 ADDED = (
     Sent(
         "Home Assistant, openai_stt",
@@ -166,4 +221,4 @@ BRIDGE = (
         for voice, more in (("alloy", {}), ("ash", {"speed": 1.5, "instructions": "Whisper."}))
     ),
 )
-REQUESTS = (*OWN, *ADDED, *BRIDGE)
+REQUESTS = (*OWN, *CONVERSATION, *ADDED, *BRIDGE)

@@ -6,6 +6,8 @@ backend/open_webui/utils/payload.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.openai_api.programs import Sent, fields, sound
 
 #: With ENABLE_FORWARD_USER_INFO_HEADERS; names are quoted.
@@ -23,6 +25,11 @@ TALK = [
     {"role": "user", "content": [{"type": "text", "text": "Tell me about tides."}]},
 ]
 TITLE = "### Task:\nGenerate a concise, 3-5 word title.\n### Output:\nJSON format"
+
+
+def _say(role: str, kind: str, text: str) -> dict[str, Any]:
+    return {"type": "message", "role": role, "content": [{"type": kind, "text": text}]}
+
 
 REQUESTS = (
     Sent("Open WebUI, voices", "/audio/voices", has_key=False),
@@ -132,5 +139,27 @@ REQUESTS = (
             "user": {"name": "Ada", "id": "7b1c", "email": "ada@example.org", "role": "user"},
         },
         headers=CHAT,
+    ),
+    # A connection of the type "responses".
+    *(
+        Sent(
+            f"Open WebUI, responses, stream {stream}",
+            "/responses",
+            json={
+                "stream": stream,
+                "model": "gpt-4o",
+                "temperature": 0.8,
+                "seed": 42,
+                "input": [
+                    _say("user", "input_text", "Hello."),
+                    _say("assistant", "output_text", "Hello!"),
+                    _say("user", "input_text", "And tides?"),
+                ],
+                "instructions": "Be kind.",
+                "max_output_tokens": 500,
+            },
+            headers=CHAT,
+        )
+        for stream in (True, False)
     ),
 )
