@@ -290,4 +290,4 @@ async def test_autocomplete_offers_only_usable_values(scenario: Scenario) -> Non
     assert await offered("owner", "say", "voice", typed="grand") == {"Grandma": "kept:0123456789"}
     scenario.server.change(scenario.people["owner"], locale="zh-CN")
     assert await offered("owner", "translate", "language", typed="德") == {"德语": "de"}
-    assert (await offered("owner", "voice", "voice"))["off"] == "off"
+    assert (await offered("owner", "voice", "voice"))["关"] == "off"
