@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
-from sqlalchemy import or_
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any, cast
 
-from core.models import Chat, Job
+from sqlalchemy import or_, type_coerce
+from sqlalchemy.types import NullType
+
+from core.models import Chat, Job, Message, Reply
+from core.store.database.encryption import Cipher, Encrypted
 from core.store.database.queries import Database, read_job, select_jobs
-from core.store.database.tables import chats, jobs
+from core.store.database.tables import chats, jobs, messages
 from core.store.talk.search import Search
 
-#: Jobs that are decrypted at once: other work goes on in between.
+#: Jobs that are decrypted at once, in a thread: replies may hold speech.
 _BATCH = 50
+#: What `select_jobs` returns, but with the long columns as they are stored.
+_RAW = tuple(
+    type_coerce(column, NullType()).label(column.name)
+    if column.name in ("content", "reply")
+    else column
+    for column in select_jobs().selected_columns
+)
+_CONTENT = cast(Encrypted, messages.c.content.type)
+_REPLY = cast(Encrypted, jobs.c.reply.type)
 
 
 class JobSearch:
@@ -32,19 +49,31 @@ class JobSearch:
         is_here = (chats.c.platform == person.platform) & (chats.c.bot_id == person.bot_id)
         # An edited transcript is found where it is shown.
         is_here &= jobs.c.command != "fix"
-        query = select_jobs().where(is_here, is_theirs).order_by(jobs.c.seq.desc()).limit(_BATCH)
+        query = select_jobs().with_only_columns(*_RAW, maintain_column_froms=True)
+        query = query.where(is_here, is_theirs).order_by(jobs.c.seq.desc()).limit(_BATCH)
         while search.words and len(found) < limit:
             page = query if last_seq is None else query.where(jobs.c.seq < last_seq)
             rows = await self._database.rows(page)
             if not rows:
                 break
             now, last_seq = self._database.now(), rows[-1].seq
-            found += [job for job in (read_job(row, now) for row in rows) if _has(job, search)]
+            found += await asyncio.to_thread(_find, rows, search, self._database.cipher, now)
         return found[:limit]
 
 
-def _has(job: Job, search: Search) -> bool:
-    reply = job.reply
-    return search.matches_text(
-        "\n".join([job.message.text, *([reply.quote, reply.text] if reply else [])])
-    )
+def _find(rows: Sequence[Any], search: Search, cipher: Cipher, now: datetime) -> list[Job]:
+    """Return the jobs of `rows` that match."""
+    found: list[Job] = []
+    for row in rows:
+        content = cipher.decrypt(row.content, _CONTENT.column_name)
+        answer = cipher.decrypt(row.reply, _REPLY.column_name) if row.reply else b""
+        # Parsing takes longer than decrypting.
+        if not search.may_match(content, answer):
+            continue
+        message: Message = _CONTENT.read(content)
+        reply: Reply | None = _REPLY.read(answer) if answer else None
+        texts = [message.text, *([reply.quote, reply.text] if reply else [])]
+        if search.matches_text("\n".join(texts)):
+            read = {**row._mapping, "content": message, "reply": reply}
+            found.append(read_job(SimpleNamespace(**read), now))
+    return found
