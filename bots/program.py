@@ -157,7 +157,8 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     keys = ApiKeys(settings, program.store.allowances, clock)
     pipelines = program.transcription, program.synthesis, program.answering
     access = settings.api_lenient, settings.api_cors_origins
-    api = build_api(ApiContext(*pipelines, keys, clock, *access), settings.max_file_bytes)
+    context = ApiContext(*pipelines, keys, clock, *access)
+    api = build_api(context, settings.max_file_bytes, program.inbox.begin_recording)
     for platform in platforms.values():
         if isinstance(platform, WebChat):
             platform.mount(PATH, api)

@@ -17,7 +17,7 @@ from core.commands.arguments import ArgumentInput
 from core.commands.cancel import may_cancel_all, pick_cancelled, pick_deleted
 from core.commands.context import Context
 from core.glossary.apply import apply_to
-from core.interfaces import DeliveryTarget, Platform
+from core.interfaces import DeliveryTarget, GrowingRecording, Platform, Recording
 from core.models import (
     CANCEL_TOKEN,
     Chat,
@@ -55,10 +55,10 @@ class Inbox:
         #: Called with the ids of jobs that were cancelled, to interrupt those that run.
         self.on_cancel: Callable[[Collection[str]], None] = lambda job_ids: None
 
-    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+    async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         """Commit `message` and the job it asks for; only then may the platform acknowledge it.
 
-        data: the recording itself, where the platform will not keep it for us.
+        recording: the one that it came with, where the platform will not keep it for us.
         Returns None if the message is already known or asks for nothing.
         """
         platform = self.platforms.get(message.chat.platform)
@@ -67,7 +67,7 @@ class Inbox:
         if platform and (message.command == "cancel" or message.button.startswith(CANCEL_TOKEN)):
             is_admin = await may_cancel_all(platform, message)
         stop = partial(pick_cancelled, is_admin)
-        job = await self._store.intake.add(message, pick, data, choose_stopped=stop)
+        job = await self._store.intake.add(message, pick, recording, choose_stopped=stop)
         result = "job" if job else "passed"
         metrics.MESSAGES.labels(message.chat.platform, result).inc()
         if job:
@@ -147,9 +147,13 @@ class Inbox:
         found = await self._store.jobs.find(job_id)
         return found if found and found.message.chat == chat else None
 
-    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
+    async def find_recording(self, chat: Chat, message_id: str) -> Recording | None:
         """Return the recording handed in with a message, None once it is no longer kept."""
-        return await self._store.intake.blob(chat, message_id)
+        return await self._store.recordings.find(chat, message_id)
+
+    def begin_recording(self) -> GrowingRecording:
+        """Return an empty recording, to be filled and handed in with a message, or dropped."""
+        return self._store.recordings.begin()
 
     async def transcript(self, job: Job) -> Transcript | None:
         """Return the transcript that the reply of `job` rests on, None if it is not kept."""

@@ -51,8 +51,8 @@ async def test_a_message_is_taken_in_once(inbox: Inbox, new_message: NewMessage)
     assert await inbox.accept(message, b"sound") is None
     assert await inbox.accept(new_message(is_private=False, attachment=None)) is None
     assert (len(woken), counted("job"), counted("passed")) == (1, before[0] + 1, before[1] + 2)
-    assert await inbox.blob(message.chat, message.message_id) == b"sound"
-    assert await inbox.blob(ELSEWHERE, message.message_id) is None
+    assert await inbox.find_recording(message.chat, message.message_id) == b"sound"
+    assert await inbox.find_recording(ELSEWHERE, message.message_id) is None
 
 
 async def test_a_job_is_shown_to_its_own_chat_alone(inbox: Inbox, new_message: NewMessage) -> None:

@@ -26,6 +26,7 @@ from core.clock import CLOCK
 from core.commands.ask import CUT, THOUGHT, TONE
 from core.config import Settings
 from core.errors import AudioNotSupported, EngineRefused, UserError
+from core.interfaces import Recording
 from core.locale import translate
 from core.models import Answer
 from core.safety import defuse
@@ -57,7 +58,7 @@ async def _ask(
 
 
 async def _answer(
-    program: Program, recordings: Sequence[tuple[Path, bytes]], case: QuestionInput
+    program: Program, recordings: Sequence[tuple[Path, Recording]], case: QuestionInput
 ) -> tuple[Answer, QuestionInput]:
     """Ask about the audio if the engine takes audio, else about its transcript."""
     if program.answering.takes_audio:

@@ -12,6 +12,7 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bots.program import Program
 from core.errors import AssistantError, EngineRefused, UserError
+from core.interfaces import Recording
 from core.locale import translate
 from core.models import Transcript
 from core.transcription.progress import Progress, describe_state
@@ -62,14 +63,14 @@ def _describe(update: str | Progress) -> str:
 
 
 async def transcribe_file(
-    program: Program, name: str, data: bytes, language: str | None = None
+    program: Program, name: str, recording: Recording, language: str | None = None
 ) -> Transcript:
     """Transcribe one recording and show progress. Raises AssistantError."""
     with show_progress(name) as show:
         async for attempt in retry():
             with attempt:
                 stored = await program.transcription.transcribe(
-                    data, language=language, on_progress=show
+                    recording, language=language, on_progress=show
                 )
     return stored.transcript
 

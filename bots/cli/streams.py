@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bots.common.files import read_file
 from bots.exit_codes import USAGE, exit_with
+from core.interfaces import Recording
 
 #: Standard input, or standard output.
 DASH = Path("-")
@@ -20,13 +22,15 @@ def name_source(file: Path) -> Path:
     return Path("stdin") if file == DASH else file
 
 
-def read_recording(file: Path, max_bytes: int) -> bytes:
-    """Return the file's content; of a file that is too large, just enough to be refused."""
-    limit = max_bytes + 1
+def read_recording(file: Path, max_bytes: int) -> Recording:
+    """Return the file's content; of a pipe, if it is too large, just enough to be refused."""
     if file == DASH:
-        return _read_stdin("a recording", limit)
-    with name_errors(file), file.open("rb") as opened:
-        return opened.read(limit)
+        return _read_stdin("a recording", max_bytes + 1)
+    with name_errors(file):
+        if file.is_file():
+            return read_file(file)
+        with file.open("rb") as pipe:
+            return pipe.read(max_bytes + 1)
 
 
 def read_text(text: str) -> str:

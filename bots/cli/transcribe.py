@@ -17,6 +17,7 @@ from bots.exit_codes import prepare
 from bots.program import Program, open_program
 from core.config import Settings
 from core.errors import AssistantError
+from core.interfaces import Recording
 from core.locale.languages import find_spoken_language
 from core.models import Transcript
 from core.transcription.subtitles import build_srt, build_vtt
@@ -70,8 +71,9 @@ async def _run(
         for file in files:
             source = name_source(file)
             try:
-                data = await asyncio.to_thread(read_recording, file, settings.max_file_bytes)
-                output.write(source, await _transcribe(program, source, data, language))
+                limit = settings.max_file_bytes
+                recording = await asyncio.to_thread(read_recording, file, limit)
+                output.write(source, await _transcribe(program, source, recording, language))
             except OSError as error:
                 code = _warn(error.filename, error.strerror or "")
             except AssistantError as error:
@@ -82,9 +84,9 @@ async def _run(
 
 
 async def _transcribe(
-    program: Program, source: Path, data: bytes, language: str | None
+    program: Program, source: Path, recording: Recording, language: str | None
 ) -> Transcript:
-    transcript = await transcribe_file(program, source.name, data, language)
+    transcript = await transcribe_file(program, source.name, recording, language)
     if not transcript.text:
         _warn(source, NO_SPEECH)
     if transcript.is_rough:

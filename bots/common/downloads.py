@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from core.errors import PlatformBusy, UserError
+from core.interfaces import Recording
 
 log = structlog.get_logger(__name__)
 
@@ -14,18 +15,20 @@ log = structlog.get_logger(__name__)
 class DownloadCut(Exception):
     """The download ended early, or its link is no longer valid: worth one new link.
 
-    data: what came, if that may be all of it.
+    recording: what came, if that may be all of it.
     """
 
-    def __init__(self, reason: str, data: bytes = b"", *, is_link_gone: bool = False) -> None:
+    def __init__(
+        self, reason: str, recording: Recording = b"", *, is_link_gone: bool = False
+    ) -> None:
         super().__init__(reason)
-        self.data = data
+        self.recording = recording
         self.is_link_gone = is_link_gone
 
 
 async def download_again(
-    first: DownloadCut, download: Callable[[], Awaitable[bytes]], gone: str
-) -> bytes:
+    first: DownloadCut, download: Callable[[], Awaitable[Recording]], gone: str
+) -> Recording:
     """Return what `download` returns, which gets a new link, after a first try was cut.
 
     gone: the text that the file is no longer there. Raises UserError with it, PlatformBusy.
@@ -37,6 +40,6 @@ async def download_again(
         if second.is_link_gone:
             raise UserError(gone) from None
         # Cut at the same byte twice: the announced size was wrong.
-        if second.data and second.data == first.data:
-            return second.data
+        if second.recording and len(second.recording) == len(first.recording):
+            return second.recording
         raise PlatformBusy(str(second)) from None

@@ -1,20 +1,22 @@
-"""Uploads: size checked while streaming, nothing written to disk, truncated bodies refused."""
+"""Uploads: size checked while streaming, files stored encrypted, truncated bodies refused."""
 
 from __future__ import annotations
 
 import asyncio
-import sys
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import HTTPException, Request
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from core.audio import RecordingSpool
+from core.interfaces import GrowingRecording
 from core.locale import mark
 
-#: Longest time in which a body has to arrive.
+#: Longest time in which a body has to arrive; larger ones have more.
 BODY_S = 600
+_LEAST_BYTES_PER_S = 250_000
 #: The other fields and the multipart framing.
 _FRAMING_BYTES = 768 * 1024
 _FIELD_BYTES = 512 * 1024
@@ -35,13 +37,30 @@ class FileTooLarge(HTTPException):
         self.values = {"limit": max_bytes // 10**6}
 
 
-class _WholeForm(MultiPartParser):
-    """Parser that keeps the file in memory and knows whether the body was complete."""
+class Upload(UploadFile):
+    """A file in a form. Chat content is never written to disk unencrypted, hence the spool."""
 
-    # Chat content is never written to disk unencrypted, so the file must stay in memory.
-    spool_max_size = sys.maxsize
+    def __init__(self, spool: RecordingSpool, upload: UploadFile) -> None:
+        super().__init__(upload.file, filename=upload.filename, headers=upload.headers)
+        self.spool = spool
+
+    async def write(self, data: bytes) -> None:
+        """Add data."""
+        await self.spool.write(data)
+
+
+class _WholeForm(MultiPartParser):
+    """Parser that spools the file and knows whether the body was complete."""
+
     is_whole = False
     max_file_bytes = 0
+    begin_recording: Callable[[], GrowingRecording]
+
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        part = self._current_part
+        if part.file:
+            part.file = Upload(RecordingSpool(self.begin_recording), part.file)
 
     def on_end(self) -> None:
         self.is_whole = True
@@ -62,7 +81,7 @@ class _WholeForm(MultiPartParser):
 async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[FormData]:
     """Yield the fields of a multipart body with at most one file, and close the file.
 
-    Its application says in `state.max_file_bytes` how large the file may be.
+    Its application says in `state` how large the file may be, and where a large one is stored.
     Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is truncated,
     TimeoutError if it takes too long to arrive.
     """
@@ -74,14 +93,13 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
         raise FileTooLarge(max_bytes)
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise HTTPException(415, BAD_FORM)
-    source, size = request.stream(), _FIELD_BYTES
-    parser = _WholeForm(
-        request.headers, source, max_files=1, max_fields=max_fields, max_part_size=size
-    )
+    source, limits = request.stream(), {"max_files": 1, "max_fields": max_fields}
+    parser = _WholeForm(request.headers, source, **limits, max_part_size=_FIELD_BYTES)
     parser.max_file_bytes = max_bytes
+    parser.begin_recording = request.app.state.begin_recording
     parser.stream = parser.check(source)
     try:
-        async with asyncio.timeout(BODY_S):
+        async with asyncio.timeout(BODY_S + int(announced) / _LEAST_BYTES_PER_S):
             form = await parser.parse()
     except MultiPartException as error:
         raise HTTPException(400, BAD_FORM) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from fastapi import FastAPI, Request
@@ -29,13 +30,16 @@ from bots.openai_api.context import (
 )
 from bots.openai_api.errors import read_error, refuse
 from core.errors import AssistantError
+from core.interfaces import GrowingRecording
 
 #: Where the application is mounted.
 PATH = "/v1"
 
 
-def build_api(context: ApiContext, max_file_bytes: int) -> ASGIApp:
-    """Return the application behind its keys."""
+def build_api(
+    context: ApiContext, max_file_bytes: int, begin_recording: Callable[[], GrowingRecording]
+) -> ASGIApp:
+    """Return the application behind its keys. begin_recording: where large files are stored."""
     app = FastAPI(
         title="Hearsay",
         version="1",
@@ -44,6 +48,7 @@ def build_api(context: ApiContext, max_file_bytes: int) -> ASGIApp:
         openapi_url="/openapi.json",
     )
     app.state.max_file_bytes = max_file_bytes
+    app.state.begin_recording = begin_recording
     _add_routes(app, context)
     app.openapi = partial(openapi.build_document, app, context)  # type: ignore[method-assign]
     app.add_exception_handler(ClientDisconnect, _answer_disconnect)

@@ -67,7 +67,7 @@ class TelegramBot(ChatBot):
         bot = self._client.bot
         self.pacer = TelegramPacer(clock)
         self._live_messages = TelegramLiveMessages(bot, self.pacer, self.start_task, clock)
-        self.files = TelegramFiles(bot, self.pacer, settings)
+        self.files = TelegramFiles(bot, self.pacer, settings, inbox)
         self._polling = Polling(self._client, self._take, clock)
         self._me = BotIdentity("", "")
         self._parts = (self.files, self._client)

@@ -21,6 +21,7 @@ from bots.web_chat.wording import NOT_ON_PAGE, WORDING
 from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.commands import menu
+from core.interfaces import Recording
 from core.locale import translate
 from core.models import Message
 
@@ -73,9 +74,9 @@ class Api:
         chat = require_chat(request)
         async with read_form(request) as form:
             message_id = check_id(read_text(form, "id"))
-            attachment, data = await read_upload(form, message_id)
+            attachment, recording = await read_upload(form, message_id)
             message = await read_message(form, attachment, chat, self.inbox, self.clock.now())
-        return await self._accept(request, message, data)
+        return await self._accept(request, message, recording)
 
     async def press_button(self, request: Request) -> dict[str, Any]:
         """Accept a pressed button: a message that its token stands for."""
@@ -116,11 +117,11 @@ class Api:
             self.events.close(chat, outbox)
 
     async def _accept(
-        self, request: Request, message: Message, data: bytes | None
+        self, request: Request, message: Message, recording: Recording | None
     ) -> dict[str, Any]:
         if like := read_chat(request, "like"):
             await self.inbox.begin(message.chat, like)
-        job = await self.inbox.accept(replace(message, language=language_of(request)), data)
+        job = await self.inbox.accept(replace(message, language=language_of(request)), recording)
         if job is None:
             job = await find_job(self.inbox, message.chat, message.message_id)
         return {"entry": build_entry(job) if job else None}

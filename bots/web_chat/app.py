@@ -33,6 +33,7 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
     """
     app = FastAPI(title="Hearsay", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
     app.state.max_file_bytes = api.max_file_bytes
+    app.state.begin_recording = api.inbox.begin_recording
     app.include_router(api.build_router())
     for router in routers:
         app.include_router(router)

@@ -22,14 +22,12 @@ from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ChatGone, UserError
-from core.interfaces import DeliveryTarget
+from core.interfaces import DeliveryTarget, Recording
 from core.locale import mark
 from core.models import Chat, Message, Reply
 
 __all__ = ["WebChat"]
 
-#: SQLite stores no more than a billion bytes in one value.
-_MAX_STORED_BYTES = 900_000_000
 #: The one part of a reply: a page shows it whole.
 _WHOLE = 0
 RECORDING_GONE = mark("This recording is no longer stored. Please send it again.")
@@ -56,9 +54,8 @@ class WebChat:
         self._has_operator = settings.admin_password is not None
         if self._has_operator:
             routers.append(OperatorApi(inbox, settings, clock).build_router())
-        max_bytes = min(settings.max_file_bytes, _MAX_STORED_BYTES)
         has_login = settings.web_password is not None
-        api = Api(inbox, self._events, max_bytes, clock, has_login=has_login)
+        api = Api(inbox, self._events, settings.max_file_bytes, clock, has_login=has_login)
         self._pages = build_app(api, routers)
         self._app = AccessControl(self._pages, host_names, logins, settings.api_cors_origins)
         #: The address of the page, once `is_open` is set.
@@ -93,7 +90,7 @@ class WebChat:
         finally:
             self.is_open.clear()
 
-    async def fetch(self, message: Message) -> bytes:
+    async def fetch(self, message: Message) -> Recording:
         """Return the recording of the message or of the one it replies to.
 
         Raises UserError if it is no longer stored.
@@ -102,9 +99,9 @@ class WebChat:
         if message.reply_to and message.reply_to.attachment:
             wanted.append(message.reply_to.message_id)
         for message_id in wanted:
-            data = await self._inbox.blob(message.chat, message_id)
-            if data is not None:
-                return data
+            recording = await self._inbox.find_recording(message.chat, message_id)
+            if recording is not None:
+                return recording
         raise UserError(RECORDING_GONE)
 
     async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:

@@ -10,11 +10,13 @@ from typing import Literal
 from fastapi import HTTPException
 from starlette.datastructures import UploadFile
 
+from bots.common.uploads import Upload
 from bots.web_chat.queries import find_job
 from bots.web_chat.session import person_of
 from bots.web_chat.wire import MESSAGE_ID, read_command
 from core.assistant import Inbox
 from core.errors import UserError
+from core.interfaces import Recording
 from core.locale import mark
 from core.models import Attachment, Chat, Message, QuotedMessage
 from core.text.file_names import safe_name
@@ -38,13 +40,15 @@ def check_id(message_id: str) -> str:
     return message_id
 
 
-async def read_upload(fields: Fields, message_id: str) -> tuple[Attachment | None, bytes | None]:
-    """Return the uploaded file and its bytes, or neither. Raises HTTPException 400."""
+async def read_upload(
+    fields: Fields, message_id: str
+) -> tuple[Attachment | None, Recording | None]:
+    """Return the uploaded file and its content, or neither. Raises HTTPException 400."""
     upload = fields.get("file")
-    if not isinstance(upload, UploadFile):
+    if not isinstance(upload, Upload):
         return None, None
-    data = await upload.read()
-    if not data:
+    recording = await upload.spool.finish()
+    if not recording:
         raise HTTPException(400, EMPTY_FILE)
     bare = (upload.content_type or "").split(";")[0].strip().lower()
     mime = bare if _MIME.match(bare) else ""
@@ -53,10 +57,10 @@ async def read_upload(fields: Fields, message_id: str) -> tuple[Attachment | Non
         kind=_read_kind(read_text(fields, "kind"), mime),
         name=safe_name(upload.filename or ""),
         mime=mime,
-        size_bytes=len(data),
+        size_bytes=len(recording),
         duration_s=_read_duration(read_text(fields, "duration_s")),
     )
-    return attachment, data
+    return attachment, recording
 
 
 async def read_message(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
+from fastapi.responses import StreamingResponse
 
 from bots.web_chat.session import name_of, person_of, read_chat
 from bots.web_chat.wire import (
@@ -20,7 +21,9 @@ from bots.web_chat.wire import (
     safe_mime,
 )
 from core.assistant import Inbox
+from core.audio import read_chunks
 from core.clock import CLOCK, Clock
+from core.interfaces import Recording
 from core.locale import mark
 from core.models import Chat, Job, Message, Transcript
 from core.text.moments import find_cues
@@ -105,10 +108,10 @@ class Queries:
         chat = require_chat(request)
         job = await find_job(self.inbox, chat, message_id)
         attachment = job.message.attachment if job else None
-        data = await self.inbox.blob(chat, message_id) if attachment else None
-        if attachment is None or data is None:
+        recording = await self.inbox.find_recording(chat, message_id) if attachment else None
+        if attachment is None or recording is None:
             raise HTTPException(404, NO_FILE)
-        return _download(data, attachment.mime, attachment.name)
+        return _download(recording, attachment.mime, attachment.name)
 
     async def get_transcript(self, request: Request, job_id: str) -> dict[str, Any]:
         """Return a transcript with the start of each line."""
@@ -165,7 +168,7 @@ def language_of(request: Request) -> str:
     return read_language(request.headers.get("accept-language", ""))
 
 
-def _download(data: bytes, mime: str, name: str) -> Response:
+def _download(content: Recording, mime: str, name: str) -> Response:
     disposition = build_disposition(name)
-    headers = {"Content-Disposition": disposition}
-    return Response(data, media_type=safe_mime(mime), headers=headers)
+    headers = {"Content-Disposition": disposition, "Content-Length": str(len(content))}
+    return StreamingResponse(read_chunks(content), media_type=safe_mime(mime), headers=headers)

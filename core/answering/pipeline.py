@@ -16,7 +16,7 @@ from core import metrics
 from core.audio import Media
 from core.clock import CLOCK, Clock
 from core.errors import UserError
-from core.interfaces import Answerer, AnswererLimits, OnText
+from core.interfaces import Answerer, AnswererLimits, OnText, Recording
 from core.limits import AccountGate
 from core.models import Answer, Audio, Question, Turn
 from core.stall import note_progress
@@ -71,12 +71,12 @@ class AnsweringPipeline:
         """True if the engine may be given the URL of a recording instead of its audio."""
         return self._allows_urls and self.answerer.limits.can_fetch_urls
 
-    async def prepare(self, data: bytes, *, hint_s: float | None = None) -> Audio:
+    async def prepare(self, recording: Recording, *, hint_s: float | None = None) -> Audio:
         """Return a recording as audio for the engine, converted if it does not take the format.
 
         hint_s: its claimed length, not trusted. Raises BadAudio, TooLong.
         """
-        return await self._media.prepare(data, self.answerer.limits, hint_s=hint_s)
+        return await self._media.prepare(recording, self.answerer.limits, hint_s=hint_s)
 
     async def answer(
         self,

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from core.audio.media import Media as Media
     from core.audio.media import MediaLimits as MediaLimits
     from core.audio.media import Piece as Piece
+    from core.audio.media import RecordingSpool as RecordingSpool
     from core.audio.media import limit_files as limit_files
+    from core.audio.media import read_chunks as read_chunks
     from core.audio.outgoing import OpusPackets as OpusPackets
     from core.audio.outgoing import TempoChanger as TempoChanger
     from core.audio.outgoing import shrink as shrink
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from core.audio.voice_note import VoiceNoteEncoder as VoiceNoteEncoder
 
 _NAMES = {
-    "media": ("Media", "MediaLimits", "Piece", "limit_files"),
+    "media": ("Media", "MediaLimits", "Piece", "RecordingSpool", "limit_files", "read_chunks"),
     "outgoing": ("OpusPackets", "TempoChanger", "shrink"),
     "segment": ("VoiceSegment",),
     "voice_note": ("SeamJoiner", "VoiceNoteEncoder"),

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from core.audio import refusals
 from core.errors import BadAudio, TooLong, UserError
-from core.interfaces import AnswererLimits, TranscriberLimits
+from core.interfaces import (
+    PIECE_BYTES,
+    AnswererLimits,
+    GrowingRecording,
+    Recording,
+    TranscriberLimits,
+)
 from core.models import Audio, File
 from core.worker_process import Frame, WorkerDied, WorkerRefused, WorkerStalled
 from core.worker_process.pool import WorkerPool
@@ -88,7 +94,7 @@ class Media:
         await self._pool.warm_up(count)
 
     async def pieces(
-        self, data: bytes, limits: TranscriberLimits, *, hint_s: float | None = None
+        self, recording: Recording, limits: TranscriberLimits, *, hint_s: float | None = None
     ) -> AsyncGenerator[Piece, None]:
         """Yield the recording piece by piece, in the first suitable format of `limits`.
 
@@ -104,7 +110,7 @@ class Media:
         cut["concurrency"] = limits.concurrency
         header = {"operation": "pieces", "format": format, "hint_s": hint_s, "cut": cut}
         index = 0
-        async with aclosing(self._run(header, data, hint_s)) as frames:
+        async with aclosing(self._run(header, recording, hint_s)) as frames:
             async for info, encoded in frames:
                 audio = Audio(encoded, _MIMES[format], info["duration_s"])
                 pauses = tuple((start_s, end_s) for start_s, end_s in info["pauses"])
@@ -113,19 +119,21 @@ class Media:
                 yield Piece(index, info["start_s"], audio, has_speech, is_forced, pauses, whole_s)
                 index += 1
 
-    async def convert(self, data: bytes, format: Format, *, rate_hz: int = 16_000) -> Audio:
+    async def convert(
+        self, recording: Recording, format: Format, *, rate_hz: int = 16_000
+    ) -> Audio:
         """Return the whole recording as mono WAV, MP3 or OGG/Opus, at most half an hour.
 
         Raises BadAudio, TooLong.
         """
         max_s = min(self._limits.max_s, _LONGEST_CONVERSION_S)
         header = {"operation": "convert", "format": format, "max_s": max_s, "rate_hz": rate_hz}
-        async with aclosing(self._run(header, data)) as frames:
+        async with aclosing(self._run(header, recording)) as frames:
             info, encoded = await anext(frames)
             return Audio(encoded, _MIMES[format], info["duration_s"])
 
     async def prepare(
-        self, data: bytes, limits: AnswererLimits, *, hint_s: float | None = None
+        self, recording: Recording, limits: AnswererLimits, *, hint_s: float | None = None
     ) -> Audio:
         """Return the whole recording in a format the engine accepts, unchanged if possible.
 
@@ -135,19 +143,21 @@ class Media:
         """
         accepted = {"formats": list(limits.formats), "max_bytes": limits.max_bytes}
         header = {"operation": "prepare", **accepted}
-        async with aclosing(self._run(header, data, hint_s)) as frames:
+        async with aclosing(self._run(header, recording, hint_s)) as frames:
             async for info, encoded in frames:
                 if info:
-                    return Audio(encoded or data, info["mime"], info["duration_s"])
+                    if not encoded:
+                        encoded = b"".join([chunk async for chunk in read_chunks(recording)])
+                    return Audio(encoded, info["mime"], info["duration_s"])
         raise BadAudio(refusals.UNREADABLE)
 
-    async def excerpt(self, data: bytes, start_s: float, end_s: float) -> File:
+    async def excerpt(self, recording: Recording, start_s: float, end_s: float) -> File:
         """Return a few seconds of a recording as a voice message, OGG/Opus.
 
         Raises BadAudio (also if it ends before `start_s`), TooLong.
         """
         times = {"start_s": max(0.0, start_s), "end_s": min(end_s, start_s + _LONGEST_EXCERPT_S)}
-        async with aclosing(self._run({"operation": "excerpt", **times}, data)) as frames:
+        async with aclosing(self._run({"operation": "excerpt", **times}, recording)) as frames:
             info, encoded = await anext(frames)
             waveform = bytes.fromhex(info["waveform"])
             return File("excerpt.ogg", _MIMES["ogg"], encoded, info["duration_s"], waveform)
@@ -157,15 +167,15 @@ class Media:
         await self._pool.close()
 
     async def _run(
-        self, header: dict[str, Any], data: bytes, hint_s: float | None = None
+        self, header: dict[str, Any], recording: Recording, hint_s: float | None = None
     ) -> AsyncGenerator[Frame, None]:
-        limits, megabytes = self._limits, len(data) / 2**20
-        if len(data) > limits.max_bytes:
+        limits, size = self._limits, len(recording)
+        if size > limits.max_bytes:
             raise TooLong(refusals.TOO_LARGE, limit=limits.max_bytes // 10**6)
-        cpu_s = limits.cpu_s + limits.cpu_s_per_megabyte * megabytes
+        cpu_s = limits.cpu_s + limits.cpu_s_per_megabyte * size / 2**20
         header = {"max_s": limits.max_s, "cpu_s": cpu_s, **header}
-        is_long = len(data) > _LONG_BYTES or (hint_s or 0.0) > _LONG_S
-        work = self._pool.run(header, data, stall_s=_STALL_S)
+        is_long = size > _LONG_BYTES or (hint_s or 0.0) > _LONG_S
+        work = self._pool.run(header, read_chunks(recording), size=size, stall_s=_STALL_S)
         try:
             async with self._long if is_long else nullcontext(), aclosing(work) as frames:
                 async for frame in frames:
@@ -174,6 +184,49 @@ class Media:
             raise _read_refusal(refused, header["max_s"]) from None
         except (WorkerDied, WorkerStalled) as error:
             raise BadAudio(refusals.UNREADABLE) from error
+
+
+async def read_chunks(recording: Recording) -> AsyncGenerator[bytes, None]:
+    """Yield the content of a recording from the beginning."""
+    if isinstance(recording, bytes):
+        yield recording
+        return
+    async for chunk in recording.chunks():
+        yield chunk
+
+
+class RecordingSpool:
+    """Collects a recording that is being received: all but its last piece is stored.
+
+    begin: returns an empty recording; called only if it is larger than a piece.
+    """
+
+    def __init__(self, begin: Callable[[], GrowingRecording]) -> None:
+        self._begin = begin
+        self._stored: GrowingRecording | None = None
+        self._rest = bytearray()
+
+    def __len__(self) -> int:
+        """Return its size in bytes so far."""
+        return len(self._stored or ()) + len(self._rest)
+
+    async def write(self, data: bytes) -> None:
+        """Add data, at the pace at which it can be stored."""
+        self._rest += data
+        if len(self._rest) >= PIECE_BYTES:
+            self._stored = self._stored or self._begin()
+            piece = bytes(self._rest)
+            self._rest.clear()
+            await self._stored.append(piece)
+
+    async def finish(self) -> Recording:
+        """Return the recording."""
+        if self._stored is None:
+            return bytes(self._rest)
+        if self._rest:
+            await self._stored.append(bytes(self._rest))
+            self._rest.clear()
+        return self._stored
 
 
 def _read_refusal(refused: WorkerRefused, max_s: float) -> UserError:

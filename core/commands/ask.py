@@ -13,6 +13,7 @@ from core.commands import ANSWER, Command
 from core.commands.arguments import Argument, MessageAction
 from core.commands.context import Context, in_steps
 from core.errors import AudioNotSupported, EngineError, TooLong, UserError
+from core.interfaces import Recording
 from core.locale import mark
 from core.models import Answer, Audio, NoteMode, RecordingReference, Reply, Transcript
 from core.safety import defuse, disable_links, find_addresses, restore_links
@@ -146,7 +147,7 @@ class AnswerAttempt:
         If that fails, only later questions suffer.
         """
         chat, message_id = self._ctx.message.chat, self._ctx.message.message_id
-        if await self._ctx.store.intake.blob(chat, message_id) is None:
+        if await self._ctx.store.recordings.find(chat, message_id) is None:
             return result
         with suppress(EngineError, UserError):
             await self._transcribe_all()
@@ -173,7 +174,7 @@ class AnswerAttempt:
             recording, transcript = replace(recording, heard=stored.key), stored.transcript
         return recording, ctx.correct(transcript)
 
-    async def _fetch(self, recording: RecordingReference) -> bytes:
+    async def _fetch(self, recording: RecordingReference) -> Recording:
         try:
             return await self._ctx.fetch(quote(self._ctx.message, recording))
         except TooLong:

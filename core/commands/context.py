@@ -14,7 +14,7 @@ from core.clock import Clock
 from core.commands.arguments import name_choice, split_word
 from core.errors import EngineError, NoSpeech, NotAllowed, PlatformBusy, UserError
 from core.glossary.apply import apply_to
-from core.interfaces import OnText, Platform
+from core.interfaces import OnText, Platform, Recording
 from core.locale import Plural, mark, translate
 from core.models import (
     Button,
@@ -135,7 +135,7 @@ class Context:
         await self.store.chats.save_settings(chat, settings)
         return settings
 
-    async def fetch(self, message: Message | None = None) -> bytes:
+    async def fetch(self, message: Message | None = None) -> Recording:
         """Return the recording of the message, or else of the message that it replies to.
 
         Raises UserError if the file is gone or its speaker has opted out, TooLong.

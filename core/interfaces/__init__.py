@@ -16,15 +16,20 @@ from core.interfaces.platforms import (
     Platform,
     VoiceChannels,
 )
+from core.interfaces.recordings import PIECE_BYTES, GrowingRecording, LargeRecording, Recording
 
 __all__ = [
+    "PIECE_BYTES",
     "Answerer",
     "AnswererLimits",
     "CallLimits",
     "DeliveryLedger",
     "DeliveryTarget",
+    "GrowingRecording",
+    "LargeRecording",
     "OnText",
     "Platform",
+    "Recording",
     "Synthesizer",
     "SynthesizerLimits",
     "Transcriber",

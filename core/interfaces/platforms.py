@@ -11,6 +11,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Protocol
 
+from core.interfaces.recordings import Recording
 from core.models import Chat, Message, PartDelivery, Reply
 
 
@@ -111,7 +112,7 @@ class Platform(Protocol):
     async def run(self) -> None:
         """Receive messages until cancelled."""
 
-    async def fetch(self, message: Message) -> bytes:
+    async def fetch(self, message: Message) -> Recording:
         """Download the recording of a message, or of the one it quotes.
 
         Raises TooLong before the download if the size is known to exceed the limit, PlatformError.

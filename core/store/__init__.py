@@ -14,6 +14,7 @@ from core.store.operations.retention import Retention
 from core.store.operations.statistics import Statistics
 from core.store.people.links import LinkResult, Links
 from core.store.people.voices import Voices
+from core.store.recordings import Recordings
 from core.store.talk.forgetting import Forgetting, ForgottenCounts
 from core.store.talk.memory import Memory
 from core.store.work.cancellation import Cancellation
@@ -41,8 +42,9 @@ class Store:
         self.voices = Voices(self._database)
         self.links = Links(self._database)
         self.memory = Memory(self._database)
-        self.forgetting = Forgetting(self._database)
-        self.retention = Retention(self._database)
+        self.recordings = Recordings(self._database)
+        self.forgetting = Forgetting(self._database, self.recordings)
+        self.retention = Retention(self._database, self.recordings)
         self.schedules = Schedules(self._database)
         self.probes = Probes(self._database)
         self.allowances = Allowances(self._database)

@@ -13,9 +13,9 @@ from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 
 from core import metrics
-from core.audio import Media, Piece
+from core.audio import Media, Piece, read_chunks
 from core.clock import CLOCK, Clock
-from core.interfaces import Transcriber
+from core.interfaces import Recording, Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript, Usage
 from core.stall import note_progress
@@ -69,13 +69,13 @@ class TranscriptionPipeline:
         # One: most bots never decode two recordings at once, and each process takes 47 MB.
         await self._media.warm_up(1)
 
-    async def convert(self, data: bytes) -> Audio:
+    async def convert(self, recording: Recording) -> Audio:
         """Return a recording as WAV, 24 kHz mono. Raises BadAudio, TooLong."""
-        return await self._media.convert(data, "wav", rate_hz=24_000)
+        return await self._media.convert(recording, "wav", rate_hz=24_000)
 
-    async def excerpt(self, data: bytes, start_s: float, end_s: float) -> File:
+    async def excerpt(self, recording: Recording, start_s: float, end_s: float) -> File:
         """Return some seconds of a recording as a voice message. Raises BadAudio, TooLong."""
-        return await self._media.excerpt(data, start_s, end_s)
+        return await self._media.excerpt(recording, start_s, end_s)
 
     def report_jointly(self, on_progress: OnProgress, lengths_s: dict[str, float]) -> JointReport:
         """Return the report on several recordings, which the caller starts."""
@@ -83,7 +83,7 @@ class TranscriptionPipeline:
 
     async def transcribe(
         self,
-        data: bytes,
+        recording: Recording,
         *,
         language: str | None = None,
         hint_s: float | None = None,
@@ -92,37 +92,38 @@ class TranscriptionPipeline:
     ) -> StoredTranscript:
         """Return the transcript of a recording, with start times.
 
-        data: the file as it came. hint_s: its claimed length, not trusted.
-        on_progress: called with the text so far.
+        hint_s: its claimed length, not trusted. on_progress: called with the text so far.
         Raises UserError, EngineError.
         """
-        digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()
+        digest = hashlib.sha256()
+        async for chunk in read_chunks(recording):
+            await asyncio.to_thread(digest.update, chunk)
         engine = f"{self.transcriber.name}|{self.transcriber.model}"
         warmth = "" if options.temperature is None else f"|{options.temperature:g}"
-        base_key = f"{digest}|{engine}|{language or 'auto'}{warmth}"
+        base_key = f"{digest.hexdigest()}|{engine}|{language or 'auto'}{warmth}"
         key = hashlib.sha256(f"{base_key}|all".encode()).hexdigest()
         pending = PendingTranscript(base_key, key, language, on_progress, options)
-        make = partial(self._transcribe_once, pending, data, hint_s)
+        make = partial(self._transcribe_once, pending, recording, hint_s)
         # Whoever insists is not content with the silence that another one is about to get.
         turn = f"{key}|even silent" if options.even_silent else key
         return StoredTranscript(key, await self._results.share(turn, make))
 
     async def _transcribe_once(
-        self, pending: PendingTranscript, data: bytes, hint_s: float | None
+        self, pending: PendingTranscript, recording: Recording, hint_s: float | None
     ) -> Transcript:
         if transcript := await self._results.find(pending.key):
             note_progress()
             return transcript
-        transcript = await self._transcribe_pieces(pending, data, hint_s)
+        transcript = await self._transcribe_pieces(pending, recording, hint_s)
         # Nothing was paid for one of silence, and the engine may be asked about it yet.
         if not transcript.is_silent:
             await self._results.save(pending.key, transcript, is_booked=True)
         return transcript
 
     async def _transcribe_pieces(
-        self, pending: PendingTranscript, data: bytes, hint_s: float | None
+        self, pending: PendingTranscript, recording: Recording, hint_s: float | None
     ) -> Transcript:
-        pieces = self._media.pieces(data, self.transcriber.limits, hint_s=hint_s)
+        pieces = self._media.pieces(recording, self.transcriber.limits, hint_s=hint_s)
         tasks = pending.tasks
         try:
             async with aclosing(pieces):

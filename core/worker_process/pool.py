@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
 
 from core.worker_process import (
@@ -31,6 +31,9 @@ _START_S = 60.0
 _EXIT_S = 1.0
 #: Empty, but for a variable that some libraries need at import.
 _ENVIRONMENT = {"PATH": ""}
+
+#: What a worker is sent with a request: all of it, or in chunks.
+Data = bytes | AsyncGenerator[bytes, None]
 
 
 class WorkerPool:
@@ -63,20 +66,23 @@ class WorkerPool:
         await asyncio.gather(*(asyncio.shield(task) for task in tasks))
 
     async def run(
-        self, header: dict[str, Any], data: bytes = b"", *, stall_s: float = 20.0
+        self, header: dict[str, Any], data: Data = b"", *, size: int = 0, stall_s: float = 20.0
     ) -> AsyncGenerator[Frame, None]:
         """Send a request and yield the frames of the worker's reply as they arrive.
 
         To abandon the request, close the generator (`contextlib.aclosing`): the worker is replaced.
+        size: bytes of all chunks of `data`, which are read as the worker takes them.
         stall_s: longest wait for the worker; the caller's own time does not count.
         Raises WorkerDied, WorkerStalled, WorkerRefused, WorkerMissing.
         """
         if self._is_closed:
             raise WorkerMissing("the pool is closed")
+        if isinstance(data, bytes):
+            size, data = len(data), _yield_whole(data)
         task = await self._slots.get() or self._start()
         try:
             worker = await asyncio.shield(task)
-            await worker.send_request(header, data, stall_s)
+            await worker.send_request(header, data, size, stall_s)
             while frame := await worker.next_frame(stall_s):
                 yield frame
         except WorkerDied:
@@ -120,6 +126,10 @@ class WorkerPool:
         return worker
 
 
+async def _yield_whole(data: bytes) -> AsyncGenerator[bytes, None]:
+    yield data
+
+
 class _WorkerProcess:
     """One worker process, as its parent sees it."""
 
@@ -153,17 +163,22 @@ class _WorkerProcess:
                 await worker.kill()
         return worker
 
-    async def send_request(self, header: dict[str, Any], data: bytes, stall_s: float) -> None:
-        """Send a request."""
+    async def send_request(
+        self, header: dict[str, Any], data: AsyncGenerator[bytes, None], size: int, stall_s: float
+    ) -> None:
+        """Send a request with `size` bytes of data."""
         self.requests, self.is_idle = self.requests + 1, False
         head = json.dumps(header).encode()
-        view = memoryview(data)
-        async with self._watch(f"took no data for {stall_s:.0f} s"):
-            self._stdin.write(HEAD.pack(WORK, len(head), len(data)) + head)
-            for start in range(0, len(data), _CHUNK_BYTES):
-                self._stdin.write(view[start : start + _CHUNK_BYTES])
-                async with asyncio.timeout(stall_s):
-                    await self._stdin.drain()
+        async with self._watch(f"took no data for {stall_s:.0f} s"), aclosing(data) as chunks:
+            self._stdin.write(HEAD.pack(WORK, len(head), size) + head)
+            async for chunk in chunks:
+                view, size = memoryview(chunk), size - len(chunk)
+                for start in range(0, len(chunk), _CHUNK_BYTES):
+                    self._stdin.write(view[start : start + _CHUNK_BYTES])
+                    async with asyncio.timeout(stall_s):
+                        await self._stdin.drain()
+            if size:
+                raise WorkerDied("the data was not of its size")
 
     async def next_frame(self, stall_s: float) -> Frame | None:
         """Return the next frame of the reply, None at its end."""

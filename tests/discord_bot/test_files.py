@@ -95,6 +95,16 @@ async def test_an_interrupted_download_is_retried_once(
 
 
 @pytest.mark.finding(8)
+async def test_a_large_file_is_stored_while_it_is_downloaded(
+    server: Server, running: Bot, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.audio.media.PIECE_BYTES", 1000)
+    large = await running.fetch(await receive_voice(server, inbox))
+    assert not isinstance(large, bytes) and inbox.begun_recordings == 1
+    assert b"".join([chunk async for chunk in large.chunks()]) == OGG
+
+
+@pytest.mark.finding(8)
 async def test_large_files_are_not_fetched_whatever_they_claim(
     server: Server, running: Bot, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

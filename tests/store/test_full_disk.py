@@ -74,7 +74,7 @@ async def test_what_was_not_saved_is_taken_in_when_it_comes_again(
     await limit_pages(store, MANY)
     job = await store.intake.add(message, pick_command, bytes(100_000))
     assert job and [one.job_id for one in await store.jobs.history(message.chat)] == [job.job_id]
-    assert await store.intake.blob(message.chat, message.message_id) == bytes(100_000)
+    assert await store.recordings.find(message.chat, message.message_id) == bytes(100_000)
 
 
 async def test_the_operator_is_told_as_soon_as_it_can_be_written(

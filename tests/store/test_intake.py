@@ -74,12 +74,12 @@ async def test_an_uploaded_recording_outlives_its_job(store: Store, add: Add) ->
     job = await add(data=b"\x00sound\xff")
     chat, message_id = job.message.chat, job.message.message_id
     await store.jobs.finish(job.job_id, JobState.DONE)
-    assert await store.intake.blob(chat, message_id) == b"\x00sound\xff"
-    assert await store.intake.blob(chat, "other") is None
+    assert await store.recordings.find(chat, message_id) == b"\x00sound\xff"
+    assert await store.recordings.find(chat, "other") is None
     for other in (Chat("test", "1", "x"), Chat("test", "2", "100"), Chat("x", "1", "100")):
-        assert await store.intake.blob(other, message_id) is None
+        assert await store.recordings.find(other, message_id) is None
     silent = await add()
-    assert await store.intake.blob(chat, silent.message.message_id) is None
+    assert await store.recordings.find(chat, silent.message.message_id) is None
 
 
 async def press(store: Store, message: Message, token: str) -> tuple[str, str]:

@@ -27,7 +27,10 @@ from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import CHAT, say, talk, texts
 
 NOW = datetime.now(UTC)
-TABLES = ("messages", "jobs", "deliveries", "buttons", "blobs", "transcripts", "answers", "sounds")
+TABLES = (
+    *("messages", "jobs", "deliveries", "buttons", "blobs", "blob_pieces"),
+    *("transcripts", "answers", "sounds"),
+)
 
 
 def count_rows(folder: Path) -> dict[str, int]:
@@ -63,9 +66,9 @@ async def test_nothing_older_than_its_limit_is_left(
     assert await store.retention.purge(first + timedelta(days=7)) == 0
     assert count_rows(tmp_path) == full
     await store.retention.purge(NOW + timedelta(days=8))
-    assert count_rows(tmp_path) == {**full, "blobs": 0}
+    assert count_rows(tmp_path) == {**full, "blobs": 0, "blob_pieces": 0}
     assert await store.retention.purge(first + timedelta(days=30)) == 0
-    assert count_rows(tmp_path) == {**full, "blobs": 0}
+    assert count_rows(tmp_path) == {**full, "blobs": 0, "blob_pieces": 0}
     await store.retention.purge(NOW + timedelta(days=31))
     assert set(count_rows(tmp_path).values()) == {0}
 
@@ -80,7 +83,7 @@ async def test_open_jobs_and_dead_letters_keep_all_that_they_need(
     assert count_rows(tmp_path) == full
     for job_id in (waiting, dead):
         job = await store.jobs.find(job_id)
-        assert job and await store.intake.blob(job.message.chat, job.message.message_id)
+        assert job and await store.recordings.find(job.message.chat, job.message.message_id)
     assert await store.jobs.retry(dead)
 
 
@@ -152,5 +155,6 @@ async def test_purging_a_lot_keeps_nobody_waiting(
 
     monkeypatch.setattr(store._database, "write", counted)
     assert await store.retention.purge(NOW + timedelta(days=31)) == 201 + 9 + 9 + 9
-    # Talk, sound with its file, jobs with their messages, the codes of links, speech.
-    assert sizes == [100, 100, 1, 4, 4, 1, 8, 8, 2, 0, 4, 4, 1]
+    # Talk, recordings, jobs with their messages, the pieces of the recordings, the codes of links,
+    # speech.
+    assert sizes == [100, 100, 1, 9, 8, 8, 2, 4, 4, 1, 0, 4, 4, 1]

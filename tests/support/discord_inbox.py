@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.interfaces import DeliveryTarget
+from core.interfaces import DeliveryTarget, Recording
 from core.models import Attachment, Chat, Job, Message, Suggestion
 from tests.support import fake_inbox
 from tests.support.fake_inbox import MemoryLedger as MemoryLedger
@@ -47,11 +47,11 @@ class OpenInbox(FakeInbox):
         self.may_accept = asyncio.Event()
         self.may_accept.set()
 
-    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+    async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         if not self.may_accept.is_set():
             self.tries += 1
             await self.may_accept.wait()
-        return await super().accept(message, data)
+        return await super().accept(message, recording)
 
     def is_asked(self, message: Message) -> bool:
         return True

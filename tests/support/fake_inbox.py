@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from core.assistant import Inbox
 from core.config import Settings
+from core.interfaces import Recording
 from core.models import Chat, DeliveryState, Job, JobState, Message, PartDelivery, Suggestion
 
 
@@ -41,6 +42,23 @@ class MemoryLedger:
         return {part: row.platform_id for part, row in self.rows.items()}
 
 
+class MemoryRecording:
+    """In-memory pieces of a large recording."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def __len__(self) -> int:
+        return sum(map(len, self.pieces))
+
+    async def append(self, piece: bytes) -> None:
+        self.pieces.append(piece)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            yield piece
+
+
 @dataclass
 class FakeInbox(Inbox):
     """In-memory inbox: each message once, with a job unless it is group talk."""
@@ -50,8 +68,10 @@ class FakeInbox(Inbox):
     #: Raised by the next calls of `accept`, in order.
     failures: list[Exception] = field(default_factory=list)
     tries: int = 0
+    #: How many recordings were larger than a piece.
+    begun_recordings: int = 0
 
-    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+    async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         self.tries += 1
         if self.failures:
             raise self.failures.pop(0)
@@ -85,8 +105,12 @@ class FakeInbox(Inbox):
     async def suggest(self, message: Message, field: str) -> list[Suggestion]:
         return []
 
-    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
+    async def find_recording(self, chat: Chat, message_id: str) -> Recording | None:
         return None
+
+    def begin_recording(self) -> MemoryRecording:
+        self.begun_recordings += 1
+        return MemoryRecording()
 
     def readiness(self) -> dict[str, bool]:
         return {}

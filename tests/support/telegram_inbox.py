@@ -13,7 +13,7 @@ from bots.telegram_bot import TelegramBot
 from core import metrics
 from core.commands import pick_command
 from core.config import Settings
-from core.interfaces import DeliveryTarget
+from core.interfaces import DeliveryTarget, Recording
 from core.models import Attachment, Chat, Job, JobState, Message, Reply
 from core.store import Store
 from tests.emulators.telegram import Message as Shown
@@ -105,8 +105,8 @@ class StoreInbox(FakeInbox):
         self.jobs: list[Job] = []
         self.accepted = 0
 
-    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
-        job = await self.store.intake.add(message, pick_command, data)
+    async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
+        job = await self.store.intake.add(message, pick_command, recording)
         if job:
             self.jobs.append(job)
             self.accepted += 1

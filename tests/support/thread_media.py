@@ -29,8 +29,15 @@ class _Threads:
         pass
 
     async def run(
-        self, header: dict[str, Any], data: bytes = b"", *, stall_s: float = 20.0
+        self,
+        header: dict[str, Any],
+        chunks: AsyncGenerator[bytes, None],
+        *,
+        size: int,
+        stall_s: float = 20.0,
     ) -> AsyncGenerator[Frame, None]:
+        data = b"".join([chunk async for chunk in chunks])
+        assert len(data) == size
         frames = worker._OPERATIONS[header["operation"]](header, data)
         try:
             while frame := await asyncio.to_thread(next, frames, None):

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from bots.web_chat import WebChat
 from core.config import Settings
 from core.errors import AssistantError
-from core.interfaces import DeliveryTarget
+from core.interfaces import DeliveryTarget, Recording
 from core.models import (
     Button,
     Chat,
@@ -54,7 +54,7 @@ class FakeInbox(fake_inbox.FakeInbox):
     def __init__(self) -> None:
         super().__init__()
         self.jobs: dict[tuple[Chat, str], Job] = {}
-        self.blobs: dict[tuple[Chat, str], bytes] = {}
+        self.recordings: dict[tuple[Chat, str], Recording] = {}
         self.is_answering = True
         #: Clear these to hold the reply before its start or before its end.
         self.may_start, self.may_finish = asyncio.Event(), asyncio.Event()
@@ -71,14 +71,14 @@ class FakeInbox(fake_inbox.FakeInbox):
         self.web: WebChat
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+    async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         if self.error:
             raise self.error
         key = message.chat, message.message_id
         if key in self.jobs:
             return None
-        if data is not None:
-            self.blobs[key] = data
+        if recording is not None:
+            self.recordings[key] = recording
         job_id = hashlib.sha256(repr(key).encode()).hexdigest()[:10]
         now = datetime.now(UTC)
         job = Job(job_id, message, message.command or "transcribe", JobState.WAITING, 0, now, now)
@@ -101,8 +101,8 @@ class FakeInbox(fake_inbox.FakeInbox):
     async def job_of(self, chat: Chat, message_id: str) -> Job | None:
         return self.jobs.get((chat, message_id))
 
-    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
-        return self.blobs.get((chat, message_id))
+    async def find_recording(self, chat: Chat, message_id: str) -> Recording | None:
+        return self.recordings.get((chat, message_id))
 
     async def conversations(self, person: Chat) -> list[Conversation]:
         found: dict[Chat, Conversation] = {}

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from bots.common.files import FileRecording
 from bots.telegram_bot import TelegramBot as Bot
 from bots.telegram_bot.incoming.files import CLOUD_MAX_BYTES
 from core.clock import Clock
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
+from core.interfaces import PIECE_BYTES
 from core.models import Attachment, Message, QuotedMessage
 from core.stall import StallTimer, set_timer
 from tests.emulators.telegram import TelegramServer as Server
@@ -113,6 +115,20 @@ def test_only_telegrams_own_servers_limit_the_size_further(telegram: Server) -> 
     assert limit(**own, max_file_mb=2000) == 2_000_000_000
 
 
+@pytest.mark.finding(8)
+async def test_a_large_file_is_stored_while_it_is_downloaded(
+    telegram: Server, bot: Bot, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.audio.media.PIECE_BYTES", 30_000)
+    large = await bot.fetch(send(telegram))
+    assert not isinstance(large, bytes) and inbox.begun_recordings == 1
+    assert b"".join([chunk async for chunk in large.chunks()]) == DATA
+    with_wrong_size = send(telegram, claimed_bytes=len(DATA) + 5)
+    again = await bot.fetch(with_wrong_size)
+    assert len(again) == len(DATA) and inbox.begun_recordings == 3
+
+
+@pytest.mark.finding(8)
 async def test_a_local_server_returns_a_path() -> None:
     async with Server(is_local=True) as telegram:
         settings = make_settings(
@@ -121,6 +137,10 @@ async def test_a_local_server_returns_a_path() -> None:
         bot = Bot(settings, FakeInbox(), clock=current_clock())
         assert await bot.fetch(send(telegram)) == DATA
         assert telegram.requests_to("download") == []
+        large = await bot.fetch(send(telegram, bytes(PIECE_BYTES) + DATA))
+        # A path, and no second copy of it.
+        assert isinstance(large, FileRecording) and len(large) == PIECE_BYTES + len(DATA)
+        assert b"".join([chunk async for chunk in large.chunks()]).endswith(DATA)
         bot.files.max_bytes = 10
         with pytest.raises(TooLong):
             await bot.fetch(send(telegram, claimed_bytes=None))

@@ -12,6 +12,7 @@ from bots.telegram_bot import TelegramBot as Bot
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError, PlatformLocked
+from core.interfaces import Recording
 from core.models import Job, Message
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import FakeInbox, make_settings, receiving
@@ -47,10 +48,10 @@ async def test_a_kill_in_the_middle_loses_nothing(
     notes = [telegram.send_text(ann, ann, str(n)) for n in range(20)]
 
     class FailingInbox(FakeInbox):
-        async def accept(self, message: Message, data: bytes | None = None) -> Job | None:
+        async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
             if len(inbox.messages) == 7:
                 await asyncio.Event().wait()
-            return await inbox.accept(message, data)
+            return await inbox.accept(message, recording)
 
     async with receiving(Bot(settings, FailingInbox(), menu=(), clock=current_clock())):
         await telegram.wait_for(lambda: len(inbox.messages) == 7)

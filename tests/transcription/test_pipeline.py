@@ -46,10 +46,10 @@ class WordMedia(Media):
         self.warmed: list[int | None] = []
 
     async def pieces(
-        self, data: bytes, limits: TranscriberLimits, *, hint_s: float | None = None
+        self, recording: Any, limits: TranscriberLimits, *, hint_s: float | None = None
     ) -> AsyncGenerator[Piece, None]:
         self.hints.append(hint_s)
-        for index, word in enumerate(data.decode().split()):
+        for index, word in enumerate(recording.decode().split()):
             if word == "damaged":
                 raise BadAudio
             if word == "...":

@@ -33,7 +33,7 @@ async def test_follow_up_quotes_the_answer(
     assert (quoted.message_id, quoted.text) == ("message-1", f"Heard {len(SOUND)} bytes")
     assert quoted.attachment is not None
     assert await web.fetch(job.message) == SOUND
-    inbox.blobs.clear()
+    inbox.recordings.clear()
     with pytest.raises(UserError, match="no longer stored"):
         await web.fetch(job.message)
     entries = (await browser.get("/api/history")).json()["entries"]

@@ -25,7 +25,7 @@ async def test_recording_is_saved_before_the_response(
     assert entry["state"] == "waiting"
     told = {"kind": "voice", "name": "note.ogg", "size_bytes": len(SOUND), "duration_s": 2.5}
     assert entry["file"] == told
-    assert list(inbox.blobs.values()) == [SOUND]
+    assert list(inbox.recordings.values()) == [SOUND]
     (job,) = inbox.jobs.values()
     assert job.message.attachment is not None
     assert job.message.attachment.mime == "audio/ogg"

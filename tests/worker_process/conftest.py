@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from core.worker_process import Frame
-from core.worker_process.pool import WorkerPool
+from core.worker_process.pool import Data, WorkerPool
 from tests.support.paths import ROOT
 
 WORK = str(ROOT / "tests" / "support" / "faulty_worker.py")
@@ -54,6 +54,6 @@ async def make_pool() -> AsyncIterator[MakePool]:
 
 
 async def run(
-    pool: WorkerPool, header: dict[str, Any], data: bytes = b"", **more: Any
+    pool: WorkerPool, header: dict[str, Any], data: Data = b"", **more: Any
 ) -> list[Frame]:
     return [frame async for frame in pool.run(header, data, **more)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -215,3 +215,19 @@ async def test_close_with_undelivered_frames(make_pool: MakePool) -> None:
     await pool.close()
     assert not workers()
     await frames.aclose()
+
+
+async def _yield(*chunks: bytes) -> AsyncGenerator[bytes, None]:
+    for chunk in chunks:
+        yield chunk
+
+
+@pytest.mark.finding(8)
+async def test_data_may_come_in_chunks(make_pool: MakePool) -> None:
+    pool = make_pool(size=1)
+    [(_, data)] = await run(pool, {"do": "echo"}, _yield(b"ab", b"", bytes(10**6)), size=10**6 + 2)
+    assert data == b"ab" + bytes(10**6)
+    for size in (1, 3):  # the source did not keep its word
+        with pytest.raises(WorkerDied):
+            await run(pool, {"do": "echo"}, _yield(b"ab"), size=size, stall_s=2)
+    assert await run(pool, {"do": "echo"}, b"next")

@@ -16,7 +16,9 @@ from bots.discord_bot.errors import FILE_GONE, TOO_BIG, read_error
 from bots.discord_bot.incoming.deletions import cancel_deleted
 from bots.discord_bot.incoming.messages import list_files
 from core.assistant import Inbox
+from core.audio import RecordingSpool
 from core.errors import BadAudio, ChatGone, MessageGone, PlatformBusy, TooLong, UserError
+from core.interfaces import Recording
 from core.models import Attachment, Message
 from core.stall import excuse_since
 
@@ -47,7 +49,7 @@ class DiscordFiles:
         while len(self._links) > _MAX_LINKS:
             self._links.popitem(last=False)
 
-    async def fetch(self, message: Message) -> bytes:
+    async def fetch(self, message: Message) -> Recording:
         """Return the recording of a message, or of the one it replies to.
 
         Raises TooLong before the download where the size is known, BadAudio if there is none,
@@ -98,13 +100,13 @@ class DiscordFiles:
                 return str(file["url"])
         raise UserError(FILE_GONE)
 
-    async def _renewed(self, key: str, attachment: Attachment) -> bytes:
+    async def _renewed(self, key: str, attachment: Attachment) -> Recording:
         return await self._download(await self._renew(key), attachment)
 
-    async def _download(self, url: str, attachment: Attachment) -> bytes:
+    async def _download(self, url: str, attachment: Attachment) -> Recording:
         """Return the file. Raises DownloadCut, PlatformBusy, TooLong."""
         session = self._session = self._session or _open_session()
-        data = bytearray()
+        spool = RecordingSpool(self._inbox.begin_recording)
         try:
             async with (
                 asyncio.timeout(DOWNLOAD_S),
@@ -116,17 +118,18 @@ class DiscordFiles:
                     raise PlatformBusy(f"download answered {response.status}")
                 arrived_at_s = excuse_since(None)
                 async for block in response.content.iter_chunked(_BLOCK_BYTES):
-                    data += block
+                    await spool.write(block)
                     arrived_at_s = excuse_since(arrived_at_s)
-                    if len(data) > self.max_bytes:
+                    if len(spool) > self.max_bytes:
                         raise TooLong(TOO_BIG, limit=self.max_bytes // 10**6)
         except aiohttp.ClientPayloadError as error:
             raise DownloadCut(type(error).__name__) from None
         except (aiohttp.ClientError, aiohttp.InvalidURL, OSError, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
-        if len(data) < (attachment.size_bytes or 0):
-            raise DownloadCut("shorter than announced", bytes(data))
-        return bytes(data)
+        recording = await spool.finish()
+        if len(recording) < (attachment.size_bytes or 0):
+            raise DownloadCut("shorter than announced", recording)
+        return recording
 
 
 def _open_session() -> aiohttp.ClientSession:

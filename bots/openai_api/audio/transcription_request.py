@@ -15,11 +15,11 @@ from pydantic import (
     WithJsonSchema,
     field_validator,
 )
-from starlette.datastructures import UploadFile
 
-from bots.common.uploads import read_form
+from bots.common.uploads import Upload, read_form
 from bots.openai_api.bodies import Lowercase
 from bots.openai_api.errors import read_validation_error
+from core.interfaces import Recording
 from core.locale.languages import find_language
 
 _MAX_FIELDS = 24
@@ -38,13 +38,21 @@ def read_language(name: str) -> str | None:
     return language
 
 
+def _check_file(given: Recording | str) -> Recording:
+    if isinstance(given, str):
+        raise ValueError("must be a file")
+    return given
+
+
 class TranscriptionForm(BaseModel):
     """A recording, and the format in which its transcript is wanted. Unknown fields are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     file: Annotated[
-        bytes, Field(strict=True), WithJsonSchema({"type": "string", "format": "binary"})
+        Any,
+        BeforeValidator(_check_file),
+        WithJsonSchema({"type": "string", "format": "binary"}),
     ] = Field(
         description="A recording of up to two hours, in any common audio or video format. "
         "MAX_FILE_MB limits its size."
@@ -96,12 +104,12 @@ async def read_transcription_form(request: Request) -> TranscriptionForm:
     async with read_form(request, max_fields=_MAX_FIELDS) as form:
         for name, value in form.multi_items():
             name = name.removesuffix("[]")
-            if isinstance(value, UploadFile):
-                fields[name] = await value.read() if name == "file" else value
+            if isinstance(value, Upload):
+                fields[name] = await value.spool.finish() if name == "file" else value
             elif name in _LISTS:
-                fields[name] = [*fields.get(name, ()), *filter(None, [value.strip()])]
+                fields[name] = [*fields.get(name, ()), *filter(None, [str(value).strip()])]
             else:
-                fields[name] = value.strip()
+                fields[name] = str(value).strip()
     given = {name: value for name, value in fields.items() if value}
     if request.state.leniency.is_on:
         known = TranscriptionForm.model_fields.keys() - _UNSUPPORTED

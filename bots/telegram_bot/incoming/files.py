@@ -7,6 +7,7 @@ error and no log has one.
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
@@ -17,13 +18,17 @@ from telegram.error import RetryAfter, TelegramError
 
 from bots.common.chat import clean, clean_line
 from bots.common.downloads import DownloadCut, download_again
+from bots.common.files import read_file
 from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, read_error
 from bots.telegram_bot.pacing import TelegramPacer
+from core.assistant import Inbox
+from core.audio import RecordingSpool
 from core.config import Settings
 from core.engines.wire.client import tls
 from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong
+from core.interfaces import Recording
 from core.models import Attachment, Message
-from core.stall import excuse_since
+from core.stall import excuse_since, slow_call
 
 #: Extensions of audio and video files, for documents whose type does not say so.
 MEDIA_EXTENSIONS = (
@@ -39,6 +44,8 @@ _NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 CLOUD_MAX_BYTES = 20 << 20
 #: Total deadline of one download.
 DOWNLOAD_S = 300.0
+#: How long a call may take, without the time in which a local server gets the file.
+_CALL_S, _LOCAL_BYTES_PER_S = 30.0, 1e6
 #: How long an idle connection is kept: opening one takes longer than a voice note's download.
 #: Only here: a message that breaks off on an old connection may have been sent.
 _KEEP_S = 55.0
@@ -83,9 +90,12 @@ def read_attachment(
 class TelegramFiles:
     """Downloads recordings with the bot's token."""
 
-    def __init__(self, bot: telegram.Bot, pacer: TelegramPacer, settings: Settings) -> None:
+    def __init__(
+        self, bot: telegram.Bot, pacer: TelegramPacer, settings: Settings, inbox: Inbox
+    ) -> None:
         self._bot = bot
         self._pacer = pacer
+        self._inbox = inbox
         self._is_cloud = httpx.URL(settings.telegram_api_base_url).host == _CLOUD_HOST
         # A local Bot API server has no limit.
         largest = CLOUD_MAX_BYTES if self._is_cloud else settings.max_file_bytes
@@ -97,7 +107,7 @@ class TelegramFiles:
             timeout=30, limits=limits, follow_redirects=False, verify=tls()
         )
 
-    async def fetch(self, message: Message) -> bytes:
+    async def fetch(self, message: Message) -> Recording:
         """Return the recording in a message or in the one it replies to.
 
         Raises TooLong, before the download where the size is known, BadAudio if there is none,
@@ -118,10 +128,13 @@ class TelegramFiles:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _fetch_once(self, attachment: Attachment) -> bytes:
+    async def _fetch_once(self, attachment: Attachment) -> Recording:
         await self._pacer.wait()
+        # A local server answers once it has the file itself.
+        wait_s = 0.0 if self._is_cloud else (attachment.size_bytes or 0) / _LOCAL_BYTES_PER_S
         try:
-            file = await self._bot.get_file(attachment.file_id)
+            with slow_call() if wait_s > 1 else nullcontext():
+                file = await self._bot.get_file(attachment.file_id, read_timeout=_CALL_S + wait_s)
         except TelegramError as error:
             if isinstance(error, RetryAfter):
                 self._pacer.hold(None, error.retry_after)
@@ -131,12 +144,12 @@ class TelegramFiles:
         path = file.file_path or ""
         if not path.startswith(("http://", "https://")):
             return await asyncio.to_thread(self._read_local, Path(path))
-        data = await self._download(path)
-        if len(data) < (file.file_size or 0):
-            raise DownloadCut("shorter than announced", data)
-        return data
+        recording = await self._download(path)
+        if len(recording) < (file.file_size or 0):
+            raise DownloadCut("shorter than announced", recording)
+        return recording
 
-    async def _download(self, url: str) -> bytes:
+    async def _download(self, url: str) -> Recording:
         try:
             # The SDK does not quote the link, and names may hold anything.
             request = self._client.stream("GET", httpx.URL(url))
@@ -146,26 +159,29 @@ class TelegramFiles:
                     raise DownloadCut(f"status {status}", is_link_gone=True)
                 if status != 200:
                     raise PlatformBusy(f"download: status {status}")
-                data, arrived_at_s = bytearray(), excuse_since(None)
+                spool, arrived_at_s = (
+                    RecordingSpool(self._inbox.begin_recording),
+                    excuse_since(None),
+                )
                 async for chunk in response.aiter_bytes():
-                    data += chunk
+                    await spool.write(chunk)
                     arrived_at_s = excuse_since(arrived_at_s)
-                    if len(data) > self.max_bytes:
+                    if len(spool) > self.max_bytes:
                         raise self._too_big()
-                return bytes(data)
+                return await spool.finish()
         except (httpx.RemoteProtocolError, httpx.ReadError) as error:
             raise DownloadCut(type(error).__name__) from None
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise PlatformBusy(f"download: {type(error).__name__}") from None
 
-    def _read_local(self, path: Path) -> bytes:
+    def _read_local(self, path: Path) -> Recording:
         # Only the operator's own Bot API server may name files on this machine.
         if self._is_cloud or not path.is_absolute():
             raise PlatformError("Telegram returned no address of the file")
         try:
             if path.stat().st_size > self.max_bytes:
                 raise self._too_big()
-            return path.read_bytes()
+            return read_file(path)
         except OSError as error:
             # The server runs here but its files cannot be read: permissions or mounts.
             raise PlatformBusy(f"local file: {type(error).__name__}") from None

@@ -32,7 +32,7 @@ _VERSION = b"\x01"
 _FERNET_PREFIX = b"gAAAA"
 #: The file with the key, in HEARSAY_HOME.
 KEY_FILE = "secret.key"
-_NONCE_BYTES = 12
+_NONCE_BYTES, _TAG_BYTES = 12, 16
 _HEAD_BYTES = len(_VERSION) + _NONCE_BYTES
 
 
@@ -41,6 +41,9 @@ class Cipher:
 
     Each value gets a random nonce: safe for 2**32 values per key (NIST SP 800-38D, 8.3).
     """
+
+    #: How much longer than its plain value an AES-GCM value is.
+    OVERHEAD_BYTES = _HEAD_BYTES + _TAG_BYTES
 
     def __init__(self, keys: Sequence[str], source: str = "the key") -> None:
         """keys: Fernet keys, from which the AES-GCM keys are derived. Raises ValueError.
@@ -86,11 +89,11 @@ class Encrypted(TypeDecorator[Any]):
     #: Statements are compiled once per `kind`; the cipher is not part of them.
     cache_ok = True
 
-    def __init__(self, kind: Any) -> None:
+    def __init__(self, kind: Any, column_name: bytes = b"") -> None:
         super().__init__()
         self.kind = kind
         #: "table.column", set by `bind_column_names`. It must not change when either is renamed.
-        self.column_name = b""
+        self.column_name = column_name
         adapter = TypeAdapter[Any](kind)
         self._dump: Callable[[Any], bytes] = bytes if kind is bytes else adapter.dump_json
         #: Returns the value of decrypted bytes.
@@ -131,7 +134,8 @@ def bind_column_names(metadata: MetaData) -> None:
     for table in metadata.tables.values():
         for column in table.columns:
             if isinstance(column.type, Encrypted):
-                column.type.column_name = f"{table.name}.{column.name}".encode()
+                own = f"{table.name}.{column.name}".encode()
+                column.type.column_name = column.type.column_name or own
 
 
 def set_cipher(dialect: Dialect, cipher: Cipher) -> None:

@@ -118,7 +118,19 @@ blobs = Table(
     "blobs",
     metadata,
     Column("message_pk", ForeignKey("messages.message_pk"), primary_key=True),
-    Column("content", Encrypted(bytes), nullable=False),
+    Column("blob_id", String(32), nullable=False, unique=True),
+)
+
+#: What they consist of, and recordings under way, which belong to no message.
+blob_pieces = Table(
+    "blob_pieces",
+    metadata,
+    Column("piece_pk", Integer, primary_key=True),
+    Column("blob_id", String(32), nullable=False),
+    Column("number", Integer, nullable=False),
+    # It held them whole before there were pieces.
+    Column("content", Encrypted(bytes, b"blobs.content"), nullable=False),
+    UniqueConstraint("blob_id", "number"),
 )
 
 #: One per message that wants a reply. `seq` is the order of arrival.

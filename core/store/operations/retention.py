@@ -23,6 +23,7 @@ from core.store.database.tables import (
     transcripts,
 )
 from core.store.people.links import drop_codes
+from core.store.recordings import Recordings
 
 #: For ended jobs with everything that belongs to them, and for paid results.
 KEPT_FOR = timedelta(days=30)
@@ -40,8 +41,9 @@ _IS_OVER = jobs.c.state.in_((JobState.DONE, JobState.REFUSED, JobState.CANCELLED
 class Retention:
     """Deletes what has expired."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, recordings: Recordings) -> None:
         self._database = database
+        self._recordings = recordings
 
     async def purge(self, now: datetime) -> int:
         """Delete what has expired at `now`, in small transactions. Return the number of rows.
@@ -51,6 +53,7 @@ class Retention:
         count = await self._purge_talk(now)
         count += await self._purge_blobs(now - BLOBS_KEPT)
         count += await self._purge_jobs(now - KEPT_FOR)
+        await self._recordings.sweep()
         async with self._database.write() as connection:
             count += await drop_codes(connection, now)
         for table, batch in ((transcripts, _MANY), (answers, _MANY), (sounds, _FEW)):
@@ -73,7 +76,7 @@ class Retention:
     async def _purge_blobs(self, oldest: datetime) -> int:
         is_old = _IS_OVER & (jobs.c.finished_at < oldest)
         query = select(blobs.c.message_pk).join(jobs, jobs.c.message_pk == blobs.c.message_pk)
-        return await self._delete(blobs.c.message_pk, query.where(is_old), _FEW)
+        return await self._delete(blobs.c.message_pk, query.where(is_old), _MANY)
 
     async def _purge_jobs(self, oldest: datetime) -> int:
         query = select(jobs.c.job_id, jobs.c.message_pk).where(_IS_OVER)

@@ -11,6 +11,7 @@ from sqlalchemy import delete, literal, select, update
 from core.models import Chat, JobState, Message, RecordingReference
 from core.store.database.queries import Database, is_chat
 from core.store.database.tables import blobs, buttons, chats, jobs, messages, remembered
+from core.store.recordings import Recordings
 from core.store.talk.memory import EMPTY, IS_KEPT, drop_transcripts
 from core.store.talk.search import MOVED
 
@@ -37,8 +38,9 @@ class ForgottenCounts:
 class Forgetting:
     """Deletes stored content with everything derived from it. Safe to repeat."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, recordings: Recordings) -> None:
         self._database = database
+        self._recordings = recordings
 
     async def forget_person(self, chat: Chat, person_id: str) -> ForgottenCounts:
         """Delete what a person wrote, said and asked in a chat, and what others asked about it."""
@@ -87,6 +89,7 @@ class Forgetting:
         async for rows in self._ended_jobs(chat):
             if chosen := [row for row in rows if is_job(row)]:
                 await self._empty(chosen, counts)
+        await self._recordings.sweep()
         return counts
 
     async def _forget_talk(self, chat: Chat, condition: Any, counts: ForgottenCounts) -> None:

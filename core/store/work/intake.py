@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.interfaces import Recording
 from core.models import (
     CANCEL_TOKEN,
-    Chat,
     ChatSettings,
     Job,
     JobState,
@@ -23,9 +23,10 @@ from core.models import (
     Reply,
 )
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import Database, chat_row, insert_new, is_chat, read_settings
-from core.store.database.tables import blobs, buttons, chats, deliveries, jobs, messages
+from core.store.database.queries import Database, chat_row, insert_new, read_settings
+from core.store.database.tables import buttons, chats, deliveries, jobs, messages
 from core.store.people.accounts import SPEECH
+from core.store.recordings import keep
 from core.store.talk.memory import drop, is_opted_out, remember
 from core.store.work.cancellation import OPEN, cancel_jobs
 
@@ -74,12 +75,12 @@ class Intake:
         self._database = database
 
     async def add(
-        self, message: Message, choose: Choose, data: bytes | None = None, *,
+        self, message: Message, choose: Choose, recording: Recording | None = None, *,
         choose_stopped: ChooseStopped = lambda message, job: None,
     ) -> Job | None:  # fmt: skip
         """Save `message` and the job it asks for, in one commit.
 
-        data: the recording itself, where the platform does not keep it.
+        recording: the one that it came with, where the platform does not keep it.
         choose_stopped: used for /cancel, which then has the ids of those jobs as its text.
         Returns None if the message is known already or asks for nothing new.
         """
@@ -99,8 +100,8 @@ class Intake:
                 return None
             if chat.gone_at is not None:
                 await connection.execute(_RESTORE, {"of_chat": key})
-            if data is not None:
-                await connection.execute(blobs.insert(), {"message_pk": added[0], "content": data})
+            if recording is not None:
+                await keep(connection, added[0], recording)
         return Job(added[1], message, command, JobState.WAITING, 0, now, now, settings)
 
     async def add_own(self, message: Message) -> bool:
@@ -111,16 +112,6 @@ class Intake:
         async with self._database.write() as connection:
             row = await chat_row(connection, message.chat)
             return await add_own(connection, row.chat_pk, message, self._database.now())
-
-    async def blob(self, chat: Chat, message_id: str) -> bytes | None:
-        """Return the recording that came with a message, None if it is no longer kept."""
-        query = (
-            select(blobs.c.content)
-            .join(messages, messages.c.message_pk == blobs.c.message_pk)
-            .join(chats, chats.c.chat_pk == messages.c.chat_pk)
-            .where(is_chat(chat), messages.c.message_id == message_id)
-        )
-        return await self._database.scalar(query)
 
 
 async def _cancel(
