@@ -13,6 +13,8 @@ from io import BytesIO
 
 #: Languages that have a catalogue, besides English.
 LANGUAGES = ("zh",)
+#: Names of values that are texts themselves. All others may be people's words, which stay.
+TEXT_VALUES = frozenset({"reason", "failure", "delay"})
 
 
 def mark(text: str) -> str:
@@ -33,10 +35,10 @@ class Plural:
 def translate(text: str | Plural, language: str, /, **values: object) -> str:
     """Return `text` in `language` (BCP 47) with its {names} filled in.
 
-    Falls back to English. Values that are texts themselves are translated too.
+    Falls back to English. Values that are texts of ours (`TEXT_VALUES`, Plural) are translated too.
     """
     known = _catalogue(language.lower().split("-")[0])
-    filled = {name: _fill(known, value) for name, value in values.items()}
+    filled = {name: _fill(known, name, value) for name, value in values.items()}
     if isinstance(text, Plural):
         filled["count"] = text.count
         return known.ngettext(text.one, text.many, text.count).format_map(_Values(filled))
@@ -44,11 +46,11 @@ def translate(text: str | Plural, language: str, /, **values: object) -> str:
     return (known.gettext(text) if text else "").format_map(_Values(filled))
 
 
-def _fill(known: NullTranslations, value: object) -> object:
+def _fill(known: NullTranslations, name: str, value: object) -> object:
     if isinstance(value, Plural):
         form = known.ngettext(value.one, value.many, value.count)
         return form.format_map(_Values(count=value.count))
-    return known.gettext(value) if isinstance(value, str) and value else value
+    return known.gettext(str(value)) if name in TEXT_VALUES and value else value
 
 
 class _Values(dict[str, object]):

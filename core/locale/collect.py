@@ -14,7 +14,7 @@ from babel.messages import Catalog
 from babel.messages.pofile import read_po, write_po
 
 from core import errors
-from core.errors import UserError
+from core.errors import EngineRefused, UserError
 from core.locale import LANGUAGES
 
 #: A text; or its singular and plural.
@@ -23,7 +23,7 @@ Text = str | tuple[str, str]
 _CALLS = {"mark", "translate"}
 #: Methods whose first argument is a text.
 _METHODS = {"text"}
-#: Attributes of errors that are texts, and a keyword argument that is one.
+#: Attributes of errors that are texts, and the keyword argument of EngineRefused that is one.
 _ATTRIBUTES = {"user_text", "no_reason"}
 _KEYWORD = "reason"
 _ROOT = Path(__file__).parents[2]
@@ -66,8 +66,8 @@ def _find_value(node: ast.AST) -> ast.expr | None:
     """Return the node of the text if `node` may contain one."""
     if isinstance(node, ast.Call) and node.args and _takes_text(node.func):
         return node.args[0]
-    if isinstance(node, ast.keyword) and node.arg == _KEYWORD:
-        return node.value
+    if isinstance(node, ast.Call) and _names_error(node.func, EngineRefused):
+        return next((one.value for one in node.keywords if one.arg == _KEYWORD), None)
     if isinstance(node, ast.Assign | ast.AnnAssign):
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         names = {target.id for target in targets if isinstance(target, ast.Name)}
@@ -78,12 +78,13 @@ def _find_value(node: ast.AST) -> ast.expr | None:
 def _takes_text(function: ast.expr) -> bool:
     if isinstance(function, ast.Attribute):
         return function.attr in _METHODS
-    return isinstance(function, ast.Name) and function.id in _CALLS | _user_errors()
+    is_call = isinstance(function, ast.Name) and function.id in _CALLS
+    return is_call or _names_error(function, UserError)
 
 
-def _user_errors() -> set[str]:
-    kinds = (value for value in vars(errors).values() if isinstance(value, type))
-    return {kind.__name__ for kind in kinds if issubclass(kind, UserError)}
+def _names_error(function: ast.expr, base: type[Exception]) -> bool:
+    kind = getattr(errors, function.id, None) if isinstance(function, ast.Name) else None
+    return isinstance(kind, type) and issubclass(kind, base)
 
 
 def main() -> None:

@@ -165,6 +165,14 @@ def test_no_text_spells_out_a_plural_by_itself() -> None:
 
 
 @pytest.mark.finding(30)
+@pytest.mark.parametrize("word", ["me", "today", "Help", "list"])
+def test_peoples_own_words_are_never_translated(word: str) -> None:
+    assert translate(word, "zh") != word
+    assert word in translate("Your voice is now {voice}.", "zh", voice=word)
+    assert word in translate("Saved: {heard} → {meant}", "zh", heard="x", meant=word)
+
+
+@pytest.mark.finding(30)
 def test_a_thing_has_one_name() -> None:
     """As Telegram and Discord call it: a voice message, in Chinese 语音消息."""
     pages = "".join(path.read_text() for path in (ROOT / "bots/web_chat/static").rglob("words.js"))
