@@ -32,6 +32,8 @@ class StallTimer:
         self.moved_at_s = now_s - queued_s
         #: From when the wait counts: later than the last progress where the wait has a known end.
         self.counts_from_s = now_s - min(queued_s, self.max_s - MIN_TRY_S)
+        #: When the job was begun, and whether the person was offered to cancel it.
+        self.began_at_s, self.is_cancel_offered = now_s, False
         self._has_excuse = True
         #: Calls under way that may be silent for long.
         self._slow_calls = 0

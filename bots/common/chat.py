@@ -19,12 +19,14 @@ from core.commands import load_command
 from core.config import Settings
 from core.errors import AssistantError
 from core.interfaces import DeliveryTarget, VoiceChannels
-from core.locale import translate
+from core.locale import mark, translate
 from core.models import CANCEL_TOKEN, Button, Job, Message
 
 log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
+
+MOMENT = mark("One moment …")
 
 #: Total deadline of one update: the reply waits for the one that is under way.
 UPDATE_S = 10.0
@@ -196,6 +198,11 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
         if not live.task or live.task.done():
             # A failure of the ledger is only logged: the reply will fail on it too.
             live.task = self._start_task(self._update(live))
+
+    async def offer_cancel(self, target: DeliveryTarget) -> None:
+        """Show a word with the button that cancels, unless a text is shown, which has it."""
+        if target.job_id not in self._live:
+            await self.show(target, translate(MOMENT, target.message.language), is_lasting=True)
 
     async def end(self, target: DeliveryTarget) -> None:
         """Stop updates; return once no call is under way."""

@@ -69,7 +69,7 @@ class DiscordBot(ChatBot):
         client.on_session = self._backfill.start_session
         # The rest of the contract, each by the part that does it.
         self.fetch = self.files.fetch
-        self.show = self._live_messages.show
+        self.show, self.offer_cancel = live.show, live.offer_cancel
         self.deliver = self._delivery.deliver
         self.voice = self._voice
         self.play = self._voice.play

@@ -74,6 +74,7 @@ class TelegramBot(ChatBot):
         # The rest of the contract, each by the part that does it.
         self.fetch = self.files.fetch
         self.show = self._live_messages.show
+        self.offer_cancel = self._live_messages.offer_cancel
         self.deliver = TelegramDelivery(bot, self.pacer, self._live_messages, inbox).deliver
         admins = TelegramAdmins(bot, self.pacer, clock)
         self.is_admin = admins.is_admin

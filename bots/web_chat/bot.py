@@ -108,6 +108,9 @@ class WebChat:
         """Show partial text on the chat's open pages, and on pages opened before the reply."""
         self._events.show(target.message.chat, target.message.message_id, text)
 
+    async def offer_cancel(self, target: DeliveryTarget) -> None:
+        """Do nothing: a page shows the button from the beginning."""
+
     def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Play streamed audio on the chat's open pages."""
         self._events.play(target, pcm, rate_hz)

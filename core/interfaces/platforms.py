@@ -124,6 +124,9 @@ class Platform(Protocol):
         is_lasting: the text must stay visible until the reply replaces it.
         """
 
+    async def offer_cancel(self, target: DeliveryTarget) -> None:
+        """Show a button that cancels the job, below what is shown. As `show`: it never raises."""
+
     def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Play audio while it is being made, if the platform can. It never raises.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from datetime import timedelta
 from math import ceil
 
 import stamina
@@ -21,6 +20,8 @@ from core.store import Store
 
 #: Longest wait for a new try that the person is not told about.
 SILENT_DELAY_S = 20.0
+#: A job that takes longer shows a button that cancels it.
+CANCEL_AFTER_S = 5.0
 #: Interval between looks at the table of jobs.
 CHECK_S = 5.0
 #: Longer waits are told in minutes.
@@ -101,16 +102,29 @@ class DelayNotices:
     async def _tell_due(self) -> float:
         """Tell those whose time has come; return the seconds until the next may be due."""
         next_s = CHECK_S
-        soon = self._clock.now() - timedelta(seconds=self.tell_after_s - CHECK_S)
-        for job in await self._store.jobs.list_untold(soon):
+        for job in await self._store.jobs.list_untold():
             left_s = self.tell_after_s - self._timer(job).idle_s
             if left_s > 0:
-                next_s = min(next_s, left_s)
+                next_s = min(next_s, left_s, await self._offer_cancel(job))
             elif job.job_id not in self.timers:
                 await self._tell(job, QUEUED)
             else:
                 await self._tell(job, WAITING if job.error.startswith("Engine") else SLOW)
         return max(0.1, next_s)
+
+    async def _offer_cancel(self, job: Job) -> float:
+        """Offer to cancel a job once it has taken CANCEL_AFTER_S; return the seconds until then."""
+        timer = self.timers.get(job.job_id)
+        is_asked = job.message.sender_id and not load_command(job.command).is_silent
+        if timer is None or timer.is_cancel_offered or not is_asked:
+            return CHECK_S
+        left_s = timer.began_at_s + CANCEL_AFTER_S - self._clock.monotonic()
+        if left_s > 0:
+            return left_s
+        timer.is_cancel_offered = True
+        platform = self._platforms[job.message.chat.platform]
+        await platform.offer_cancel(self._store.deliveries.target(job))
+        return CHECK_S
 
     async def _tell(self, job: Job, text: str, **values: object) -> None:
         is_open = await self._store.jobs.note_delay_shown(job.job_id)

@@ -15,6 +15,7 @@ from core.clock import Clock
 from core.interfaces import DeliveryTarget
 from core.models import CANCEL_TOKEN, PLACEHOLDER, DeliveryState, Reply
 from core.safety import restore_links
+from tests.emulators.discord.records import Message
 from tests.support.discord_inbox import MemoryLedger
 from tests.support.discord_markdown import read
 from tests.support.discord_server_chat import AGAIN, SEND, ServerChannel, make_voice, only
@@ -239,3 +240,36 @@ async def test_progress_has_a_cancel_button_until_the_reply(
     assert press is not None and press.token == f"{CANCEL_TOKEN}{target.job_id}"
     await bot.deliver(target, Reply("hello"))
     assert only(channel.server.replies(channel.id)).labels == []
+
+
+@pytest.mark.finding(22)
+@pytest.mark.parametrize("kind", ["note", "command", "ephemeral"])
+async def test_the_first_sign_of_what_takes_long_has_a_cancel_button(
+    bot: Bot, channel: ServerChannel, kind: str
+) -> None:
+    """Also the response to a command, where Discord itself only shows "thinking…"."""
+    interaction_id = ""
+    if kind == "note":
+        target, _ = channel.note()
+    else:
+        target, _, interaction_id = await channel.ask(bot, "e" if kind == "ephemeral" else "")
+
+    def read_one() -> Message:
+        server = channel.server
+        return only(
+            server.responses_to(interaction_id) if interaction_id else server.replies(channel.id)
+        )
+
+    await bot.offer_cancel(target)
+    await asyncio.sleep(1)
+    assert (read_one().content, read_one().labels) == ("One moment …", ["Cancel"])
+    await bot.show(target, "some words")
+    await asyncio.sleep(GAP_S)
+    await bot.offer_cancel(target)
+    await asyncio.sleep(GAP_S)
+    assert (read_one().versions[-2:], read_one().labels) == (
+        ["One moment …", "some words"],
+        ["Cancel"],
+    )
+    await bot.deliver(target, Reply("hello"))
+    assert (read_one().content, read_one().labels) == ("hello", [])

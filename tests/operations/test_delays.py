@@ -14,7 +14,7 @@ from core.engines.mimo.transcriber import MimoTranscriber
 from core.errors import EngineBusy, EngineLocked
 from core.interfaces import TranscriberLimits
 from core.jobs import MAX_RUNNING
-from core.models import ChatSettings, JobState, Message
+from core.models import Chat, ChatSettings, JobState, Message, TalkSettings
 from core.operations.delays import DOWN, QUEUED, SLOW
 from core.store import Store
 from tests.conftest import NewMessage, ask_for_help
@@ -241,3 +241,37 @@ async def test_a_slow_machine_at_home_may_be_silent_until_its_deadline(
         await loopback.inbox.accept(new_message(language="en"))
         assert await loopback.settle() == {JobState.DONE: 1}
     assert notices(loopback) == [SLOW]
+
+
+@pytest.mark.finding(22)
+async def test_what_takes_longer_than_5_s_can_be_cancelled_by_a_button(
+    loopback: Loopback, new_message: NewMessage, clock: Clock
+) -> None:
+    """Also between two attempts; nobody is offered to cancel what was not asked for."""
+    offered, engine = loopback.platform.cancellable, loopback.engine
+    talk = TalkSettings(remember_days=1)
+    group = Chat("test", "1", "-2")
+    await loopback.store.chats.save_settings(group, ChatSettings(talk=talk))
+    async with loopback.running():
+        engine.latency_s = 4.0
+        await loopback.inbox.accept(new_message())
+        unasked = new_message(chat=group, is_private=False)
+        assert await loopback.inbox.accept(unasked)
+        await loopback.settle()
+        assert offered == []
+        engine.latency_s, loopback.platform.recording = 30.0, make_recording([3])
+        note = new_message(chat=Chat("test", "1", "3"))
+        await loopback.inbox.accept(note)
+        await loopback.inbox.accept(new_message(chat=group, is_private=False))
+        await clock.sleep(4.5)
+        assert offered == []
+        await clock.sleep(1)
+        assert offered == [note.message_id]
+        engine.latency_s, engine.failures = 0.0, [EngineBusy("503")] * 9
+        loopback.platform.recording = make_recording([4])
+        failed = new_message(chat=Chat("test", "1", "4"))
+        await loopback.inbox.accept(failed)
+        await clock.sleep(6)
+        assert offered == [note.message_id, failed.message_id]
+        await loopback.settle()
+    assert len(offered) == 2, "once"

@@ -76,9 +76,9 @@ async def test_nobody_is_looked_for_who_waits_while_there_is_no_job(
 ) -> None:
     looks, list_untold = [0], loopback.store.jobs.list_untold
 
-    async def count_looks(accepted_before: object) -> object:
+    async def count_looks() -> object:
         looks[0] += 1
-        return await list_untold(accepted_before)  # type: ignore[arg-type]
+        return await list_untold()
 
     monkeypatch.setattr(loopback.store.jobs, "list_untold", count_looks)
     async with loopback.running():

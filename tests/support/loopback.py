@@ -59,13 +59,12 @@ class LoopbackPlatform:
 
     def __init__(self) -> None:
         self.recording = (SPEECH / "cards-001.wav").read_bytes()
-        self.is_ready = True
+        self.is_ready = self.can_administer = True
         self.voice: VoiceChannels | None = None
-        self.can_administer = True
         self.shown: list[tuple[str, str, bool]] = []
         self.sent: list[tuple[str, Reply]] = []
-        #: Ids of messages edited in place.
-        self.edited: list[str] = []
+        #: Ids of messages edited in place, and of those whose jobs a button cancels.
+        self.edited, self.cancellable = list[str](), list[str]()
         self.played: list[bytes] = []
         #: Raised by the next deliveries, one each.
         self.failures: list[AssistantError] = []
@@ -83,6 +82,9 @@ class LoopbackPlatform:
 
     async def show(self, target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
         self.shown.append((target.message.message_id, text, is_lasting))
+
+    async def offer_cancel(self, target: DeliveryTarget) -> None:
+        self.cancellable.append(target.message.message_id)
 
     def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         self.played.append(pcm)

@@ -273,3 +273,28 @@ async def test_a_moved_chat_gets_no_updates(telegram: Server, bot: Bot, ann: int
     telegram.migrate(group)
     await show(bot, make_target(group)[0], "one", "two")
     assert len(telegram.requests) == 1
+
+
+@pytest.mark.finding(22)
+@pytest.mark.parametrize("is_group", [True, False])
+@pytest.mark.parametrize("text", ["", "one"])
+async def test_what_takes_long_shows_a_cancel_button(
+    is_group: bool, text: str, telegram: Server, bot: Bot, ann: int, group: int
+) -> None:
+    """In private, too, where the text that grows is a draft and has no buttons."""
+    chat = group if is_group else ann
+    target, _ = make_target(chat, telegram.send_text(chat, ann, "x"))
+    if text:
+        await show(bot, target, text)
+    await bot.offer_cancel(target)
+    await asyncio.sleep(3)
+    shown = only(telegram.replies(chat))
+    assert shown.text == text or (shown.text == "One moment …" and not text)
+    [[button]] = shown.buttons
+    assert button["text"] == "Cancel"
+    await show(bot, target, "one two")
+    await bot.offer_cancel(target)
+    await asyncio.sleep(3)
+    assert only(telegram.replies(chat)).versions == [shown.versions[0], "one two"]
+    await bot.deliver(target, Reply("all"))
+    assert only(telegram.replies(chat)).text == "all"

@@ -75,6 +75,15 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
         self._pacer = pacer
         self._clock = clock
 
+    async def offer_cancel(self, target: DeliveryTarget) -> None:
+        """Show the button that cancels. A draft cannot have one: it becomes a message."""
+        live = self._live.get(target.job_id)
+        if live and target.message.is_private and not live.is_lasting:
+            live.is_lasting, live.shown = True, None
+            await self.show(target, live.text, is_lasting=live.is_ours)
+        else:
+            await super().offer_cancel(target)
+
     async def _update(self, live: TelegramLiveMessage) -> None:
         message = live.target.message
         chat_id, gap_s = message.chat.chat_id, GROUP_GAP_S

@@ -142,13 +142,12 @@ class Jobs:
             change = _CHANGE.where(is_open).values(is_told=True)
             return bool((await connection.execute(change, {"of_job": job_id})).rowcount)
 
-    async def list_untold(self, accepted_before: datetime, limit: int = 200) -> list[Job]:
+    async def list_untold(self, limit: int = 200) -> list[Job]:
         """Return open jobs without a reply whose people were not shown a delay, oldest first."""
         query = select_jobs().where(
             jobs.c.state.in_(OPEN),
             ~jobs.c.is_told,
             jobs.c.reply.is_(None),
-            jobs.c.created_at <= accepted_before,
         )
         rows = await self._database.rows(query.order_by(jobs.c.seq).limit(limit))
         now = self._database.now()
