@@ -214,5 +214,8 @@ async def test_a_forbidden_chat_cancels_its_jobs(stage: Stage, row: str) -> None
 async def test_a_cut_download_is_repeated(stage: Stage, row: str) -> None:
     ann = stage.person()
     stage.telegram.fault("download", "cut")
+    before = len(stage.telegram.requests_to("download"))
     _, number = await stage.send_note(ann, claims={"claimed_bytes": None})
     await stage.check_answer(ann, number)
+    faults = [download.fault for download in stage.telegram.requests_to("download")[before:]]
+    assert faults[0] == "cut" and len(faults) > 1 and not faults[-1]

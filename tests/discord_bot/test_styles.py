@@ -93,8 +93,9 @@ def test_no_mixture_makes_a_link_or_a_mention(text: str, more: str) -> None:
 
 @given(st.text("*_`~ #>-a\n", max_size=300), st.integers(1, 30))
 def test_markdown_of_any_length_fits_its_messages(text: str, times: int) -> None:
-    for part in build_parts(Reply(text * times, is_markdown=True)):
-        assert len(part.text) <= MAX_UNITS
+    parts = build_parts(Reply(text * times, is_markdown=True))
+    assert all(len(part.text) <= MAX_UNITS for part in parts)
+    assert sum(part.text.count("a") for part in parts) == text.count("a") * times
 
 
 @pytest.mark.finding(19)

@@ -59,7 +59,10 @@ def describe(url: str) -> dict[str, list[str]]:
 
 async def test_migrating_twice_and_at_once_is_harmless(database_url: str) -> None:
     await asyncio.gather(*(migrate(database_url) for _ in range(4)))
+    found = describe(database_url)
+    assert found["revisions"] == [list_revisions()[-1]] and {*metadata.tables} < {*found}
     await migrate(database_url)
+    assert describe(database_url) == found
 
 
 async def test_a_newer_database_is_refused(database_url: str, tmp_path: Path) -> None:

@@ -37,8 +37,8 @@ def test_nothing_is_lost_and_limits_hold(text: str, max_chars: int, first: int) 
 
 @given(letters)
 def test_a_combining_mark_stays_with_its_letter(text: str) -> None:
-    for before, piece in zip([""], split_speech("e\u0301" * 30 + text, 7)[1:2], strict=False):
-        assert not unicodedata.combining(piece[0]), before
+    _, *later = split_speech("e\u0301" * 30 + text, 7)
+    assert len(later) >= 60 // 7 and not unicodedata.combining(later[0][0])
 
 
 @given(letters, st.integers(0, 60))
