@@ -61,7 +61,7 @@ def test_errors_of_the_speech_service_are_passed_on(
         (BadAudio(), (400, INVALID), "could not read any audio"),
         (TooLong(hours="2"), (413, INVALID), "the limit is 2 hours"),
         (UserError("No {what}.", what="way"), (400, INVALID), "No way."),
-        (AnswererMissing("x"), (400, INVALID), "none is configured"),
+        (AnswererMissing("x"), (400, INVALID), "none is set up here"),
         (EngineRefused("x", reason="too loud"), (400, INVALID), "refused the request: too loud."),
         (EngineBadReply("no choices"), (502, PROVIDER), "no choices"),
         (EngineBusy("ConnectError"), (503, PROVIDER), "ConnectError"),
