@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from core.glossary.corrections import parse_correction
@@ -44,18 +46,20 @@ def _group(
     changes: Sequence[Change], before: str, old: Sequence[re.Match[str]]
 ) -> Iterator[list[Change]]:
     """Yield the replacements by sentence, without sentences that were rewritten."""
-    ends = [0, *(end.end() for end in _SENTENCE_END.finditer(before)), len(before)]
-    sentence_of, at = [], 0
-    for word in old:
-        while at + 1 < len(ends) - 1 and word.start() >= ends[at + 1]:
-            at += 1
-        sentence_of.append(at)
-    for number in dict.fromkeys(sentence_of):
-        mine = [c for c in changes if c.old and number in sentence_of[slice(*c.old_span)]]
-        words = sentence_of.count(number)
-        kept = words - sum(sentence_of[slice(*c.old_span)].count(number) for c in mine)
-        is_inside = all({*sentence_of[slice(*c.old_span)]} == {number} for c in mine)
-        if mine and is_inside and kept and (len(mine) == 1 or 2 * kept >= words):
+    ends = [end.end() for end in _SENTENCE_END.finditer(before)]
+    sentence_of = [bisect_right(ends, word.start()) for word in old]
+    words, changed = Counter(sentence_of), Counter[int]()
+    by_sentence: dict[int, list[Change]] = {}
+    for change in changes:
+        touched = Counter(sentence_of[slice(*change.old_span)])
+        changed.update(touched)
+        for number in touched:
+            by_sentence.setdefault(number, []).append(change)
+        if len(touched) > 1:
+            changed.update({number: words[number] for number in touched})
+    for number, mine in by_sentence.items():
+        kept = words[number] - changed[number]
+        if kept > 0 and (len(mine) == 1 or 2 * kept >= words[number]):
             yield [change for change in mine if change.new]
 
 

@@ -164,6 +164,9 @@ async def test_forgetting_deletes_all_versions(private: Group) -> None:
     assert len({*keys}) == 3 and all([await results.find(key) for key in keys])
     await private.ask("forget", reply_to=quote(asks))
     assert [await results.find(key) for key in keys] == [None, None, None]
+    # The edits were messages, too.
+    jobs = await private.loopback.store.jobs.history(private.chat)
+    assert [job.command for job in jobs] == ["forget"]
 
 
 async def test_without_a_text_or_a_transcript_it_says_how(private: Group) -> None:

@@ -57,7 +57,7 @@ async def _correct(ctx: Context, job: Job, wanted: Correction) -> Reply:
     await _show_version(ctx, job, key)
     text = ctx.text("Saved: {heard} → {meant}", heard=learned.heard, meant=learned.meant)
     changes = list_changes(before, after) or (replace(learned, meant=""),)
-    return Reply(text, buttons=(_undo_button(ctx, job, former, changes),))
+    return _reply(ctx, job, text, (former, changes))
 
 
 async def _rewrite(ctx: Context, job: Job, text: str) -> Reply:
@@ -79,7 +79,7 @@ async def _rewrite(ctx: Context, job: Job, text: str) -> Reply:
     await ctx.save_settings(talk={"glossary": after})
     await _show_version(ctx, job, key)
     changes = list_changes(before, after) or tuple(replace(one, meant="") for one in learned)
-    return Reply(_describe(ctx, learned), buttons=(_undo_button(ctx, job, former, changes),))
+    return _reply(ctx, job, _describe(ctx, learned), (former, changes))
 
 
 def _describe(ctx: Context, learned: tuple[Correction, ...]) -> str:
@@ -138,10 +138,16 @@ async def _complete(ctx: Context, job: Job, wanted: Correction) -> Correction:
     )
 
 
-def _undo_button(ctx: Context, job: Job, former: str, changes: tuple[Correction, ...]) -> Button:
-    lines = [f"{change.heard}\t{change.meant}" for change in changes]
+def _reply(ctx: Context, job: Job, text: str, before: tuple[str, tuple[Correction, ...]]) -> Reply:
+    """Return the reply to a correction, which is forgotten with the recording.
+
+    before: the key of the transcript, and the corrections as they were.
+    """
+    former, changes = before
     version = f"{job.job_id} {former} {ctx.job.job_id}"
-    return Button(ctx.text("Undo"), "fix", "\n".join([version, *lines]))
+    lines = [version, *(f"{change.heard}\t{change.meant}" for change in changes)]
+    undo_button = Button(ctx.text("Undo"), "fix", "\n".join(lines))
+    return Reply(text, buttons=(undo_button,), about=find_subjects(job))
 
 
 def _edited_key(job_id: str) -> str:
@@ -171,11 +177,11 @@ async def _show_version(ctx: Context, job: Job, key: str) -> None:
         return
     settings = await ctx.store.chats.settings(ctx.message.chat)
     shown = apply_to(transcript, settings.talk.glossary)
-    subjects = find_subjects(job)
-    await ctx.store.jobs.redo(job.job_id, replace_text(job.reply, shown.text, key))
-    if subjects:
+    if not await ctx.store.jobs.redo(job.job_id, replace_text(job.reply, shown.text, key)):
+        raise UserError(TRANSCRIPT_GONE)
+    for recording in find_subjects(job)[:1]:
         save = ctx.store.memory.save_transcript
-        await save(ctx.message.chat, subjects[0].message_id, transcript, key)
+        await save(ctx.message.chat, recording.message_id, transcript, key)
 
 
 def replace_text(reply: Reply, text: str, key: str) -> Reply:
