@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.finding(28)
 
 HELLO = {"role": "user", "content": "Hello?"}
 FUNCTION = {"type": "function", "function": {"name": "f"}}
+CALLED = {"role": "assistant", "content": "", "tool_calls": [{**FUNCTION, "id": "1"}]}
+RESULT = {"role": "tool", "tool_call_id": "1", "content": "42"}
 TITLE = {"type": "object", "properties": {"title": {"type": "string"}}}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "title", "schema": TITLE}}
 #: Requests with something unknown, and what of it is named.
@@ -27,6 +29,7 @@ UNKNOWN: list[tuple[str, dict[str, Any], str]] = [
     ("chat", {"messages": [{**HELLO, "mood": "good"}]}, "mood"),
     ("chat", {"tools": [FUNCTION]}, "tools"),
     ("chat", {"tools": [FUNCTION], "tool_choice": FUNCTION}, "tool_choice, tools"),
+    ("chat", {"messages": [CALLED, RESULT, HELLO]}, "messages of tools, tool_calls"),
     ("chat", {"response_format": SCHEMA}, "json_schema is told to the model"),
     ("chat", {"logit_bias": {"50256": -100}, "store": True}, "logit_bias, store"),
     ("chat", {"model": "llama-3.1-8b-instruct"}, "llama-3.1-8b-instruct"),
@@ -85,12 +88,13 @@ async def test_the_package_reads_the_warning(client: AsyncOpenAI, mimo: MimoServ
 
 
 async def test_what_cannot_be_ignored_is_refused(http: AsyncClient) -> None:
-    """A wrong value of a known field, a model for something else, a picture to look at."""
+    """A wrong value, a model for something else, a picture to look at, what a tool has found."""
     picture = {"type": "image_url", "image_url": {"url": "http://x"}}
     for change in (
         {"temperature": "hot"},
         {"model": "tts-1"},
         {"messages": [{"role": "user", "content": [picture]}]},
+        {"messages": [HELLO, CALLED, RESULT]},
     ):
         assert (await send(http, "chat", change)).status_code == 400
 

@@ -28,6 +28,8 @@ MAX_RECORDINGS = 16
 MAX_MESSAGES = 1000
 MAX_ANSWERS = 8
 _SCHEMA = "Answer with nothing but a JSON object that this JSON schema describes:"
+#: Roles of what tools told a model.
+_TOOLS = ("tool", "function")
 #: The question where a dialogue ends with the model's own words.
 CONTINUE = "Continue your last message where it ended."
 
@@ -144,6 +146,21 @@ class ChatRequest(ApiModel):
     prompt_cache_retention: Any = None
     service_tier: Any = None
     parallel_tool_calls: Any = None
+
+    @field_validator("messages", mode="before")
+    @classmethod
+    def _drop_tools(cls, messages: Any, info: ValidationInfo) -> Any:
+        """Drop what tools told another model, which the same chat was with before.
+
+        A result that waits for an answer is refused: without it there is nothing to say.
+        """
+        if not (isinstance(info.context, Leniency) and isinstance(messages, list)):
+            return messages
+        told = [isinstance(m, dict) and m.get("role") in _TOOLS for m in messages]
+        if not any(told) or told[-1]:
+            return messages
+        info.context.ignore(["messages of tools"])
+        return [m for m, is_told in zip(messages, told, strict=True) if not is_told]
 
     @field_validator("messages")
     @classmethod

@@ -130,6 +130,8 @@ class UserMessage(DialogueMessage):
 class AssistantMessage(DialogueMessage):
     """What the model answered. Clients send all fields of an answer back, empty ones too."""
 
+    unsupported = frozenset(("tool_calls", "function_call"))
+
     role: Literal["assistant"]
     content: _Text = Field([], validate_default=False)
     reasoning_content: str = Field("", description="The model's reasoning, as it was returned.")

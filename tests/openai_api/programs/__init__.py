@@ -115,6 +115,8 @@ def read(kind: str, sent: Sent, answer: Response) -> Any:
         case "responses":
             texts = [p["text"] for item in found["output"] for p in item["content"]]
             return "".join(texts) and found["usage"]["output_tokens"]
+    # One of the programs stops where there is none.
+    assert found["usage"]["total_tokens"]
     messages = [choice["message"] for choice in found["choices"]]
     assert len(messages) == (sent.json.get("n") or 1)
     return all(message["role"] == "assistant" and message["content"] for message in messages)

@@ -1,7 +1,8 @@
-"""Home Assistant: its own integration, two that people add, and Wyoming's bridge.
+"""Home Assistant: its own integration, three that people add, and Wyoming's bridge.
 
 Sources: home-assistant/core, homeassistant/components/openai_conversation (__init__.py, entity.py,
-stt.py, tts.py); einToast/openai_stt_ha, custom_components/openai_stt (stt.py, http_client.py);
+stt.py, tts.py); jekalmin/extended_openai_conversation, custom_components (__init__.py, entity.py);
+einToast/openai_stt_ha, custom_components/openai_stt (stt.py, http_client.py);
 sfortis/openai_tts, custom_components/openai_tts (api_validation.py, openaitts_engine.py,
 voice_discovery.py); roryeckel/wyoming_openai, src/wyoming_openai (handler.py, compatibility.py).
 """
@@ -173,6 +174,65 @@ ADDED = (
     ),
 )
 
+_FUNCTION = {"name": "execute_services", "parameters": {"type": "object", "properties": {}}}
+_CHAT = [
+    {"role": "system", "content": "You are a voice assistant."},
+    {"role": "user", "content": "Turn on the light."},
+    {"role": "assistant"},
+    {"role": "user", "content": "The one in the kitchen."},
+]
+EXTENDED = (
+    Sent(
+        "Home Assistant, extended_openai_conversation",
+        "/chat/completions",
+        json={
+            "messages": _CHAT,
+            "model": "gpt-4o-mini",
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_completion_tokens": 500,
+            "top_p": 1,
+            "temperature": 0.5,
+            "tools": [{"type": "function", "function": _FUNCTION}],
+            "tool_choice": "auto",
+        },
+        headers=SDK,
+    ),
+    Sent(
+        "Home Assistant, extended_openai_conversation of a structure",
+        "/chat/completions",
+        json={
+            "messages": _CHAT[:2],
+            "model": "gpt-5-mini",
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "max_completion_tokens": 500,
+            "reasoning_effort": "low",
+            "service_tier": "flex",
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "light", "strict": True, "schema": _SCHEMA},
+            },
+        },
+        headers=SDK,
+    ),
+    Sent(
+        "Home Assistant, extended_openai_conversation with functions",
+        "/chat/completions",
+        json={
+            "messages": _CHAT[:2],
+            "model": "gpt-4o-mini",
+            "max_tokens": 150,
+            "top_p": 1,
+            "temperature": 0.5,
+            "user": "01K9",
+            "functions": [_FUNCTION],
+            "function_call": "auto",
+        },
+        headers=SDK,
+    ),
+)
+
 _WYOMING = sound("recording.wav", "audio/x-wav")
 BRIDGE = (
     Sent(
@@ -221,4 +281,4 @@ BRIDGE = (
         for voice, more in (("alloy", {}), ("ash", {"speed": 1.5, "instructions": "Whisper."}))
     ),
 )
-REQUESTS = (*OWN, *CONVERSATION, *ADDED, *BRIDGE)
+REQUESTS = (*OWN, *CONVERSATION, *ADDED, *EXTENDED, *BRIDGE)

@@ -1,7 +1,8 @@
 """LibreChat.
 
 Sources: danny-avila/LibreChat, api/server/services/Files/Audio/STTService.js and TTSService.js,
-packages/api/src/endpoints/models.ts and openai/llm.ts, whose values LangChain's client sends.
+packages/api/src/endpoints/models.ts and openai/llm.ts; langchain-ai/langchainjs,
+libs/providers/langchain-openai/src/chat_models/completions.ts, which sends what llm.ts sets.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ TALK = [
     {"role": "assistant", "content": [{"type": "text", "text": "Hello! How can I help?"}]},
     {"role": "user", "content": [{"type": "text", "text": "Tell me about tides."}]},
 ]
+CALL = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "calculator", "arguments": '{"input": "6*7"}'},
+}
 SAMPLING = {"temperature": 1, "top_p": 1, "presence_penalty": 0, "frequency_penalty": 0}
 
 REQUESTS = (
@@ -80,6 +86,24 @@ REQUESTS = (
             "tool_choice": "auto",
             "verbosity": "low",
             "messages": TALK,
+        },
+        headers=SDK,
+    ),
+    # The chat was with another model before, which used a tool.
+    Sent(
+        "LibreChat, chat of an agent after tools",
+        "/chat/completions",
+        json={
+            "model": "gpt-4o",
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            "messages": [
+                {"role": "user", "content": "What is 6 times 7?"},
+                {"role": "assistant", "content": "", "tool_calls": [CALL]},
+                {"role": "tool", "tool_call_id": "call_1", "content": "42"},
+                {"role": "assistant", "content": "It is 42."},
+                {"role": "user", "content": "And times 2?"},
+            ],
         },
         headers=SDK,
     ),
