@@ -282,6 +282,7 @@ def test_ages_are_short(seconds: int, text: str) -> None:
 
 
 @pytest.mark.finding(9)
+@pytest.mark.pocketsphinx
 def test_languages_are_given_by_name_and_only_english_is_transcribed_offline(
     hearsay: Hearsay,
 ) -> None:
