@@ -235,7 +235,7 @@ class JobCancelled(AssistantError):
 
 
 class StoreError(AssistantError):
-    """The database failed: locked, full, out of reach."""
+    """The database failed: locked, out of reach."""
 
     is_retryable = True
 
