@@ -227,3 +227,19 @@ async def test_a_job_is_interrupted_that_was_being_claimed(
         assert await loopback.settle() == {JobState.CANCELLED: 1}
         assert clock.monotonic() - began_at < 5
     assert [reply for _, reply in loopback.platform.sent] == [Reply()]
+
+
+@pytest.mark.finding(22)
+async def test_a_job_that_is_interrupted_after_its_end_does_not_end_a_second_time(
+    loopback: Loopback, new_message: NewMessage
+) -> None:
+    await loopback.inbox.accept(new_message())
+    [job] = await loopback.inbox.cancel(new_message().chat, stop)
+    async with loopback.running():
+        assert await loopback.settle() == {JobState.CANCELLED: 1}
+        await loopback.store.cancellation.requeue({job.job_id}, {job.job_id})
+        loopback.worker.wake()
+        assert await loopback.settle() == {JobState.CANCELLED: 1}
+    assert [reply for _, reply in loopback.platform.sent] == [STOPPED]
+    [part] = await loopback.store.deliveries.parts(job.job_id)
+    assert part.state is DeliveryState.SENT

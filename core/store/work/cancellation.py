@@ -49,12 +49,14 @@ class Cancellation:
 
         interrupted: those of them that were running and are not any more.
         """
-        is_free = (jobs.c.state == JobState.WAITING) | jobs.c.job_id.in_(interrupted)
+        # One that was interrupted at its very end has delivered that reply already.
+        is_stopped = jobs.c.job_id.in_(interrupted) & jobs.c.state.in_(OPEN)
+        is_free = (jobs.c.state == JobState.WAITING) | is_stopped
         change = update(jobs).where(jobs.c.job_id.in_(job_ids), IS_CANCELLED, is_free)
         values = {"state": JobState.WAITING, "run_at": self._database.now()}
         async with self._database.write() as connection:
-            await connection.execute(change.values(values))
-            await _outdate(connection, interrupted)
+            again = await connection.execute(change.values(values).returning(jobs.c.job_id))
+            await _outdate(connection, {*interrupted} & {row.job_id for row in again})
 
 
 def _select_open(chat: Chat) -> Select[Any]:
