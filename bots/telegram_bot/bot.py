@@ -68,6 +68,7 @@ class TelegramBot(ChatBot):
         self.pacer = TelegramPacer(clock)
         self._live_messages = TelegramLiveMessages(bot, self.pacer, self.start_task, clock)
         self.files = TelegramFiles(bot, self.pacer, settings, inbox)
+        self.max_file_bytes = self.files.max_bytes
         self._polling = Polling(self._client, self._take, clock)
         self._me = BotIdentity("", "")
         self._parts = (self.files, self._client)

@@ -47,6 +47,7 @@ class WebChat:
         host_names = read_host_names(settings)
         self._host = settings.web_host
         self._port = settings.web_port
+        self.max_file_bytes = settings.max_file_bytes
         self._inbox = inbox
         self._events = Events()
         logins = build_logins(settings, clock)

@@ -100,6 +100,11 @@ class Context:
             text = self.platform.wording.get(text, text)
         return translate(text, self.message.language, **values)
 
+    def describe_limit(self) -> str:
+        """Return a sentence, after a space, about the size of files."""
+        limit = self.platform.max_file_bytes // 10**6
+        return f" {self.text('Files up to {limit} MB.', limit=limit)}"
+
     def describe_deleted(self, count: int) -> str:
         """Return a sentence, after a space, about that many deleted messages; "" for none."""
         text = Plural("{count} message was deleted.", "{count} messages were deleted.", count)

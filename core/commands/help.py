@@ -24,7 +24,7 @@ async def show_help(ctx: Context) -> Reply:
     lines = [ctx.text("Send me a voice message, video message or any recording to transcribe it.")]
     if not ctx.message.is_private:
         lines = [ctx.text("Reply to a voice message with /transcribe to transcribe it.")]
-    text, spans = "\n".join(lines), []
+    text, spans = "\n".join(lines) + ctx.describe_limit(), []
     left = dict(menu_of(ctx.platform))
     for title, names in GROUPS:
         group = {name: left.pop(name) for name in names or tuple(left) if name in left}

@@ -20,7 +20,7 @@ async def start(ctx: Context) -> Reply:
         return Reply(text, buttons=(Button(ctx.text("Help"), "help"),))
     how_to = ctx.text("Send me a voice message now, and I write down what is said.")
     then = ctx.text("Then reply to the text with a question about it.")
-    return Reply(f"{hello} {how_to} {then}", buttons=_offer_first_steps(ctx))
+    return Reply(f"{hello} {how_to} {then}{ctx.describe_limit()}", buttons=_offer_first_steps(ctx))
 
 
 def _offer_first_steps(ctx: Context) -> tuple[Button, ...]:

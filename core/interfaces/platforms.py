@@ -100,6 +100,8 @@ class Platform(Protocol):
     wording: Mapping[str, str]
     #: Commands that its menu and /help leave out.
     hidden_commands: Set[str]
+    #: Size of the largest recording that it takes.
+    max_file_bytes: int
 
     @property
     def is_ready(self) -> bool:

@@ -112,7 +112,7 @@ async def test_large_files_are_not_fetched_whatever_they_claim(
     with pytest.raises(TooLong):
         await running.fetch(make_message("1", attachment=large))
     assert not server.requests_to("GET /cdn")
-    assert running.files.max_bytes == 128_000_000
+    assert running.files.max_bytes == running.max_file_bytes == 128_000_000
     monkeypatch.setattr(running.files, "max_bytes", 3000)
     message = await receive_voice(server, inbox, claims={"claimed_bytes": 100})
     with pytest.raises(TooLong):

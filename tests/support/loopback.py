@@ -56,6 +56,7 @@ class LoopbackPlatform:
     name = "test"
     wording: Mapping[str, str] = {}
     hidden_commands: Set[str] = frozenset()
+    max_file_bytes = 128_000_000
 
     def __init__(self) -> None:
         self.recording = (SPEECH / "cards-001.wav").read_bytes()

@@ -106,7 +106,9 @@ async def test_a_failed_download_may_be_repeated_and_its_error_holds_no_url(
 def test_only_telegrams_own_servers_limit_the_size_further(telegram: Server) -> None:
     def limit(**values: Any) -> int:
         settings = make_settings(telegram_bot_token=telegram.token, **values)
-        return Bot(settings, FakeInbox()).files.max_bytes
+        bot = Bot(settings, FakeInbox())
+        assert bot.max_file_bytes == bot.files.max_bytes
+        return bot.files.max_bytes
 
     assert limit() == CLOUD_MAX_BYTES == 20 * 1024 * 1024
     assert limit(max_file_mb=7) == 7_000_000
