@@ -83,6 +83,7 @@ class ChatBot(ABC):
     def __init__(self, settings: Settings, inbox: Inbox, clock: Clock) -> None:
         self._inbox = inbox
         self._clock = clock
+        self.max_file_bytes = settings.max_file_bytes
         self._allowed_ids = frozenset(settings.allowed_chats)
         self._background: set[asyncio.Task[None]] = set()
         #: Closed in this order, after the background tasks.

@@ -51,7 +51,6 @@ class DiscordBot(ChatBot):
         self.client = client = DiscordClient(settings, clock)
         self.channels = Channels(client)
         self.files = DiscordFiles(client, inbox, settings.max_file_bytes)
-        self.max_file_bytes = settings.max_file_bytes
         self._admins = DiscordAdmins(client, self.channels)
         self._voice = DiscordVoiceChannels(client)
         self._live_messages = live = DiscordLiveMessages(client, self.start_task)

@@ -67,13 +67,12 @@ class TelegramBot(ChatBot):
         bot = self._client.bot
         self.pacer = TelegramPacer(clock)
         self._live_messages = TelegramLiveMessages(bot, self.pacer, self.start_task, clock)
-        self.files = TelegramFiles(bot, self.pacer, settings, inbox)
-        self.max_file_bytes = self.files.max_bytes
+        self.files = files = TelegramFiles(bot, self.pacer, settings, inbox)
         self._polling = Polling(self._client, self._take, clock)
         self._me = BotIdentity("", "")
-        self._parts = (self.files, self._client)
+        self._parts = (files, self._client)
         # The rest of the contract, each by the part that does it.
-        self.fetch = self.files.fetch
+        self.fetch, self.max_file_bytes = files.fetch, files.max_bytes
         self.show = self._live_messages.show
         self.offer_cancel = self._live_messages.offer_cancel
         self.deliver = TelegramDelivery(bot, self.pacer, self._live_messages, inbox).deliver

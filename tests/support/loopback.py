@@ -53,10 +53,9 @@ from tests.support.virtual_time import current_clock
 class LoopbackPlatform:
     """Implements `core.interfaces.Platform`."""
 
-    name = "test"
+    name, max_file_bytes = "test", 128_000_000
     wording: Mapping[str, str] = {}
     hidden_commands: Set[str] = frozenset()
-    max_file_bytes = 128_000_000
 
     def __init__(self) -> None:
         self.recording = (SPEECH / "cards-001.wav").read_bytes()
