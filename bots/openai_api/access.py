@@ -36,6 +36,8 @@ TOTAL_BYTES = 256 * 2**20
 #: What a request counts that does not announce the size of its body, or announces too much: it is
 #: refused or cut off there.
 LARGEST_BYTES = 72 * 2**20
+#: What a form counts, however large: its file is stored in pieces, the rest is short.
+FORM_BYTES = 4 * 2**20
 #: Body of a refused request that the server reads to its end.
 _SKIPPED_BYTES = 1_000_000
 #: Paths that need no key: they tell nothing private, and Open WebUI sends none for the lists.
@@ -136,10 +138,13 @@ class BodyLimit:
         self._is_freed = asyncio.Event()
 
     @asynccontextmanager
-    async def hold(self, announced: str) -> AsyncIterator[None]:
-        """Wait for memory and hold it. announced: the header Content-Length, not trusted."""
+    async def hold(self, announced: str, most_bytes: int = LARGEST_BYTES) -> AsyncIterator[None]:
+        """Wait for memory and hold it.
+
+        announced: the header Content-Length, not trusted. most_bytes: what is held at most.
+        """
         is_size = announced.isascii() and announced.isdigit() and len(announced) < 12
-        taken = min(int(announced), LARGEST_BYTES) if is_size else LARGEST_BYTES
+        taken = min(int(announced), most_bytes) if is_size else most_bytes
         async with self._turn:
             while self._free_bytes < taken:
                 self._is_freed.clear()
@@ -218,5 +223,7 @@ class ApiMiddleware:
             response = JSONResponse(error.body.model_dump(), error.status_code, error.headers)
             await response(scope, receive, send)
             return
-        async with self._body_limit.hold(announced):
+        is_form = headers.get("content-type", "").startswith("multipart/form-data")
+        most_bytes = FORM_BYTES if is_form else LARGEST_BYTES
+        async with self._body_limit.hold(announced, most_bytes):
             await self._app(scope, receive, send)

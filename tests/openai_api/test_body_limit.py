@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
-from bots.openai_api.access import LARGEST_BYTES, TOTAL_BYTES, BodyLimit
+import pytest
+
+from bots.openai_api.access import FORM_BYTES, LARGEST_BYTES, TOTAL_BYTES, BodyLimit
+from tests.support.openai_api_server import KEY, ApiServer, announce_body
 
 
 async def test_requests_wait_for_memory_in_order() -> None:
@@ -25,6 +29,25 @@ async def test_requests_wait_for_memory_in_order() -> None:
     may_go.set()
     await asyncio.gather(*large, small)
     assert order == [*(str(n) for n in range(fitting + 1)), "small"]
+
+
+@pytest.mark.finding(8)
+async def test_files_do_not_wait_for_each_other() -> None:
+    """However large: what is in memory of one is a piece."""
+    body_limit = BodyLimit()
+    async with AsyncExitStack() as stack, asyncio.timeout(5):
+        for size in ("2000000000", "") * 10:
+            await stack.enter_async_context(body_limit.hold(size, FORM_BYTES))
+
+
+@pytest.mark.real_time
+@pytest.mark.finding(8)
+@pytest.mark.parametrize("path", ["chat/completions", "responses"])
+async def test_json_may_be_no_larger_than_it_counts(api: ApiServer, path: str) -> None:
+    """Even where recordings may be: its base64 would be in memory as a whole."""
+    lines = (f"Authorization: Bearer {KEY}", "Content-Type: application/json")
+    status, error, _ = await announce_body(api, f"/v1/{path}", *lines, size=LARGEST_BYTES + 1)
+    assert status == 413 and str(LARGEST_BYTES) in error["message"]
 
 
 async def test_memory_is_freed_after_errors_and_cancellation() -> None:

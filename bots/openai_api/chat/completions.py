@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import Request
 
+from bots.openai_api.access import LARGEST_BYTES
 from bots.openai_api.bodies import read_json
 from bots.openai_api.chat.completion_request import ChatRequest
 from bots.openai_api.chat.completion_response import (
@@ -39,7 +40,9 @@ GiveAnswer = Callable[[int, Callable[[str], None] | None], Awaitable[Answer]]
 
 def count_body_bytes(request: Request) -> int:
     """Return the size of the largest body: a recording in base64, and the dialogue around it."""
-    return int(request.app.state.max_file_bytes) * 4 // 3 + _DIALOGUE_BYTES
+    most_bytes = int(request.app.state.max_file_bytes) * 4 // 3 + _DIALOGUE_BYTES
+    # Base64 in JSON has to be in memory: longer recordings come as files.
+    return min(most_bytes, LARGEST_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
