@@ -69,9 +69,10 @@ def describe_settings_error(error: ValidationError) -> str:
     mistakes = []
     for one in found:
         name = "_".join(str(part) for part in one["loc"][:1]).upper()
-        what = "is not a known setting" if one["type"] == "extra_forbidden" else one["msg"]
-        mistakes.append(f"{name}: {what}" if name else what.removeprefix("Value error, "))
-    return "; ".join(mistakes)
+        is_unknown = one["type"] == "extra_forbidden"
+        what = "is not a known setting" if is_unknown else one["msg"].removeprefix("Value error, ")
+        mistakes.append(f"{name}: {what}" if name else what)
+    return "; ".join(dict.fromkeys(mistakes))
 
 
 def prepare() -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -11,7 +12,6 @@ from pydantic import (
     Field,
     PositiveInt,
     SecretStr,
-    StringConstraints,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -37,6 +37,12 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
+def _check_person(value: str) -> str:
+    if not re.fullmatch(r"(telegram|discord):[0-9]{1,20}", value):
+        raise ValueError("each must be like telegram:12345 or discord:12345")
+    return value
+
+
 #: Case and spaces around a word do not matter.
 _LOWER = BeforeValidator(lambda value: value.strip().lower() if isinstance(value, str) else value)
 _UPPER = BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value)
@@ -44,7 +50,7 @@ _UPPER = BeforeValidator(lambda value: value.strip().upper() if isinstance(value
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
 IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 #: A person on a platform where bots can start private chats.
-Person = Annotated[str, StringConstraints(pattern=r"^(telegram|discord):[0-9]{1,20}$")]
+Person = Annotated[str, _LOWER, AfterValidator(_check_person)]
 PersonList = Annotated[tuple[Person, ...], NoDecode, BeforeValidator(_split)]
 
 

@@ -13,6 +13,7 @@ import pytest
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
+from bots.exit_codes import describe_settings_error
 from bots.program import Program, build_platforms, make_job_runner, open_program
 from core.clock import Clock
 from core.config import Settings
@@ -173,9 +174,14 @@ async def test_an_unreachable_operator_does_not_block_others(
     assert (logs[-1]["platform"], logs[-1]["error"]) == ("a", str(errors[0]))
 
 
+@pytest.mark.finding(12)
 def test_an_id_of_a_platform_that_is_off_is_named_and_what_is_none_is_refused() -> None:
     with pytest.raises(ValidationError, match="TELEGRAM_BOT_TOKEN is not set"):
         make_settings(admin_ids="telegram:7")
-    for wrong in ("7", "telegram:ann", "web:7", "discord:1,ann"):
-        with pytest.raises(ValidationError, match="admin_ids"):
-            make_settings(admin_ids=wrong, telegram_bot_token="1:a", discord_bot_token="x")
+    tokens = {"telegram_bot_token": "1:a", "discord_bot_token": "x"}
+    for wrong in ("7", "telegram:ann", "web:7", "discord:1,ann", "7,8"):
+        with pytest.raises(ValidationError) as caught:
+            make_settings(admin_ids=wrong, **tokens)
+        told = describe_settings_error(caught.value)
+        assert told == "ADMIN_IDS: each must be like telegram:12345 or discord:12345"
+    assert make_settings(admin_ids=" Telegram:7", **tokens).admin_ids == ("telegram:7",)
