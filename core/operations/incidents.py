@@ -28,7 +28,8 @@ CHECK_S = 5.0
 #: Longest interval between looks at the disk, and how fast it is taken to fill at most.
 DISK_CHECK_S, FILL_BYTES_PER_S = 300.0, 200 << 20
 #: Interval between test calls to an engine with an open incident: perhaps nobody else calls it.
-PROBE_S = 300.0
+#: The shorter one is for the rest of an account of which one role works.
+PROBE_S, REST_PROBE_S = 300.0, 30.0
 #: Free space on the disk below which it is reported, and above which it is well again.
 LOW_BYTES, WELL_BYTES = 1 << 30, 3 << 29
 #: Time to deliver an alert before the program ends.
@@ -135,10 +136,11 @@ class Incidents:
         """End an engine's incident once calls succeed; test it if nobody else does."""
         engine, _, only = name.partition(" ")
         roles = [r for r in self._roles if r.engine.name == engine and only in ("", r.name)]
-        for role in roles:
+        unwell = [role for role in roles if role.gate.fault or not role.gate.has_succeeded]
+        every_s = PROBE_S if len(unwell) == len(roles) else REST_PROBE_S
+        for role in unwell:
             now_s = self._clock.monotonic()
-            is_due = now_s - self._probed_at_s.get(role.name, float("-inf")) >= PROBE_S
-            if is_due and (role.gate.fault or not role.gate.has_succeeded):
+            if now_s - self._probed_at_s.get(role.name, float("-inf")) >= every_s:
                 self._probed_at_s[role.name] = now_s
                 with suppress(EngineError):
                     await probe_role(role)

@@ -96,6 +96,25 @@ async def test_a_refusal_is_told_once_and_that_it_is_well_again(
     assert len(watched.texts) == 2
 
 
+async def test_the_first_answer_of_an_account_that_was_refused_has_the_rest_of_it_looked_at(
+    watched: Watched, mimo: MimoServer, clock: Clock
+) -> None:
+    """Not ready for five minutes after somebody was answered, else."""
+    mimo.add_fault("402", times=None)
+    with pytest.raises(EngineError):
+        await probe_role(watched.roles[0])
+    await watched.check()
+    assert len(mimo.requests) > len(watched.roles), "all were looked at once"
+    mimo.clear_faults()
+    await clock.sleep(60)
+    await watched.check()
+    assert len(watched.texts) == 1 and "mimo" in watched.status.faults()
+    await probe_role(watched.roles[0])
+    await watched.check()
+    assert watched.texts[1:] == ["mimo works again."]
+    assert watched.status.faults() == {}
+
+
 async def test_an_ended_model_that_was_replaced_is_told_at_once(
     watched: Watched, mimo: MimoServer, clock: Clock
 ) -> None:
