@@ -40,9 +40,7 @@ class FileTooLarge(HTTPException):
 class Upload(UploadFile):
     """A file in a form. Chat content is never written to disk unencrypted, hence the spool."""
 
-    def __init__(self, spool: RecordingSpool, upload: UploadFile) -> None:
-        super().__init__(upload.file, filename=upload.filename, headers=upload.headers)
-        self.spool = spool
+    spool: RecordingSpool
 
     async def write(self, data: bytes) -> None:
         """Add data."""
@@ -58,9 +56,10 @@ class _WholeForm(MultiPartParser):
 
     def on_headers_finished(self) -> None:
         super().on_headers_finished()
-        part = self._current_part
-        if part.file:
-            part.file = Upload(RecordingSpool(self.begin_recording), part.file)
+        if given := self._current_part.file:
+            upload = Upload(given.file, filename=given.filename, headers=given.headers)
+            upload.spool = RecordingSpool(self.begin_recording)
+            self._current_part.file = upload
 
     def on_end(self) -> None:
         self.is_whole = True

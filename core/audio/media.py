@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.audio import refusals
@@ -195,26 +195,23 @@ async def read_chunks(recording: Recording) -> AsyncGenerator[bytes, None]:
         yield chunk
 
 
+@dataclass(slots=True)
 class RecordingSpool:
-    """Collects a recording that is being received: all but its last piece is stored.
+    """Collects a recording that is being received: all but its last piece is stored."""
 
-    begin: returns an empty recording; called only if it is larger than a piece.
-    """
-
-    def __init__(self, begin: Callable[[], GrowingRecording]) -> None:
-        self._begin = begin
-        self._stored: GrowingRecording | None = None
-        self._rest = bytearray()
-
-    def __len__(self) -> int:
-        """Return its size in bytes so far."""
-        return len(self._stored or ()) + len(self._rest)
+    #: Returns an empty recording; called only if this one is larger than a piece.
+    begin: Callable[[], GrowingRecording]
+    #: Its size so far.
+    size_bytes: int = 0
+    _stored: GrowingRecording | None = None
+    _rest: bytearray = field(default_factory=bytearray)
 
     async def write(self, data: bytes) -> None:
         """Add data, at the pace at which it can be stored."""
         self._rest += data
+        self.size_bytes += len(data)
         if len(self._rest) >= PIECE_BYTES:
-            self._stored = self._stored or self._begin()
+            self._stored = self._stored or self.begin()
             piece = bytes(self._rest)
             self._rest.clear()
             await self._stored.append(piece)

@@ -120,7 +120,7 @@ class DiscordFiles:
                 async for block in response.content.iter_chunked(_BLOCK_BYTES):
                     await spool.write(block)
                     arrived_at_s = excuse_since(arrived_at_s)
-                    if len(spool) > self.max_bytes:
+                    if spool.size_bytes > self.max_bytes:
                         raise TooLong(TOO_BIG, limit=self.max_bytes // 10**6)
         except aiohttp.ClientPayloadError as error:
             raise DownloadCut(type(error).__name__) from None

@@ -166,7 +166,7 @@ class TelegramFiles:
                 async for chunk in response.aiter_bytes():
                     await spool.write(chunk)
                     arrived_at_s = excuse_since(arrived_at_s)
-                    if len(spool) > self.max_bytes:
+                    if spool.size_bytes > self.max_bytes:
                         raise self._too_big()
                 return await spool.finish()
         except (httpx.RemoteProtocolError, httpx.ReadError) as error:
