@@ -60,9 +60,9 @@ class Limit(NamedTuple):
 #: (`core/stall.py`, `core/operations/delays.py`), one call per paid result, the language of the
 #: person who speaks, and the live message with its button to cancel.
 LIMITS = {
-    "telegram": Limit(30, 126),
-    "discord": Limit(35, 140),
-    "transcriptions": Limit(16, 59),
+    "telegram": Limit(30, 129),
+    "discord": Limit(35, 143),
+    "transcriptions": Limit(16, 65),
 }
 
 
