@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from core.commands import Command
 from core.commands.arguments import Argument, MessageAction, split_word
+from core.commands.cancel import pick_deleted, pick_persons
 from core.commands.context import Context
 from core.errors import NotAllowed, UserError
 from core.locale import Plural, mark
@@ -18,9 +21,11 @@ KEPT = mark(
 
 
 async def forget(ctx: Context) -> Reply:
-    """Delete the data, and reply with the counts."""
+    """Cancel what is under way, delete the data, and reply with the counts."""
     message = ctx.message
     if split_word(message.text)[0] == "me":
+        stop = partial(pick_persons, message.sender_id)
+        await ctx.store.cancellation.cancel(message.chat, stop)
         receipt = await ctx.store.forgetting.forget_person(message.chat, message.sender_id)
         return _report(ctx, receipt)
     quoted = message.reply_to
@@ -36,6 +41,7 @@ async def forget(ctx: Context) -> Reply:
     is_own = message.is_private or message.sender_id in authors - {""}
     if not is_own and not await ctx.platform.is_admin(message):
         raise NotAllowed
+    await ctx.store.cancellation.cancel(message.chat, partial(pick_deleted, message_id))
     forgetting = ctx.store.forgetting
     receipt = await forgetting.forget_message(message.chat, message_id, quoted.job_id)
     return _report(ctx, receipt)

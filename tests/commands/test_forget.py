@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from core.models import Chat, QuotedMessage
+from core.clock import Clock
+from core.commands.cancel import DELETED
+from core.errors import EngineLocked
+from core.models import Attachment, Chat, QuotedMessage, Reply
 from tests.support.clean_start import ask_database
 from tests.support.group_talk import ADA, BEN, EVE, Group, quote
 
@@ -112,3 +115,29 @@ async def test_forgotten_message_is_not_answered_again_when_redelivered(group: G
 
 async def test_forget_without_a_reply_shows_how(group: Group) -> None:
     assert "/forget me" in (await group.ask("forget", ADA)).text
+
+
+@pytest.mark.finding(3)
+@pytest.mark.parametrize("is_all", [False, True], ids=["a note", "me"])
+async def test_a_note_that_waits_is_forgotten_before_it_is_transcribed(
+    group: Group, clock: Clock, tmp_path: Path, *, is_all: bool
+) -> None:
+    """The operator has to top up the account first: until then the job is kept, but not now."""
+    loopback, other = group.loopback, group.write(BEN, command="say", text="of Ben")
+    loopback.engine.failures = [EngineLocked("402")] * 3
+    note = group.write(ADA, command="transcribe", attachment=Attachment("1", duration_s=3.0))
+    about = group.write(BEN, command="transcribe", reply_to=quote(note))
+    for message in (note, about, other):
+        await loopback.inbox.accept(message)
+    await clock.sleep(3)
+    quoted = None if is_all else quote(note)
+    asks = group.write(ADA, command="forget", text="me" * is_all, reply_to=quoted)
+    await group.send(asks)
+    assert counts(group.answers(asks)[0].text)[0] == 2
+    assert group.answers(note) == []
+    assert group.answers(about) == [Reply(DELETED)]
+    assert group.answers(other), "of somebody else, about something else"
+    jobs = await loopback.store.jobs.history(group.chat)
+    kept = [job.message for job in jobs if job.command == "transcribe"]
+    assert not any(message.attachment or message.reply_to or message.text for message in kept)
+    assert ask_database(tmp_path, "SELECT * FROM transcripts") == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import delete, literal, select, update
@@ -14,10 +14,11 @@ from core.store.database.tables import blobs, buttons, chats, jobs, messages, re
 from core.store.recordings import Recordings
 from core.store.talk.memory import EMPTY, IS_KEPT, drop_transcripts
 from core.store.talk.search import MOVED
+from core.store.work.cancellation import IS_CANCELLED, OPEN
 
 #: Jobs that are read and emptied at once, to hold the write lock briefly.
 _BATCH = 100
-_IS_OPEN = jobs.c.state.in_((JobState.WAITING, JobState.RUNNING))
+_IS_OPEN = jobs.c.state.in_(OPEN)
 
 
 @dataclass(slots=True)
@@ -36,7 +37,10 @@ class ForgottenCounts:
 
 
 class Forgetting:
-    """Deletes stored content with everything derived from it. Safe to repeat."""
+    """Deletes stored content with everything derived from it. Safe to repeat.
+
+    Jobs under way are to be cancelled before: only then they are deleted with the rest.
+    """
 
     def __init__(self, database: Database, recordings: Recordings) -> None:
         self._database = database
@@ -86,7 +90,7 @@ class Forgetting:
     ) -> ForgottenCounts:
         counts = ForgottenCounts()
         await self._forget_talk(chat, talk, counts)
-        async for rows in self._ended_jobs(chat):
+        async for rows in self._jobs(chat):
             if chosen := [row for row in rows if is_job(row)]:
                 await self._empty(chosen, counts)
         await self._recordings.sweep()
@@ -103,12 +107,12 @@ class Forgetting:
             keys = {row.heard_key for row in found if row.heard_key}
             counts.transcripts += await drop_transcripts(connection, keys)
 
-    async def _ended_jobs(self, chat: Chat) -> AsyncIterator[Sequence[Any]]:
+    async def _jobs(self, chat: Chat) -> AsyncIterator[Sequence[Any]]:
         query = (
             select(jobs, messages.c.content, messages.c.chat_pk.label("origin_pk"))
             .join(messages, messages.c.message_pk == jobs.c.message_pk)
             .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
-            .where(is_chat(chat), ~_IS_OPEN, messages.c.content.is_not(None))
+            .where(is_chat(chat), ~_IS_OPEN | IS_CANCELLED, messages.c.content.is_not(None))
             .order_by(jobs.c.seq)
             .limit(_BATCH)
         )
@@ -121,22 +125,36 @@ class Forgetting:
             seq = rows[-1].seq
 
     async def _empty(self, rows: Sequence[Any], counts: ForgottenCounts) -> None:
-        """Empty ended jobs. Their rows stay, so that an update that comes again is still known."""
+        """Empty ended jobs. Their rows stay, so that an update that comes again is still known.
+
+        Of one that is cancelled but has not ended, where its last reply goes is kept.
+        """
         job_ids = [row.job_id for row in rows]
         message_pks = [row.message_pk for row in rows]
         keys = {row.reply.heard_key for row in rows if row.reply and row.reply.heard_key}
         keys |= {subject.heard for row in rows for subject in _about(row) if subject.heard}
         counts.message_ids |= {_message_id(row) for row in rows}
-        counts.answers += sum(row.reply is not None for row in rows)
+        counts.answers += sum(row.reply is not None and row.state not in OPEN for row in rows)
         async with self._database.write() as connection:
             is_job = jobs.c.job_id.in_(job_ids)
             ended = {"reply": None, "state": JobState.CANCELLED, "error": "forgotten"}
             await connection.execute(update(jobs).where(is_job, ~_IS_OPEN).values(ended))
             is_message = messages.c.message_pk.in_(message_pks)
             await connection.execute(update(messages).where(is_message).values(content=None))
+            for row in rows:
+                if row.state in OPEN:
+                    change = update(messages).where(messages.c.message_pk == row.message_pk)
+                    await connection.execute(change.values(content=_strip(row.content)))
             await connection.execute(delete(buttons).where(buttons.c.job_id.in_(job_ids)))
             await connection.execute(delete(blobs).where(blobs.c.message_pk.in_(message_pks)))
             counts.transcripts += await drop_transcripts(connection, keys)
+
+
+def _strip(message: Message) -> Message:
+    """Return a message with no more than what a reply to it needs."""
+    return replace(
+        message, sender_name="", text="", attachment=None, reply_to=None, forwarded_from=""
+    )
 
 
 def _message_id(row: Any) -> str:
