@@ -14,8 +14,9 @@ from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
 from core.commands import load_command, pick_command
 from core.commands.arguments import ArgumentInput
-from core.commands.cancel import may_cancel_all, pick_cancelled, pick_deleted
+from core.commands.cancel import may_cancel_all, pick_cancelled
 from core.commands.context import Context
+from core.commands.deletion import pick_deleted
 from core.glossary.apply import apply_to
 from core.interfaces import DeliveryTarget, GrowingRecording, Platform, Recording
 from core.models import (

@@ -11,7 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.clock import Clock
-from core.commands.cancel import DELETED
+from core.commands.deletion import DELETED
 from core.errors import EngineBusy, EngineLocked, MessageGone, PlatformBusy
 from core.interfaces import DeliveryTarget
 from core.models import Chat, DeliveryState, Job, JobState, Message, QuotedMessage, Reply

@@ -15,7 +15,6 @@ from core.locale import Plural, mark, translate
 from core.models import CANCEL_TOKEN, Job, JobState, Message, Reply
 
 CANCELLED = mark("Cancelled.")
-DELETED = mark("The recording was deleted, so I did not reply to it.")
 ALL = "all"
 
 
@@ -50,30 +49,6 @@ def _is_meant(message: Message, job: Job, *, is_own: bool) -> bool:
         ids = {job.message.message_id, about.message_id if about else ""}
         return quoted.message_id in ids or quoted.job_id == job.job_id
     return is_own or read_word(message.text) == ALL
-
-
-def pick_deleted(message_id: str, job: Job) -> Reply | None:
-    """Return what ends a job after the deletion of a message, None if it is not about it."""
-    quoted = job.message.reply_to
-    is_quoted = quoted is not None and quoted.message_id == message_id
-    return _end_deleted(job, is_own=job.message.message_id == message_id, is_quoted=is_quoted)
-
-
-def pick_persons(person_id: str, job: Job) -> Reply | None:
-    """Return what ends a job once a person's data is deleted, None if it is not about them."""
-    quoted = job.message.reply_to
-    is_quoted = quoted is not None and quoted.sender_id == person_id
-    is_own = job.message.sender_id == person_id and job.command != "forget"
-    return _end_deleted(job, is_own=is_own, is_quoted=is_quoted)
-
-
-def _end_deleted(job: Job, *, is_own: bool, is_quoted: bool) -> Reply | None:
-    if is_own:
-        return Reply()
-    quoted = job.message.reply_to
-    if is_quoted and quoted and quoted.attachment and job.command != "forget":
-        return Reply(translate(DELETED, job.message.language))
-    return None
 
 
 async def cancel(ctx: Context) -> Reply:

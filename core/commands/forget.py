@@ -6,8 +6,8 @@ from functools import partial
 
 from core.commands import Command
 from core.commands.arguments import Argument, MessageAction, split_word
-from core.commands.cancel import pick_deleted, pick_persons
 from core.commands.context import Context
+from core.commands.deletion import pick_deleted, pick_persons
 from core.errors import NotAllowed, UserError
 from core.locale import Plural, mark
 from core.models import Message, Reply

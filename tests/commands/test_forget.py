@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.clock import Clock
-from core.commands.cancel import DELETED
+from core.commands.deletion import DELETED
 from core.errors import EngineLocked
 from core.models import Attachment, Chat, QuotedMessage, Reply
 from tests.support.clean_start import ask_database

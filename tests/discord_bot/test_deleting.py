@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
-from core.commands.cancel import DELETED
+from core.commands.deletion import DELETED
 from core.models import Reply
 from tests.chaos.notes import read_sound
 from tests.emulators.discord import DiscordServer as Server

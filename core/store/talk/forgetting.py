@@ -14,11 +14,12 @@ from core.store.database.tables import blobs, buttons, chats, jobs, messages, re
 from core.store.recordings import Recordings
 from core.store.talk.memory import EMPTY, IS_KEPT, drop_transcripts
 from core.store.talk.search import MOVED
-from core.store.work.cancellation import IS_CANCELLED, OPEN
 
 #: Jobs that are read and emptied at once, to hold the write lock briefly.
 _BATCH = 100
-_IS_OPEN = jobs.c.state.in_(OPEN)
+_OPEN = (JobState.WAITING, JobState.RUNNING)
+_IS_OPEN = jobs.c.state.in_(_OPEN)
+_IS_CANCELLED = jobs.c.outcome == JobState.CANCELLED
 
 
 @dataclass(slots=True)
@@ -112,7 +113,7 @@ class Forgetting:
             select(jobs, messages.c.content, messages.c.chat_pk.label("origin_pk"))
             .join(messages, messages.c.message_pk == jobs.c.message_pk)
             .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
-            .where(is_chat(chat), ~_IS_OPEN | IS_CANCELLED, messages.c.content.is_not(None))
+            .where(is_chat(chat), ~_IS_OPEN | _IS_CANCELLED, messages.c.content.is_not(None))
             .order_by(jobs.c.seq)
             .limit(_BATCH)
         )
@@ -134,7 +135,7 @@ class Forgetting:
         keys = {row.reply.heard_key for row in rows if row.reply and row.reply.heard_key}
         keys |= {subject.heard for row in rows for subject in _about(row) if subject.heard}
         counts.message_ids |= {_message_id(row) for row in rows}
-        counts.answers += sum(row.reply is not None and row.state not in OPEN for row in rows)
+        counts.answers += sum(row.reply is not None and row.state not in _OPEN for row in rows)
         async with self._database.write() as connection:
             is_job = jobs.c.job_id.in_(job_ids)
             ended = {"reply": None, "state": JobState.CANCELLED, "error": "forgotten"}
@@ -142,7 +143,7 @@ class Forgetting:
             is_message = messages.c.message_pk.in_(message_pks)
             await connection.execute(update(messages).where(is_message).values(content=None))
             for row in rows:
-                if row.state in OPEN:
+                if row.state in _OPEN:
                     change = update(messages).where(messages.c.message_pk == row.message_pk)
                     await connection.execute(change.values(content=_strip(row.content)))
             await connection.execute(delete(buttons).where(buttons.c.job_id.in_(job_ids)))
