@@ -84,6 +84,73 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "this chat": mark("this channel"),
         "chat": mark("channel"),
         "me = all of your data in this chat": mark("me = all of your data in this channel"),
+        # Of channels, and of what stands in them
+        "Digests are for groups: send /digest in a group. Here, use /summary.": mark(
+            "Digests are for servers: use /digest in a channel there. Here, use /summary."
+        ),
+        "Digests need chat history. Turn it on first: /remember on": mark(
+            "Digests need message history. Turn it on first: /remember on"
+        ),
+        "Digests are turned off, because chat history is off.": mark(
+            "Digests are turned off, because message history is off."
+        ),
+        "A digest of this topic is sent every day at {at} ({zone}). Next: {date}.": mark(
+            "A digest of this thread is sent every day at {at} ({zone}). Next: {date}."
+        ),
+        "A digest of this topic is sent on weekdays at {at} ({zone}). Next: {date}.": mark(
+            "A digest of this thread is sent on weekdays at {at} ({zone}). Next: {date}."
+        ),
+        "Chat history can be kept for 1 to {days} days.": mark(
+            "Message history can be kept for 1 to {days} days."
+        ),
+        "Chat history is off now.": mark("Message history is off now."),
+        "Messages and voice messages here are stored for {days}, encrypted, for /summary and "
+        "/find. Admins can turn this off with /remember off. /remember me off opts you out in all "
+        "chats; /forget me deletes your data here.": mark(
+            "Messages and voice messages here are stored for {days}, encrypted, for /summary and "
+            "/find. Members with the permission Manage Server can turn this off with /remember "
+            "off. /remember me off opts you out in all servers; /forget me deletes your data here."
+        ),
+        "You have opted out: nothing of yours is stored in any chat, and in groups nobody else can "
+        "transcribe your voice messages. /remember me on undoes this.": mark(
+            "You have opted out: nothing of yours is stored in any server, and nobody else there "
+            "can transcribe your voice messages. /remember me on undoes this."
+        ),
+        "Messages in the chat itself are not deleted. What others wrote about you, and existing "
+        "summaries, are kept until they expire, at most 30 days.": mark(
+            "Messages on Discord itself are not deleted. What others wrote about you, and existing "
+            "summaries, are kept until they expire, at most 30 days."
+        ),
+        "Joined {channel}. What you send with /say is spoken there. /read on reads this chat "
+        "aloud, /stop stops playback, /leave disconnects me. My voices are AI-generated.": mark(
+            "Joined {channel}. What you send with /say is spoken there. /read on reads this "
+            "channel aloud, /stop stops playback, /leave disconnects me. My voices are "
+            "AI-generated."
+        ),
+        "Your own language, in all chats: /language me German": mark(
+            "Your own language, in all channels: /language me German"
+        ),
+        "Linking works in private chats only. A code sent here is no longer valid: get a new one "
+        "there with /link.": mark(
+            "Linking works in direct messages only. A code sent here is no longer valid: get a new "
+            "one there with /link."
+        ),
+        "The summary is sent to our private chat, where only you can read it.": mark(
+            "The summary is shown to you alone."
+        ),
+        "Press a voice to hear it. /voice NAME sets your voice, /voice chat NAME this chat's "
+        "(admins), /voice off resets yours.": mark(
+            "Choose a voice to hear it. /voice NAME sets your voice, /voice chat NAME this "
+            "channel's (needs Manage Server), /voice off resets yours."
+        ),
+        "Reply to the transcript with the right word: no, it is Kowalski. Or with both: Kovalsky = "
+        "Kowalski. I will correct it and remember it for this chat.": mark(
+            "Reply to the transcript with the right word: no, it is Kowalski. Or with both: "
+            "Kovalsky = Kowalski. I will correct it and remember it for this channel."
+        ),
+        "Remembered for this chat: {corrections}": mark(
+            "Remembered for this channel: {corrections}"
+        ),
         # Descriptions of commands
         "Transcribe every voice message here: on or off (admins)": mark(
             "Transcribe every voice message in this channel"

@@ -6,6 +6,7 @@ from core.commands import Command
 from core.commands.context import Context
 from core.locale import mark
 from core.models import Reply
+from core.text.scripts import join_texts
 
 
 async def auto(ctx: Context) -> Reply:
@@ -17,10 +18,11 @@ async def auto(ctx: Context) -> Reply:
     if choice := ctx.read_choice("on", "off"):
         settings = await ctx.save_settings(is_auto=choice == "on")
     if settings.is_auto and (blindness := await ctx.platform.explain_blindness(ctx.message)):
-        return Reply(f"{ctx.text('/auto is on.')} {ctx.text(blindness)}")
+        return Reply(join_texts([ctx.text("/auto is on."), ctx.text(blindness)]))
     if settings.is_auto:
         return Reply(ctx.text("Every voice message here is transcribed. /auto off turns this off."))
-    return Reply(ctx.text("Reply to a voice message with /transcribe to transcribe it."))
+    how_to = ctx.text("Reply to a voice message with /transcribe to transcribe it.")
+    return Reply(join_texts([ctx.text("/auto is off."), how_to]))
 
 
 command = Command(

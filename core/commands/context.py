@@ -101,14 +101,14 @@ class Context:
         return translate(text, self.message.language, **values)
 
     def describe_limit(self) -> str:
-        """Return a sentence, after a space, about the size of files."""
+        """Return a sentence about the size of files."""
         limit = self.platform.max_file_bytes // 10**6
-        return f" {self.text('Files up to {limit} MB.', limit=limit)}"
+        return self.text("Files up to {limit} MB.", limit=limit)
 
     def describe_deleted(self, count: int) -> str:
-        """Return a sentence, after a space, about that many deleted messages; "" for none."""
+        """Return a sentence about that many deleted messages, "" for none."""
         text = Plural("{count} message was deleted.", "{count} messages were deleted.", count)
-        return f" {self.text(text)}" if count else ""
+        return self.text(text) if count else ""
 
     def read_choice(self, *choices: str) -> str:
         """Return which of `choices` follows the command's name, "" if nothing does.

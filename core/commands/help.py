@@ -6,6 +6,7 @@ from core.commands import Command, menu_of
 from core.commands.context import Context
 from core.locale import mark
 from core.models import Reply, Span
+from core.text.scripts import join_texts
 
 #: Title and commands of each group; the rest is in the last one.
 GROUPS = (
@@ -21,11 +22,16 @@ LINE = "/{name}{usage} – {help}"
 
 async def show_help(ctx: Context) -> Reply:
     """List the commands in groups, after what to do with recordings."""
-    lines = [ctx.text("Send me a voice message, video message or any recording to transcribe it.")]
-    if not ctx.message.is_private:
-        lines = [ctx.text("Reply to a voice message with /transcribe to transcribe it.")]
-    text, spans = "\n".join(lines) + ctx.describe_limit(), []
-    left = dict(menu_of(ctx.platform))
+    is_private = ctx.message.is_private
+    how_to = ctx.text("Send me a voice message, video message or any recording to transcribe it.")
+    if not is_private:
+        how_to = ctx.text("Reply to a voice message with /transcribe to transcribe it.")
+    text, spans = join_texts([how_to, ctx.describe_limit()]), []
+    left = {
+        name: one
+        for name, one in menu_of(ctx.platform)
+        if not (is_private and one.needs_voice_channels)
+    }
     for title, names in GROUPS:
         group = {name: left.pop(name) for name in names or tuple(left) if name in left}
         if group:

@@ -37,7 +37,8 @@ async def language(ctx: Context) -> Reply:
     if whose == _ME:
         await ctx.save_own_speech(language=code or "")
         reader = replace(ctx.message, language=code or ctx.message.language)
-        return Reply(await describe_own(replace(ctx, message=reader)))
+        own = await describe_own(replace(ctx, message=reader))
+        return Reply(own if code else f"{ctx.text('You have no language of your own now.')}\n{own}")
     await ctx.save_settings(language=code)
     return Reply(describe_chat(ctx, code))
 

@@ -11,6 +11,7 @@ from core.errors import UserError
 from core.locale import mark
 from core.models import Reply, Span
 from core.store import LinkResult
+from core.text.scripts import join_texts
 
 CODE_GIVEN = mark(
     "Send this to me on another platform, in a private chat, within 10 minutes. Both accounts then "
@@ -85,7 +86,7 @@ async def use_code(ctx: Context) -> Reply:
     if await memory.is_opted_out(chat.platform, person_id):
         count = await memory.forget_person(chat, person_id, is_everywhere=True)
         text = f"{text}\n\n{ctx.text(OPTED_OUT)}"
-        text += ctx.describe_deleted(count)
+        text = join_texts([text, ctx.describe_deleted(count)])
     return Reply(text)
 
 

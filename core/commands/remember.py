@@ -11,6 +11,7 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import Plural, mark
 from core.models import Reply
+from core.text.scripts import join_texts
 
 USAGE = mark("Usage: /remember on | off | 30d | me off | me on")
 DEFAULT_DAYS, MAX_DAYS = 7, 365
@@ -71,7 +72,7 @@ async def turn_off(ctx: Context) -> Reply:
     """Keep no history any more, and delete what there is."""
     await ctx.save_settings(talk={"remember_days": None})
     count = await ctx.store.memory.forget_chat(ctx.message.chat)
-    return Reply(ctx.text("Chat history is off now.") + ctx.describe_deleted(count))
+    return Reply(join_texts([ctx.text("Chat history is off now."), ctx.describe_deleted(count)]))
 
 
 async def show(ctx: Context) -> Reply:
@@ -104,7 +105,7 @@ async def set_opt_out(ctx: Context, words: list[str]) -> Reply:
         "You have opted out: nothing of yours is stored in any chat, and in groups nobody else can "
         "transcribe your voice messages. /remember me on undoes this."
     )
-    return Reply(text + ctx.describe_deleted(count))
+    return Reply(join_texts([text, ctx.describe_deleted(count)]))
 
 
 command = Command(

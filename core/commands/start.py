@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.commands import Command
 from core.commands.context import Context
 from core.models import Button, Reply
+from core.text.scripts import join_texts
 
 
 async def start(ctx: Context) -> Reply:
@@ -14,13 +15,14 @@ async def start(ctx: Context) -> Reply:
         how_to = ctx.text("Reply to a voice message with /transcribe to transcribe it.")
         more = ctx.text("After /auto on I transcribe every one (admins).")
         blindness = await ctx.platform.explain_blindness(ctx.message)
-        text = f"{hello} {how_to} {more}"
+        text = join_texts([hello, how_to, more])
         if blindness:
             text += "\n\n" + ctx.text(blindness)
         return Reply(text, buttons=(Button(ctx.text("Help"), "help"),))
     how_to = ctx.text("Send me a voice message now, and I write down what is said.")
     then = ctx.text("Then reply to the text with a question about it.")
-    return Reply(f"{hello} {how_to} {then}{ctx.describe_limit()}", buttons=_offer_first_steps(ctx))
+    text = join_texts([hello, how_to, then, ctx.describe_limit()])
+    return Reply(text, buttons=_offer_first_steps(ctx))
 
 
 def _offer_first_steps(ctx: Context) -> tuple[Button, ...]:

@@ -48,6 +48,15 @@ def is_unspaced(character: str) -> bool:
     return _UNSPACED.fullmatch(character) is not None
 
 
+def join_texts(texts: list[str]) -> str:
+    """Join with a space, but not between two characters of a script that has none."""
+    joined = ""
+    for text in filter(None, (t.strip() for t in texts)):
+        is_tight = joined and is_unspaced(joined[-1]) and is_unspaced(text[0])
+        joined += text if not joined or is_tight else f" {text}"
+    return joined
+
+
 def split_words(text: str) -> list[str]:
     """Return the words of `text` in lower case; those of unspaced scripts by character."""
     return WORD.findall(text.lower())

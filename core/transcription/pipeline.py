@@ -20,7 +20,7 @@ from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript, Usage
 from core.stall import note_progress
 from core.store.work.progress import Results
-from core.text.scripts import is_unspaced
+from core.text.scripts import join_texts
 from core.transcription.progress import (
     LONG_S,
     JointReport,
@@ -253,12 +253,3 @@ def stitch(parts: list[tuple[Piece, Transcript]]) -> Transcript:
             for start_s, end_s in piece.pauses
         ),
     )
-
-
-def join_texts(texts: list[str]) -> str:
-    """Join with a space, but not between two characters of a script that has none."""
-    joined = ""
-    for text in filter(None, (t.strip() for t in texts)):
-        is_tight = joined and is_unspaced(joined[-1]) and is_unspaced(text[0])
-        joined += text if not joined or is_tight else f" {text}"
-    return joined

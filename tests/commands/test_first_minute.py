@@ -53,6 +53,12 @@ async def test_plain_text_gets_a_short_answer_with_four_buttons(talk: Talk, text
     assert labels == ["Hear my voice", "Voices", "Language", "Help"]
 
 
+async def test_no_space_parts_chinese_sentences(talk: Talk) -> None:
+    for command in ("", "help"):
+        reply = await talk.send(text="你好", command=command, language="zh")
+        assert "。" in reply.text and "。 " not in reply.text
+
+
 async def test_each_of_the_four_buttons_works(talk: Talk) -> None:
     greeting = await talk.send(text="hi")
     pressed = {b.label: await talk.send(button=b.token) for b in greeting.buttons}

@@ -54,6 +54,13 @@ async def test_a_chat_s_language_is_set_by_name(talk: Talk, typed: str) -> None:
     assert (await talk.loopback.store.chats.settings(CHAT)).language is None
 
 
+async def test_taking_back_one_s_own_language_is_confirmed(talk: Talk) -> None:
+    await talk.send(command="language", text="me French")
+    for word in ("auto", "off"):
+        reply = await talk.send(command="language", text=f"me {word}")
+        assert reply.text.startswith("You have no language of your own now.\n")
+
+
 async def test_unknown_languages_are_refused_with_similar_ones(talk: Talk) -> None:
     reply = await talk.send(command="language", text="klingon")
     assert "I don't know this language: klingon" in reply.text

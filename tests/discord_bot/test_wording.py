@@ -34,6 +34,31 @@ def test_every_text_that_is_replaced_exists() -> None:
     assert all(fields(words) <= fields(text) for text, words in WORDING.items())
 
 
+#: Words for what Discord calls otherwise.
+FOREIGN = re.compile(r"(?i)\b(chats?|groups?|admins?|topic)\b")
+#: What other platforms call them, usages and suggestions.
+KEPT = {"last 2h | 200 | unread | topic | me | voice | short", "this topic", "18:00 topic"}
+
+
+@pytest.mark.finding(19)
+def test_texts_speak_of_servers_and_channels() -> None:
+    with (ROOT / "core/locale/zh/hearsay.po").open("rb") as file:
+        known = [(str(one.id), {place for place, _ in one.locations}) for one in read_po(file)]
+    ours = {text for text, places in known if any(one.startswith("core/") for one in places)}
+    shown = {WORDING.get(text, text) for text in ours}
+    odd = {text for text in shown if FOREIGN.search(re.sub(r"/voice chat", "", text))} - KEPT
+    assert odd == {text for text in odd if "on another platform, in a private chat" in text}
+
+
+@module_loop
+@pytest.mark.finding(19)
+async def test_help_names_no_command_that_a_direct_message_lacks(scenario: Scenario) -> None:
+    dm = scenario.server.dm(scenario.people["member"])
+    answer = await scenario.give("member", "help", {}, dm)
+    assert "</summary:" in answer.content
+    assert "</join:" not in answer.content and "Voice channels" not in answer.content
+
+
 @pytest.mark.finding(19)
 def test_commands_and_options_are_described_in_words() -> None:
     for command in build_menu():

@@ -52,6 +52,16 @@ async def test_what_privacy_mode_prevents_is_said_with_the_remedy(
     assert HIDDEN not in await ask(telegram, group, command)
 
 
+@pytest.mark.usefixtures("whole")
+async def test_auto_says_whether_it_is_on(telegram: Server, group: int) -> None:
+    telegram.set_privacy(is_on=False)
+    for text in ("/auto", "/auto off"):
+        assert (await ask(telegram, group, text)).startswith("/auto is off. ")
+    telegram.set_privacy(is_on=True)
+    for text in ("/auto on", "/auto"):
+        assert (await ask(telegram, group, text)).startswith("/auto is on. ")
+
+
 async def test_the_remedy_that_is_named_helps(
     telegram: Server, group: int, whole: Loopback
 ) -> None:

@@ -8,7 +8,7 @@ import unicodedata
 import pytest
 
 from core.text import scripts
-from core.text.scripts import has_han, is_unspaced, split_words
+from core.text.scripts import has_han, is_unspaced, join_texts, split_words
 from core.text.tokens import count_tokens
 
 
@@ -71,3 +71,21 @@ def test_tokens_are_one_per_east_asian_character() -> None:
     assert count_tokens("한국어") == 3
     assert count_tokens("𠀀") == 1
     assert count_tokens("\u2e7f\ue000") == 1
+
+
+@pytest.mark.parametrize(
+    ("texts", "joined"),
+    [
+        (["one", "two"], "one two"),
+        (["one ", "", " two"], "one two"),
+        (["今天天气", "很好。"], "今天天气很好。"),
+        (["今天", "weather", "很好"], "今天 weather 很好"),
+        (["はい。", "！ok"], "はい。！ok"),
+        (["安\u9fff", "\uff00a"], "安\u9fff\uff00a"),
+        (["a\uffef", "\u9fff"], "a\uffef\u9fff"),
+        (["가", "나"], "가 나"),
+        ([], ""),
+    ],
+)
+def test_texts_are_joined_by_script(texts: list[str], joined: str) -> None:
+    assert join_texts(texts) == joined

@@ -19,7 +19,7 @@ from core.interfaces import TranscriberLimits
 from core.models import Audio, Segment, Transcript
 from core.store import Store
 from core.transcription.pipeline import TranscriptionOptions as Options
-from core.transcription.pipeline import TranscriptionPipeline, join_texts, stitch
+from core.transcription.pipeline import TranscriptionPipeline, stitch
 from tests.support import audio_samples
 from tests.support.loopback import ScriptedTranscriber
 from tests.support.thread_media import ThreadMedia
@@ -280,21 +280,3 @@ def test_cut_or_rough_piece_marks_the_whole_transcript(flags: tuple[bool, bool])
     odd = Transcript("a", is_cut=is_cut, is_rough=is_rough)
     whole = stitch([(piece(0), odd), (piece(1), Transcript("b"))])
     assert (whole.is_cut, whole.is_rough) == flags
-
-
-@pytest.mark.parametrize(
-    ("texts", "joined"),
-    [
-        (["one", "two"], "one two"),
-        (["one ", "", " two"], "one two"),
-        (["今天天气", "很好。"], "今天天气很好。"),
-        (["今天", "weather", "很好"], "今天 weather 很好"),
-        (["はい。", "！ok"], "はい。！ok"),
-        (["安\u9fff", "\uff00a"], "安\u9fff\uff00a"),
-        (["a\uffef", "\u9fff"], "a\uffef\u9fff"),
-        (["가", "나"], "가 나"),
-        ([], ""),
-    ],
-)
-def test_texts_are_joined_by_script(texts: list[str], joined: str) -> None:
-    assert join_texts(texts) == joined
