@@ -96,7 +96,7 @@ class Api:
         return [
             {
                 "name": name,
-                "argument": translate(command.usage, language),
+                "argument": translate(WORDING.get(command.usage, command.usage), language),
                 "help": translate(WORDING.get(command.help, command.help), language),
             }
             for name, command in menu(hidden=NOT_ON_PAGE)

@@ -77,14 +77,25 @@ def build_hit(job: Job, words: str) -> dict[str, Any]:
     first = next(iter(words.casefold().split()), "")
     text = next((one for one in texts if first in one.casefold()), texts[0])
     text = " ".join(text.split())
-    start = max(0, text.casefold().find(first) - _BEFORE_CHARS)
-    excerpt = ("…" if start else "") + text[start : start + _TITLE_CHARS]
+    excerpt = _cut_around(text, max(0, text.casefold().find(first)))
     return {
         "chat": name_of(job.message.chat),
         "id": job.message.message_id,
         "sent_at": job.message.sent_at.isoformat(),
         "excerpt": excerpt,
     }
+
+
+def _cut_around(text: str, at: int) -> str:
+    """Return the text around a position: whole words, where it has spaces."""
+    start = max(0, at - _BEFORE_CHARS)
+    if start:
+        start = text.find(" ", start, at) + 1 or start
+    shown = text[start : start + _TITLE_CHARS]
+    if start + len(shown) < len(text):
+        space = shown.rfind(" ", _TITLE_CHARS // 2)
+        shown = (shown[:space] if space > 0 else shown) + "…"
+    return ("…" if start else "") + shown
 
 
 def build_title(job: Job) -> str:

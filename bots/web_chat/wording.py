@@ -46,6 +46,23 @@ WORDING: Mapping[str, str] = MappingProxyType({
         "Ask about a recording or text: press Ask below it"
     ),
     "Read a text aloud, or the message you reply to": mark("Read text aloud"),
+    "In private chats every voice message is transcribed automatically.": mark(
+        "Every recording is transcribed automatically here."
+    ),
+    "Digests are for groups: send /digest in a group. Here, use /summary.": mark(
+        "There are no digests on this page. Use /summary."
+    ),
+    "Send me a voice message, video message or any recording to transcribe it.": mark(
+        "Record a message or choose a file to transcribe it."
+    ),
+    "last 2h | 200 | unread | topic | me | voice | short": mark("last 2h | 200 | voice | short"),
+    "Summarize this chat: last 2h, 200 messages, unread, this topic, me, voice": mark(
+        "Summarize this chat: last 2h, 200 messages, voice, short"
+    ),
+    "Press a voice to hear it. /voice NAME sets your voice, /voice chat NAME this chat's (admins), "
+    "/voice off resets yours.": mark(
+        "Press a voice to hear it. /voice NAME sets your voice, /voice off resets it."
+    ),
     "Then reply to the text with a question about it.": mark(
         "Then type a question about it."
     ),

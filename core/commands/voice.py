@@ -48,10 +48,10 @@ async def show(ctx: Context) -> Reply:
     """Reply with the current voice and who chose it, and a button for every voice."""
     name, source = (await ctx.choices()).find("voice")
     found = await find(ctx, name) if name else None
-    if found is None:
-        source = voices.SOURCES[-1]
-    current = name_of(ctx, found) if found else ctx.text("default voice")
-    line = ctx.text("Voice: {voice} ({source})", voice=current, source=ctx.text(source))
+    line = ctx.text("Voice: default voice")
+    if found:
+        current = name_of(ctx, found)
+        line = ctx.text("Voice: {voice} ({source})", voice=current, source=ctx.text(source))
     saved = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
     reader = ctx.message.language
     presets = [(v.name, label_voice(v, reader)) for v in ctx.synthesis.synthesizer.voices()]

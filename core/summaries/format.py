@@ -17,8 +17,8 @@ _PERIOD = "\0"
 #: The link to a text message.
 ARROW = "↗"
 
-HEAD = mark("{period} · {messages}, {people}")
-HEAD_WITH_NOTES = mark("{period} · {messages}, {notes}, {people}")
+HEAD = mark("{period} · {counts}")
+BETWEEN_COUNTS = mark(", ")
 HEADINGS: dict[Kind, str] = {
     "decisions": mark("Decisions"),
     "actions": mark("To do"),
@@ -100,20 +100,26 @@ def format_speech(summary: Summary, language: str) -> str:
 def _write_head(draft: _Draft, talk: Talk, language: str) -> None:
     messages = talk.messages
     moments = [message.sent_at.astimezone(talk.zone) for message in messages]
-    notes = sum(message.attachment is not None for message in messages)
-    people = len({(m.sender_id, m.sender_name) for m in messages})
-    head = translate(
-        HEAD_WITH_NOTES if notes else HEAD,
-        language,
-        period=_PERIOD,
-        messages=Plural("{count} message", "{count} messages", len(messages)),
-        notes=Plural("{count} voice message", "{count} voice messages", notes),
-        people=Plural("{count} person", "{count} people", people),
-    )
+    head = translate(HEAD, language, period=_PERIOD, counts=_describe_counts(talk, language))
     before, _, after = head.partition(_PERIOD)
     draft.write(before)
     _write_period(draft, min(moments), max(moments))
     draft.write(after)
+
+
+def _describe_counts(talk: Talk, language: str) -> str:
+    """Return how many messages, voice messages and people there are: "6 messages, 2 people"."""
+    notes = sum(message.attachment is not None for message in talk.messages)
+    named = [m for m in talk.messages if not talk.is_anonymous(m)]
+    people = len({(m.sender_id, m.sender_name) for m in named})
+    messages = len(talk.messages) if notes < len(talk.messages) else 0
+    counts = (
+        Plural("{count} message", "{count} messages", messages),
+        Plural("{count} voice message", "{count} voice messages", notes),
+        Plural("{count} person", "{count} people", people),
+    )
+    shown = [translate(count, language) for count in counts if count.count]
+    return translate(BETWEEN_COUNTS, language).join(shown)
 
 
 def _write_period(draft: _Draft, since: datetime, until: datetime) -> None:
@@ -153,6 +159,9 @@ def _people(section: Section, talk: Talk) -> str:
     """Return the participants of a topic: those named, and the senders of its sources."""
     found = [talk.find(s.number) for point in section.points for s in point.sources]
     names = dict.fromkeys((*section.people, *(talk.display_name(m) for m in found if m)))
+    for message in filter(talk.is_anonymous, talk.messages):
+        for name in (talk.name(message), talk.display_name(message)):
+            names.pop(name, None)
     return f"({', '.join(names)})" if names else ""
 
 
@@ -161,7 +170,7 @@ def _link_text(source: Source, talk: Talk) -> str:
     message = talk.find(source.number)
     if message is None or source.second is None:
         return ARROW
-    return f"{talk.display_name(message)} {format_timestamp(source.second)}"
+    return f"{talk.display_name(message)} {format_timestamp(source.second)}".lstrip()
 
 
 def _write_notes(draft: _Draft, result: TalkSummary, language: str) -> None:
@@ -171,7 +180,7 @@ def _write_notes(draft: _Draft, result: TalkSummary, language: str) -> None:
             if message := result.talk.find(number):
                 sent_at = message.sent_at.astimezone(result.talk.zone)
                 draft.write(" ")
-                draft.link(f"{result.talk.display_name(message)} {sent_at:%H:%M}", message)
+                draft.link(f"{result.talk.display_name(message)} {sent_at:%H:%M}".lstrip(), message)
     if result.is_cut:
         draft.write(f"\n\n{translate(CUT, language)}")
     if result.summary.is_extract:

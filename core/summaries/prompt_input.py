@@ -62,8 +62,13 @@ class Talk:
         return shorten_name(message.sender_name) or "?"
 
     def display_name(self, message: RememberedMessage) -> str:
-        """Return the name for display, without links and mentions."""
-        return safety.defuse(self.name(message), message.sender_name)
+        """Return the name for display, without links and mentions; "" if it is unknown."""
+        return safety.defuse(shorten_name(message.sender_name), message.sender_name)
+
+    def is_anonymous(self, message: RememberedMessage) -> bool:
+        """Return whether the sender's name is unknown: that of the file stands for it, if any."""
+        file = message.attachment
+        return message.sender_name in ("", file.name if file else "")
 
     def entries(self) -> Iterator[TalkEntry]:
         """Yield the talk as lines of a prompt."""

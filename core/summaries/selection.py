@@ -43,6 +43,14 @@ async def select_recordings(store: Store, job: Job, span: TalkRange) -> list[Rem
     return messages[-span.count :] if span.count else messages
 
 
+async def find_recording(store: Store, chat: Chat, message_id: str) -> RememberedMessage | None:
+    """Return a recording that a summary names, None if it is no longer known."""
+    if found := await store.memory.message(chat, message_id):
+        return found
+    job = await store.jobs.of_message(chat, message_id)
+    return await _load(store, job) if job else None
+
+
 def period_end(job: Job) -> datetime:
     """Return the end of the period that a job's summary covers."""
     return max(job.created_at, job.message.sent_at)

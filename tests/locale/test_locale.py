@@ -62,7 +62,9 @@ def test_translations_have_the_same_names_and_commands(language: str) -> None:
 
 def test_chinese_is_chinese() -> None:
     for text, translated in catalogue("zh").items():
-        assert has_han(translated), text
+        assert has_han(translated) or not re.search("[a-z]", re.sub("{[a-z]+}", "", many(text))), (
+            text
+        )
         # Sentences end as they should in their own script.
         assert many(text).endswith(".") == translated.endswith("。"), text
 

@@ -185,6 +185,24 @@ def test_heading_gives_a_date_once_and_counts_in_words() -> None:
         assert reply.text.startswith(heading)
 
 
+@pytest.mark.finding(30)
+def test_recordings_without_names_are_not_people() -> None:
+    """On the page nobody has a name, so files stand for their senders."""
+    heard = Transcript("So be it.", (Segment(0.0, 3.0, "So be it."),))
+    files = (Attachment("f1", "audio", "call.mp3"), Attachment("f2", "voice"))
+    talk = Talk([
+        RememberedMessage(file.file_id, START, "1", file.name, "", None, "", file, heard)
+        for file in files
+    ])  # fmt: skip
+    text = "## Plans (call.mp3, ?)\n- So be it. [#1 0:00]\n- So be it. [#2 0:00]"
+    summary = parse_summary(text, talk_sources(talk), {"call.mp3", "?"})
+    reply = format_summary(TalkSummary(summary, talk), "en")
+    first, _, title, *points = reply.text.splitlines()
+    assert first == "2026-03-02 09:00 · 2 voice messages" and title == "Plans"
+    assert points == ["• So be it. call.⁠mp3 0:00", "• So be it. 0:00"]
+    assert [button.label for button in reply.buttons] == ["▶ call.⁠mp3 0:00", "▶ 0:00"]
+
+
 def test_points_link_to_their_sources() -> None:
     reply = shown()
     assert "The hall (Anna, Ben)" in reply.text

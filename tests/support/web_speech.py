@@ -48,7 +48,7 @@ class SpeechInbox(FakeInbox):
         if message.command == "voice":
             labels = [f"Voice {n} · English (United States) · female" for n in range(14)]
             buttons = tuple(Button(label, "voice", token=f"t-{label}") for label in labels)
-            return Reply("Voice: Mia (the default)\n\nPress a voice to hear it.", buttons=buttons)
+            return Reply("Voice: Mia (your choice)\n\nPress a voice to hear it.", buttons=buttons)
         if message.command == "takes":
             takes = tuple(spoken(take, 1.0) for take in "ABC")
             keep = tuple(Button(f"Keep {take}", "voice", token=f"t-{take}") for take in "ABC")

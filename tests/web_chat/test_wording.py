@@ -21,7 +21,10 @@ from tests.support.virtual_time import current_clock
 from tests.support.web_client import open_client, wait_for_reply
 
 #: What people of chat apps do.
-ELSEWHERE = re.compile(r"(?i)\breply to\b|\bforward|回复一|转发")
+ELSEWHERE = re.compile(
+    r"(?i)\breply to\b|\bforward|\bgroup|private chat|admins|unread|topic"
+    "|回复一|转发|群|私聊|管理员|未读|话题"
+)
 
 
 @pytest.fixture
@@ -64,10 +67,13 @@ async def test_no_reply_speaks_of_replying_or_forwarding(
     client: AsyncClient, language: str
 ) -> None:
     sent = ["hello", "/ask", "/translate", "/transcribe", "/summary", "/find x", "/forget",
-            "/remember", "/glossary", "/say", "/help"]  # fmt: skip
+            "/remember", "/glossary", "/say", "/help", "/auto", "/digest", "/voice"]  # fmt: skip
     for number, text in enumerate(sent):
         reply = await ask(client, f"message-{number}", text, language)
         assert not ELSEWHERE.search(reply["text"]), (text, reply["text"])
+        assert "。 " not in reply["text"], "no spaces between Chinese sentences"
+    listed = (await client.get("/api/commands", headers={"Accept-Language": language})).text
+    assert "summary" in listed and not ELSEWHERE.search(listed)
 
 
 async def test_hidden_commands_are_neither_listed_nor_suggested(client: AsyncClient) -> None:

@@ -280,7 +280,8 @@ export class Chat {
   /** Scroll to the end, but never past the beginning of the last message: a long reply is read from its top. */
   #scrollToLast() {
     const { scroll } = this.parts;
-    const last = this.log.lastElementChild;
+    // A pressed button is an entry too, which is seen only when it is answered.
+    const last = [...this.log.children].findLast(({ offsetHeight }) => offsetHeight);
     if (!this.isShown || !last) return;
     const top = last.getBoundingClientRect().top - scroll.getBoundingClientRect().top + scroll.scrollTop;
     scroll.scrollTop = Math.min(scroll.scrollHeight, top - GAP_PX);

@@ -41,7 +41,7 @@ export function formatDuration(seconds) {
 export function formatSize(bytes) {
   const unit = bytes < 1e3 ? "byte" : bytes < 1e6 ? "kilobyte" : "megabyte";
   const value = bytes / { byte: 1, kilobyte: 1e3, megabyte: 1e6 }[unit];
-  const style = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 ? 1 : 0 };
+  const style = { style: "unit", unit, unitDisplay: unit === "byte" ? "long" : "short", maximumFractionDigits: value < 10 ? 1 : 0 };
   return new Intl.NumberFormat(locale, style).format(value);
 }
 

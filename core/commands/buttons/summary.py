@@ -11,6 +11,7 @@ from core.locale import mark
 from core.models import Chat, QuotedMessage, Reply
 from core.summaries.pipeline import READING
 from core.summaries.ranges import parse_copy
+from core.summaries.selection import find_recording
 from core.text.moments import find_excerpt_end
 from core.text.split import shorten_name
 from core.text.timestamps import format_timestamp
@@ -24,14 +25,14 @@ async def play_excerpt(ctx: Context) -> Reply:
     """Reply with a part of a recording. The text: "MESSAGE_ID START_S", then a CHAT_ID or none."""
     message_id, start_s, chat_id = _read(ctx.message.text)
     chat = replace(ctx.message.chat, chat_id=chat_id or ctx.message.chat.chat_id)
-    message = await ctx.store.memory.message(chat, message_id)
+    message = await find_recording(ctx.store, chat, message_id)
     if message is None or message.attachment is None:
         raise UserError(RECORDING_GONE)
     quoted = QuotedMessage(message_id, attachment=message.attachment, sender_id=message.sender_id)
     data = await ctx.fetch(replace(ctx.message, chat=chat, attachment=None, reply_to=quoted))
     end_s = find_excerpt_end(message.transcript, start_s)
     file = await ctx.transcription.excerpt(data, max(0.0, start_s - LEAD_S), end_s)
-    title = f"{shorten_name(message.sender_name)} {format_timestamp(start_s)}"
+    title = f"{shorten_name(message.sender_name)} {format_timestamp(start_s)}".lstrip()
     return Reply(files=(replace(file, title=title),))
 
 

@@ -56,10 +56,13 @@ async def test_all_of_the_history_comes_by_scrolling_up(page: Page, inbox: FakeI
     ]
 
 
+LONG_STYLE = "as warm as a voice that tells of the birch canoe, " + "sliding over planks " * 4
+
+
 @pytest.mark.finding(21)
 async def test_the_search_box_finds_words_in_all_chats(browser: Browser, tmp_path: Path) -> None:
     async with run_program(tmp_path) as (_, url), open_page(browser, url) as page:
-        await type_in(page, "/style the birch canoe")
+        await type_in(page, f"/style {LONG_STYLE}")
         for number in range(60):
             await page.evaluate(SEND, f"message-{number:08}")
         await page.locator("#new-chat").click()
@@ -68,9 +71,11 @@ async def test_the_search_box_finds_words_in_all_chats(browser: Browser, tmp_pat
         await page.locator("#search").fill("CANOE birch")
         hit = page.locator("#found button")
         await expect(hit).to_have_count(1)
-        await expect(hit).to_contain_text("the birch canoe")
+        excerpt = (await hit.inner_text()).splitlines()[0]
+        assert "the birch canoe" in excerpt and excerpt.startswith("…") and excerpt.endswith("…")
+        assert set(excerpt.strip("…").split()) <= set(LONG_STYLE.split()), "words are whole"
         await hit.click()
-        await expect(page.locator(".entry.found .typed")).to_have_text("/style the birch canoe")
+        await expect(page.locator(".entry.found .typed")).to_have_text(f"/style {LONG_STYLE}")
         await expect(page.locator(".entry.found")).to_be_in_viewport()
         await page.locator("#search").fill("nowhere")
         await expect(page.locator("#found")).to_have_text("Nothing found.")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from tests.chaos.notes import make_note
 from tests.emulators.mimo import MimoServer
@@ -19,7 +19,7 @@ from tests.support.browser_pages import choose_file, open_page, read_answer, typ
 from tests.support.paths import SPEECH
 from tests.support.web_program import run_program
 
-PHONE = {"width": 360, "height": 740}
+PHONE = ViewportSize(width=360, height=740)
 #: One browser for all, so they share one loop; it lives in other processes.
 pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
@@ -99,13 +99,19 @@ async def test_what_is_being_transcribed_can_be_cancelled(
     page: Page, mimo: MimoServer, tmp_path: Path
 ) -> None:
     mimo.rules.latency_s = 60.0
+    await page.set_viewport_size(PHONE)
+    for _ in range(2):
+        await type_in(page, "/help")
     await choose_file(page, note(tmp_path, 1))
     await page.locator(".chip.stop").click()
-    assert "Cancelled." in await read_answer(page, 0)
+    assert "Cancelled." in await read_answer(page, 2)
+    cancelled = page.locator(".entry", has_text="Cancelled.")
+    await expect(cancelled).to_be_in_viewport(ratio=1)
     mimo.rules.latency_s = 0.0
     await page.reload()
-    assert await read_answer(page, 0) == "Cancelled."
-    await expect(page.locator(".mine")).to_have_count(1)
+    assert await read_answer(page, 2) == "Cancelled."
+    await expect(page.locator(".mine")).to_have_count(3)
+    await expect(cancelled).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.finding(23)
@@ -215,7 +221,13 @@ async def test_the_page_fits_a_small_phone_in_its_own_words(
             needed, there = await page.evaluate(MEASURE)
             assert needed <= there, "the placeholder is shown whole"
             await page.locator("#speak").click()
+        await page.locator("#speak").click()
         usual = await page.locator("#speak-voice option").first.inner_text()
+        needed, there = await page.locator("#speak-voice").evaluate(MEASURE_CHOICE, usual)
+        assert needed <= there, "the name of the voice is shown whole"
+        await choose_file(page, SPEECH / "sb_example1.wav")
+        await read_answer(page)
+        assert not await page.locator(".transcript .head").evaluate(IS_TOO_WIDE)
         await page.locator("#open-side").click()
         await page.locator("#open-settings").click()
         assert await page.locator("#set-voice option").first.inner_text() == usual
@@ -232,6 +244,15 @@ MEASURE = """() => {
   const inside = box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
   return [pen.measureText(box.placeholder).width, inside];
 }"""
+
+
+MEASURE_CHOICE = """(select, words) => {
+  const style = getComputedStyle(select), pen = document.createElement("canvas").getContext("2d");
+  pen.font = style.font;
+  const arrow = 24, inside = select.clientWidth - 2 * parseFloat(style.paddingLeft) - arrow;
+  return [pen.measureText(words).width, inside];
+}"""
+IS_TOO_WIDE = "(element) => element.scrollWidth > element.clientWidth"
 
 
 @pytest.mark.finding(23)

@@ -95,6 +95,7 @@ async def test_a_recording_becomes_text(page: Page) -> None:
 
 
 @pytest.mark.finding(6)
+@pytest.mark.finding(30)
 async def test_transcript_plays_is_saved_asked_about_and_summarised(
     browser: Browser, url: str, visitor: StorageState
 ) -> None:
@@ -115,9 +116,12 @@ async def test_transcript_plays_is_saved_asked_about_and_summarised(
         await expect(page.locator(".asked")).to_have_count(2)
         await page.locator("#summary").click()
         await expect(page.locator(".words a").first).to_be_visible()
-        await expect(page.locator(".entry").last).to_contain_text("1 voice message,")
+        head = page.locator(".entry").last.locator(".words")
+        await expect(head).to_contain_text(re.compile(r" · 1 voice message\n\n• "))
         await page.locator(".words a").first.click()
         await expect(page.locator(".entry").first).to_be_in_viewport()
+        await page.get_by_role("button", name="▶").first.click()
+        await expect(page.locator(".entry").last.locator(".spoken .player")).to_be_visible()
 
 
 async def save(page: Page) -> None:
@@ -174,7 +178,7 @@ async def test_settings_are_saved_and_copied_to_new_chats(page: Page) -> None:
     await choose("mode", "both", "transcribed and answered")
     await page.locator("#set-style").fill("warm, slow")
     await page.locator("#set-style").press("Tab")
-    await expect(page.locator("#settings-said")).to_contain_text("has no styles")
+    await expect(page.locator("#settings-said")).to_contain_text("have no styles")
     await choose("voice", "British", "British")
     await page.keyboard.press("Escape")
     await expect(page.locator(".entry.aside")).to_have_count(4)
