@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from core import safety
+from core.errors import UserError
+from core.models import Answer
 from core.summaries.points import Kind, Point, Section, Source, Summary
 from core.summaries.prompt_input import Talk
 from core.text.moments import find_moments
@@ -26,6 +28,8 @@ MAX_SOURCES = 3
 _MAX_POINT_CHARS = 600
 _MAX_POINTS = 80
 _MAX_TITLE_CHARS = 80
+#: The only source of a point whose sources do not exist: it is dropped with all of its lines.
+_MADE_UP = Source(-1)
 
 _HEADING = re.compile(r"^\s*(?:#{1,6}\s+(?P<a>.+?)\s*#*|\*\*(?P<b>[^*]+)\*\*\s*:?)\s*$")
 _BULLET = re.compile(r"^\s*(?:[-*•–—]|\d{1,2}[.)、])\s+(?=\S)")
@@ -43,10 +47,27 @@ _PEOPLE = re.compile(r"^\s*(?:[-*•]\s*)?(?:people|participants|参与者|人�
 FindSources = Callable[[str], list[Source]]
 
 
+class NothingTrue(UserError):
+    """All sources in the model's summary were made up, and so may be what it says."""
+
+    user_text = "The summary cited only what was never said, so it is not shown. Please try again."
+
+
+def parse_summaries(
+    answers: Sequence[Answer], find: FindSources, names: Collection[str] = ()
+) -> list[Summary]:
+    """Return the summaries in answers. Raises NothingTrue if nothing is left of any."""
+    summaries = [parse_summary(answer.text, find, names) for answer in answers]
+    if not any(summary.points or summary.plain for summary in summaries):
+        raise NothingTrue
+    return summaries
+
+
 def parse_summary(text: str, find: FindSources, names: Collection[str] = ()) -> Summary:
     """Return the summary in `text`; one without points is returned as `plain`.
 
-    names: the participants; other words in a heading are not people.
+    names: the participants; other words in a heading are not people. Points whose sources were
+    all made up are left out; if there are no others, the summary is empty.
     """
     sections: list[Section] = []
     for line in text.splitlines():
@@ -54,10 +75,17 @@ def parse_summary(text: str, find: FindSources, names: Collection[str] = ()) -> 
             sections.append(_read_heading(heading["a"] or heading["b"], names))
         elif line.strip():
             sections = _add(sections or [Section("topic")], line, find, names)
+    is_made_up = any(point.sources == (_MADE_UP,) for one in sections for point in one.points)
+    sections = [
+        replace(one, points=tuple(point for point in one.points if point.sources != (_MADE_UP,)))
+        for one in sections
+    ]
     kept = [section for section in sections if section.points]
     if sum(len(section.points) for section in kept) > _MAX_POINTS:
         kept = _first(kept, _MAX_POINTS)
-    return Summary(tuple(kept)) if kept else Summary(plain=drop_labels(text).strip())
+    if kept or is_made_up:
+        return Summary(tuple(kept))
+    return Summary(plain=drop_labels(text).strip())
 
 
 def drop_labels(text: str) -> str:
@@ -128,9 +156,7 @@ def _add(
         return [*sections[:-1], changed]
     is_bullet = _BULLET.match(line) is not None
     labels = "".join(_LABELS.findall(line))
-    sources = list(dict.fromkeys(find(labels)))[:MAX_SOURCES]
-    if labels and not sources:
-        return sections  # all of its sources were made up, and so may be what it says
+    sources = list(dict.fromkeys(find(labels)))[:MAX_SOURCES] or [_MADE_UP] * bool(labels)
     words = drop_labels(_BULLET.sub("", line)).strip().replace("**", "")[:_MAX_POINT_CHARS]
     if not words or not (is_bullet or sources or last.points):
         return sections

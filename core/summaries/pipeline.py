@@ -31,7 +31,12 @@ from core.models import (
 from core.store import Store
 from core.summaries import prompt
 from core.summaries.format import TalkSummary, format_summary
-from core.summaries.parse import defuse_summary, parse_summary, recording_sources, talk_sources
+from core.summaries.parse import (
+    defuse_summary,
+    parse_summaries,
+    recording_sources,
+    talk_sources,
+)
 from core.summaries.points import Length, Point, Summary, join_extracts
 from core.summaries.prompt_input import Talk, split_talk
 from core.summaries.ranges import SummaryRequest, load_zone
@@ -158,7 +163,7 @@ class SummaryPipeline:
             answers = await self._ask(
                 [prompt.build_recording_question(group, task) for group in groups]
             )
-            summaries = [parse_summary(answer.text, find) for answer in answers]
+            summaries = parse_summaries(answers, find)
             if len(summaries) == 1:
                 break
             points = [point for summary in summaries for point in summary.points]
@@ -235,7 +240,7 @@ class SummaryPipeline:
         names = {talk.name(message) for message in talk.messages}
         answers = await self._ask([prompt.build_part_question(part, task) for part in parts])
         is_cut = any(answer.is_cut for answer in answers)
-        summaries = [parse_summary(a.text, talk_sources(talk), names) for a in answers]
+        summaries = parse_summaries(answers, talk_sources(talk), names)
         if all(answer.is_extract for answer in answers):
             summaries = [join_extracts(summaries, prompt.POINTS[task.length])]
         while len(summaries) > 1:
@@ -244,7 +249,7 @@ class SummaryPipeline:
             ]
             answers = await self._ask(questions)
             is_cut = is_cut or any(answer.is_cut for answer in answers)
-            summaries = [parse_summary(a.text, talk_sources(talk), names) for a in answers]
+            summaries = parse_summaries(answers, talk_sources(talk), names)
         known = "\n".join(part.text for part in parts)
         return await asyncio.to_thread(defuse_summary, summaries[0], known), is_cut
 

@@ -67,6 +67,17 @@ async def test_long_recording_is_summarised_in_a_few_points(listener: Listener) 
     assert "[0:45] So let us take the first offer." in question.turns[0].text
 
 
+@pytest.mark.finding(14)
+@pytest.mark.parametrize("size", [8, 800])
+async def test_a_summary_without_a_true_source_is_not_shown(listener: Listener, size: int) -> None:
+    object.__setattr__(listener.loopback.answerer.limits, "context_tokens", 4_000)
+    segments = tuple(Segment(n * 9.0, n * 9 + 8.5, f"{n} " + SENTENCES[n % 8]) for n in range(size))
+    listener.loopback.answerer.scripts["."] = "- They sold the boat. [99:59:59]"
+    talk = " ".join(s.text for s in segments)
+    reply = await listener.brief(Transcript(talk, segments, size * 9.0))
+    assert "boat" not in reply.text and "cited only what was never said" in reply.text
+
+
 async def test_hours_of_audio_are_summarised_in_parts(listener: Listener) -> None:
     limits = listener.loopback.answerer.limits
     object.__setattr__(limits, "context_tokens", 4_000)

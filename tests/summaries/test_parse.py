@@ -131,6 +131,21 @@ def test_points_whose_sources_are_made_up_are_dropped(made_up: str) -> None:
     assert [point.text for point in summary.points] == ["True.", "Partly.", "No source."]
 
 
+@pytest.mark.finding(14)
+def test_all_lines_of_a_made_up_point_are_dropped() -> None:
+    """Its second line is not added to the point before it, which is true."""
+    made_up = ("- Made up. [#99]\n  It goes on.", "- Made up\n  and on [#99]", "Made up [#99]")
+    for lines in made_up:
+        [point] = read(f"- True. [#2]\n{lines}").points
+        assert (point.text, [source.number for source in point.sources]) == ("True.", [2])
+
+
+@pytest.mark.finding(14)
+@pytest.mark.parametrize("text", ["- Made up. [#99]", "Made up [#99]", "**Decisions**\n- No [#0]"])
+def test_a_summary_that_is_made_up_is_empty(text: str) -> None:
+    assert read(text) == Summary()
+
+
 def test_other_brackets_stay() -> None:
     [point] = read("- We meet (at 14:05) in room [B] about ticket #12. [#2]").points
     assert point.text == "We meet (at 14:05) in room [B] about ticket #12."
