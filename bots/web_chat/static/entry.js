@@ -124,10 +124,14 @@ export class EntryView {
     const kind = { dead: " wrong", refused: " hint-box" }[entry.state] ?? "";
     this.answer.className = `answer${kind}`;
     this.answer.setAttribute("aria-busy", String(!isEnded(entry)));
+    const buttons = () => [...this.answer.querySelectorAll(".buttons button")];
+    const focused = buttons().indexOf(document.activeElement);
     if (reply) this.answer.replaceChildren(...this.#drawReply(entry));
     else if (isEnded(entry)) this.answer.replaceChildren(...drawNothing(entry));
     else if (entry.phase === "uploading") this.answer.replaceChildren();
     else this.answer.replaceChildren(...drawWaiting(entry));
+    // Whoever uses the keyboard stays at the button.
+    buttons()[focused]?.focus();
     // Not in the answer: that is drawn anew with each word.
     if (isEnded(entry) || entry.phase === "uploading" || !entry.job_id) {
       this.stop?.remove();

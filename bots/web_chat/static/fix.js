@@ -5,12 +5,16 @@ import { text } from "./texts.js";
 
 /** Edit the transcript `words` in the place of `card`; save(edited) is called with the new text. */
 export function editInPlace(card, words, save) {
+  const opener = document.activeElement;
   const box = make("textarea", { class: "fix-box", "aria-label": text("fix"), spellcheck: "true" });
   const said = make("p", { class: "facts", role: "status" }, text("fix_how"));
   const done = make("button", { type: "submit", class: "chip" }, text("fix_save"));
   const back = make("button", { type: "button", class: "chip" }, text("cancel"));
   const form = make("form", { class: "transcript fix" }, box, said, make("div", { class: "buttons" }, done, back));
-  const close = () => form.replaceWith(card);
+  const close = () => {
+    form.replaceWith(card);
+    opener.focus();
+  };
   const fit = () => {
     box.style.height = "auto";
     box.style.height = `${box.scrollHeight + 2}px`;

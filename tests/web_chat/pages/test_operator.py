@@ -116,6 +116,18 @@ async def lose_connection_and_login(page: Page) -> None:
     assert await find_accessibility_problems(page) == []
 
 
+#: How far the widest table stands out of its card.
+OVERHANG_PX = """() => Math.max(...[...document.querySelectorAll(".card table")].map((table) =>
+  table.getBoundingClientRect().right - table.closest(".card").getBoundingClientRect().right))"""
+
+
+@pytest.mark.finding(24)
+async def test_usage_is_read_whole(browser: Browser, operator_page: OperatorPage) -> None:
+    async with open_view(browser, operator_page) as page:
+        await expect(page.locator("td .line", has_text="reasoning").first).to_be_visible()
+        assert await page.evaluate(OVERHANG_PX) < 0
+
+
 async def test_view_fits_a_phone_in_dark_mode_and_chinese(
     browser: Browser, operator_page: OperatorPage
 ) -> None:
