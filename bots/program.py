@@ -70,7 +70,7 @@ async def run(settings: Settings, clock: Clock = CLOCK) -> None:
             program.inbox.platforms = platforms
             mount_api(settings, program, platforms)
             program.inbox.on_job = job_runner.wake
-            program.inbox.on_cancel = job_runner.cancel
+            program.store.cancellation.on_cancel = job_runner.cancel
             warm_up = asyncio.create_task(program.transcription.warm_up())
             # What is loaded by now stays: collecting it would block the loop for 0.1 s.
             gc.freeze()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -53,8 +53,6 @@ class Inbox:
         self.platforms: Mapping[str, Platform] = {}
         #: Called whenever a job was added.
         self.on_job: Callable[[], None] = lambda: None
-        #: Called with the ids of jobs that were cancelled, to interrupt those that run.
-        self.on_cancel: Callable[[Collection[str]], None] = lambda job_ids: None
 
     async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         """Commit `message` and the job it asks for; only then may the platform acknowledge it.
@@ -75,7 +73,7 @@ class Inbox:
             log.info("accepted", job=job.job_id, command=job.command)
             self.on_job()
             if job.command == "cancel":
-                self.on_cancel(job.message.text.split())
+                self._store.cancellation.on_cancel(job.message.text.split())
         return job
 
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
@@ -93,7 +91,6 @@ class Inbox:
         cancelled = await self._store.cancellation.cancel(chat, choose)
         if cancelled:
             log.info("cancelled", jobs=[job.job_id for job in cancelled])
-            self.on_cancel({job.job_id for job in cancelled})
         return cancelled
 
     async def forget(self, chat: Chat, message_id: str) -> list[Job]:

@@ -129,7 +129,7 @@ async def test_a_job_stays_cancelled_when_the_process_ends_before_it_was_interru
     loopback: Loopback, new_message: NewMessage, clock: Clock
 ) -> None:
     loopback.engine.latency_s = 30.0
-    loopback.inbox.on_cancel = lambda job_ids: None
+    loopback.store.cancellation.on_cancel = lambda job_ids: None
     await loopback.inbox.accept(new_message())
     async with loopback.running():
         await clock.sleep(1)
@@ -146,7 +146,7 @@ async def test_a_job_that_ends_while_it_is_cancelled_is_cancelled(
 ) -> None:
     """Committed between two steps of a job that nobody interrupts: it notices by itself."""
     loopback.engine.latency_s = 30.0
-    loopback.inbox.on_cancel = lambda job_ids: None
+    loopback.store.cancellation.on_cancel = lambda job_ids: None
     async with loopback.running():
         await loopback.inbox.accept(new_message())
         await clock.sleep(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from core.commands import Command
@@ -10,7 +11,7 @@ from core.commands.context import Context
 from core.commands.deletion import pick_deleted, pick_persons
 from core.errors import NotAllowed, UserError
 from core.locale import Plural, mark
-from core.models import Message, Reply
+from core.models import Job, JobState, Message, Reply
 from core.store import ForgottenCounts
 
 DELETED = mark("Deleted: {messages}, {replies}, {transcripts}.")
@@ -19,13 +20,16 @@ KEPT = mark(
     "summaries, are kept until they expire, at most 30 days."
 )
 
+#: How long /forget waits for the end of jobs that it has cancelled, and how often it looks.
+_END_S, _LOOK_S = 10.0, 0.1
+_OPEN = (JobState.WAITING, JobState.RUNNING)
+
 
 async def forget(ctx: Context) -> Reply:
     """Cancel what is under way, delete the data, and reply with the counts."""
     message = ctx.message
     if split_word(message.text)[0] == "me":
-        stop = partial(pick_persons, message.sender_id)
-        await ctx.store.cancellation.cancel(message.chat, stop)
+        await _stop(ctx, partial(pick_persons, message.sender_id))
         receipt = await ctx.store.forgetting.forget_person(message.chat, message.sender_id)
         return _report(ctx, receipt)
     quoted = message.reply_to
@@ -41,10 +45,20 @@ async def forget(ctx: Context) -> Reply:
     is_own = message.is_private or message.sender_id in authors - {""}
     if not is_own and not await ctx.platform.is_admin(message):
         raise NotAllowed
-    await ctx.store.cancellation.cancel(message.chat, partial(pick_deleted, message_id))
+    await _stop(ctx, partial(pick_deleted, message_id))
     forgetting = ctx.store.forgetting
     receipt = await forgetting.forget_message(message.chat, message_id, quoted.job_id)
     return _report(ctx, receipt)
+
+
+async def _stop(ctx: Context, choose: Callable[[Job], Reply | None]) -> None:
+    """Cancel jobs under way, and wait until they have ended: then nothing of them is left."""
+    cancelled = await ctx.store.cancellation.cancel(ctx.message.chat, choose)
+    end_s = ctx.clock.monotonic() + _END_S
+    while cancelled and ctx.clock.monotonic() < end_s:
+        await ctx.clock.sleep(_LOOK_S)
+        found = [await ctx.store.jobs.find(job.job_id) for job in cancelled]
+        cancelled = [job for job in found if job and job.state in _OPEN]
 
 
 def _find_authors(asked: Message) -> set[str]:

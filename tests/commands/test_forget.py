@@ -138,6 +138,19 @@ async def test_a_note_that_waits_is_forgotten_before_it_is_transcribed(
     assert group.answers(about) == [Reply(DELETED)]
     assert group.answers(other), "of somebody else, about something else"
     jobs = await loopback.store.jobs.history(group.chat)
-    kept = [job.message for job in jobs if job.command == "transcribe"]
-    assert not any(message.attachment or message.reply_to or message.text for message in kept)
+    assert "transcribe" not in {job.command for job in jobs}, "nothing of them is kept"
     assert ask_database(tmp_path, "SELECT * FROM transcripts") == []
+
+
+@pytest.mark.finding(3)
+async def test_a_call_under_way_is_interrupted_by_forgetting(group: Group, clock: Clock) -> None:
+    group.loopback.engine.latency_s = 80.0
+    note = group.write(ADA, command="transcribe", attachment=Attachment("1", duration_s=3.0))
+    await group.loopback.inbox.accept(note)
+    await clock.sleep(25)
+    begun_s = clock.monotonic()
+    reply = await group.ask("forget me", ADA)
+    assert clock.monotonic() - begun_s < 5 and counts(reply.text) == [1, 0, 0]
+    assert group.answers(note) == [] and group.loopback.engine.at_once == 0
+    jobs = await group.loopback.store.jobs.history(group.chat)
+    assert "transcribe" not in {job.command for job in jobs}

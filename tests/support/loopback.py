@@ -272,7 +272,7 @@ class Loopback:
         self.inbox.platforms = {"test": self.platform}
         self.worker = JobRunner(store, self.assistant, self.inbox.platforms, clock=clock)
         self.inbox.on_job = self.worker.wake
-        self.inbox.on_cancel = self.worker.cancel
+        store.cancellation.on_cancel = self.worker.cancel
 
     async def settle(self) -> dict[JobState, int]:
         """Wait until no job is open; return the number in each state."""

@@ -128,14 +128,15 @@ class Forgetting:
     async def _empty(self, rows: Sequence[Any], counts: ForgottenCounts) -> None:
         """Empty ended jobs. Their rows stay, so that an update that comes again is still known.
 
-        Of one that is cancelled but has not ended, where its last reply goes is kept.
+        Of one that is cancelled but has not ended yet, where its last reply goes is kept.
         """
         job_ids = [row.job_id for row in rows]
         message_pks = [row.message_pk for row in rows]
         keys = {row.reply.heard_key for row in rows if row.reply and row.reply.heard_key}
         keys |= {subject.heard for row in rows for subject in _about(row) if subject.heard}
         counts.message_ids |= {_message_id(row) for row in rows}
-        counts.answers += sum(row.reply is not None and row.state not in _OPEN for row in rows)
+        is_reply = (row.reply and row.outcome != JobState.CANCELLED for row in rows)
+        counts.answers += sum(map(bool, is_reply))
         async with self._database.write() as connection:
             is_job = jobs.c.job_id.in_(job_ids)
             ended = {"reply": None, "state": JobState.CANCELLED, "error": "forgotten"}

@@ -32,17 +32,22 @@ class Cancellation:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: Called with the ids of jobs that were cancelled, to interrupt those that run.
+        self.on_cancel: Callable[[Collection[str]], None] = lambda job_ids: None
 
     async def cancel(self, chat: Chat, choose: ChooseCancelled) -> list[Job]:
         """Cancel the open jobs of a chat that `choose` picks, and return them, the oldest first.
 
-        A running one is to be interrupted then: `core.jobs.JobRunner.cancel`. Safe to repeat.
+        Those that run are interrupted. Safe to repeat.
         """
         # Usually there is none: the only writer is not kept busy for that.
         if not await self._database.rows(_select_open(chat).limit(1)):
             return []
         async with self._database.write() as connection:
-            return await cancel_jobs(connection, chat, choose, self._database.now())
+            cancelled = await cancel_jobs(connection, chat, choose, self._database.now())
+        if cancelled:
+            self.on_cancel({job.job_id for job in cancelled})
+        return cancelled
 
     async def requeue(self, job_ids: Collection[str], interrupted: Collection[str]) -> None:
         """Let cancelled jobs run now, to deliver their last reply.
