@@ -139,6 +139,7 @@ async def test_view_fits_a_phone_in_dark_mode_and_chinese(
         await page.locator("#jobs-chart summary").click()
         await expect(page.get_by_role("rowheader").first).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") == 320
+        assert await page.evaluate(OVERHANG_PX) < 0
         assert await find_accessibility_problems(page) == []
         await page.get_by_role("button", name="退出").click()
         await expect(page.locator("#password")).to_be_visible()
