@@ -17,7 +17,7 @@ from tests.support.paths import ROOT
 
 COMMANDS_FOLDER = ROOT / "core" / "commands"
 #: What commands share, which is none itself.
-SHARED = {"__init__", "arguments", "context", "voice_channels"}
+SHARED = {"__init__", "arguments", "context", "deletion", "voice_channels"}
 
 
 def test_every_file_of_commands_is_in_the_table() -> None:

@@ -11,7 +11,15 @@ from rich.console import Console
 from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from bots.program import Program
-from core.errors import AssistantError, EngineRefused, UserError
+from core.errors import (
+    AnswererMissing,
+    AssistantError,
+    EngineRefused,
+    LanguageUnsupported,
+    SynthesizerMissing,
+    TranscriberMissing,
+    UserError,
+)
 from core.interfaces import Recording
 from core.locale import translate
 from core.models import Transcript
@@ -19,6 +27,18 @@ from core.transcription.progress import Progress, describe_state
 
 NO_SPEECH = "No speech was detected in this recording."
 ROUGH = "Rough English transcript, made offline: expect mistakes."
+#: Texts of the core that speak to people in a chat -> what the operator reads, who is alone here.
+WORDING = {
+    LanguageUnsupported.user_text: "The offline engine transcribes English only, and this is "
+    "{reason}. For other languages set MIMO_API_KEY or OPENAI_BASE_URL. If it is English after "
+    "all: --language English",
+    TranscriberMissing.user_text: "Recordings cannot be transcribed here yet. Set MIMO_API_KEY or "
+    "OPENAI_BASE_URL, or install the offline transcription with: make offline",
+    SynthesizerMissing.user_text: "Nothing can be read aloud yet. Install the voices with: apt "
+    "install espeak-ng",
+    AnswererMissing.user_text: "This needs a language model, and none is set up here. Set "
+    "MIMO_API_KEY or OPENAI_BASE_URL.",
+}
 _ATTEMPTS = 5
 #: How much of the newest text the progress line shows.
 _TAIL_CHARS = 40
@@ -78,5 +98,6 @@ async def transcribe_file(
 def explain(error: AssistantError) -> str:
     """Return the text for people where the error has one, else the text for the log."""
     if isinstance(error, UserError | EngineRefused):
-        return translate(error.user_text, "en", **{"failure": "", **error.values}).strip()
+        text = WORDING.get(error.user_text, error.user_text)
+        return translate(text, "en", **{"failure": "", **error.values}).strip()
     return str(error)

@@ -134,8 +134,7 @@ def test_points_whose_sources_are_made_up_are_dropped(made_up: str) -> None:
 @pytest.mark.finding(14)
 def test_all_lines_of_a_made_up_point_are_dropped() -> None:
     """Its second line is not added to the point before it, which is true."""
-    made_up = ("- Made up. [#99]\n  It goes on.", "- Made up\n  and on [#99]", "Made up [#99]")
-    for lines in made_up:
+    for lines in ("- Made up. [#99]\n  It goes on.", "- Made up\n  and on [#99]", "Made up [#99]"):
         [point] = read(f"- True. [#2]\n{lines}").points
         assert (point.text, [source.number for source in point.sources]) == ("True.", [2])
 

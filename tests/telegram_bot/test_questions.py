@@ -15,6 +15,8 @@ NOTE = (SPEECH / "cards-001.wav").read_bytes()
 BYTES = {"mime": "application/octet-stream"}
 PHOTO = {"photo": [{"file_id": "p", "file_unique_id": "u", "width": 1, "height": 1}]}
 STICKER = {"sticker": {"file_id": "s", "file_unique_id": "u", "emoji": "x"}}
+CONTACT = {"contact": {"phone_number": "1", "first_name": "Ben"}}
+PLACE = {"location": {"latitude": 52.5, "longitude": 13.4}}
 ONLY_SOUND = "I only work with recordings: send a voice message, an audio file or a video."
 
 
@@ -86,7 +88,7 @@ async def test_digests_are_for_groups(telegram: Server, ann: int) -> None:
 
 
 @pytest.mark.usefixtures("whole")
-@pytest.mark.parametrize("extra", [PHOTO, STICKER])
+@pytest.mark.parametrize("extra", [PHOTO, STICKER, CONTACT, PLACE])
 async def test_other_files_get_one_sentence_in_private(
     telegram: Server, ann: int, extra: dict[str, Any]
 ) -> None:

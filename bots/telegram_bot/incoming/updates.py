@@ -34,8 +34,8 @@ SHARED_IDS = frozenset({str(GROUP_ANONYMOUS_BOT), str(CHANNEL_FORWARDS), str(CHA
 CALLBACK_PREFIX = "callback:"
 #: Starts the message id of an album; Telegram's id of the album follows.
 ALBUM_PREFIX = "album:"
-#: Fields that hold files which are no recordings, beside those of `files.KINDS`.
-_FILES = frozenset({"photo", "document", "animation", "sticker"})
+#: Fields of what people send that is neither a text nor a recording.
+_OTHERS = {"photo", "document", "animation", "sticker", "contact", "location", "poll", "dice"}
 #: Stands for a name that Telegram withholds.
 NAMELESS = "?"
 #: What a button that opens the private chat passes to /start: the form that tokens have.
@@ -140,7 +140,7 @@ def _read_message(
     if words is None:
         return None
     found = _build_message(message, me, words, is_edit=is_edit)
-    if found.is_private and not (found.attachment or is_edit) and _FILES & raw.keys():
+    if found.is_private and not (found.attachment or is_edit) and _OTHERS & raw.keys():
         # An album is a message per file, which get one reply.
         album = raw.get("media_group_id")
         album_id = f"{ALBUM_PREFIX}{album}" if album else found.message_id
