@@ -59,7 +59,8 @@ def build_entry(job: Job) -> dict[str, Any]:
     return {
         "id": message.message_id,
         "sent_at": message.sent_at.isoformat(),
-        "text": message.text,
+        # That of /cancel has become the ids of the jobs that were cancelled.
+        "text": "" if message.command == "cancel" else message.text,
         "command": message.command,
         "reply_to": message.reply_to.message_id if message.reply_to else "",
         "can_ask": job.command in FOLLOWED and job.outcome is not JobState.CANCELLED,

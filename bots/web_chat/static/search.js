@@ -12,7 +12,9 @@ export function openSearch(show) {
   const box = byId("search");
   const list = byId("found");
   let waiting = 0;
+  /** found: the results, or why there are none. */
   const draw = (found) => {
+    if (found instanceof Error) return list.replaceChildren(make("li", { class: "none" }, found.message));
     const rows = found.map(({ chat, id, sent_at, excerpt }) => {
       const open = () => show(chat, id);
       return make("li", {}, make("button", { type: "button", onclick: open }, excerpt, make("small", {}, formatTime(sent_at))));
@@ -24,7 +26,7 @@ export function openSearch(show) {
     byId("chats").hidden = Boolean(words);
     list.hidden = !words;
     if (!words) return list.replaceChildren();
-    const found = await findWords(words).catch(() => []);
+    const found = await findWords(words).catch((error) => error);
     return box.value.trim() === words && draw(found);
   };
   box.addEventListener("input", () => {

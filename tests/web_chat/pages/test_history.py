@@ -79,6 +79,9 @@ async def test_the_search_box_finds_words_in_all_chats(browser: Browser, tmp_pat
         await expect(page.locator(".entry.found")).to_be_in_viewport()
         await page.locator("#search").fill("nowhere")
         await expect(page.locator("#found")).to_have_text("Nothing found.")
+        await page.evaluate("void (window.fetch = () => Promise.reject(new TypeError()))")
+        await page.locator("#search").fill("canoe")
+        await expect(page.locator("#found")).to_have_text("The connection was lost.")
         await page.locator("#search").press("Escape")
         await expect(page.locator("#chats li")).to_have_count(2)
 

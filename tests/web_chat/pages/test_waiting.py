@@ -112,6 +112,12 @@ async def test_what_is_being_transcribed_can_be_cancelled(
     assert await read_answer(page, 2) == "Cancelled."
     await expect(page.locator(".mine")).to_have_count(3)
     await expect(cancelled).to_be_in_viewport(ratio=1)
+    mimo.rules.latency_s = 60.0
+    await choose_file(page, note(tmp_path, 2))
+    await type_in(page, "/cancel")
+    assert await read_answer(page) == "1 request was cancelled."
+    await page.reload()
+    await expect(page.locator(".typed").last).to_have_text("/cancel")
 
 
 @pytest.mark.finding(23)
