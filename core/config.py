@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     PositiveInt,
     SecretStr,
+    field_validator,
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -198,6 +199,12 @@ class Settings(BaseSettings):
             if isinstance(values.get(name), str) and not name.endswith("password"):
                 values[name] = values[name].strip()
         return values
+
+    @field_validator("telegram_api_base_url")
+    @classmethod
+    def _end_in_bot(cls, url: str) -> str:
+        """Return the address with the word that stands before the token: it is easily left out."""
+        return url if url.endswith("bot") else f"{url.rstrip('/')}/bot"
 
     @model_validator(mode="after")
     def _check_admins(self) -> Self:

@@ -150,6 +150,14 @@ def list_jobs(
     print_jobs(states or (), limit, is_json=is_json)
 
 
+def list_jobs_by_default(ctx: typer.Context, is_json: Json = False) -> None:
+    """List jobs where `hearsay jobs` names no command."""
+    if ctx.invoked_subcommand is None:
+        list_jobs(is_json=is_json)
+    elif is_json:
+        raise typer.BadParameter(f"put it last: hearsay jobs {ctx.invoked_subcommand} --json")
+
+
 def show_job(
     job_id: JobId,
     has_content: Annotated[

@@ -26,6 +26,8 @@ _LAST = {"Connection": "close"}
 TOO_LARGE = mark("This file is too large: the limit is {limit} MB.")
 LONG_BODY = mark("This is too much text for one request.")
 BAD_FORM = mark("This upload cannot be read. Please send it again.")
+#: The page always sends forms: this is read by programmers.
+_NO_FORM = "Content-Type must be multipart/form-data, with the recording in file: curl -F file=@…"
 
 
 class FileTooLarge(HTTPException):
@@ -91,7 +93,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
     if int(announced) > max_bytes + _FRAMING_BYTES:
         raise FileTooLarge(max_bytes)
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise HTTPException(415, BAD_FORM)
+        raise HTTPException(415, _NO_FORM)
     source, limits = request.stream(), {"max_files": 1, "max_fields": max_fields}
     parser = _WholeForm(request.headers, source, **limits, max_part_size=_FIELD_BYTES)
     parser.max_file_bytes = max_bytes

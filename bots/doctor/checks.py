@@ -33,7 +33,11 @@ async def run_check(name: str, run: CheckRun) -> Result:
     try:
         return await CHECKS[name](run)
     except AssistantError as error:
-        cure = "See above, or try again later." if error.is_retryable else ""
+        cure = (
+            "Try again later. If it stays so, check the address and the network."
+            if error.is_retryable
+            else ""
+        )
         return fail(str(error), cure, exit_code_of(error))
     except OSError as error:
         return fail(f"{error.filename}: {error.strerror}", "Check its owner and mode.", STORE)

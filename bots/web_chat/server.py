@@ -47,7 +47,7 @@ def open_socket(host: str, port: int) -> socket.socket:
         listener.listen(128)
     except OSError as error:
         listener.close()
-        detail = f"WEB_PORT {port} on {host} cannot be used: {error}"
+        detail = f"WEB_PORT {port} on {host} cannot be used: {error.strerror or error}"
         raise ConfigError(detail) from error
     return listener
 

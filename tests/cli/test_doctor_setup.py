@@ -35,6 +35,12 @@ def test_the_form_of_the_key_is_checked_before_there_is_a_database(hearsay: Hear
     assert [*hearsay.folder.iterdir()] in ([], [hearsay.home])
 
 
+async def test_the_address_of_a_local_bot_api_server_needs_no_bot(telegram: TelegramServer) -> None:
+    for base_url in (telegram.api_base_url, telegram.api_base_url.removesuffix("/bot")):
+        values = {"telegram_bot_token": TOKEN, "telegram_api_base_url": base_url}
+        assert (await check("telegram", **values)).status is Status.OK
+
+
 def test_a_taken_port_is_found(hearsay: Hearsay) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -43,6 +49,7 @@ def test_a_taken_port_is_found(hearsay: Hearsay) -> None:
     assert refused.returncode == found.code == 78 and found.failed == ["page"]
     assert f"WEB_PORT {port}" in refused.stderr and f"WEB_PORT {port}" in str(found.checks["page"])
     assert "another port" in found.checks["page"]["cure"]
+    assert "Errno" not in found.checks["page"]["text"]
 
 
 async def test_its_own_port_is_not_taken(tmp_path: Path) -> None:

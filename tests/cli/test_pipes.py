@@ -69,7 +69,11 @@ def test_speech_goes_to_standard_output(hearsay: Hearsay, mimo: MimoServer) -> N
 def test_lists_are_json_for_programs(hearsay: Hearsay) -> None:
     voices = json.loads(hearsay("voices", "--json", MIMO_API_KEY=KEY).stdout)["voices"]
     assert {"voice_id": "Mia", "name": "Mia", "language": "en", "gender": "female"} in voices
-    assert json.loads(hearsay("jobs", "list", "--json").stdout) == {"jobs": [], "counts": {}}
+    for jobs in (("jobs", "--json"), ("jobs", "list", "--json")):
+        assert json.loads(hearsay(*jobs).stdout) == {"jobs": [], "counts": {}}
+    assert hearsay("jobs").stdout == hearsay("jobs", "list").stdout != ""
+    misplaced = hearsay("jobs", "--json", "show", "x")
+    assert misplaced.returncode == 2 and "hearsay jobs show --json" in misplaced.stderr
     assert json.loads(hearsay("doctor", "--json").stdout)["exit_code"] == 0
 
 

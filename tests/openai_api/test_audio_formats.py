@@ -96,6 +96,15 @@ async def test_language_by_name(
     assert answer.json()["language"].startswith(shown)
 
 
+async def test_nobody_speaks_klingon(http: AsyncClient, mimo: MimoServer) -> None:
+    for name in ("klingon", "Old English", "nonsense"):
+        files: Any = {"file": ("a.wav", make_recording([3, 4]))}
+        form = {"model": "whisper-1", "language": name}
+        answer = await http.post("/audio/transcriptions", data=form, files=files)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, "language")
+    assert not mimo.requests
+
+
 async def test_prompt_corrects_names(client: AsyncOpenAI, mimo: MimoServer) -> None:
     """The terms of the prompt count for this request alone; nothing is paid twice for them."""
     sound = ("a.wav", make_recording([38, 39]))

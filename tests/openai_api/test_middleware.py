@@ -91,7 +91,8 @@ async def test_wrong_methods_and_paths_use_the_envelope(http: AsyncClient) -> No
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.json()["error"]["type"] == "invalid_request_error"
     assert (await http.post("/audio/speech", content=b"{}")).status_code == 415
-    assert (await http.post("/audio/transcriptions", json={})).status_code == 415
+    answer = await http.post("/audio/transcriptions", json={})
+    assert answer.status_code == 415 and "multipart/form-data" in answer.json()["error"]["message"]
 
 
 async def test_keys_are_read(store: Store, tmp_path: Path) -> None:

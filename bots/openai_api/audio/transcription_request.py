@@ -20,7 +20,7 @@ from bots.common.uploads import Upload, read_form
 from bots.openai_api.bodies import Lowercase
 from bots.openai_api.errors import read_validation_error
 from core.interfaces import Recording
-from core.locale.languages import find_language
+from core.locale.languages import find_spoken_language
 
 _MAX_FIELDS = 24
 _Format = Literal["json", "text", "verbose_json", "srt", "vtt"]
@@ -33,7 +33,7 @@ def read_language(name: str) -> str | None:
     """Return the code of a language that is given by code or by name. Raises ValueError."""
     if name.strip().lower() == "auto":
         return None
-    if (language := find_language(name)) is None:
+    if (language := find_spoken_language(name)) is None:
         raise ValueError("must be a language, such as en, zh-CN or German")
     return language
 
