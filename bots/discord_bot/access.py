@@ -75,15 +75,17 @@ class DiscordAdmins:
 
         Raises PlatformError.
         """
-        guild_id = await self._channels.find_guild(message.chat)
-        guild = (
-            self._client.get_guild(int(guild_id)) if guild_id and not message.is_private else None
-        )
-        channel = guild.get_channel(int(message.chat.chat_id)) if guild else None
-        if guild is None or guild.me is None or channel is None:
+        if message.is_private or not message.chat.chat_id.isdecimal():
             return ""
-        granted = channel.permissions_for(guild.me)
-        lacking = [name for flag, name in NEEDED.items() if not getattr(granted, flag)]
+        # Discord does not even name a channel that it hides from us.
+        lacking = [NEEDED["view_channel"]]
+        if guild_id := await self._channels.find_guild(message.chat):
+            guild = self._client.get_guild(int(guild_id))
+            channel = guild.get_channel(int(message.chat.chat_id)) if guild else None
+            if guild is None or guild.me is None or channel is None:
+                return ""
+            granted = channel.permissions_for(guild.me)
+            lacking = [name for flag, name in NEEDED.items() if not getattr(granted, flag)]
         names = ", ".join(translate(name, message.language) for name in lacking)
         return translate(LACKING, message.language, permissions=names) if lacking else ""
 

@@ -41,7 +41,7 @@ REFUSALS = {
 
 
 #: Pasted with the code, though the command is there already.
-_COMMAND = re.compile(r"\A\W*link\s+(?=\w)", re.IGNORECASE)
+_COMMAND = re.compile(r"\A\W*link\b\W+(?=\w)", re.IGNORECASE)
 
 
 async def link(ctx: Context) -> Reply:

@@ -76,11 +76,17 @@ async def test_opt_out_applies_to_both_linked_accounts(places: Places) -> None:
 
 
 @pytest.mark.finding(19)
-async def test_a_code_may_be_pasted_with_the_command_and_a_joiner(places: Places) -> None:
+@pytest.mark.parametrize(
+    "pasted", ["/\u2060link {}", "/link \u2060{}", "`/link {}`", "link {}", "{}"]
+)
+async def test_a_code_may_be_pasted_with_the_command_and_a_joiner(
+    places: Places, pasted: str
+) -> None:
     code = await places.code()
     assert "\u2060" not in code
     private = places.private("other", ADA_THERE)
-    reply = await private.ask(f"link /\u2060{code.removeprefix('/')}", ADA_THERE)
+    typed = pasted.format(code.removeprefix("/link "))
+    reply = await private.ask(f"link {typed}", ADA_THERE)
     assert "Linked with your Test account" in reply.text
 
 

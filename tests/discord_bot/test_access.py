@@ -100,3 +100,16 @@ async def test_a_missing_permission_is_named(server: Server, running: Bot, ann: 
     assert told.endswith("allow me: Send Messages, Read Message History.")
     assert "发送消息" in await explain("zh-CN")
     assert await running.explain_blindness(make_message(server.dm(ann), sender_id=ann)) == ""
+
+
+@pytest.mark.finding(19)
+async def test_a_hidden_channel_is_named_too(server: Server, running: Bot, ann: str) -> None:
+    guild = server.add_guild(members=[ann])
+    hidden = server.add_channel(guild, "hidden")
+    server.deny(hidden, server.world.bot.user_id, "VIEW_CHANNEL")
+    await server.wait_for(lambda: running.client.guilds)
+    running.client.guilds[0]._channels.pop(int(hidden), None)
+    told = await running.explain_blindness(make_message(hidden, sender_id=ann, is_private=False))
+    assert told.endswith("allow me: View Channel.")
+    elsewhere = make_message(f"user:{ann}", sender_id=ann, is_private=False)
+    assert await running.explain_blindness(elsewhere) == ""
