@@ -77,6 +77,8 @@ class ChatBot(ABC):
     voice: VoiceChannels | None = None
     #: Texts of the core that read differently on this platform, and what they read.
     wording: Mapping[str, str] = MappingProxyType({})
+    #: True where the platform has been rejecting the bot for a while.
+    is_locked: bool = False
     #: Commands that its menu and /help leave out.
     hidden_commands: Set[str] = frozenset()
 

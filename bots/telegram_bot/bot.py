@@ -85,6 +85,11 @@ class TelegramBot(ChatBot):
         """True while updates come in."""
         return self._polling.is_ready
 
+    @property
+    def is_locked(self) -> bool:  # type: ignore[override]
+        """True while Telegram has been rejecting the token for half a minute."""
+        return self._polling.is_locked
+
     async def run(self) -> None:
         """Receive messages until cancelled. Raises PlatformLocked if the token stays refused."""
         self._me = await self._log_in()

@@ -48,6 +48,8 @@ FIRST_WAIT_S = 1.0
 MAX_WAIT_S = 15.0
 #: How long a token may be refused before the process gives up.
 GIVE_UP_S = 300.0
+#: How long before operators are told. Telegram also rejects good tokens for some seconds.
+REPORT_S = 30.0
 TOKEN_REMEDY = "Copy the token from @BotFather into TELEGRAM_BOT_TOKEN again."
 
 
@@ -140,6 +142,12 @@ class Backoff:
     _failures: int = 0
     _locked_since_s: float | None = None
 
+    @property
+    def is_locked(self) -> bool:
+        """True while the token has been refused for `REPORT_S`."""
+        since_s = self._locked_since_s
+        return since_s is not None and self._clock.monotonic() - since_s >= REPORT_S
+
     async def wait(self, error: BaseException) -> None:
         """Sleep as long as `error` requires. Raises PlatformLocked after `GIVE_UP_S`."""
         now_s = self._clock.monotonic()
@@ -194,6 +202,11 @@ class Polling:
         False at the latest `POLL_S + GRACE_S` after a break, and while the disk is full.
         """
         return self._is_committing and self.poll_age_s < POLL_S + GRACE_S
+
+    @property
+    def is_locked(self) -> bool:
+        """True while the token has been refused for `REPORT_S`."""
+        return self._poll_backoff.is_locked
 
     async def run(self) -> None:
         """Poll until cancelled. Raises PlatformLocked if the token stays refused."""

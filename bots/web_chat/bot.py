@@ -41,6 +41,7 @@ class WebChat:
     hidden_commands: Set[str] = NOT_ON_PAGE
     #: A page has no voice channels.
     voice = None
+    is_locked: bool = False
 
     def __init__(self, settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> None:
         """Build the server. Raises ConfigError if others could reach it without a password."""

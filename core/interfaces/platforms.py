@@ -108,6 +108,10 @@ class Platform(Protocol):
         """True while messages can come in."""
 
     @property
+    def is_locked(self) -> bool:
+        """True while it has been rejecting the bot for a while: only the operator can fix it."""
+
+    @property
     def voice(self) -> VoiceChannels | None:
         """The voice channels, None if the platform has none."""
 

@@ -41,6 +41,7 @@ _REASONS = {
     403: "refuses access: the region is not served, or the key is restricted",
     429: "refuses calls because the quota is used up",
 }
+_REJECTED = "{name} rejects the bot's token. The program stops soon, until it is replaced."
 
 log = structlog.get_logger()
 
@@ -96,7 +97,10 @@ class Incidents:
     async def _check_services(self, platforms: Mapping[str, Platform]) -> None:
         # While the disk is full nothing can be reported: only that it was.
         full = await self._probes.check_space()
-        for key, text in self._find_faults(full).items():
+        faults = self._find_faults(full)
+        locked = [name for name, platform in platforms.items() if platform.is_locked]
+        faults |= {f"platform {name}": _REJECTED.format(name=name) for name in locked}
+        for key, text in faults.items():
             await self._begin(key, text)
         for key in sorted(await self._list_open()):
             kind, _, name = key.partition(" ")
@@ -110,7 +114,7 @@ class Incidents:
 
     async def platform_refused(self, name: str) -> None:
         """Report that the platform rejects the bot, before the program ends."""
-        text = f"{name} rejects the bot's token: the program stops until it is replaced."
+        text = _REJECTED.format(name=name)
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(LAST_WORDS_S):
                 if await self._begin(f"platform {name}", text):

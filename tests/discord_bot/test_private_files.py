@@ -37,7 +37,7 @@ async def reply_to(program: DiscordProgram, message_id: str) -> Message:
 async def test_a_photo_gets_one_sentence(program: DiscordProgram) -> None:
     server, ann = program.server, program.server.add_user("Ann")
     sent = server.send_file(server.dm(ann), ann, "cat.png", b"\x89PNG\r\n" + bytes(50))
-    assert "I only work with sound" in (await reply_to(program, sent)).content
+    assert "I only work with recordings" in (await reply_to(program, sent)).content
 
 
 @pytest.mark.parametrize("mime", ["", "application/octet-stream"])

@@ -85,7 +85,7 @@ async def test_files_that_cannot_be_sent_are_mentioned(
     target, _ = channel.note()
     channel.server.fault(SEND, "status", status=status, code=code)
     await bot.deliver(target, Reply("Here:", files=(FILE,)))
-    assert "too big" in only(channel.server.replies(channel.id)).content
+    assert "too large" in only(channel.server.replies(channel.id)).content
     data = bytes(range(256)) * (10 << 12)
     fits = File("fits.bin", "application/octet-stream", data)
     # Two of 10 MiB are one request.

@@ -173,6 +173,20 @@ async def test_a_refused_platform_is_told_on_another_before_the_program_ends(
         assert jobs[0].message.text == "refused accepts the bot again."
 
 
+async def test_a_platform_that_rejects_the_bot_is_told_while_the_program_runs(
+    watched: Watched,
+) -> None:
+    platform = LoopbackPlatform()
+    watched.platforms["refused"] = platform
+    await watched.check()
+    platform.is_ready, platform.is_locked = False, True
+    await watched.check()
+    platform.is_ready, platform.is_locked = True, False
+    await watched.check()
+    told = "refused rejects the bot's token. The program stops soon, until it is replaced."
+    assert watched.texts == [told, "refused accepts the bot again."]
+
+
 async def test_during_402_doctor_says_so_and_names_the_models_that_are_used(
     mimo: MimoServer, tmp_path: Path
 ) -> None:

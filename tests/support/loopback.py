@@ -59,7 +59,7 @@ class LoopbackPlatform:
 
     def __init__(self) -> None:
         self.recording = (SPEECH / "cards-001.wav").read_bytes()
-        self.is_ready = self.can_administer = True
+        self.is_ready, self.is_locked, self.can_administer = True, False, True
         self.voice: VoiceChannels | None = None
         self.shown: list[tuple[str, str, bool]] = []
         self.sent: list[tuple[str, Reply]] = []

@@ -156,6 +156,20 @@ async def test_a_token_that_is_rejected_for_five_minutes_ends_polling(
         await patience.wait(error)
 
 
+@pytest.mark.finding(12)
+async def test_a_token_that_is_rejected_for_half_a_minute_is_reported(
+    script: NewScript, clock: Clock
+) -> None:
+    one = script([], *[InvalidToken()] * 7, [])
+    running = asyncio.create_task(one.run())
+    await clock.sleep(29)
+    assert not one.polling.is_locked
+    await clock.sleep(2)
+    assert one.polling.is_locked
+    await running
+    assert not one.polling.is_locked
+
+
 async def test_batch_is_confirmed_as_a_whole_or_fetched_again(script: NewScript) -> None:
     one = script([], updates(5, 6), updates(5, 6), updates(5, 6), [], updates(7))
     one.failures = [None, StoreError("locked"), OSError("full"), None, None, StoreError("locked")]
