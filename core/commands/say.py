@@ -31,6 +31,8 @@ async def say(ctx: Context) -> Reply:
     call, text = read_call(ctx.message.text)
     if not text and ctx.message.reply_to:
         text = ctx.message.reply_to.text
+    if not text and ctx.message.reply_to:
+        raise UserError("That message contains no text to read aloud.")
     if not text:
         raise UserError("Enter the text to read aloud, e.g. /say good morning")
     try:

@@ -74,6 +74,13 @@ async def test_say_speaks_a_text_or_the_quoted_message(talk: Group) -> None:
     assert talk.loopback.platform.played, "it is heard while it is spoken"
 
 
+@pytest.mark.finding(19)
+async def test_a_message_without_text_is_not_read_aloud(talk: Group) -> None:
+    """As with "Apps → Read aloud" on a voice message, where nothing can be entered."""
+    reply = await talk.ask("say", reply_to=QuotedMessage("5"))
+    assert reply.text == "That message contains no text to read aloud."
+
+
 async def test_too_long_text_offers_its_beginning(talk: Group) -> None:
     talk.loopback.synthesizer.char_s = 0.001
     reply = await talk.ask("say " + "One sentence is as long as the other. " * 200)
