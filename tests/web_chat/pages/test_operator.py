@@ -128,6 +128,27 @@ async def test_usage_is_read_whole(browser: Browser, operator_page: OperatorPage
         assert await page.evaluate(OVERHANG_PX) < 0
 
 
+@pytest.mark.finding(24)
+async def test_warnings_are_read_in_words(browser: Browser, operator_page: OperatorPage) -> None:
+    fields = {
+        "id": "1",
+        "at": "2026-05-04T12:00:00Z",
+        "level": "critical",
+        "error": "",
+        "job_id": "",
+    }
+    conflict = {**fields, "event": "telegram_conflict"}
+    busy = {**fields, "id": "2", "level": "warning", "event": "failed", "error": "EngineBusy"}
+    async with open_view(browser, operator_page, locale="zh-CN") as page:
+        await page.route(
+            "**/api/problems", lambda route: route.fulfill(json={"problems": [conflict, busy]})
+        )
+        await look(page)
+        rows = page.locator("#problems li")
+        await expect(rows.first).to_contain_text(re.compile("错误.*Telegram conflict", re.DOTALL))
+        await expect(rows.last).to_contain_text(re.compile("警告.*服务过载", re.DOTALL))
+
+
 async def test_view_fits_a_phone_in_dark_mode_and_chinese(
     browser: Browser, operator_page: OperatorPage
 ) -> None:

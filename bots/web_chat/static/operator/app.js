@@ -5,7 +5,7 @@ import { drawJobs, drawWaits } from "./charts.js";
 import { jobRow, openJob, platformName } from "./job.js";
 import { ago, grow, showList, since } from "./list.js";
 import { showEngines, showPrograms, showSpent } from "./engines.js";
-import { describeError, fillTexts, formatCount, formatMoment, formatSeconds, text } from "./texts.js";
+import { describeError, describeEvent, fillTexts, formatCount, formatMoment, formatSeconds, text } from "./texts.js";
 import { make } from "/static/dom.js";
 
 const OFTEN_MS = 4000;
@@ -104,12 +104,12 @@ function showProblems(problems) {
     return make(
       "li",
       {},
-      make("span", { class: `level ${one.level}` }, one.level),
+      make("span", { class: `level ${one.level}` }, text(one.level === "warning" ? "level_warning" : "level_error")),
       make(
         "div",
         { class: "what" },
-        make("span", {}, one.error ? describeError(one.error) : one.event, one.count > 1 ? ` ${text("times", { n: formatCount(one.count) })}` : null),
-        make("span", { class: "more" }, make("code", {}, one.id), one.error ? ` · ${one.event}` : null, one.job_id ? " · " : null, one.job_id ? seen : null),
+        make("span", {}, one.error ? describeError(one.error) : describeEvent(one.event), one.count > 1 ? ` ${text("times", { n: formatCount(one.count) })}` : null),
+        make("span", { class: "more" }, make("code", {}, one.id), one.error ? ` · ${describeEvent(one.event)}` : null, one.job_id ? " · " : null, one.job_id ? seen : null),
       ),
       make("span", { class: "side", title: formatMoment(one.at) }, ago(one.at)),
     );

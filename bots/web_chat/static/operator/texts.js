@@ -15,6 +15,11 @@ export function describeError(error) {
   return TEXTS[language][`error_${name}`] ?? text("error_other", { name });
 }
 
+/** The name of an entry of the log, as words: "telegram_conflict" is "Telegram conflict". */
+export function describeEvent(event) {
+  return event.charAt(0).toUpperCase() + event.slice(1).replaceAll("_", " ");
+}
+
 /** The text for one or for several. */
 export const textOf = (key, n) => text(`${key}_${n === 1 ? "1" : "n"}`, { n: formatCount(n) });
 
