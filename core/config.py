@@ -195,9 +195,6 @@ class Settings(BaseSettings):
             path = values.get(f"{name}_file")
             if path and not values.get(name):
                 values[name] = _read_secret(f"{name}_file".upper(), Path(path).expanduser())
-            # Spaces are copied along with a token or a key; a password may have some.
-            if isinstance(values.get(name), str) and not name.endswith("password"):
-                values[name] = values[name].strip()
         return values
 
     @field_validator("telegram_api_base_url")
