@@ -23,6 +23,7 @@ from core.store.work.progress import Results
 from core.text.scripts import join_texts
 from core.transcription.progress import (
     LONG_S,
+    NOTHING_YET,
     JointReport,
     OnProgress,
     Progress,
@@ -49,6 +50,8 @@ class TranscriptionOptions:
 
 
 NO_OPTIONS = TranscriptionOptions()
+#: So many recordings whose last attempt failed are remembered.
+_MOST_INTERRUPTED = 100
 
 
 class TranscriptionPipeline:
@@ -61,6 +64,8 @@ class TranscriptionPipeline:
         self.transcriber = transcriber
         self._results = results
         self._clock = clock
+        #: By the key of the transcript: how far recordings were whose last attempt failed.
+        self._interrupted: dict[str, Progress] = {}
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
 
@@ -141,13 +146,20 @@ class TranscriptionPipeline:
                 task.cancel()
             await asyncio.gather(*tasks, *pending.chores, return_exceptions=True)
         if error := next((one for one in results if isinstance(one, BaseException)), None):
+            if pending.report:
+                self._interrupted[pending.key] = pending.report.latest
             raise error
         return stitch([pending.done[index] for index in sorted(pending.done)])
 
     def _start_report(self, pending: PendingTranscript, total_s: float) -> None:
         """Show from now on how far a long recording is."""
         if pending.on_progress:
-            report = ProgressReport(pending.on_progress, total_s, self.gate, self._clock)
+            before = self._interrupted.pop(pending.key, NOTHING_YET)
+            # Not every job is tried again.
+            while len(self._interrupted) > _MOST_INTERRUPTED:
+                self._interrupted.pop(next(iter(self._interrupted)))
+            shown = pending.on_progress
+            report = ProgressReport(shown, total_s, self.gate, self._clock, before)
             pending.report = report
             pending.chores.append(pending.report.start())
 

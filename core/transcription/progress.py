@@ -41,18 +41,26 @@ class Progress:
 
 
 OnProgress = Callable[[Progress], None]
+NOTHING_YET = Progress()
 
 
 class ProgressReport:
     """The progress of one recording while its pieces are being transcribed."""
 
     def __init__(
-        self, on_progress: OnProgress, total_s: float, gate: AccountGate, clock: Clock
+        self,
+        on_progress: OnProgress,
+        total_s: float,
+        gate: AccountGate,
+        clock: Clock,
+        latest: Progress = NOTHING_YET,
     ) -> None:
+        """latest: what an attempt before this one reached; nobody sees less than that again."""
         self._on_progress, self._gate, self._clock = on_progress, gate, clock
-        self._total_s, self._latest = total_s, Progress(total_s=total_s)
+        self._total_s, self.latest = total_s, replace(latest, total_s=total_s)
+        self._reached_s = latest.done_s
         #: Audio whose call the account's limits have let through.
-        self.admitted_s = 0.0
+        self.admitted_s = latest.done_s
         self._started_s = self._clock.monotonic()
         self._held_back_s = 0.0
         #: Time for each second of audio, without that of being held back.
@@ -60,23 +68,25 @@ class ProgressReport:
 
     def show(self, text: str, done_s: float) -> None:
         """Report the text so far and how much of the recording it is."""
-        if done_s > self._latest.done_s:
+        if done_s < self._reached_s:
+            return
+        if done_s > self.latest.done_s:
             active_s = self._clock.monotonic() - self._started_s - self._held_back_s
-            self._pace = max(0.0, active_s) / done_s
+            self._pace = max(0.0, active_s) / (done_s - self._reached_s)
         total_s = max(done_s, self._total_s)
-        self._latest = replace(self._latest, text=text, done_s=done_s, total_s=total_s)
-        self._on_progress(self._latest)
+        self.latest = replace(self.latest, text=text, done_s=done_s, total_s=total_s)
+        self._on_progress(self.latest)
 
     async def keep_estimating(self) -> None:
         """Report the time left every `TICK_S`, also while no piece ends."""
         while True:
             rest_s = max(0.0, self._total_s - self.admitted_s)
             held_back_s = await self._gate.expected_wait_s(rest_s)
-            left_s = held_back_s + self._pace * max(0.0, self._total_s - self._latest.done_s)
+            left_s = held_back_s + self._pace * max(0.0, self._total_s - self.latest.done_s)
             is_held_back = held_back_s > TICK_S
             self._held_back_s += TICK_S * is_held_back
-            self._latest = replace(self._latest, left_s=left_s or None, is_held_back=is_held_back)
-            self._on_progress(self._latest)
+            self.latest = replace(self.latest, left_s=left_s or None, is_held_back=is_held_back)
+            self._on_progress(self.latest)
             await self._clock.sleep(TICK_S)
 
     def start(self) -> asyncio.Task[None]:

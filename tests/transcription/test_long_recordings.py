@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from core.clock import Clock
 from core.config import Settings
 from core.engines.mimo.transcriber import MimoTranscriber
+from core.errors import EngineError
 from core.store import Store
 from core.text.timestamps import format_timestamp
 from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
@@ -133,3 +134,22 @@ async def test_progress_of_a_long_recording_goes_on_while_the_account_waits(
     percent = int(100 * half.done_s / (half.total_s or 1))
     state = f"{percent}% · {done} of {total} · about 30 s left · waiting for the AI service"
     assert text == f"{half.text}\n\n{state}"
+
+
+@pytest.mark.finding(22)
+async def test_progress_does_not_go_back_when_a_recording_is_tried_again(
+    mimo: MimoServer, transcription: TranscriptionPipeline
+) -> None:
+    data, key, seen = recording(120), mimo.rules.key, [Progress()]
+
+    def fail_later(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.done_s > 40:
+            mimo.rules.key = "sk-another"
+
+    with pytest.raises(EngineError):
+        await transcription.transcribe(data, on_progress=fail_later)
+    mimo.rules.key = key
+    await transcription.transcribe(data, on_progress=seen.append)
+    shown = [progress.done_s for progress in seen]
+    assert shown == sorted(shown) and shown[-1] == pytest.approx(120, abs=1.0)
