@@ -10,11 +10,11 @@ from core.commands.arguments import Argument, MessageAction, split_word
 from core.commands.context import Context
 from core.commands.deletion import pick_deleted, pick_persons
 from core.errors import NotAllowed, UserError
-from core.locale import Plural, mark
+from core.locale import Plural, list_texts, mark
 from core.models import Job, JobState, Message, Reply
 from core.store import ForgottenCounts
 
-DELETED = mark("Deleted: {messages}, {replies}, {transcripts}.")
+DELETED = mark("Deleted: {counts}.")
 KEPT = mark(
     "Messages in the chat itself are not deleted. What others wrote about you, and existing "
     "summaries, are kept until they expire, at most 30 days."
@@ -70,14 +70,14 @@ def _find_authors(asked: Message) -> set[str]:
 def _report(ctx: Context, receipt: ForgottenCounts) -> Reply:
     if receipt == ForgottenCounts():
         return Reply(ctx.text("Nothing was stored."))
-    transcripts = Plural("{count} transcript", "{count} transcripts", receipt.transcripts)
-    counts = ctx.text(
-        DELETED,
-        messages=Plural("{count} message", "{count} messages", receipt.messages),
-        replies=Plural("{count} reply", "{count} replies", receipt.answers),
-        transcripts=transcripts,
+    counts = (
+        Plural("{count} message", "{count} messages", receipt.messages),
+        Plural("{count} reply", "{count} replies", receipt.answers),
+        Plural("{count} transcript", "{count} transcripts", receipt.transcripts),
     )
-    return Reply(f"{counts}\n{ctx.text(KEPT)}")
+    texts = [ctx.text(one) for one in counts if one.count]
+    deleted = ctx.text(DELETED, counts=list_texts(texts, ctx.message.language))
+    return Reply(f"{deleted}\n{ctx.text(KEPT)}")
 
 
 command = Command(

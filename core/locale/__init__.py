@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -44,6 +45,14 @@ def translate(text: str | Plural, language: str, /, **values: object) -> str:
         return known.ngettext(text.one, text.many, text.count).format_map(_Values(filled))
     # The translation of an empty text would be the catalogue's header.
     return (known.gettext(text) if text else "").format_map(_Values(filled))
+
+
+def list_texts(texts: Sequence[str], language: str) -> str:
+    """Return texts as a list in `language`: "one, two and three"."""
+    from babel.lists import format_list  # as in `_catalogue`
+
+    code = language.lower().split("-")[0]
+    return format_list(texts, locale=code if code in LANGUAGES else "en_GB")
 
 
 def _fill(known: NullTranslations, name: str, value: object) -> object:

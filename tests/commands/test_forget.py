@@ -11,6 +11,7 @@ import pytest
 from core.clock import Clock
 from core.commands.deletion import DELETED
 from core.errors import EngineLocked
+from core.locale import list_texts
 from core.models import Attachment, Chat, QuotedMessage, Reply
 from tests.support.clean_start import ask_database
 from tests.support.group_talk import ADA, BEN, EVE, Group, quote
@@ -24,7 +25,9 @@ async def group(group: Group) -> Group:
 
 def counts(text: str) -> list[int]:
     """Return what a receipt counts: messages, answers, transcripts."""
-    return [int(n) for n in re.findall(r"\d+", text.split("\n")[0])]
+    found = dict(reversed(one) for one in re.findall(r"(\d+) (message|repl|transcript)", text))
+    assert "0" not in found.values()
+    return [int(found.get(kind, 0)) for kind in ("message", "repl", "transcript")]
 
 
 async def test_own_message_is_forgotten_by_replying_to_it(group: Group) -> None:
@@ -154,3 +157,17 @@ async def test_a_call_under_way_is_interrupted_by_forgetting(group: Group, clock
     assert group.answers(note) == [] and group.loopback.engine.at_once == 0
     jobs = await group.loopback.store.jobs.history(group.chat)
     assert "transcribe" not in {job.command for job in jobs}
+
+
+@pytest.mark.finding(30)
+async def test_a_receipt_names_only_what_there_was(group: Group) -> None:
+    mine = await group.say("mine", ADA)
+    receipt = (await group.ask("forget", ADA, reply_to=quote(mine))).text
+    assert receipt.splitlines()[0] == "Deleted: 1 message."
+
+
+def test_what_was_deleted_is_a_list_in_the_reader_s_language() -> None:
+    texts = ["1", "2", "3"]
+    assert [list_texts(texts, one) for one in ("en", "de", "zh-CN")] == [
+        "1, 2 and 3", "1, 2 and 3", "1、2和3",
+    ]  # fmt: skip
