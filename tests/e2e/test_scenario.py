@@ -131,6 +131,7 @@ def find_common(person: Person, replies: Replies) -> dict[str, tuple[str, list[s
         name = rf"(?<!\w){re.escape(person.display_name)}(?!\w)"
         # Discord shows headings in bold, and times in the reader's own zone.
         text = re.sub(r"<t:\d+:f>", "MOMENT", _LINKED_COMMAND.sub(r"\1", text)).replace("**", "")
+        text = text.replace("on Discord itself", "in the chat itself")
         return re.sub(name, "NAME", _MOMENT.sub("MOMENT", text))
 
     return {

@@ -27,10 +27,10 @@ async def test_the_page_takes_an_hour_of_wav(browser: AsyncClient, inbox: FakeIn
     assert answer.status_code == 200, answer.text
     [job] = inbox.jobs.values()
     assert job.message.attachment and job.message.attachment.size_bytes == len(data) == 115_200_044
-    # In memory is never more of it than a piece.
+    # In memory is never more of it than a piece, and what the server reads at once: 256 KB.
     [recording] = inbox.recordings.values()
     assert isinstance(recording, MemoryRecording)
-    assert max(map(len, recording.pieces)) < 1.2 * PIECE_BYTES
+    assert max(map(len, recording.pieces)) < 1.3 * PIECE_BYTES
     heard = await browser.get("/api/sounds/message-1")
     assert heard.content == data and heard.headers["content-length"] == "115200044"
 
