@@ -62,17 +62,15 @@ async def test_it_stops_fast_with_a_page_open(tmp_path: Path, clock: Clock) -> N
 @pytest.mark.finding(25)
 async def test_it_stops_while_a_page_leaves() -> None:
     """The page has closed its WebSocket, and the server still has something to send to it."""
-    is_left = asyncio.Event()
+    is_left, sending = asyncio.Event(), list[asyncio.Future[None]]()
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        sending = asyncio.ensure_future(
-            send({"type": "websocket.send", "bytes": bytes(20_000_000)})
-        )
+        large = {"type": "websocket.send", "bytes": bytes(20_000_000)}
+        sending.append(asyncio.ensure_future(send(large)))
         assert (await receive())["type"] == "websocket.disconnect"
         is_left.set()
-        await sending
 
     listener = open_socket("127.0.0.1", 0)
     running = asyncio.create_task(serve(app, listener))
@@ -85,6 +83,7 @@ async def test_it_stops_while_a_page_leaves() -> None:
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
+    await asyncio.gather(*sending, return_exceptions=True)  # until the connection is lost
 
 
 def test_small_answers_are_not_held_back() -> None:
