@@ -132,7 +132,9 @@ def find_common(person: Person, replies: Replies) -> dict[str, tuple[str, list[s
         # Discord shows headings in bold, and times in the reader's own zone.
         text = re.sub(r"<t:\d+:f>", "MOMENT", _LINKED_COMMAND.sub(r"\1", text)).replace("**", "")
         text = text.replace("on Discord itself", "in the chat itself")
-        return re.sub(name, "NAME", _MOMENT.sub("MOMENT", text))
+        text = re.sub(name, "NAME", _MOMENT.sub("MOMENT", text))
+        # The recordings of a page are files, whose speakers nobody knows.
+        return re.sub(r", 1 person| \(NAME\)|NAME (?=\d:\d\d)", "", text)
 
     return {
         step: (make_neutral(one.text), [*map(make_neutral, one.labels)])
