@@ -13,15 +13,15 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from core.models import Segment, Transcript
-from core.text.scripts import LETTER, UNSPACED
+from core.text.scripts import LETTER, UNSPACED, count_columns
 from core.text.split import halve, split_sentences
 
 #: Longer segments are split at the ends of sentences.
 _LONG_S = 8.0
 #: Length of a played excerpt, if no sentence takes longer.
 EXCERPT_S = 15.0
-#: The longest cue: two lines of 42 characters, as long as two lines stay on a screen.
-CUE_S, CUE_CHARS = 7.0, 84
+#: The longest cue: two lines of 42 columns, as long as two lines stay on a screen.
+CUE_S, CUE_COLUMNS = 7.0, 84
 #: A shorter text is not cut however long it takes: its cue ends early.
 _SHORT_CHARS = 16
 #: Of a segment, only the longest pauses are considered.
@@ -61,7 +61,7 @@ def find_moments(transcript: Transcript) -> tuple[Segment, ...]:
 
 @lru_cache(maxsize=8)
 def find_cues(transcript: Transcript) -> tuple[Segment, ...]:
-    """Return a transcript in cues of at most CUE_S and CUE_CHARS, by sentence or clause."""
+    """Return a transcript in cues of at most CUE_S and CUE_COLUMNS, by sentence or clause."""
     pauses = transcript.pauses
     return tuple(cue for moment in find_moments(transcript) for cue in _cut_cue(moment, pauses))
 
@@ -86,8 +86,8 @@ def find_words(transcript: Transcript) -> list[Segment]:
 def _cut_cue(segment: Segment, pauses: Sequence[Pause]) -> list[Segment]:
     """Return a sentence as it is, or cut in two until the parts are short enough."""
     text, length_s = " ".join(segment.text.split()), segment.end_s - segment.start_s
-    is_short = len(text) <= CUE_CHARS and (length_s <= CUE_S or len(text) <= _SHORT_CHARS)
-    if is_short:
+    is_brief = length_s <= CUE_S or len(text) <= _SHORT_CHARS
+    if is_brief and count_columns(text) <= CUE_COLUMNS:
         return [Segment(segment.start_s, min(segment.end_s, segment.start_s + CUE_S), text)]
     pauses = [p for p in pauses if p[1] > segment.start_s and p[0] < segment.end_s]
     parts = _set_times(segment, halve(text), pauses)

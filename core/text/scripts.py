@@ -6,6 +6,7 @@ The ranges are the insides of character classes, for patterns such as `f"[{HAN}]
 from __future__ import annotations
 
 import re
+import unicodedata
 
 #: Chinese characters, with 々 (repetition) and 〇 (zero).
 HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -41,6 +42,11 @@ _NEUTRAL = re.compile(r"(?s:```.*?(?:```|\Z))|`[^`\n]*`|(?:https?://|www\.)[!-~]
 def has_han(text: str) -> bool:
     """Return True if `text` contains a Chinese character."""
     return _HAN.search(text) is not None
+
+
+def count_columns(text: str) -> int:
+    """Return the width of `text` on a screen, where a wide East Asian character takes two."""
+    return len(text) + sum(char in "WF" for char in map(unicodedata.east_asian_width, text))
 
 
 def is_unspaced(character: str) -> bool:

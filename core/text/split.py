@@ -77,15 +77,16 @@ def shorten(text: str, max_chars: int) -> str:
 def halve(text: str) -> tuple[str, str]:
     """Return `text` in two parts of about the same length, the second one empty if it cannot be.
 
-    It is cut after a sentence or clause that ends in its middle half, else at a space, else
-    between characters.
+    It is cut after a sentence or clause or at a space: in its middle half, else anywhere. Only
+    where there is none, it is cut between characters.
     """
     text, middle = text.strip(), len(text.strip()) / 2
-    for pattern in (_SENTENCE_END, _CLAUSE_END, _SPACE):
-        ends = [found.end() for found in pattern.finditer(text) if found.end() < len(text)]
-        at = min(ends, key=lambda end: abs(end - middle), default=0)
-        if at and (pattern is _SPACE or middle / 2 <= at <= middle * 1.5):
-            return text[:at].rstrip(), text[at:].lstrip()
+    for most_off in (middle / 2, middle):
+        for pattern in (_SENTENCE_END, _CLAUSE_END, _SPACE):
+            ends = [found.end() for found in pattern.finditer(text) if found.end() < len(text)]
+            at = min(ends, key=lambda end: abs(end - middle), default=0)
+            if at and abs(at - middle) <= most_off:
+                return text[:at].rstrip(), text[at:].lstrip()
     at = _hard_cut(text, round(middle)) if len(text) > 1 else len(text)
     return text[:at], text[at:]
 
