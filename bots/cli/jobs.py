@@ -16,10 +16,10 @@ from rich.table import Table
 from bots.exit_codes import exit_with, prepare
 from bots.program import open_store
 from core.clock import CLOCK
-from core.models import PLACEHOLDER, Job, JobState, Reply
+from core.models import OPEN_STATES, PLACEHOLDER, Job, JobState, Reply
 
 #: States that are listed by default: all that are not done.
-UNSETTLED = (JobState.DEAD, JobState.WAITING, JobState.RUNNING)
+UNSETTLED = (JobState.DEAD, *OPEN_STATES)
 #: Width of a table that is written to a file or a pipe.
 _PIPED_WIDTH = 200
 

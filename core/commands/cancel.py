@@ -12,7 +12,7 @@ from core.commands.context import Context
 from core.errors import PlatformError, UserError
 from core.interfaces import Platform
 from core.locale import Plural, mark, translate
-from core.models import CANCEL_TOKEN, Job, JobState, Message, Reply
+from core.models import CANCEL_TOKEN, OPEN_STATES, Job, Message, Reply
 
 CANCELLED = mark("Cancelled.")
 ALL = "all"
@@ -56,7 +56,7 @@ async def cancel(ctx: Context) -> Reply:
     message, cancelled = ctx.message, ctx.message.text.split()
     if message.button:
         job = await ctx.store.jobs.find(message.button.removeprefix(CANCEL_TOKEN))
-        is_open = job is not None and job.state in (JobState.WAITING, JobState.RUNNING)
+        is_open = job is not None and job.state in OPEN_STATES
         if is_open and not cancelled:
             raise UserError("Only the person who asked for it, or an admin, can cancel this.")
         return Reply()

@@ -11,7 +11,7 @@ from core.commands.context import Context
 from core.commands.deletion import pick_deleted, pick_persons
 from core.errors import NotAllowed, UserError
 from core.locale import Plural, list_texts, mark
-from core.models import Job, JobState, Message, Reply
+from core.models import OPEN_STATES, Job, Message, Reply
 from core.store import ForgottenCounts
 
 DELETED = mark("Deleted: {counts}.")
@@ -22,7 +22,6 @@ KEPT = mark(
 
 #: How long /forget waits for the end of jobs that it has cancelled, and how often it looks.
 _END_S, _LOOK_S = 10.0, 0.1
-_OPEN = (JobState.WAITING, JobState.RUNNING)
 
 
 async def forget(ctx: Context) -> Reply:
@@ -58,7 +57,7 @@ async def _stop(ctx: Context, choose: Callable[[Job], Reply | None]) -> None:
     while cancelled and ctx.clock.monotonic() < end_s:
         await ctx.clock.sleep(_LOOK_S)
         found = [await ctx.store.jobs.find(job.job_id) for job in cancelled]
-        cancelled = [job for job in found if job and job.state in _OPEN]
+        cancelled = [job for job in found if job and job.state in OPEN_STATES]
 
 
 def _find_authors(asked: Message) -> set[str]:

@@ -6,7 +6,15 @@ Ids are `str` on every platform; moments are aware UTC and end in `_at`; units e
 
 from core.models.answers import Answer, Passage, Question, Sampling, Turn
 from core.models.audio import Audio, SavedVoice, Segment, Transcript, Usage, Utterance, Voice
-from core.models.jobs import PLACEHOLDER, Conversation, DeliveryState, Job, JobState, PartDelivery
+from core.models.jobs import (
+    OPEN_STATES,
+    PLACEHOLDER,
+    Conversation,
+    DeliveryState,
+    Job,
+    JobState,
+    PartDelivery,
+)
 from core.models.messages import (
     CANCEL_TOKEN,
     Attachment,
@@ -45,6 +53,7 @@ from core.models.talk import RememberedMessage, TalkRange
 
 __all__ = [
     "CANCEL_TOKEN",
+    "OPEN_STATES",
     "PLACEHOLDER",
     "Answer",
     "Attachment",

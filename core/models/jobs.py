@@ -21,8 +21,12 @@ class JobState(StrEnum):
     REFUSED = "refused"
     #: A dead letter: given up after the person was told; the operator can run it again.
     DEAD = "dead"
-    #: Nobody to reply to: the chat is gone or the message was deleted.
+    #: On request, or nobody to reply to: the chat is gone or the message was deleted.
     CANCELLED = "cancelled"
+
+
+#: The states of a job that has not ended.
+OPEN_STATES = (JobState.WAITING, JobState.RUNNING)
 
 
 @dataclass(frozen=True, slots=True)

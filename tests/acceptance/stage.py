@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from core.models import Chat, Job, JobState
+from core.models import OPEN_STATES, Chat, Job
 from core.store import Store, make_cipher
 from tests.acceptance.watch import LIMIT_BYTES, MemoryWatch
 from tests.chaos.notes import make_note, read_number
@@ -26,7 +26,6 @@ SECRETS = (TELEGRAM_TOKEN, TELEGRAM_TOKEN.partition(":")[2], MIMO_KEY, STORE_KEY
 #: Part of every name, text and title.
 CONTENT = "Zebrafink"
 
-_OPEN = (JobState.WAITING, JobState.RUNNING)
 _numbers = count(1)
 
 
@@ -152,7 +151,7 @@ class Stage:
         end_s = time.monotonic() + timeout_s
         while True:
             jobs = await self.jobs(chat)
-            if len(jobs) >= count and not any(job.state in _OPEN for job in jobs):
+            if len(jobs) >= count and not any(job.state in OPEN_STATES for job in jobs):
                 return jobs
             if time.monotonic() > end_s:
                 found = [(job.command, job.state, job.error) for job in jobs]

@@ -15,7 +15,7 @@ import pytest_asyncio
 
 from bots.common.chat import MOMENT
 from core.jobs import MAX_ATTEMPTS
-from core.models import JobState
+from core.models import OPEN_STATES, JobState
 from core.operations.delays import QUEUED, SLOW
 from tests.acceptance.conftest import Open
 from tests.acceptance.stage import MIMO_KEY, Stage
@@ -275,7 +275,7 @@ async def test_locked_jobs_wait_for_the_operator(fast_stage: Stage, row: str, ki
     await fast_stage.telegram.wait_for(lambda: len(mimo.requests) >= asked + 3)
     for person in notes:
         [job] = await fast_stage.jobs(person)
-        assert job.state in (JobState.WAITING, JobState.RUNNING)
+        assert job.state in OPEN_STATES
         [told] = replies(person)
         assert [told.text] == [text for text in told.versions if text != MOMENT]
     # One call at a time probes the engine; how many depends on the speed of this machine.

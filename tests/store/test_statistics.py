@@ -9,6 +9,7 @@ from sqlalchemy import update
 from core.clock import Clock
 from core.commands import pick_command
 from core.models import (
+    OPEN_STATES,
     JobState,
     JobSummary,
     Reply,
@@ -95,7 +96,7 @@ async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewM
 
 async def test_the_newest_are_traced(store: Store, new_message: NewMessage) -> None:
     ids = [await add(store, new_message) for _ in range(2)]
-    waiting = await store.statistics.job_summaries([JobState.WAITING, JobState.RUNNING], 1)
+    waiting = await store.statistics.job_summaries(OPEN_STATES, 1)
     assert [trace.job_id for trace in waiting] == ids[1:]
     assert await store.statistics.job_details("nothing") is None
 

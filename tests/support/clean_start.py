@@ -13,7 +13,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 
-from core.models import JobState
+from core.models import OPEN_STATES, JobState
 from core.store import Store, make_cipher, migrate
 from tests.support.virtual_time import current_clock, is_virtual
 
@@ -75,7 +75,7 @@ async def settle(store: Store) -> dict[JobState, int]:
     async with asyncio.timeout(timeout_s):
         while True:
             counts = await store.jobs.counts()
-            if not {JobState.WAITING, JobState.RUNNING} & set(counts):
+            if not set(OPEN_STATES) & set(counts):
                 return counts
             # In real time too: jobs of another process send no notification.
             await asyncio.sleep(pause_s)

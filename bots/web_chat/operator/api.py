@@ -27,7 +27,7 @@ from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.locale import mark
 from core.logs import recent_problems, redact, sort_secrets
-from core.models import JobDetails, JobState, measure_wait_times
+from core.models import OPEN_STATES, JobDetails, JobState, measure_wait_times
 from core.operations.prices import READ_AT
 
 NO_JOB = mark("There is no such job.")
@@ -38,7 +38,7 @@ _DAY, _MONTH = timedelta(days=1), timedelta(days=30)
 Shown = Literal["dead", "open", "ended", "all"]
 _STATES: Mapping[Shown, Sequence[JobState]] = {
     "dead": (JobState.DEAD,),
-    "open": (JobState.WAITING, JobState.RUNNING),
+    "open": OPEN_STATES,
     "ended": (JobState.DONE, JobState.REFUSED, JobState.CANCELLED, JobState.DEAD),
     "all": tuple(JobState),
 }

@@ -25,6 +25,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.clock import CLOCK, Clock
 from core.errors import StorageFull
 from core.models import (
+    OPEN_STATES,
     Audio,
     Chat,
     ChatSettings,
@@ -160,6 +161,12 @@ def read_settings(row: Any) -> ChatSettings:
 def build_settings(settings: ChatSettings) -> dict[str, Any]:
     """Return the values of the columns that hold the settings of a chat."""
     return {field.name: getattr(settings, field.name) for field in fields(ChatSettings)}
+
+
+#: The job has not ended.
+IS_OPEN = jobs.c.state.in_(OPEN_STATES)
+#: It ends without its own reply, or has.
+IS_CANCELLED = jobs.c.outcome == JobState.CANCELLED
 
 
 def select_jobs() -> Select[Any]:

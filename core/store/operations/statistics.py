@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select, exists, func, select
 
 from core.models import (
+    OPEN_STATES,
     EngineUsage,
     HourStatistics,
     JobDetails,
@@ -51,10 +52,9 @@ class Statistics:
     async def queue(self, now: datetime) -> QueueState:
         """Return the state of the queue."""
         is_due = (jobs.c.run_at <= now).label("is_due")
-        open_or_dead = (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
         query = (
             select(jobs.c.state, is_due, func.count(), func.min(jobs.c.created_at))
-            .where(jobs.c.state.in_(open_or_dead))
+            .where(jobs.c.state.in_((*OPEN_STATES, JobState.DEAD)))
             .group_by(jobs.c.state, "is_due")
         )
         counts: Counter[str] = Counter()
@@ -62,7 +62,7 @@ class Statistics:
         for state, was_due, count, first_at in await self._database.rows(query):
             kind = "later" if state == JobState.WAITING and not was_due else state
             counts[kind] += count
-            if kind in (JobState.WAITING, JobState.RUNNING):
+            if kind in OPEN_STATES:
                 oldest.append(first_at)
         return QueueState(
             due=counts[JobState.WAITING],

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import delete, literal, select, update
 
-from core.models import Chat, JobState, Message, RecordingReference
-from core.store.database.queries import Database, is_chat
+from core.models import OPEN_STATES, Chat, JobState, Message, RecordingReference
+from core.store.database.queries import IS_CANCELLED, IS_OPEN, Database, is_chat
 from core.store.database.tables import blobs, buttons, chats, jobs, messages, remembered
 from core.store.recordings import Recordings
 from core.store.talk.memory import EMPTY, IS_KEPT, drop_transcripts
@@ -17,9 +17,6 @@ from core.store.talk.search import MOVED
 
 #: Jobs that are read and emptied at once, to hold the write lock briefly.
 _BATCH = 100
-_OPEN = (JobState.WAITING, JobState.RUNNING)
-_IS_OPEN = jobs.c.state.in_(_OPEN)
-_IS_CANCELLED = jobs.c.outcome == JobState.CANCELLED
 
 
 @dataclass(slots=True)
@@ -113,7 +110,7 @@ class Forgetting:
             select(jobs, messages.c.content, messages.c.chat_pk.label("origin_pk"))
             .join(messages, messages.c.message_pk == jobs.c.message_pk)
             .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
-            .where(is_chat(chat), ~_IS_OPEN | _IS_CANCELLED, messages.c.content.is_not(None))
+            .where(is_chat(chat), ~IS_OPEN | IS_CANCELLED, messages.c.content.is_not(None))
             .order_by(jobs.c.seq)
             .limit(_BATCH)
         )
@@ -140,11 +137,11 @@ class Forgetting:
         async with self._database.write() as connection:
             is_job = jobs.c.job_id.in_(job_ids)
             ended = {"reply": None, "state": JobState.CANCELLED, "error": "forgotten"}
-            await connection.execute(update(jobs).where(is_job, ~_IS_OPEN).values(ended))
+            await connection.execute(update(jobs).where(is_job, ~IS_OPEN).values(ended))
             is_message = messages.c.message_pk.in_(message_pks)
             await connection.execute(update(messages).where(is_message).values(content=None))
             for row in rows:
-                if row.state in _OPEN:
+                if row.state in OPEN_STATES:
                     change = update(messages).where(messages.c.message_pk == row.message_pk)
                     await connection.execute(change.values(content=_strip(row.content)))
             await connection.execute(delete(buttons).where(buttons.c.job_id.in_(job_ids)))

@@ -16,15 +16,18 @@ from sqlalchemy import Select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import PLACEHOLDER, Chat, DeliveryState, Job, JobState, Reply
-from core.store.database.queries import Database, is_chat, read_job, select_jobs
+from core.store.database.queries import (
+    IS_CANCELLED,
+    IS_OPEN,
+    Database,
+    is_chat,
+    read_job,
+    select_jobs,
+)
 from core.store.database.tables import deliveries, jobs
-
-OPEN = (JobState.WAITING, JobState.RUNNING)
 
 #: Returns the reply in place of a job's own, empty to leave nothing; None lets the job run.
 ChooseCancelled = Callable[[Job], Reply | None]
-
-IS_CANCELLED = jobs.c.outcome == JobState.CANCELLED
 
 
 class Cancellation:
@@ -55,7 +58,7 @@ class Cancellation:
         interrupted: those of them that were running and are not any more.
         """
         # One that was interrupted at its very end has delivered that reply already.
-        is_stopped = jobs.c.job_id.in_(interrupted) & jobs.c.state.in_(OPEN)
+        is_stopped = jobs.c.job_id.in_(interrupted) & IS_OPEN
         is_free = (jobs.c.state == JobState.WAITING) | is_stopped
         change = update(jobs).where(jobs.c.job_id.in_(job_ids), IS_CANCELLED, is_free)
         values = {"state": JobState.WAITING, "run_at": self._database.now()}
@@ -65,8 +68,7 @@ class Cancellation:
 
 
 def _select_open(chat: Chat) -> Select[Any]:
-    is_open = jobs.c.state.in_(OPEN) & ~IS_CANCELLED
-    return select_jobs().where(is_chat(chat), is_open).order_by(jobs.c.seq)
+    return select_jobs().where(is_chat(chat), IS_OPEN, ~IS_CANCELLED).order_by(jobs.c.seq)
 
 
 async def cancel_jobs(

@@ -23,12 +23,12 @@ from core.models import (
     Reply,
 )
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import Database, chat_row, insert_new, read_settings
+from core.store.database.queries import IS_OPEN, Database, chat_row, insert_new, read_settings
 from core.store.database.tables import buttons, chats, deliveries, jobs, messages
 from core.store.people.accounts import SPEECH
 from core.store.recordings import keep
 from core.store.talk.memory import drop, is_opted_out, remember
-from core.store.work.cancellation import OPEN, cancel_jobs
+from core.store.work.cancellation import cancel_jobs
 
 #: Returns the command that answers a message in a chat with these settings, None for no reply.
 Choose = Callable[[Message, ChatSettings], str | None]
@@ -59,7 +59,7 @@ _PRESSES = (
     .join(jobs, jobs.c.message_pk == messages.c.message_pk)
     .where(
         jobs.c.chat_pk == bindparam("of_chat"),
-        jobs.c.state.in_(OPEN) | (jobs.c.finished_at > bindparam("since", type_=UtcDateTime())),
+        IS_OPEN | (jobs.c.finished_at > bindparam("since", type_=UtcDateTime())),
     )
 )
 #: How long after its answer another press of a button still belongs to the one before.

@@ -13,18 +13,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import JobCancelled
-from core.models import PLACEHOLDER, Chat, DeliveryState, Job, JobState, Message, Reply
+from core.models import OPEN_STATES, PLACEHOLDER, Chat, DeliveryState, Job, JobState, Message, Reply
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import Database, chat_row, is_chat, read_job, select_jobs
+from core.store.database.queries import (
+    IS_CANCELLED,
+    IS_OPEN,
+    Database,
+    chat_row,
+    is_chat,
+    read_job,
+    select_jobs,
+)
 from core.store.database.tables import buttons, chats, deliveries, jobs, messages
-from core.store.work.cancellation import IS_CANCELLED, OPEN
 
 
 def _select_next() -> Select[Any]:
     earlier = jobs.alias("earlier")
     is_blocked = exists().where(
         earlier.c.chat_pk == jobs.c.chat_pk,
-        earlier.c.state.in_(OPEN),
+        earlier.c.state.in_(OPEN_STATES),
         earlier.c.seq < jobs.c.seq,
         ~earlier.c.is_told,
     )
@@ -137,7 +144,7 @@ class Jobs:
 
     async def note_delay_shown(self, job_id: str) -> bool:
         """Record that the person is shown that this takes longer. Return False if it is over."""
-        is_open = jobs.c.state.in_(OPEN) & jobs.c.reply.is_(None)
+        is_open = IS_OPEN & jobs.c.reply.is_(None)
         async with self._database.write() as connection:
             change = _CHANGE.where(is_open).values(is_told=True)
             return bool((await connection.execute(change, {"of_job": job_id})).rowcount)
@@ -145,7 +152,7 @@ class Jobs:
     async def list_untold(self, limit: int = 200) -> list[Job]:
         """Return open jobs without a reply whose people were not shown a delay, oldest first."""
         query = select_jobs().where(
-            jobs.c.state.in_(OPEN),
+            IS_OPEN,
             ~jobs.c.is_told,
             jobs.c.reply.is_(None),
         )
@@ -232,7 +239,7 @@ class Jobs:
             is_here = jobs.c.chat_pk == row.chat_pk
             await connection.execute(
                 update(jobs)
-                .where(is_here, jobs.c.state.in_(OPEN))
+                .where(is_here, IS_OPEN)
                 .values(state=JobState.CANCELLED, finished_at=now, error="ChatGone")
             )
             gone = update(chats).where(chats.c.chat_pk == row.chat_pk)
