@@ -52,7 +52,9 @@ async def forget(ctx: Context) -> Reply:
 
 async def _stop(ctx: Context, choose: Callable[[Job], Reply | None]) -> None:
     """Cancel jobs under way, and wait until they have ended: then nothing of them is left."""
-    cancelled = await ctx.store.cancellation.cancel(ctx.message.chat, choose)
+    # What came in later asks for something new. Besides, it waits for the end of this job.
+    cancel = ctx.store.cancellation.cancel
+    cancelled = await cancel(ctx.message.chat, choose, before=ctx.job.job_id)
     end_s = ctx.clock.monotonic() + _END_S
     while cancelled and ctx.clock.monotonic() < end_s:
         await ctx.clock.sleep(_LOOK_S)

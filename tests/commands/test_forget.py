@@ -159,6 +159,18 @@ async def test_a_call_under_way_is_interrupted_by_forgetting(group: Group, clock
     assert "transcribe" not in {job.command for job in jobs}
 
 
+async def test_what_comes_in_after_forget_me_is_answered(group: Group, clock: Clock) -> None:
+    """Also if both were sent while the bot was away."""
+    asks, note = group.write(ADA, command="forget", text="me"), group.write(ADA)
+    note = replace(note, command="transcribe", attachment=Attachment("1", duration_s=3.0))
+    begun_s = clock.monotonic()
+    for message in (asks, note):
+        await group.loopback.inbox.accept(message)
+    await group.loopback.settle()
+    assert group.answers(asks) and clock.monotonic() - begun_s < 5
+    assert [reply.quote for reply in group.answers(note)] == ["call 1"]
+
+
 @pytest.mark.finding(30)
 async def test_a_receipt_names_only_what_there_was(group: Group) -> None:
     mine = await group.say("mine", ADA)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.models import PLACEHOLDER, Chat, DeliveryState, Job, JobState, Reply
@@ -38,16 +38,17 @@ class Cancellation:
         #: Called with the ids of jobs that were cancelled, to interrupt those that run.
         self.on_cancel: Callable[[Collection[str]], None] = lambda job_ids: None
 
-    async def cancel(self, chat: Chat, choose: ChooseCancelled) -> list[Job]:
+    async def cancel(self, chat: Chat, choose: ChooseCancelled, before: str = "") -> list[Job]:
         """Cancel the open jobs of a chat that `choose` picks, and return them, the oldest first.
 
-        Those that run are interrupted. Safe to repeat.
+        before: only those that came before this one. Those that run are interrupted. Safe to
+        repeat.
         """
         # Usually there is none: the only writer is not kept busy for that.
-        if not await self._database.rows(_select_open(chat).limit(1)):
+        if not await self._database.rows(_select_open(chat, before).limit(1)):
             return []
         async with self._database.write() as connection:
-            cancelled = await cancel_jobs(connection, chat, choose, self._database.now())
+            cancelled = await cancel_jobs(connection, chat, choose, self._database.now(), before)
         if cancelled:
             self.on_cancel({job.job_id for job in cancelled})
         return cancelled
@@ -67,16 +68,24 @@ class Cancellation:
             await _outdate(connection, {*interrupted} & {row.job_id for row in again})
 
 
-def _select_open(chat: Chat) -> Select[Any]:
-    return select_jobs().where(is_chat(chat), IS_OPEN, ~IS_CANCELLED).order_by(jobs.c.seq)
+def _select_open(chat: Chat, before: str = "") -> Select[Any]:
+    query = select_jobs().where(is_chat(chat), IS_OPEN, ~IS_CANCELLED).order_by(jobs.c.seq)
+    if not before:
+        return query
+    seq = select(jobs.c.seq).where(jobs.c.job_id == before).scalar_subquery()
+    return query.where(jobs.c.seq < seq)
 
 
 async def cancel_jobs(
-    connection: AsyncConnection, chat: Chat, choose: ChooseCancelled, now: datetime
+    connection: AsyncConnection,
+    chat: Chat,
+    choose: ChooseCancelled,
+    now: datetime,
+    before: str = "",
 ) -> list[Job]:
     """Cancel jobs as `Cancellation.cancel` does, in the transaction of `connection`."""
     cancelled = list[Job]()
-    rows = (await connection.execute(_select_open(chat))).all()
+    rows = (await connection.execute(_select_open(chat, before))).all()
     for job in (read_job(row, now) for row in rows):
         reply = choose(job)
         if reply is None:
