@@ -10,7 +10,7 @@ from core.commands.arguments import Argument, MessageAction, split_word
 from core.commands.context import Context
 from core.commands.deletion import pick_deleted, pick_persons
 from core.errors import NotAllowed, UserError
-from core.locale import Plural, list_texts, mark
+from core.locale import Plural, list_counts, mark
 from core.models import OPEN_STATES, Job, Message, Reply
 from core.store import ForgottenCounts
 
@@ -76,8 +76,7 @@ def _report(ctx: Context, receipt: ForgottenCounts) -> Reply:
         Plural("{count} reply", "{count} replies", receipt.answers),
         Plural("{count} transcript", "{count} transcripts", receipt.transcripts),
     )
-    texts = [ctx.text(one) for one in counts if one.count]
-    deleted = ctx.text(DELETED, counts=list_texts(texts, ctx.message.language))
+    deleted = ctx.text(DELETED, counts=list_counts(counts, ctx.message.language))
     return Reply(f"{deleted}\n{ctx.text(KEPT)}")
 
 

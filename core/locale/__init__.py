@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -47,12 +47,10 @@ def translate(text: str | Plural, language: str, /, **values: object) -> str:
     return (known.gettext(text) if text else "").format_map(_Values(filled))
 
 
-def list_texts(texts: Sequence[str], language: str) -> str:
-    """Return texts as a list in `language`: "one, two and three"."""
-    from babel.lists import format_list  # as in `_catalogue`
-
-    code = language.lower().split("-")[0]
-    return format_list(texts, locale=code if code in LANGUAGES else "en_GB")
+def list_counts(counts: Iterable[Plural], language: str) -> str:
+    """Return the counts that are not 0 in `language`: "6 messages, 2 people"."""
+    shown = (translate(count, language) for count in counts if count.count)
+    return translate(", ", language).join(shown)
 
 
 def _fill(known: NullTranslations, name: str, value: object) -> object:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from core.locale import Plural, mark, translate
+from core.locale import Plural, list_counts, mark, translate
 from core.models import Button, Link, RememberedMessage, Reply, Span
 from core.summaries.points import Kind, Section, Source, Summary
 from core.summaries.prompt_input import Talk
@@ -18,7 +18,6 @@ _PERIOD = "\0"
 ARROW = "↗"
 
 HEAD = mark("{period} · {counts}")
-BETWEEN_COUNTS = mark(", ")
 HEADINGS: dict[Kind, str] = {
     "decisions": mark("Decisions"),
     "actions": mark("To do"),
@@ -118,8 +117,7 @@ def _describe_counts(talk: Talk, language: str) -> str:
         Plural("{count} voice message", "{count} voice messages", notes),
         Plural("{count} person", "{count} people", people),
     )
-    shown = [translate(count, language) for count in counts if count.count]
-    return translate(BETWEEN_COUNTS, language).join(shown)
+    return list_counts(counts, language)
 
 
 def _write_period(draft: _Draft, since: datetime, until: datetime) -> None:

@@ -11,7 +11,7 @@ import pytest
 from core.clock import Clock
 from core.commands.deletion import DELETED
 from core.errors import EngineLocked
-from core.locale import list_texts
+from core.locale import Plural, list_counts
 from core.models import Attachment, Chat, QuotedMessage, Reply
 from tests.support.clean_start import ask_database
 from tests.support.group_talk import ADA, BEN, EVE, Group, quote
@@ -179,7 +179,7 @@ async def test_a_receipt_names_only_what_there_was(group: Group) -> None:
 
 
 def test_what_was_deleted_is_a_list_in_the_reader_s_language() -> None:
-    texts = ["1", "2", "3"]
-    assert [list_texts(texts, one) for one in ("en", "de", "zh-CN")] == [
-        "1, 2 and 3", "1, 2 and 3", "1、2和3",
+    counts = [Plural("{count} person", "{count} people", count) for count in (1, 0, 3)]
+    assert [list_counts(counts, one) for one in ("en", "de", "zh-CN")] == [
+        "1 person, 3 people", "1 person, 3 people", "1 人、3 人",
     ]  # fmt: skip

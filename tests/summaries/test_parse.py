@@ -189,7 +189,7 @@ def shown(text: str = FULL, language: str = "en", chat_id: str = "") -> Reply:
 def test_heading_gives_a_date_once_and_counts_in_words() -> None:
     period = "2026-03-02 09:01 – 09:13 · "
     assert shown().text.startswith(f"{period}13 messages, 1 voice message, 3 people\n")
-    assert shown(language="zh").text.startswith(f"{period}共 13 条消息，1 条语音消息，3 人\n")
+    assert shown(language="zh").text.startswith(f"{period}共 13 条消息、1 条语音消息、3 人\n")
     late = RememberedMessage("m2", START + timedelta(days=2), "1", "Anna", "text", None)
     for messages, heading in (
         ([TALK.messages[0]], "2026-03-02 09:01 · 1 message, 1 person\n"),
