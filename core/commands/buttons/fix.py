@@ -53,8 +53,7 @@ async def _correct(ctx: Context, job: Job, wanted: Correction) -> Reply:
     if transcript and transcript.edited_from:
         # The glossary does not touch a text that a person wrote.
         key = await _save_edited(ctx, transcript, apply(transcript.text, (learned,)), former)
-    await ctx.save_settings(talk={"glossary": after})
-    await _show_version(ctx, job, key)
+    await _save(ctx, job, key, after)
     text = ctx.text("Saved: {heard} → {meant}", heard=learned.heard, meant=learned.meant)
     changes = list_changes(before, after) or (replace(learned, meant=""),)
     return _reply(ctx, job, text, (former, changes))
@@ -76,8 +75,7 @@ async def _rewrite(ctx: Context, job: Job, text: str) -> Reply:
     before = ctx.settings.talk.glossary
     learned = await asyncio.to_thread(find_replacements, shown.text, text)
     after = reduce(learn, learned, before)
-    await ctx.save_settings(talk={"glossary": after})
-    await _show_version(ctx, job, key)
+    await _save(ctx, job, key, after)
     changes = list_changes(before, after) or tuple(replace(one, meant="") for one in learned)
     return _reply(ctx, job, _describe(ctx, learned), (former, changes))
 
@@ -104,8 +102,7 @@ async def undo(ctx: Context, version: list[str], lines: list[str]) -> Reply:
     if former and shown not in (former, _edited_key(by_job)):
         raise UserError("The transcript was changed again since. Undo that first.")
     glossary = undo_changes(ctx.settings.talk.glossary, changes)
-    ctx = replace(ctx, settings=await ctx.save_settings(talk={"glossary": glossary}))
-    await _show_version(ctx, job, former or shown)
+    await _save(ctx, job, former or shown, glossary)
     return Reply(ctx.text("Correction undone."))
 
 
@@ -170,13 +167,13 @@ async def _save_edited(ctx: Context, transcript: Transcript, text: str, former: 
     return key
 
 
-async def _show_version(ctx: Context, job: Job, key: str) -> None:
-    """Show the transcript saved under `key` in the reply of the job, and use it from now on."""
+async def _save(ctx: Context, job: Job, key: str, glossary: tuple[Correction, ...]) -> None:
+    """Save the chat's glossary, and show the transcript saved under `key` in the job's reply."""
+    await ctx.save_settings(talk={"glossary": glossary})
     transcript = await ctx.store.results.find(key)
     if not (job.reply and transcript):
         return
-    settings = await ctx.store.chats.settings(ctx.message.chat)
-    shown = apply_to(transcript, settings.talk.glossary)
+    shown = apply_to(transcript, glossary)
     if not await ctx.store.jobs.redo(job.job_id, replace_text(job.reply, shown.text, key)):
         raise UserError(TRANSCRIPT_GONE)
     for recording in find_subjects(job)[:1]:
