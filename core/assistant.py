@@ -76,6 +76,10 @@ class Inbox:
                 self._store.cancellation.on_cancel(job.message.text.split())
         return job
 
+    async def open_form(self, message: Message) -> None:
+        """Commit a message that opens a form: what is typed there comes as another message."""
+        await self._store.intake.open_form(message)
+
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
         """Move settings, jobs and history of a chat that got a new id. Safe to repeat."""
         old, new = Chat(platform, bot_id, old_id), Chat(platform, bot_id, new_id)

@@ -56,7 +56,7 @@ class DiscordBot(ChatBot):
         self._live_messages = live = DiscordLiveMessages(client, self.start_task)
         self._delivery = DiscordDelivery(client, self.channels, live, inbox, self._voice.end)
         self._delivery.long_answers = settings.discord_long_answers
-        self._interactions = Interactions(client, inbox, self._accept_interaction)
+        self._interactions = Interactions(client, inbox, self._accept_interaction, self.is_allowed)
         self._watermarks = ChannelWatermarks(inbox, clock)
         self._intake = GatewayIntake(
             client, self.channels, self._watermarks, inbox, self._accept_message

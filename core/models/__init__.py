@@ -17,6 +17,7 @@ from core.models.jobs import (
 )
 from core.models.messages import (
     CANCEL_TOKEN,
+    FORM_TOKEN,
     Attachment,
     Button,
     Chat,
@@ -53,6 +54,7 @@ from core.models.talk import RememberedMessage, TalkRange
 
 __all__ = [
     "CANCEL_TOKEN",
+    "FORM_TOKEN",
     "OPEN_STATES",
     "PLACEHOLDER",
     "Answer",

@@ -63,7 +63,8 @@ class Message:
     text: str = ""
     #: The command's name without "/", empty if there is none.
     command: str = ""
-    #: The token of a pressed button, which then sets `command` and `text`.
+    #: The token of a pressed button, which then sets `command` and `text`; or of a submitted form,
+    #: which sets `command` and `reply_to`.
     button: str = ""
     attachment: Attachment | None = None
     #: It carries a file that is no recording, such as a picture.
@@ -77,6 +78,8 @@ class Message:
 
 #: Starts the token of a job's Cancel button, which is never stored; the job's id follows.
 CANCEL_TOKEN = "_cancel_job_"
+#: Starts the token of a form; the id of the message that opened it follows.
+FORM_TOKEN = "_form_"
 
 
 @dataclass(frozen=True, slots=True)

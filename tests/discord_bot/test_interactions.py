@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -12,7 +13,7 @@ from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.outgoing.routes import InteractionToken, read_interaction_token
 from core.config import Settings
 from core.errors import StoreError
-from core.models import Message
+from core.models import FORM_TOKEN, Message
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import OpenInbox
@@ -133,9 +134,7 @@ async def test_message_menu_entries(
     assert await running.fetch(message) == OGG
 
 
-async def test_a_question_about_a_message_is_entered_in_a_modal(
-    scenario: Scenario, running: Bot
-) -> None:
+async def test_a_question_about_a_message_is_entered_in_a_modal(scenario: Scenario) -> None:
     text = scenario.server.send_text(scenario.channel, scenario.ann, "We meet at ten.")
     await scenario.accepted()
     interaction_id = scenario.server.context_menu(text, scenario.ann, "Ask about this")
@@ -145,14 +144,13 @@ async def test_a_question_about_a_message_is_entered_in_a_modal(
     sent = scenario.server.submit(interaction_id, scenario.ann, {box["custom_id"]: "When?"})
     message = await scenario.accepted(2)
     assert (message.command, message.text) == ("ask", "When?")
-    assert message.reply_to and message.reply_to.text == "We meet at ten."
+    # The store finds what it is about.
+    [opener] = scenario.inbox.openers
+    assert opener.message_id == f"interaction:{interaction_id}"
+    assert message.button == f"{FORM_TOKEN}{opener.message_id}"
+    assert opener.reply_to and opener.reply_to.text == "We meet at ten."
     assert message.message_id == f"interaction:{sent}"
     await scenario.server.wait_for(lambda: scenario.server.interaction(sent).response_type == 5)
-    # As after a restart: it says that it knows of no such form.
-    running._interactions._modals._open.clear()
-    sent = scenario.server.submit(interaction_id, scenario.ann, {"text": "When?"})
-    answers = await scenario.server.wait_for(lambda: scenario.server.responses_to(sent))
-    assert answers[0].is_ephemeral and len(scenario.inbox.messages) == 2
 
 
 async def test_a_button_is_a_new_message_and_its_own_is_unchanged(scenario: Scenario) -> None:
@@ -260,9 +258,11 @@ async def test_a_chat_that_is_not_allowed_gets_a_notice(server: Server, settings
     limited = settings.model_copy(update={"allowed_chats": [guild]})
     async with run_bot(limited, inbox):
         await server.wait_for(server.commands)
-        refused = server.slash(server.dm(eve), eve, "help")
-        [answer] = await server.wait_for(lambda: server.responses_to(refused))
-        assert answer.content and not inbox.messages
+        text = server.send_text(server.dm(eve), eve, "We meet at ten.")
+        form = server.context_menu(text, eve, "Ask about this")
+        for refused in (server.slash(server.dm(eve), eve, "help"), form):
+            [answer] = await server.wait_for(partial(server.responses_to, refused))
+            assert answer.content and not (inbox.messages or inbox.openers)
         server.slash(server.channel(guild), ann, "help")
         await server.wait_for(lambda: inbox.messages)
 

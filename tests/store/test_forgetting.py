@@ -21,6 +21,7 @@ from core.models import (
 )
 from core.store import Store
 from core.store.talk import forgetting
+from tests.conftest import NewMessage
 from tests.store.conftest import Add
 from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import CHAT, VOICE, say, talk
@@ -199,3 +200,24 @@ async def test_a_forgotten_message_loses_its_transcript(store: Store) -> None:
     assert kept == [None, heard, None, heard]
     assert [m.message_id for m in await store.memory.select(CHAT, TalkRange())] == ["2"]
     assert await store.memory.count(OTHER) == 1
+
+
+async def test_what_open_forms_are_about_is_deleted_with_its_message_or_person(
+    store: Store, new_message: NewMessage, tmp_path: Path
+) -> None:
+    async def open_forms() -> None:
+        for number, (sender, quoted) in enumerate([(ADA, BEN), (BEN, ADA), (BEN, BEN)]):
+            reply_to = QuotedMessage(f"quoted-{number}", "text", sender_id=quoted)
+            await store.intake.open_form(new_message(sender_id=sender, reply_to=reply_to))
+
+    def count() -> int:
+        found = ask_database(tmp_path, "SELECT count(*) FROM messages")
+        return int(found[0][0])
+
+    await open_forms()
+    await store.forgetting.forget_person(GROUP, ADA)
+    assert count() == 1
+    await store.forgetting.forget_message(OTHER, "quoted-2")
+    assert count() == 1
+    await store.forgetting.forget_message(GROUP, "quoted-2")
+    assert count() == 0

@@ -9,6 +9,7 @@ import pytest
 from core.clock import Clock
 from core.commands import pick_command
 from core.models import (
+    FORM_TOKEN,
     Attachment,
     Button,
     Chat,
@@ -140,3 +141,33 @@ async def test_a_reply_to_our_answer_knows_the_newest_of_that_id(store: Store, a
     unknown = QuotedMessage("sent-2")
     assert (await add(reply_to=unknown)).message.reply_to == unknown
     assert (await add("300", reply_to=quoted)).message.reply_to == quoted
+
+
+async def test_a_form_belongs_to_the_chat_and_the_person_that_opened_it(
+    store: Store, new_message: NewMessage
+) -> None:
+    quoted = QuotedMessage("5", "We meet at ten.", sender_id="8")
+    opener = new_message(command="ask", attachment=None, reply_to=quoted)
+    for _ in range(2):
+        await store.intake.open_form(opener)
+    asked = {"text": "When?", "button": f"{FORM_TOKEN}{opener.message_id}", "attachment": None}
+    for stranger in ({"sender_id": "8"}, {"chat_id": "200"}):
+        refused = await store.intake.add(new_message(**{**asked, **stranger}), pick_command)
+        assert refused and refused.command == "stale_button" and refused.message.reply_to is None
+    job = await store.intake.add(new_message(**asked), pick_command)
+    assert job and (job.command, job.message.text) == ("ask", "When?")
+    assert job.message.reply_to == quoted
+
+
+async def test_a_forged_form_gives_the_command_of_a_pressed_button_no_other_text(
+    store: Store, new_message: NewMessage, add: Add
+) -> None:
+    job = await add()
+    reply = await store.jobs.save_reply(
+        job.job_id, Reply("answer", buttons=(Button(".txt", "export", "key"),)), JobState.DONE
+    )
+    press = new_message(button=reply.buttons[0].token, reply_to=QuotedMessage("5"))
+    assert await store.intake.add(press, pick_command)
+    forged = new_message(button=f"{FORM_TOKEN}{press.message_id}", text="another key")
+    refused = await store.intake.add(forged, pick_command)
+    assert refused and refused.command == "stale_button"

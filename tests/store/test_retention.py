@@ -73,6 +73,16 @@ async def test_nothing_older_than_its_limit_is_left(
     assert set(count_rows(tmp_path).values()) == {0}
 
 
+async def test_what_a_form_is_about_is_kept_for_a_day(
+    store: Store, new_message: NewMessage, tmp_path: Path
+) -> None:
+    await store.intake.open_form(new_message(command="ask"))
+    assert await store.retention.purge(NOW + timedelta(hours=23)) == 0
+    assert count_rows(tmp_path)["messages"] == 1
+    assert await store.retention.purge(NOW + timedelta(hours=25)) == 1
+    assert count_rows(tmp_path)["messages"] == 0
+
+
 async def test_open_jobs_and_dead_letters_keep_all_that_they_need(
     store: Store, new_message: NewMessage, tmp_path: Path
 ) -> None:

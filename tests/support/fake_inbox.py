@@ -64,6 +64,8 @@ class FakeInbox(Inbox):
     """In-memory inbox: each message once, with a job unless it is group talk."""
 
     messages: list[Message] = field(default_factory=list)
+    #: Those that opened a form.
+    openers: list[Message] = field(default_factory=list)
     without_voice: list[Chat] = field(default_factory=list)
     #: Raised by the next calls of `accept`, in order.
     failures: list[Exception] = field(default_factory=list)
@@ -80,6 +82,9 @@ class FakeInbox(Inbox):
             return None
         self.messages.append(message)
         return make_job(message) if self.is_asked(message) else None
+
+    async def open_form(self, message: Message) -> None:
+        self.openers.append(message)
 
     def is_asked(self, message: Message) -> bool:
         return message.is_private or bool(message.command)

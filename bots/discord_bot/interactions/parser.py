@@ -37,7 +37,7 @@ class ParsedInteraction:
 
     command: str = ""
     text: str = ""
-    #: The token of a pressed button.
+    #: The token of a pressed button, or of a submitted form.
     button: str = ""
     attachment: Attachment | None = None
     reply_to: QuotedMessage | None = None
@@ -112,24 +112,24 @@ def _read_recording(data: Mapping[str, Any]) -> Attachment | None:
 
 
 def _read_message_action(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | None:
-    actions = (
-        (name, action)
-        for name, command in commands.menu(has_voice=True)
-        for action in command.message_actions
-    )
-    found = next(((name, one) for name, one in actions if one.label == str(data.get("name"))), None)
+    parsed = find_action(str(data.get("name")))
     raw = ((data.get("resolved") or {}).get("messages") or {}).get(str(data.get("target_id")))
-    if found is None or raw is None:
+    if parsed is None or raw is None:
         return None
-    name, action = found
-    return ParsedInteraction(
-        name,
-        # The bot cannot fetch the message where it is no member.
-        reply_to=read_quoted(raw, bot_id, has_links=True),
-        is_ephemeral=action.is_ephemeral or commands.load_command(name).is_ephemeral,
-        missing_argument=action.argument,
-        label=action.label,
-    )
+    # The bot cannot fetch the message where it is no member.
+    return replace(parsed, reply_to=read_quoted(raw, bot_id, has_links=True))
+
+
+def find_action(label: str) -> ParsedInteraction | None:
+    """Return what the message action with this label asks for, None if there is none."""
+    for name, command in commands.menu(has_voice=True):
+        for action in command.message_actions:
+            if action.label == label:
+                is_ephemeral = action.is_ephemeral or command.is_ephemeral
+                return ParsedInteraction(
+                    name, is_ephemeral=is_ephemeral, missing_argument=action.argument, label=label
+                )
+    return None
 
 
 def _read_press(

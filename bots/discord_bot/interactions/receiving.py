@@ -25,7 +25,7 @@ from bots.discord_bot.errors import (
     read_error,
 )
 from bots.discord_bot.interactions.menu import update_menu
-from bots.discord_bot.interactions.modals import Modals
+from bots.discord_bot.interactions.modals import build_modal, read_modal
 from bots.discord_bot.interactions.parser import (
     ParsedInteraction,
     build_message,
@@ -58,17 +58,21 @@ MAX_CHOICES, MAX_CHOICE_CHARS = 25, 100
 
 #: Commits a message from a server ("" = none) if its chat may use the bot.
 Accept = Callable[[Message, str], Awaitable[Job | None]]
+#: Returns whether it may.
+IsAllowed = Callable[[Message, str], bool]
 
 
 class Interactions:
     """Commits what interactions ask for and responds to them."""
 
-    def __init__(self, client: DiscordClient, inbox: Inbox, accept: Accept) -> None:
+    def __init__(
+        self, client: DiscordClient, inbox: Inbox, accept: Accept, is_allowed: IsAllowed
+    ) -> None:
         self._client = client
         self._clock = client.clock
         self._inbox = inbox
         self._accept = accept
-        self._modals = Modals()
+        self._is_allowed = is_allowed
 
     async def update_menu(self) -> None:
         """Register the commands, once after the login. Raises what a retry cannot fix."""
@@ -107,10 +111,11 @@ class Interactions:
         if parsed is None:
             text = translate(GONE, interaction.locale.value)
             await interaction.response.send_message(text, ephemeral=True)
-        elif parsed.missing_argument:
-            await interaction.response.send_modal(self._modals.open(interaction, parsed))
+            return
+        message = build_message(interaction, parsed, self._client.bot_id, received_s)
+        if parsed.missing_argument:
+            await self._open_form(interaction, parsed, message)
         else:
-            message = build_message(interaction, parsed, self._client.bot_id, received_s)
             with self._client.first_responses.pending(message.message_id) as is_first:
                 job = await self._commit(message, str(interaction.guild_id or ""))
                 if job is None and message.button:
@@ -124,6 +129,17 @@ class Interactions:
                 text = translate(NOT_ALLOWED, message.language)
                 await interaction.edit_original_response(content=text)
 
+    async def _open_form(
+        self, interaction: discord.Interaction, parsed: ParsedInteraction, message: Message
+    ) -> None:
+        """Commit the message that opens a form, and show the form."""
+        if self._is_allowed(message, str(interaction.guild_id or "")):
+            await self._inbox.open_form(message)
+            await interaction.response.send_modal(build_modal(interaction, parsed))
+        else:
+            text = translate(NOT_ALLOWED, message.language)
+            await interaction.response.send_message(text, ephemeral=True)
+
     async def _ignore(self, interaction: discord.Interaction, *, is_first: bool) -> None:
         """Respond without a trace to a button that was pressed again: its answer is under way.
 
@@ -135,7 +151,7 @@ class Interactions:
     def _parse(self, interaction: discord.Interaction) -> ParsedInteraction | None:
         try:
             if interaction.type is InteractionType.modal_submit:
-                return self._modals.read(interaction)
+                return read_modal(dict(interaction.data or {}))
             return parse_interaction(interaction, self._client.bot_id)
         except POISON as error:
             log.error("discord_interaction_unread", error=type(error).__name__)

@@ -1,11 +1,11 @@
-"""The button Retry under a failure, and the reply to buttons that no longer work."""
+"""The button Retry under a failure, and the reply to buttons and forms that no longer work."""
 
 from __future__ import annotations
 
 from core.commands import Command
 from core.commands.context import Context
 from core.errors import UserError
-from core.models import Reply
+from core.models import FORM_TOKEN, Reply
 
 
 async def retry_job(ctx: Context) -> Reply:
@@ -16,6 +16,8 @@ async def retry_job(ctx: Context) -> Reply:
 
 async def refuse(ctx: Context) -> Reply:
     """Raise UserError."""
+    if ctx.message.button.startswith(FORM_TOKEN):
+        raise UserError("This has expired. Please start again.")
     raise UserError("This button has expired. Send the recording again.")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, delete, select
+from sqlalchemy import Column, Select, Table, delete, exists, select
 
 from core.models import JobState, TalkSettings
 from core.store.database.queries import Database
@@ -31,6 +31,8 @@ KEPT_FOR = timedelta(days=30)
 BLOBS_KEPT = timedelta(days=7)
 #: For messages forwarded in private.
 FORWARDS_KEPT = timedelta(days=1)
+#: For what forms are about, which Discord lets people leave open.
+FORMS_KEPT = timedelta(days=1)
 #: Rows deleted in one transaction, few of large ones: nobody waits for the lock longer than 50 ms.
 _MANY, _FEW = 100, 4
 
@@ -52,6 +54,7 @@ class Retention:
         """
         count = await self._purge_talk(now)
         count += await self._purge_blobs(now - BLOBS_KEPT)
+        count += await self._purge_forms(now - FORMS_KEPT)
         count += await self._purge_jobs(now - KEPT_FOR)
         await self._recordings.sweep()
         async with self._database.write() as connection:
@@ -77,6 +80,11 @@ class Retention:
         is_old = _IS_OVER & (jobs.c.finished_at < oldest)
         query = select(blobs.c.message_pk).join(jobs, jobs.c.message_pk == blobs.c.message_pk)
         return await self._delete(blobs.c.message_pk, query.where(is_old), _MANY)
+
+    async def _purge_forms(self, oldest: datetime) -> int:
+        key, has_job = messages.c.message_pk, jobs.c.message_pk == messages.c.message_pk
+        is_old = select(key).where(messages.c.received_at < oldest, ~exists().where(has_job))
+        return await self._delete(key, is_old, _MANY)
 
     async def _purge_jobs(self, oldest: datetime) -> int:
         query = select(jobs.c.job_id, jobs.c.message_pk).where(_IS_OVER)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import delete, literal, select, update
+from sqlalchemy import delete, exists, literal, select, update
 
 from core.models import OPEN_STATES, Chat, JobState, Message, RecordingReference
 from core.store.database.queries import IS_CANCELLED, IS_OPEN, Database, is_chat
@@ -54,6 +54,11 @@ class Forgetting:
             is_about = person_id in {subject.sender_id for subject in _about(row)}
             return message.sender_id == person_id or bool(is_quoted) or is_about
 
+        def is_form(opener: Message) -> bool:
+            quoted = opener.reply_to
+            return person_id in (opener.sender_id, quoted.sender_id if quoted else "")
+
+        await self._forget_forms(chat, is_form)
         return await self._forget(chat, remembered.c.sender_id == person_id, is_theirs)
 
     async def forget_message(
@@ -80,6 +85,9 @@ class Forgetting:
             .join(jobs, jobs.c.message_pk == messages.c.message_pk)
             .where(jobs.c.job_id == job_id, messages.c.chat_pk != jobs.c.chat_pk)
         )
+        await self._forget_forms(
+            chat, lambda one: bool(one.reply_to and one.reply_to.message_id == message_id)
+        )
         ids = (remembered.c.message_id == message_id) | remembered.c.message_id.in_(asked)
         return await self._forget(chat, ids, is_it)
 
@@ -93,6 +101,18 @@ class Forgetting:
                 await self._empty(chosen, counts)
         await self._recordings.sweep()
         return counts
+
+    async def _forget_forms(self, chat: Chat, is_it: Callable[[Message], bool]) -> None:
+        """Delete what forms are about that nobody has submitted, or not yet."""
+        has_job = exists().where(jobs.c.message_pk == messages.c.message_pk)
+        query = (
+            select(messages.c.message_pk, messages.c.content)
+            .join(chats, chats.c.chat_pk == messages.c.chat_pk)
+            .where(is_chat(chat), ~has_job)
+        )
+        found = [row.message_pk for row in await self._database.rows(query) if is_it(row.content)]
+        async with self._database.write() as connection:
+            await connection.execute(delete(messages).where(messages.c.message_pk.in_(found)))
 
     async def _forget_talk(self, chat: Chat, condition: Any, counts: ForgottenCounts) -> None:
         here = select(chats.c.chat_pk).where(is_chat(chat)).scalar_subquery()

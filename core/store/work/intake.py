@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.interfaces import Recording
 from core.models import (
     CANCEL_TOKEN,
+    FORM_TOKEN,
     ChatSettings,
     Job,
     JobState,
@@ -104,6 +105,14 @@ class Intake:
                 await keep(connection, added[0], recording)
         return Job(added[1], message, command, JobState.WAITING, 0, now, now, settings)
 
+    async def open_form(self, message: Message) -> None:
+        """Save a message that has no job: it opens a form, in which the rest is typed."""
+        async with self._database.write() as connection:
+            chat_pk = (await chat_row(connection, message.chat)).chat_pk
+            row = {"chat_pk": chat_pk, "message_id": message.message_id, "edit_id": ""}
+            row |= {"received_at": self._database.now(), "content": message}
+            await connection.execute(_NEW_MESSAGE, row)
+
     async def add_own(self, message: Message) -> bool:
         """Save a message that the program sends to itself, with its job, in one commit.
 
@@ -134,9 +143,9 @@ async def _cancel(
 async def _resolve(
     connection: AsyncConnection, chat: Any, message: Message, now: datetime
 ) -> Message:
-    """Fill in the sender's own language, what is quoted, or the command of the pressed button.
+    """Fill in the sender's own language, what is quoted, or what the pressed button or form is for.
 
-    A button of another chat or person does nothing.
+    Those of another chat or person do nothing.
     """
     key = {"of_platform": message.chat.platform, "of_person": message.sender_id}
     own = (await connection.execute(SPEECH, key)).scalar()
@@ -148,10 +157,27 @@ async def _resolve(
         return replace(message, reply_to=await _find_quoted(connection, chat, message.reply_to))
     if message.button.startswith(CANCEL_TOKEN):
         return replace(message, command="cancel", text=message.button.removeprefix(CANCEL_TOKEN))
+    if message.button.startswith(FORM_TOKEN):
+        return await _resolve_form(connection, chat, message)
     row = (await connection.execute(_BUTTON, {"of_token": message.button})).one_or_none()
     if row is None or not _may_press(row, chat, message, now):
         return replace(message, command="stale_button", text="")
     return replace(message, command=row.command, text=row.content)
+
+
+async def _resolve_form(connection: AsyncConnection, chat: Any, message: Message) -> Message:
+    """Return a submitted form with the command and the quoted message of the one that opened it."""
+    query = select(messages.c.content).where(
+        messages.c.chat_pk == chat.chat_pk,
+        messages.c.message_id == message.button.removeprefix(FORM_TOKEN),
+        # Else anybody could give the command of a button they have pressed a text of their own.
+        ~exists().where(jobs.c.message_pk == messages.c.message_pk),
+    )
+    opener: Message | None = (await connection.execute(query)).scalar()
+    if opener is None or opener.sender_id != message.sender_id or opener.reply_to is None:
+        return replace(message, command="stale_button")
+    quoted = await _find_quoted(connection, chat, opener.reply_to)
+    return replace(message, command=opener.command, reply_to=quoted)
 
 
 def _may_press(row: Any, chat: Any, message: Message, now: datetime) -> bool:

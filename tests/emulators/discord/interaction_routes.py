@@ -59,7 +59,7 @@ def _allowed_kinds(interaction: Interaction) -> set[int]:
     if interaction.kind == AUTOCOMPLETE:
         return {CHOICES}
     kinds = {MESSAGE, DEFER}
-    if interaction.message_id:
+    if interaction.message_id or interaction.kind == MODAL_SUBMIT:
         kinds.add(DEFER_UPDATE)
     return kinds if interaction.kind == MODAL_SUBMIT else kinds | {MODAL}
 
