@@ -151,9 +151,9 @@ class LanguageUnsupported(EngineRefused):
     """The engine cannot transcribe this language. Shown at once: only another engine can."""
 
     user_text = (
-        "The offline engine transcribes English only, and this is {reason}. For other languages "
-        "the operator of this bot sets MIMO_API_KEY or OPENAI_BASE_URL. If it is English after "
-        "all, set the language: /language English"
+        "The offline engine transcribes English only. For other languages the operator of this "
+        "bot sets MIMO_API_KEY or OPENAI_BASE_URL. If this is English after all, set the "
+        "language: /language English"
     )
 
 

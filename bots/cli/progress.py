@@ -29,9 +29,9 @@ NO_SPEECH = "No speech was detected in this recording."
 ROUGH = "Rough English transcript, made offline: expect mistakes."
 #: Texts of the core that speak to people in a chat -> what the operator reads, who is alone here.
 WORDING = {
-    LanguageUnsupported.user_text: "The offline engine transcribes English only, and this is "
-    "{reason}. For other languages set MIMO_API_KEY or OPENAI_BASE_URL. If it is English after "
-    "all: --language English",
+    LanguageUnsupported.user_text: "The offline engine transcribes English only. For other "
+    "languages set MIMO_API_KEY or OPENAI_BASE_URL. If this is English after all: "
+    "--language English",
     TranscriberMissing.user_text: "Recordings cannot be transcribed here yet. Set MIMO_API_KEY or "
     "OPENAI_BASE_URL, or install the offline transcription with: make offline",
     SynthesizerMissing.user_text: "Nothing can be read aloud yet. Install the voices with: apt "

@@ -142,7 +142,7 @@ export const TEXTS = {
     forget: "删除",
     forget_chat: "删除“{title}”",
     forget_this: "删除这个对话",
-    hear: "收听",
+    hear: "试听",
     heard: "已收到，正在转写……",
     hint_file: "选择或拖入文件",
     hint_help: "查看所有命令",

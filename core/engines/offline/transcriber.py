@@ -9,7 +9,6 @@ from core.config import Settings
 from core.engines.offline.role import CONCURRENCY, OfflineRole, read_error
 from core.errors import LanguageUnsupported, TranscriberMissing
 from core.interfaces import OnText, TranscriberLimits
-from core.locale.languages import name_language
 from core.models import Audio, Segment, Transcript, Usage
 from core.worker_process import WorkerError
 from core.worker_process.pool import WorkerPool
@@ -92,8 +91,7 @@ def _check_can_transcribe(language: str | None) -> None:
 def require_english(language: str | None) -> None:
     """Raise LanguageUnsupported for any language (BCP 47) but English; None passes."""
     if language and language.lower().split("-")[0] != "en":
-        name = name_language(language, "en")
-        raise LanguageUnsupported(f"not English: {language}", reason=name)
+        raise LanguageUnsupported(f"not English: {language}")
 
 
 def _join(segments: list[Segment]) -> str:

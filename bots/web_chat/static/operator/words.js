@@ -160,7 +160,7 @@ export const TEXTS = {
     calls_minute: "本分钟调用",
     calls_n: "{n} 次调用",
     chart_table: "以表格查看",
-    chat: "会话",
+    chat: "聊天",
     close: "关闭",
     command: "命令",
     cost: "约 {money}",
