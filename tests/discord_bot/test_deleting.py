@@ -142,3 +142,23 @@ async def test_a_sent_reply_can_be_corrected_when_its_note_was_deleted_since(
     ledger.outdate()
     await bot.deliver(target, Reply("Mr Kowalski"))
     assert only(channel.server.replies(channel.id)).content == "Mr Kowalski"
+
+
+async def test_a_recording_that_only_the_asker_sees_is_not_taken_for_deleted_after_a_restart(
+    program: DiscordProgram, mimo: MimoServer, server: Server, ann: str, channel_id: str
+) -> None:
+    """Discord answers "Unknown Message" when a bot asks for an ephemeral one."""
+    await program.start()
+    await server.wait_for(lambda: "Transcribe" in server.commands(), 30)
+    note = server.send_voice(channel_id, ann, VOICE, duration=4.0)
+    text = await program.answer(server.context_menu(note, ann, "Transcribe for me"))
+    spoken = await program.answer(server.press(text.message_id, ann, label="Listen"))
+    assert spoken.is_ephemeral and spoken.files
+    calls = len(mimo.requests)
+    mimo.add_fault("hang")
+    asked = server.context_menu(spoken.message_id, ann, "Transcribe for me")
+    await server.wait_for(lambda: len(mimo.requests) > calls, 30)
+    await program.kill()
+    await program.start()
+    assert await program.settle(3) == {"done": 3}
+    assert (await program.answer(asked)).content != DELETED

@@ -32,8 +32,8 @@ RECORDING_ENDINGS = (
 )
 #: What files have as type whose name does not tell it.
 _NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
-#: Message flag: a voice message.
-VOICE_FLAG = 1 << 13
+#: Message flags: one that a single person sees, and a voice message.
+_EPHEMERAL_FLAG, VOICE_FLAG = 1 << 6, 1 << 13
 #: Types of messages that people write; others report members, pins, calls.
 _DEFAULT, _REPLY = 0, 19
 #: Type of a message reference: a forward.
@@ -171,10 +171,14 @@ def read_attachments(
     has_links: add links to their ids, for messages that the bot cannot fetch. may_guess: take
     files of no stated type for recordings, since their content may be sound.
     """
+    is_ephemeral = (raw.get("flags") or 0) & _EPHEMERAL_FLAG
     for file, is_voice in list_files(raw):
         # Links are signed anew each time: they are no part of a recording's id.
-        link = f" {file.get('url') or ''}" if has_links else ""
-        file_id = f"{raw['channel_id']}/{raw['id']}/{file['id']}{link}"
+        url = str(file.get("url") or "") if has_links else ""
+        file_id = f"{raw['channel_id']}/{raw['id']}/{file['id']} {url}".rstrip()
+        if url and is_ephemeral:
+            # The API knows no such message, so by its ids it would count as deleted.
+            file_id = url
         attachment = build_attachment(file, file_id, is_voice=is_voice)
         has_type = attachment.mime.startswith(("audio/", "video/", "application/ogg"))
         has_type |= may_guess and attachment.mime in _NO_TYPE
