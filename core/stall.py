@@ -16,6 +16,8 @@ from core.errors import EngineBusy
 
 #: Each try has at least so long, whatever the job waited for before.
 MIN_TRY_S = 15.0
+#: A download may take so long, and longer the more of it has arrived at a fair pace.
+DOWNLOAD_S, _LEAST_BYTES_PER_S = 300.0, 10_000
 
 
 class StallTimer:
@@ -142,14 +144,21 @@ def note_progress() -> None:
         timer.moved_at_s = timer.counts_from_s = timer.clock.monotonic()
 
 
-def excuse_since(moment_s: float | None) -> float:
-    """Do not count the current job's time since `moment_s`, and return the moment of now.
+async def follow_download(
+    chunks: AsyncIterator[bytes], deadline: asyncio.Timeout
+) -> AsyncIterator[bytes]:
+    """Yield the chunks of a download, which moves its deadline: a large file may take long.
 
-    For downloads: each attempt begins with one, so that it is no progress.
+    Their time does not count for the current job, if there is one. They are no progress either:
+    each attempt begins with the first of them.
     """
-    if (timer := find_timer()) is None:
-        return 0.0
-    now_s = timer.clock.monotonic()
-    if moment_s is not None:
-        timer.counts_from_s += now_s - moment_s
-    return now_s
+    loop = asyncio.get_running_loop()
+    began_s = arrived_at_s = loop.time()
+    size_bytes = 0
+    async for chunk in chunks:
+        now_s, size_bytes = loop.time(), size_bytes + len(chunk)
+        if timer := find_timer():
+            timer.counts_from_s += now_s - arrived_at_s
+        arrived_at_s = now_s
+        deadline.reschedule(began_s + DOWNLOAD_S + size_bytes / _LEAST_BYTES_PER_S)
+        yield chunk

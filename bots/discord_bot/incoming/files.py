@@ -20,10 +20,10 @@ from core.audio import RecordingSpool
 from core.errors import BadAudio, ChatGone, MessageGone, PlatformBusy, TooLong, UserError
 from core.interfaces import Recording
 from core.models import Attachment, Message
-from core.stall import excuse_since
+from core.stall import DOWNLOAD_S, follow_download
 
-#: Total deadline of one download, and the longest pause in it.
-DOWNLOAD_S, _SILENCE_S = 300.0, 30.0
+#: Longest pause in a download.
+_SILENCE_S = 30.0
 #: Links remembered of recent messages.
 _MAX_LINKS = 2000
 _BLOCK_BYTES = 1 << 16
@@ -109,17 +109,16 @@ class DiscordFiles:
         spool = RecordingSpool(self._inbox.begin_recording)
         try:
             async with (
-                asyncio.timeout(DOWNLOAD_S),
+                asyncio.timeout(DOWNLOAD_S) as deadline,
                 session.get(url, allow_redirects=False) as response,
             ):
                 if response.status in (400, 401, 403, 404, 410):
                     raise DownloadCut(f"link answered {response.status}", is_link_gone=True)
                 if response.status != 200:
                     raise PlatformBusy(f"download answered {response.status}")
-                arrived_at_s = excuse_since(None)
-                async for block in response.content.iter_chunked(_BLOCK_BYTES):
+                blocks = response.content.iter_chunked(_BLOCK_BYTES)
+                async for block in follow_download(blocks, deadline):
                     await spool.write(block)
-                    arrived_at_s = excuse_since(arrived_at_s)
                     if spool.size_bytes > self.max_bytes:
                         raise TooLong(TOO_BIG, limit=self.max_bytes // 10**6)
         except aiohttp.ClientPayloadError as error:

@@ -28,7 +28,7 @@ from core.engines.wire.client import tls
 from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong
 from core.interfaces import Recording
 from core.models import Attachment, Message
-from core.stall import excuse_since, slow_call
+from core.stall import DOWNLOAD_S, follow_download, slow_call
 
 #: Extensions of audio and video files, for documents whose type does not say so.
 MEDIA_EXTENSIONS = (
@@ -42,8 +42,6 @@ _NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 #: Largest file that a bot can download from Telegram's own servers (in the server's source).
 CLOUD_MAX_BYTES = 20 << 20
-#: Total deadline of one download.
-DOWNLOAD_S = 300.0
 #: How long a call may take, without the time in which a local server gets the file.
 _CALL_S, _LOCAL_BYTES_PER_S = 30.0, 1e6
 #: How long an idle connection is kept: opening one takes longer than a voice note's download.
@@ -153,19 +151,15 @@ class TelegramFiles:
         try:
             # The SDK does not quote the link, and names may hold anything.
             request = self._client.stream("GET", httpx.URL(url))
-            async with asyncio.timeout(DOWNLOAD_S), request as response:
+            async with asyncio.timeout(DOWNLOAD_S) as deadline, request as response:
                 status = response.status_code
                 if status in (400, 401, 403, 404, 410):
                     raise DownloadCut(f"status {status}", is_link_gone=True)
                 if status != 200:
                     raise PlatformBusy(f"download: status {status}")
-                spool, arrived_at_s = (
-                    RecordingSpool(self._inbox.begin_recording),
-                    excuse_since(None),
-                )
-                async for chunk in response.aiter_bytes():
+                spool = RecordingSpool(self._inbox.begin_recording)
+                async for chunk in follow_download(response.aiter_bytes(), deadline):
                     await spool.write(chunk)
-                    arrived_at_s = excuse_since(arrived_at_s)
                     if spool.size_bytes > self.max_bytes:
                         raise self._too_big()
                 return await spool.finish()
