@@ -33,7 +33,8 @@ _TOOLS = ("tool", "function")
 #: The question where a dialogue ends with the model's own words.
 CONTINUE = "Continue your last message where it ended."
 
-_Effort = Annotated[Literal["none", "minimal", "low", "medium", "high", "xhigh"], Lowercase]
+#: How much a model reasons before it answers.
+Effort = Annotated[Literal["none", "minimal", "low", "medium", "high", "xhigh"], Lowercase]
 _StopWords = Annotated[
     list[Annotated[str, Field(min_length=1)]],
     Field(max_length=4),
@@ -92,7 +93,19 @@ class AsrOptions(ApiModel):
     language: Annotated[str | None, BeforeValidator(read_language, str)] = None
 
 
-class ChatRequest(ApiModel):
+class LabeledRequest(ApiModel):
+    """A request with labels, which change no answer."""
+
+    user: Any = None
+    metadata: Any = None
+    safety_identifier: Any = None
+    prompt_cache_key: Any = None
+    prompt_cache_retention: Any = None
+    service_tier: Any = None
+    parallel_tool_calls: Any = None
+
+
+class ChatRequest(LabeledRequest):
     """A dialogue to continue."""
 
     unsupported = frozenset(
@@ -114,7 +127,7 @@ class ChatRequest(ApiModel):
     max_tokens: int | None = Field(None, ge=1, le=MAX_TOKENS)
     temperature: float | None = Field(None, ge=0, le=MAX_TEMPERATURE)
     thinking: Thinking | None = None
-    reasoning_effort: _Effort = "none"
+    reasoning_effort: Effort = "none"
     n: int = Field(1, ge=1, le=MAX_ANSWERS, description="Number of answers.")
     # Where the model supports them.
     top_p: float | None = Field(None, ge=0, le=1)
@@ -137,15 +150,6 @@ class ChatRequest(ApiModel):
     prediction: None = None
     web_search_options: None = None
     verbosity: Literal["medium"] = "medium"
-
-    # These label a request and change no answer.
-    user: Any = None
-    metadata: Any = None
-    safety_identifier: Any = None
-    prompt_cache_key: Any = None
-    prompt_cache_retention: Any = None
-    service_tier: Any = None
-    parallel_tool_calls: Any = None
 
     @field_validator("messages", mode="before")
     @classmethod

@@ -16,18 +16,18 @@ from pydantic import (
     field_validator,
 )
 
-from bots.openai_api.bodies import ApiModel, Lowercase
+from bots.openai_api.bodies import ApiModel
 from bots.openai_api.chat.completion_request import (
     MAX_MESSAGES,
     MAX_TEMPERATURE,
     MAX_TOKENS,
     ChatRequest,
+    Effort,
+    LabeledRequest,
 )
 from bots.openai_api.chat.messages import AudioPart
 from bots.openai_api.errors import ApiError, read_validation_error
 from bots.openai_api.leniency import Leniency
-
-_Efforts = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 
 
 class SaidText(ApiModel):
@@ -110,7 +110,7 @@ class Reasoning(ApiModel):
 
     unsupported = frozenset(("summary", "generate_summary"))
 
-    effort: Annotated[_Efforts, Lowercase] = "none"
+    effort: Effort = "none"
     summary: Literal["auto"] = "auto"
     generate_summary: Literal["auto"] = "auto"
 
@@ -134,7 +134,7 @@ class TextOptions(ApiModel):
     verbosity: Literal["medium"] = "medium"
 
 
-class ResponsesRequest(ApiModel):
+class ResponsesRequest(LabeledRequest):
     """A dialogue to continue."""
 
     unsupported = frozenset(
@@ -173,16 +173,9 @@ class ResponsesRequest(ApiModel):
     truncation: Literal["auto", "disabled"] = "disabled"
     include: Annotated[list[Any], Field(max_length=0)] | None = None
 
-    # These label a request and change no answer; nothing is ever stored as a response.
+    # Nothing is ever stored as a response, and a stream always has its usage.
     store: Any = None
     stream_options: Any = None
-    user: Any = None
-    metadata: Any = None
-    safety_identifier: Any = None
-    prompt_cache_key: Any = None
-    prompt_cache_retention: Any = None
-    service_tier: Any = None
-    parallel_tool_calls: Any = None
 
     def build_chat(self, leniency: Leniency) -> ChatRequest:
         """Return the same as a chat request. Raises ApiError."""
