@@ -91,9 +91,10 @@ async def begin(source: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, No
     return whole()
 
 
-def build_event(data: BaseModel) -> bytes:
+def build_event(data: BaseModel, name: str = "") -> bytes:
     """Return one server-sent event."""
-    return b"data: " + data.model_dump_json(exclude_unset=True).encode() + b"\n\n"
+    head = f"event: {name}\n" if name else ""
+    return f"{head}data: {data.model_dump_json(exclude_unset=True)}\n\n".encode()
 
 
 class Stream(Response):

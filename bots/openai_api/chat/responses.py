@@ -17,7 +17,7 @@ from bots.openai_api.chat.completions import ChatRoute, GiveAnswer, count_body_b
 from bots.openai_api.chat.responses_body import ResponseBody, ResponseWriter
 from bots.openai_api.chat.responses_request import ResponsesRequest
 from bots.openai_api.context import ApiContext
-from bots.openai_api.stream import EVENTS, Stream, begin, follow_text
+from bots.openai_api.stream import EVENTS, Stream, begin, build_event, follow_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,11 @@ class ResponsesRoute:
 
 async def _stream(writer: ResponseWriter, answer: GiveAnswer) -> AsyncGenerator[bytes, None]:
     """Yield the events of a response, the first ones with the first text."""
-    parts = follow_text(partial(answer, 0))
-    has_begun = False
+    parts, first = follow_text(partial(answer, 0)), writer.begin()
     async with aclosing(parts):
         async for new, done in parts:
-            for event in () if has_begun else writer.begin():
-                yield event
-            has_begun = True
-            if new:
-                yield writer.write(new)
-            for event in writer.end(done) if done else ():
-                yield event
+            # In their order: each takes the next number.
+            events = [*first, *([writer.write(new)] if new else ())]
+            events += writer.end(done) if done else ()
+            for event in events:
+                yield build_event(event, event.type)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, field_serializer
 
 from core.models import Answer
 
@@ -89,6 +88,11 @@ class ResponseEvent(BaseModel):
     text: str | None = None
     logprobs: list[Any] | None = None
 
+    @field_serializer("response", "item", "part")
+    def _keep_whole(self, value: BaseModel | None) -> Any:
+        """Only the event leaves out what is not set: clients read all fields of what it holds."""
+        return value and value.model_dump()
+
 
 @dataclass(slots=True)
 class ResponseWriter:
@@ -112,7 +116,7 @@ class ResponseWriter:
             }
         )
 
-    def begin(self) -> Iterator[bytes]:
+    def begin(self) -> Iterator[ResponseEvent]:
         """Yield the events before the text."""
         yield self._build_event("response.created", response=self.begun)
         yield self._build_event("response.in_progress", response=self.begun)
@@ -120,11 +124,11 @@ class ResponseWriter:
         yield self._build_event("response.output_item.added", output_index=0, item=message)
         yield self._build_event("response.content_part.added", **self._at, part=OutputText(text=""))
 
-    def write(self, delta: str) -> bytes:
+    def write(self, delta: str) -> ResponseEvent:
         """Return the event of a piece of the text."""
         return self._build_event("response.output_text.delta", **self._at, delta=delta, logprobs=[])
 
-    def end(self, answer: Answer) -> Iterator[bytes]:
+    def end(self, answer: Answer) -> Iterator[ResponseEvent]:
         """Yield the events after the text."""
         whole = self.build_whole(answer)
         [message] = whole.output
@@ -147,11 +151,9 @@ class ResponseWriter:
     def _build_message(self, state: Any, *content: OutputText) -> OutputMessage:
         return OutputMessage(id=self._item_id, status=state, content=list(content))
 
-    def _build_event(self, kind: str, **fields: Any) -> bytes:
-        event = ResponseEvent(type=kind, sequence_number=self._number, **fields)
+    def _build_event(self, kind: str, **fields: Any) -> ResponseEvent:
         self._number += 1
-        data = event.model_dump(include={"type", "sequence_number", *fields}, mode="json")
-        return f"event: {kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+        return ResponseEvent(type=kind, sequence_number=self._number - 1, **fields)
 
 
 def _build_usage(answer: Answer) -> ResponseUsage | None:
