@@ -102,7 +102,8 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
     try:
         async with asyncio.timeout(BODY_S + int(announced) / _LEAST_BYTES_PER_S):
             form = await parser.parse()
-    except MultiPartException as error:
+    # UnicodeError: the fields are not what the charset of the header says.
+    except (MultiPartException, UnicodeError) as error:
         raise HTTPException(400, BAD_FORM) from error
     try:
         yield form

@@ -41,6 +41,8 @@ class ApiModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
     #: Fields that are accepted only where they change nothing; leniency ignores them.
     unsupported: ClassVar[frozenset[str]] = frozenset()
+    #: Fields that may consist of spaces and line breaks.
+    spaced: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")
     @classmethod
@@ -59,7 +61,8 @@ class ApiModel(BaseModel):
         unknown = min(fields.keys() - known, default=None)
         kept = {}
         for name, value in fields.items():
-            is_blank = value is None or (isinstance(value, str) and not value.strip())
+            text = value.strip() if isinstance(value, str) and name not in cls.spaced else value
+            is_blank = text is None or text == ""
             if name == unknown or (name in known and not is_blank):
                 kept[name] = value
         return kept

@@ -38,6 +38,12 @@ async def test_sampling_reaches_the_engine(client: AsyncOpenAI, mimo: MimoServer
     assert "frequency_penalty" not in body and "seed" not in body
 
 
+async def test_an_answer_may_end_with_its_line(client: AsyncOpenAI, mimo: MimoServer) -> None:
+    mimo.add_answer("The first.\nThe second.", pattern="Which line")
+    answer = await ask(client, "Which line is it?", stop="\n")
+    assert answer.choices[0].message.content == "The first."
+
+
 async def test_answer_as_a_json_object(client: AsyncOpenAI, mimo: MimoServer) -> None:
     mimo.add_answer("Paris", pattern="capital")
     answer = await ask(

@@ -78,6 +78,9 @@ async def test_broken_forms_are_refused(http: AsyncClient) -> None:
     """All the ways to break one are in `tests.web_chat.test_security`: it is the same parser."""
     for body in (b"", b"nonsense", FILE_HEAD + b"RIFF"):
         check_refused(await http.post("/audio/transcriptions", content=body, headers=IS_FORM))
+    kind = "multipart/form-data; boundary=x; charset=undefined"
+    body, headers = FILE_HEAD + b"RIFF\r\n--x--\r\n", {"Content-Type": kind}
+    check_refused(await http.post("/audio/transcriptions", content=body, headers=headers))
     sound = audio_samples.file("wav")
     for second in ("file", "other"):
         files: Any = [

@@ -114,6 +114,8 @@ class ChatRequest(LabeledRequest):
             *("functions", "function_call", "prediction", "web_search_options", "verbosity"),
         )
     )
+    # An answer may be wanted that ends with its line.
+    spaced = frozenset(("stop",))
 
     model: str = Field(description="A model that answers; see /v1/models.")
     audio: SpokenFormat | None = Field(
