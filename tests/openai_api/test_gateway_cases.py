@@ -200,6 +200,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
         {"messages": [{"role": "user", "content": [], "name": "Ada"}]},
         "content must have at least 1 item",
     ),
+    ({"messages": [{"role": "system", "content": ""}]}, "messages must contain text"),
     ({"messages": [{**ASK, "mood": "good"}]}, "Unknown parameter: 'messages[0].mood'"),
     (
         {"messages": [{"role": "assistant", "content": "", "tool_calls": [{}]}]},
@@ -267,6 +268,18 @@ async def test_chat_continues_a_dialogue(http: AsyncClient, mimo: MimoServer) ->
     told = [(message["role"], message["content"]) for message in asked["messages"]]
     assert told == [("system", "You know gardens."), *((one["content"],) * 2 for one in messages)]
     assert {name: asked[name] for name in orders} == orders
+
+
+@pytest.mark.parametrize("role", ["system", "developer"])
+async def test_instructions_may_be_empty(http: AsyncClient, mimo: MimoServer, role: str) -> None:
+    """Programs send them where nothing is set."""
+    question = {"role": "user", "content": f"Is there a {role}?"}
+    for content in ("", None, [{"type": "text", "text": " "}]):
+        messages = [{"role": role, "content": content}, question]
+        body = {"model": "mimo-v2.6-flash", "messages": messages}
+        answer = await http.post("/chat/completions", json=body)
+        assert answer.status_code == 200, answer.text
+        assert mimo.requests[-1].body["messages"] == [question]
 
 
 async def test_a_data_url_is_a_recording_too(http: AsyncClient, mimo: MimoServer) -> None:

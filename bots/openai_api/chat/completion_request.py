@@ -176,6 +176,8 @@ class ChatRequest(LabeledRequest):
         is_spoken = isinstance(messages[-1], AssistantMessage) and messages[-1].text.strip()
         if info.data.get("audio") and not is_spoken:
             raise ValueError("must end with the text to be spoken, of role assistant")
+        if not any(message.text.strip() or message.recordings for message in messages):
+            raise ValueError("must contain text or a recording")
         if sum(len(message.recordings) for message in messages) > MAX_RECORDINGS:
             raise ValueError(f"must have at most {MAX_RECORDINGS} recordings")
         return messages
@@ -192,7 +194,8 @@ class ChatRequest(LabeledRequest):
         """The system messages, wherever they stand, without one that asks."""
         texts = [m.text for m in self.messages if isinstance(m, SystemMessage)]
         formatted = self.response_format.instructions if self.response_format else []
-        return "\n\n".join((texts[:-1] if self._request else texts) + formatted)
+        said = (texts[:-1] if self._request else texts) + formatted
+        return "\n\n".join(filter(str.strip, said))
 
     @property
     def dialogue(self) -> list[UserMessage | AssistantMessage]:
@@ -212,7 +215,7 @@ class ChatRequest(LabeledRequest):
         roles = [m.role for m in self.messages if not isinstance(m, SystemMessage)]
         last = self.messages[-1]
         asks = isinstance(last, SystemMessage) and roles[-1:] != ["user"]
-        return last.text if asks else ""
+        return last.text if asks and last.text.strip() else ""
 
     @property
     def token_limit(self) -> int | None:

@@ -106,10 +106,10 @@ class DialogueMessage(ApiModel):
 
 
 class SystemMessage(DialogueMessage):
-    """Instructions."""
+    """Instructions. Clients send empty ones where nothing is set."""
 
     role: Literal["system", "developer"]
-    content: _Text
+    content: _Text = Field([], validate_default=False)
 
 
 class UserMessage(DialogueMessage):
