@@ -191,6 +191,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"stream_options": {"include_usage": True}}, "stream_options is for streams only"),
     ({"top_k": 1}, "Unknown parameter: 'top_k'"),
     ({"messages": []}, "messages must have at least 1 item"),
+    ({"modalities": ["text", "audio"]}, "modalities may hold 'audio' only with audio"),
     (
         {"messages": [{"role": "tool", "content": "42"}]},
         "tools are not supported: messages[0].role must be one of 'system', 'developer', 'user'",

@@ -72,6 +72,8 @@ async def test_speech_synthesis(client: AsyncOpenAI, mimo: MimoServer, model: st
             {"role": "user", "content": "Cheerful, please."},
             {"role": "assistant", "content": f"Yes, I had a sandwich. {model}"},
         ],
+        # Some programs add them, as OpenAI's models want it.
+        modalities=["text", "audio"],
         audio={"format": "wav", "voice": "Dean"},
     )
     message = completion.choices[0].message

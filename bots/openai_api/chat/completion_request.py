@@ -148,7 +148,7 @@ class ChatRequest(LabeledRequest):
     tool_choice: Literal["none", "auto"] = "none"
     functions: Empty = None
     function_call: Literal["none", "auto"] = "none"
-    modalities: Annotated[list[Literal["text"]], Field(max_length=1)] | None = None
+    modalities: Annotated[list[Literal["text", "audio"]], Field(max_length=2)] | None = None
     prediction: None = None
     web_search_options: None = None
     verbosity: Literal["medium"] = "medium"
@@ -181,6 +181,13 @@ class ChatRequest(LabeledRequest):
         if sum(len(message.recordings) for message in messages) > MAX_RECORDINGS:
             raise ValueError(f"must have at most {MAX_RECORDINGS} recordings")
         return messages
+
+    @field_validator("modalities")
+    @classmethod
+    def _check_modalities(cls, modalities: list[str], info: ValidationInfo) -> list[str]:
+        if "audio" in modalities and not info.data.get("audio"):
+            raise ValueError("may hold 'audio' only with audio: answers are texts")
+        return modalities
 
     @field_validator("stream_options")
     @classmethod
