@@ -41,6 +41,8 @@ _UPSTREAM = {
 }
 #: How pydantic's sentences begin; ours begin with the field.
 _SUBJECT = re.compile("^(Input|String|Value|List|Dictionary|Data) should ")
+#: How those about lengths go on.
+_ASIDE = " after validation"
 #: Our sentences for pydantic's errors, where its own would be unclear.
 _SENTENCES = {
     "extra_forbidden": "Unknown parameter: {param!r}.",
@@ -119,7 +121,7 @@ def read_validation_error(error: ValidationError) -> ApiError:
     if not param:
         what = "not valid JSON" if kind == "json_invalid" else "not a JSON object"
         return refuse(f"The body of your request is {what}.")
-    sentence = f"{param} {_SUBJECT.sub('must ', first['msg'])}"
+    sentence = f"{param} {_SUBJECT.sub('must ', first['msg']).partition(_ASIDE)[0]}"
     if kind in _SENTENCES:
         named = _UNSUPPORTED.get(context.get("tag", ""))
         unsupported = f"{named} are not supported: " if named else ""

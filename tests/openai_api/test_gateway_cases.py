@@ -231,7 +231,7 @@ async def test_unsupported_chat_parameters_are_refused() -> None:
             validate(ChatRequest, json.dumps(body).encode())
         told = caught.value
         assert (told.status_code, told.kind) == (400, "invalid_request_error"), change
-        assert why in told.detail, change
+        assert why in told.detail and "validation" not in told.detail, change
 
 
 async def test_refusals_of_chat_are_sent(strict_http: AsyncClient, mimo: MimoServer) -> None:
