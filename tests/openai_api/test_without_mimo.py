@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import AsyncIterator, Callable
 from itertools import pairwise
 from typing import Any
@@ -54,10 +55,19 @@ async def test_engine_without_audio_gets_the_transcript(
     assert told["model"] == "extracts"
     assert "w602" in told["choices"][0]["message"]["content"]
     assert [call.model for call in mimo.requests] == ["mimo-v2.5-asr"]
+    # Programs stop where there is no usage. No token was used here.
+    assert told["usage"]["total_tokens"] == 0
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    streamed = await http.post("/chat/completions", json={**body, **options})
+    [*_, last, done, _] = streamed.text.split("\n\n")
+    assert done == "data: [DONE]"
+    assert json.loads(last.removeprefix("data: "))["usage"] == told["usage"]
 
 
 async def test_what_an_engine_cannot_do_is_refused(http: AsyncClient) -> None:
     ask: dict[str, Any] = {"model": "extracts", "messages": [{"role": "user", "content": "Why?"}]}
+    warm = [{"role": "user", "content": "Warmly."}, {"role": "assistant", "content": "Good night."}]
+    speak = {"model": "tts-1", "messages": warm, "audio": {"format": "wav"}}
     for path, body, why in (
         (
             "/chat/completions",
@@ -66,6 +76,8 @@ async def test_what_an_engine_cannot_do_is_refused(http: AsyncClient) -> None:
         ),
         ("/chat/completions", {**ask, "reasoning_effort": "high"}, "thinking is not supported"),
         ("/audio/speech", {"model": "tts-1", "input": "Hm", "instructions": "warm"}, "plainly"),
+        ("/chat/completions", speak, "plainly"),
+        ("/chat/completions", {**speak, "messages": warm[1:], "n": 2}, "n must be 1"),
         ("/audio/speech", {"model": "tts-1", "input": "Hm", "voice": "Mia"}, "voice must be one"),
         ("/audio/speech", {"model": "tts-1", "input": "*** --- ..."}, "nothing in this text"),
         ("/audio/speech", {"model": "tts-1", "input": "far " * 2000}, "limit is 5000"),

@@ -71,7 +71,7 @@ class SpeechRoute:
         speech = await read_json(request, SpeechRequest, BODY_BYTES)
         leniency = request.state.leniency
         self.context.pick_model(speech.model, "synthesizer", leniency)
-        parts = await self.speak(self._check(speech, leniency), key_name)
+        parts = await self.speak(speech, key_name, leniency)
         try:
             started = await begin(parts)
         except NothingToSay:
@@ -86,12 +86,13 @@ class SpeechRoute:
         return Stream(sent, media_type, request.state.request_id)
 
     async def speak(
-        self, speech: SpeechRequest, key_name: str, *, is_whole: bool = False
+        self, speech: SpeechRequest, key_name: str, leniency: Leniency, *, is_whole: bool = False
     ) -> AsyncGenerator[bytes, None]:
         """Return the audio in parts. is_whole: WAV is made as a file, whose length is known.
 
-        Raises ApiError if there is no such voice.
+        Raises ApiError if there is no such voice, and for what is not supported.
         """
+        speech = self._check(speech, leniency)
         voice_style = await self._choose_voice(speech)
         synthesize = partial(self._synthesize, speech, voice_style, key_name)
         return self._stream(speech, synthesize, is_whole=is_whole)

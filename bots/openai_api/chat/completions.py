@@ -62,7 +62,7 @@ class ChatRoute:
         if chat.audio:
             served = self.context.pick_model(chat.model, "synthesizer", request.state.leniency)
             dialect = MimoDialect(self.context, chat, request.state.key_name)
-            return await dialect.speak({**head, "model": served.model_id}, request_id)
+            return await dialect.speak({**head, "model": served.model_id}, request)
         model_id, chat, answer = self.prepare(chat, request)
         head["model"] = model_id
         if chat.stream:

@@ -11,6 +11,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 
+from fastapi import Request
+
 from bots.openai_api.audio.speech import SpeechRoute
 from bots.openai_api.audio.speech_request import SpeechRequest
 from bots.openai_api.audio.transcription_request import TranscriptionForm
@@ -52,13 +54,15 @@ class MimoDialect:
         transcript = await route.transcribe(form, self.key_name, on_text)
         return Answer(transcript.text, is_cut=transcript.is_cut, usage=transcript.usage)
 
-    async def speak(self, head: Head, request_id: str) -> ChatCompletion | Stream:
-        """Return the last message as speech: streamed samples, or a file."""
-        parts = await SpeechRoute(self.context).speak(
-            self._build_speech(), self.key_name, is_whole=True
-        )
+    async def speak(self, head: Head, request: Request) -> ChatCompletion | Stream:
+        """Return the last message as speech: streamed samples, or a file. Raises ApiError."""
+        leniency = request.state.leniency
+        if self.chat.n > 1:
+            leniency.drop("n must be 1 where a text is spoken", "n")
+        route, speech = SpeechRoute(self.context), self._build_speech()
+        parts = await route.speak(speech, self.key_name, leniency, is_whole=True)
         if self.chat.stream:
-            return Stream(await begin(_stream(head, parts)), EVENTS, request_id)
+            return Stream(await begin(_stream(head, parts)), EVENTS, request.state.request_id)
         async with aclosing(parts):
             return build_spoken(head, b"".join([part async for part in parts]))
 
