@@ -105,6 +105,22 @@ async def test_cancel_as_a_reply_means_that_message_and_all_means_everybody(
     assert [room.reply_to(job).text for job in (first, second, third)] == ["Cancelled."] * 3
 
 
+async def test_an_edit_becomes_a_cancel_once(room: Room) -> None:
+    """Telegram also reports edits that change nothing."""
+    async with room.loopback.running():
+        asked = await room.ask()
+        typo = room.new(command="cancell", attachment=None)
+        await room.loopback.inbox.accept(typo)
+        edited = await room.cancel(message_id=typo.message_id, edit_id="2")
+        later = await room.ask()
+        again = room.new(command="cancel", attachment=None, message_id=typo.message_id, edit_id="3")
+        assert await room.loopback.inbox.accept(again) is None
+        await room.loopback.settle()
+    assert room.reply_to(asked).text == "Cancelled." and room.reply_to(later).quote
+    texts = [r.text for to, r in room.loopback.platform.sent if to == edited.message.message_id]
+    assert "2 requests were cancelled." in texts, "the one that explains the typing error, too"
+
+
 @pytest.mark.finding(22)
 async def test_a_repeated_cancel_does_not_reach_what_came_later(room: Room, clock: Clock) -> None:
     async with room.loopback.running():

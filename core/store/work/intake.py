@@ -16,6 +16,7 @@ from core.interfaces import Recording
 from core.models import (
     CANCEL_TOKEN,
     FORM_TOKEN,
+    Attachment,
     ChatSettings,
     Job,
     JobState,
@@ -132,7 +133,9 @@ async def _cancel(
 ) -> Message:
     """Cancel jobs now: the job of /cancel itself would wait for them. Return it with their ids."""
     known = select(messages.c.message_pk).where(
-        messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
+        messages.c.chat_pk == chat_pk,
+        messages.c.message_id == message.message_id,
+        messages.c.edit_id == message.edit_id,
     )
     if (await connection.execute(known)).first():
         return message
@@ -238,10 +241,15 @@ async def _is_known(
     query = select(messages.c.content).where(
         messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
     )
-    asks = message.command, message.text if message.command else "", message.attachment
     found = (await connection.execute(query)).scalars().all()
-    earlier = [content for content in found if content is not None]
-    return any((e.command, e.text if e.command else "", e.attachment) == asks for e in earlier)
+    return _asks(message) in [_asks(content) for content in found if content is not None]
+
+
+def _asks(message: Message) -> tuple[str, str, Attachment | None]:
+    """Return what a message asks for."""
+    # That of a stored /cancel is what it has cancelled.
+    has_text = message.command not in ("", "cancel")
+    return message.command, message.text if has_text else "", message.attachment
 
 
 async def add_own(
