@@ -8,11 +8,17 @@ from core.models import Job, Reply
 DELETED = mark("The recording was deleted, so I did not reply to it.")
 
 
-def pick_deleted(message_id: str, job: Job) -> Reply | None:
-    """Return what ends a job after the deletion of a message, None if it is not about it."""
-    quoted = job.message.reply_to
-    is_quoted = quoted is not None and quoted.message_id == message_id
-    return _end_deleted(job, is_own=job.message.message_id == message_id, is_quoted=is_quoted)
+def pick_deleted(message_id: str, job: Job, job_id: str = "") -> Reply | None:
+    """Return what ends a job after the deletion of a message, None if it is not about it.
+
+    job_id: the job of that message, if known. A message has no id any more once its chat has moved.
+    """
+    message, quoted = job.message, job.message.reply_to
+    # Ids from before the chat moved belong to other messages now.
+    is_here = message.message_id != ""
+    is_own = job.job_id == job_id or (is_here and message.message_id == message_id)
+    is_quoted = is_here and quoted is not None and quoted.message_id == message_id
+    return _end_deleted(job, is_own=is_own, is_quoted=is_quoted)
 
 
 def pick_persons(person_id: str, job: Job) -> Reply | None:

@@ -44,7 +44,7 @@ async def forget(ctx: Context) -> Reply:
     is_own = message.is_private or message.sender_id in authors - {""}
     if not is_own and not await ctx.platform.is_admin(message):
         raise NotAllowed
-    await _stop(ctx, partial(pick_deleted, message_id))
+    await _stop(ctx, partial(pick_deleted, message_id, job_id=quoted.job_id))
     forgetting = ctx.store.forgetting
     receipt = await forgetting.forget_message(message.chat, message_id, quoted.job_id)
     return _report(ctx, receipt)

@@ -84,6 +84,29 @@ async def test_reply_after_a_chat_move_is_forgotten_with_its_question(group: Gro
     assert [kept.sender_id for kept in await group.kept()] == [BEN]
 
 
+async def test_what_waits_since_before_a_chat_move_is_not_forgotten_with_another_reply(
+    group: Group, clock: Clock
+) -> None:
+    """Its message has no id any more, like that of the reply."""
+    store, old = group.loopback.store, group.chat
+    answered = await group.send(group.write(ADA, command="help"))
+    job = await store.jobs.of_message(old, answered.message_id)
+    group.loopback.engine.failures = [EngineLocked("402")] * 3
+    attachment = Attachment("1", duration_s=3.0)
+    note = group.write(BEN, command="transcribe", attachment=attachment)
+    waits = await group.loopback.inbox.accept(note)
+    await clock.sleep(3)
+    group.chat = replace(old, chat_id="-100500")
+    await store.chats.move(old, group.chat)
+    assert waits and job and job.reply and await store.jobs.redo(job.job_id, job.reply)
+    group.loopback.inbox.on_job()
+    await clock.sleep(1)
+    sent = (await store.deliveries.parts(job.job_id))[0].platform_id
+    assert counts((await group.ask("forget", ADA, reply_to=QuotedMessage(sent))).text) == [1, 1, 0]
+    found = await store.jobs.find(waits.job_id)
+    assert found and found.reply and found.reply.quote == "call 4"
+
+
 async def test_forget_me_deletes_the_senders_data_in_this_chat_only(
     group: Group, tmp_path: Path
 ) -> None:
