@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -15,6 +16,7 @@ from core.models import Message, Transcript
 from core.operations.incidents import Incidents
 from core.operations.status import OperatorStatus
 from core.store import Store
+from core.store.database.errors import read_error
 from tests.conftest import NewMessage
 from tests.support.loopback import Loopback
 from tests.support.virtual_time import current_clock
@@ -115,3 +117,10 @@ async def test_a_job_waits_for_space_and_is_answered_once(
         await loopback.settle()
     [(_, reply)] = loopback.platform.sent
     assert reply.quote == "call 1", "no call is paid for whose result cannot be saved"
+
+
+def test_a_disk_that_is_gone_is_not_reported_as_full(tmp_path: Path) -> None:
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+    found = read_error(error, f"sqlite:///{tmp_path}/unmounted/hearsay.db")
+    assert not isinstance(found, StorageFull) and "disk I/O error" in str(found)

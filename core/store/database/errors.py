@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+from contextlib import suppress
 
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError
@@ -23,14 +24,8 @@ def read_error(error: Exception, url: str) -> StoreError:
     path = make_url(url).database or ""
     code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
     if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-        free = _free_bytes(path)
-        if code == sqlite3.SQLITE_FULL or free < _LITTLE_BYTES:
-            return StorageFull(path, free)
+        with suppress(OSError):  # a disk that is gone is not full
+            free = shutil.disk_usage(path).free
+            if code == sqlite3.SQLITE_FULL or free < _LITTLE_BYTES:
+                return StorageFull(path, free)
     return StoreError(f"{type(cause).__name__}: {cause}")
-
-
-def _free_bytes(path: str) -> int:
-    try:
-        return shutil.disk_usage(path).free
-    except OSError:
-        return 0
