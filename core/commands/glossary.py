@@ -23,8 +23,9 @@ async def glossary(ctx: Context) -> Reply:
         return Reply(_list(ctx, corrections))
     if word != "remove" or not number.isdecimal():
         raise UserError("Example: /glossary remove 2")
+    number = number[:9]
     if not 1 <= int(number) <= len(corrections):
-        raise UserError("There is no correction {number}. /glossary lists all.", number=number[:9])
+        raise UserError("There is no correction {number}. /glossary lists all.", number=number)
     old = corrections[int(number) - 1]
     await ctx.save_settings(talk={"glossary": tuple(c for c in corrections if c != old)})
     return Reply(ctx.text("Removed: {heard} → {meant}", heard=old.heard, meant=old.meant))
