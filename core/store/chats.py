@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, case, delete, func, or_, select, update
+from sqlalchemy import Select, case, delete, func, select, update
 
 from core.models import Chat, ChatSettings, Conversation
 from core.store.database.queries import (
@@ -14,6 +14,7 @@ from core.store.database.queries import (
     build_settings,
     chat_row,
     is_chat,
+    is_chat_of,
     read_job,
     read_settings,
     select_jobs,
@@ -24,8 +25,6 @@ from core.store.work.progress import move_deliveries
 
 #: Conversations that are listed at most.
 _MAX_CONVERSATIONS = 200
-#: Separates a person's id from the name of one of their chats.
-SEPARATOR = "-"
 #: A chat in which nothing but this was asked has no content left: it is not listed.
 _LAST_COMMAND = "forget"
 #: Commands that say nothing about what a chat is about.
@@ -124,10 +123,6 @@ class Chats:
 
 
 def _select_conversations(person: Chat) -> Select[Any]:
-    is_theirs = or_(
-        chats.c.chat_id == person.chat_id,
-        chats.c.chat_id.startswith(f"{person.chat_id}{SEPARATOR}", autoescape=True),
-    )
     is_minor = jobs.c.command.in_(_MINOR)
     return (
         select(
@@ -137,8 +132,8 @@ def _select_conversations(person: Chat) -> Select[Any]:
         )
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
         .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
-        .where(chats.c.platform == person.platform, chats.c.bot_id == person.bot_id, is_theirs)
-        .where(messages.c.content.is_not(None), jobs.c.command != _LAST_COMMAND)
+        .where(is_chat_of(person), messages.c.content.is_not(None))
+        .where(jobs.c.command != _LAST_COMMAND)
         .group_by(jobs.c.chat_pk)
         .order_by(func.max(jobs.c.seq).desc())
         .limit(_MAX_CONVERSATIONS)

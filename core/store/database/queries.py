@@ -131,6 +131,15 @@ def is_chat(chat: Chat) -> ColumnElement[bool]:
     )
 
 
+def is_chat_of(person: Chat) -> ColumnElement[bool]:
+    """Return the condition for the chats of a person: that of this id, and all named "ID-NAME"."""
+    chat_id = chats.c.chat_id
+    is_theirs = (chat_id == person.chat_id) | chat_id.startswith(
+        f"{person.chat_id}-", autoescape=True
+    )
+    return (chats.c.platform == person.platform) & (chats.c.bot_id == person.bot_id) & is_theirs
+
+
 #: Built once: every message waits for it.
 _CHAT = select(chats).where(
     chats.c.platform == bindparam("of_platform"),

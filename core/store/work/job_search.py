@@ -8,13 +8,13 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import or_, type_coerce
+from sqlalchemy import type_coerce
 from sqlalchemy.types import NullType
 
 from core.models import Chat, Job, Message, Reply
 from core.store.database.encryption import Cipher, Encrypted
-from core.store.database.queries import Database, read_job, select_jobs
-from core.store.database.tables import chats, jobs, messages
+from core.store.database.queries import Database, is_chat_of, read_job, select_jobs
+from core.store.database.tables import jobs, messages
 from core.store.talk.search import Search
 
 #: Jobs that are decrypted at once, in a thread: replies may hold speech.
@@ -42,15 +42,10 @@ class JobSearch:
         person: the first chat; the others have its id and a "-" in front.
         """
         search, found, last_seq = Search(words), list[Job](), None
-        is_theirs = or_(
-            chats.c.chat_id == person.chat_id,
-            chats.c.chat_id.startswith(f"{person.chat_id}-", autoescape=True),
-        )
-        is_here = (chats.c.platform == person.platform) & (chats.c.bot_id == person.bot_id)
         # An edited transcript is found where it is shown.
-        is_here &= jobs.c.command != "fix"
+        is_theirs = is_chat_of(person) & (jobs.c.command != "fix")
         query = select_jobs().with_only_columns(*_RAW, maintain_column_froms=True)
-        query = query.where(is_here, is_theirs).order_by(jobs.c.seq.desc()).limit(_BATCH)
+        query = query.where(is_theirs).order_by(jobs.c.seq.desc()).limit(_BATCH)
         while search.words and len(found) < limit:
             page = query if last_seq is None else query.where(jobs.c.seq < last_seq)
             rows = await self._database.rows(page)
