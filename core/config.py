@@ -12,6 +12,7 @@ from pydantic import (
     Field,
     PositiveInt,
     SecretStr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -88,10 +89,11 @@ class Settings(BaseSettings):
     #: Token from @BotFather. Telegram is off without it.
     telegram_bot_token: SecretStr | None = None
     telegram_bot_token_file: HomePath | None = None
-    #: Base URL of the Bot API; the token is appended. A local Bot API server lifts the 20 MB limit.
+    #: Base URL of the Bot API; the token is appended. A local Bot API server that runs with --local
+    #: lifts the 20 MB limit.
     telegram_api_base_url: str = "https://api.telegram.org/bot"
-    #: Base URL of file downloads; the token is appended.
-    telegram_file_base_url: str = "https://api.telegram.org/file/bot"
+    #: Base URL of file downloads; the token is appended. Default: beside the Bot API, "/file/bot".
+    telegram_file_base_url: Annotated[str, Field(validate_default=True)] = ""
 
     #: Token of a bot from discord.com/developers/applications. Discord is off without it.
     discord_bot_token: SecretStr | None = None
@@ -201,7 +203,14 @@ class Settings(BaseSettings):
     @classmethod
     def _end_in_bot(cls, url: str) -> str:
         """Return the address with the word that stands before the token: it is easily left out."""
-        return url if url.endswith("bot") else f"{url.rstrip('/')}/bot"
+        url = url.rstrip("/")
+        return url if url.endswith("/bot") else f"{url}/bot"
+
+    @field_validator("telegram_file_base_url")
+    @classmethod
+    def _stand_beside_api(cls, url: str, info: ValidationInfo) -> str:
+        """Return the address, by default the one that belongs to the Bot API's."""
+        return url or info.data["telegram_api_base_url"].removesuffix("bot") + "file/bot"
 
     @model_validator(mode="after")
     def _check_admins(self) -> Self:

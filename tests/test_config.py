@@ -41,6 +41,26 @@ def test_nothing_has_to_be_set() -> None:
     assert settings.secrets() == []
 
 
+@pytest.mark.finding(8)
+@pytest.mark.parametrize(
+    ("given", "api", "files"),
+    [
+        ("", "https://api.telegram.org/bot", "https://api.telegram.org/file/bot"),
+        ("http://bots:8081", "http://bots:8081/bot", "http://bots:8081/file/bot"),
+        ("http://mybot/bot/", "http://mybot/bot", "http://mybot/file/bot"),
+        ("http://mybot", "http://mybot/bot", "http://mybot/file/bot"),
+    ],
+)
+def test_files_of_telegram_come_from_where_its_api_is(
+    given: str, api: str, files: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELEGRAM_API_BASE_URL", given)
+    settings = Settings()
+    assert (settings.telegram_api_base_url, settings.telegram_file_base_url) == (api, files)
+    monkeypatch.setenv("TELEGRAM_FILE_BASE_URL", "https://files.example.org/")
+    assert Settings().telegram_file_base_url == "https://files.example.org/"
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_be_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("secret").write_text(f"{CANARY}\n")

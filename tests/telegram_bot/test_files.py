@@ -13,7 +13,7 @@ from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.interfaces import PIECE_BYTES
 from core.models import Attachment, Message, QuotedMessage
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import FakeInbox, make_message, make_settings
+from tests.support.telegram_inbox import FakeInbox, make_message, make_settings, settings_for
 from tests.support.virtual_time import current_clock
 
 DATA = bytes(range(256)) * 400
@@ -72,6 +72,7 @@ async def test_a_truncated_download_is_repeated(fault: str, telegram: Server, bo
 async def test_a_missing_recording_is_reported(telegram: Server, bot: Bot) -> None:
     message = send(telegram)
     telegram.fault("download", "status", status=404, count=None)
+    bot.files._is_cloud = True
     with pytest.raises(UserError, match="no longer has this file"):
         await bot.fetch(message)
     with pytest.raises(UserError, match="no longer has this file"):
@@ -142,3 +143,30 @@ async def test_a_local_server_returns_a_path() -> None:
         with pytest.raises(TooLong):
             await bot.fetch(send(telegram, claimed_bytes=None))
         await bot.close()
+
+
+@pytest.mark.finding(8)
+@pytest.mark.parametrize("is_local", [True, False])
+async def test_a_local_server_whose_files_are_out_of_reach(
+    is_local: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It serves no files itself, and its folder may be in another container."""
+    async with Server(is_local=is_local) as telegram:
+        bot = Bot(settings_for(telegram), FakeInbox(), clock=current_clock())
+        message = send(telegram)
+        # The emulator serves its files as api.telegram.org does.
+        telegram.fault("download", "status", status=404, count=None)
+        elsewhere = f"/elsewhere/{telegram.token}/voice/file_0.oga"
+        monkeypatch.setattr("tests.emulators.telegram.files._write_local", lambda *_: elsewhere)
+        with pytest.raises(PlatformBusy, match="Start the Bot API server with --local") as caught:
+            await bot.fetch(message)
+        assert telegram.token not in str(caught.value)
+        await bot.close()
+
+
+@pytest.mark.finding(8)
+async def test_files_come_from_the_server_whose_address_is_set(telegram: Server) -> None:
+    own = {"telegram_api_base_url": telegram.api_base_url, "telegram_file_base_url": ""}
+    bot = Bot(settings_for(telegram, **own), FakeInbox(), clock=current_clock())
+    assert await bot.fetch(send(telegram)) == DATA
+    await bot.close()

@@ -48,6 +48,11 @@ _CALL_S, _LOCAL_BYTES_PER_S = 30.0, 1e6
 #: Only here: a message that breaks off on an old connection may have been sent.
 _KEEP_S = 55.0
 _CLOUD_HOST = "api.telegram.org"
+#: A local Bot API server has just got the file, and serves none itself.
+_LOCAL_CURE = (
+    "Start the Bot API server with --local and make its folder readable here under the same path, "
+    "or set TELEGRAM_FILE_BASE_URL to a web server that has its files."
+)
 #: Fields of a message that hold a recording, in order of preference.
 _Kind = Literal["voice", "audio", "video_note", "video", "document"]
 KINDS: tuple[_Kind, ...] = get_args(_Kind)
@@ -154,7 +159,8 @@ class TelegramFiles:
             async with asyncio.timeout(DOWNLOAD_S) as deadline, request as response:
                 status = response.status_code
                 if status in (400, 401, 403, 404, 410):
-                    raise DownloadCut(f"status {status}", is_link_gone=True)
+                    reason = f"status {status}" + ("" if self._is_cloud else f". {_LOCAL_CURE}")
+                    raise DownloadCut(reason, is_link_gone=self._is_cloud)
                 if status != 200:
                     raise PlatformBusy(f"download: status {status}")
                 spool = RecordingSpool(self._inbox.begin_recording)
@@ -177,8 +183,7 @@ class TelegramFiles:
                 raise self._too_big()
             return read_file(path)
         except OSError as error:
-            # The server runs here but its files cannot be read: permissions or mounts.
-            raise PlatformBusy(f"local file: {type(error).__name__}") from None
+            raise PlatformBusy(f"local file: {type(error).__name__}. {_LOCAL_CURE}") from None
 
     def _too_big(self) -> TooLong:
         return TooLong(TOO_BIG, limit=self.max_bytes // 10**6)
