@@ -128,9 +128,11 @@ class Inbox:
         """
         arguments = load_command(message.command).arguments
         suggest = next((one.suggest for one in arguments if one.name == field), None)
-        return (
-            await suggest(ArgumentInput(message, self._synthesis, self._store)) if suggest else []
-        )
+        if suggest is None:
+            return []
+        platform = self.platforms.get(message.chat.platform)
+        wording = platform.wording if platform else {}
+        return await suggest(ArgumentInput(message, self._synthesis, self._store, wording))
 
     async def recent(self, chat: Chat, limit: int, before: str = "") -> list[Job]:
         """Return the last jobs of a chat, or the last before one of them, the newest last."""

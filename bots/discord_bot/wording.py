@@ -184,6 +184,8 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "Scheduled summaries: 09:00 Europe/Berlin [weekdays] [topic], or off": mark(
             "Send a summary of this channel on a schedule"
         ),
+        "this topic": mark("this thread"),
+        "18:00 topic": mark("18:00 thread"),
         "all: everybody's requests, for admins": mark(
             "all = everybody's requests (needs Manage Server)"
         ),

@@ -61,6 +61,8 @@ class ArgumentInput:
     message: Message
     synthesis: SynthesisPipeline
     store: Store
+    #: Texts that read differently on the platform, and what they read.
+    wording: Mapping[str, str]
 
 
 #: Returns suggestions, best first; the platform filters them by what was typed.
@@ -71,7 +73,7 @@ Suggest = Callable[[ArgumentInput], Awaitable[list[Suggestion]]]
 class Argument:
     """One option of a slash command on Discord. Elsewhere people type all of them in one line."""
 
-    #: One word in lower case.
+    #: One word in lower case, a text: Discord shows it translated.
     name: str
     #: A text for the option's description.
     help: str
@@ -111,11 +113,11 @@ def derive_arguments(usage: str) -> tuple[Argument, ...]:
         return ()
     words = usage.split(" | ")
     if len(words) > 1 and all(re.fullmatch("[a-z]+", word) for word in words):
-        return (Argument("choice", CHOICE_HELP, choices=tuple(words)),)
+        return (Argument(mark("choice"), CHOICE_HELP, choices=tuple(words)),)
     name = usage.strip("[]")
     if re.fullmatch("[a-z]+", name):
         return (Argument(name, name, is_required=name == usage),)
-    return (Argument("what", usage),)
+    return (Argument(mark("what"), usage),)
 
 
 def join_arguments(arguments: tuple[Argument, ...], values: Mapping[str, str]) -> str:
@@ -135,7 +137,9 @@ def offer(*values: str) -> Suggest:
     """Return an autocomplete function with fixed suggestions, each of them a text."""
 
     async def suggest(entered: ArgumentInput) -> list[Suggestion]:
-        return [Suggestion(value, translate(value, entered.message.language)) for value in values]
+        shown = {value: entered.wording.get(value, value) for value in values}
+        reader = entered.message.language
+        return [Suggestion(value, translate(text, reader)) for value, text in shown.items()]
 
     return suggest
 

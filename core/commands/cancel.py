@@ -71,7 +71,9 @@ command = Command(
     mark("Cancel what I am working on for you"),
     cancel,
     usage=mark("[all]"),
-    arguments=(Argument("what", mark("all: everybody's requests, for admins"), choices=(ALL,)),),
+    arguments=(
+        Argument(mark("what"), mark("all: everybody's requests, for admins"), choices=(ALL,)),
+    ),
     is_ephemeral=True,
     message_actions=(MessageAction(mark("Cancel"), is_ephemeral=True),),
 )

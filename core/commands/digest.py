@@ -94,7 +94,7 @@ command = Command(
     usage=mark("time [zone] | off"),
     arguments=(
         Argument(
-            "time",
+            mark("time"),
             mark("Time and time zone: 09:00 Europe/Berlin"),
             suggest=offer(mark("off"), "09:00", mark("09:00 weekdays"), mark("18:00 topic")),
         ),

@@ -84,7 +84,9 @@ command = Command(
     mark("Delete what is stored about a message (reply to it) or about you (me)"),
     forget,
     usage=mark("me"),
-    arguments=(Argument("whose", mark("me = all of your data in this chat"), choices=("me",)),),
+    arguments=(
+        Argument(mark("whose"), mark("me = all of your data in this chat"), choices=("me",)),
+    ),
     is_ephemeral=True,
     message_actions=(MessageAction(mark("Forget this"), is_ephemeral=True),),
 )

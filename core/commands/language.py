@@ -109,7 +109,7 @@ command = Command(
     language,
     usage=mark("[me] German | auto"),
     arguments=(
-        Argument("whose", mark("For you or for this chat"), choices=(_ME, _CHAT)),
+        Argument(mark("whose"), mark("For you or for this chat"), choices=(_ME, _CHAT)),
         Argument("language", mark("Spoken language"), suggest=suggest),
     ),
     is_ephemeral=True,

@@ -101,7 +101,9 @@ command = Command(
     link,
     usage=mark("[code] | off"),
     arguments=(
-        Argument("code", mark("Code from the other platform, or off"), suggest=offer(mark("off"))),
+        Argument(
+            mark("code"), mark("Code from the other platform, or off"), suggest=offer(mark("off"))
+        ),
     ),
     is_ephemeral=True,
 )

@@ -116,7 +116,7 @@ command = Command(
     needs_admin=lambda text: split_word(text)[0] not in ("", "me"),
     arguments=(
         Argument(
-            "choice",
+            mark("choice"),
             mark("On, off, or how many days; me off opts you out"),
             suggest=offer(mark("on"), mark("off"), mark("30d"), mark("me off"), mark("me on")),
         ),

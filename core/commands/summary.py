@@ -64,7 +64,7 @@ command = Command(
     usage=mark("last 2h | 200 | unread | topic | me | voice | short"),
     arguments=(
         Argument(
-            "range",
+            mark("range"),
             mark("Which messages, and in what form"),
             suggest=offer(
                 mark("unread"),

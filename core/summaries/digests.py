@@ -13,7 +13,7 @@ _TIME = re.compile(r"(\d{1,2})(?:[:：.h](\d{2}))?\s*([ap]m)?(?!\S)", re.IGNOREC
 #: Names that depend on the machine.
 _NO_PLACES = {"localtime", "posixrules", "Factory"}
 _WEEKDAYS = ("weekdays", "工作日", "werktags")
-_TOPIC = ("topic", "thread", "话题", "thema")
+_TOPIC = ("topic", "thread", "话题", "子区", "thema")
 
 
 def parse_digest_time(text: str) -> DigestTime:

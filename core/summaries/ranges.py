@@ -264,7 +264,7 @@ _PATTERNS: tuple[tuple[str, Callable[[_Parser, re.Match[str]], None]], ...] = (
     ),
     (r"(?:since )?this week\b|week\b|[本这]周", _this_week),
     (
-        r"(?:in |of )?(?:this|the) (?:topic|thread)\b|topic\b|[本这该此]个?(?:话题|主题)",
+        r"(?:in |of )?(?:this|the) (?:topic|thread)\b|topic\b|[本这该此]个?(?:话题|主题|子区)",
         _this_topic,
     ),
     (

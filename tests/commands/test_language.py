@@ -79,7 +79,7 @@ async def test_autocomplete_finds_the_language_first(
     talk: Talk, new_message: NewMessage, typed: str, first: str
 ) -> None:
     message = new_message(text=typed, attachment=None, command="language")
-    entered = ArgumentInput(message, talk.loopback.synthesis, talk.loopback.store)
+    entered = ArgumentInput(message, talk.loopback.synthesis, talk.loopback.store, {})
     assert pick_choices(await suggest(entered), typed)[0].name == first
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from itertools import pairwise
 from typing import Any
+from unicodedata import category
 
 import pytest
 
@@ -73,6 +74,23 @@ def test_texts_are_in_english_and_chinese() -> None:
         if one["type"] == 1:
             assert set(one["description_localizations"]) == {"zh-CN", "zh-TW"}, one["name"]
             assert 1 <= len(one["description"]) <= 100
+
+
+async def test_options_and_choices_are_named_in_chinese_too(
+    server: Server, settings: Settings
+) -> None:
+    async with run_bot(settings, FakeInbox()):
+        await server.wait_for(server.commands)
+    options = [one for command in server.commands().values() for one in command.get("options", [])]
+    assert {one["name"] for one in options} >= {"range", "time", "whose", "choice", "recording"}
+    for one in options:
+        shown = set(one["name_localizations"].values())
+        assert list(one["name_localizations"]) == ["zh-CN", "zh-TW"] and shown != {one["name"]}
+        for name in (one["name"], *shown):
+            assert 1 <= len(name) <= 32 and name == name.lower()
+            assert all(c in "-_" or category(c)[0] in "LN" for c in name), name
+        for choice in one.get("choices", []):
+            assert set(choice["name_localizations"]) == {"zh-CN", "zh-TW"}, choice
 
 
 def test_admin_commands_are_shown_to_admins_only() -> None:

@@ -34,6 +34,7 @@ MOMENTS = st.integers(-25_000 * 86_400, 47_000 * 86_400).map(
         ("9pm Berlin topic", DigestTime("21:00", "Europe/Berlin", False, True)),
         ("12:30 am new york weekdays", DigestTime("00:30", "America/New_York", True)),
         ("12 pm UTC", DigestTime("12:00", "UTC")),
+        ("18:00 Asia/Shanghai 子区", DigestTime("18:00", "Asia/Shanghai", False, True)),
         ("09：00 Asia/Shanghai 工作日 话题", DigestTime("09:00", "Asia/Shanghai", True, True)),
         ("topicless", None),
         ("", None),

@@ -49,6 +49,7 @@ def ago(**length: float) -> TalkRange:
         ("", TalkRange(until_at=NOW, from_id="77")),
         ("this topic last 2 days", TalkRange(NOW - timedelta(days=2), NOW, thread_id="5")),
         ("这个话题 3天", TalkRange(NOW - timedelta(days=3), NOW, thread_id="5")),
+        ("此子区 3天", TalkRange(NOW - timedelta(days=3), NOW, thread_id="5")),
         ("last 3 days 50 messages", TalkRange(NOW - timedelta(days=3), NOW, count=50)),
     ],
 )  # fmt: skip

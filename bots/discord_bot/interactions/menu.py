@@ -29,7 +29,7 @@ MAX_HELP_CHARS = 100
 MAX_TEXT_CHARS = 6000
 
 #: The option that takes a file.
-RECORDING = "recording"
+RECORDING = mark("recording")
 RECORDING_HELP = mark("A voice message or another recording")
 
 #: Valid names of commands and options, and of message menu entries. One invalid name and Discord
