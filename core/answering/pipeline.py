@@ -18,7 +18,7 @@ from core.clock import CLOCK, Clock
 from core.errors import UserError
 from core.interfaces import Answerer, AnswererLimits, OnText, Recording
 from core.limits import AccountGate
-from core.models import Answer, Audio, Question, Turn
+from core.models import Answer, Audio, Question, Turn, add_usages
 from core.stall import note_progress
 from core.store.work.progress import Results
 from core.text.scripts import is_unspaced
@@ -106,7 +106,9 @@ class AnsweringPipeline:
             rest = await self._ask(replace(question, turns=turns), show)
         except QuestionTooLong:
             return begun
-        return replace(rest, text=join_parts(begun.text, rest.text), reasoning=begun.reasoning)
+        usage = add_usages((begun.usage, rest.usage))
+        text = join_parts(begun.text, rest.text)
+        return replace(rest, text=text, reasoning=begun.reasoning, usage=usage)
 
     async def _ask(self, question: Question, on_text: OnText | None) -> Answer:
         # In a thread: the recordings may be many megabytes.

@@ -5,7 +5,16 @@ Ids are `str` on every platform; moments are aware UTC and end in `_at`; units e
 """
 
 from core.models.answers import Answer, Passage, Question, Sampling, Turn
-from core.models.audio import Audio, SavedVoice, Segment, Transcript, Usage, Utterance, Voice
+from core.models.audio import (
+    Audio,
+    SavedVoice,
+    Segment,
+    Transcript,
+    Usage,
+    Utterance,
+    Voice,
+    add_usages,
+)
 from core.models.jobs import (
     OPEN_STATES,
     PLACEHOLDER,
@@ -102,5 +111,6 @@ __all__ = [
     "Utterance",
     "Voice",
     "WaitTimes",
+    "add_usages",
     "measure_wait_times",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -46,6 +47,12 @@ class Usage:
     cached_tokens: int = 0
     #: Of the completion's tokens, those that are reasoning.
     reasoning_tokens: int = 0
+
+
+def add_usages(usages: Iterable[Usage | None]) -> Usage | None:
+    """Return the cost of several calls to one model, None if it is not known of any."""
+    costs = [astuple(usage) for usage in usages if usage]
+    return Usage(*costs[0][:2], *map(sum, [*zip(*costs, strict=True)][2:])) if costs else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ async def test_only_the_rest_of_a_cut_answer_is_retried(
     texts: list[str] = []
     whole = await answering.answer(ask("Who?", SOUND), on_text=texts.append)
     assert whole.text == "The beginning, the end." and not whole.is_cut
+    assert whole.usage and (whole.usage.prompt_tokens, whole.usage.completion_tokens) == (20, 20)
     assert texts == ["The beginning, the end."]
     assert [len(question.turns) for question in engine.questions] == [1, 3, 3]
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from core.models import Answer
+from core.models import Answer, add_usages
 
 #: What all chunks of a completion have in common: id, created, model.
 Head = dict[str, Any]
@@ -155,22 +155,16 @@ def _build_choice(answer: Answer | None, index: int) -> dict[str, Any]:
 
 def _build_usage(answers: Sequence[Answer]) -> dict[str, Any] | None:
     """Return the tokens of all answers together, None if the engine reports none."""
-    usages = [answer.usage for answer in answers if answer.usage]
-    if not usages:
+    if (usage := add_usages(answer.usage for answer in answers)) is None:
         return None
-    prompt = sum(usage.prompt_tokens for usage in usages)
-    completion = sum(usage.completion_tokens for usage in usages)
-    audio_s = sum(usage.audio_s for usage in usages)
     return {
-        **({"seconds": round(audio_s)} if audio_s else {}),
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
+        **({"seconds": round(usage.audio_s)} if usage.audio_s else {}),
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
         "prompt_tokens_details": {
-            "audio_tokens": sum(usage.audio_tokens for usage in usages),
-            "cached_tokens": sum(usage.cached_tokens for usage in usages),
+            "audio_tokens": usage.audio_tokens,
+            "cached_tokens": usage.cached_tokens,
         },
-        "completion_tokens_details": {
-            "reasoning_tokens": sum(usage.reasoning_tokens for usage in usages)
-        },
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
     }

@@ -8,12 +8,12 @@ for reasoning leave it in `content`, between <think> and </think>.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from core.engines.wire.errors import clean, read_count, read_seconds
 from core.errors import EngineBadReply, EngineRefused
-from core.models import Answer, Audio, Question, Turn, Usage
+from core.models import Answer, Audio, Question, Turn, Usage, add_usages
 
 _THINK, _END_THINK = "<think>", "</think>"
 _STOPPED_EARLY = frozenset({"length", "repetition_truncation"})
@@ -171,7 +171,7 @@ def combine_answers(first: Answer, second: Answer) -> Answer:
     second: the answer without thinking. If it has no text either, the reasoning takes its place,
     with `is_thought` set.
     """
-    usage = _add_usage(first.usage, second.usage)
+    usage = add_usages((first.usage, second.usage))
     if second.text:
         return replace(second, usage=usage)
     reasoning = second.reasoning or first.reasoning
@@ -245,10 +245,3 @@ def _find_details(usage: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the parts of a count of tokens; services send `{}` or null too."""
     details = usage.get(name)
     return details if isinstance(details, dict) else {}
-
-
-def _add_usage(first: Usage | None, second: Usage | None) -> Usage | None:
-    if first is None or second is None:
-        return first or second
-    counts = {name: n for name, n in asdict(first).items() if name.endswith("_tokens")}
-    return replace(second, **{name: n + getattr(second, name) for name, n in counts.items()})
