@@ -38,9 +38,7 @@ WORDING: Mapping[str, str] = MappingProxyType(
         ),
         "Reply to a message with /forget, or delete all your data here: /forget me": mark(
             "Right-click a message (on a phone: press and hold it) and choose Apps → Forget "
-            "this, or "
-            ""
-            "delete all your data here: /forget me"
+            "this, or delete all your data here: /forget me"
         ),
         "Reply to the message to start from: /summary from here": mark(
             "Say when to start instead: /summary since yesterday"
@@ -61,9 +59,7 @@ WORDING: Mapping[str, str] = MappingProxyType(
         ),
         "Chat history is off. An admin can turn it on with /remember on.": mark(
             "Message history is off in this channel. A member with the permission Manage "
-            "Server can "
-            ""
-            "turn it on with /remember on."
+            "Server can turn it on with /remember on."
         ),
         "In private chats every voice message is transcribed automatically.": mark(
             "In direct messages every voice message is transcribed automatically."

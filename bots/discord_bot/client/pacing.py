@@ -1,9 +1,9 @@
 """Request pacing beyond discord.py's rate limits: global limit, invalid requests, typing.
 
 discord.py follows the rate limits in Discord's responses, which do not show the global one until
-it is exceeded. Discord also bans an address for an
-hour after 10,000 requests within ten minutes that end with 401, 403 or 429 ("Rate Limits",
-Invalid Request Limit), which discord.py does not count.
+it is exceeded. Discord also bans an address for an hour after 10,000 requests within ten minutes
+that end with 401, 403 or 429 ("Rate Limits", Invalid Request Limit), which discord.py does not
+count.
 """
 
 from __future__ import annotations

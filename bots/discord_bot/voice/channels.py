@@ -23,7 +23,7 @@ Channel = discord.VoiceChannel | discord.StageChannel
 #: Deadline of one try to connect. There are two: discord.py reads the first packets in a thread,
 #: and misses them if that thread starts late.
 CONNECT_S = 8.0
-#: How long the bot connections in an empty channel: people reconnect after a moment.
+#: How long the bot stays in an empty channel: people reconnect after a moment.
 ALONE_S = 10.0
 
 
