@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from itertools import pairwise
 from typing import Any
@@ -9,6 +10,8 @@ from unicodedata import category
 
 import pytest
 
+from bots.discord_bot import DiscordBot as Bot
+from bots.discord_bot.client.gateway import OPEN_WAIT_S
 from bots.discord_bot.interactions import menu
 from bots.discord_bot.interactions.menu import build_menu, build_options, build_table, is_same
 from bots.discord_bot.interactions.receiving import MENU_WAITS_S
@@ -151,12 +154,22 @@ async def test_commands_are_registered_when_they_change(
 
 
 async def test_failed_registration_is_retried(server: Server, settings: Settings) -> None:
-    server.fault("GET */commands", "status", status=503, count=len(MENU_WAITS_S) - 1)
+    server.fault("GET */commands", "status", status=503, count=len(MENU_WAITS_S) + 1)
     async with run_bot(settings, FakeInbox()):
-        await server.wait_for(server.commands, sum(MENU_WAITS_S))
+        await server.wait_for(server.commands, 2 * sum(MENU_WAITS_S))
     tries = server.requests_to("GET */commands")
     waits_s = [round(later.received_at - one.received_at) for one, later in pairwise(tries)]
-    assert waits_s == [round(wait_s) for wait_s in MENU_WAITS_S[:-1]]
+    assert waits_s == [round(wait_s) for wait_s in (*MENU_WAITS_S, MENU_WAITS_S[-1])]
+
+
+async def test_registration_waits_for_a_login_that_is_under_way(bot: Bot, server: Server) -> None:
+    bot.client._is_open.clear()
+    await bot.client._reset()
+    registering = asyncio.create_task(bot._interactions.update_menu())
+    await asyncio.sleep(OPEN_WAIT_S + 1)
+    await bot.client.open()
+    await registering
+    assert server.commands()
 
 
 def test_invalid_translated_names_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
+from itertools import chain, repeat
 
 import discord
 import structlog
@@ -35,7 +36,7 @@ from bots.discord_bot.interactions.parser import (
 from bots.discord_bot.outgoing.routes import LIFE_S
 from core import commands
 from core.assistant import Inbox
-from core.errors import AssistantError, StorageFull, describe_error
+from core.errors import AssistantError, PlatformBusy, StorageFull, describe_error
 from core.locale import mark, translate
 from core.models import Job, Message, Suggestion
 
@@ -49,7 +50,7 @@ RESPONSE_S, _TRY_S = 2.8, 1.2
 _RETRY_S = 0.1
 #: Deadline of autocomplete.
 _SUGGEST_S = 2.0
-#: Waits after failed tries to register the commands.
+#: Waits after failed tries to register the commands; the last one repeats.
 MENU_WAITS_S = (5.0, 30.0, 120.0, 600.0)
 #: First and longest wait between tries to commit.
 _FIRST_WAIT_S, _MAX_WAIT_S = 0.1, 10.0
@@ -76,11 +77,14 @@ class Interactions:
 
     async def update_menu(self) -> None:
         """Register the commands, once after the login. Raises what a retry cannot fix."""
-        for wait_s in MENU_WAITS_S:
+        for wait_s in chain(MENU_WAITS_S, repeat(MENU_WAITS_S[-1])):
             try:
+                await self._client.wait_open()
                 count = await update_menu(self._client)
-            except REQUEST_ERRORS as error:
-                if not read_error(error).is_retryable:
+            except (*REQUEST_ERRORS, PlatformBusy) as error:
+                # RuntimeError: the connection was closed meanwhile, for another login.
+                is_lost = isinstance(error, PlatformBusy | RuntimeError)
+                if not (is_lost or read_error(error).is_retryable):
                     raise
                 log.warning("discord_menu_failed", detail=describe(error))
                 await self._clock.sleep(wait_s)
