@@ -11,6 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from core.audio import RecordingSpool
+from core.audio.refusals import TOO_LARGE
 from core.interfaces import GrowingRecording
 from core.locale import mark
 
@@ -23,7 +24,6 @@ _FIELD_BYTES = 512 * 1024
 #: The rest of a body that is too large is not read.
 _LAST = {"Connection": "close"}
 
-TOO_LARGE = mark("This file is too large: the limit is {limit} MB.")
 LONG_BODY = mark("This is too much text for one request.")
 BAD_FORM = mark("This upload cannot be read. Please send it again.")
 #: The page always sends forms: this is read by programmers.

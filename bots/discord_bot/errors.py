@@ -27,7 +27,6 @@ TOKEN_REFUSED = (
     " under Bot, into DISCORD_BOT_TOKEN again."
 )
 FILE_GONE = mark("Discord no longer has this file. Please send it again.")
-TOO_BIG = mark("This file is too large: the limit is {limit} MB.")
 
 # An address may hold an interaction token; proxies answer with whole web pages.
 _UNSAFE = re.compile(r"https?://\S+|<[!a-zA-Z].*", re.S)

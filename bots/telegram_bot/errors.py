@@ -22,6 +22,7 @@ from telegram.error import (
     TimedOut,
 )
 
+from core.audio.refusals import TOO_LARGE
 from core.errors import (
     AssistantError,
     ChatGone,
@@ -52,7 +53,6 @@ _REFUSED = (
 )
 
 FILE_GONE = mark("Telegram no longer has this file. Please send it again.")
-TOO_BIG = mark("This file is too large: the limit is {limit} MB.")
 
 
 class Refusal(StrEnum):
@@ -161,7 +161,7 @@ def _read_bad_request(error: TelegramError) -> AssistantError:
         case Refusal.MESSAGE_GONE | Refusal.REPLY_GONE:
             return MessageGone(describe(error))
         case Refusal.FILE_TOO_BIG:
-            return TooLong(TOO_BIG, limit=20)
+            return TooLong(TOO_LARGE, limit=20)
         case Refusal.BAD_FILE:
             return UserError(FILE_GONE)
         case Refusal.FILE_BUSY:

@@ -12,11 +12,12 @@ import aiohttp
 
 from bots.common.downloads import DownloadCut, download_again
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
-from bots.discord_bot.errors import FILE_GONE, TOO_BIG, read_error
+from bots.discord_bot.errors import FILE_GONE, read_error
 from bots.discord_bot.incoming.deletions import cancel_deleted
 from bots.discord_bot.incoming.messages import list_files
 from core.assistant import Inbox
 from core.audio import RecordingSpool
+from core.audio.refusals import TOO_LARGE
 from core.errors import BadAudio, ChatGone, MessageGone, PlatformBusy, TooLong, UserError
 from core.interfaces import Recording
 from core.models import Attachment, Message
@@ -62,7 +63,7 @@ class DiscordFiles:
         if not attachment:
             raise BadAudio
         if (attachment.size_bytes or 0) > self.max_bytes:
-            raise TooLong(TOO_BIG, limit=self.max_bytes // 10**6)
+            raise TooLong(TOO_LARGE, limit=self.max_bytes // 10**6)
         key, _, url = attachment.file_id.partition(" ")
         if "://" in key:
             # A file that belongs to no message has only a link.
@@ -120,7 +121,7 @@ class DiscordFiles:
                 async for block in follow_download(blocks, deadline):
                     await spool.write(block)
                     if spool.size_bytes > self.max_bytes:
-                        raise TooLong(TOO_BIG, limit=self.max_bytes // 10**6)
+                        raise TooLong(TOO_LARGE, limit=self.max_bytes // 10**6)
         except aiohttp.ClientPayloadError as error:
             raise DownloadCut(type(error).__name__) from None
         except (aiohttp.ClientError, aiohttp.InvalidURL, OSError, TimeoutError) as error:

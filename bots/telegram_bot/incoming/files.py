@@ -19,10 +19,11 @@ from telegram.error import RetryAfter, TelegramError
 from bots.common.chat import clean, clean_line
 from bots.common.downloads import DownloadCut, download_again
 from bots.common.files import read_file
-from bots.telegram_bot.errors import FILE_GONE, TOO_BIG, read_error
+from bots.telegram_bot.errors import FILE_GONE, read_error
 from bots.telegram_bot.pacing import TelegramPacer
 from core.assistant import Inbox
 from core.audio import RecordingSpool
+from core.audio.refusals import TOO_LARGE
 from core.config import Settings
 from core.engines.wire.client import tls
 from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong
@@ -186,4 +187,4 @@ class TelegramFiles:
             raise PlatformBusy(f"local file: {type(error).__name__}. {_LOCAL_CURE}") from None
 
     def _too_big(self) -> TooLong:
-        return TooLong(TOO_BIG, limit=self.max_bytes // 10**6)
+        return TooLong(TOO_LARGE, limit=self.max_bytes // 10**6)
