@@ -97,15 +97,8 @@ async def _synthesize(
     with show_progress(output.path.name) as show:
         async for attempt in retry():
             with attempt:
-                length_s = 0.0
-
-                def show_length(pcm: bytes, rate_hz: int) -> None:
-                    nonlocal length_s
-                    length_s += len(pcm) / 2 / rate_hz
-                    show(f"{length_s:.0f} s of speech")
-
                 result = await synthesis.synthesize(
-                    text, voice_style, on_audio=show_length, format=output.format
+                    text, voice_style, on_progress=show, format=output.format
                 )
     return result
 

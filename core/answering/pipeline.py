@@ -113,7 +113,7 @@ class AnsweringPipeline:
     async def _ask(self, question: Question, on_text: OnText | None) -> Answer:
         # In a thread: the recordings may be many megabytes.
         key = await asyncio.to_thread(self._key, question)
-        return await self._results.share(key, partial(self._call, question, key, on_text))
+        return await self._results.share(key, partial(self._call, question, key), on_text)
 
     async def _call(self, question: Question, key: str, on_text: OnText | None) -> Answer:
         if answer := await self._results.find_answer(key):

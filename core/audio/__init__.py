@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from core.audio.codec import encode as encode
     from core.audio.media import Media as Media
     from core.audio.media import MediaLimits as MediaLimits
     from core.audio.media import Piece as Piece
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from core.audio.voice_note import VoiceNoteEncoder as VoiceNoteEncoder
 
 _NAMES = {
+    "codec": ("encode",),
     "media": ("Media", "MediaLimits", "Piece", "RecordingSpool", "limit_files", "read_chunks"),
     "outgoing": ("OpusPackets", "TempoChanger", "shrink"),
     "segment": ("VoiceSegment",),

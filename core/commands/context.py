@@ -45,7 +45,6 @@ from core.transcription.subtitles import FORMATS, name_transcript
 NOT_GIVEN = mark("{platform} does not give me this file. Please send it again.")
 TRANSCRIPT_GONE = mark("This transcript is no longer available. Send the recording again.")
 
-
 #: Recordings longer than this get a Summary button.
 _SUMMARY_OVER_S = 60.0
 #: Recordings longer than this get files with timestamps.
@@ -231,13 +230,15 @@ class Context:
         self,
         text: str,
         call: SpeechSettings = SpeechSettings(),  # noqa: B008
+        on_progress: OnProgress | None = None,
     ) -> SynthesisResult:
         """Return `text` spoken in the voice and style that apply. Raises UserError, EngineError."""
         choices = await self.choices(call)
-        voice_style = await choose_voice_style(
-            self.store.voices, self.synthesis, choices, self.message
+        voices, synthesis = self.store.voices, self.synthesis
+        voice_style = await choose_voice_style(voices, synthesis, choices, self.message)
+        return await synthesis.synthesize(
+            text, voice_style, on_audio=self.on_audio, on_progress=on_progress
         )
-        return await self.synthesis.synthesize(text, voice_style, on_audio=self.on_audio)
 
     async def add_voice(self, reply: Reply) -> Reply:
         """Return `reply` with a voice message, or with a Listen button, as the chat has chosen.

@@ -36,7 +36,7 @@ async def say(ctx: Context) -> Reply:
     if not text:
         raise UserError("Enter the text to read aloud, e.g. /say good morning")
     try:
-        result = await ctx.synthesize(text, call)
+        result = await ctx.synthesize(text, call, ctx.on_progress)
     except TextTooLong as error:
         offer = Button(ctx.text("Read the beginning aloud"), "say", error.start)
         return Reply(ctx.text(error.user_text, **error.values), buttons=(offer,))

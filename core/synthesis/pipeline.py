@@ -24,9 +24,11 @@ from core.locale import mark
 from core.models import Audio, File, SavedVoice, Usage, Utterance
 from core.stall import note_progress
 from core.store.work.progress import Results
+from core.synthesis.progress import Put, SpeechReport
 from core.synthesis.speakable import make_speakable
-from core.synthesis.styles import read_styles
+from core.synthesis.styles import read_styles, split_style
 from core.text.split import shorten, split_speech
+from core.transcription.progress import OnProgress
 
 #: Longest text of one voice note: about six minutes.
 MAX_CHARS = 5000
@@ -42,7 +44,7 @@ PLAIN_ONLY = mark("The voices here have no styles, so the style was ignored.")
 
 @dataclass(frozen=True, slots=True)
 class VoiceStyle:
-    """The voice and the style of speech."""
+    """The voice, the style and the pace of speech."""
 
     #: A preset or saved voice; None = the engine's default.
     voice: str | SavedVoice | None = None
@@ -50,6 +52,8 @@ class VoiceStyle:
     style: str = ""
     #: A description of a voice to be designed, instead of `voice`.
     description: str = ""
+    #: The pace of the speech, at the same pitch.
+    speed: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class SynthesisPipeline:
 
     def __init__(self, synthesizer: Synthesizer, results: Results, clock: Clock = CLOCK) -> None:
         self.synthesizer = synthesizer
-        self._results = results
+        self._results, self._clock = results, clock
         #: Limits the calls to the engine.
         self.gate = AccountGate(synthesizer.name, synthesizer.limits, "speech", clock)
 
@@ -92,15 +96,16 @@ class SynthesisPipeline:
         voice_style: VoiceStyle,
         *,
         on_audio: OnAudio | None = None,
+        on_progress: OnProgress | None = None,
         format: Format = "ogg",
-        speed: float = 1.0,
     ) -> SynthesisResult:
-        """Return `text` as a voice note. speed: its pace, at the same pitch.
+        """Return `text` as a voice note. on_progress: called while a long one is synthesized.
 
         Raises UserError (NothingToSay, TextTooLong), EngineError.
         """
-        lines = [(text, voice_style)]
-        file = await self.synthesize_dialogue(lines, on_audio=on_audio, format=format, speed=speed)
+        file = await self.synthesize_dialogue(
+            [(text, voice_style)], on_audio=on_audio, on_progress=on_progress, format=format
+        )
         is_styled = bool(voice_style.style or read_styles(text).styles)
         is_ignored = is_styled and not self.synthesizer.limits.can_style
         return SynthesisResult(file, PLAIN_ONLY if is_ignored else "")
@@ -110,19 +115,23 @@ class SynthesisPipeline:
         lines: Sequence[tuple[str, VoiceStyle]],
         *,
         on_audio: OnAudio | None = None,
+        on_progress: OnProgress | None = None,
         format: Format = "ogg",
-        speed: float = 1.0,
     ) -> File:
         """Return lines of several speakers as one voice note, one after the other.
 
-        Lines with nothing to say are skipped. Raises UserError (NothingToSay if all are,
-        TextTooLong), EngineError.
+        Its pace is that of the first. Lines with nothing to say are skipped. Raises UserError
+        (NothingToSay if all are, TextTooLong), EngineError.
         """
         # In a thread: making long Markdown speakable takes a while.
         utterances = await asyncio.to_thread(self._plan, lines)
         rate_hz = self.synthesizer.rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
-        async with aclosing(self._join(utterances, speed)) as parts:
+        report = None
+        if on_progress:
+            texts = [utterance.text for utterance in utterances]
+            report = SpeechReport(on_progress, texts, rate_hz, self.gate, self._clock)
+        async with aclosing(self._join(utterances, lines[0][1].speed, report)) as parts:
             async for pcm in parts:
                 if on_audio and pcm:
                     on_audio(pcm, rate_hz)
@@ -146,10 +155,10 @@ class SynthesisPipeline:
     async def preview_sample(self, text: str, description: str, take: str) -> Audio:
         """Return a take as a WAV sample for a saved voice."""
         rate_hz = self.synthesizer.rate_hz
-        segment = audio.VoiceSegment.from_pcm(
-            await self._synthesize_take(text, description, take), rate_hz
-        )
-        return Audio(_write(segment, "wav"), "audio/wav", segment.duration_seconds)
+        pcm = await self._synthesize_take(text, description, take)
+        segment = audio.VoiceSegment.from_pcm(pcm, rate_hz)
+        wav = segment.export(io.BytesIO(), format="wav").read()
+        return Audio(wav, "audio/wav", segment.duration_seconds)
 
     async def _synthesize_take(self, text: str, description: str, take: str) -> bytes:
         utterance = Utterance(text, description=description)
@@ -174,7 +183,7 @@ class SynthesisPipeline:
 
     def _build_utterance(self, typed: str, voice_style: VoiceStyle) -> Utterance:
         """Return an utterance without text, with the styles of `typed` or else `voice_style`."""
-        chosen, direction = _split_style(voice_style.style)
+        chosen, direction = split_style(voice_style.style)
         can_style = self.synthesizer.limits.can_style
         voice = voice_style.voice
         return Utterance(
@@ -186,63 +195,68 @@ class SynthesisPipeline:
             sample=voice.sample if isinstance(voice, SavedVoice) else None,
         )
 
-    async def _join(self, utterances: list[Utterance], speed: float) -> AsyncGenerator[bytes, None]:
+    async def _join(
+        self, utterances: list[Utterance], speed: float, report: SpeechReport | None
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the samples of all utterances, one after the other, at the wanted pace."""
         rate_hz = self.synthesizer.rate_hz
         joiner, tempo = audio.SeamJoiner(rate_hz), audio.TempoChanger(rate_hz, speed)
-        async with aclosing(self._synthesize_all(utterances)) as chunks:
+        async with aclosing(self._synthesize_all(utterances, report)) as chunks:
             async for chunk in chunks:
                 yield tempo.feed(joiner.end_piece() if chunk is None else joiner.feed(chunk))
         yield tempo.finish()
 
     async def _synthesize_all(
-        self, utterances: list[Utterance]
+        self, utterances: list[Utterance], report: SpeechReport | None
     ) -> AsyncGenerator[bytes | None, None]:
         """Yield the PCM of each in order, then None, while the next are being synthesized."""
         queues: list[asyncio.Queue[bytes | None]] = [asyncio.Queue() for _ in utterances]
+        puts: list[Put] = [queue.put_nowait for queue in queues]
+        if report:
+            puts = [report.watch(number, put) for number, put in enumerate(puts)]
         tasks = [
-            asyncio.create_task(self._synthesize_one(utterance, queue.put_nowait))
-            for utterance, queue in zip(utterances, queues, strict=True)
+            asyncio.create_task(self._synthesize_one(utterance, put))
+            for utterance, put in zip(utterances, puts, strict=True)
         ]
+        chores = [report.start()] if report else []
         try:
-            for task, queue in zip(tasks, queues, strict=True):
+            for number, queue in enumerate(queues):
                 while (pcm := await queue.get()) is not None:
                     yield pcm
-                await task
+                await tasks[number]
+                if report:
+                    report.finish(str(number))
                 yield None
         except EngineError:
             # Calls in progress are paid for: let them finish and be stored.
             await asyncio.gather(*tasks, return_exceptions=True)
             raise
         finally:
-            for task in tasks:
+            for task in (*tasks, *chores):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, *chores, return_exceptions=True)
 
-    async def _synthesize_one(
-        self, utterance: Utterance, put: Callable[[bytes | None], None], take: str = ""
-    ) -> None:
+    async def _synthesize_one(self, utterance: Utterance, put: Put, take: str = "") -> None:
         """Put the PCM of one call, stored or from the engine, then None."""
         key = self._key(utterance, take)
-        is_streamed = False
+        put_bytes = 0
 
-        def stream(pcm: bytes) -> None:
-            nonlocal is_streamed
-            is_streamed = True
-            put(pcm)
+        def stream(whole: bytes | bytearray) -> None:
+            nonlocal put_bytes
+            if len(whole) > put_bytes:
+                put(bytes(whole[put_bytes:]))
+                put_bytes = len(whole)
 
         try:
-            make = partial(self._call_engine, utterance, key, stream)
-            pcm = await self._results.share(key, make)
-            if not is_streamed:  # stored, or of a call that another one has begun
-                put(pcm)
+            make = partial(self._call_engine, utterance, key)
+            stream(await self._results.share(key, make, stream))
         finally:
             put(None)
 
     async def _call_engine(
-        self, utterance: Utterance, key: str, stream: Callable[[bytes], None]
+        self, utterance: Utterance, key: str, stream: Callable[[bytearray], None] | None
     ) -> bytes:
-        """Return the stored PCM, or else that of a call, which is streamed as it comes."""
+        """Return the stored PCM, or else that of a call, whose PCM so far is streamed."""
         engine, rate_hz = self.synthesizer, self.synthesizer.rate_hz
         if (kept := await self._results.find_audio(key)) is not None:
             note_progress()
@@ -255,11 +269,12 @@ class SynthesisPipeline:
         ):
             async for chunk in chunks:
                 whole += chunk
-                stream(chunk)
+                if stream:
+                    stream(whole)
             if not whole:
                 raise EngineBadReply("no audio")
         pcm = bytes(whole)
-        packed = await asyncio.to_thread(_pack, pcm, rate_hz)
+        packed = await asyncio.to_thread(audio.encode, pcm, rate_hz=rate_hz, format="flac")
         cost = Usage(engine.name, engine.model, audio_s=len(pcm) / 2 / rate_hz)
         metrics.METER.get().audio_s += cost.audio_s
         await self._results.save_audio(key, packed, cost, utterance.sample)
@@ -274,24 +289,6 @@ class SynthesisPipeline:
         ).hexdigest()
 
 
-def _split_style(style: str) -> tuple[tuple[str, ...], str]:
-    """Return the styles in `style`, or else all of it as a direction in words."""
-    filler = "a"
-    read = read_styles(f"{style}{filler}")
-    return (read.styles, "") if read.text == filler else ((), style)
-
-
-def _write(segment: audio.VoiceSegment, format: str) -> bytes:
-    out = io.BytesIO()
-    segment.export(out, format=format)
-    return out.getvalue()
-
-
-def _pack(pcm: bytes, rate_hz: int) -> bytes:
-    segment = audio.VoiceSegment.from_pcm(pcm, rate_hz)
-    return _write(segment, "flac")
-
-
 def _unpack(packed: bytes, rate_hz: int) -> bytes:
-    pcm: bytes = audio.VoiceSegment.from_file(io.BytesIO(packed), rate_hz=rate_hz).raw_data
+    pcm: bytes = audio.VoiceSegment.from_file(packed, rate_hz=rate_hz).raw_data
     return pcm

@@ -58,6 +58,13 @@ def read_styles(text: str) -> Styled:
     return Styled(text[match.end() :].strip(), _order(_split_styles(inner)))
 
 
+def split_style(style: str) -> tuple[tuple[str, ...], str]:
+    """Return the styles in `style`, or else all of it as a direction in words."""
+    filler = "a"
+    read = read_styles(f"{style}{filler}")
+    return (read.styles, "") if read.text == filler else ((), style)
+
+
 def _split_styles(inner: str) -> list[str]:
     """Return the styles of one tag, split at spaces only if each word is a style by itself."""
     parts = [part for part in _SEPARATOR.split(inner.strip()) if part]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
@@ -50,6 +51,7 @@ class TranscriptionOptions:
 
 
 NO_OPTIONS = TranscriptionOptions()
+Pieces = AsyncGenerator[Piece, None]
 #: So many recordings whose last attempt failed are remembered.
 _MOST_INTERRUPTED = 100
 
@@ -107,29 +109,20 @@ class TranscriptionPipeline:
         warmth = "" if options.temperature is None else f"|{options.temperature:g}"
         base_key = f"{digest.hexdigest()}|{engine}|{language or 'auto'}{warmth}"
         key = hashlib.sha256(f"{base_key}|all".encode()).hexdigest()
-        pending = PendingTranscript(base_key, key, language, on_progress, options)
-        make = partial(self._transcribe_once, pending, recording, hint_s)
+        if transcript := await self._results.find(key):
+            note_progress()
+            return StoredTranscript(key, transcript)
+        pending = PendingTranscript(base_key, key, language, options)
+        pieces = self._media.pieces(recording, self.transcriber.limits, hint_s=hint_s)
+        make = partial(self._transcribe_pieces, pending, pieces)
         # Whoever insists is not content with the silence that another one is about to get.
         turn = f"{key}|even silent" if options.even_silent else key
-        return StoredTranscript(key, await self._results.share(turn, make))
-
-    async def _transcribe_once(
-        self, pending: PendingTranscript, recording: Recording, hint_s: float | None
-    ) -> Transcript:
-        if transcript := await self._results.find(pending.key):
-            note_progress()
-            return transcript
-        transcript = await self._transcribe_pieces(pending, recording, hint_s)
-        # Nothing was paid for one of silence, and the engine may be asked about it yet.
-        if not transcript.is_silent:
-            await self._results.save(pending.key, transcript, is_booked=True)
-        return transcript
+        return StoredTranscript(key, await self._results.share(turn, make, on_progress))
 
     async def _transcribe_pieces(
-        self, pending: PendingTranscript, recording: Recording, hint_s: float | None
+        self, pending: PendingTranscript, pieces: Pieces, on_progress: OnProgress | None
     ) -> Transcript:
-        pieces = self._media.pieces(recording, self.transcriber.limits, hint_s=hint_s)
-        tasks = pending.tasks
+        pending.on_progress, tasks = on_progress, pending.tasks
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
@@ -149,7 +142,11 @@ class TranscriptionPipeline:
             if pending.report:
                 self._interrupted[pending.key] = pending.report.latest
             raise error
-        return stitch([pending.done[index] for index in sorted(pending.done)])
+        transcript = stitch([pending.done[index] for index in sorted(pending.done)])
+        # Nothing was paid for one of silence, and the engine may be asked about it yet.
+        if not transcript.is_silent:
+            await self._results.save(pending.key, transcript, is_booked=True)
+        return transcript
 
     def _start_report(self, pending: PendingTranscript, total_s: float) -> None:
         """Show from now on how far a long recording is."""
@@ -207,8 +204,8 @@ class PendingTranscript:
     #: The transcript of the whole recording is stored under it.
     key: str
     language: str | None
-    on_progress: OnProgress | None
     options: TranscriptionOptions
+    on_progress: OnProgress | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     #: Of a long recording, and the task that keeps it up to date.
     report: ProgressReport | None = None

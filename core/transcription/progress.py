@@ -1,4 +1,7 @@
-"""Progress of a long recording: how much of it is transcribed, and when the rest is expected."""
+"""Progress of a long recording: how much of it is transcribed, and when the rest is expected.
+
+That of long texts, which `core.synthesis.progress` reports, has the same form.
+"""
 
 from __future__ import annotations
 
@@ -38,6 +41,8 @@ class Progress:
     left_s: float | None = None
     #: The account's limit, or a pause of the engine, holds back the next call.
     is_held_back: bool = False
+    #: The lengths are estimates of speech that is being made, so only the percent is shown.
+    is_estimate: bool = False
 
 
 OnProgress = Callable[[Progress], None]
@@ -135,8 +140,10 @@ def describe_state(progress: Progress, language: str) -> str:
     total_s, left_s = progress.total_s or 0.0, progress.left_s
     clocks = {"done": format_timestamp(progress.done_s), "total": format_timestamp(total_s)}
     share = progress.done_s / total_s if total_s else 0.0
-    facts = [f"{int(100 * share)}%", translate(SO_FAR, language, **clocks)]
-    if left_s is not None:
+    facts = [f"{int(100 * share)}%"]
+    if not progress.is_estimate:
+        facts.append(translate(SO_FAR, language, **clocks))
+    if left_s is not None and share < 1:
         # In steps of ten seconds: nobody expects it to the second.
         tens, minutes = 10 * max(1, round(left_s / 10)), round(left_s / 60)
         left = translate(SECONDS_LEFT, language, count=tens)

@@ -7,11 +7,26 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from pydantic import SecretStr
 
+from core.clock import Clock
+from core.config import Settings
+from core.engines.mimo.synthesizer import MimoSynthesizer
+from core.engines.mimo.transcriber import MimoTranscriber
 from core.errors import EngineRefused
 from core.interfaces import AnswererLimits, TranscriberLimits
-from core.models import Attachment, Chat, ChatSettings, NoteMode, QuotedMessage, TalkSettings
+from core.models import (
+    Attachment,
+    Chat,
+    ChatSettings,
+    JobState,
+    NoteMode,
+    QuotedMessage,
+    TalkSettings,
+)
 from core.store import Store
+from tests.emulators.mimo import MimoServer
+from tests.emulators.mimo.tones import make_recording
 from tests.support import audio_samples
 from tests.support.group_talk import GROUP, Group
 from tests.support.loopback import ScriptedAnswerer, ScriptedTranscriber, run_loopback
@@ -20,6 +35,8 @@ pytestmark = pytest.mark.finding(22)
 
 STATE = re.compile(r"(\d+)% · \d:\d\d of 1:36( · about \d+ (s|min) left)?")
 LONG = Attachment("file-1", duration_s=96.0)
+SPOKEN = re.compile(r"(\d+)%(?P<left> · about \d+ (s|min) left)?")
+TEXT = "".join(f"This is sentence number {n}, and it is followed by others. " for n in range(18))
 
 
 @pytest.fixture
@@ -73,3 +90,62 @@ async def test_a_summary_shows_how_much_of_all_recordings_is_transcribed(group: 
     shares = shown_shares(group, "Reading the conversation …\n\n")
     assert shares[0] == 0 and shares == sorted(shares) and shares[-1] == 100
     assert 33 in shares or 66 in shares
+
+
+@pytest.fixture
+async def mimo_group(mimo: MimoServer, store: Store) -> AsyncIterator[Group]:
+    """A group whose speech is MiMo's, which takes half as long as it is."""
+    mimo.rules.chunk_bytes, mimo.rules.chunk_latency_s = 48_000, 0.5
+    settings = Settings(
+        _env_file=None, mimo_base_url=mimo.base_url, mimo_api_key=SecretStr(mimo.key)
+    )  # type: ignore[call-arg]
+    synthesizer, transcriber = MimoSynthesizer(settings), MimoTranscriber(settings)
+    async with run_loopback(store, transcriber, synthesizer) as loopback:
+        yield Group(loopback)
+    await synthesizer.close()
+    await transcriber.close()
+
+
+async def test_a_long_text_that_is_read_aloud_shows_percent(mimo_group: Group) -> None:
+    """By /say, and by the button under an answer."""
+    loopback, shown = mimo_group.loopback, mimo_group.loopback.platform.shown
+    loopback.answerer.scripts = {"tell": TEXT.replace("sentence", "phrase")}
+    answer = await mimo_group.ask("ask Please tell me")
+    for spoken in (mimo_group.ask(f"say {TEXT}"), mimo_group.press(answer, "Listen")):
+        shown.clear()
+        reply = await spoken
+        assert (reply.files[0].duration_s or 0.0) > 60
+        found = [SPOKEN.fullmatch(text) for _, text, is_lasting in shown if is_lasting]
+        assert all(found), shown
+        shares = [int(one[1]) for one in found if one]
+        assert shares[0] == 0 and shares == sorted(shares) and shares[-1] == 100
+        assert len(set(shares)) > 10
+        assert any(one["left"] for one in found if one)
+    shown.clear()
+    await mimo_group.ask("say Good morning, all of you.")
+    assert shown == []
+
+
+async def test_whoever_shares_a_call_sees_its_progress(
+    mimo_group: Group, mimo: MimoServer, clock: Clock
+) -> None:
+    """The same recording and the same text are sent to a second chat a second later."""
+    loopback = mimo_group.loopback
+    loopback.platform.recording = make_recording(range(80), gap_s=1.0)
+    mimo.rules.latency_s, note = 8.0, QuotedMessage("9", "", LONG)
+    other_group = Group(loopback, Chat("test", "1", "-200"))
+    messages = [
+        group.write(command=command, text=text, reply_to=quoted)
+        for command, text, quoted in (("transcribe", "", note), ("say", TEXT, None))
+        for group in (mimo_group, other_group)
+    ]
+    for message in messages:
+        await loopback.inbox.accept(message)
+        await clock.sleep(1.0)
+    assert await loopback.settle() == {JobState.DONE: 4}
+    calls = [call.sha256 for call in mimo.requests]
+    assert len(calls) == len(set(calls)) > 2
+    for message in messages:
+        shown = [text for to, text, _ in loopback.platform.shown if to == message.message_id]
+        shares = [int(one[1]) for text in shown if (one := re.search(r"(\d+)%", text))]
+        assert shares == sorted(shares) and len(set(shares)) > 2 and shares[-1] >= 90, shown

@@ -6,7 +6,7 @@ import base64
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -176,10 +176,9 @@ class SpeechRoute:
         synthesize = partial(
             self.context.synthesis.synthesize,
             speech.input,
-            voice_style,
+            replace(voice_style, speed=speech.speed),
             on_audio=stream,
             format=file_format,
-            speed=speech.speed,
         )
         async with self.context.keys.charge(key_name):
             return await retry_once(synthesize, lambda: has_begun)

@@ -17,7 +17,8 @@ from core.transcription.subtitles import FORMATS
 
 async def read_out(ctx: Context) -> Reply:
     """Reply with the button's text as a voice message, cut to what is synthesized at once."""
-    result = await ctx.synthesize(shorten(ctx.message.text, MAX_CHARS))
+    text = shorten(ctx.message.text, MAX_CHARS)
+    result = await ctx.synthesize(text, on_progress=ctx.on_progress)
     return Reply(files=(result.file,))
 
 

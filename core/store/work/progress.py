@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext
 from contextvars import copy_context
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any, TypeVar
 
@@ -27,14 +27,27 @@ Result = TypeVar("Result")
 _TRANSCRIPT = select(transcripts.c.content).where(transcripts.c.key == bindparam("of"))
 
 
+#: Receives the progress of a call, in the form of its pipeline.
+Show = Callable[[Any], None]
+#: Makes a result, and reports its progress if it is given a function for that.
+Make = Callable[[Show | None], Coroutine[Any, Any, Result]]
+
+
 @dataclass(slots=True)
 class _SharedCall:
     """What everybody who wants one paid result waits for."""
 
-    task: asyncio.Task[Any]
     timer: StallTimer
-    #: How many wait for it.
-    waiting: int = 0
+    task: asyncio.Task[Any] = field(init=False)
+    #: Of each who waits for it: what shows its progress.
+    shows: list[Show | None] = field(default_factory=list)
+    latest: Any = None
+
+    def tell(self, progress: Any) -> None:
+        """Show the progress to everybody who waits."""
+        self.latest = progress
+        for show in filter(None, self.shows):
+            show(progress)
 
 
 class Results:
@@ -45,11 +58,12 @@ class Results:
         #: By key, of the results that are being made.
         self._calls: dict[str, _SharedCall] = {}
 
-    async def share(self, key: str, make: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    async def share(self, key: str, make: Make[Result], show: Show | None = None) -> Result:
         """Return what `make` returns, which runs once for all who ask for `key` meanwhile.
 
         If it fails, it fails for all of them. It goes on until the last of them is cancelled or
-        given up. Its progress is theirs. Raises StorageFull while it could not be saved.
+        given up. Its progress is theirs, and shown to each if the first of them has a `show`.
+        Raises StorageFull while it could not be saved.
         """
         if self._database.fault:
             raise self._database.fault.with_traceback(None)
@@ -57,15 +71,17 @@ class Results:
             timer, context = StallTimer(clock=self._database.clock), copy_context()
             timer.moved_at_s = timer.counts_from_s = -inf  # to begin is no progress
             context.run(set_timer, timer)
-            call = _SharedCall(asyncio.create_task(make(), context=context), timer)
-            self._calls[key] = call
-        call.waiting += 1
+            call = self._calls[key] = _SharedCall(timer)
+            call.task = asyncio.create_task(make(show and call.tell), context=context)
+        elif show and call.latest is not None:
+            show(call.latest)
+        call.shows.append(show)
         try:
             with own.follow(call.timer) if (own := find_timer()) else nullcontext():
                 await asyncio.wait({call.task})
         finally:
-            call.waiting -= 1
-            if not call.waiting:
+            call.shows.remove(show)
+            if not call.shows:
                 del self._calls[key]
                 call.task.cancel()
                 await asyncio.gather(call.task, return_exceptions=True)
