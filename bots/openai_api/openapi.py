@@ -138,17 +138,22 @@ MODEL: dict[str, Any] = {"response_model": ModelEntry, "responses": _build_respo
 
 
 def build_document(app: FastAPI, context: ApiContext) -> dict[str, Any]:
-    """Return the whole document, with today's models in its description."""
+    """Return the whole document, with today's models in its description.
+
+    The rest is built once: it takes long, and nobody needs a key to ask for it.
+    """
+    app.openapi_schema = app.openapi_schema or _build_paths(app)
     paragraphs = [ABOUT] + [
         f"`{served.model_id}` ({served.role}) is also served as {', '.join(ALIASES[served.role])}."
         for served in context.list_served()
     ]
-    document = get_openapi(
-        title=app.title,
-        version=app.version,
-        description="\n\n".join(paragraphs),
-        routes=app.routes,
-    )
+    info = {**app.openapi_schema["info"], "description": "\n\n".join(paragraphs)}
+    return {**app.openapi_schema, "info": info}
+
+
+def _build_paths(app: FastAPI) -> dict[str, Any]:
+    """Return the document without its description."""
+    document = get_openapi(title=app.title, version=app.version, routes=app.routes)
     components = document["components"]
     _, hidden = models_json_schema([(model, "validation") for model in _HIDDEN], ref_template=_REF)
     components["schemas"] |= hidden["$defs"]

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 
+from bots.openai_api import openapi
+from bots.openai_api.context import Served
 from tests.support.openai_api_server import KEY, ApiServer, open_client
 
 #: The servers are on the loop of all tests here.
@@ -66,6 +70,18 @@ async def test_document_is_complete(page: dict[str, Any]) -> None:
     for one in page["paths"].values():
         for operation in one.values():
             assert {"200", "401", "429"} <= set(operation["responses"])
+
+
+async def test_only_the_models_in_the_document_change() -> None:
+    """The rest takes long to build, and strangers may ask for it again and again."""
+    app, served = FastAPI(), [Served("first", "answerer", "x")]
+    app.get("/models", **openapi.MODELS)(lambda: None)
+    context: Any = SimpleNamespace(list_served=lambda: served)
+    before = openapi.build_document(app, context)
+    served[0] = Served("second", "answerer", "x")
+    after = openapi.build_document(app, context)
+    assert "`first`" in before["info"]["description"] and after["paths"] is before["paths"]
+    assert "`second`" in after["info"]["description"] and after["info"]["title"] == app.title
 
 
 # The lists of models take nothing that could be wrong but a name.
