@@ -114,15 +114,18 @@ class ApiKeys:
 
     @asynccontextmanager
     async def charge(self, name: str) -> AsyncIterator[None]:
-        """Count the audio that engines are paid for within the context: stored results are not."""
+        """Count the audio that engines are paid for within the context, even if it fails then.
+
+        Stored results are not: so a second try would not count what the first one has paid.
+        """
         meter = metrics.Meter()
         token = metrics.METER.set(meter)
         try:
             yield
         finally:
             metrics.METER.reset(token)
-        if self._day_s is not None and meter.audio_s:
-            await self._allowances.spend(name, self._clock.now().date(), meter.audio_s)
+            if self._day_s is not None and meter.audio_s:
+                await self._allowances.spend(name, self._clock.now().date(), meter.audio_s)
 
 
 def _build_exhausted(text: str, code: str, wait_s: float) -> ApiError:

@@ -14,7 +14,8 @@ from httpx import AsyncClient
 
 from bots.openai_api.access import ApiKeys, read_keys
 from bots.openai_api.errors import ApiError
-from core.errors import ConfigError
+from core import metrics
+from core.errors import ConfigError, EngineBusy
 from core.store import Store
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
@@ -227,6 +228,19 @@ async def test_stored_results_are_not_charged(mimo: MimoServer, tmp_path: Path) 
         speech = {"model": "tts-1", "input": "A word to end the minute. " * 10}
         statuses = [(await client.post("/audio/speech", json=speech)).status_code for _ in "12"]
         assert statuses == [200, 429]
+
+
+async def test_what_a_failed_request_has_paid_is_charged(store: Store, tmp_path: Path) -> None:
+    """It is stored, so the second try pays for the rest alone."""
+    settings = make_settings(tmp_path, None, api_audio_minutes_per_day=1)
+    keys = ApiKeys(settings, store.allowances)
+    with pytest.raises(EngineBusy):
+        async with keys.charge("alice"):
+            metrics.METER.get().audio_s += 60
+            raise EngineBusy
+    with pytest.raises(ApiError, match="minutes of audio"):
+        await keys.admit(f"Bearer {KEY}", needs_audio=True)
+    assert await keys.admit(f"Bearer {OTHER_KEY}", needs_audio=True) == "bob"
 
 
 async def test_keys_and_password_are_separate(mimo: MimoServer, tmp_path: Path) -> None:
