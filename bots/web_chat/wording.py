@@ -18,6 +18,10 @@ WORDING: Mapping[str, str] = MappingProxyType({
     "Reply to a message with /forget, or delete all your data here: /forget me": mark(
         "Delete a chat in the list of chats, or everything stored about this one: /forget me"
     ),
+    "Messages in the chat itself are not deleted. What others wrote about you, and existing "
+    "summaries, are kept until they expire, at most 30 days.": mark(
+        "Your other chats are not affected."
+    ),
     "No corrections yet. Reply to a transcript with: no, it is Kowalski. "
     "Or with: Kovalsky = Kowalski": mark(
         "No corrections yet. Press Fix below a transcript and change the word."

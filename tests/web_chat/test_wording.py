@@ -76,6 +76,15 @@ async def test_no_reply_speaks_of_replying_or_forwarding(
     assert "summary" in listed and not ELSEWHERE.search(listed)
 
 
+@pytest.mark.finding(30)
+async def test_forgetting_on_the_page_says_what_stays_there(client: AsyncClient) -> None:
+    await ask(client, "message-1", "hello")
+    reply = await ask(client, "message-2", "/forget me")
+    assert reply["text"].endswith("Your other chats are not affected.")
+    history = (await client.get("/api/history")).json()["entries"]
+    assert [entry["id"] for entry in history] == ["message-2"]
+
+
 async def test_hidden_commands_are_neither_listed_nor_suggested(client: AsyncClient) -> None:
     for number, text in enumerate(["/help", "/autoo"]):
         reply = await ask(client, f"message-{number}", text)
