@@ -37,12 +37,20 @@ export class ChatList {
     this.current = current;
     const isListed = this.chats.some(({ name }) => name === current);
     const shown = isListed ? this.chats : [{ name: current, title: "" }, ...this.chats];
-    const focused = document.activeElement?.closest("#chats a")?.dataset.name;
-    byId("chats").replaceChildren(...shown.map((chat) => this.#draw(chat, isListed)));
-    if (focused !== undefined) byId("chats").querySelector(`[data-name="${focused}"]`)?.focus();
+    this.#drawList(shown, isListed);
     byId("title").textContent = this.titleOf(current);
     byId("forget").hidden = !isListed;
     document.title = isListed ? `${this.titleOf(current)} – Hearsay` : "Hearsay";
+  }
+
+  /** Draw the rows, unless they stand there already: one of them may be about to be pressed. */
+  #drawList(shown, isListed) {
+    const drawn = JSON.stringify([this.current, shown.map(({ name, title }) => [name, title]), isListed]);
+    if (drawn === this.drawn) return;
+    this.drawn = drawn;
+    const focused = document.activeElement?.closest("#chats a")?.dataset.name;
+    byId("chats").replaceChildren(...shown.map((chat) => this.#draw(chat, isListed)));
+    if (focused !== undefined) byId("chats").querySelector(`[data-name="${focused}"]`)?.focus();
   }
 
   #draw({ name, title }, isListed) {
