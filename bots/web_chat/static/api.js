@@ -88,18 +88,22 @@ const queues = new Map();
  * queue: the messages of a queue are sent one after the other, so that they keep their order.
  * prepare: called when it is the message's turn. signal: stops it.
  */
-export function sendMessage(chat, fields, { queue = "", ...options } = {}) {
+export function sendMessage(chat, fields, { queue = "", signal, ...options } = {}) {
   const key = `${chat} ${queue}`;
   const before = queues.get(key) ?? Promise.resolve();
-  const sending = before.then(() => post(chat, fields, options));
+  const sending = before.then(() => post(chat, fields, { ...options, signal }));
   queues.set(key, sending.catch(() => {}));
-  return sending;
+  return new Promise((resolve, reject) => {
+    // A message that waits for its turn is stopped at once too.
+    signal?.addEventListener("abort", () => reject(new Refused("", 0)));
+    sending.then(resolve, reject);
+  });
 }
 
 async function post(chat, fields, { onProgress = () => {}, prepare, like = "", signal }) {
   await prepare?.();
-  if (signal?.aborted) throw new Refused("", 0);
   await openSession();
+  if (signal?.aborted) throw new Refused("", 0);
   const form = new FormData();
   for (const [name, value] of Object.entries(fields)) {
     if (value instanceof Blob) form.append(name, value, fields.name);
@@ -123,20 +127,22 @@ async function post(chat, fields, { onProgress = () => {}, prepare, like = "", s
   });
 }
 
-/** Follow a chat's events as long as the page lives; returns a function that reconnects at once. */
-export function followEvents(chat, onEvent, onLink) {
+/** Follow a chat's events until `signal` stops it; returns a function that reconnects at once. */
+export function followEvents(chat, onEvent, onLink, signal) {
   let wait_ms = 500;
   let waiting = 0;
+  let socket = null;
   const open = () => {
     clearTimeout(waiting);
     waiting = 0;
-    const socket = new WebSocket(location.origin.replace("http", "ws") + address("/api/events", chat));
+    socket = new WebSocket(location.origin.replace("http", "ws") + address("/api/events", chat));
     socket.onopen = () => {
       wait_ms = 500;
       onLink(true);
     };
     socket.onmessage = (event) => onEvent(JSON.parse(event.data));
     socket.onclose = () => {
+      if (signal.aborted) return;
       onLink(false);
       // After the login has expired no socket opens, without a reason.
       if (hasLogin) renewSession().catch(() => {});
@@ -145,5 +151,9 @@ export function followEvents(chat, onEvent, onLink) {
     };
   };
   open();
+  signal.addEventListener("abort", () => {
+    clearTimeout(waiting);
+    socket.close();
+  });
   return () => waiting && open();
 }

@@ -5,6 +5,7 @@ import { Chat } from "./chat.js";
 import { ChatList } from "./chats.js";
 import { openComposer } from "./composer.js";
 import { openDrawer } from "./drawer.js";
+import { isFixing } from "./fix.js";
 import { keep, recall } from "./memory.js";
 import { openSearch } from "./search.js";
 import { openSettings } from "./settings.js";
@@ -88,6 +89,7 @@ function begin() {
 
 function leave(name) {
   const wasOpen = chat.name === name;
+  opened.get(name)?.close();
   opened.delete(name);
   keep(`draft.${name}`, "");
   if (wasOpen) begin();
@@ -106,8 +108,9 @@ const showDraft = openComposer(() => chat, { announce, complain });
 openSettings(() => chat, closeDrawer);
 openSearch(async (name, id) => {
   go(name);
-  await chat.loading;
-  chat.reveal(id);
+  const shown = chat;
+  await shown.loading;
+  shown.reveal(id);
 });
 byId("scroll").addEventListener("scroll", () => chat.history.lookUp(), { passive: true });
 byId("new-chat").addEventListener("click", begin);
@@ -117,7 +120,7 @@ byId("box").addEventListener("keydown", (event) => event.key === "Escape" && cha
 window.addEventListener("popstate", () => show(nameInAddress()));
 window.addEventListener("beforeunload", (event) => {
   const hasUnsent = [...opened.values()].some((one) => one.outbox.hasUnsent);
-  if (hasUnsent || !byId("recording").hidden) event.preventDefault();
+  if (hasUnsent || isFixing() || !byId("recording").hidden) event.preventDefault();
 });
 const first = nameInAddress() || recall("chat");
 if (first) history.replaceState(null, "", address("/", first) + location.hash);

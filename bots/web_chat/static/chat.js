@@ -12,8 +12,6 @@ import { formatSize, text } from "./texts.js";
 const CANCEL_TOKEN = "_cancel_job_";
 const POLL_MS = 4000;
 const SETTLE_MS = 600;
-/** Space above a message that was scrolled to. */
-const GAP_PX = 12;
 
 export class Chat {
   /**
@@ -39,6 +37,7 @@ export class Chat {
       move: (entry, unsent) => this.#elementOf(entry).after(...unsent.map(this.#elementOf)),
     });
     this.maxBytes = Infinity;
+    this.closing = new AbortController();
     this.isShown = false;
     this.isLoaded = false;
     this.isUp = true;
@@ -61,14 +60,24 @@ export class Chat {
       return;
     }
     this.parts.complain("");
-    addEventListener("online", () => this.outbox.sendUnsent());
-    this.reconnect = followEvents(this.name, (event) => this.#receive(event), (isUp) => this.#noteLink(isUp));
+    const { signal } = this.closing;
+    if (signal.aborted) return;
+    addEventListener("online", () => this.outbox.sendUnsent(), { signal });
+    this.reconnect = followEvents(this.name, (event) => this.#receive(event), (isUp) => this.#noteLink(isUp), signal);
     await this.reload();
     this.parts.onChange(this, true);
     // In case an event is lost.
-    setInterval(() => {
+    const looking = setInterval(() => {
       if ([...this.entries.values()].some((entry) => !isEnded(entry))) this.reload();
     }, POLL_MS);
+    signal.addEventListener("abort", () => clearInterval(looking));
+  }
+
+  /** The chat was deleted: nothing more is sent or received. */
+  close() {
+    clearTimeout(this.opening);
+    this.closing.abort();
+    this.outbox.close();
   }
 
   get isEmpty() {
@@ -82,10 +91,15 @@ export class Chat {
 
   /** Load the history from the server. */
   async reload() {
+    const known = [...this.entries.values()].filter(({ job_id, fields }) => job_id && !fields);
     try {
-      for (const entry of await this.history.loadLast()) this.#merge(entry);
+      const last = await this.history.loadLast();
+      const ids = new Set(last.map(({ id }) => id));
+      // What was deleted meanwhile. Of a long history only the end was loaded.
+      if (this.history.isWhole) for (const entry of known) if (!ids.has(entry.id)) this.#drop(entry);
+      for (const entry of last) this.#merge(entry);
       this.history.separateDays();
-      if (!this.isLoaded) this.#scrollToLast();
+      if (!this.isLoaded) this.history.scrollToLast();
       this.isLoaded = true;
       this.parts.onChange(this);
     } catch (error) {
@@ -93,15 +107,15 @@ export class Chat {
     }
   }
 
+  /** Send a file; returns why it cannot be sent, or "". */
   sendFile(file, { name = file.name, kind = "", seconds } = {}) {
-    if (!file.size) return this.parts.complain(text("no_file"));
-    if (file.size > this.maxBytes) {
-      return this.parts.complain(text("too_large", { size: formatSize(this.maxBytes) }));
-    }
+    if (!file.size) return text("empty_file", { name });
+    if (file.size > this.maxBytes) return text("too_large", { name, size: formatSize(this.maxBytes) });
     if (this.isGuess) this.askAbout(null);
     const shown = { kind: kind || "audio", name, size_bytes: file.size, duration_s: seconds };
     const fields = { kind, duration_s: seconds?.toFixed(2), name, file };
-    return this.#send({ text: "", command: "", file: shown, sound: file }, fields);
+    this.#send({ text: "", command: "", file: shown, sound: file }, fields);
+    return "";
   }
 
   /** kind: "set" for what is shown as a note only. */
@@ -135,7 +149,7 @@ export class Chat {
     this.isShown = true;
     this.parts.showAbout(this.about && beginningOf(this.about), true);
     this.parts.showLink(this.isUp, this.reconnect);
-    this.#scrollToLast();
+    this.history.scrollToLast();
   }
 
   hide() {
@@ -274,17 +288,7 @@ export class Chat {
     }
     view.update(entry);
     if (isNew) this.history.separateDays();
-    if (isAtEnd && (this.isLoaded || isNew)) this.#scrollToLast();
-  }
-
-  /** Scroll to the end, but never past the beginning of the last message: a long reply is read from its top. */
-  #scrollToLast() {
-    const { scroll } = this.parts;
-    // A pressed button is an entry too, which is seen only when it is answered.
-    const last = [...this.log.children].findLast(({ offsetHeight }) => offsetHeight);
-    if (!this.isShown || !last) return;
-    const top = last.getBoundingClientRect().top - scroll.getBoundingClientRect().top + scroll.scrollTop;
-    scroll.scrollTop = Math.min(scroll.scrollHeight, top - GAP_PX);
+    if (isAtEnd && (this.isLoaded || isNew)) this.history.scrollToLast();
   }
 
   #noteLink(isUp) {

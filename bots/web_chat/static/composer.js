@@ -5,9 +5,11 @@ import { keep, recall } from "./memory.js";
 import { Recorder } from "./recorder.js";
 import { openSpeakBar } from "./speak.js";
 import { takeFloor } from "./speaker.js";
-import { openSuggestions } from "./suggest.js";
-import { formatDuration, text } from "./texts.js";
+import { isComposing, openSuggestions } from "./suggest.js";
+import { formatCount, formatDuration, text } from "./texts.js";
 
+/** As the server's limit; a box that takes no more would cut what is pasted without a word. */
+const MAX_CHARS = 20_000;
 const isNarrow = matchMedia("(max-width: 480px)");
 const byId = (id) => document.getElementById(id);
 
@@ -30,13 +32,17 @@ export function openComposer(currentChat, { complain, announce }) {
     if (!byId("tip").hidden) byId("tip").textContent = text("tip_say");
   };
   const change = () => {
-    keep(`draft.${currentChat().name}`, box.value.slice(0, 2000));
+    keep(`draft.${currentChat().name}`, box.value);
     currentChat().guessAbout(speak.isOn ? "" : box.value);
     fit();
   };
   const send = () => {
     const typed = box.value.trim();
     if (!typed) return;
+    if (typed.length > MAX_CHARS) {
+      complain(text("too_long", { limit: formatCount(MAX_CHARS) }));
+      return;
+    }
     complain("");
     currentChat().sendText(speak.isOn ? speak.write(typed) : typed);
     // Each press of the button reads one text aloud: the next message is an ordinary one again.
@@ -45,14 +51,14 @@ export function openComposer(currentChat, { complain, announce }) {
     change();
   };
   const sendFiles = (files) => {
-    complain("");
-    for (const file of files) currentChat().sendFile(file);
+    const refusals = files.map((file) => currentChat().sendFile(file));
+    complain(refusals.filter(Boolean).join(" "));
   };
   box.addEventListener("input", change);
   const suggest = openSuggestions(box, byId("commands"), change);
   box.addEventListener("keydown", (event) => {
     if (suggest(event)) return;
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     send();
   });
@@ -85,9 +91,12 @@ function connectFiles(sendFiles) {
     chooser.value = "";
   });
   document.addEventListener("paste", (event) => {
-    if (!event.clipboardData.files.length) return;
+    const { files, types } = event.clipboardData;
+    // Office programs add a picture of the words.
+    const isText = types.includes("text/plain") && types.includes("text/html");
+    if (!files.length || isText) return;
     event.preventDefault();
-    sendFiles([...event.clipboardData.files]);
+    sendFiles([...files]);
   });
   let depth = 0;
   const show = (change) => {
@@ -117,6 +126,7 @@ function connectRecorder(currentChat, { complain, announce }) {
     byId(isRecording ? "finish" : "record").focus();
   };
   const start = async () => {
+    if (byId("record").disabled || !byId("recording").hidden) return;
     complain("");
     takeFloor();
     const fresh = new Recorder();
@@ -140,19 +150,25 @@ function connectRecorder(currentChat, { complain, announce }) {
     }, 250);
   };
   const finish = async () => {
+    if (byId("finish").disabled) return;
+    byId("finish").disabled = true;
     const { sound, name, seconds } = await recorder.finish();
+    byId("finish").disabled = false;
     show(false);
-    chat.sendFile(sound, { name, kind: "voice", seconds });
+    complain(chat.sendFile(sound, { name, kind: "voice", seconds }));
   };
   const discard = () => {
+    if (byId("finish").disabled) return;
     recorder.discard();
     show(false);
   };
-  byId("record").addEventListener("click", start);
+  // The second click of a double click on the button that stood in this place is none.
+  const press = (event) => event.detail < 2 && start();
+  byId("record").addEventListener("click", press);
   byId("finish").addEventListener("click", finish);
   byId("discard").addEventListener("click", discard);
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && !byId("recording").hidden) discard();
   });
-  return start;
+  return press;
 }

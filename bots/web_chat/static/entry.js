@@ -32,7 +32,7 @@ export function beginningOf({ reply, text: typed, file }) {
 }
 
 /** How much of a file is sent, and how long the rest will take: "40% · 3 of 8 MB · about 10 s left". */
-export function describeUpload({ progress, file, startedAt }) {
+function describeUpload({ progress, file, startedAt }) {
   const percent = text("upload", { percent: Math.floor(progress * 100) });
   const facts = [percent];
   if (file?.size_bytes) {
@@ -101,8 +101,7 @@ export class EntryView {
   #drawFailure(entry) {
     const again = make("button", { type: "button", class: "chip", onclick: () => this.act.resend(entry) }, text("retry"));
     const kind = entry.isUnsent ? "unsent" : "error";
-    const stop = entry.isUnsent ? this.#drawCancel(entry) : null;
-    this.meta.replaceChildren(...[make("span", { class: kind }, icon("alert"), entry.error), again, stop].filter(Boolean));
+    this.meta.replaceChildren(make("span", { class: kind }, icon("alert"), entry.error), again, this.#drawCancel(entry));
   }
 
   #drawProgress(entry) {

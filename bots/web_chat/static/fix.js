@@ -3,6 +3,11 @@
 import { make } from "./dom.js";
 import { text } from "./texts.js";
 
+/** Would closing the page lose an edit? */
+export function isFixing() {
+  return [...document.querySelectorAll(".fix-box")].some((box) => box.value !== box.defaultValue);
+}
+
 /** Edit the transcript `words` in the place of `card`; save(edited) is called with the new text. */
 export function editInPlace(card, words, save) {
   const opener = document.activeElement;
@@ -19,7 +24,7 @@ export function editInPlace(card, words, save) {
     box.style.height = "auto";
     box.style.height = `${box.scrollHeight + 2}px`;
   };
-  box.value = words;
+  box.defaultValue = words;
   back.addEventListener("click", close);
   box.addEventListener("input", fit);
   box.addEventListener("keydown", (event) => {

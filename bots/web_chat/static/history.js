@@ -6,6 +6,8 @@ import { formatDay } from "./texts.js";
 
 /** Older entries are loaded when less than this is left above. */
 const NEAR_PX = 400;
+/** Space above a message that was scrolled to. */
+const GAP_PX = 12;
 
 export class History {
   /** scroll: what scrolls. add(entries): shows older entries above the others. */
@@ -13,20 +15,29 @@ export class History {
     Object.assign(this, { name, log, scroll, add });
     this.oldest = "";
     this.hasMore = false;
-    this.isLoading = false;
+    this.loading = null;
+    // Did the last load return all there is?
+    this.isWhole = false;
   }
 
   /** Load the last entries. */
   async loadLast() {
     const { entries, has_more } = await loadHistory(this.name);
+    this.isWhole = !has_more;
     if (!this.oldest) Object.assign(this, { oldest: entries[0]?.job_id ?? "", hasMore: has_more });
     return entries;
   }
 
   /** Load the entries before the first one; returns whether there were any. */
-  async loadOlder() {
-    if (!this.hasMore || this.isLoading) return false;
-    this.isLoading = true;
+  loadOlder() {
+    this.loading ??= this.#load().finally(() => {
+      this.loading = null;
+    });
+    return this.loading;
+  }
+
+  async #load() {
+    if (!this.hasMore) return false;
     try {
       const { entries, has_more } = await loadHistory(this.name, this.oldest);
       const { scrollHeight, scrollTop } = this.scroll;
@@ -39,14 +50,22 @@ export class History {
     } catch {
       // Scrolling again tries again.
       return false;
-    } finally {
-      this.isLoading = false;
     }
   }
 
   /** Load older entries if the beginning is near. */
   async lookUp() {
     if (this.log.isConnected && this.scroll.scrollTop < NEAR_PX) await this.loadOlder();
+  }
+
+  /** Scroll to the end, but never past the beginning of the last message: a long reply is read from its top. */
+  scrollToLast() {
+    const { scroll, log } = this;
+    // A pressed button is an entry too, which is seen only when it is answered.
+    const last = [...log.children].findLast(({ offsetHeight }) => offsetHeight);
+    if (!log.isConnected || !last) return;
+    const top = last.getBoundingClientRect().top - scroll.getBoundingClientRect().top + scroll.scrollTop;
+    scroll.scrollTop = Math.min(scroll.scrollHeight, top - GAP_PX);
   }
 
   /** Put the date before the first entry of each day. */

@@ -1,6 +1,6 @@
 // Messages on their way to the server: uploads, their progress and Cancel, and sending again.
 
-import { sendMessage } from "./api.js";
+import { Refused, sendMessage } from "./api.js";
 import { addLength } from "./length.js";
 import { text } from "./texts.js";
 
@@ -30,9 +30,11 @@ export class Outbox {
     entry.stop = stop;
     this.on.show(entry, true);
     this.chat.parts.onChange(this.chat);
-    const prepare = () => {
+    const prepare = async () => {
       entry.startedAt = Date.now();
-      return entry.sound && addLength(entry);
+      if (!entry.sound) return;
+      await checkReadable(entry);
+      await addLength(entry);
     };
     const onProgress = (share) => {
       entry.progress = share;
@@ -49,6 +51,7 @@ export class Outbox {
       this.on.merge(saved ?? { ...entry, state: "cancelled" });
       this.chat.parts.onChange(this.chat, true);
     } catch (error) {
+      if (this.chat.closing.signal.aborted) return;
       if (stop.signal.aborted) return this.#stopUpload(entry);
       // A server that is away is no failure: what was sent goes when it is back.
       const isUnsent = !error.status;
@@ -61,6 +64,11 @@ export class Outbox {
     }
   }
 
+  /** The chat was deleted: what is being sent would bring it back. */
+  close() {
+    for (const { stop } of this.chat.entries.values()) stop?.abort();
+  }
+
   /** The upload was stopped; if it had arrived already, the work on it is cancelled too. */
   #stopUpload(entry) {
     this.stopped.add(entry.id);
@@ -71,7 +79,7 @@ export class Outbox {
   /** Send what could not be sent, in its order. */
   async sendUnsent() {
     for (const entry of [...this.chat.entries.values()]) {
-      if (entry.isUnsent && this.chat.isUp) await this.upload(entry);
+      if (entry.isUnsent && this.chat.isUp && !this.chat.closing.signal.aborted) await this.upload(entry);
     }
   }
 
@@ -87,4 +95,10 @@ export class Outbox {
     }
     this.on.move(entry, unsent);
   }
+}
+
+/** Throws Refused for a folder, and for a file that has gone or changed since it was chosen. */
+async function checkReadable({ sound, file: { name } }) {
+  const isReadable = await sound.slice(0, 1).arrayBuffer().then(() => true, () => false);
+  if (!isReadable) throw new Refused(text("unreadable", { name }), 400);
 }

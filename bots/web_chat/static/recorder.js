@@ -18,6 +18,8 @@ export class Recorder {
     this.pieces = [];
     this.recorder = new MediaRecorder(this.stream, mime ? { mimeType: mime, audioBitsPerSecond: 32000 } : {});
     this.recorder.ondataavailable = (event) => this.pieces.push(event.data);
+    // It also stops by itself, when the microphone is unplugged.
+    this.stopped = new Promise((resolve) => (this.recorder.onstop = resolve));
     this.recorder.start(1000);
     this.startedAt = performance.now();
     this.#measure(onLevel);
@@ -30,17 +32,19 @@ export class Recorder {
   /** Stop; returns the recording, its file name and its length. */
   async finish() {
     const seconds = this.seconds;
-    await new Promise((resolve) => {
-      this.recorder.onstop = resolve;
-      this.recorder.stop();
-    });
+    this.#stop();
+    await this.stopped;
     this.#close();
     return { sound: new Blob(this.pieces, { type: this.recorder.mimeType }), name: this.name, seconds };
   }
 
   discard() {
-    this.recorder.stop();
+    this.#stop();
     this.#close();
+  }
+
+  #stop() {
+    if (this.recorder.state !== "inactive") this.recorder.stop();
   }
 
   async #openMicrophone() {

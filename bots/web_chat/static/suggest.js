@@ -4,6 +4,9 @@ import { loadCommands } from "./api.js";
 import { make } from "./dom.js";
 import { text } from "./texts.js";
 
+/** Does the key belong to an input method? Safari ends the composition before its last key, which it numbers 229. */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
 /** Connect a list to `box`; returns a key handler, which returns whether it used the key. */
 export function openSuggestions(box, list, onPick) {
   let commands = null;
@@ -50,7 +53,7 @@ export function openSuggestions(box, list, onPick) {
     Escape: close,
   };
   return (event) => {
-    if (!isOpen() || !keys[event.key] || event.shiftKey || event.isComposing) return false;
+    if (!isOpen() || !keys[event.key] || event.shiftKey || isComposing(event)) return false;
     event.preventDefault();
     keys[event.key]();
     return true;

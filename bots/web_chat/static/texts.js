@@ -37,6 +37,8 @@ export function formatDuration(seconds) {
   return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(whole % 60)}`;
 }
 
+export const formatCount = (count) => new Intl.NumberFormat(locale).format(count);
+
 /** 1500 bytes are "1.5 kB". */
 export function formatSize(bytes) {
   const unit = bytes < 1e3 ? "byte" : bytes < 1e6 ? "kilobyte" : "megabyte";

@@ -92,3 +92,26 @@ SEND = """(id) => {
   form.append("text", "/mode");
   return fetch("/api/messages", { method: "POST", body: form }).then(() => true);
 }"""
+
+
+@pytest.mark.finding(21)
+async def test_a_result_is_shown_though_people_scrolled_up_meanwhile(
+    page: Page, inbox: FakeInbox
+) -> None:
+    await grow(page, inbox)
+    await page.reload()
+    await expect(page.locator(".typed").last).to_have_text(f"words {COUNT - 1}")
+    hit = {"chat": "", "id": "note-00000010", "sent_at": "2026-11-01T12:00:00Z", "excerpt": "10"}
+    await page.route("**/api/search*", lambda route: route.fulfill(json={"found": [hit]}))
+    await page.locator("#search").fill("words")
+    await expect(page.locator("#found button")).to_have_count(1)
+    await page.evaluate(SCROLL_AND_SHOW)
+    await expect(page.locator(".entry.found .typed")).to_have_text("words 10", timeout=10_000)
+
+
+SCROLL_AND_SHOW = """async () => {
+  const scroller = document.getElementById("scroll");
+  scroller.scrollTop = 0;
+  scroller.dispatchEvent(new Event("scroll"));
+  document.querySelector("#found button").click();
+}"""
