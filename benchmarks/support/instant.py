@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from core.config import Settings
 from core.engines import ENGINES
 from core.engines.offline.espeak import VOICES
@@ -29,14 +27,7 @@ class Instant:
     def is_configured(cls, settings: Settings) -> bool:
         return True
 
-    async def transcribe(
-        self,
-        audio: Audio,
-        *,
-        language: str | None = None,
-        on_text: Callable[[str], None] | None = None,
-        temperature: float | None = None,
-    ) -> Transcript:
+    async def transcribe(self, audio: Audio, **_options: object) -> Transcript:
         usage = Usage(self.name, self.model, audio.duration_s)
         return Transcript(HEARD, duration_s=audio.duration_s, usage=usage)
 

@@ -45,18 +45,18 @@ def notices(loopback: Loopback) -> list[str]:
     return [text for _, text, is_lasting in loopback.platform.shown if is_lasting]
 
 
-async def wait_for_word(loopback: Loopback, clock: Clock) -> float:
-    """Return after how many seconds the first notice is shown."""
+async def wait_for_notices(loopback: Loopback, clock: Clock, count: int = 1) -> float:
+    """Return after how many seconds so many notices are shown."""
     began_s = clock.monotonic()
-    while not notices(loopback):
+    while len(notices(loopback)) < count:
         await clock.sleep(0.25)
     return clock.monotonic() - began_s
 
 
-async def wait_for_reply(loopback: Loopback, clock: Clock) -> float:
-    """Return after how many seconds the first reply is sent."""
+async def wait_for_replies(loopback: Loopback, clock: Clock, count: int = 1) -> float:
+    """Return after how many seconds so many replies are sent."""
     began_s = clock.monotonic()
-    while not loopback.platform.sent:
+    while len(loopback.platform.sent) < count:
         await clock.sleep(0.25)
     return clock.monotonic() - began_s
 
@@ -67,8 +67,8 @@ async def test_whatever_fails_is_told_after_20_s_and_ends_with_retry_within_90_s
 ) -> None:
     mimo.add_fault(kind, times=None, value=1.0)
     job = await real.inbox.accept(new_message(language="en"))
-    told_s = await wait_for_word(real, clock) if kind in ("hang", "drip") else 0.0
-    ended_s = told_s + await wait_for_reply(real, clock)
+    told_s = await wait_for_notices(real, clock) if kind in ("hang", "drip") else 0.0
+    ended_s = told_s + await wait_for_replies(real, clock)
     assert 60 <= ended_s <= 91 if kind in ("hang", "drip") else ended_s <= 91
     [(_, failure)] = real.platform.sent
     assert failure.text.startswith(BUSY) and [b.label for b in failure.buttons] == ["Retry"]
@@ -96,7 +96,7 @@ async def test_every_message_of_a_chat_whose_service_hangs_ends_within_90_s(
     began_s = clock.monotonic()
     for _ in range(4):
         await real.inbox.accept(new_message(language="en"))
-    assert await wait_for_word(real, clock) == pytest.approx(20, abs=1)
+    assert await wait_for_notices(real, clock) == pytest.approx(20, abs=1)
     assert await real.settle() == {JobState.DEAD: 4}
     assert clock.monotonic() - began_s <= 105, "90, and the rest is the test that looks"
     assert len(notices(real)) == 4
@@ -109,11 +109,8 @@ async def test_four_equal_recordings_whose_service_hangs_share_a_call_and_its_en
     mimo.add_fault("hang", times=None)
     began_s = clock.monotonic()
     jobs = [await real.inbox.accept(new_message(language="en")) for _ in range(4)]
-    while len(notices(real)) < 4:
-        await clock.sleep(0.25)
-    assert clock.monotonic() - began_s == pytest.approx(20, abs=1)
-    while len(real.platform.sent) < 4:
-        await clock.sleep(0.25)
+    assert await wait_for_notices(real, clock, 4) == pytest.approx(20, abs=1)
+    await wait_for_replies(real, clock, 4)
     assert clock.monotonic() - began_s <= 91
     for _, failure in real.platform.sent:
         assert failure.text.startswith(BUSY) and [b.label for b in failure.buttons] == ["Retry"]
@@ -139,8 +136,7 @@ async def test_who_comes_later_shares_the_calls_and_has_90_s_of_their_own(
         await real.inbox.accept(new_message(language="en"))
         await clock.sleep(20)
     for number in range(4):
-        while len(real.platform.sent) <= number:
-            await clock.sleep(0.25)
+        await wait_for_replies(real, clock, number + 1)
         assert 70 <= clock.monotonic() - began_s - 20 * number <= 91
     assert await real.settle() == {JobState.DEAD: 4}
     assert len(mimo.requests) <= 5, "one after the other for 150 s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Set
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Set
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +18,7 @@ from core.interfaces import (
     Answerer,
     AnswererLimits,
     DeliveryTarget,
+    OnText,
     Synthesizer,
     SynthesizerLimits,
     TranscriberLimits,
@@ -155,7 +156,7 @@ class ScriptedTranscriber(ScriptedEngine):
         audio: Audio,
         *,
         language: str | None = None,
-        on_text: Callable[[str], None] | None = None,
+        on_text: OnText | None = None,
         temperature: float | None = None,
     ) -> Transcript:
         self.calls.append(audio.duration_s)
@@ -216,9 +217,7 @@ class ScriptedAnswerer(ScriptedEngine):
         self.wants_audio = ""
         self.questions: list[Question] = []
 
-    async def answer(
-        self, question: Question, *, on_text: Callable[[str], None] | None = None
-    ) -> Answer:
+    async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
         self.questions.append(question)
         await asyncio.sleep(0)
         self.fail()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from prometheus_client import REGISTRY
 from core.audio import Media, Piece
 from core.clock import Clock
 from core.errors import BadAudio, EngineBusy
-from core.interfaces import TranscriberLimits
+from core.interfaces import OnText, TranscriberLimits
 from core.models import Audio, Segment, Transcript
 from core.store import Store
 from core.transcription.pipeline import TranscriptionOptions as Options
@@ -73,12 +73,7 @@ class WordTranscriber(ScriptedTranscriber):
         self.cancelled: list[str] = []
 
     async def transcribe(
-        self,
-        audio: Audio,
-        *,
-        language: str | None = None,
-        on_text: Callable[[str], None] | None = None,
-        temperature: float | None = None,
+        self, audio: Audio, *, on_text: OnText | None = None, **_options: object
     ) -> Transcript:
         word = audio.data.decode()
         self.heard.append(word)
