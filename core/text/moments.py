@@ -26,6 +26,8 @@ CUE_S, CUE_COLUMNS = 7.0, 84
 _SHORT_CHARS = 16
 #: Of a segment, only the longest pauses are considered.
 _MOST_PAUSES = 24
+#: More in one segment are not placed by its pauses: the search takes the cube of their number.
+_MOST_SENTENCES = 100
 #: Bonus for each second of a pause, and cost of a sentence end without one.
 _PAUSE_BONUS, _NO_PAUSE_COST = 0.4, 0.6
 #: No sentence takes less, and the cost of one that would.
@@ -103,9 +105,11 @@ def _split(segment: Segment, pauses: Sequence[Pause]) -> list[Segment]:
 
 def _set_times(segment: Segment, texts: Sequence[str], pauses: Sequence[Pause]) -> list[Segment]:
     """Return the parts of a segment's text with their times, one after the other."""
-    boundaries = _find_boundaries(segment, [len(text) for text in texts], pauses)
-    if any(after.start_s - before.end_s < _SHORTEST_S for before, after in pairwise(boundaries)):
-        boundaries = _spread(segment, texts)
+    boundaries = _spread(segment, texts)
+    if len(texts) <= _MOST_SENTENCES:
+        found = _find_boundaries(segment, [len(text) for text in texts], pauses)
+        if all(after.start_s - before.end_s >= _SHORTEST_S for before, after in pairwise(found)):
+            boundaries = found
     return [
         Segment(before.end_s, after.start_s, text)
         for (before, after), text in zip(pairwise(boundaries), texts, strict=True)

@@ -16,7 +16,7 @@ FIRST_CHARS = 200
 MAX_NAME_CHARS = 32
 
 #: Ends of sentences, then those of clauses, then spaces: where `halve` cuts, the best first.
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)]*(?=\s)|[。！？]+[”’」』）)]*")
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)]*+(?=\s)|[。！？]+[”’」』）)]*")
 #: Ends of clauses, but not inside numbers and times ("1,000", "10:30").
 _CLAUSE_END = re.compile(r"[，、；：—…]+[”’」』）)]*|[,;:](?=\s)|(?<=\s)[-–](?=\s)")
 _SPACE = re.compile(r"\s+")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from core.models import Segment, Transcript
@@ -10,8 +9,8 @@ from core.text.align import find_origins
 from core.text.moments import find_moments
 from core.text.scripts import WORD
 
-#: What belongs to the word after it: opening quotes and brackets, and the space before them.
-_OPENING = re.compile(r"\s*[\"'“„«‚‘(\[「『《【¿¡–—-]*\Z")
+#: Belong to the word after them, as does the space before them.
+_OPENING = "\"'“„«‚‘([「『《【¿¡–—-"
 
 
 def edit(former: Transcript, text: str, former_key: str) -> Transcript:
@@ -39,8 +38,8 @@ def _cut(text: str, moments: tuple[Segment, ...]) -> tuple[Segment, ...]:
     starts: dict[int, int] = {}
     for index, origin in enumerate(origins):
         gap_start = new[index - 1].end() if index else 0
-        opening = _OPENING.search(text, gap_start, new[index].start())
-        cut = opening.start() if opening and index else gap_start
+        gap = text[gap_start : new[index].start()].rstrip(_OPENING).rstrip()
+        cut = gap_start + len(gap) if index else 0
         starts.setdefault(old[origin][1], cut)
     ends = [*list(starts.values())[1:], len(text)]
     return tuple(

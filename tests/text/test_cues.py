@@ -88,6 +88,11 @@ def test_one_word_in_a_long_silence_is_not_torn() -> None:
     assert find_cues(Transcript("Hmm", (), 45.0)) == (Segment(0.0, 7.0, "Hmm"),)
 
 
+def test_an_endless_row_of_points_is_halved_at_once() -> None:
+    row = "." * 2_000_000
+    assert halve(row) == (row[:1_000_000], row[1_000_000:])
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [

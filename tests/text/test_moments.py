@@ -44,6 +44,12 @@ def test_times_of_the_engine_are_kept() -> None:
     assert find_moments(Transcript("", (), 30.0)) == ()
 
 
+def test_a_sentence_that_a_model_repeats_without_end_is_timed_by_its_letters() -> None:
+    """The search for the pauses between so many would take hours."""
+    moments = find_moments(Transcript("Yes. " * 3000, duration_s=300.0, pauses=((1.0, 2.0),)))
+    assert len(moments) == 3000 and moments[1500].start_s == pytest.approx(150.0)
+
+
 def test_accuracy_on_a_week_of_notes() -> None:
     """Several people speak in one note here, at very different rates: harder than real notes."""
     week = make_week(datetime(2026, 3, 8, 20, tzinfo=UTC), count=600)
