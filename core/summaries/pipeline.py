@@ -41,7 +41,7 @@ from core.summaries.points import Length, Point, Summary, join_extracts
 from core.summaries.prompt_input import Talk, split_talk
 from core.summaries.ranges import SummaryRequest, load_zone
 from core.summaries.selection import select_messages
-from core.summaries.spoken_summary import synthesize_script, write_script
+from core.summaries.spoken_summary import assign_voices, synthesize_script, write_script
 from core.synthesis.pipeline import SynthesisPipeline
 from core.text.moments import find_moments
 from core.text.timestamps import format_timestamp
@@ -82,7 +82,7 @@ class SummaryPipeline:
         platform: Platform,
         on_progress: OnProgress,
     ) -> None:
-        """on_progress: called while recordings of a minute or more in all are transcribed."""
+        """on_progress: called while a minute or more is transcribed, or read aloud."""
         self._store = store
         self._transcription = transcription
         self._answering = answering
@@ -121,11 +121,11 @@ class SummaryPipeline:
         job, request = order
         language = job.message.language
         task = make_task(job, request.length)
+        voices = assign_voices(result.talk, synthesis.synthesizer.voices(), language)
+        synthesize = partial(synthesis.synthesize_dialogue, on_progress=self._on_progress)
         try:
             lines = await write_script(self._answering, result, task, is_full=request.is_full)
-            file = await synthesize_script(
-                synthesis, lines, result, language, is_full=request.is_full
-            )
+            file = await synthesize_script(synthesize, lines, voices, is_full=request.is_full)
         except (UserError, EngineRefused):
             note = translate("The voice reply could not be created.", language)
             return replace(reply, text=f"{reply.text}\n\n{note}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from core import safety
@@ -16,18 +16,18 @@ from core.summaries.parse import drop_labels
 from core.summaries.points import Summary
 from core.summaries.prompt import SummaryTask, format_for_prompt
 from core.summaries.prompt_input import Talk
-from core.synthesis.pipeline import MAX_CHARS, SynthesisPipeline, VoiceStyle
+from core.synthesis.pipeline import MAX_CHARS, VoiceStyle
+from core.synthesis.progress import estimate_s
 from core.synthesis.voice_choice import assign_voice, voices_for_language
-from core.text.scripts import EAST_ASIAN
+
+#: Returns lines, each in its voice, as one voice note.
+Synthesize = Callable[[Sequence[tuple[str, VoiceStyle]]], Awaitable[File]]
 
 SHORT_S = 60
 #: About MAX_CHARS of speech.
 FULL_S = 300
 #: The name of the host in a script.
 HOST = "HOST"
-#: Letters spoken per second; a Chinese character takes as long as three.
-_LETTERS_PER_S = 13
-_EAST_ASIAN = re.compile(f"[{EAST_ASIAN}]")
 _SPEAKER = re.compile(
     r"^\W*(?P<name>[^:：(（\n]{1,40}?)\s*(?:[(（](?P<style>[^)）]{1,30})[)）])?[*\s]*[:：]"
 )
@@ -96,10 +96,9 @@ def extract_script(summary: Summary, names: Collection[str]) -> list[ScriptLine]
 def shorten_script(lines: Sequence[ScriptLine], seconds: float) -> list[ScriptLine]:
     """Return the first lines that take about `seconds` to speak, at least one."""
     kept: list[ScriptLine] = []
-    left = seconds * _LETTERS_PER_S
     for line in lines:
-        left -= len(line.text) + 2 * len(_EAST_ASIAN.findall(line.text))
-        if kept and left < 0:
+        seconds -= estimate_s(line.text)
+        if kept and seconds < 0:
             break
         kept.append(line)
     return kept
@@ -151,23 +150,21 @@ async def write_script(
 
 
 async def synthesize_script(
-    synthesis: SynthesisPipeline,
+    synthesize: Synthesize,
     lines: list[ScriptLine],
-    result: TalkSummary,
-    language: str,
+    voices: Mapping[str, str | None],
     *,
     is_full: bool,
 ) -> File:
     """Return the script as one voice note. Raises UserError, EngineError."""
-    voices = assign_voices(result.talk, synthesis.synthesizer.voices(), language)
     dialogue = [(line.text, VoiceStyle(voices.get(line.speaker), line.style)) for line in lines]
     if is_full:
         while len(dialogue) > 1 and sum(len(text) + 1 for text, _ in dialogue) > MAX_CHARS:
             dialogue.pop()
-        return await synthesis.synthesize_dialogue(dialogue)
-    file = await synthesis.synthesize_dialogue(dialogue)
+        return await synthesize(dialogue)
+    file = await synthesize(dialogue)
     # Synthesized lines are stored, so that a shorter version costs nothing.
     while (file.duration_s or 0.0) > SHORT_S and len(dialogue) > 1:
         dialogue.pop()
-        file = await synthesis.synthesize_dialogue(dialogue)
+        file = await synthesize(dialogue)
     return file

@@ -149,3 +149,16 @@ async def test_whoever_shares_a_call_sees_its_progress(
         shown = [text for to, text, _ in loopback.platform.shown if to == message.message_id]
         shares = [int(one[1]) for text in shown if (one := re.search(r"(\d+)%", text))]
         assert shares == sorted(shares) and len(set(shares)) > 2 and shares[-1] >= 90, shown
+
+
+async def test_a_long_spoken_summary_shows_percent(mimo_group: Group) -> None:
+    loopback = mimo_group.loopback
+    remembers = ChatSettings(talk=TalkSettings(remember_days=1))
+    await loopback.store.chats.save_settings(GROUP, remembers)
+    await mimo_group.say("We meet on Friday.")
+    loopback.answerer.scripts = {"radio": f"HOST: {TEXT}", "ummar": "- They meet on Friday. [1]"}
+    reply = await mimo_group.ask("summary voice full")
+    assert (reply.files[0].duration_s or 0.0) > 60
+    shown = [text for _, text, _ in loopback.platform.shown]
+    shares = [int(one[1]) for text in shown if (one := SPOKEN.fullmatch(text))]
+    assert shares == sorted(shares) and len(set(shares)) > 10 and shares[-1] == 100
