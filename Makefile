@@ -92,7 +92,7 @@ pictures: $(VENV)/dev.stamp  ## make the screenshots of the documentation again 
 	$(BIN)/python -m docs.pictures
 
 bench: $(VENV)/dev.stamp  ## print all measurements, each beside what it is compared with: about ten minutes
-	for name in decode overhead throughput loop long wer first_audio summary find glossary idle help defer \
+	for name in decode overhead throughput loop long wer round_trip first_audio summary find glossary idle help defer \
 		api page loop_lag scaling; do \
 		test ! -f benchmarks/$$name.py || $(BIN)/python -m benchmarks.$$name; done
 
