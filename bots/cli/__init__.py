@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import TracebackType
 from typing import Annotated
@@ -59,6 +60,12 @@ def read_options(
 def main() -> None:
     """Run the command; an expected error is one line and an exit code, never a traceback."""
     sys.excepthook = _log_crash
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        # Closed, as by >&- in a shell: the next file to be opened, such as the database, would
+        # take its number.
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)
+            setattr(sys, name, os.fdopen(number, mode, closefd=False))
     try:
         typer.main.get_command(app)()
     except AssistantError as error:

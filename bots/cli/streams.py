@@ -13,6 +13,8 @@ from core.interfaces import Recording
 
 #: Standard input, or standard output.
 DASH = Path("-")
+#: What errors call standard output.
+STDOUT = Path("stdout")
 #: Longest text from standard input, far beyond what engines take.
 _TEXT_BYTES = 1_000_000
 
@@ -42,12 +44,13 @@ def read_text(text: str) -> str:
 
 def write(file: Path, data: bytes) -> None:
     """Write a file or standard output. Raises OSError with the name of the file."""
-    if file == DASH:
+    if file != DASH:
+        with name_errors(file):
+            file.write_bytes(data)
+        return
+    with name_errors(STDOUT):
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
-        return
-    with name_errors(file):
-        file.write_bytes(data)
 
 
 @contextmanager
@@ -63,4 +66,5 @@ def name_errors(file: Path) -> Iterator[None]:
 def _read_stdin(what: str, limit: int) -> bytes:
     if sys.stdin.isatty():
         exit_with(f"- reads {what} from standard input: send it with | or <", USAGE)
-    return sys.stdin.buffer.read(limit)
+    with name_errors(name_source(DASH)):
+        return sys.stdin.buffer.read(limit)

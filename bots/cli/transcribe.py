@@ -12,7 +12,7 @@ from typing import Literal
 import typer
 
 from bots.cli.progress import NO_SPEECH, ROUGH, explain, transcribe_file
-from bots.cli.streams import name_source, read_recording, write
+from bots.cli.streams import STDOUT, name_errors, name_source, read_recording, write
 from bots.exit_codes import prepare
 from bots.program import Program, open_program
 from core.config import Settings
@@ -42,7 +42,8 @@ class Output:
             return
         if self.is_many and self.format == "txt":
             text = f"== {source} ==\n{text}"
-        typer.echo(text, nl=False)
+        with name_errors(STDOUT):
+            typer.echo(text, nl=False)
 
     def _choose_file(self, path: Path, source: Path) -> Path:
         if not (self.is_many or path.is_dir()):
@@ -74,6 +75,8 @@ async def _run(
                 limit = settings.max_file_bytes
                 recording = await asyncio.to_thread(read_recording, file, limit)
                 output.write(source, await _transcribe(program, source, recording, language))
+            except BrokenPipeError:
+                raise  # nobody reads any more
             except OSError as error:
                 code = _warn(error.filename, error.strerror or "")
             except AssistantError as error:

@@ -116,6 +116,29 @@ def test_errors_name_the_address_the_file_and_the_disk(hearsay: Hearsay, mimo: M
     assert done.returncode == 69 and "the connection to 127.0.0.1:1 failed" in done.stdout
 
 
+def test_streams_may_be_closed_full_or_left(hearsay: Hearsay, mimo: MimoServer) -> None:
+    (hearsay.folder / "memo.wav").write_bytes(make_recording((1, 2, 3)))
+
+    def run(line: str) -> tuple[int, str]:
+        """Return the exit code and what stands on stderr, as a shell sees them."""
+        script = line.replace("hearsay", str(HEARSAY))
+        environment = hearsay.environment(at(mimo))
+        done = subprocess.run(
+            ["bash", "-c", f"set -o pipefail; {script}"],
+            capture_output=True, text=True, env=environment, cwd=hearsay.folder,
+        )  # fmt: skip
+        return done.returncode, done.stderr
+
+    assert run("hearsay transcribe memo.wav >out.txt 2>&-") == (0, "")
+    assert (hearsay.folder / "out.txt").read_text() == "w1 w2 w3\n"
+    assert run("hearsay transcribe - <&-") == (1, "stdin: This file is empty.\n")
+    assert run("hearsay say Hi. -o - >&-") == (0, "")
+    assert run("hearsay transcribe memo.wav memo.wav | true") == (1, "")
+    for command in ("transcribe memo.wav", "say Hi. -o -"):
+        code, told = run(f"hearsay {command} >/dev/full")
+        assert code and "stdout: No space left on device\n" in told
+
+
 def test_settings_are_understood_in_any_case_and_with_spaces(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
