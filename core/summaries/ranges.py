@@ -188,9 +188,9 @@ def _date(parser: _Parser, match: re.Match[str]) -> None:
         day = date(int(parts["year"] or today.year), int(parts["month"]), int(parts["day"]))
         if day > today and not parts["year"]:
             day = day.replace(year=day.year - 1)
-    except ValueError:
+        parser.since_day(day, is_single_day=not (match["since"] or match["after"]))
+    except (ValueError, OverflowError):
         raise UserError("There is no such day. Example: /summary since 2026-03-01") from None
-    parser.since_day(day, is_single_day=not (match["since"] or match["after"]))
 
 
 def _yesterday(parser: _Parser, match: re.Match[str]) -> None:

@@ -103,12 +103,19 @@ def test_days_are_those_of_the_chats_zone() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["bananas", "2h bananas", "2026-02-30", "25:99", "last 2 parsecs", "最近两天"]
+    "words",
+    ["bananas", "2h bananas", "2026-02-30", "9999-12-31", "25:99", "last 2 parsecs", "最近两天"],
 )
 def test_other_words_are_refused_with_an_example(words: str) -> None:
     with pytest.raises(UserError) as refusal:
         parse_request(words, CONTEXT)
     assert "/summary" in refusal.value.user_text
+
+
+def test_a_day_that_began_before_the_calendar_is_refused() -> None:
+    asked = RangeContext(CONTEXT.at, zone="Europe/Berlin")
+    with pytest.raises(UserError, match="no such day"):
+        parse_request("since 0001-01-01", asked)
 
 
 def test_refusals_ping_nobody_and_from_here_needs_a_message() -> None:
