@@ -45,14 +45,14 @@ def find_zone(name: str) -> str | None:
 def _read_time(hours: str, minutes: str | None, half: str | None) -> str | None:
     if minutes is None and half is None:
         return None
-    hour = int(hours)
+    hour, minute = int(hours), int(minutes or 0)
     if half:
         if not 1 <= hour <= 12:
             return None
         hour = hour % 12 + (12 if half.lower() == "pm" else 0)
-    if hour > 23 or int(minutes or 0) > 59:
+    if hour > 23 or minute > 59:
         return None
-    return f"{hour:02}:{minutes or '00'}"
+    return f"{hour:02}:{minute:02}"
 
 
 @cache

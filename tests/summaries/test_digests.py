@@ -36,6 +36,7 @@ MOMENTS = st.integers(-25_000 * 86_400, 47_000 * 86_400).map(
         ("12 pm UTC", DigestTime("12:00", "UTC")),
         ("18:00 Asia/Shanghai 子区", DigestTime("18:00", "Asia/Shanghai", False, True)),
         ("09：00 Asia/Shanghai 工作日 话题", DigestTime("09:00", "Asia/Shanghai", True, True)),
+        ("٠٩:٠٥", DigestTime("09:05")),
         ("topicless", None),
         ("", None),
         ("9", None),
