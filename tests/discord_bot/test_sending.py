@@ -18,7 +18,7 @@ from core.clock import Clock
 from core.config import Settings
 from core.errors import ChatGone, MessageGone, PlatformBusy, PlatformError, PlatformLocked
 from core.interfaces import DeliveryTarget
-from core.models import DeliveryState, File, Link, QuotedMessage, Reply
+from core.models import DeliveryState, File, Link, PartDelivery, QuotedMessage, Reply
 from core.safety import restore_links
 from tests.support.discord_inbox import FakeInbox, make_message, make_target
 from tests.support.discord_markdown import read
@@ -194,6 +194,20 @@ async def test_nothing_is_sent_before_the_login_and_everything_after(
     await work
     assert only(channel.server.replies(channel.id)).content == "hello"
     await bot.close()
+
+
+@pytest.mark.parametrize("reply", [Reply("hello"), Reply("hello", files=(FILE,))])
+async def test_a_reply_whose_sending_was_not_noted_is_found_without_history(
+    bot: Bot, channel: ServerChannel, reply: Reply
+) -> None:
+    """Without the permission Read Message History its message cannot be asked for."""
+    channel.server.deny(channel.id, channel.guild, "READ_MESSAGE_HISTORY")
+    target, ledger = await channel.answer(bot, reply)
+    ledger.rows[0] = PartDelivery(0, DeliveryState.PENDING, "")
+    await asyncio.sleep(1)
+    await bot.deliver(target, reply)
+    answer = only(channel.server.replies(channel.id))
+    assert answer.content == "hello" and ledger.ids() == {0: answer.message_id}
 
 
 async def test_an_outdated_reply_is_edited_in_place(bot: Bot, channel: ServerChannel) -> None:

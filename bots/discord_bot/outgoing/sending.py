@@ -142,8 +142,9 @@ class Sender:
         """Bring a message up to date that was sent before and found by its nonce."""
         message_id = str(raw["id"])
         is_same = str(raw.get("content") or "").strip() == request.part.text.strip()
+        is_same |= request.part.is_voice
         try:
-            if is_same or request.part.is_voice:
+            if is_same:
                 await self._client.http.get_message(int(request.channel_id), int(message_id))
             else:
                 edit = replace(request, edit_id=message_id, nonce="", reply_to="")
@@ -151,6 +152,10 @@ class Sender:
         except discord.NotFound:
             # It was deleted since.
             return await perform(self._client, replace(request, nonce=request.nonce[::-1]))
+        except discord.Forbidden:
+            # Without Read Message History nothing says that it was deleted.
+            if not is_same:
+                raise
         return raw
 
 
