@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -71,6 +73,25 @@ async def test_a_models_markdown_is_rendered(bot: Bot, channel: ServerChannel) -
         "- one\n1. two\n> said\n"
         "`print('*x*')`\nsnake_case_name"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("3 + 4 = 7", "3 + 4 = 7"), ("2 * 3 = 6", "2 * 3 = 6"), ("  + 3 + 4", "  - 3 + 4"),
+        ("# C#", "**C#**"), ("# C ##", "**C**"), ("# ##", "# ##"), ("\\\\\\<t:0>", "\\<\u2060t:0>"),
+    ],
+)  # fmt: skip
+def test_what_only_looks_like_markdown_stays(text: str, shown: str) -> None:
+    assert [line.render() for line in read_markdown(text)] == [shown]
+
+
+@pytest.mark.parametrize("text", ["# {}x{}y", "{}x", "# #{}#"])
+@pytest.mark.parametrize("filling", [" ", "\\", "*"])
+def test_a_long_line_of_a_models_answer_takes_no_time(text: str, filling: str) -> None:
+    begun_s = time.process_time()
+    build_parts(Reply(text.replace("{}", filling * 1500), is_markdown=True))
+    assert time.process_time() - begun_s < 1
 
 
 async def test_a_models_markdown_pings_and_links_nothing(bot: Bot, channel: ServerChannel) -> None:

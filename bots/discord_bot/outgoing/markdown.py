@@ -33,12 +33,14 @@ _CLOCK_CHARS = len("09:00")
 
 # The Markdown of models: what Discord has too stays.
 _FENCE = re.compile(r"\s*(```|~~~)")
-_HEADING = re.compile(r"\s*#{1,6}\s+(.*?)\s*#*\s*\Z")
+_HEADING = re.compile(r"\s*#{1,6}\s+(\S.*)")
+#: What may close a heading; the name C# does not.
+_HEADING_END = re.compile(r"(?<!\S)#+\Z")
 _STRONG = re.compile(r"(?<!\w)__(?=\S)(.+?)(?<=\S)__(?!\w)")
-_BULLET = re.compile(r"(\s*)[*+](?=\s)")
+_BULLET = re.compile(r"\A(\s*)[*+](?=\s)")
 _CODE_SPAN = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 #: With the backslashes before it, which would escape ours.
-_DANGEROUS = re.compile(r"\\*([|<\[\]]|:(?=//))")
+_DANGEROUS = re.compile(r"(?<!\\)\\*([|<\[\]]|:(?=//))")
 _SMALL_OR_LONG_QUOTE = re.compile(r"(\s*)(-#|>>)")
 
 #: Names of commands in a text of ours.
@@ -162,7 +164,8 @@ def read_markdown(text: str) -> list[Line]:
             whole = (0, len(line), _CODE)
             lines.append(Line(line, spans=(whole,) if line.strip() else ()))
         elif heading := _HEADING.fullmatch(line):
-            lines.append(Line(f"**{heading[1].replace('**', '')}**", is_markdown=True))
+            title = _HEADING_END.sub("", heading[1].rstrip()).rstrip().replace("**", "")
+            lines.append(Line(f"**{title}**" if title else line, is_markdown=True))
         else:
             lines.append(Line(line, is_markdown=True))
     return lines
@@ -170,7 +173,7 @@ def read_markdown(text: str) -> list[Line]:
 
 def _render_markdown(text: str) -> str:
     """Return a line of a model's Markdown without links, mentions, timestamps and spoilers."""
-    text = _BULLET.sub(r"\1-", _MENTION.sub(rf"\g<0>{_JOINER}", text), count=1)
+    text = _BULLET.sub(r"\1-", _MENTION.sub(rf"\g<0>{_JOINER}", text))
     if match := _SMALL_OR_LONG_QUOTE.match(text):
         text = f"{match[1]}\\{text[len(match[1]) :]}"
     shown, at = "", 0
