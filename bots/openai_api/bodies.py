@@ -56,8 +56,9 @@ class ApiModel(BaseModel):
         known = {field.alias or name for name, field in cls.model_fields.items()}
         if isinstance(info.context, Leniency):
             known -= cls.unsupported
-            info.context.ignore(n for n in fields.keys() - known if cls._is_meant(n, fields[n]))
-            fields = {name: fields[name] for name in fields.keys() & known}
+            if other := fields.keys() - known:
+                info.context.ignore(n for n in other if cls._is_meant(n, fields[n]))
+                fields = {name: fields[name] for name in fields.keys() & known}
         unknown = min(fields.keys() - known, default=None)
         kept = {}
         for name, value in fields.items():
