@@ -125,6 +125,8 @@ async def test_addresses_are_fetched_by_the_service_where_allowed(
     refused = await http.post("/chat/completions", json=ask)
     assert refused.status_code == 400
     assert "addresses are not fetched" in refused.json()["error"]["message"]
+    # As in /v1/responses, where no field is called messages.
+    assert refused.json()["error"]["param"] == "input_audio.data"
     assert not mimo.requests
     async with ApiServer(tmp_path, mimo, allow_urls=True) as server, open_client(server) as client:
         answer = await client.post("/chat/completions", json=ask)

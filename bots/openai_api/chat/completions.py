@@ -94,7 +94,9 @@ class ChatRoute:
         limits = self.context.answering.answerer.limits
         has_urls = any(isinstance(data, str) for m in chat.dialogue for data in m.recordings)
         if has_urls and not self.context.answering.can_fetch_urls:
-            raise refuse("input_audio.data must be base64: addresses are not fetched", "messages")
+            raise refuse(
+                "input_audio.data must be base64: addresses are not fetched", "input_audio.data"
+            )
         if chat.is_thinking and not limits.can_think:
             leniency.drop("thinking is not supported by this model", "thinking")
         for name in sorted(chat.sampling.parameters.keys() - limits.parameters):
@@ -203,7 +205,7 @@ class ChatAnswering:
         texts = []
         for data in message.recordings:
             if isinstance(data, str):
-                raise refuse("input_audio.data must be base64 for this model", "messages")
+                raise refuse("input_audio.data must be base64 for this model", "input_audio.data")
             transcript = (await self.context.transcription.transcribe(data)).transcript
             texts.append(f"The recording says:\n{transcript.text}")
             self._passages += [

@@ -45,7 +45,7 @@ class MimoDialect:
         """Return the transcript of the one recording as an answer."""
         [data] = [data for message in self.chat.dialogue for data in message.recordings]
         if isinstance(data, str):
-            raise refuse("input_audio.data must be base64: addresses are not fetched", "messages")
+            raise refuse("input_audio.data must be base64 for this model", "input_audio.data")
         options = self.chat.asr_options
         form = TranscriptionForm.model_construct(
             file=data, model=self.chat.model, language=options.language if options else None
