@@ -244,6 +244,11 @@ async def test_the_page_fits_a_small_phone_in_its_own_words(
         await page.locator("#open-side").click()
         await page.locator("#open-settings").click()
         assert await page.locator("#set-voice option").first.inner_text() == usual
+        for name in ("page", "voice"):
+            chosen = page.locator(f"#set-{name}")
+            words = await chosen.locator("option").first.inner_text()
+            needed, there = await chosen.evaluate(MEASURE_CHOICE, words)
+            assert needed <= there, f"the choice {words} is shown whole"
         await page.keyboard.press("Escape")
         family = await page.evaluate("getComputedStyle(document.body).fontFamily")
         chinese = family.index("Noto Sans CJK SC")
