@@ -59,10 +59,11 @@ function drawForm(form, href) {
   return make("a", { class: "copy", href, download: "", "aria-label": text("save", { name: `.${form}` }) }, `.${form}`);
 }
 
-/** Browsers give the clipboard to safe pages only; on others the words are marked, ready to be copied. */
+/** Browsers give the clipboard to safe pages only, and may refuse it: then the words are marked, ready to be copied. */
 async function copy(words, element) {
-  if (navigator.clipboard) await navigator.clipboard.writeText(words);
-  else {
+  try {
+    await navigator.clipboard.writeText(words);
+  } catch {
     getSelection().selectAllChildren(element);
     document.execCommand("copy");
   }

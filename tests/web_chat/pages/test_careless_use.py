@@ -181,6 +181,22 @@ async def test_a_long_draft_is_kept_whole_and_one_too_long_is_not_cut(page: Page
     await expect(page.locator(".entry")).to_have_count(1)
 
 
+async def test_words_are_marked_where_the_browser_refuses_to_copy(
+    page: Page, tmp_path: Path
+) -> None:
+    await page.locator("#file").set_input_files(make_files(tmp_path, "a.wav"))
+    await read_answer(page)
+    await page.evaluate(
+        """() => {
+          const refusal = new DOMException("", "NotAllowedError");
+          navigator.clipboard.writeText = () => Promise.reject(refusal);
+        }"""
+    )
+    await page.get_by_role("button", name="Copy").click()
+    await expect(page.get_by_role("status").filter(has_text="Copied")).to_be_visible()
+    assert "stale smell" in await page.evaluate("String(getSelection())")
+
+
 async def test_enter_that_ends_an_input_method_sends_nothing(page: Page) -> None:
     """Safari's event comes after the end of the composition, with the key code of one."""
     await page.locator("#box").fill("ni hao")
