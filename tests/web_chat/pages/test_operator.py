@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 from pydantic import SecretStr
 
 from core.config import Settings
@@ -66,6 +67,29 @@ async def open_view(
 async def look(page: Page) -> None:
     """Make the view poll at once, as when its tab becomes visible."""
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+async def test_a_late_answer_does_not_replace_the_list_that_was_chosen_since(
+    browser: Browser, operator_page: OperatorPage
+) -> None:
+    may_answer = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await may_answer.wait()
+        await route.continue_()
+
+    async with open_view(browser, operator_page) as page:
+        rows = page.locator("#jobs li")
+        await page.route("**/api/jobs?show=open*", hold)
+        async with page.expect_request("**/api/jobs?show=open*"):
+            await look(page)
+        async with page.expect_response("**/api/jobs?show=ended*"):
+            await page.get_by_role("button", name="Ended").click()
+        await expect(rows.filter(has_text="done").first).to_be_visible()
+        async with page.expect_response("**/api/jobs?show=open*"):
+            may_answer.set()
+        await page.wait_for_timeout(300)  # what the view does with it, it has done
+        await expect(rows.filter(has_text="done").first).to_be_visible(timeout=1000)
 
 
 @pytest.mark.finding(24)

@@ -124,15 +124,21 @@ async function lookSeldom() {
   showFigures();
 }
 
+function showChosen(jobs) {
+  showJobs("jobs", jobs, null);
+  byId("more").hidden = jobs.length < limit || limit >= MANY;
+}
+
 /** Load and show everything. */
 async function look() {
+  const wanted = [shown, limit];
   try {
-    const asked = [api.loadState(), api.loadJobs("dead", MANY), api.loadJobs(shown, limit), api.loadProblems(), lookSeldom()];
+    const asked = [api.loadState(), api.loadJobs("dead", MANY), api.loadJobs(...wanted), api.loadProblems(), lookSeldom()];
     const [state, dead, jobs, problems] = await Promise.all(asked);
     showState(state);
     showJobs("dead", dead, onRetry);
-    showJobs("jobs", jobs, null);
-    byId("more").hidden = jobs.length < limit || limit >= MANY;
+    // Something else may have been chosen meanwhile.
+    if (wanted[0] === shown && wanted[1] === limit) showChosen(jobs);
     showProblems(problems);
     grow();
     byId("main").removeAttribute("aria-busy");
