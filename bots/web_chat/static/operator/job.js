@@ -97,7 +97,7 @@ export async function openJob(jobId, onRetry) {
 }
 
 /** The Retry button. */
-export function retryButton(jobId, onRetry) {
+function retryButton(jobId, onRetry) {
   const press = async (event) => {
     const button = event.currentTarget;
     button.disabled = true;
