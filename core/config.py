@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -31,6 +32,7 @@ SECRETS = (
 )
 #: Of these, the ones that are lists of secrets.
 _LISTS = ("hearsay_secret_key", "api_keys")
+_TELEGRAM = "https://api.telegram.org/bot"
 
 
 def _split(value: object) -> object:
@@ -45,11 +47,23 @@ def _check_person(value: str) -> str:
     return value
 
 
+def _check_address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError("must be an address that begins with http:// or https://")
+    return url
+
+
 #: Case and spaces around a word do not matter.
 _LOWER = BeforeValidator(lambda value: value.strip().lower() if isinstance(value, str) else value)
 _UPPER = BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value)
 #: A path that may begin with ~, which nothing expands in a `.env` file.
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
+Address = Annotated[str, AfterValidator(_check_address)]
 IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 #: A person on a platform where bots can start private chats.
 Person = Annotated[str, _LOWER, AfterValidator(_check_person)]
@@ -91,15 +105,15 @@ class Settings(BaseSettings):
     telegram_bot_token_file: HomePath | None = None
     #: Base URL of the Bot API; the token is appended. A local Bot API server that runs with --local
     #: lifts the 20 MB limit.
-    telegram_api_base_url: str = "https://api.telegram.org/bot"
+    telegram_api_base_url: Address = _TELEGRAM
     #: Base URL of file downloads; the token is appended. Default: beside the Bot API, "/file/bot".
-    telegram_file_base_url: Annotated[str, Field(validate_default=True)] = ""
+    telegram_file_base_url: Annotated[Address, Field(validate_default=True)] = ""
 
     #: Token of a bot from discord.com/developers/applications. Discord is off without it.
     discord_bot_token: SecretStr | None = None
     discord_bot_token_file: HomePath | None = None
     #: Base URL of Discord's REST API, which returns the URL of the gateway.
-    discord_api_base_url: str = "https://discord.com/api/v10"
+    discord_api_base_url: Address = "https://discord.com/api/v10"
     #: Connections to the gateway: "auto" takes as many as Discord recommends.
     discord_shard_count: Literal["auto"] | PositiveInt = "auto"
     #: Replies that are longer than a message: up to four "messages" (then a file), one message and
@@ -206,11 +220,13 @@ class Settings(BaseSettings):
         url = url.rstrip("/")
         return url if url.endswith("/bot") else f"{url}/bot"
 
-    @field_validator("telegram_file_base_url")
+    @field_validator("telegram_file_base_url", mode="before")
     @classmethod
     def _stand_beside_api(cls, url: str, info: ValidationInfo) -> str:
         """Return the address, by default the one that belongs to the Bot API's."""
-        return url or info.data["telegram_api_base_url"].removesuffix("bot") + "file/bot"
+        # An address of the API that is no address is refused by itself.
+        api: str = info.data.get("telegram_api_base_url", _TELEGRAM)
+        return url or f"{api.removesuffix('bot')}file/bot"
 
     @model_validator(mode="after")
     def _check_admins(self) -> Self:

@@ -61,6 +61,18 @@ def test_files_of_telegram_come_from_where_its_api_is(
     assert Settings().telegram_file_base_url == "https://files.example.org/"
 
 
+@pytest.mark.finding(26)
+@pytest.mark.parametrize("wrong", ["127.0.0.1:8081", "http://[::1", "http://bots:port", "bot"])
+def test_what_is_no_address_is_refused(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TELEGRAM_API_BASE_URL", "TELEGRAM_FILE_BASE_URL", "DISCORD_API_BASE_URL"):
+        monkeypatch.setenv(name, wrong)
+        with pytest.raises(ConfigError) as caught:
+            read_settings()
+        told = f"{name}: must be an address that begins with http:// or https://"
+        assert str(caught.value) == told
+        monkeypatch.delenv(name)
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_be_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("secret").write_text(f"{CANARY}\n")
