@@ -18,7 +18,7 @@ from bots.cli.progress import (
     show_progress,
     transcribe_file,
 )
-from bots.cli.streams import STDOUT, name_errors, name_source, read_recording
+from bots.cli.streams import name_source, print_text, read_recording
 from bots.exit_codes import USAGE, exit_with, prepare
 from bots.program import Program, open_program
 from core.answering.prompt import QuestionInput, build_question, read_tone, source_text
@@ -85,8 +85,7 @@ async def _call_engine(program: Program, case: QuestionInput) -> tuple[Answer, Q
 def _print(answer: Answer, case: QuestionInput) -> None:
     """Print the answer, and on stderr what limits it."""
     text, is_tone = read_tone(answer.text)
-    with name_errors(STDOUT):
-        typer.echo(_make_printable(defuse(text.strip(), source_text(case))))
+    print_text(f"{defuse(text.strip(), source_text(case))}\n")
     notes = {
         TONE: is_tone and bool(case.audios),
         THOUGHT: answer.is_thought,
@@ -97,8 +96,3 @@ def _print(answer: Answer, case: QuestionInput) -> None:
     for note, applies in notes.items():
         if applies:
             typer.echo(translate(note, "en"), err=True)
-
-
-def _make_printable(text: str) -> str:
-    """Return a model's text without control sequences for the terminal."""
-    return "".join(c for c in text if c.isprintable() or c in "\n\u2060")

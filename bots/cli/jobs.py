@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bots.common.chat import clean
 from bots.exit_codes import exit_with, prepare
 from bots.program import open_store
 from core.clock import CLOCK
@@ -70,7 +71,7 @@ async def _show(job_id: str, *, has_content: bool, is_json: bool) -> None:
         return
     table = Table(box=None, show_header=False)
     for name, shown in value.items():
-        table.add_row(name.replace("_", " "), "" if shown is None else str(shown))
+        table.add_row(name.replace("_", " "), "" if shown is None else clean(str(shown)))
     for delivery in deliveries:
         part = "placeholder" if delivery.part == PLACEHOLDER else f"part {delivery.part}"
         table.add_row(part, f"{delivery.state.value} {delivery.platform_id}".strip())

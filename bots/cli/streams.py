@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import typer
+
+from bots.common.chat import clean
 from bots.common.files import read_file
 from bots.exit_codes import USAGE, exit_with
 from core.interfaces import Recording
@@ -14,7 +17,7 @@ from core.interfaces import Recording
 #: Standard input, or standard output.
 DASH = Path("-")
 #: What errors call standard output.
-STDOUT = Path("stdout")
+_STDOUT = Path("stdout")
 #: Longest text from standard input, far beyond what engines take.
 _TEXT_BYTES = 1_000_000
 
@@ -28,7 +31,7 @@ def read_recording(file: Path, max_bytes: int) -> Recording:
     """Return the file's content; of a pipe, if it is too large, just enough to be refused."""
     if file == DASH:
         return _read_stdin("a recording", max_bytes + 1)
-    with name_errors(file):
+    with _name_errors(file):
         if file.is_file():
             return read_file(file)
         with file.open("rb") as pipe:
@@ -45,16 +48,22 @@ def read_text(text: str) -> str:
 def write(file: Path, data: bytes) -> None:
     """Write a file or standard output. Raises OSError with the name of the file."""
     if file != DASH:
-        with name_errors(file):
+        with _name_errors(file):
             file.write_bytes(data)
         return
-    with name_errors(STDOUT):
+    with _name_errors(_STDOUT):
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
 
 
+def print_text(text: str) -> None:
+    """Print a text of people or models, without control sequences for the terminal."""
+    with _name_errors(_STDOUT):
+        typer.echo(clean(text), nl=False)
+
+
 @contextmanager
-def name_errors(file: Path) -> Iterator[None]:
+def _name_errors(file: Path) -> Iterator[None]:
     """Add the name of the file to errors that have none, such as those of a full disk."""
     try:
         yield
@@ -66,5 +75,5 @@ def name_errors(file: Path) -> Iterator[None]:
 def _read_stdin(what: str, limit: int) -> bytes:
     if sys.stdin.isatty():
         exit_with(f"- reads {what} from standard input: send it with | or <", USAGE)
-    with name_errors(name_source(DASH)):
+    with _name_errors(name_source(DASH)):
         return sys.stdin.buffer.read(limit)

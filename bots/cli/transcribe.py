@@ -12,7 +12,7 @@ from typing import Literal
 import typer
 
 from bots.cli.progress import NO_SPEECH, ROUGH, explain, transcribe_file
-from bots.cli.streams import STDOUT, name_errors, name_source, read_recording, write
+from bots.cli.streams import name_source, print_text, read_recording, write
 from bots.exit_codes import prepare
 from bots.program import Program, open_program
 from core.config import Settings
@@ -42,8 +42,7 @@ class Output:
             return
         if self.is_many and self.format == "txt":
             text = f"== {source} ==\n{text}"
-        with name_errors(STDOUT):
-            typer.echo(text, nl=False)
+        print_text(text)
 
     def _choose_file(self, path: Path, source: Path) -> Path:
         if not (self.is_many or path.is_dir()):

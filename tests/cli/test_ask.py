@@ -57,9 +57,9 @@ def test_several_recordings_go_into_one_question(hearsay: Hearsay, mimo: MimoSer
 def test_an_answer_holds_no_control_sequences_and_no_links(
     hearsay: Hearsay, mimo: MimoServer
 ) -> None:
-    mimo.add_answer("\x1b[2JSee https://evil.example/x\x07 now!", pattern="Where")
+    mimo.add_answer("\x1b[2JSee https://evil.example/x\x07 now!\u3000می\u200cروم", pattern="Where")
     done = hearsay("ask", CARDS, "Where?", **at(mimo))
-    assert done.stdout == "[2JSee […] now!\n"
+    assert done.stdout == "[2JSee […] now!\u3000می\u200cروم\n"
 
 
 @pytest.mark.parametrize(
