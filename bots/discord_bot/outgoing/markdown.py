@@ -32,7 +32,8 @@ ARROW = "↗"
 _CLOCK_CHARS = len("09:00")
 
 # The Markdown of models: what Discord has too stays.
-_FENCE = re.compile(r"\s*(```|~~~)")
+#: With the name of a language at most: code may also begin and end in one line.
+_FENCE = re.compile(r"\s*(```|~~~)[^`]*")
 _HEADING = re.compile(r"\s*#{1,6}\s+(\S.*)")
 #: What may close a heading; the name C# does not.
 _HEADING_END = re.compile(r"(?<!\S)#+\Z")
@@ -158,7 +159,7 @@ def read_markdown(text: str) -> list[Line]:
     """Return the lines of a model's Markdown, those of code blocks as code."""
     lines, is_code = [], False
     for line in text.splitlines():
-        if _FENCE.match(line):
+        if _FENCE.fullmatch(line):
             is_code = not is_code
         elif is_code:
             whole = (0, len(line), _CODE)
