@@ -28,7 +28,8 @@ export const isSound = (file) => file.mime.startsWith("audio/");
 /** The first words of an entry, by which people recognise it. */
 export function beginningOf({ reply, text: typed, file }) {
   const words = reply?.quote || reply?.text || typed || file?.name || text("clip");
-  return words.length > BEGINNING_CHARS ? `${words.slice(0, BEGINNING_CHARS).trimEnd()} …` : words;
+  const characters = [...words];
+  return characters.length > BEGINNING_CHARS ? `${characters.slice(0, BEGINNING_CHARS).join("").trimEnd()} …` : words;
 }
 
 /** How much of a file is sent, and how long the rest will take: "40% · 3 of 8 MB · about 10 s left". */

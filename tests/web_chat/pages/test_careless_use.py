@@ -235,6 +235,16 @@ async def test_words_written_from_right_to_left_end_on_the_left(page: Page) -> N
     assert places[1] < places[0]
 
 
+async def test_the_beginning_of_a_message_ends_between_two_characters(page: Page) -> None:
+    beginning = await page.evaluate(
+        """async () => {
+          const { beginningOf } = await import("/static/entry.js");
+          return beginningOf({ text: "a".repeat(59) + "😀😀😀" });
+        }"""
+    )
+    assert beginning == "a" * 59 + "😀 …"
+
+
 async def test_leaving_in_the_middle_of_a_fix_is_asked_about(page: Page) -> None:
     leaves = """() => {
       const leaving = new Event("beforeunload", { cancelable: true });
