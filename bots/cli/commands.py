@@ -67,13 +67,13 @@ def transcribe(
     ] = None,
 ) -> None:
     """Transcribe recordings. Transcripts are stored: repeating the command costs nothing."""
-    is_subtitles = format in ("srt", "vtt")
-    if is_subtitles and len(files) > 1 and path is None:
+    place = None if str(path) == "-" else path
+    is_together = place.is_file() if place else format in ("srt", "vtt")
+    if len(files) > 1 and is_together:
         raise typer.BadParameter(f"several files as {format} need a folder", param_hint="-o")
     from bots.cli.transcribe import Output, transcribe_files
 
-    is_stdout = path is None or str(path) == "-"
-    output = Output(format, None if is_stdout else path, len(files) > 1)
+    output = Output(format, place, len(files) > 1)
     raise typer.Exit(transcribe_files(files, language, output))
 
 

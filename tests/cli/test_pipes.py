@@ -52,8 +52,10 @@ def test_subtitles_are_webvtt_too(hearsay: Hearsay, mimo: MimoServer) -> None:
     (hearsay.folder / "memo.wav").write_bytes(make_recording((1, 2, 3)))
     done = hearsay("transcribe", "memo.wav", "--format", "vtt", **at(mimo))
     assert done.stdout.startswith("WEBVTT\n\n00:00:00.") and "w1 w2 w3" in done.stdout
-    done = hearsay("transcribe", "memo.wav", "memo.wav", "--format", "vtt")
+    done = hearsay("transcribe", "memo.wav", "memo.wav", "--format", "vtt", "-o", "-")
     assert done.returncode == 2 and "several files as vtt need a folder" in done.stderr
+    done = hearsay("transcribe", "memo.wav", "memo.wav", "-o", "memo.wav")
+    assert done.returncode == 2 and "several files as txt need a folder" in done.stderr
 
 
 def test_speech_goes_to_standard_output(hearsay: Hearsay, mimo: MimoServer) -> None:
