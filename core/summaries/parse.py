@@ -31,7 +31,7 @@ _MAX_TITLE_CHARS = 80
 #: The only source of a point whose sources do not exist: it is dropped with all of its lines.
 _MADE_UP = Source(-1)
 
-_HEADING = re.compile(r"^\s*(?:#{1,6}\s+(?P<a>.+?)\s*#*|\*\*(?P<b>[^*]+)\*\*\s*:?)\s*$")
+_HEADING = re.compile(r"^\s*(?:#{1,6}\s+(?P<a>\S.*)|\*\*(?P<b>[^*]+)\*\*\s*:?)\s*$")
 _BULLET = re.compile(r"^\s*(?:[-*•–—]|\d{1,2}[.)、])\s+(?=\S)")
 _CLOCK = r"(?:\d{1,3}:)?\d{1,3}:\d{2}"
 _BETWEEN = r"(?:[\s,;@–-]|and\b|和|、)*"
@@ -132,7 +132,7 @@ def _check(talk: Talk, match: re.Match[str]) -> Source | None:
 
 
 def _read_heading(text: str, names: Collection[str]) -> Section:
-    title = drop_labels(text).strip(" *:：")
+    title = drop_labels(text.rstrip("# \t")).strip(" *:：")
     kind = _KINDS.get(title.lower())
     if kind:
         return Section(kind)
