@@ -35,9 +35,10 @@ _HEADING = re.compile(r"^\s*(?:#{1,6}\s+(?P<a>\S.*)|\*\*(?P<b>[^*]+)\*\*\s*:?)\s
 _BULLET = re.compile(r"^\s*(?:[-*•–—]|\d{1,2}[.)、])\s+(?=\S)")
 _CLOCK = r"(?:\d{1,3}:)?\d{1,3}:\d{2}"
 _BETWEEN = r"(?:[\s,;@–-]|and\b|和|、)*"
-#: Brackets that contain only labels; a time in round brackets is a time of day.
+#: Brackets that contain only labels; a time in round brackets is a time of day. A run of spaces
+#: is read once, not again from each of them: models can write thousands.
 _LABELS = re.compile(
-    rf"\s*(?:\[\s*(?:(?:#\d+|{_CLOCK}){_BETWEEN})+\]"
+    rf"(?<!\s)\s*+(?:\[\s*(?:(?:#\d+|{_CLOCK}){_BETWEEN})+\]"
     rf"|[(（【]\s*#\d+(?:{_BETWEEN}(?:#\d+|{_CLOCK}))*\s*[)）】])"
 )
 _LABEL = re.compile(rf"#(?P<number>\d{{1,7}})(?:[\s,@]+(?P<clock>{_CLOCK})\b)?")
