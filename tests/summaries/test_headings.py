@@ -1,4 +1,4 @@
-"""Headings of a model's summary."""
+"""Headings and blanks of a model's summary."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def test_a_heading_of_thousands_of_spaces_takes_no_time() -> None:
     begun_s, blank = time.process_time(), " " * 700
     parse_summary(f"# {blank}The{blank}boat{blank}sinks", lambda label: [])
     assert time.process_time() - begun_s < 1
+
+
+def test_a_model_that_writes_nothing_but_spaces_holds_up_nothing() -> None:
+    text = f"We meet{' ' * 200_000}tomorrow."
+    assert parse_summary(text, lambda label: []).plain == text

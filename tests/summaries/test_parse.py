@@ -150,11 +150,6 @@ def test_other_brackets_stay() -> None:
     assert point.text == "We meet (at 14:05) in room [B] about ticket #12."
 
 
-def test_a_model_that_writes_nothing_but_spaces_holds_up_nothing() -> None:
-    text = f"We meet{' ' * 200_000}tomorrow."
-    assert read(text).plain == text
-
-
 def test_text_without_points_is_shown_unchanged() -> None:
     summary = read("Nothing much happened [#3].")
     assert summary.points == [] or summary.points[0].sources == (Source(3),)
