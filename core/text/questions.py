@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 
-#: A question mark at the end, whatever follows it that is no word.
-_MARKED = re.compile(r"[?？؟]\W*\Z")
+#: The end of a text and its last letter, read backwards. A search for them from the front would
+#: begin anew at each question mark.
+_END = re.compile(r"(\W*)(\w?)")
+_MARKS, _PARTICLES = frozenset("?？؟"), frozenset("吗呢么")
 #: First words that begin a question even without one.
 _WORDS = re.compile(r"(?:who|what|when|where|why|how|which|whose)(?:['’]s)?\s+\w", re.IGNORECASE)
-#: The same in Chinese, where they may stand anywhere, and particles at the end.
-_CHINESE = re.compile(r"谁|什么|怎么|为何|为什么|哪[里儿个些]|几点|多少|[吗呢么]\W*\Z")
+#: The same in Chinese, where they may stand anywhere.
+_CHINESE = re.compile(r"谁|什么|怎么|为何|为什么|哪[里儿个些]|几点|多少")
 
 
 def is_question(text: str) -> bool:
     """Return whether `text` is most likely a question."""
-    return bool(_MARKED.search(text) or _WORDS.match(text.strip()) or _CHINESE.search(text))
+    end = _END.match(text[::-1])
+    is_marked = end and (not _MARKS.isdisjoint(end[1]) or end[2] in _PARTICLES)
+    return bool(is_marked or _WORDS.match(text.strip()) or _CHINESE.search(text))

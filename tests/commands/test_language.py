@@ -150,6 +150,11 @@ def test_questions_are_told_from_titles(text: str) -> None:
     assert is_question(text) is (text in QUESTIONS)
 
 
+def test_captions_of_many_question_marks_are_read_in_one_go() -> None:
+    """A pattern that begins anew at each of them would take an hour."""
+    assert not is_question("? " * 300_000 + "a")
+
+
 @pytest.mark.parametrize("notes", [NoteMode.TRANSCRIBE, NoteMode.BOTH])
 async def test_a_caption_that_asks_is_answered_after_the_transcript(
     talk: Talk, notes: NoteMode
