@@ -15,9 +15,11 @@ from core.audio.refusals import TOO_LARGE
 from core.interfaces import GrowingRecording
 from core.locale import mark
 
-#: Longest time in which a body has to arrive; larger ones have more.
+#: Longest time in which a body has to arrive; a form has longer the more of it has arrived.
 BODY_S = 600
-_LEAST_BYTES_PER_S = 250_000
+_LEAST_BYTES_PER_S = 10_000
+#: After so long without any of it a form is given up.
+_SILENCE_S = 120
 #: The other fields and the multipart framing.
 _FRAMING_BYTES = 768 * 1024
 _FIELD_BYTES = 512 * 1024
@@ -54,6 +56,7 @@ class _WholeForm(MultiPartParser):
 
     is_whole = False
     max_file_bytes = 0
+    deadline: asyncio.Timeout
     begin_recording: Callable[[], GrowingRecording]
 
     def on_headers_finished(self) -> None:
@@ -67,10 +70,16 @@ class _WholeForm(MultiPartParser):
         self.is_whole = True
 
     async def check(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        """Yield the body; the parser closes its files if this raises HTTPException."""
-        seen_bytes = 0
+        """Yield the body; the parser closes its files if this raises HTTPException.
+
+        The deadline moves with what arrives: a large file may take long, silence may not.
+        """
+        loop, seen_bytes = asyncio.get_running_loop(), 0
+        latest_s = loop.time() + BODY_S
         async for chunk in body:
             seen_bytes += len(chunk)
+            allowed_s = latest_s + seen_bytes / _LEAST_BYTES_PER_S
+            self.deadline.reschedule(min(loop.time() + _SILENCE_S, allowed_s))
             if seen_bytes > self.max_file_bytes + _FRAMING_BYTES:
                 raise FileTooLarge(self.max_file_bytes)
             yield chunk
@@ -84,7 +93,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
 
     Its application says in `state` how large the file may be, and where a large one is stored.
     Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is truncated,
-    TimeoutError if it takes too long to arrive.
+    TimeoutError if nothing of it comes for long, or too little.
     """
     max_bytes: int = request.app.state.max_file_bytes
     announced = request.headers.get("content-length", "0")
@@ -100,7 +109,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
     parser.begin_recording = request.app.state.begin_recording
     parser.stream = parser.check(source)
     try:
-        async with asyncio.timeout(BODY_S + int(announced) / _LEAST_BYTES_PER_S):
+        async with asyncio.timeout(_SILENCE_S) as parser.deadline:
             form = await parser.parse()
     # UnicodeError: the fields are not what the charset of the header says.
     except (MultiPartException, UnicodeError) as error:

@@ -10,6 +10,7 @@ from typing import Literal
 from fastapi import HTTPException
 from starlette.datastructures import UploadFile
 
+from bots.common.chat import clean
 from bots.common.uploads import Upload
 from bots.web_chat.queries import find_job
 from bots.web_chat.session import person_of
@@ -89,7 +90,7 @@ async def read_message(
 def read_text(fields: Fields, name: str) -> str:
     """Return a text field, empty if it is missing or a file."""
     value = fields.get(name, "")
-    return value if isinstance(value, str) else ""
+    return clean(value) if isinstance(value, str) else ""
 
 
 async def _find_quoted(message_id: str, chat: Chat, inbox: Inbox) -> QuotedMessage | None:
