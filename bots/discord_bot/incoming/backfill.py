@@ -6,7 +6,7 @@ A resumed session misses nothing. Nothing is fetched from a channel without a wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -29,9 +29,9 @@ MAX_CHANNELS = 50
 MAX_AGE = timedelta(hours=24)
 #: Most messages that one request returns.
 PAGE = 100
-#: Channels fetched at the same time.
+#: Requests at the same time.
 _CONCURRENCY = 4
-_TRIES, _FIRST_WAIT_S, _MAX_WAIT_S = 8, 1.0, 60.0
+_FIRST_WAIT_S, _MAX_WAIT_S = 1.0, 60.0
 
 Commit = Callable[[str, dict[str, Any], ChannelRef | None], Awaitable[None]]
 
@@ -124,9 +124,9 @@ class Backfill:
             after = max(before[chat_id], oldest)
             self._start(chat_id, self._fill_private_chat(chat_id, after))
 
-    def _start(self, chat_id: str, work: Any) -> None:
+    def _start(self, chat_id: str, work: Coroutine[Any, Any, None]) -> None:
         self._watermarks.hold(chat_id)
-        task = asyncio.create_task(self._run(work))
+        task = asyncio.create_task(work)
         self._tasks.add(task)
 
         def end(task: asyncio.Task[None]) -> None:
@@ -136,10 +136,6 @@ class Backfill:
                 self._watermarks.release(chat_id)
 
         task.add_done_callback(end)
-
-    async def _run(self, work: Awaitable[None]) -> None:
-        async with self._slots:
-            await work
 
     async def _fill_private_chat(self, chat_id: str, after: int) -> None:
         raw = await self._retry(lambda: self._client.http.get_channel(int(chat_id)))
@@ -168,18 +164,24 @@ class Backfill:
         return await self._retry(lambda: self._client.http.logs_from(channel_id, PAGE, after=after))
 
     async def _retry(self, request: Callable[[], Awaitable[Any]]) -> Any:
-        """Return the result of a request, None where Discord refuses or stays unreachable."""
-        wait_s = _FIRST_WAIT_S
-        for _ in range(_TRIES):
+        """Return the result of a request, None where Discord refuses.
+
+        Where it is unreachable, it is asked until all that was missed is too old.
+        """
+        clock, wait_s = self._client.clock, _FIRST_WAIT_S
+        end_s = clock.monotonic() + MAX_AGE.total_seconds()
+        while clock.monotonic() < end_s:
             try:
                 await self._client.wait_open()
-                return await request()
+                async with self._slots:
+                    return await request()
             except (*REQUEST_ERRORS, AssistantError) as error:
                 ours = error if isinstance(error, AssistantError) else read_error(error)
                 if not ours.is_retryable and not isinstance(error, RuntimeError):
                     log.info("discord_backfill_refused", detail=describe(error))
                     return None
-                await self._client.clock.sleep(max(wait_s, ours.retry_after_s or 0.0))
+                log.info("discord_backfill_waits", wait_s=wait_s, detail=describe(error))
+                await clock.sleep(max(wait_s, ours.retry_after_s or 0.0))
                 wait_s = min(_MAX_WAIT_S, wait_s * 2)
         log.error("discord_backfill_failed")
         return None
