@@ -28,6 +28,7 @@ TRANSCRIPT = "We agreed on the blue tiles. Anna calls the plumber."
 QUESTION, ANSWER = "What did they agree on?", "They agreed on the blue tiles."
 FURTHER, FURTHER_ANSWER = "Who calls the plumber?", "Anna does."
 NOTHING = "Forward messages to me, then send /summary."
+WEB_KEPT = "Your other chats are not affected."
 WEB_NOTHING = "There is nothing to summarize yet: send a recording first."
 #: On Discord a command in a text is a link that enters it.
 _LINKED_COMMAND = re.compile(r"<(/\w+):\d+>")
@@ -154,6 +155,8 @@ async def test_every_platform_gets_the_same_replies(tmp_path: Path) -> None:
         # On the page people reply to ask, and edit the text in place; they cannot forward.
         text, labels = telegram["note"]
         differs = {"note": (text, [one for one in labels if one not in ("Ask", "Fix")])}
+        deleted = telegram["forgotten"][0].partition("\n")[0]
+        differs["forgotten"] = (f"{deleted}\n{WEB_KEPT}", [])
         assert web == telegram | differs | {"after": (WEB_NOTHING, [])}
         log = program.whole_log
         assert not [text for text in (TRANSCRIPT, QUESTION, ANSWER, "Good mor") if text in log]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,16 @@ async def program_url(
 @pytest.fixture
 def url(program_url: str) -> str:
     return program_url
+
+
+@contextmanager
+def hanging(mimo: MimoServer) -> Iterator[None]:
+    """The service does not answer while the body runs."""
+    mimo.rules.latency_s = 60.0
+    try:
+        yield
+    finally:
+        mimo.rules.latency_s = 0.0
 
 
 def settings(mimo: MimoServer) -> dict[str, str]:
@@ -98,25 +108,23 @@ async def test_an_upload_shows_how_far_it_is_and_can_be_cancelled(
 async def test_what_is_being_transcribed_can_be_cancelled(
     page: Page, mimo: MimoServer, tmp_path: Path
 ) -> None:
-    mimo.rules.latency_s = 60.0
     await page.set_viewport_size(PHONE)
     for _ in range(2):
         await type_in(page, "/help")
-    await choose_file(page, note(tmp_path, 1))
-    await page.locator(".chip.stop").click()
-    assert "Cancelled." in await read_answer(page, 2)
     cancelled = page.locator(".entry", has_text="Cancelled.")
-    await expect(cancelled).to_be_in_viewport(ratio=1)
-    mimo.rules.latency_s = 0.0
+    with hanging(mimo):
+        await choose_file(page, note(tmp_path, 1))
+        await page.locator(".entry").last.locator(".chip.stop").click()
+        assert "Cancelled." in await read_answer(page, 2)
+        await expect(cancelled).to_be_in_viewport(ratio=1)
     await page.reload()
     assert await read_answer(page, 2) == "Cancelled."
     await expect(page.locator(".mine")).to_have_count(3)
     await expect(cancelled).to_be_in_viewport(ratio=1)
-    mimo.rules.latency_s = 60.0
-    await choose_file(page, note(tmp_path, 2))
-    await type_in(page, "/cancel")
-    assert await read_answer(page) == "1 request was cancelled."
-    mimo.rules.latency_s = 0.0
+    with hanging(mimo):
+        await choose_file(page, note(tmp_path, 2))
+        await type_in(page, "/cancel")
+        assert await read_answer(page) == "1 request was cancelled."
     await page.reload()
     await expect(page.locator(".typed").last).to_have_text("/cancel")
 
