@@ -81,18 +81,18 @@ export async function loadSound(sound) {
 }
 
 /** The last message of each queue that is being sent. */
-const queues = new Map();
+const sent = new Map();
 
 /**
  * Send a message; the same id twice is one message. like: the chat whose settings a new chat copies.
- * queue: the messages of a queue are sent one after the other, so that they keep their order.
+ * queues: the message is sent after the last one of each, and joins the first: they keep their order.
  * prepare: called when it is the message's turn. signal: stops it.
  */
-export function sendMessage(chat, fields, { queue = "", signal, ...options } = {}) {
-  const key = `${chat} ${queue}`;
-  const before = queues.get(key) ?? Promise.resolve();
+export function sendMessage(chat, fields, { queues = ["texts"], signal, ...options } = {}) {
+  const keys = queues.map((name) => `${chat} ${name}`);
+  const before = Promise.all(keys.map((key) => sent.get(key)));
   const sending = before.then(() => post(chat, fields, { ...options, signal }));
-  queues.set(key, sending.catch(() => {}));
+  sent.set(keys[0], sending.catch(() => {}));
   return new Promise((resolve, reject) => {
     // A message that waits for its turn is stopped at once too.
     signal?.addEventListener("abort", () => reject(new Refused("", 0)));

@@ -22,5 +22,11 @@ function measure(blob) {
     audio.onerror = () => resolve(0);
     setTimeout(() => resolve(0), WAIT_MS);
     audio.src = url;
-  }).finally(() => URL.revokeObjectURL(url));
+  }).finally(() => {
+    // It would go on loading what is gone.
+    audio.onerror = null;
+    audio.removeAttribute("src");
+    audio.load();
+    URL.revokeObjectURL(url);
+  });
 }

@@ -42,8 +42,9 @@ export class Outbox {
     };
     try {
       // Nobody waits for the upload of a file but the files after it, and what is asked about it.
-      const queue = entry.file || this.chat.entries.get(entry.reply_to)?.fields ? "files" : "texts";
-      const options = { queue, onProgress, prepare, like: this.chat.like, signal: stop.signal };
+      const isFile = entry.file || this.chat.entries.get(entry.reply_to)?.fields;
+      const queues = isFile ? ["files", "texts"] : ["texts"];
+      const options = { queues, onProgress, prepare, like: this.chat.like, signal: stop.signal };
       const saved = await sendMessage(this.chat.name, entry.fields, options);
       entry.phase = "";
       entry.fields = undefined;

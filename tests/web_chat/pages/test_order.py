@@ -104,3 +104,23 @@ async def test_a_text_overtakes_an_upload_and_its_place_is_that_of_its_arrival(
     await expect(page.locator(DONE)).to_have_count(2, timeout=20_000)
     order = await read_order(page)
     assert "/help" in order[0] and "slow.wav" in order[1]
+
+
+async def test_a_file_chosen_right_after_a_text_comes_after_it(
+    page: Page, inbox: FakeInbox, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.wav"
+    file.write_bytes(CANOE)
+
+    async def hold(route: Route) -> None:
+        if b'name="file"' not in (route.request.post_data_buffer or b""):
+            # Slower than the file: nothing else tells.
+            await asyncio.sleep(0.8)
+        await route.continue_()
+
+    await page.route("**/api/messages*", hold)
+    await type_in(page, "/say 1")
+    await page.locator("#file").set_input_files(file)
+    await expect(page.locator(DONE)).to_have_count(2)
+    await page.unroute_all()
+    assert [job.message.text for job in inbox.jobs.values()] == ["1", ""]

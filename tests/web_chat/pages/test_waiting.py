@@ -123,6 +123,7 @@ async def test_what_is_being_transcribed_can_be_cancelled(
     await expect(cancelled).to_be_in_viewport(ratio=1)
     with hanging(mimo):
         await choose_file(page, note(tmp_path, 2))
+        await expect(page.locator(".entry").last.locator(".chip.stop")).to_be_attached()
         await type_in(page, "/cancel")
         assert await read_answer(page) == "1 request was cancelled."
     await page.reload()
