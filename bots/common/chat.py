@@ -46,7 +46,7 @@ async def finish_call(call: Coroutine[Any, Any, Result]) -> Result:
     """Return the result of a call that sends something, and records that it was sent.
 
     If this is cancelled, the call may end first: what was sent and not recorded would be sent
-    again, and could not be removed.
+    again, and could not be removed. The recording, in a call of its own, has its own time.
     """
     calling = asyncio.create_task(call)
     try:

@@ -11,6 +11,7 @@ from core.assistant import Inbox
 from core.config import Settings
 from core.interfaces import Recording
 from core.models import Chat, DeliveryState, Job, JobState, Message, PartDelivery, Suggestion
+from tests.support.virtual_time import current_clock
 
 
 class MemoryLedger:
@@ -18,6 +19,8 @@ class MemoryLedger:
 
     def __init__(self) -> None:
         self.rows: dict[int, PartDelivery] = {}
+        #: How long a commit takes.
+        self.commit_s = 0.0
 
     async def find(self, part: int) -> PartDelivery | None:
         return self.rows.get(part)
@@ -29,6 +32,7 @@ class MemoryLedger:
             self.rows[part] = PartDelivery(part, DeliveryState.PENDING, platform_id)
 
     async def finish(self, part: int, platform_id: str) -> None:
+        await current_clock().sleep(self.commit_s)
         self.rows[part] = PartDelivery(part, DeliveryState.SENT, platform_id)
 
     async def forget(self, part: int) -> None:

@@ -230,7 +230,7 @@ class DiscordDelivery:
         is_live_left = not sent.route.token and sent.message_id != context.placeholder_id
         if number == 0 and not older_id and is_live_left:
             await self._clear(context, sent)
-        await target.ledger.finish(number, sent.message_id)
+        await finish_call(target.ledger.finish(number, sent.message_id))
         if older_id not in ("", sent.message_id):
             await self._remove(context, older_id, draft.channel_id)
 

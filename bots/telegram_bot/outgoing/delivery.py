@@ -150,7 +150,7 @@ class TelegramDelivery:
         except PlatformBusy:
             self._unsent.add(key)
             raise
-        await target.ledger.finish(number, platform_id)
+        await finish_call(target.ledger.finish(number, platform_id))
         return platform_id
 
     async def _send(self, request: TelegramRequest, *, is_repeat: bool) -> str:
