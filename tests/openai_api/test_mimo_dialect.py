@@ -64,6 +64,17 @@ async def test_speech_recognition(client: AsyncOpenAI, mimo: MimoServer) -> None
     assert [call.language for call in mimo.requests] == ["en", "auto"]
 
 
+async def test_a_language_that_is_no_text_is_refused(client: AsyncOpenAI) -> None:
+    import openai
+
+    with pytest.raises(openai.BadRequestError, match="must be a string"):
+        await client.chat.completions.create(
+            model="mimo-v2.5-asr",
+            messages=recording(data_url(b"x")),
+            extra_body={"asr_options": {"language": {"en": 1}}},
+        )
+
+
 @pytest.mark.parametrize("model", ["mimo-v2-tts", "mimo-v2.5-tts", "xiaomi/mimo-v2.5-tts"])
 async def test_speech_synthesis(client: AsyncOpenAI, mimo: MimoServer, model: str) -> None:
     completion = await client.chat.completions.create(

@@ -29,8 +29,10 @@ _UNSUPPORTED = frozenset(("include", "chunking_strategy"))
 _LISTS = ("timestamp_granularities", "include")
 
 
-def read_language(name: str) -> str | None:
+def read_language(name: object) -> str | None:
     """Return the code of a language that is given by code or by name. Raises ValueError."""
+    if not isinstance(name, str):
+        raise ValueError("must be a string")
     if name.strip().lower() == "auto":
         return None
     if (language := find_spoken_language(name)) is None:
