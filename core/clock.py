@@ -22,6 +22,15 @@ class Clock:
     #: Waits for so many seconds; 0 or less lets other tasks run once.
     sleep = staticmethod(asyncio.sleep)
 
+    async def wait_for(self, event: asyncio.Event, most_s: float) -> None:
+        """Wait until `event` is set, or `most_s` seconds have passed."""
+        waits = [asyncio.create_task(event.wait()), asyncio.create_task(self.sleep(most_s))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+
 
 #: The default clock.
 CLOCK = Clock()

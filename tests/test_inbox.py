@@ -41,9 +41,11 @@ def counted(result: str) -> float:
     return REGISTRY.get_sample_value("hearsay_messages_total", labels) or 0
 
 
-async def test_a_message_is_taken_in_once(inbox: Inbox, new_message: NewMessage) -> None:
+async def test_a_message_is_taken_in_once(
+    inbox: Inbox, new_message: NewMessage, store: Store
+) -> None:
     woken: list[bool] = []
-    inbox.on_job = lambda: woken.append(True)
+    store.intake.on_job = lambda: woken.append(True)
     before = [counted("job"), counted("passed")]
     message = new_message()
     job = await inbox.accept(message, b"sound")
@@ -71,7 +73,7 @@ async def test_retry_wakes_the_worker_only_for_a_dead_letter(
     job = await inbox.accept(new_message())
     assert job
     woken: list[bool] = []
-    inbox.on_job = lambda: woken.append(True)
+    store.intake.on_job = lambda: woken.append(True)
     assert not await inbox.retry(job.job_id) and woken == []
     await store.jobs.finish(job.job_id, JobState.DEAD)
     assert await inbox.retry(job.job_id) and woken == [True]
@@ -154,5 +156,5 @@ async def test_conversations_are_those_of_the_person(inbox: Inbox, new_message: 
     mine = await inbox.accept(new_message("7-1"))
     await inbox.accept(new_message("8-1"))
     assert mine
-    found = await inbox.conversations(Chat("test", "1", "7"))
+    found = await inbox.conversations(Chat("test", "1", "7"), 50)
     assert [conversation.chat for conversation in found] == [mine.message.chat]

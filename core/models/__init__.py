@@ -1,6 +1,7 @@
 """The plain values that all layers share.
 
 Frozen and made of standard types, so that each can be stored as JSON and read back unchanged.
+What equals its default is not stored: a default must not change once values are.
 Ids are `str` on every platform; moments are aware UTC and end in `_at`; units end the name.
 """
 
@@ -18,6 +19,7 @@ from core.models.audio import (
 from core.models.jobs import (
     OPEN_STATES,
     PLACEHOLDER,
+    ClaimedJobs,
     Conversation,
     DeliveryState,
     Job,
@@ -72,6 +74,7 @@ __all__ = [
     "Button",
     "Chat",
     "ChatSettings",
+    "ClaimedJobs",
     "Conversation",
     "Correction",
     "DeliveryState",

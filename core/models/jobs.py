@@ -55,6 +55,16 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimedJobs:
+    """The jobs that run next, and what waits beside them."""
+
+    jobs: list[Job]
+    has_waiting: bool
+    #: When the first job that is not due yet becomes due.
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """One of several chats of a person with the bot."""
 

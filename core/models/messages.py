@@ -89,7 +89,8 @@ class Button:
     label: str
     command: str
     text: str = ""
-    #: What the platform stores: opaque, bound to the chat, set when the reply is saved.
+    #: What the platform stores: opaque, bound to the chat, set when the reply is saved. It begins
+    #: with the id of the job.
     token: str = ""
     #: True if only the person who asked may press it, in their private chat.
     is_private: bool = False

@@ -18,13 +18,21 @@ from core.store.recordings import Recordings
 from core.store.talk.forgetting import Forgetting, ForgottenCounts
 from core.store.talk.memory import Memory
 from core.store.work.cancellation import Cancellation
+from core.store.work.deliveries import Deliveries
 from core.store.work.intake import Intake
 from core.store.work.job_search import JobSearch
 from core.store.work.jobs import Jobs
-from core.store.work.progress import Deliveries, Results
+from core.store.work.results import Results
 from core.store.work.schedules import Schedules
 
-__all__ = ["ForgottenCounts", "LinkResult", "Store", "make_cipher", "migrate", "open_cipher"]
+__all__ = [
+    "ForgottenCounts",
+    "LinkResult",
+    "Store",
+    "make_cipher",
+    "migrate",
+    "open_cipher",
+]
 
 
 class Store:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, case, delete, func, select, update
+from sqlalchemy import Connection, ScalarSelect, Select, delete, func, select, true, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import Chat, ChatSettings, Conversation
 from core.store.database.queries import (
@@ -18,13 +20,12 @@ from core.store.database.queries import (
     read_job,
     read_settings,
     select_jobs,
+    writes,
 )
 from core.store.database.tables import buttons, chats, jobs, messages, schedules, voices, watermarks
 from core.store.talk.memory import move_talk
-from core.store.work.progress import move_deliveries
+from core.store.work.deliveries import move_deliveries
 
-#: Conversations that are listed at most.
-_MAX_CONVERSATIONS = 200
 #: A chat in which nothing but this was asked has no content left: it is not listed.
 _LAST_COMMAND = "forget"
 #: Commands that say nothing about what a chat is about.
@@ -45,24 +46,24 @@ class Chats:
         rows = await self._database.rows(select(chats).where(is_chat(chat)))
         return read_settings(rows[0]) if rows else ChatSettings()
 
-    async def save_settings(self, chat: Chat, settings: ChatSettings) -> None:
+    @writes
+    def save_settings(self, connection: Connection, chat: Chat, settings: ChatSettings) -> None:
         """Save the settings of the chat."""
-        async with self._database.write() as connection:
-            row = await chat_row(connection, chat)
-            change = update(chats).where(chats.c.chat_pk == row.chat_pk)
-            await connection.execute(change.values(**build_settings(settings)))
+        row = chat_row(connection, chat)
+        change = update(chats).where(chats.c.chat_pk == row.chat_pk)
+        connection.execute(change.values(**build_settings(settings)))
 
     async def begin(self, chat: Chat, like: Chat) -> None:
         """Give a new chat the settings of another one. Safe to repeat."""
         if not await self._database.rows(select(chats.c.chat_pk).where(is_chat(chat))):
             await self.save_settings(chat, replace(await self.settings(like), expects=None))
 
-    async def note_no_voice(self, chat: Chat) -> None:
+    @writes
+    def note_no_voice(self, connection: Connection, chat: Chat) -> None:
         """Remember that the chat refuses voice messages."""
-        async with self._database.write() as connection:
-            row = await chat_row(connection, chat)
-            change = update(chats).where(chats.c.chat_pk == row.chat_pk)
-            await connection.execute(change.values(no_voice_at=self._database.now()))
+        row = chat_row(connection, chat)
+        change = update(chats).where(chats.c.chat_pk == row.chat_pk)
+        connection.execute(change.values(no_voice_at=self._database.now()))
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         """Return the newest message handled in each chat of a bot: chat id -> message id."""
@@ -73,23 +74,43 @@ class Chats:
         )
         return {row.chat_id: row.message_id for row in await self._database.rows(query)}
 
-    async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+    @writes
+    def save_watermarks(
+        self, connection: Connection, platform: str, bot_id: str, seen: Mapping[str, str]
+    ) -> None:
         """Save the newest message handled in each chat: chat id -> message id."""
-        async with self._database.write() as connection:
-            for chat_id, message_id in seen.items():
-                row = await chat_row(connection, Chat(platform, bot_id, chat_id))
-                is_it = watermarks.c.chat_pk == row.chat_pk
-                await connection.execute(delete(watermarks).where(is_it))
-                values = {"chat_pk": row.chat_pk, "message_id": message_id}
-                await connection.execute(watermarks.insert(), values)
+        for chat_id, message_id in seen.items():
+            row = chat_row(connection, Chat(platform, bot_id, chat_id))
+            is_it = watermarks.c.chat_pk == row.chat_pk
+            connection.execute(delete(watermarks).where(is_it))
+            values = {"chat_pk": row.chat_pk, "message_id": message_id}
+            connection.execute(watermarks.insert(), values)
 
-    async def conversations(self, person: Chat) -> list[Conversation]:
-        """Return the chats whose id is that of `person`, or begins with it and a "-".
+    async def conversations(
+        self, person: Chat, limit: int, before: datetime | None = None
+    ) -> list[Conversation]:
+        """Return chats whose id is that of `person`, or begins with it and a "-".
 
         The most recently used one comes first; empty ones are left out.
+        before: only those that were last used before this moment.
         """
-        found = await self._database.rows(_select_conversations(person))
-        last_at = {row.first_seq or row.any_seq: row.last_at for row in found}
+        is_used = jobs.c.created_at < before if before else true()
+        query = _select_conversations(is_chat_of(person), is_used).limit(limit)
+        return await self._read_conversations(query)
+
+    async def conversation(self, chat: Chat) -> list[Conversation]:
+        """Return one chat, nothing if it is empty."""
+        return await self._read_conversations(_select_conversations(is_chat(chat), true()))
+
+    async def _read_conversations(self, query: Select[Any]) -> list[Conversation]:
+        # The first job is looked for only in those that are listed.
+        listed = query.subquery()
+        newest = (
+            select(_TOPIC.label("first_seq"), listed.c.last_at)
+            .join(chats, chats.c.chat_pk == listed.c.chat_pk)
+            .order_by(listed.c.last_at.desc(), listed.c.seq.desc())
+        )
+        last_at = {row.first_seq: row.last_at for row in await self._database.rows(newest)}
         rows = await self._database.rows(select_jobs().where(jobs.c.seq.in_(last_at)))
         now = self._database.now()
         first = {row.seq: read_job(row, now) for row in rows}
@@ -99,42 +120,58 @@ class Chats:
             if seq in first
         ]
 
-    async def move(self, old: Chat, new: Chat) -> None:
+    @writes
+    def move(self, connection: Connection, old: Chat, new: Chat) -> None:
         """Move everything that belongs to a chat to its new id. Safe to repeat.
 
         The old row stays for its messages: message ids start over in the new chat, and a clash
         would make a new message look known.
         """
-        async with self._database.write() as connection:
-            before = await chat_row(connection, old)
-            after = await chat_row(connection, new)
-            if before.gone_at is not None:
-                return
-            at_old, at_new = chats.c.chat_pk == before.chat_pk, chats.c.chat_pk == after.chat_pk
-            values = build_settings(read_settings(before))
-            await connection.execute(update(chats).where(at_new).values(**values))
-            gone = update(chats).where(at_old)
-            await connection.execute(gone.values(gone_at=self._database.now()))
-            await move_talk(connection, before.chat_pk, after.chat_pk)
-            await move_deliveries(connection, before.chat_pk)
-            for table in (jobs, buttons, voices, schedules):
-                change = update(table).where(table.c.chat_pk == before.chat_pk)
-                await connection.execute(change.values(chat_pk=after.chat_pk))
+        before = chat_row(connection, old)
+        after = chat_row(connection, new)
+        if before.gone_at is not None:
+            return
+        at_old, at_new = chats.c.chat_pk == before.chat_pk, chats.c.chat_pk == after.chat_pk
+        values = build_settings(read_settings(before))
+        connection.execute(update(chats).where(at_new).values(**values))
+        gone = update(chats).where(at_old)
+        connection.execute(gone.values(gone_at=self._database.now()))
+        move_talk(connection, before.chat_pk, after.chat_pk)
+        move_deliveries(connection, before.chat_pk)
+        of_chat = select(jobs.c.job_id).where(jobs.c.chat_pk == before.chat_pk)
+        change = update(buttons).where(buttons.c.job_id.in_(of_chat))
+        connection.execute(change.values(chat_pk=after.chat_pk))
+        for table in (jobs, voices, schedules):
+            change = update(table).where(table.c.chat_pk == before.chat_pk)
+            connection.execute(change.values(chat_pk=after.chat_pk))
 
 
-def _select_conversations(person: Chat) -> Select[Any]:
-    is_minor = jobs.c.command.in_(_MINOR)
+def _pick(order: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:
+    """Return the query for the first of a chat's jobs that have content. It reads no other."""
     return (
-        select(
-            func.min(case((is_minor, None), else_=jobs.c.seq)).label("first_seq"),
-            func.min(jobs.c.seq).label("any_seq"),
-            func.max(jobs.c.created_at).label("last_at"),
-        )
+        select(jobs.c.seq)
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
-        .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
-        .where(is_chat_of(person), messages.c.content.is_not(None))
-        .where(jobs.c.command != _LAST_COMMAND)
-        .group_by(jobs.c.chat_pk)
-        .order_by(func.max(jobs.c.seq).desc())
-        .limit(_MAX_CONVERSATIONS)
+        .where(jobs.c.chat_pk == chats.c.chat_pk, jobs.c.command != _LAST_COMMAND)
+        .where(messages.c.content.is_not(None), *conditions)
+        .order_by(order)
+        .limit(1)
+        .correlate(chats)
+        .scalar_subquery()
+    )
+
+
+_LAST = _pick(jobs.c.seq.desc())
+_TOPIC = func.coalesce(_pick(jobs.c.seq, jobs.c.command.not_in(_MINOR)), _pick(jobs.c.seq))
+
+
+def _select_conversations(
+    is_wanted: ColumnElement[bool], is_used: ColumnElement[bool]
+) -> Select[Any]:
+    """Return the query for the last job of each chat, the newest first."""
+    used = select(chats.c.chat_pk, _LAST.label("seq")).where(is_wanted).subquery()
+    return (
+        select(jobs.c.seq, used.c.chat_pk, jobs.c.created_at.label("last_at"))
+        .join(used, used.c.seq == jobs.c.seq)
+        .where(is_used)
+        .order_by(jobs.c.created_at.desc(), jobs.c.seq.desc())
     )

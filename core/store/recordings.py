@@ -6,11 +6,11 @@ SQLite limits the size of a value, and a piece is all that is in memory of a lar
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
-from weakref import WeakValueDictionary
+from collections.abc import AsyncIterator, Collection
+from weakref import WeakValueDictionary, finalize
 
-from sqlalchemy import bindparam, delete, exists, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, delete, exists, func, select
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import StoreError
 from core.interfaces import Recording
@@ -19,8 +19,10 @@ from core.store.database.encryption import Cipher
 from core.store.database.queries import Database, is_chat
 from core.store.database.tables import blob_pieces, blobs, chats, messages
 
-#: Pieces deleted in one transaction: nobody waits for the lock longer than 50 ms.
-_FEW = 4
+#: Pieces deleted in one transaction: nobody waits for the lock longer than 20 ms.
+_FEW = 2
+#: Recordings whose pieces are looked for at once.
+_MANY = 100
 _PIECE = select(blob_pieces.c.content).where(
     blob_pieces.c.blob_id == bindparam("of_blob"), blob_pieces.c.number == bindparam("of_number")
 )
@@ -65,12 +67,25 @@ class Recordings:
         self._database = database
         #: Those that have no message yet, or never will, while somebody uses them.
         self._live: WeakValueDictionary[str, StoredRecording] = WeakValueDictionary()
+        #: The ids of those that may be nobody's now. None: also of what another process has left.
+        self._left: set[str] | None = None
 
     def begin(self) -> StoredRecording:
         """Return an empty recording. It stays if it is accepted with a message."""
         recording = StoredRecording(self, secrets.token_hex(16))
         self._live[recording.blob_id] = recording
+        finalize(recording, self._leave, recording.blob_id).atexit = False
         return recording
+
+    def _leave(self, *blob_ids: str) -> None:
+        if self._left is not None:
+            self._left.update(blob_ids)
+
+    def drop(self, connection: Connection, message_pks: Collection[int]) -> None:
+        """Take the recordings of messages from them; `sweep` deletes what they consist of."""
+        is_it = blobs.c.message_pk.in_(message_pks)
+        self._leave(*connection.execute(select(blobs.c.blob_id).where(is_it)).scalars())
+        connection.execute(delete(blobs).where(is_it))
 
     async def find(self, chat: Chat, message_id: str) -> Recording | None:
         """Return the recording that came with a message, None if it is no longer kept."""
@@ -94,8 +109,7 @@ class Recordings:
         if not number:
             await self.sweep()
         values = {"blob_id": blob_id, "number": number, "content": piece}
-        async with self._database.write() as connection:
-            await connection.execute(blob_pieces.insert(), values)
+        await self._database.write(lambda one: one.execute(blob_pieces.insert(), values))
 
     async def read_piece(self, blob_id: str, number: int) -> bytes:
         """Return a piece. Raises StoreError if there is none."""
@@ -107,22 +121,46 @@ class Recordings:
 
     async def sweep(self) -> int:
         """Delete the pieces that belong to no message and to nobody, and return their number."""
-        count = 0
-        while True:
-            async with self._database.write() as connection:
-                # Nothing gets its message meanwhile: that needs the same lock.
-                orphans = select(blob_pieces.c.piece_pk).where(
-                    _IS_ORPHAN, blob_pieces.c.blob_id.not_in(list(self._live))
-                )
-                keys = list((await connection.execute(orphans.limit(_FEW))).scalars())
-                is_it = blob_pieces.c.piece_pk.in_(keys)
-                await connection.execute(delete(blob_pieces).where(is_it))
-            count += len(keys)
-            if len(keys) < _FEW:
-                return count
+        if self._left is not None and not self._left:
+            return 0
+        left = await self._database.write(self._take_left)
+        if left is None:
+            return await self._delete_pieces(_IS_ORPHAN)
+        ids, count = list(left), 0
+        for start in range(0, len(ids), _MANY):
+            is_left = blob_pieces.c.blob_id.in_(ids[start : start + _MANY])
+            count += await self._delete_pieces(_IS_ORPHAN & is_left)
+        return count
+
+    def _take_left(self, connection: Connection) -> set[str] | None:
+        """Return what is left so far: in a turn of the writer, so that it is left for good."""
+        left, self._left = self._left, set()
+        return left
+
+    async def _delete_pieces(self, is_left: ColumnElement[bool]) -> int:
+        count, found = 0, _FEW
+        while found == _FEW:
+            # A recording that begins later stores its first piece after this look.
+            is_nobodys = is_left & blob_pieces.c.blob_id.not_in(list(self._live))
+            try:
+                found = await self._delete_few(is_nobodys)
+            except BaseException:
+                self._left = None  # the next time, all are looked through
+                raise
+            count += found
+        return count
+
+    async def _delete_few(self, is_nobodys: ColumnElement[bool]) -> int:
+        few = select(blob_pieces.c.piece_pk).where(is_nobodys).limit(_FEW)
+        # Looked for without the write lock: what is nobody's now never becomes somebody's.
+        keys = [row.piece_pk for row in await self._database.rows(few)]
+        if keys:
+            change = delete(blob_pieces).where(blob_pieces.c.piece_pk.in_(keys))
+            await self._database.write(lambda one: one.execute(change))
+        return len(keys)
 
 
-async def keep(connection: AsyncConnection, message_pk: int, recording: Recording) -> None:
+def keep(connection: Connection, message_pk: int, recording: Recording) -> None:
     """Make a recording that of a message, in the transaction that accepts the message."""
     if isinstance(recording, StoredRecording):
         blob_id = recording.blob_id
@@ -130,5 +168,5 @@ async def keep(connection: AsyncConnection, message_pk: int, recording: Recordin
         assert isinstance(recording, bytes)
         blob_id = secrets.token_hex(16)
         values = {"blob_id": blob_id, "number": 0, "content": recording}
-        await connection.execute(blob_pieces.insert(), values)
-    await connection.execute(blobs.insert(), {"message_pk": message_pk, "blob_id": blob_id})
+        connection.execute(blob_pieces.insert(), values)
+    connection.execute(blobs.insert(), {"message_pk": message_pk, "blob_id": blob_id})

@@ -32,16 +32,16 @@ POINTS = {
     "S1 message committed": Point("core.store.work.intake:Intake.add", "after"),
     "S2 job claimed": Point("core.store.work.jobs:Jobs.claim", "after"),
     "S3 placeholder sent": Point(
-        "core.store.work.progress:StoredLedger.finish", "before", PLACEHOLDER
+        "core.store.work.deliveries:StoredLedger.finish", "before", PLACEHOLDER
     ),
     "S4 downloading": Point("bots.telegram_bot.incoming.files:TelegramFiles._download", "before"),
     "S5 decoding": Point("core.worker_process.pool:_WorkerProcess.send_request", "after"),
     "S6 transcribing": Point("core.engines.wire.role:read_event", "before"),
-    "S7 transcribed": Point("core.store.work.progress:Results.save", "before"),
+    "S7 transcribed": Point("core.store.work.results:Results.save", "before"),
     "S8 reply saved": Point("core.store.work.jobs:Jobs.save_reply", "after"),
-    "S9 reply sent": Point("core.store.work.progress:StoredLedger.finish", "before", 0),
-    "S10 between parts": Point("core.store.work.progress:StoredLedger.finish", "after", 0),
-    "SX part 1 sent": Point("core.store.work.progress:StoredLedger.finish", "before", 1),
+    "S9 reply sent": Point("core.store.work.deliveries:StoredLedger.finish", "before", 0),
+    "S10 between parts": Point("core.store.work.deliveries:StoredLedger.finish", "after", 0),
+    "SX part 1 sent": Point("core.store.work.deliveries:StoredLedger.finish", "before", 1),
     "SX reply delivered": Point("core.store.work.jobs:Jobs.finish", "before"),
     "SX job finished": Point("core.store.work.jobs:Jobs.finish", "after"),
 }
@@ -49,15 +49,15 @@ POINTS = {
 #: The steps of synthesis, before those of every reply.
 SPEECH_POINTS = {
     "V1 synthesizing": Point("core.engines.mimo.speech_wire:read_speech_event", "before"),
-    "V2 synthesized": Point("core.store.work.progress:Results.save_audio", "before"),
-    "V3 piece saved": Point("core.store.work.progress:Results.save_audio", "after"),
+    "V2 synthesized": Point("core.store.work.results:Results.save_audio", "before"),
+    "V3 piece saved": Point("core.store.work.results:Results.save_audio", "after"),
 }
 
 #: The steps of answering a question.
 ANSWER_POINTS = {
     "A1 question sent": Point("core.answering.pipeline:AnsweringPipeline._call", "before"),
-    "A2 answer received": Point("core.store.work.progress:Results.save_answer", "before"),
-    "A3 answer saved": Point("core.store.work.progress:Results.save_answer", "after"),
+    "A2 answer received": Point("core.store.work.results:Results.save_answer", "before"),
+    "A3 answer saved": Point("core.store.work.results:Results.save_answer", "after"),
     "A4 read position saved": Point("core.store.talk.memory:Memory.note_read", "after"),
     "A5 audio prepared": Point("core.audio.media:Media.prepare", "after"),
     "A6 answering": Point("core.engines.wire.role:read_event", "before"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from core.models import Attachment, Correction, JobState, Message, QuotedMessage, Reply
+from core.store.work.deliveries import StoredLedger
 from tests.support import audio_samples
 from tests.support.group_talk import ADA, BEN, EVE, Group, quote
 
@@ -107,10 +108,12 @@ async def test_an_edit_is_made_once_if_its_job_runs_again(private: Group) -> Non
     jobs = private.loopback.store.jobs
     save_reply, failures = jobs.save_reply, [ValueError("the end of the process")]
 
-    async def fail_once(job_id: str, reply: Reply, outcome: JobState) -> Reply:
+    async def fail_once(
+        job_id: str, reply: Reply, outcome: JobState, ledger: StoredLedger | None = None
+    ) -> Reply:
         if reply.text.startswith(CHANGED) and failures:
             raise failures.pop()
-        return await save_reply(job_id, reply, outcome)
+        return await save_reply(job_id, reply, outcome, ledger)
 
     jobs.save_reply = fail_once  # type: ignore[method-assign]
     answer = await edit(private, sent, EDITED)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from core.models import Attachment, Correction, JobState, Message, QuotedMessage, Reply
+from core.store.work.deliveries import StoredLedger
 from tests.support import audio_samples
 from tests.support.group_talk import ADA, BEN, GROUP, Group
 
@@ -129,10 +130,12 @@ async def test_correction_is_applied_once_if_the_job_runs_again(group: Group) ->
     save_reply = group.loopback.store.jobs.save_reply
     failures = [ValueError("the end of the process")]
 
-    async def fail_once(job_id: str, reply: Reply, outcome: JobState) -> Reply:
+    async def fail_once(
+        job_id: str, reply: Reply, outcome: JobState, ledger: StoredLedger | None = None
+    ) -> Reply:
         if reply.text.startswith("Saved") and failures:
             raise failures.pop()
-        return await save_reply(job_id, reply, outcome)
+        return await save_reply(job_id, reply, outcome, ledger)
 
     group.loopback.store.jobs.save_reply = fail_once  # type: ignore[method-assign]
     [answer] = await reply_to(group, sent, "no, it is Kowalski")

@@ -75,7 +75,7 @@ async def test_reply_after_a_chat_move_is_forgotten_with_its_question(group: Gro
     group.chat = replace(old, chat_id="-100500")
     await store.chats.move(old, group.chat)
     assert job.reply and await store.jobs.redo(job.job_id, job.reply)
-    group.loopback.inbox.on_job()
+    group.loopback.worker.wake()
     await group.loopback.settle()
     sent = (await store.deliveries.parts(job.job_id))[0].platform_id
     assert counts((await group.ask("forget", ADA, reply_to=QuotedMessage(sent))).text) == [1, 1, 1]
@@ -99,7 +99,7 @@ async def test_what_waits_since_before_a_chat_move_is_not_forgotten_with_another
     group.chat = replace(old, chat_id="-100500")
     await store.chats.move(old, group.chat)
     assert waits and job and job.reply and await store.jobs.redo(job.job_id, job.reply)
-    group.loopback.inbox.on_job()
+    group.loopback.worker.wake()
     await clock.sleep(1)
     sent = (await store.deliveries.parts(job.job_id))[0].platform_id
     assert counts((await group.ask("forget", ADA, reply_to=QuotedMessage(sent))).text) == [1, 1, 0]

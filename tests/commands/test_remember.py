@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from core.commands import pick_command
 from core.models import Attachment, Chat, ChatSettings, ExpectedRecording, QuotedMessage
+from core.store.database.tables import blobs, jobs, messages, people, readers, remembered
 from tests.conftest import NewMessage
 from tests.support.group_talk import ADA, BEN, Group, quote
 from tests.support.remembered_talk import REMEMBERS
@@ -18,10 +20,9 @@ async def test_nothing_is_on_disk_without_history(group: Group) -> None:
     await group.say("canary-77", attachment=Attachment("canary-file"))
     await group.say("canary-88", edit_id="5")
     assert await group.kept() == []
-    async with group.loopback.store._database.read() as connection:
-        for table in ("messages", "jobs", "remembered", "people", "blobs", "readers"):
-            rows = await connection.exec_driver_sql(f"SELECT count(*) FROM {table}")
-            assert rows.scalar() == 0, table
+    for table in (messages, jobs, remembered, people, blobs, readers):
+        query = select(func.count()).select_from(table)
+        assert await group.loopback.store._database.scalar(query) == 0, table.name
 
 
 async def test_admin_turns_history_on_and_off(group: Group) -> None:

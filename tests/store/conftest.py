@@ -29,15 +29,21 @@ def schedule(schedule_id: str = "a", **changes: Any) -> DigestSchedule:
     return replace(made, **changes)
 
 
+async def claim_job(store: Store) -> Job | None:
+    """Return the job that runs next, None if none may."""
+    found = (await store.jobs.claim(1)).jobs
+    return found[0] if found else None
+
+
 async def claim(store: Store) -> str:
     """Return the id of the job that runs next, empty if none may."""
-    job = await store.jobs.claim()
+    job = await claim_job(store)
     return job.job_id if job else ""
 
 
 async def row(store: Store, job: Job) -> Any:
-    async with store._database.read() as connection:
-        return (await connection.execute(select(jobs).where(jobs.c.job_id == job.job_id))).one()
+    [found] = await store._database.rows(select(jobs).where(jobs.c.job_id == job.job_id))
+    return found
 
 
 @pytest.fixture

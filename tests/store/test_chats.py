@@ -20,7 +20,7 @@ from core.models import (
 )
 from core.store import Store
 from core.store.talk.search import MOVED
-from tests.store.conftest import Add, claim, row, schedule
+from tests.store.conftest import Add, claim, claim_job, row, schedule
 
 VOICE = SavedVoice("v1", "Grandma", Audio(b"RIFF\xff\x00", "audio/wav", 2.0))
 OLD = Chat("test", "1", "100")
@@ -32,7 +32,7 @@ async def test_a_gone_chat_is_restored_by_its_next_message(
 ) -> None:
     running, waiting, there = await add(), await add(), await add("b")
     done = await add()
-    await store.jobs.claim()
+    await claim_job(store)
     await store.jobs.finish(done.job_id, JobState.DONE)
     await clock.sleep(9)
     await store.jobs.cancel_chat(running.message.chat)
@@ -67,7 +67,7 @@ async def test_a_chat_that_moves_takes_all_that_hangs_on_it_along(store: Store, 
     assert await store.chats.settings(new) == ChatSettings("fr"), "it moved already"
     await store.chats.save_settings(new, chosen)
     assert await store.chats.settings(there.message.chat) == ChatSettings()
-    moved = await store.jobs.claim()
+    moved = await claim_job(store)
     assert moved and moved.message.chat == new
     assert moved.message.message_id == "", "ids of the old chat mean nothing in the new one"
     same_id = await add("-100200", message_id=job.message.message_id)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from core.clock import Clock
 from core.models import Chat, JobState
-from core.store import Store, chats
+from core.store import Store
 from tests.conftest import NewMessage
 from tests.store.conftest import Add
 
@@ -19,7 +17,7 @@ def chat(name: str, platform: str = "web", bot_id: str = "1") -> dict[str, Chat]
 
 async def list_chats(store: Store) -> list[tuple[str, str]]:
     """Return the id of each chat and the command that it is known by."""
-    return [(c.chat.chat_id, c.first.command) for c in await store.chats.conversations(PERSON)]
+    return [(c.chat.chat_id, c.first.command) for c in await store.chats.conversations(PERSON, 50)]
 
 
 async def test_the_chat_used_last_comes_first(store: Store, add: Add, clock: Clock) -> None:
@@ -28,7 +26,7 @@ async def test_the_chat_used_last_comes_first(store: Store, add: Add, clock: Clo
         await clock.sleep(60)
     last_at = clock.now()
     await add(**chat("a_b"), command="ask", text="Why?")
-    found = await store.chats.conversations(PERSON)
+    found = await store.chats.conversations(PERSON, 50)
     assert [c.chat.chat_id for c in found] == ["a_b", "a_b-1", "a_b-2"]
     assert found[0].last_at == last_at and found[0].first.created_at < last_at
     assert found[0].first.message.message_id == "1"
@@ -63,8 +61,17 @@ async def test_a_chat_that_was_forgotten_is_no_more(store: Store, add: Add) -> N
     assert await list_chats(store) == []
 
 
-async def test_only_some_are_read(store: Store, add: Add, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chats, "_MAX_CONVERSATIONS", 2)
-    for name in ("a_b", "a_b-1", "a_b-2"):
+async def test_they_are_read_some_at_a_time(store: Store, add: Add, clock: Clock) -> None:
+    names = [f"a_b-{number}" for number in range(5)]
+    for name in names:
         await add(**chat(name))
-    assert [name for name, _ in await list_chats(store)] == ["a_b-2", "a_b-1"]
+        await clock.sleep(60)
+    read: list[str] = []
+    before = None
+    while found := await store.chats.conversations(PERSON, 2, before):
+        read += [one.chat.chat_id for one in found]
+        before = found[-1].last_at
+    assert read == names[::-1]
+    [one] = await store.chats.conversation(chat("a_b-1")["chat"])
+    assert (one.chat.chat_id, one.first.command) == ("a_b-1", "transcribe")
+    assert await store.chats.conversation(chat("a_b-9")["chat"]) == []

@@ -17,8 +17,8 @@ async def test_a_part_that_is_to_be_edited_keeps_its_id_until_it_is(store: Store
     ledger = store.deliveries.target(job).ledger
     await ledger.start(0)
     await ledger.finish(0, "5")
-    async with store.jobs._database.write() as connection:
-        await connection.execute(update(deliveries).values(state=DeliveryState.STALE))
+    outdate = update(deliveries).values(state=DeliveryState.STALE)
+    await store.jobs._database.write(lambda one: one.execute(outdate))
     assert await ledger.find(0) == PartDelivery(0, DeliveryState.STALE, "5")
     await ledger.start(0)
     assert await ledger.find(0) == PartDelivery(0, DeliveryState.PENDING, "5")

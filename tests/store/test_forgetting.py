@@ -22,7 +22,7 @@ from core.models import (
 from core.store import Store
 from core.store.talk import forgetting
 from tests.conftest import NewMessage
-from tests.store.conftest import Add
+from tests.store.conftest import Add, claim_job
 from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import CHAT, VOICE, say, talk
 
@@ -46,10 +46,13 @@ class Kept:
         await self._store.results.save(f"piece-{job.job_id}", Transcript("x"), whole=key)
         await self._store.results.save(key, Transcript("x"))
         offer = Reply("answer", buttons=(Button("More", "export"),), heard_key=key)
-        await self._store.jobs.save_reply(job.job_id, offer, JobState.DONE)
+        # The first one is replaced, and its button is kept.
+        for outcome in (JobState.DONE, JobState.REFUSED, JobState.DONE):
+            reply = Reply("failed") if outcome is JobState.REFUSED else offer
+            await self._store.jobs.save_reply(job.job_id, reply, outcome)
         if state is JobState.RUNNING:
-            await self._store.jobs.claim()
-        else:
+            await claim_job(self._store)
+        elif state not in OPEN_STATES:
             await self._store.jobs.finish(job.job_id, state)
         return job
 

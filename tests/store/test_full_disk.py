@@ -27,8 +27,8 @@ MANY = 1 << 30
 
 async def limit_pages(store: Store, pages: int) -> None:
     """Let the database not grow beyond `pages` pages, as a full disk does."""
-    async with store._database.write() as connection:
-        await connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    limit = f"PRAGMA max_page_count={pages}"
+    await store._database.write(lambda one: one.exec_driver_sql(limit))
 
 
 async def fill(store: Store) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from core.models import Chat, QuotedMessage, Segment, TalkRange, Transcript
 from core.store import Store
+from core.store.database.connections import Work
 from core.store.database.tables import remembered
 from tests.support.clean_start import open_store
 from tests.support.remembered_talk import CHAT, REMEMBERS, START, VOICE, say, silent, talk, texts
@@ -132,9 +133,8 @@ async def test_whoever_read_in_both_chats_has_read_what_is_new(store: Store) -> 
 async def rows_of(store: Store) -> list[tuple[object, ...]]:
     """Return what the table holds of each message: its id, and whether there is anything."""
     query = select(*(remembered.c[name] for name in ("message_id", "content", "transcript")))
-    async with store._database.read() as connection:
-        found = await connection.execute(query.order_by(remembered.c.message_id))
-        return [(row[0], row[1] is not None, row[2] is not None) for row in found]
+    found = await store._database.rows(query.order_by(remembered.c.message_id))
+    return [(row[0], row[1] is not None, row[2] is not None) for row in found]
 
 
 async def test_a_message_that_was_deleted_takes_no_transcript(store: Store) -> None:
@@ -210,9 +210,9 @@ async def test_each_message_costs_one_commit(store: Store, monkeypatch: pytest.M
     await store.chats.save_settings(CHAT, REMEMBERS)
     write, begun = store._database.write, []
 
-    def counted() -> object:
+    def counted(work: Work[object]) -> object:
         begun.append(1)
-        return write()
+        return write(work)
 
     monkeypatch.setattr(store._database, "write", counted)
     for n in range(5):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from typing import Any
 
 import pytest
 
@@ -18,12 +20,14 @@ async def test_messages_that_wait_for_the_writer_keep_their_order(
 ) -> None:
     """One that arrives at the moment when the writer becomes free does not pass the others."""
     messages = [new_message() for _ in range(12)]
-    waiting = []
-    async with store._database.write():
-        for message in messages[:-1]:
-            waiting.append(asyncio.create_task(store.intake.add(message, pick_command)))
-        await asyncio.sleep(0.1)
+    waiting: list[asyncio.Task[Any]] = []
+    is_free = threading.Event()
+    waiting.append(asyncio.create_task(store._database.write(lambda _: is_free.wait())))
+    for message in messages[:-1]:
+        waiting.append(asyncio.create_task(store.intake.add(message, pick_command)))
+    await asyncio.sleep(0)
+    is_free.set()
     last = await store.intake.add(messages[-1], pick_command)
-    jobs = [*await asyncio.gather(*waiting), last]
+    jobs = [*(await asyncio.gather(*waiting))[1:], last]
     history = await store.jobs.history(messages[0].chat)
     assert [job.job_id for job in history[::-1]] == [job.job_id for job in jobs if job]

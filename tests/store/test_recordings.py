@@ -56,6 +56,7 @@ async def test_a_large_recording_is_stored_in_encrypted_pieces(
 async def test_its_pieces_are_deleted_with_it(
     is_forgotten: bool, store: Store, add: Add, tmp_path: Path
 ) -> None:
+    assert await store.recordings.sweep() == 0, "from now on, only what is left is looked for"
     job = await add(data=await receive(store))
     await store.jobs.finish(job.job_id, JobState.DONE)
     if is_forgotten:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import update
 
@@ -18,9 +19,11 @@ from core.models import (
     WaitTimes,
     measure_wait_times,
 )
-from core.store import Store
+from core.store import Store, migrate
 from core.store.database.tables import jobs
 from tests.conftest import NewMessage
+from tests.store.conftest import claim_job
+from tests.support.clean_start import ask_database
 
 MARKER = "canary-of-content"
 HOUR = datetime(2026, 3, 1, 14, tzinfo=UTC)
@@ -34,8 +37,8 @@ async def add(store: Store, new_message: NewMessage, **changes: object) -> str:
 
 
 async def change(store: Store, job_id: str, **values: object) -> None:
-    async with store._database.write() as connection:
-        await connection.execute(update(jobs).where(jobs.c.job_id == job_id).values(**values))
+    change = update(jobs).where(jobs.c.job_id == job_id).values(**values)
+    await store._database.write(lambda one: one.execute(change))
 
 
 async def test_queue_tells_what_waits_and_since_when(store: Store, new_message: NewMessage) -> None:
@@ -47,7 +50,7 @@ async def test_queue_tells_what_waits_and_since_when(store: Store, new_message: 
     old = now - timedelta(minutes=7)
     await change(store, ids[0], created_at=old, run_at=old)
     await change(store, ids[1], created_at=old - timedelta(1), run_at=now + timedelta(minutes=1))
-    claimed = await store.jobs.claim()
+    claimed = await claim_job(store)
     assert claimed and claimed.job_id == ids[0]
     await store.jobs.finish(ids[2], JobState.DEAD, "EngineBusy")
     await store.jobs.finish(ids[3], JobState.DONE)
@@ -58,7 +61,7 @@ async def test_queue_tells_what_waits_and_since_when(store: Store, new_message: 
 
 async def test_steps_tell_how_far_a_job_has_come(store: Store, new_message: NewMessage) -> None:
     job_id = await add(store, new_message)
-    await store.jobs.claim()
+    await claim_job(store)
     first = await store.statistics.job_details(job_id)
     assert first and first.summary.state is JobState.RUNNING
     assert (first.summary.attempts, first.summary.has_sound, first.summary.has_reply) == (
@@ -139,3 +142,22 @@ async def test_what_was_spent_is_summed_up_by_model(store: Store, clock: Clock) 
     assert [(s.engine, s.model, s.calls, s.audio_s) for s in spent] == sums
     assert (spent[0].prompt_tokens, spent[0].completion_tokens) == (30, 15)
     assert await store.statistics.engine_usage(clock.now() + timedelta(1)) == []
+
+
+async def test_calls_of_before_the_sums_are_summed_up_by_hour(store: Store, tmp_path: Path) -> None:
+    home = tmp_path / "old"
+    home.mkdir()
+    url = f"sqlite:///{home / 'hearsay.db'}"
+    await migrate(url, "0010")
+    columns = "created_at, engine, model, audio_s, prompt_tokens, completion_tokens"
+    for minute in ("13:59:59.999999", "14:00:00.000000", "14:30:00.000000"):
+        values = f"2026-03-01 {minute}", "mimo", "asr", 2.0, 3, 4
+        insert = f"INSERT INTO usage ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
+        ask_database(home, insert, *values)
+    await migrate(url)
+    grown = Store(url, store._database.cipher)
+    await grown.results.save("k", Transcript("x", usage=Usage("mimo", "asr", 1.0, 1)))
+    for since, calls, audio_s in ((HOUR, 3, 5.0), (HOUR - timedelta(minutes=1), 4, 7.0)):
+        [spent] = await grown.statistics.engine_usage(since)
+        assert (spent.calls, spent.audio_s) == (calls, audio_s)
+    await grown.close()

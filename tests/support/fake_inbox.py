@@ -22,6 +22,12 @@ class MemoryLedger:
         #: How long a commit takes.
         self.commit_s = 0.0
 
+    async def refresh(self) -> None:
+        pass
+
+    def expect(self, count: int) -> None:
+        pass
+
     async def find(self, part: int) -> PartDelivery | None:
         return self.rows.get(part)
 

@@ -3,7 +3,7 @@
 Every async test runs on it unless marked `real_time`: sleeping for an hour takes no time, and a
 timeout expires only when everything that could still respond is idle. It waits in real time for:
 
-- calls to other threads (executors and aiosqlite), which are counted;
+- calls to other threads, which are counted;
 - sockets: local servers run on the same loop (see `tests.emulators.local_server`), so what one side
   has sent the other can read at once;
 - child processes, unless all of them sleep.
@@ -19,10 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
-
-import aiosqlite.core
 
 from core.clock import Clock
 
@@ -116,19 +113,6 @@ class LoopClock(Clock):
 
     def monotonic(self) -> float:
         return self._loop.time()
-
-
-class _WatchedQueue(SimpleQueue[Any]):
-    """A queue of an aiosqlite thread; the loop watches each item."""
-
-    def put_nowait(self, item: Any) -> None:
-        future = item[0]
-        if future is not None and isinstance(loop := future.get_loop(), VirtualLoop):
-            loop.watch(future)
-        super().put_nowait(item)
-
-
-aiosqlite.core.SimpleQueue = _WatchedQueue  # type: ignore[attr-defined]
 
 
 def is_virtual() -> bool:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from bots.telegram_bot import TelegramBot as Bot
+from bots.telegram_bot.bot import TelegramBot as Bot
 from core.config import Settings
 from core.models import Button, Chat, ChatSettings, File, Reply, TalkRange, TalkSettings
 from core.store import Store

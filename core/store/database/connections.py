@@ -1,7 +1,7 @@
 """Connections to SQLite: WAL, `synchronous=FULL`, one writer, readers that cannot write.
 
-A statement needs one round trip to the connection's thread. With aiosqlite's own cursors it would
-be four, and one more for the rollback after each use: most of the program's own CPU time.
+A transaction is one call to the writer's thread, however many statements it has. Transactions that
+wait for the writer together are committed together: each commit waits for the disk.
 """
 
 from __future__ import annotations
@@ -10,39 +10,42 @@ import asyncio
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from operator import attrgetter, methodcaller
-from queue import SimpleQueue
-from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
-import aiosqlite
-from sqlalchemy import event, make_url
-from sqlalchemy.dialects.sqlite import aiosqlite as adapter
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.util import await_only
+from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
 
 #: How long a writer waits for another process that holds SQLite's write lock.
 BUSY_TIMEOUT_MS = 30_000
 WRITER = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 READER = ("query_only=ON",)
+#: Threads that read.
+READERS = 4
+#: Transactions that are committed together at most.
+MAX_GROUP = 32
+
+Result = TypeVar("Result")
+#: The statements of a transaction, or of a look at the database.
+Work = Callable[[Connection], Result]
+#: What a transaction returned, or what it raised.
+_Outcome = tuple[Any, BaseException | None]
 
 
-def make_engine(url: str, pragmas: Sequence[str], **options: Any) -> AsyncEngine:
+def make_engine(url: str, pragmas: Sequence[str], **options: Any) -> Engine:
     """Return an engine whose connections are set up with `pragmas`."""
-    engine = create_async_engine(
-        make_url(url).set(drivername="sqlite+aiosqlite"),
-        connect_args={"isolation_level": None},  # no transaction begins by itself
+    engine = create_engine(
+        make_url(url).set(drivername="sqlite"),
+        # No transaction begins by itself, and a connection is closed by another thread.
+        connect_args={"isolation_level": None, "check_same_thread": False},
+        poolclass=QueuePool,
         max_overflow=0,
-        pool_timeout=300,
         **options,
     )
 
-    @event.listens_for(engine.sync_engine, "do_connect")
-    def connect(dialect: Any, _record: Any, arguments: Any, parameters: Any) -> _Connection:
-        connection: Any = _Thread(partial(_connect, pragmas, *arguments, **parameters))
-        await_only(connection)
-        return _Connection(dialect.dbapi, connection)
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, arguments: Any, parameters: Any) -> sqlite3.Connection:
+        return _connect(pragmas, *arguments, **parameters)
 
     return engine
 
@@ -59,59 +62,108 @@ def _connect(pragmas: Sequence[str], *arguments: Any, **parameters: Any) -> sqli
     return connection
 
 
-class _Thread(aiosqlite.Connection):
-    """A connection in a thread of its own, closed even if its opening is cancelled."""
+class Writer:
+    """Runs transactions one after the other, in the order of the calls."""
 
-    _thread: Thread
-    _tx: SimpleQueue[Any]
+    def __init__(self, url: str) -> None:
+        self.engine = make_engine(url, WRITER, pool_size=1)
+        self._thread = ThreadPoolExecutor(1, "hearsay-writer")
+        self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
+        self._is_busy = False
 
-    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
-        super().__init__(partial(self._open, connect), iter_chunk_size=64)
-        self._opened: sqlite3.Connection | None = None
-        # As SQLAlchemy does: an unclosed connection must not keep the process alive.
-        self._thread.daemon = True
+    async def run(self, work: Work[Result]) -> Result:
+        """Return what `work` returns, once that is committed.
 
-    def _open(self, connect: Callable[[], sqlite3.Connection]) -> sqlite3.Connection:
-        self._opened = connect()
-        return self._opened
+        If this is cancelled, a transaction that has begun is committed all the same.
+        """
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, future))
+        if not self._is_busy:
+            self._start()
+        try:
+            return await future
+        finally:
+            del future  # an error would keep itself alive, with the cursor that it comes from
 
-    def _close_opened(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
+    async def close(self) -> None:
+        """Close the connection, after all that waits for it."""
+        loop = asyncio.get_running_loop()
+        while self._is_busy:
+            await loop.run_in_executor(self._thread, int)
+        self._thread.shutdown()
+        self.engine.dispose()
 
-    def stop(self) -> asyncio.Future[Any] | None:
-        """End the thread, after it has closed what it may be opening just now."""
-        self._tx.put_nowait((None, self._close_opened))
-        return super().stop()
+    def _start(self) -> None:
+        group: list[tuple[Work[Any], asyncio.Future[Any]]] = []
+        while self._waiting and len(group) < MAX_GROUP:
+            work, future = self._waiting.popleft()
+            if not future.done():  # it was not cancelled
+                group.append((work, future))
+        self._is_busy = bool(group)
+        if group:
+            works, futures = zip(*group, strict=True)
+            loop = asyncio.get_running_loop()
+            running = loop.run_in_executor(self._thread, self._commit, works)
+            running.add_done_callback(partial(self._finish, futures))
+
+    def _finish(
+        self,
+        futures: Sequence[asyncio.Future[Any]],
+        running: asyncio.Future[Sequence[_Outcome]],
+    ) -> None:
+        for future, (result, error) in zip(futures, running.result(), strict=True):
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+        self._start()
+
+    def _commit(self, works: Sequence[Work[Any]]) -> Sequence[_Outcome]:
+        """Run transactions and commit them together; those that raise write nothing."""
+        try:
+            with self.engine.begin() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                if len(works) == 1:
+                    return [(works[0](connection), None)]
+                return [_try(work, connection) for work in works]
+        except BaseException as error:  # noqa: BLE001  # each caller raises it
+            return [(None, error)] * len(works)
 
 
-class _Cursor(adapter.AsyncAdapt_aiosqlite_cursor):
-    """A cursor of sqlite3 itself: to make or close one needs no call to the thread."""
-
-    _make_new_cursor: Any = attrgetter("_conn")
-    _aenter_cursor: Any = methodcaller("cursor")
-    _awaitable_cursor_close = False
-    _cursor: Any
-
-    async def _execute_async(self, operation: str, parameters: Any) -> None:
-        """Run one statement and read all its rows."""
-        # Nobody may close the cursor while the thread uses it, such as after a cancellation.
-        cursor, self._cursor = self._cursor, None
-        self._rows = deque(
-            await self._connection._execute(
-                lambda: cursor.execute(operation, parameters or ()).fetchall()
-            )
-        )
-        self._cursor = cursor
-
-    async def _executemany_async(self, operation: str, parameters: Any) -> None:
-        """Run one statement for each of `parameters`."""
-        cursor, self._cursor = self._cursor, None
-        await self._connection._execute(cursor.executemany, operation, parameters)
-        self._cursor = cursor
+def _try(work: Work[Any], connection: Connection) -> _Outcome:
+    connection.exec_driver_sql("SAVEPOINT one")
+    try:
+        result = work(connection)
+    except BaseException as error:
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:
+            raise  # SQLite has rolled back the whole group, such as on a full disk
+        connection.exec_driver_sql("ROLLBACK TO one")
+        return None, error
+    connection.exec_driver_sql("RELEASE one")
+    return result, None
 
 
-class _Connection(adapter.AsyncAdapt_aiosqlite_connection):
-    """SQLAlchemy's adapter of an aiosqlite connection, with our cursor."""
+class Readers:
+    """Runs queries in threads, each with a connection of its own that cannot write."""
 
-    _cursor_cls = _Cursor
+    def __init__(self, url: str) -> None:
+        # They never have a transaction to roll back.
+        self.engine = make_engine(url, READER, pool_size=READERS, skip_autocommit_rollback=True)
+        self._threads = ThreadPoolExecutor(READERS, "hearsay-reader")
+
+    async def run(self, work: Work[Result]) -> Result:
+        """Return what `work` returns. Each of its statements sees the newest commit."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._read, work)
+
+    async def close(self) -> None:
+        """Close the connections, after what they run."""
+        await asyncio.to_thread(self._threads.shutdown, cancel_futures=True)
+        self.engine.dispose()
+
+    def _read(self, work: Work[Result]) -> Result:
+        with self.engine.connect() as connection:
+            return work(connection)

@@ -8,10 +8,12 @@ time that Fernet takes. Values that Fernet encrypted can still be read.
 from __future__ import annotations
 
 import os
+import zlib
 from base64 import urlsafe_b64decode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,10 @@ from core.errors import ConfigError
 _VERSION = b"\x01"
 #: What every Fernet value begins with: its version byte and a timestamp, in base64.
 _FERNET_PREFIX = b"gAAAA"
+#: What every compressed value begins with, before it is encrypted. No JSON does.
+_ZLIB = b"x"
+#: Shorter values gain little; longer ones hold sound, and would keep the only writer busy.
+_COMPRESSED_BYTES = range(200, 1 << 18)
 #: The file with the key, in HEARSAY_HOME.
 KEY_FILE = "secret.key"
 _NONCE_BYTES, _TAG_BYTES = 12, 16
@@ -81,6 +87,8 @@ def _derive(key: str) -> bytes:
 class Encrypted(TypeDecorator[Any]):
     """A value of the given type as encrypted JSON; bytes are encrypted as they are.
 
+    The JSON is compressed where that makes it shorter, and leaves out what equals its default.
+
     The cipher is an attribute of the engine's dialect: each database has its own, none is global.
     A value is bound to its column: copied into another one, it cannot be decrypted.
     """
@@ -95,8 +103,9 @@ class Encrypted(TypeDecorator[Any]):
         #: "table.column", set by `bind_column_names`. It must not change when either is renamed.
         self.column_name = column_name
         adapter = TypeAdapter[Any](kind)
-        self._dump: Callable[[Any], bytes] = bytes if kind is bytes else adapter.dump_json
-        #: Returns the value of decrypted bytes.
+        dump_json = partial(adapter.dump_json, exclude_defaults=True)
+        self._dump: Callable[[Any], bytes] = bytes if kind is bytes else dump_json
+        #: Returns the value of opened bytes.
         self.read: Callable[[bytes], Any] = bytes if kind is bytes else adapter.validate_json
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
@@ -104,14 +113,23 @@ class Encrypted(TypeDecorator[Any]):
         if value is None:
             return None
         cipher: Cipher = dialect.hearsay_cipher  # type: ignore[attr-defined]
-        return cipher.encrypt(self._dump(value), self.column_name)
+        plain = self._dump(value)
+        if self.kind is not bytes and len(plain) in _COMPRESSED_BYTES:
+            plain = min(plain, zlib.compress(plain), key=len)
+        return cipher.encrypt(plain, self.column_name)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
         """Decrypt a stored value. Raises ConfigError if the key does not fit."""
         if value is None:
             return None
         cipher: Cipher = dialect.hearsay_cipher  # type: ignore[attr-defined]
-        return self.read(cipher.decrypt(value, self.column_name))
+        return self.read(self.open(value, cipher))
+
+    def open(self, value: bytes, cipher: Cipher) -> bytes:
+        """Return the plain JSON, or bytes, of a stored value. Raises ConfigError."""
+        plain = cipher.decrypt(value, self.column_name)
+        is_compressed = self.kind is not bytes and plain.startswith(_ZLIB)
+        return zlib.decompress(plain) if is_compressed else plain
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -6,26 +6,34 @@ Each transaction begins IMMEDIATE: one that reads first and writes later would f
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Any
+from functools import cache, wraps
+from operator import attrgetter
+from typing import Any, Concatenate, ParamSpec
 
-from sqlalchemy import Executable, Select, Table, bindparam, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Executable,
+    Select,
+    Table,
+    bindparam,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.elements import ColumnElement, UnaryExpression
+from sqlalchemy.sql.operators import custom_op
 
 from core.clock import CLOCK, Clock
 from core.errors import StorageFull
 from core.models import (
-    OPEN_STATES,
     Audio,
     Chat,
     ChatSettings,
@@ -36,10 +44,12 @@ from core.models import (
     SpeechSettings,
     TalkSettings,
 )
-from core.store.database.connections import READER, WRITER, make_engine
+from core.store.database.connections import Readers, Result, Work, Writer
 from core.store.database.encryption import Cipher, set_cipher
 from core.store.database.errors import read_error
-from core.store.database.tables import chats, jobs, messages
+from core.store.database.tables import chats, jobs, messages, people
+
+Parameters = ParamSpec("Parameters")
 
 
 class Database:
@@ -52,49 +62,40 @@ class Database:
         self._url = url
         #: Why not everything can be saved, None if it can: see `Probes.check_space`.
         self.fault: StorageFull | None = None
-        self._writer = make_engine(url, WRITER, pool_size=1)
-        #: Held by the writer. It keeps the order of arrival; waiting for the pool does not.
-        self._turn = asyncio.Lock()
-        # Readers never have a transaction to roll back.
-        self._reader = make_engine(url, READER, pool_size=4, skip_autocommit_rollback=True)
-        for engine in (self._writer, self._reader):
+        self._writer, self._readers = Writer(url), Readers(url)
+        for engine in (self._writer.engine, self._readers.engine):
             set_cipher(engine.dialect, cipher)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that is committed at the end, or rolled back by an exception.
+    async def write(self, work: Work[Result]) -> Result:
+        """Run `work` in a transaction, and return what it returns once that is committed.
 
-        Transactions run one after the other, in the order of the calls.
-        Raises StoreError if the database fails: then nothing was written.
+        Transactions run one after the other, in the order of the calls. If this is cancelled, one
+        that has begun is committed all the same.
+        Raises StoreError if the database fails, and what `work` raises: then nothing was written.
         """
         with self._read_errors():
-            async with self._turn, self._writer.begin() as connection:
-                await connection.exec_driver_sql("BEGIN IMMEDIATE")
-                yield connection
+            return await self._writer.run(work)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Open a connection to read from: each statement sees the newest commit."""
+    async def read(self, work: Work[Result]) -> Result:
+        """Return what `work` returns: each of its statements sees the newest commit.
+
+        Raises StoreError.
+        """
         with self._read_errors():
-            async with self._reader.connect() as connection:
-                yield connection
+            return await self._readers.run(work)
 
     async def rows(self, query: Executable, key: Mapping[str, Any] | None = None) -> Sequence[Any]:
         """Return the rows of one query. Raises StoreError."""
-        with self._read_errors():
-            async with self._reader.connect() as connection:
-                rows: Sequence[Any] = (await connection.execute(query, key)).all()
-        return rows
+        return await self.read(lambda connection: connection.execute(query, key).all())
 
     async def scalar(self, query: Executable, key: Mapping[str, Any] | None = None) -> Any | None:
         """Return the first column of a query's first row, None if there is none."""
-        rows = await self.rows(query, key)
-        return rows[0][0] if rows else None
+        return await self.read(lambda connection: connection.execute(query, key).scalar())
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._writer.dispose()
-        await self._reader.dispose()
+        await self._writer.close()
+        await self._readers.close()
 
     @contextmanager
     def _read_errors(self) -> Iterator[None]:
@@ -105,6 +106,32 @@ class Database:
             if isinstance(found, StorageFull):
                 self.fault = found
             raise found from None
+
+
+def writes(
+    method: Callable[Concatenate[Any, Connection, Parameters], Result],
+) -> Callable[Concatenate[Any, Parameters], Coroutine[Any, Any, Result]]:
+    """Turn a method that is given a connection into one transaction, see `Database.write`."""
+
+    @wraps(method)
+    async def run(self: Any, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        database: Database = self._database
+        return await database.write(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
+
+
+def reads(
+    method: Callable[Concatenate[Any, Connection, Parameters], Result],
+) -> Callable[Concatenate[Any, Parameters], Coroutine[Any, Any, Result]]:
+    """Turn a method that is given a connection into one look at the database."""
+
+    @wraps(method)
+    async def run(self: Any, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        database: Database = self._database
+        return await database.read(lambda connection: method(self, connection, *args, **kwargs))
+
+    return run
 
 
 #: How long a chat that refused a voice message gets none: people change their settings.
@@ -133,10 +160,10 @@ def is_chat(chat: Chat) -> ColumnElement[bool]:
 
 def is_chat_of(person: Chat) -> ColumnElement[bool]:
     """Return the condition for the chats of a person: that of this id, and all named "ID-NAME"."""
-    chat_id = chats.c.chat_id
-    is_theirs = (chat_id == person.chat_id) | chat_id.startswith(
-        f"{person.chat_id}-", autoescape=True
-    )
+    chat_id, first = chats.c.chat_id, f"{person.chat_id}-"
+    # All that begins with it, as a range: SQLite does not search by `LIKE`.
+    is_named = (chat_id >= first) & (chat_id < f"{first[:-1]}.")
+    is_theirs = (chat_id == person.chat_id) | is_named
     return (chats.c.platform == person.platform) & (chats.c.bot_id == person.bot_id) & is_theirs
 
 
@@ -148,14 +175,29 @@ _CHAT = select(chats).where(
 )
 
 
-async def chat_row(connection: AsyncConnection, chat: Chat) -> Any:
-    """Return the row of `chat`, inserted if it is new."""
+#: The same, with the settings of one person.
+_CHAT_WITH_PERSON = _CHAT.add_columns(
+    people.c.speech.label("own_speech"), people.c.is_opted_out
+).outerjoin(
+    people,
+    (people.c.platform == chats.c.platform) & (people.c.person_id == bindparam("of_person")),
+)
+
+
+def chat_row(connection: Connection, chat: Chat, person_id: str | None = None) -> Any:
+    """Return the row of `chat`, inserted if it is new.
+
+    person_id: whose settings it has too, as `own_speech` and `is_opted_out`.
+    """
     key = {"of_platform": chat.platform, "of_bot": chat.bot_id, "of_chat": chat.chat_id}
-    row = (await connection.execute(_CHAT, key)).one_or_none()
+    query = _CHAT
+    if person_id is not None:
+        query, key["of_person"] = _CHAT_WITH_PERSON, person_id
+    row = connection.execute(query, key).one_or_none()
     if row is None:
         values = {"platform": chat.platform, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
-        await connection.execute(insert_new(chats), values)
-        row = (await connection.execute(_CHAT, key)).one()
+        connection.execute(insert_new(chats), values)
+        row = connection.execute(query, key).one()
     return row
 
 
@@ -172,8 +214,12 @@ def build_settings(settings: ChatSettings) -> dict[str, Any]:
     return {field.name: getattr(settings, field.name) for field in fields(ChatSettings)}
 
 
+#: What stands for the version of a message that has no job: it opened a form.
+FORM = "form"
+#: Written out: with a parameter, SQLite does not use the index of forms.
+IS_FORM = messages.c.edit_id == literal_column(f"'{FORM}'")
 #: The job has not ended.
-IS_OPEN = jobs.c.state.in_(OPEN_STATES)
+IS_OPEN = jobs.c.finished_at.is_(None)
 #: It ends without its own reply, or has.
 IS_CANCELLED = jobs.c.outcome == JobState.CANCELLED
 
@@ -192,6 +238,24 @@ def select_jobs() -> Select[Any]:
         # The message of a job that was forgotten has no content any more.
         .where(messages.c.content.is_not(None))
     )
+
+
+def unindexed(column: Column[Any]) -> ColumnElement[Any]:
+    """Return a column by which SQLite is not to search: it would take the index of many rows."""
+    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
+
+
+def find_newest(
+    connection: Connection, query: Select[Any], states: Collection[JobState], limit: int
+) -> list[Any]:
+    """Return the rows of a query for jobs in these states, the newest first.
+
+    Asked of each state by itself: in one list of several, SQLite would sort all that there are.
+    """
+    newest = query.order_by(jobs.c.seq.desc()).limit(limit)
+    found = (connection.execute(newest.where(jobs.c.state == state)) for state in states)
+    rows = [row for one in found for row in one]
+    return sorted(rows, key=attrgetter("seq"), reverse=True)[:limit]
 
 
 def read_job(row: Any, now: datetime) -> Job:

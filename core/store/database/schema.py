@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy import Column, Float, Integer, MetaData, String, Table
 
 from core.store.database.encryption import UtcDateTime
 
@@ -15,14 +15,14 @@ metadata = MetaData(
     }
 )
 
-#: The cost of every call to an engine.
+#: The cost of the calls to each model in each hour: a row per call would be read for every sum.
 usage = Table(
     "usage",
     metadata,
-    Column("usage_pk", Integer, primary_key=True),
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("engine", String(32), nullable=False),
-    Column("model", String(64), nullable=False),
+    Column("hour_at", UtcDateTime, primary_key=True),
+    Column("engine", String(32), primary_key=True),
+    Column("model", String(64), primary_key=True),
+    Column("calls", Integer, nullable=False),
     Column("audio_s", Float, nullable=False),
     Column("prompt_tokens", Integer, nullable=False),
     Column("completion_tokens", Integer, nullable=False),
@@ -30,7 +30,6 @@ usage = Table(
     Column("audio_tokens", Integer, nullable=False, server_default="0"),
     Column("cached_tokens", Integer, nullable=False, server_default="0"),
     Column("reasoning_tokens", Integer, nullable=False, server_default="0"),
-    Index(None, "created_at"),
 )
 
 #: Seconds of audio that API keys have used, each on its newest day.

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     false,
+    text,
 )
 
 from core.models import (
@@ -110,7 +111,8 @@ messages = Table(
     Column("received_at", UtcDateTime, nullable=False),
     Column("content", Encrypted(Message)),
     UniqueConstraint("chat_pk", "message_id", "edit_id"),
-    Index(None, "received_at"),
+    Index("ix_messages_form_chat_pk", "chat_pk", sqlite_where=text("edit_id = 'form'")),
+    Index("ix_messages_form_received_at", "received_at", sqlite_where=text("edit_id = 'form'")),
 )
 
 #: Recordings that only we have (uploads), for later questions about them.
@@ -150,6 +152,7 @@ jobs = Table(
     Column("crashes", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("run_at", UtcDateTime, nullable=False),
+    #: None while it has not ended, or runs again.
     Column("finished_at", UtcDateTime),
     Column("error", String(400), nullable=False),
     #: The person was shown that this takes longer: later messages need not wait for it.
@@ -157,9 +160,13 @@ jobs = Table(
     Column("reply", Encrypted(Reply)),
     #: The state of the job once its reply is delivered.
     Column("outcome", String(16), nullable=False),
-    Index(None, "state", "run_at"),
-    Index(None, "chat_pk", "state", "seq"),
+    # Each ends with `seq`, as every index in SQLite does: what it finds is in order of arrival.
+    Index(None, "state"),
+    Index(None, "chat_pk"),
     Index(None, "finished_at"),
+    # Of those that have not ended: as small as the queue, however many have.
+    Index("ix_jobs_open_state_run_at", "state", "run_at", sqlite_where=text("finished_at IS NULL")),
+    Index("ix_jobs_open_chat_pk", "chat_pk", sqlite_where=text("finished_at IS NULL")),
 )
 
 #: Paid transcripts by sha256 of audio + engine + model + parameters + piece.
@@ -173,6 +180,7 @@ transcripts = Table(
     #: together.
     Column("whole", String(64)),
     Index(None, "whole"),
+    Index(None, "created_at"),
 )
 
 #: Paid answers by sha256 of the question + engine + model.
@@ -182,6 +190,7 @@ answers = Table(
     Column("key", String(64), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("content", Encrypted(Answer), nullable=False),
+    Index(None, "created_at"),
 )
 
 #: Remembered messages of chats that turned this on, each as last edited. The row of a deleted one
@@ -202,7 +211,7 @@ remembered = Table(
     Column("heard_key", String(64)),
     UniqueConstraint("chat_pk", "message_id"),
     Index(None, "chat_pk", "sent_at"),
-    Index(None, "sender_id"),
+    Index(None, "sender_id", "chat_pk"),
 )
 
 #: How far people have read, for "since I last read".
@@ -244,6 +253,7 @@ sounds = Table(
     #: sha256 of the voice sample it was made with: deleted together with that voice.
     Column("sample", String(64)),
     Index(None, "sample"),
+    Index(None, "created_at"),
 )
 
 #: One row per part of a reply.
@@ -257,7 +267,7 @@ deliveries = Table(
     Index(None, "platform_id"),
 )
 
-#: What a button does. The platform only has the token.
+#: Buttons whose reply was replaced, and those of earlier versions. All others are in their replies.
 buttons = Table(
     "buttons",
     metadata,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from sqlalchemy import case, select
+from sqlalchemy import Connection, case, select
 
-from core.store.database.queries import Database, insert_new
+from core.store.database.queries import Database, insert_new, writes
 from core.store.database.schema import allowances
 
 
@@ -27,13 +27,13 @@ class Allowances:
         rows = await self._database.rows(query.order_by(table.name))
         return {row.name: row.audio_s for row in rows}
 
-    async def spend(self, name: str, day: date, audio_s: float) -> None:
+    @writes
+    def spend(self, connection: Connection, name: str, day: date, audio_s: float) -> None:
         """Add seconds of audio to what the key `name` has used on that day."""
         is_same = allowances.c.day == day.isoformat()
         before_s = case((is_same, allowances.c.audio_s), else_=0.0)
-        async with self._database.write() as connection:
-            new = {"name": name, "day": day.isoformat(), "audio_s": 0.0}
-            await connection.execute(insert_new(allowances), new)
-            more = {"day": day.isoformat(), "audio_s": before_s + audio_s}
-            is_it = allowances.c.name == name
-            await connection.execute(allowances.update().where(is_it).values(more))
+        new = {"name": name, "day": day.isoformat(), "audio_s": 0.0}
+        connection.execute(insert_new(allowances), new)
+        more = {"day": day.isoformat(), "audio_s": before_s + audio_s}
+        is_it = allowances.c.name == name
+        connection.execute(allowances.update().where(is_it).values(more))

@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from core.errors import StorageFull
 from core.models import ProbeResult
-from core.store.database.queries import Database, insert_new
+from core.store.database.queries import Database, insert_new, writes
 from core.store.database.schema import probes
 from core.store.database.tables import sounds
 
@@ -51,10 +51,9 @@ class Probes:
         with suppress(StorageFull):
             now = self._database.now()
             row = {"key": _SPACE, "created_at": now, "content": bytes(_SPACE_BYTES)}
-            async with self._database.write() as connection:
-                await connection.execute(insert_new(sounds), row)
-            async with self._database.write() as connection:
-                await connection.execute(delete(sounds).where(sounds.c.key == _SPACE))
+            await self._database.write(lambda one: one.execute(insert_new(sounds), row))
+            again = delete(sounds).where(sounds.c.key == _SPACE)
+            await self._database.write(lambda one: one.execute(again))
             self._database.fault = None
         return fault
 
@@ -72,7 +71,8 @@ class Probes:
         rows = await self._database.rows(select(probes.c.role).where(is_incident))
         return [row.role.removeprefix(_INCIDENT) for row in rows]
 
-    async def begin_incident(self, key: str, moment: datetime) -> None:
+    @writes
+    def begin_incident(self, connection: Connection, key: str, moment: datetime) -> None:
         """Store that an incident is open. Safe to repeat."""
         new = {
             "role": _INCIDENT + key,
@@ -81,33 +81,32 @@ class Probes:
             "model": "",
             "error": "",
         }
-        async with self._database.write() as connection:
-            await connection.execute(insert_new(probes), new | {"error": ""})
+        connection.execute(insert_new(probes), new | {"error": ""})
 
-    async def end_incident(self, key: str) -> None:
+    @writes
+    def end_incident(self, connection: Connection, key: str) -> None:
         """Store that an incident is over. Safe to repeat."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(probes).where(probes.c.role == _INCIDENT + key))
+        connection.execute(delete(probes).where(probes.c.role == _INCIDENT + key))
 
-    async def begin(self, role: str, moment: datetime) -> bool:
+    @writes
+    def begin(self, connection: Connection, role: str, moment: datetime) -> bool:
         """Store that `role` is probed at `moment`. Return False if that is too early.
 
         Committed before the request, so that a crash does not lead to a second one.
         """
         is_role = probes.c.role == role
-        async with self._database.write() as connection:
-            last = await connection.execute(select(probes.c.checked_at).where(is_role))
-            last_at = last.scalar()
-            if last_at is not None and is_fresh(last_at, moment):
-                return False
-            new = {"role": role, "checked_at": moment, "engine": "", "model": "", "error": ""}
-            await connection.execute(insert_new(probes), new)
-            await connection.execute(update(probes).where(is_role).values(checked_at=moment))
+        last = connection.execute(select(probes.c.checked_at).where(is_role))
+        last_at = last.scalar()
+        if last_at is not None and is_fresh(last_at, moment):
+            return False
+        new = {"role": role, "checked_at": moment, "engine": "", "model": "", "error": ""}
+        connection.execute(insert_new(probes), new)
+        connection.execute(update(probes).where(is_role).values(checked_at=moment))
         return True
 
-    async def end(self, probe: ProbeResult) -> None:
+    @writes
+    def end(self, connection: Connection, probe: ProbeResult) -> None:
         """Save the result of a probe."""
         values = {"engine": probe.engine, "model": probe.model, "error": probe.error}
-        async with self._database.write() as connection:
-            is_role = probes.c.role == probe.role
-            await connection.execute(update(probes).where(is_role).values(values))
+        is_role = probes.c.role == probe.role
+        connection.execute(update(probes).where(is_role).values(values))

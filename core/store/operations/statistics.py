@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Connection, Select, case, exists, func, select
 
 from core.models import (
     OPEN_STATES,
@@ -20,18 +20,17 @@ from core.models import (
     QueueState,
     Reply,
 )
-from core.store.database.queries import Database
+from core.store.database.queries import Database, find_newest, reads
 from core.store.database.schema import usage
 from core.store.database.tables import blobs, chats, jobs, messages, transcripts
-from core.store.work.progress import Deliveries
+from core.store.work.deliveries import Deliveries
 
 _HOUR = timedelta(hours=1)
-_ENDED = (JobState.DONE, JobState.REFUSED, JobState.DEAD, JobState.CANCELLED)
 #: States of jobs that somebody waited for.
 _ANSWERED = (JobState.DONE, JobState.REFUSED)
 #: Columns of a job without chat content.
 _PLAIN = (
-    *("job_id", "command", "state", "attempts", "crashes", "created_at", "run_at"),
+    *("seq", "job_id", "command", "state", "attempts", "crashes", "created_at", "run_at"),
     *("finished_at", "error", "is_told", "outcome"),
 )
 #: In the order of the fields of EngineUsage.
@@ -51,18 +50,19 @@ class Statistics:
 
     async def queue(self, now: datetime) -> QueueState:
         """Return the state of the queue."""
-        is_due = (jobs.c.run_at <= now).label("is_due")
+        is_later = (jobs.c.state == JobState.WAITING) & (jobs.c.run_at > now)
+        of_others = case((is_later, None), else_=jobs.c.created_at)
         query = (
-            select(jobs.c.state, is_due, func.count(), func.min(jobs.c.created_at))
+            select(jobs.c.state, func.count(), func.count(of_others), func.min(of_others))
             .where(jobs.c.state.in_((*OPEN_STATES, JobState.DEAD)))
-            .group_by(jobs.c.state, "is_due")
+            .group_by(jobs.c.state)
         )
         counts: Counter[str] = Counter()
         oldest: list[datetime] = []
-        for state, was_due, count, first_at in await self._database.rows(query):
-            kind = "later" if state == JobState.WAITING and not was_due else state
-            counts[kind] += count
-            if kind in OPEN_STATES:
+        for state, count, now_count, first_at in await self._database.rows(query):
+            counts["later"] += count - now_count
+            counts[state] = now_count
+            if state in OPEN_STATES and first_at:
                 oldest.append(first_at)
         return QueueState(
             due=counts[JobState.WAITING],
@@ -72,10 +72,12 @@ class Statistics:
             oldest_at=min(oldest, default=None),
         )
 
-    async def job_summaries(self, states: Collection[JobState], limit: int) -> list[JobSummary]:
+    @reads
+    def job_summaries(
+        self, connection: Connection, states: Collection[JobState], limit: int
+    ) -> list[JobSummary]:
         """Return jobs in these states, the newest first."""
-        query = _select_summaries().where(jobs.c.state.in_(states))
-        rows = await self._database.rows(query.order_by(jobs.c.seq.desc()).limit(limit))
+        rows = find_newest(connection, _select_summaries(), states, limit)
         return [_read_summary(row) for row in rows]
 
     async def job_details(self, job_id: str) -> JobDetails | None:
@@ -95,21 +97,19 @@ class Statistics:
         starts = [this - _HOUR * back for back in reversed(range(count))]
         self._hours = {at: self._hours[at] for at in starts if at in self._hours}
         missing = [at for at in starts if at not in self._hours]
-        query = select(jobs.c.created_at, jobs.c.finished_at, jobs.c.state).where(
-            jobs.c.finished_at >= missing[0], jobs.c.state.in_(_ENDED)
-        )
-        rows = await self._database.rows(query)
-        found = {at: _count_hour(at, rows) for at in missing}
+        query = select(jobs.c.created_at, jobs.c.finished_at, jobs.c.state)
+        query = query.where(jobs.c.finished_at >= missing[0])
+        found = _count_hours(missing, await self._database.rows(query))
         every = {**self._hours, **found}
         self._hours |= {at: hour for at, hour in found.items() if at < this}
         return [every[at] for at in starts]
 
     async def engine_usage(self, since: datetime) -> list[EngineUsage]:
-        """Return the usage of each model since a moment, by engine and model."""
-        sums = [func.sum(usage.c[name]) for name in _COSTS]
+        """Return the usage of each model since the hour of a moment, by engine and model."""
+        sums = [func.sum(usage.c[name]) for name in ("calls", *_COSTS)]
         query = (
-            select(usage.c.engine, usage.c.model, func.count(), *sums)
-            .where(usage.c.created_at >= since)
+            select(usage.c.engine, usage.c.model, *sums)
+            .where(usage.c.hour_at >= since.replace(minute=0, second=0, microsecond=0))
             .group_by(usage.c.engine, usage.c.model)
             .order_by(usage.c.engine, usage.c.model)
         )
@@ -162,14 +162,15 @@ def _read_summary(row: Any) -> JobSummary:
     )
 
 
-def _count_hour(start_at: datetime, rows: Iterable[Any]) -> HourStatistics:
-    ended = [row for row in rows if start_at <= row.finished_at < start_at + _HOUR]
-    waits_s = sorted(
-        (row.finished_at - row.created_at).total_seconds()
-        for row in ended
-        if row.state in _ANSWERED
-    )
+def _count_hours(starts: Sequence[datetime], rows: Iterable[Any]) -> dict[datetime, HourStatistics]:
+    """Return the statistics of hours; rows: the jobs that ended in them, and others."""
+    ended: dict[datetime, Counter[JobState]] = {at: Counter() for at in starts}
     # An array needs a quarter of the memory of a list.
-    return HourStatistics(
-        start_at, Counter(JobState(row.state) for row in ended), array("d", waits_s)
-    )
+    waits_s = {at: array("d") for at in starts}
+    for created_at, finished_at, state in rows:
+        at = finished_at.replace(minute=0, second=0, microsecond=0)
+        if at in ended and state not in OPEN_STATES:
+            ended[at][JobState(state)] += 1
+            if state in _ANSWERED:
+                waits_s[at].append((finished_at - created_at).total_seconds())
+    return {at: HourStatistics(at, ended[at], array("d", sorted(waits_s[at]))) for at in starts}

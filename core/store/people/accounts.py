@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.store.database.queries import insert_new
@@ -30,17 +29,15 @@ def is_account(platform: str, person_id: str) -> ColumnElement[bool]:
     return (people.c.platform == platform) & (people.c.person_id == person_id)
 
 
-async def account_row(connection: AsyncConnection, platform: str, person_id: str) -> Any:
+def account_row(connection: Connection, platform: str, person_id: str) -> Any:
     """Return the row of an account, inserted if it is new."""
     values = {"platform": platform, "person_id": person_id}
-    await connection.execute(insert_new(people), values)
-    return (await connection.execute(select(people).where(is_account(platform, person_id)))).one()
+    connection.execute(insert_new(people), values)
+    return connection.execute(select(people).where(is_account(platform, person_id))).one()
 
 
-async def accounts_of(
-    connection: AsyncConnection, platform: str, person_id: str
-) -> set[tuple[str, str]]:
+def accounts_of(connection: Connection, platform: str, person_id: str) -> set[tuple[str, str]]:
     """Return platform and id of every account of a person, this one included."""
     query = select(people.c.platform, people.c.person_id).where(is_person(platform, person_id))
-    found = await connection.execute(query)
+    found = connection.execute(query)
     return {(platform, person_id), *((row.platform, row.person_id) for row in found)}

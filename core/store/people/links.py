@@ -13,12 +13,11 @@ from enum import Enum, auto
 from hmac import compare_digest
 from typing import Any
 
-from sqlalchemy import delete, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import SpeechSettings
-from core.store.database.queries import Database
+from core.store.database.queries import Database, writes
 from core.store.database.tables import link_codes, link_tries, people
 from core.store.people.accounts import account_row, is_account, is_person
 
@@ -50,103 +49,102 @@ class Links:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create_code(self, platform: str, person_id: str) -> str:
+    @writes
+    def create_code(self, connection: Connection, platform: str, person_id: str) -> str:
         """Return a new code for an account. It replaces an earlier one."""
         code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_CHARS))
-        async with self._database.write() as connection:
-            row = await account_row(connection, platform, person_id)
-            now = self._database.now()
-            await drop_codes(connection, now, row.person_pk)
-            values = {"person_pk": row.person_pk, "until_at": now + CODE_AGE, "code": code}
-            await connection.execute(link_codes.insert(), values)
+        row = account_row(connection, platform, person_id)
+        now = self._database.now()
+        drop_codes(connection, now, row.person_pk)
+        values = {"person_pk": row.person_pk, "until_at": now + CODE_AGE, "code": code}
+        connection.execute(link_codes.insert(), values)
         return code
 
-    async def link(self, platform: str, person_id: str, code: str, job_id: str) -> LinkResult:
+    @writes
+    def link(
+        self, connection: Connection, platform: str, person_id: str, code: str, job_id: str
+    ) -> LinkResult:
         """Link an account with the one that created `code`. The same job may repeat it.
 
         Where both have a setting, this account's holds; an opt-out of either holds for both.
         """
         now = self._database.now()
-        async with self._database.write() as connection:
-            found = await _find_code(connection, code, now)
-            if found and found.job_id == job_id:
-                return LinkResult.LINKED
-            own = await account_row(connection, platform, person_id)
-            if not await _may_try(connection, own.person_pk, now):
-                return LinkResult.TOO_MANY_TRIES
-            if found is None or found.job_id:
-                return LinkResult.UNKNOWN
-            outcome = await _link(connection, own, found.person_pk)
-            if outcome is LinkResult.LINKED:
-                used = update(link_codes).where(link_codes.c.person_pk == found.person_pk)
-                await connection.execute(used.values(job_id=job_id))
-            return outcome
+        found = _find_code(connection, code, now)
+        if found and found.job_id == job_id:
+            return LinkResult.LINKED
+        own = account_row(connection, platform, person_id)
+        if not _may_try(connection, own.person_pk, now):
+            return LinkResult.TOO_MANY_TRIES
+        if found is None or found.job_id:
+            return LinkResult.UNKNOWN
+        outcome = _link(connection, own, found.person_pk)
+        if outcome is LinkResult.LINKED:
+            used = update(link_codes).where(link_codes.c.person_pk == found.person_pk)
+            connection.execute(used.values(job_id=job_id))
+        return outcome
 
-    async def revoke_code(self, code: str) -> None:
+    @writes
+    def revoke_code(self, connection: Connection, code: str) -> None:
         """Delete a code that others may have seen."""
         now = self._database.now()
-        async with self._database.write() as connection:
-            if found := await _find_code(connection, code, now):
-                await drop_codes(connection, now, found.person_pk)
+        if found := _find_code(connection, code, now):
+            drop_codes(connection, now, found.person_pk)
 
-    async def unlink(self, platform: str, person_id: str) -> None:
+    @writes
+    def unlink(self, connection: Connection, platform: str, person_id: str) -> None:
         """Unlink an account from all others, and delete its code. Safe to repeat."""
-        async with self._database.write() as connection:
-            own = await account_row(connection, platform, person_id)
-            await drop_codes(connection, self._database.now(), own.person_pk)
-            change = update(people).where(people.c.person_pk == own.person_pk)
-            await connection.execute(change.values(identity=None))
+        own = account_row(connection, platform, person_id)
+        drop_codes(connection, self._database.now(), own.person_pk)
+        change = update(people).where(people.c.person_pk == own.person_pk)
+        connection.execute(change.values(identity=None))
 
     async def linked_platforms(self, platform: str, person_id: str) -> list[str]:
         """Return the platforms of the accounts that this one is linked with."""
         query = select(people.c.platform).where(
             is_person(platform, person_id), ~is_account(platform, person_id)
         )
-        rows = await self._database.rows(query.order_by(people.c.platform))
-        return [row.platform for row in rows]
+        return sorted(row.platform for row in await self._database.rows(query))
 
 
-async def drop_codes(
-    connection: AsyncConnection, now: datetime, person_pk: int | None = None
-) -> int:
+def drop_codes(connection: Connection, now: datetime, person_pk: int | None = None) -> int:
     """Delete the codes that have expired at `now`, and those of a person. Return how many."""
     is_over = or_(link_codes.c.until_at <= now, link_codes.c.person_pk == person_pk)
-    return (await connection.execute(delete(link_codes).where(is_over))).rowcount
+    return connection.execute(delete(link_codes).where(is_over)).rowcount
 
 
-async def _find_code(connection: AsyncConnection, code: str, now: datetime) -> Any:
+def _find_code(connection: Connection, code: str, now: datetime) -> Any:
     """Return the row of a code that has not expired, None if there is none.
 
     Codes are few and encrypted, so all are decrypted.
     """
     typed = re.sub("[^A-Z0-9]", "", code.upper()).encode()
     query = select(link_codes).where(link_codes.c.until_at > now)
-    rows = (await connection.execute(query)).all()
+    rows = connection.execute(query).all()
     return next((row for row in rows if compare_digest(row.code.encode(), typed)), None)
 
 
-async def _may_try(connection: AsyncConnection, person_pk: int, now: datetime) -> bool:
+def _may_try(connection: Connection, person_pk: int, now: datetime) -> bool:
     """Count an attempt. Return False, without counting it, after too many."""
     is_old = link_tries.c.tried_at <= now - CODE_AGE
-    await connection.execute(delete(link_tries).where(is_old))
+    connection.execute(delete(link_tries).where(is_old))
     tries = select(func.count()).where(link_tries.c.person_pk == person_pk)
-    if int((await connection.execute(tries)).scalar() or 0) >= MAX_TRIES:
+    if int(connection.execute(tries).scalar() or 0) >= MAX_TRIES:
         return False
     values = {"person_pk": person_pk, "tried_at": now}
-    await connection.execute(link_tries.insert(), values)
+    connection.execute(link_tries.insert(), values)
     return True
 
 
-async def _link(connection: AsyncConnection, own: Any, other_pk: int) -> LinkResult:
+def _link(connection: Connection, own: Any, other_pk: int) -> LinkResult:
     """Link the account `own` with another, and with all accounts that either is linked with."""
     query = select(people).where(people.c.person_pk == other_pk)
-    other = (await connection.execute(query)).one()
+    other = connection.execute(query).one()
     if own.person_pk == other.person_pk:
         return LinkResult.OWN
     if own.identity and own.identity == other.identity:
         return LinkResult.LINKED
     is_either = or_(_is_same(own), _is_same(other))
-    rows = (await connection.execute(select(people).where(is_either))).all()
+    rows = connection.execute(select(people).where(is_either)).all()
     if len({row.platform for row in rows}) < len(rows):
         return LinkResult.SAME_PLATFORM
     mine, theirs = own.speech or SpeechSettings(), other.speech or SpeechSettings()
@@ -157,7 +155,7 @@ async def _link(connection: AsyncConnection, own: Any, other_pk: int) -> LinkRes
         ),
         "is_opted_out": any(row.is_opted_out for row in rows),
     }
-    await connection.execute(update(people).where(is_either).values(values))
+    connection.execute(update(people).where(is_either).values(values))
     return LinkResult.LINKED
 
 

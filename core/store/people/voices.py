@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Connection, delete, literal_column, select, update
+from sqlalchemy.sql.elements import Label
 
 from core.models import Chat, SavedVoice, SpeechSettings
-from core.store.database.queries import Database, chat_row, hash_sample, insert_new, is_chat
+from core.store.database.queries import Database, chat_row, hash_sample, insert_new, is_chat, writes
 from core.store.database.tables import chats, people, sounds, voices
 from core.store.people.accounts import SPEECH, account_row, is_person
 
@@ -25,44 +27,44 @@ class Voices:
         found: SpeechSettings | None = rows[0].speech if rows else None
         return found or SpeechSettings()
 
-    async def save_choice(self, platform: str, person_id: str, choice: SpeechSettings) -> None:
+    @writes
+    def save_choice(
+        self, connection: Connection, platform: str, person_id: str, choice: SpeechSettings
+    ) -> None:
         """Save the speech settings of a person, for all their accounts."""
-        async with self._database.write() as connection:
-            await account_row(connection, platform, person_id)
-            change = update(people).where(is_person(platform, person_id))
-            await connection.execute(change.values(speech=choice))
+        account_row(connection, platform, person_id)
+        change = update(people).where(is_person(platform, person_id))
+        connection.execute(change.values(speech=choice))
 
-    async def keep(self, chat: Chat, person_id: str, voice: SavedVoice) -> None:
+    @writes
+    def keep(self, connection: Connection, chat: Chat, person_id: str, voice: SavedVoice) -> None:
         """Save a voice: a cloned one for this person only, a designed one for the chat."""
-        async with self._database.write() as connection:
-            owner: dict[str, Any] = {"chat_pk": (await chat_row(connection, chat)).chat_pk}
-            if voice.is_clone:
-                account = await account_row(connection, chat.platform, person_id)
-                owner = {"person_pk": account.person_pk}
-            now = self._database.now()
-            values = {"voice_id": voice.voice_id, "created_at": now, "content": voice}
-            await connection.execute(insert_new(voices).values(**owner, **values))
+        owner: dict[str, Any] = {"chat_pk": chat_row(connection, chat).chat_pk}
+        if voice.is_clone:
+            account = account_row(connection, chat.platform, person_id)
+            owner = {"person_pk": account.person_pk}
+        now = self._database.now()
+        values = {"voice_id": voice.voice_id, "created_at": now, "content": voice}
+        connection.execute(insert_new(voices).values(**owner, **values))
 
     async def usable(self, chat: Chat, person_id: str) -> list[SavedVoice]:
         """Return the voices that this person may use in this chat, the oldest first."""
-        query = (
-            select(voices.c.content)
-            .outerjoin(chats, chats.c.chat_pk == voices.c.chat_pk)
-            .outerjoin(people, people.c.person_pk == voices.c.person_pk)
-            .where(or_(is_chat(chat), is_person(chat.platform, person_id)))
-            .order_by(voices.c.created_at)
-        )
-        return [row.content for row in await self._database.rows(query)]
+        of_chat = select(chats.c.chat_pk).where(is_chat(chat))
+        of_person = select(people.c.person_pk).where(is_person(chat.platform, person_id))
+        is_usable = voices.c.chat_pk.in_(of_chat) | voices.c.person_pk.in_(of_person)
+        number: Label[int] = literal_column("voices.rowid").label("number")
+        rows = await self._database.rows(select(voices, number).where(is_usable))
+        return [row.content for row in sorted(rows, key=attrgetter("created_at", "number"))]
 
-    async def rename(self, voice: SavedVoice) -> None:
+    @writes
+    def rename(self, connection: Connection, voice: SavedVoice) -> None:
         """Save a voice under its new name."""
         change = update(voices).where(voices.c.voice_id == voice.voice_id)
-        async with self._database.write() as connection:
-            await connection.execute(change.values(content=voice))
+        connection.execute(change.values(content=voice))
 
-    async def forget(self, voice: SavedVoice) -> None:
+    @writes
+    def forget(self, connection: Connection, voice: SavedVoice) -> None:
         """Delete a saved voice with its sample and all audio that was made with it."""
-        async with self._database.write() as connection:
-            await connection.execute(delete(voices).where(voices.c.voice_id == voice.voice_id))
-            spoken = sounds.c.sample == hash_sample(voice.sample)
-            await connection.execute(delete(sounds).where(spoken))
+        connection.execute(delete(voices).where(voices.c.voice_id == voice.voice_id))
+        spoken = sounds.c.sample == hash_sample(voice.sample)
+        connection.execute(delete(sounds).where(spoken))

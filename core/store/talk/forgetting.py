@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import delete, exists, literal, select, update
+from sqlalchemy import Connection, delete, literal, select, union_all, update
 
 from core.models import OPEN_STATES, Chat, JobState, Message, RecordingReference
-from core.store.database.queries import IS_CANCELLED, IS_OPEN, Database, is_chat
-from core.store.database.tables import blobs, buttons, chats, jobs, messages, remembered
+from core.store.database.queries import IS_CANCELLED, IS_FORM, IS_OPEN, Database, is_chat, writes
+from core.store.database.tables import buttons, chats, jobs, messages, remembered
 from core.store.recordings import Recordings
 from core.store.talk.memory import EMPTY, IS_KEPT, drop_transcripts
 from core.store.talk.search import MOVED
@@ -88,8 +88,8 @@ class Forgetting:
         await self._forget_forms(
             chat, lambda one: bool(one.reply_to and one.reply_to.message_id == message_id)
         )
-        ids = (remembered.c.message_id == message_id) | remembered.c.message_id.in_(asked)
-        return await self._forget(chat, ids, is_it)
+        ids = union_all(select(literal(message_id)), asked)
+        return await self._forget(chat, remembered.c.message_id.in_(ids), is_it)
 
     async def _forget(
         self, chat: Chat, talk: Any, is_job: Callable[[Any], bool]
@@ -104,26 +104,27 @@ class Forgetting:
 
     async def _forget_forms(self, chat: Chat, is_it: Callable[[Message], bool]) -> None:
         """Delete what forms are about that nobody has submitted, or not yet."""
-        has_job = exists().where(jobs.c.message_pk == messages.c.message_pk)
         query = (
             select(messages.c.message_pk, messages.c.content)
             .join(chats, chats.c.chat_pk == messages.c.chat_pk)
-            .where(is_chat(chat), ~has_job)
+            .where(is_chat(chat), IS_FORM)
         )
         found = [row.message_pk for row in await self._database.rows(query) if is_it(row.content)]
-        async with self._database.write() as connection:
-            await connection.execute(delete(messages).where(messages.c.message_pk.in_(found)))
+        change = delete(messages).where(messages.c.message_pk.in_(found))
+        await self._database.write(lambda one: one.execute(change))
 
-    async def _forget_talk(self, chat: Chat, condition: Any, counts: ForgottenCounts) -> None:
+    @writes
+    def _forget_talk(
+        self, connection: Connection, chat: Chat, condition: Any, counts: ForgottenCounts
+    ) -> None:
         here = select(chats.c.chat_pk).where(is_chat(chat)).scalar_subquery()
         is_it = (remembered.c.chat_pk == here) & condition & IS_KEPT
         query = select(remembered.c.message_id, remembered.c.heard_key).where(is_it)
-        async with self._database.write() as connection:
-            found = (await connection.execute(query)).all()
-            counts.message_ids |= {row.message_id for row in found}
-            await connection.execute(update(remembered).where(is_it).values(EMPTY))
-            keys = {row.heard_key for row in found if row.heard_key}
-            counts.transcripts += await drop_transcripts(connection, keys)
+        found = connection.execute(query).all()
+        counts.message_ids |= {row.message_id for row in found}
+        connection.execute(update(remembered).where(is_it).values(EMPTY))
+        keys = {row.heard_key for row in found if row.heard_key}
+        counts.transcripts += drop_transcripts(connection, keys)
 
     async def _jobs(self, chat: Chat) -> AsyncIterator[Sequence[Any]]:
         query = (
@@ -142,7 +143,8 @@ class Forgetting:
             yield rows
             seq = rows[-1].seq
 
-    async def _empty(self, rows: Sequence[Any], counts: ForgottenCounts) -> None:
+    @writes
+    def _empty(self, connection: Connection, rows: Sequence[Any], counts: ForgottenCounts) -> None:
         """Empty ended jobs. Their rows stay, so that an update that comes again is still known.
 
         Of one that is cancelled but has not ended yet, where its last reply goes is kept.
@@ -154,19 +156,18 @@ class Forgetting:
         counts.message_ids |= {_message_id(row) for row in rows}
         is_reply = (row.reply and row.outcome != JobState.CANCELLED for row in rows)
         counts.answers += sum(map(bool, is_reply))
-        async with self._database.write() as connection:
-            is_job = jobs.c.job_id.in_(job_ids)
-            ended = {"reply": None, "state": JobState.CANCELLED, "error": "forgotten"}
-            await connection.execute(update(jobs).where(is_job, ~IS_OPEN).values(ended))
-            is_message = messages.c.message_pk.in_(message_pks)
-            await connection.execute(update(messages).where(is_message).values(content=None))
-            for row in rows:
-                if row.state in OPEN_STATES:
-                    change = update(messages).where(messages.c.message_pk == row.message_pk)
-                    await connection.execute(change.values(content=_strip(row.content)))
-            await connection.execute(delete(buttons).where(buttons.c.job_id.in_(job_ids)))
-            await connection.execute(delete(blobs).where(blobs.c.message_pk.in_(message_pks)))
-            counts.transcripts += await drop_transcripts(connection, keys)
+        is_job = jobs.c.job_id.in_(job_ids)
+        ended = {"reply": None, "state": JobState.CANCELLED, "error": "forgotten"}
+        connection.execute(update(jobs).where(is_job, ~IS_OPEN).values(ended))
+        is_message = messages.c.message_pk.in_(message_pks)
+        connection.execute(update(messages).where(is_message).values(content=None))
+        for row in rows:
+            if row.state in OPEN_STATES:
+                change = update(messages).where(messages.c.message_pk == row.message_pk)
+                connection.execute(change.values(content=_strip(row.content)))
+        connection.execute(delete(buttons).where(buttons.c.job_id.in_(job_ids)))
+        self._recordings.drop(connection, message_pks)
+        counts.transcripts += drop_transcripts(connection, keys)
 
 
 def _strip(message: Message) -> Message:

@@ -7,12 +7,22 @@ from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, bindparam, delete, func, literal, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import Chat, Correction, Message, RememberedMessage, TalkRange, Transcript
-from core.store.database.queries import Database, chat_row, insert_new, is_chat
+from core.store.database.queries import Database, chat_row, insert_new, is_chat, writes
 from core.store.database.tables import chats, people, readers, remembered, transcripts
 from core.store.people.accounts import account_row, accounts_of, is_person
 from core.store.talk.search import COLUMNS, MOVED, Search, find_rows, read_rows
@@ -77,53 +87,58 @@ class Memory:
         query = select(func.count()).select_from(remembered).join(chats)
         return await self._database.scalar(query.where(is_chat(chat), IS_KEPT)) or 0
 
-    async def save_transcript(
-        self, chat: Chat, message_id: str, transcript: Transcript, key: str | None = None
+    @writes
+    def save_transcript(
+        self,
+        connection: Connection,
+        chat: Chat,
+        message_id: str,
+        transcript: Transcript,
+        key: str | None = None,
     ) -> None:
-        """Save the transcript of a remembered message; other messages are skipped.
+        """Save the transcript of a remembered message, and its key; other ones are skipped."""
+        row = chat_row(connection, chat)
+        is_it = _is_message(row.chat_pk, message_id) & IS_KEPT
+        change = update(remembered).where(is_it)
+        connection.execute(change.values(transcript=transcript, heard_key=key))
 
-        key: the key of the transcript among the paid results.
-        """
-        async with self._database.write() as connection:
-            row = await chat_row(connection, chat)
-            is_it = _is_message(row.chat_pk, message_id) & IS_KEPT
-            change = update(remembered).where(is_it)
-            await connection.execute(change.values(transcript=transcript, heard_key=key))
-
-    async def forget(self, chat: Chat, message_id: str) -> bool:
+    @writes
+    def forget(self, connection: Connection, chat: Chat, message_id: str) -> bool:
         """Forget one message for good. Safe to repeat. Return False if it was not remembered."""
-        async with self._database.write() as connection:
-            row = await chat_row(connection, chat)
-            return await drop(connection, row, message_id, self._database.now())
+        row = chat_row(connection, chat)
+        return drop(connection, row, message_id, self._database.now())
 
-    async def forget_person(self, chat: Chat, person_id: str, *, is_everywhere: bool) -> int:
+    @writes
+    def forget_person(
+        self, connection: Connection, chat: Chat, person_id: str, *, is_everywhere: bool
+    ) -> int:
         """Forget what a person said in a chat, or with all their accounts. Return how many."""
-        async with self._database.write() as connection:
-            is_theirs = _is_sender(is_chat(chat), person_id)
-            if is_everywhere:
-                accounts = await accounts_of(connection, chat.platform, person_id)
-                is_theirs = or_(*(_is_sender(chats.c.platform == on, who) for on, who in accounts))
-            await _drop_transcripts_of(connection, is_theirs)
-            change = update(remembered).where(is_theirs, IS_KEPT).values(EMPTY)
-            return (await connection.execute(change)).rowcount
+        is_theirs = _is_sender(is_chat(chat), person_id)
+        if is_everywhere:
+            accounts = accounts_of(connection, chat.platform, person_id)
+            is_theirs = or_(*(_is_sender(chats.c.platform == on, who) for on, who in accounts))
+        _drop_transcripts_of(connection, is_theirs)
+        change = update(remembered).where(is_theirs, IS_KEPT).values(EMPTY)
+        return connection.execute(change).rowcount
 
-    async def forget_chat(self, chat: Chat, before: datetime | None = None) -> int:
+    @writes
+    def forget_chat(
+        self, connection: Connection, chat: Chat, before: datetime | None = None
+    ) -> int:
         """Forget what was said in a chat, or what is older than `before`. Return how many."""
-        async with self._database.write() as connection:
-            row = await chat_row(connection, chat)
-            is_here = remembered.c.chat_pk == row.chat_pk
-            if before is not None:
-                is_here &= remembered.c.sent_at < before
-            kept = select(func.count()).select_from(remembered).where(is_here, IS_KEPT)
-            count = int((await connection.execute(kept)).scalar() or 0)
-            await _drop_transcripts_of(connection, is_here)
-            await connection.execute(delete(remembered).where(is_here))
+        row = chat_row(connection, chat)
+        is_here = remembered.c.chat_pk == row.chat_pk
+        if before is not None:
+            is_here &= remembered.c.sent_at < before
+        kept = select(func.count()).select_from(remembered).where(is_here, IS_KEPT)
+        count = int(connection.execute(kept).scalar() or 0)
+        _drop_transcripts_of(connection, is_here)
+        connection.execute(delete(remembered).where(is_here))
         return count
 
     async def is_opted_out(self, platform: str, person_id: str) -> bool:
         """Return whether a person opted out of being remembered or transcribed for others."""
-        async with self._database.read() as connection:
-            return await is_opted_out(connection, platform, person_id)
+        return await self._database.read(lambda one: is_opted_out(one, platform, person_id))
 
     async def opted_out(self, platform: str, persons: Collection[str]) -> set[str]:
         """Return which of these people opted out."""
@@ -131,12 +146,12 @@ class Memory:
         query = select(people.c.person_id).where(is_one, people.c.is_opted_out)
         return {row.person_id for row in await self._database.rows(query)}
 
-    async def opt_out(self, platform: str, person_id: str, is_out: bool) -> None:
+    @writes
+    def opt_out(self, connection: Connection, platform: str, person_id: str, is_out: bool) -> None:
         """Save whether the person opts out, for all their accounts."""
-        async with self._database.write() as connection:
-            await account_row(connection, platform, person_id)
-            change = update(people).where(is_person(platform, person_id))
-            await connection.execute(change.values(is_opted_out=is_out))
+        account_row(connection, platform, person_id)
+        change = update(people).where(is_person(platform, person_id))
+        connection.execute(change.values(is_opted_out=is_out))
 
     async def read_at(self, chat: Chat, person_id: str) -> datetime | None:
         """Return up to when the person has read, None if that is not known."""
@@ -144,15 +159,16 @@ class Memory:
         query = query.where(readers.c.person_id == person_id)
         return await self._database.scalar(query)
 
-    async def note_read(self, chat: Chat, person_id: str, moment: datetime) -> None:
+    @writes
+    def note_read(
+        self, connection: Connection, chat: Chat, person_id: str, moment: datetime
+    ) -> None:
         """Record that the person has read up to `moment`; an earlier one changes nothing."""
-        async with self._database.write() as connection:
-            row = await chat_row(connection, chat)
-            key = {"chat_pk": row.chat_pk, "person_id": person_id}
-            await connection.execute(insert_new(readers), {**key, "read_at": moment})
-            is_it = (readers.c.chat_pk == row.chat_pk) & (readers.c.person_id == person_id)
-            change = update(readers).where(is_it, readers.c.read_at < moment)
-            await connection.execute(change.values(read_at=moment))
+        key = {"chat_pk": chat_row(connection, chat).chat_pk, "person_id": person_id}
+        connection.execute(insert_new(readers), {**key, "read_at": moment})
+        is_it = (readers.c.chat_pk == key["chat_pk"]) & (readers.c.person_id == person_id)
+        change = update(readers).where(is_it, readers.c.read_at < moment)
+        connection.execute(change.values(read_at=moment))
 
     async def _pages(self, chat: Chat) -> AsyncIterator[Sequence[Any]]:
         """Yield everything remembered of a chat in pages, the newest first."""
@@ -207,13 +223,13 @@ _IS_OPTED_OUT = select(people.c.is_opted_out).where(
 )
 
 
-async def is_opted_out(connection: AsyncConnection, platform: str, person_id: str) -> bool:
+def is_opted_out(connection: Connection, platform: str, person_id: str) -> bool:
     """Return whether a person opted out of being remembered or transcribed for others."""
     key = {"of_platform": platform, "of_person": person_id}
-    return bool((await connection.execute(_IS_OPTED_OUT, key)).scalar())
+    return bool(connection.execute(_IS_OPTED_OUT, key).scalar())
 
 
-async def remember(connection: AsyncConnection, chat_pk: int, message: Message) -> None:
+def remember(connection: Connection, chat_pk: int, message: Message) -> None:
     """Save a message; an edit replaces what it edits."""
     values: dict[str, Any] = {
         "thread_id": message.thread_id,
@@ -232,28 +248,28 @@ async def remember(connection: AsyncConnection, chat_pk: int, message: Message) 
         ),
     }
     key = {"chat_pk": chat_pk, "message_id": message.message_id}
-    made = await connection.execute(insert_new(remembered), {**key, **values})
+    made = connection.execute(insert_new(remembered), {**key, **values})
     if not made.rowcount:
         is_it = _is_message(chat_pk, message.message_id) & IS_KEPT
         is_older = remembered.c.edit_id <= message.edit_id
-        await connection.execute(update(remembered).where(is_it, is_older).values(**values))
+        connection.execute(update(remembered).where(is_it, is_older).values(**values))
 
 
-async def drop(connection: AsyncConnection, chat: Any, message_id: str, now: datetime) -> bool:
+def drop(connection: Connection, chat: Any, message_id: str, now: datetime) -> bool:
     """Empty one message of the chat of this row. An unknown id is saved, for it may still come."""
     is_it = _is_message(chat.chat_pk, message_id)
-    await _drop_transcripts_of(connection, is_it)
+    _drop_transcripts_of(connection, is_it)
     change = update(remembered).where(is_it, IS_KEPT).values(EMPTY)
-    if (await connection.execute(change)).rowcount:
+    if connection.execute(change).rowcount:
         return True
     values = {"chat_pk": chat.chat_pk, "message_id": message_id, "sent_at": now, "edit_id": ""}
     if chat.talk is not None and chat.talk.remember_days:
         row = {**values, "sender_id": "", "content": None}
-        await connection.execute(insert_new(remembered), row)
+        connection.execute(insert_new(remembered), row)
     return False
 
 
-async def drop_transcripts(connection: AsyncConnection, keys: Collection[str]) -> int:
+def drop_transcripts(connection: Connection, keys: Collection[str]) -> int:
     """Delete transcripts with their pieces, and with what they were edited from or into.
 
     Return the number of recordings.
@@ -261,24 +277,24 @@ async def drop_transcripts(connection: AsyncConnection, keys: Collection[str]) -
     if not keys:
         return 0
     is_edited = transcripts.c.key.in_(keys) & transcripts.c.whole.is_not(None)
-    edited_from = await connection.execute(select(transcripts.c.whole).where(is_edited))
+    edited_from = connection.execute(select(transcripts.c.whole).where(is_edited))
     keys = {*keys, *edited_from.scalars()}
-    await connection.execute(delete(transcripts).where(transcripts.c.whole.in_(keys)))
-    whole = await connection.execute(delete(transcripts).where(transcripts.c.key.in_(keys)))
+    connection.execute(delete(transcripts).where(transcripts.c.whole.in_(keys)))
+    whole = connection.execute(delete(transcripts).where(transcripts.c.key.in_(keys)))
     return whole.rowcount
 
 
-async def _drop_transcripts_of(connection: AsyncConnection, condition: ColumnElement[bool]) -> None:
+def _drop_transcripts_of(connection: Connection, condition: ColumnElement[bool]) -> None:
     query = select(remembered.c.heard_key).where(condition, remembered.c.heard_key.is_not(None))
-    await drop_transcripts(connection, [key for (key,) in await connection.execute(query)])
+    drop_transcripts(connection, [key for (key,) in connection.execute(query)])
 
 
-async def move_talk(connection: AsyncConnection, old_pk: int, new_pk: int) -> None:
+def move_talk(connection: Connection, old_pk: int, new_pk: int) -> None:
     """Move the talk of a chat. Message ids start over there: old ones get a prefix."""
     change = update(remembered).where(remembered.c.chat_pk == old_pk)
     moved = literal(MOVED) + remembered.c.message_id
-    await connection.execute(change.values(chat_pk=new_pk, message_id=moved))
+    connection.execute(change.values(chat_pk=new_pk, message_id=moved))
     again = select(readers.c.person_id).where(readers.c.chat_pk == new_pk)
     is_old = readers.c.chat_pk == old_pk
-    await connection.execute(delete(readers).where(is_old, readers.c.person_id.in_(again)))
-    await connection.execute(update(readers).where(is_old).values(chat_pk=new_pk))
+    connection.execute(delete(readers).where(is_old, readers.c.person_id.in_(again)))
+    connection.execute(update(readers).where(is_old).values(chat_pk=new_pk))

@@ -113,10 +113,8 @@ def _uncorrected_forms(word: str, corrections: tuple[Correction, ...]) -> list[s
 
 
 def _decrypt(cipher: Cipher, content: bytes, transcript: bytes | None) -> tuple[bytes, bytes]:
-    plain = cipher.decrypt(content, _CONTENT.column_name)
-    if transcript is None:
-        return plain, b""
-    return plain, cipher.decrypt(transcript, _TRANSCRIPT.column_name)
+    heard = b"" if transcript is None else _TRANSCRIPT.open(transcript, cipher)
+    return _CONTENT.open(content, cipher), heard
 
 
 def _read(message_id: str, content: bytes, transcript: bytes) -> RememberedMessage:

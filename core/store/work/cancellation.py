@@ -12,8 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Select, select, update
 
 from core.models import PLACEHOLDER, Chat, DeliveryState, Job, JobState, Reply
 from core.store.database.queries import (
@@ -23,8 +22,10 @@ from core.store.database.queries import (
     is_chat,
     read_job,
     select_jobs,
+    writes,
 )
 from core.store.database.tables import deliveries, jobs
+from core.store.work.buttons import keep_buttons
 
 #: Returns the reply in place of a job's own, empty to leave nothing; None lets the job run.
 ChooseCancelled = Callable[[Job], Reply | None]
@@ -47,13 +48,17 @@ class Cancellation:
         # Usually there is none: the only writer is not kept busy for that.
         if not await self._database.rows(_select_open(chat, before).limit(1)):
             return []
-        async with self._database.write() as connection:
-            cancelled = await cancel_jobs(connection, chat, choose, self._database.now(), before)
+        cancelled = await self._database.write(
+            lambda one: cancel_jobs(one, chat, choose, self._database.now(), before)
+        )
         if cancelled:
             self.on_cancel({job.job_id for job in cancelled})
         return cancelled
 
-    async def requeue(self, job_ids: Collection[str], interrupted: Collection[str]) -> None:
+    @writes
+    def requeue(
+        self, connection: Connection, job_ids: Collection[str], interrupted: Collection[str]
+    ) -> None:
         """Let cancelled jobs run now, to deliver their last reply.
 
         interrupted: those of them that were running and are not any more.
@@ -63,9 +68,8 @@ class Cancellation:
         is_free = (jobs.c.state == JobState.WAITING) | is_stopped
         change = update(jobs).where(jobs.c.job_id.in_(job_ids), IS_CANCELLED, is_free)
         values = {"state": JobState.WAITING, "run_at": self._database.now()}
-        async with self._database.write() as connection:
-            again = await connection.execute(change.values(values).returning(jobs.c.job_id))
-            await _outdate(connection, {*interrupted} & {row.job_id for row in again})
+        again = connection.execute(change.values(values).returning(jobs.c.job_id))
+        _outdate(connection, {*interrupted} & {row.job_id for row in again})
 
 
 def _select_open(chat: Chat, before: str = "") -> Select[Any]:
@@ -76,8 +80,8 @@ def _select_open(chat: Chat, before: str = "") -> Select[Any]:
     return query.where(jobs.c.seq < seq)
 
 
-async def cancel_jobs(
-    connection: AsyncConnection,
+def cancel_jobs(
+    connection: Connection,
     chat: Chat,
     choose: ChooseCancelled,
     now: datetime,
@@ -85,21 +89,22 @@ async def cancel_jobs(
 ) -> list[Job]:
     """Cancel jobs as `Cancellation.cancel` does, in the transaction of `connection`."""
     cancelled = list[Job]()
-    rows = (await connection.execute(_select_open(chat, before))).all()
+    rows = connection.execute(_select_open(chat, before)).all()
     for job in (read_job(row, now) for row in rows):
         reply = choose(job)
         if reply is None:
             continue
+        keep_buttons(connection, job.job_id)
         values = {"outcome": JobState.CANCELLED, "run_at": now, "attempts": 0}
         change = update(jobs).where(jobs.c.job_id == job.job_id)
-        await connection.execute(change.values(**values, reply=reply, error="cancelled"))
-        await _outdate(connection, (job.job_id,))
+        connection.execute(change.values(**values, reply=reply, error="cancelled"))
+        _outdate(connection, (job.job_id,))
         cancelled.append(replace(job, reply=reply, outcome=JobState.CANCELLED))
     return cancelled
 
 
-async def _outdate(connection: AsyncConnection, job_ids: Collection[str]) -> None:
+def _outdate(connection: Connection, job_ids: Collection[str]) -> None:
     """Note that the parts that were sent of the jobs' replies are to be edited or deleted."""
     is_part = deliveries.c.job_id.in_(job_ids) & (deliveries.c.part > PLACEHOLDER)
     change = update(deliveries).where(is_part, deliveries.c.state == DeliveryState.SENT)
-    await connection.execute(change.values(state=DeliveryState.STALE))
+    connection.execute(change.values(state=DeliveryState.STALE))

@@ -9,8 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, select, update
 
 from core.interfaces import Recording
 from core.models import (
@@ -25,11 +24,21 @@ from core.models import (
     Reply,
 )
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import IS_OPEN, Database, chat_row, insert_new, read_settings
-from core.store.database.tables import buttons, chats, deliveries, jobs, messages
-from core.store.people.accounts import SPEECH
+from core.store.database.queries import (
+    FORM,
+    IS_FORM,
+    IS_OPEN,
+    Database,
+    chat_row,
+    insert_new,
+    read_settings,
+    unindexed,
+    writes,
+)
+from core.store.database.tables import chats, deliveries, jobs, messages
 from core.store.recordings import keep
-from core.store.talk.memory import drop, is_opted_out, remember
+from core.store.talk.memory import drop, remember
+from core.store.work.buttons import resolve_press
 from core.store.work.cancellation import cancel_jobs
 
 #: Returns the command that answers a message in a chat with these settings, None for no reply.
@@ -39,18 +48,12 @@ ChooseStopped = Callable[[Message, Job], Reply | None]
 # Built once and given its values when it runs: building them in costs more than the insertion.
 _NEW_JOB = jobs.insert()
 _NEW_MESSAGE = insert_new(messages).returning(messages.c.message_pk)
-_BUTTON = (
-    select(buttons, chats.c.platform, chats.c.bot_id, jobs.c.created_at)
-    .join(chats, chats.c.chat_pk == buttons.c.chat_pk)
-    .join(jobs, jobs.c.job_id == buttons.c.job_id)
-    .where(buttons.c.token == bindparam("of_token"))
-)
 _QUOTED = (
     select(jobs.c.job_id, jobs.c.command)
     .join(deliveries, deliveries.c.job_id == jobs.c.job_id)
     .where(
         deliveries.c.platform_id.in_((bindparam("of_message"), bindparam("of_live_message"))),
-        jobs.c.chat_pk == bindparam("of_chat"),
+        unindexed(jobs.c.chat_pk) == bindparam("of_chat"),
     )
     .order_by(jobs.c.seq.desc())
     .limit(1)
@@ -60,14 +63,15 @@ _PRESSES = (
     select(messages.c.content)
     .join(jobs, jobs.c.message_pk == messages.c.message_pk)
     .where(
-        jobs.c.chat_pk == bindparam("of_chat"),
-        IS_OPEN | (jobs.c.finished_at > bindparam("since", type_=UtcDateTime())),
+        (IS_OPEN & (jobs.c.chat_pk == bindparam("of_chat")))
+        | (
+            (jobs.c.finished_at > bindparam("since", type_=UtcDateTime()))
+            & (unindexed(jobs.c.chat_pk) == bindparam("of_chat"))
+        ),
     )
 )
 #: How long after its answer another press of a button still belongs to the one before.
 _PRESS_AGE = timedelta(seconds=3)
-#: How long a button that opens a private chat can be pressed.
-_PRIVATE_AGE = timedelta(hours=1)
 
 
 class Intake:
@@ -75,9 +79,13 @@ class Intake:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: Called whenever there is a new job to run.
+        self.on_job: Callable[[], None] = lambda: None
 
-    async def add(
-        self, message: Message, choose: Choose, recording: Recording | None = None, *,
+    @writes
+    def add(
+        self, connection: Connection, message: Message, choose: Choose,
+        recording: Recording | None = None, *,
         choose_stopped: ChooseStopped = lambda message, job: None,
     ) -> Job | None:  # fmt: skip
         """Save `message` and the job it asks for, in one commit.
@@ -86,46 +94,49 @@ class Intake:
         choose_stopped: used for /cancel, which then has the ids of those jobs as its text.
         Returns None if the message is known already or asks for nothing new.
         """
-        async with self._database.write() as connection:
-            now = self._database.now()
-            chat = await chat_row(connection, message.chat)
-            message = await _resolve(connection, chat, message, now)
-            settings = read_settings(chat)
-            chosen = await _remember(connection, chat, message, settings, now)
-            command, key = choose(message, chosen), chat.chat_pk
-            may_be_known = message.edit_id or message.button
-            if command is None or (may_be_known and await _is_known(connection, key, message, now)):
-                return None
-            if command == "cancel":
-                message = await _cancel(connection, key, message, choose_stopped, now)
-            if (added := await _add_job(connection, key, message, command, now)) is None:
-                return None
-            if chat.gone_at is not None:
-                await connection.execute(_RESTORE, {"of_chat": key})
-            if recording is not None:
-                await keep(connection, added[0], recording)
+        now, chat = self._database.now(), chat_row(connection, message.chat, message.sender_id)
+        message = _resolve(connection, chat, message, now)
+        settings = read_settings(chat)
+        chosen = _remember(connection, chat, message, settings, now)
+        command, key = choose(message, chosen), chat.chat_pk
+        may_be_known = message.edit_id or message.button
+        if command is None or (may_be_known and _is_known(connection, key, message, now)):
+            return None
+        if command == "cancel":
+            message = _cancel(connection, key, message, choose_stopped, now)
+        if (added := _add_job(connection, key, message, command, now)) is None:
+            return None
+        if chat.gone_at is not None:
+            connection.execute(_RESTORE, {"of_chat": key})
+        if recording is not None:
+            keep(connection, added[0], recording)
         return Job(added[1], message, command, JobState.WAITING, 0, now, now, settings)
 
-    async def open_form(self, message: Message) -> None:
+    @writes
+    def open_form(self, connection: Connection, message: Message) -> None:
         """Save a message that has no job: it opens a form, in which the rest is typed."""
-        async with self._database.write() as connection:
-            chat_pk = (await chat_row(connection, message.chat)).chat_pk
-            row = {"chat_pk": chat_pk, "message_id": message.message_id, "edit_id": ""}
-            row |= {"received_at": self._database.now(), "content": message}
-            await connection.execute(_NEW_MESSAGE, row)
+        chat_pk = chat_row(connection, message.chat).chat_pk
+        row = {"chat_pk": chat_pk, "message_id": message.message_id, "edit_id": FORM}
+        row |= {"received_at": self._database.now(), "content": message}
+        connection.execute(_NEW_MESSAGE, row)
 
     async def add_own(self, message: Message) -> bool:
         """Save a message that the program sends to itself, with its job, in one commit.
 
         Returns False if it is known already.
         """
-        async with self._database.write() as connection:
-            row = await chat_row(connection, message.chat)
-            return await add_own(connection, row.chat_pk, message, self._database.now())
+        is_new = await self._add_own(message)
+        self.on_job()
+        return is_new
+
+    @writes
+    def _add_own(self, connection: Connection, message: Message) -> bool:
+        row = chat_row(connection, message.chat)
+        return add_own(connection, row.chat_pk, message, self._database.now())
 
 
-async def _cancel(
-    connection: AsyncConnection,
+def _cancel(
+    connection: Connection,
     chat_pk: int,
     message: Message,
     choose: ChooseStopped,
@@ -137,73 +148,56 @@ async def _cancel(
         messages.c.message_id == message.message_id,
         messages.c.edit_id == message.edit_id,
     )
-    if (await connection.execute(known)).first():
+    if connection.execute(known).first():
         return message
-    stopped = await cancel_jobs(connection, message.chat, partial(choose, message), now)
+    stopped = cancel_jobs(connection, message.chat, partial(choose, message), now)
     return replace(message, text=" ".join(job.job_id for job in stopped))
 
 
-async def _resolve(
-    connection: AsyncConnection, chat: Any, message: Message, now: datetime
-) -> Message:
+def _resolve(connection: Connection, chat: Any, message: Message, now: datetime) -> Message:
     """Fill in the sender's own language, what is quoted, or what the pressed button or form is for.
 
     Those of another chat or person do nothing.
     """
-    key = {"of_platform": message.chat.platform, "of_person": message.sender_id}
-    own = (await connection.execute(SPEECH, key)).scalar()
-    if own and own.language:
-        message = replace(message, language=own.language)
+    if chat.own_speech and chat.own_speech.language:
+        message = replace(message, language=chat.own_speech.language)
     if not message.button:
         if message.reply_to is None:
             return message
-        return replace(message, reply_to=await _find_quoted(connection, chat, message.reply_to))
+        return replace(message, reply_to=_find_quoted(connection, chat, message.reply_to))
     if message.button.startswith(CANCEL_TOKEN):
         return replace(message, command="cancel", text=message.button.removeprefix(CANCEL_TOKEN))
     if message.button.startswith(FORM_TOKEN):
-        return await _resolve_form(connection, chat, message)
-    row = (await connection.execute(_BUTTON, {"of_token": message.button})).one_or_none()
-    if row is None or not _may_press(row, chat, message, now):
-        return replace(message, command="stale_button", text="")
-    return replace(message, command=row.command, text=row.content)
+        return _resolve_form(connection, chat, message)
+    return resolve_press(connection, chat, message, now)
 
 
-async def _resolve_form(connection: AsyncConnection, chat: Any, message: Message) -> Message:
+def _resolve_form(connection: Connection, chat: Any, message: Message) -> Message:
     """Return a submitted form with the command and the quoted message of the one that opened it."""
     query = select(messages.c.content).where(
         messages.c.chat_pk == chat.chat_pk,
         messages.c.message_id == message.button.removeprefix(FORM_TOKEN),
         # Else anybody could give the command of a button they have pressed a text of their own.
-        ~exists().where(jobs.c.message_pk == messages.c.message_pk),
+        IS_FORM,
     )
-    opener: Message | None = (await connection.execute(query)).scalar()
+    opener: Message | None = connection.execute(query).scalar()
     if opener is None or opener.sender_id != message.sender_id or opener.reply_to is None:
         return replace(message, command="stale_button")
-    quoted = await _find_quoted(connection, chat, opener.reply_to)
+    quoted = _find_quoted(connection, chat, opener.reply_to)
     return replace(message, command=opener.command, reply_to=quoted)
 
 
-def _may_press(row: Any, chat: Any, message: Message, now: datetime) -> bool:
-    if row.person_id is None:
-        return bool(row.chat_pk == chat.chat_pk)
-    is_theirs = message.is_private and row.person_id == message.sender_id
-    is_here = (row.platform, row.bot_id) == (chat.platform, chat.bot_id)
-    return bool(is_theirs and is_here and now - row.created_at < _PRIVATE_AGE)
-
-
-async def _find_quoted(
-    connection: AsyncConnection, chat: Any, quoted: QuotedMessage
-) -> QuotedMessage:
+def _find_quoted(connection: Connection, chat: Any, quoted: QuotedMessage) -> QuotedMessage:
     """Return the quoted message with its job and command, if it is a reply of ours."""
     # A live message of Telegram is stored with its chat.
     live_id = f"{chat.chat_id}/{quoted.message_id}"
     key = {"of_message": quoted.message_id, "of_live_message": live_id, "of_chat": chat.chat_pk}
-    row = (await connection.execute(_QUOTED, key)).one_or_none()
+    row = connection.execute(_QUOTED, key).one_or_none()
     return replace(quoted, job_id=row.job_id, command=row.command) if row else quoted
 
 
-async def _remember(
-    connection: AsyncConnection, chat: Any, message: Message, settings: ChatSettings, now: datetime
+def _remember(
+    connection: Connection, chat: Any, message: Message, settings: ChatSettings, now: datetime
 ) -> ChatSettings:
     """Remember the message if its chat wants that. An edit into a command forgets it.
 
@@ -214,34 +208,31 @@ async def _remember(
     is_auto = settings.is_auto and not message.is_private
     if message.button or not (may_remember or is_auto):
         return settings
-    if await is_opted_out(connection, message.chat.platform, message.sender_id):
+    if chat.is_opted_out:
         return replace(settings, is_auto=False, talk=replace(talk, remember_days=None))
     if not may_remember:
         return settings
     if not message.command and (message.text or message.attachment):
-        await remember(connection, chat.chat_pk, message)
+        remember(connection, chat.chat_pk, message)
     elif message.edit_id:
-        await drop(connection, chat, message.message_id, now)
+        drop(connection, chat, message.message_id, now)
     return settings
 
 
-async def _is_known(
-    connection: AsyncConnection, chat_pk: int, message: Message, now: datetime
-) -> bool:
+def _is_known(connection: Connection, chat_pk: int, message: Message, now: datetime) -> bool:
     """Return whether a message asks for nothing new.
 
     An edit that asks for what an earlier version asked for; a button that its presser has pressed,
-    and that is being answered or just was.
+    for the same, and that is being answered or just was.
     """
     if message.button:
         key = {"of_chat": chat_pk, "since": now - _PRESS_AGE}
-        presses = (await connection.execute(_PRESSES, key)).scalars().all()
-        pressed = (message.button, message.sender_id)
-        return any(p is not None and (p.button, p.sender_id) == pressed for p in presses)
+        presses = connection.execute(_PRESSES, key).scalars().all()
+        return _asks_by_press(message) in [_asks_by_press(p) for p in presses if p is not None]
     query = select(messages.c.content).where(
         messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
     )
-    found = (await connection.execute(query)).scalars().all()
+    found = connection.execute(query).scalars().all()
     return _asks(message) in [_asks(content) for content in found if content is not None]
 
 
@@ -252,22 +243,25 @@ def _asks(message: Message) -> tuple[str, str, Attachment | None]:
     return message.command, message.text if has_text else "", message.attachment
 
 
-async def add_own(
-    connection: AsyncConnection, chat_pk: int, message: Message, now: datetime
-) -> bool:
+def _asks_by_press(message: Message) -> tuple[object, ...]:
+    """Return what a press asks for. After an edit the same button asks for another text."""
+    return message.button, message.sender_id, *_asks(message)
+
+
+def add_own(connection: Connection, chat_pk: int, message: Message, now: datetime) -> bool:
     """Save a message that the program sends to itself in a chat, with its job.
 
     Returns False if it is known already.
     """
-    return await _add_job(connection, chat_pk, message, message.command, now) is not None
+    return _add_job(connection, chat_pk, message, message.command, now) is not None
 
 
-async def _add_job(
-    connection: AsyncConnection, chat_pk: int, message: Message, command: str, now: datetime
+def _add_job(
+    connection: Connection, chat_pk: int, message: Message, command: str, now: datetime
 ) -> tuple[int, str] | None:
     """Save a message and its job. Return its key and the job's id, None if it is known already."""
     row = {"chat_pk": chat_pk, "message_id": message.message_id, "edit_id": message.edit_id}
-    found = await connection.execute(_NEW_MESSAGE, {**row, "received_at": now, "content": message})
+    found = connection.execute(_NEW_MESSAGE, {**row, "received_at": now, "content": message})
     message_pk: int | None = found.scalar()
     if message_pk is None:
         return None
@@ -285,5 +279,5 @@ async def _add_job(
         "error": "",
         "outcome": JobState.DONE,
     }
-    await connection.execute(_NEW_JOB, values)
+    connection.execute(_NEW_JOB, values)
     return message_pk, job_id

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import type_coerce
+from sqlalchemy import bindparam, select, type_coerce
 from sqlalchemy.types import NullType
 
 from core.models import Chat, Job, Message, Reply
 from core.store.database.encryption import Cipher, Encrypted
 from core.store.database.queries import Database, is_chat_of, read_job, select_jobs
-from core.store.database.tables import jobs, messages
+from core.store.database.tables import chats, jobs, messages
 from core.store.talk.search import Search
 
 #: Jobs that are decrypted at once, in a thread: replies may hold speech.
@@ -25,6 +26,12 @@ _RAW = tuple(
     if column.name in ("content", "reply")
     else column
     for column in select_jobs().selected_columns
+)
+#: An edited transcript is found where it is shown.
+_SELECT = (
+    select_jobs()
+    .with_only_columns(*_RAW, maintain_column_froms=True)
+    .where(jobs.c.seq.in_(bindparam("of_seqs", expanding=True)), jobs.c.command != "fix")
 )
 _CONTENT = cast(Encrypted, messages.c.content.type)
 _REPLY = cast(Encrypted, jobs.c.reply.type)
@@ -41,17 +48,16 @@ class JobSearch:
 
         person: the first chat; the others have its id and a "-" in front.
         """
-        search, found, last_seq = Search(words), list[Job](), None
-        # An edited transcript is found where it is shown.
-        is_theirs = is_chat_of(person) & (jobs.c.command != "fix")
-        query = select_jobs().with_only_columns(*_RAW, maintain_column_froms=True)
-        query = query.where(is_theirs).order_by(jobs.c.seq.desc()).limit(_BATCH)
-        while search.words and len(found) < limit:
-            page = query if last_seq is None else query.where(jobs.c.seq < last_seq)
-            rows = await self._database.rows(page)
-            if not rows:
-                break
-            now, last_seq = self._database.now(), rows[-1].seq
+        search, found = Search(words), list[Job]()
+        of_person = select(jobs.c.seq).join(chats, chats.c.chat_pk == jobs.c.chat_pk)
+        # In one go, and sorted here: SQLite would sort them again for each batch.
+        rows = await self._database.rows(of_person.where(is_chat_of(person)))
+        seqs = sorted((row.seq for row in rows), reverse=True)
+        while search.words and seqs and len(found) < limit:
+            batch, seqs = seqs[:_BATCH], seqs[_BATCH:]
+            rows = await self._database.rows(_SELECT, {"of_seqs": batch})
+            rows = sorted(rows, key=attrgetter("seq"), reverse=True)
+            now = self._database.now()
             found += await asyncio.to_thread(_find, rows, search, self._database.cipher, now)
         return found[:limit]
 
@@ -60,8 +66,8 @@ def _find(rows: Sequence[Any], search: Search, cipher: Cipher, now: datetime) ->
     """Return the jobs of `rows` that match."""
     found: list[Job] = []
     for row in rows:
-        content = cipher.decrypt(row.content, _CONTENT.column_name)
-        answer = cipher.decrypt(row.reply, _REPLY.column_name) if row.reply else b""
+        content = _CONTENT.open(row.content, cipher)
+        answer = _REPLY.open(row.reply, cipher) if row.reply else b""
         # Parsing takes longer than decrypting.
         if not search.may_match(content, answer):
             continue

@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, exists, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import JobCancelled
-from core.models import OPEN_STATES, PLACEHOLDER, Chat, DeliveryState, Job, JobState, Message, Reply
+from core.models import PLACEHOLDER, Chat, ClaimedJobs, DeliveryState, Job, JobState, Reply
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import (
     IS_CANCELLED,
     IS_OPEN,
     Database,
     chat_row,
+    find_newest,
     is_chat,
     read_job,
+    reads,
     select_jobs,
+    unindexed,
+    writes,
 )
-from core.store.database.tables import buttons, chats, deliveries, jobs, messages
+from core.store.database.tables import chats, deliveries, jobs, messages
+from core.store.work.buttons import keep_buttons
+from core.store.work.deliveries import StoredLedger, end_job
+
+_IS_WAITING = IS_OPEN & (jobs.c.state == JobState.WAITING)
 
 
 def _select_next() -> Select[Any]:
     earlier = jobs.alias("earlier")
     is_blocked = exists().where(
         earlier.c.chat_pk == jobs.c.chat_pk,
-        earlier.c.state.in_(OPEN_STATES),
+        earlier.c.finished_at.is_(None),
         earlier.c.seq < jobs.c.seq,
         ~earlier.c.is_told,
     )
@@ -40,9 +47,9 @@ def _select_next() -> Select[Any]:
     is_urgent = jobs.c.command == "cancel"
     return (
         select_jobs()
-        .where(jobs.c.state == JobState.WAITING, is_due, is_urgent | ~is_blocked)
+        .where(_IS_WAITING, is_due, is_urgent | ~is_blocked)
         .order_by(jobs.c.run_at, jobs.c.seq)
-        .limit(1)
+        .limit(bindparam("most"))
     )
 
 
@@ -55,9 +62,16 @@ _BEGIN = (
 )
 _CHANGE = update(jobs).where(jobs.c.job_id == bindparam("of_job"))
 _CHANGE_UNLESS_CANCELLED = _CHANGE.where(~IS_CANCELLED)
-_NEXT_RUN = select(func.min(jobs.c.run_at)).where(
-    jobs.c.state == JobState.WAITING, jobs.c.run_at > bindparam("after", type_=UtcDateTime())
+#: What is so again of a job that begins anew.
+_ANEW = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "is_told": False}
+_ANEW |= {"finished_at": None}
+_IS_LATER = jobs.c.run_at > bindparam("now", type_=UtcDateTime())
+_WAITING = select(
+    exists().where(_IS_WAITING).label("is_any"),
+    select(func.min(jobs.c.run_at)).where(_IS_WAITING, _IS_LATER).scalar_subquery().label("at"),
 )
+#: Of the random part of a button's token; the job's id stands before it.
+_TOKEN_BYTES = 9
 
 
 class Jobs:
@@ -66,27 +80,23 @@ class Jobs:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def claim(self) -> Job | None:
-        """Take the oldest due job of a chat that is not busy, None if there is none.
+    @writes
+    def claim(self, connection: Connection, most: int) -> ClaimedJobs:
+        """Take up to `most` due jobs of chats that are not busy, the oldest first.
 
         Jobs of a chat run in order of arrival. One that takes longer, after the person was shown
         so, lets later ones pass.
         """
-        async with self._database.write() as connection:
-            now = self._database.now()
-            row = (await connection.execute(_NEXT, {"now": now})).one_or_none()
-            if row is None:
-                return None
-            await connection.execute(_BEGIN, {"next_seq": row.seq})
-        return replace(read_job(row, now), state=JobState.RUNNING, attempts=row.attempts + 1)
+        now, running = self._database.now(), JobState.RUNNING
+        rows = connection.execute(_NEXT, {"now": now, "most": most}).all()
+        if rows:
+            connection.execute(_BEGIN, [{"next_seq": row.seq} for row in rows])
+        waiting = connection.execute(_WAITING, {"now": now}).one()
+        found = [replace(read_job(r, now), state=running, attempts=r.attempts + 1) for r in rows]
+        return ClaimedJobs(found, waiting.is_any, waiting.at)
 
-    async def next_run_at(self, after: datetime) -> datetime | None:
-        """Return when the first waiting job becomes due after `after`, None if there is none."""
-        rows = await self._database.rows(_NEXT_RUN, {"after": after})
-        moment: datetime | None = rows[0][0]
-        return moment
-
-    async def requeue_lost(self, max_crashes: int) -> int:
+    @writes
+    def requeue_lost(self, connection: Connection, max_crashes: int) -> int:
         """Make jobs wait again that were running when the last process ended. Return how many.
 
         A job during which the process ended `max_crashes` times is a dead letter: it may be the
@@ -103,115 +113,114 @@ class Jobs:
             "crashes": jobs.c.crashes + 1,
         }
         delayed = update(jobs).where(jobs.c.state == JobState.WAITING, jobs.c.is_told)
-        async with self._database.write() as connection:
-            await connection.execute(given_up.values(dead))
-            lost = await connection.execute(update(jobs).where(is_running).values(again))
-            # What only the operator could fix may be fixed by now.
-            await connection.execute(delayed.values(run_at=now))
+        connection.execute(given_up.values(dead))
+        lost = connection.execute(update(jobs).where(is_running).values(again))
+        # What only the operator could fix may be fixed by now.
+        connection.execute(delayed.values(run_at=now))
         return lost.rowcount
 
-    async def save_reply(self, job_id: str, reply: Reply, outcome: JobState) -> Reply:
-        """Save `reply` before anything is sent, with tokens for its buttons.
+    @writes
+    def save_reply(
+        self, connection: Connection, job_id: str, reply: Reply, outcome: JobState,
+        ledger: StoredLedger | None = None,
+    ) -> Reply:  # fmt: skip
+        """Save `reply` before anything is sent, with tokens for its buttons: see `buttons.py`.
 
         outcome: the state of the job once the reply is delivered.
+        ledger: that of the delivery that follows at once.
         Raises JobCancelled.
         """
-        async with self._database.write() as connection:
-            return await _save_reply(connection, job_id, reply, outcome)
+        saved = _save_reply(connection, job_id, reply, outcome)
+        if ledger and reply != Reply():
+            ledger.begin(connection)
+        return saved
 
-    async def finish(self, job_id: str, state: JobState, error: str = "") -> None:
+    @writes
+    def finish(self, connection: Connection, job_id: str, state: JobState, error: str = "") -> None:
         """End the job.
 
         error: for the operator; it has no chat content.
         Raises JobCancelled: it is to end with another reply.
         """
-        values = {"state": state, "finished_at": self._database.now(), "error": error[:400]}
-        change = _CHANGE if state is JobState.CANCELLED else _CHANGE_UNLESS_CANCELLED
-        async with self._database.write() as connection:
-            ended = await connection.execute(change.values(values), {"of_job": job_id})
-        if not ended.rowcount:
+        if not end_job(connection, job_id, state, error, self._database.now()):
             raise JobCancelled
 
-    async def run_later(
-        self, job_id: str, run_at: datetime, error: str = "", *, is_attempt: bool = True
+    @writes
+    def run_later(
+        self,
+        connection: Connection,
+        job_id: str,
+        run_at: datetime,
+        error: str = "",
+        *,
+        is_attempt: bool = True,
     ) -> None:
         """Let the job wait until `run_at`; is_attempt: whether this attempt counts."""
         values = {"state": JobState.WAITING, "run_at": run_at, "error": error[:400]}
         if not is_attempt:
             values["attempts"] = jobs.c.attempts - 1
-        async with self._database.write() as connection:
-            await connection.execute(_CHANGE.values(values), {"of_job": job_id})
+        connection.execute(_CHANGE.values(values), {"of_job": job_id})
 
-    async def note_delay_shown(self, job_id: str) -> bool:
+    @writes
+    def note_delay_shown(self, connection: Connection, job_id: str) -> bool:
         """Record that the person is shown that this takes longer. Return False if it is over."""
         is_open = IS_OPEN & jobs.c.reply.is_(None)
-        async with self._database.write() as connection:
-            change = _CHANGE.where(is_open).values(is_told=True)
-            return bool((await connection.execute(change, {"of_job": job_id})).rowcount)
+        change = _CHANGE.where(is_open).values(is_told=True)
+        return bool(connection.execute(change, {"of_job": job_id}).rowcount)
 
     async def list_untold(self, limit: int = 200) -> list[Job]:
         """Return open jobs without a reply whose people were not shown a delay, oldest first."""
-        query = select_jobs().where(
-            IS_OPEN,
-            ~jobs.c.is_told,
-            jobs.c.reply.is_(None),
-        )
-        rows = await self._database.rows(query.order_by(jobs.c.seq).limit(limit))
-        now = self._database.now()
-        return [read_job(row, now) for row in rows]
+        query = select_jobs().where(IS_OPEN, ~jobs.c.is_told, jobs.c.reply.is_(None))
+        return self._read(await self._database.rows(query.order_by(jobs.c.seq).limit(limit)))
 
-    async def retry(self, job_id: str) -> bool:
+    @writes
+    def retry(self, connection: Connection, job_id: str) -> bool:
         """Run a dead letter again. Return False if there is no dead letter of that id.
 
         The message that reported the failure becomes the placeholder of the new reply.
         """
-        async with self._database.write() as connection:
-            is_dead = (jobs.c.job_id == job_id) & (jobs.c.state == JobState.DEAD)
-            values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0}
-            result = await connection.execute(
-                update(jobs)
-                .where(is_dead)
-                .values(**values, run_at=self._database.now(), reply=None)
-                .values(outcome=JobState.DONE, is_told=False)
-            )
-            if not result.rowcount:
-                return False
-            await _turn_into_placeholder(connection, job_id)
+        is_dead = (jobs.c.job_id == job_id) & (jobs.c.state == JobState.DEAD)
+        if not connection.execute(select(jobs.c.seq).where(is_dead)).first():
+            return False
+        keep_buttons(connection, job_id)
+        values = {"run_at": self._database.now(), "reply": None, "outcome": JobState.DONE}
+        connection.execute(update(jobs).where(is_dead).values(_ANEW | values))
+        _turn_into_placeholder(connection, job_id)
         return True
 
-    async def redo(self, job_id: str, reply: Reply) -> bool:
+    @writes
+    def redo(self, connection: Connection, job_id: str, reply: Reply) -> bool:
         """Replace the reply of a job that is done: what was sent is edited.
 
+        reply: the one before with changes: its buttons keep their tokens.
         Return False if there is no such job. Safe to repeat.
         """
         is_it = (jobs.c.job_id == job_id) & (jobs.c.outcome == JobState.DONE)
         is_ended = is_it & (jobs.c.state.in_((JobState.DONE, JobState.WAITING)))
         now = self._database.now()
-        values = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "is_told": False}
-        async with self._database.write() as connection:
-            # Its age starts over: an edit that has to wait is not given up for the age of the job.
-            result = await connection.execute(
-                update(jobs)
-                .where(is_ended, jobs.c.reply.is_not(None))
-                .values(**values, created_at=now, run_at=now)
-            )
-            if not result.rowcount:
-                return False
-            await _save_reply(connection, job_id, reply, JobState.DONE)
-            is_mine = (deliveries.c.job_id == job_id) & (deliveries.c.part > PLACEHOLDER)
-            is_sent = deliveries.c.state == DeliveryState.SENT
-            change = update(deliveries).where(is_mine, is_sent)
-            await connection.execute(change.values(state=DeliveryState.STALE))
+        # Its age starts over: an edit that has to wait is not given up for the age of the job.
+        change = update(jobs).where(is_ended, jobs.c.reply.is_not(None))
+        result = connection.execute(change.values(_ANEW | {"created_at": now, "run_at": now}))
+        if not result.rowcount:
+            return False
+        _save_reply(connection, job_id, reply, JobState.DONE)
+        is_mine = (deliveries.c.job_id == job_id) & (deliveries.c.part > PLACEHOLDER)
+        is_sent = deliveries.c.state == DeliveryState.SENT
+        change = update(deliveries).where(is_mine, is_sent)
+        connection.execute(change.values(state=DeliveryState.STALE))
         return True
 
     async def find(self, job_id: str) -> Job | None:
         """Return one job."""
-        found = await self._select(jobs.c.job_id == job_id, limit=1)
+        found = self._read(await self._database.rows(select_jobs().where(jobs.c.job_id == job_id)))
         return found[0] if found else None
 
-    async def recent(self, states: Collection[JobState], limit: int = 50) -> list[Job]:
+    @reads
+    def recent(
+        self, connection: Connection, states: Collection[JobState], limit: int = 50
+    ) -> list[Job]:
         """Return jobs in these states, the newest first."""
-        return await self._select(jobs.c.state.in_(states), limit=limit)
+        return self._read(find_newest(connection, select_jobs(), states, limit))
 
     async def history(self, chat: Chat, limit: int = 50, before: str = "") -> list[Job]:
         """Return the jobs of a chat, the newest first; before: those that came before this one."""
@@ -223,7 +232,9 @@ class Jobs:
 
     async def of_message(self, chat: Chat, message_id: str) -> Job | None:
         """Return the job of a message, None if it has none."""
-        found = await self._select(is_chat(chat) & (messages.c.message_id == message_id), limit=1)
+        here = select(chats.c.chat_pk).where(is_chat(chat)).scalar_subquery()
+        is_it = (messages.c.chat_pk == here) & (messages.c.message_id == message_id)
+        found = await self._select(is_it & (unindexed(jobs.c.chat_pk) == here), limit=1)
         return found[0] if found else None
 
     async def counts(self) -> dict[JobState, int]:
@@ -231,63 +242,51 @@ class Jobs:
         query = select(jobs.c.state, func.count()).group_by(jobs.c.state)
         return {JobState(state): count for state, count in await self._database.rows(query)}
 
-    async def cancel_chat(self, chat: Chat) -> None:
+    @writes
+    def cancel_chat(self, connection: Connection, chat: Chat) -> None:
         """Cancel every open job of a chat that is gone."""
         now = self._database.now()
-        async with self._database.write() as connection:
-            row = await chat_row(connection, chat)
-            is_here = jobs.c.chat_pk == row.chat_pk
-            await connection.execute(
-                update(jobs)
-                .where(is_here, IS_OPEN)
-                .values(state=JobState.CANCELLED, finished_at=now, error="ChatGone")
-            )
-            gone = update(chats).where(chats.c.chat_pk == row.chat_pk)
-            await connection.execute(gone.values(gone_at=now))
+        row = chat_row(connection, chat)
+        is_here = jobs.c.chat_pk == row.chat_pk
+        connection.execute(
+            update(jobs)
+            .where(is_here, IS_OPEN)
+            .values(state=JobState.CANCELLED, finished_at=now, error="ChatGone")
+        )
+        gone = update(chats).where(chats.c.chat_pk == row.chat_pk)
+        connection.execute(gone.values(gone_at=now))
 
     async def _select(self, condition: ColumnElement[bool], limit: int) -> list[Job]:
         query = select_jobs().where(condition).order_by(jobs.c.seq.desc()).limit(limit)
+        return self._read(await self._database.rows(query))
+
+    def _read(self, rows: Sequence[Any]) -> list[Job]:
         now = self._database.now()
-        return [read_job(row, now) for row in await self._database.rows(query)]
+        return [read_job(row, now) for row in rows]
 
 
-async def _save_reply(
-    connection: AsyncConnection, job_id: str, reply: Reply, outcome: JobState
-) -> Reply:
-    given = tuple(replace(b, token=secrets.token_urlsafe(16)) for b in reply.buttons)
-    reply = replace(reply, buttons=given)
-    key = select(jobs.c.chat_pk).where(jobs.c.job_id == job_id).scalar_subquery()
-    person_id = None
-    if any(button.is_private for button in given):
-        person_id = await _find_sender(connection, job_id)
-    for button in given:
-        await connection.execute(
-            buttons.insert().values(
-                token=button.token,
-                chat_pk=key,
-                job_id=job_id,
-                command=button.command,
-                content=button.text,
-                person_id=person_id if button.is_private else None,
-            )
-        )
+def _save_reply(connection: Connection, job_id: str, reply: Reply, outcome: JobState) -> Reply:
+    given = (
+        # One that is shown already works on, as the changed reply has it.
+        one
+        if one.token.startswith(job_id)
+        else replace(one, token=job_id + secrets.token_urlsafe(_TOKEN_BYTES))
+        for one in reply.buttons
+    )
+    if outcome is not JobState.DONE:
+        keep_buttons(connection, job_id)  # a part of the reply before may have been sent
+    reply = replace(reply, buttons=tuple(given))
     change = _CHANGE_UNLESS_CANCELLED.values(reply=reply, outcome=outcome)
-    if not (await connection.execute(change, {"of_job": job_id})).rowcount:
+    if not connection.execute(change, {"of_job": job_id}).rowcount:
         raise JobCancelled
     return reply
 
 
-async def _find_sender(connection: AsyncConnection, job_id: str) -> str:
-    query = select(messages.c.content).join(jobs, jobs.c.message_pk == messages.c.message_pk)
-    message: Message = (await connection.execute(query.where(jobs.c.job_id == job_id))).scalar_one()
-    return message.sender_id
-
-
-async def _turn_into_placeholder(connection: AsyncConnection, job_id: str) -> None:
+def _turn_into_placeholder(connection: Connection, job_id: str) -> None:
     mine = deliveries.c.job_id == job_id
     first = select(deliveries.c.platform_id).where(mine, deliveries.c.part == 0)
-    platform_id = (await connection.execute(first)).scalar()
-    await connection.execute(delete(deliveries).where(mine))
+    platform_id = connection.execute(first).scalar()
+    connection.execute(delete(deliveries).where(mine))
     if platform_id:
         values = {"job_id": job_id, "part": PLACEHOLDER, "state": DeliveryState.SENT}
-        await connection.execute(deliveries.insert().values(**values, platform_id=platform_id))
+        connection.execute(deliveries.insert().values(**values, platform_id=platform_id))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, func, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 
 from core.models import Chat, DigestSchedule, Message
 from core.models.schedules import LATE_AFTER, LONGEST_GAP, next_at
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import Database, chat_row, insert_new, is_chat
+from core.store.database.queries import Database, chat_row, insert_new, is_chat, writes
 from core.store.database.tables import chats, schedules
 from core.store.work.intake import add_own
 
@@ -74,27 +73,33 @@ class Schedules:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: Called when a schedule was added.
+        self.on_add: Callable[[], None] = lambda: None
 
     async def add(self, schedule: DigestSchedule) -> None:
         """Save a schedule. It replaces one of the same scope. Safe to repeat."""
-        async with self._database.write() as connection:
-            row = await chat_row(connection, schedule.chat)
-            rows = (await connection.execute(_select(schedule.chat))).all()
-            for other in _read(rows, schedule.chat):
-                if _scope(other) == _scope(schedule) and other.schedule_id != schedule.schedule_id:
-                    await _delete(connection, other)
-            values = {"next_at": schedule.next_at, "content": schedule, "chat_pk": row.chat_pk}
-            key = {"schedule_id": schedule.schedule_id}
-            await connection.execute(insert_new(schedules), key | values)
+        await self._add(schedule)
+        self.on_add()
+
+    @writes
+    def _add(self, connection: Connection, schedule: DigestSchedule) -> None:
+        row = chat_row(connection, schedule.chat)
+        rows = connection.execute(_select(schedule.chat)).all()
+        for other in _read(rows, schedule.chat):
+            if _scope(other) == _scope(schedule) and other.schedule_id != schedule.schedule_id:
+                _delete(connection, other)
+        values = {"next_at": schedule.next_at, "content": schedule, "chat_pk": row.chat_pk}
+        key = {"schedule_id": schedule.schedule_id}
+        connection.execute(insert_new(schedules), key | values)
 
     async def find(self, chat: Chat) -> list[DigestSchedule]:
         """Return the schedules of a chat, the one that is due first at the front."""
         return _read(await self._database.rows(_select(chat)), chat)
 
-    async def remove(self, schedule: DigestSchedule) -> None:
+    @writes
+    def remove(self, connection: Connection, schedule: DigestSchedule) -> None:
         """Delete a schedule. Safe to repeat."""
-        async with self._database.write() as connection:
-            await _delete(connection, schedule)
+        _delete(connection, schedule)
 
     async def next_due_at(self) -> datetime | None:
         """Return when the next digest of any chat is due, None if there is none."""
@@ -115,23 +120,23 @@ class Schedules:
             fired += is_new
         return fired
 
-    async def _fire_one(self, now: datetime) -> bool | None:
+    @writes
+    def _fire_one(self, connection: Connection, now: datetime) -> bool | None:
         """Return whether a job was added, None if nothing was due."""
-        async with self._database.write() as connection:
-            row = (await connection.execute(_DUE, _limits(now))).one_or_none()
-            if row is None:
-                return None
-            chat = Chat(row.platform, row.bot_id, row.chat_id)
-            schedule: DigestSchedule = replace(row.content, chat=chat, next_at=row.next_at)
-            is_new = schedule.next_at <= now and await add_own(
-                connection, row.chat_pk, _build_message(schedule, now), self._database.now()
-            )
-            last_at = now - _LAG if is_new else schedule.last_at
-            after = replace(schedule, next_at=next_at(schedule, now), last_at=last_at)
-            is_it = schedules.c.schedule_id == row.schedule_id
-            change = update(schedules).where(is_it)
-            await connection.execute(change.values(next_at=after.next_at, content=after))
-            return is_new
+        row = connection.execute(_DUE, _limits(now)).one_or_none()
+        if row is None:
+            return None
+        chat = Chat(row.platform, row.bot_id, row.chat_id)
+        schedule: DigestSchedule = replace(row.content, chat=chat, next_at=row.next_at)
+        is_new = schedule.next_at <= now and add_own(
+            connection, row.chat_pk, _build_message(schedule, now), self._database.now()
+        )
+        last_at = now - _LAG if is_new else schedule.last_at
+        after = replace(schedule, next_at=next_at(schedule, now), last_at=last_at)
+        is_it = schedules.c.schedule_id == row.schedule_id
+        change = update(schedules).where(is_it)
+        connection.execute(change.values(next_at=after.next_at, content=after))
+        return is_new
 
 
 def _limits(now: datetime) -> dict[str, datetime]:
@@ -166,9 +171,9 @@ def _read(rows: Sequence[Any], chat: Chat) -> list[DigestSchedule]:
     return [replace(row.content, chat=chat, next_at=row.next_at) for row in rows]
 
 
-async def _delete(connection: AsyncConnection, schedule: DigestSchedule) -> None:
+def _delete(connection: Connection, schedule: DigestSchedule) -> None:
     is_it = schedules.c.schedule_id == schedule.schedule_id
-    await connection.execute(delete(schedules).where(is_it))
+    connection.execute(delete(schedules).where(is_it))
 
 
 def _scope(schedule: DigestSchedule) -> tuple[bool, str | None]:

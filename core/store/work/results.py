@@ -1,4 +1,4 @@
-"""What a job has paid for and sent already, so that it may run again from its start."""
+"""What a job has paid for already, so that it may run again from its start."""
 
 from __future__ import annotations
 
@@ -10,20 +10,27 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, bindparam, case, delete, literal, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Table, bindparam, select
+from sqlalchemy.dialects.sqlite import insert
 
-from core.interfaces import DeliveryTarget
-from core.models import Answer, Audio, DeliveryState, Job, JobState, PartDelivery, Transcript, Usage
+from core.models import Answer, Audio, Transcript, Usage
 from core.stall import StallTimer, find_timer, set_timer
-from core.store.database.queries import Database, hash_sample, insert_new
+from core.store.database.queries import Database, hash_sample, insert_new, writes
 from core.store.database.schema import usage
-from core.store.database.tables import answers, deliveries, jobs, sounds, transcripts
-from core.store.talk.search import MOVED
+from core.store.database.tables import answers, sounds, transcripts
 
 Result = TypeVar("Result")
 
 #: Built once: every recording waits for it.
+_BOOKED = insert(usage)
+_BOOK = _BOOKED.on_conflict_do_update(
+    index_elements=list(usage.primary_key),
+    set_={
+        column: column + _BOOKED.excluded[column.name]
+        for column in usage.columns
+        if not column.primary_key
+    },
+)
 _TRANSCRIPT = select(transcripts.c.content).where(transcripts.c.key == bindparam("of"))
 
 
@@ -137,89 +144,12 @@ class Results:
         digest = hash_sample(sample) if sample else None
         await self._save(sounds, {"key": key, "content": data, "sample": digest}, cost)
 
-    async def _save(self, table: Table, values: dict[str, object], cost: Usage | None) -> None:
+    @writes
+    def _save(
+        self, connection: Connection, table: Table, values: dict[str, object], cost: Usage | None
+    ) -> None:
         now = self._database.now()
-        async with self._database.write() as connection:
-            await connection.execute(insert_new(table), values | {"created_at": now})
-            if cost is not None:
-                await connection.execute(usage.insert(), asdict(cost) | {"created_at": now})
-
-
-_IS_MOVED = deliveries.c.platform_id.startswith(MOVED)
-_IS_JOB = deliveries.c.job_id == bindparam("of_job")
-_IS_PART = _IS_JOB & (deliveries.c.part == bindparam("of_part"))
-# Built once: every part of a reply waits for them.
-_FIND = select(deliveries).where(_IS_PART)
-_AGAIN = update(deliveries).where(_IS_PART, deliveries.c.state != DeliveryState.SENT)
-
-
-class Deliveries:
-    """Queries about what was sent of replies."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def target(self, job: Job) -> DeliveryTarget:
-        """Return where the job's reply goes, with the ledger of what was sent of it."""
-        is_refusal = job.outcome is JobState.REFUSED
-        ledger = StoredLedger(self._database, job.job_id)
-        return DeliveryTarget(job.job_id, job.message, ledger, job.has_no_voice, is_refusal)
-
-    async def parts(self, job_id: str) -> list[PartDelivery]:
-        """Return the known parts of a job's reply, in order."""
-        query = select(deliveries).where(deliveries.c.job_id == job_id).order_by(deliveries.c.part)
-        rows = await self._database.rows(query)
-        return [PartDelivery(row.part, DeliveryState(row.state), row.platform_id) for row in rows]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredLedger:
-    """The delivery ledger of one job, in the database."""
-
-    _database: Database
-    _job_id: str
-
-    async def find(self, part: int) -> PartDelivery | None:
-        """Return the state of `part`, None if it was never attempted."""
-        rows = await self._database.rows(_FIND, {"of_job": self._job_id, "of_part": part})
-        if not rows:
-            return None
-        return PartDelivery(part, DeliveryState(rows[0].state), rows[0].platform_id)
-
-    async def start(self, part: int) -> None:
-        """Record that `part` is about to be sent. The id of a message to be edited stays.
-
-        An id from before the chat moved is dropped: the part is sent to the new chat.
-        """
-        values = {"job_id": self._job_id, "part": part, "platform_id": ""}
-        async with self._database.write() as connection:
-            statement = insert_new(deliveries).values(**values, state=DeliveryState.PENDING)
-            if not (await connection.execute(statement)).rowcount:
-                known_id = case((_IS_MOVED, ""), else_=deliveries.c.platform_id)
-                change = _AGAIN.values(state=DeliveryState.PENDING, platform_id=known_id)
-                await connection.execute(change, {"of_job": self._job_id, "of_part": part})
-
-    async def finish(self, part: int, platform_id: str) -> None:
-        """Record that `part` was sent, and its id on the platform.
-
-        If the chat has moved since `start`, it was sent to the old one.
-        """
-        sent_id = case((_IS_MOVED, MOVED + platform_id), else_=platform_id)
-        change = update(deliveries).where(_IS_PART)
-        change = change.values(state=DeliveryState.SENT, platform_id=sent_id)
-        async with self._database.write() as connection:
-            await connection.execute(change, {"of_job": self._job_id, "of_part": part})
-
-    async def forget(self, part: int) -> None:
-        """Record that the message of `part` is gone."""
-        async with self._database.write() as connection:
-            key = {"of_job": self._job_id, "of_part": part}
-            await connection.execute(delete(deliveries).where(_IS_PART), key)
-
-
-async def move_deliveries(connection: AsyncConnection, old_pk: int) -> None:
-    """Prefix the ids of what was sent to a chat that moves, so that they match no new message."""
-    of_chat = select(jobs.c.job_id).where(jobs.c.chat_pk == old_pk)
-    change = update(deliveries).where(deliveries.c.job_id.in_(of_chat))
-    moved = literal(MOVED) + deliveries.c.platform_id
-    await connection.execute(change.values(platform_id=moved))
+        connection.execute(insert_new(table), values | {"created_at": now})
+        if cost is not None:
+            hour_at = now.replace(minute=0, second=0, microsecond=0)
+            connection.execute(_BOOK, asdict(cost) | {"hour_at": hour_at, "calls": 1})
