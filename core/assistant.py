@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 
 import structlog
@@ -51,8 +52,6 @@ class Inbox:
         self.status = status
         #: Name -> platform. Filled in later, since platforms are built with the inbox.
         self.platforms: Mapping[str, Platform] = {}
-        #: Called whenever a job was added.
-        self.on_job: Callable[[], None] = lambda: None
 
     async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         """Commit `message` and the job it asks for; only then may the platform acknowledge it.
@@ -71,7 +70,7 @@ class Inbox:
         metrics.MESSAGES.labels(message.chat.platform, result).inc()
         if job:
             log.info("accepted", job=job.job_id, command=job.command)
-            self.on_job()
+            self._store.intake.on_job()
             if job.command == "cancel":
                 self._store.cancellation.on_cancel(job.message.text.split())
         return job
@@ -165,12 +164,19 @@ class Inbox:
         found = await self._store.results.find(key) if key else None
         return apply_to(found, job.settings.talk.glossary) if found else None
 
-    async def conversations(self, person: Chat) -> list[Conversation]:
-        """Return the chats whose id is that of `person`, or begins with it and a "-".
+    async def conversations(
+        self, person: Chat, limit: int, before: datetime | None = None
+    ) -> list[Conversation]:
+        """Return chats whose id is that of `person`, or begins with it and a "-".
 
         The most recently used one comes first; empty ones are left out.
+        before: only those that were last used before this moment.
         """
-        return await self._store.chats.conversations(person)
+        return await self._store.chats.conversations(person, limit, before)
+
+    async def conversation(self, chat: Chat) -> list[Conversation]:
+        """Return one chat, nothing if it is empty."""
+        return await self._store.chats.conversation(chat)
 
     async def begin(self, chat: Chat, like: Chat) -> None:
         """Give a new chat the settings of another one. Safe to repeat."""
@@ -192,7 +198,7 @@ class Inbox:
         """Run a dead letter again at once. Return False if there is none of that id."""
         is_found = await self._store.jobs.retry(job_id)
         if is_found:
-            self.on_job()
+            self._store.intake.on_job()
         return is_found
 
     def readiness(self) -> dict[str, bool]:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from traceback import format_tb
 from typing import Literal
 
@@ -36,7 +35,7 @@ from core.errors import (
 )
 from core.interfaces import Platform
 from core.locale import mark, translate
-from core.models import Button, Chat, Job, JobState, Reply
+from core.models import Button, Chat, ClaimedJobs, Job, JobState, Reply
 from core.operations.chores import IDLE_S, Chores
 from core.operations.delays import DelayNotices, is_too_late
 from core.operations.model_probe import ModelProbe
@@ -124,14 +123,17 @@ class JobRunner:
         self._clock = clock
         self._is_awake = asyncio.Event()
         #: Makes the loop look at the table now: a job was added or has ended.
-        self.wake = self._is_awake.set
+        self.wake = store.intake.on_job = self._is_awake.set
+        store.cancellation.on_cancel = self.cancel
         self._chores = Chores(store, model_probe, self.wake, clock)
         #: The tasks of jobs, named after them, and those that interrupt cancelled ones.
         self._running: set[asyncio.Task[None]] = set()
         #: Held from a job's claim until it has its task.
         self._claiming = asyncio.Lock()
-        self._delays = DelayNotices(store, platforms, clock)
+        self._delays = DelayNotices(store, platforms, self.wake, clock)
         self._is_stopping = False
+        #: At the last look at the table there were jobs that could not run yet.
+        self._has_waiting = False
 
     async def run(self) -> None:
         """Run jobs until cancelled."""
@@ -152,17 +154,21 @@ class JobRunner:
         claim = persist(self._store.jobs.claim)
         while not self._is_stopping:
             self._is_awake.clear()
-            looked_at = self._clock.now()
-            while len(self._running) < MAX_RUNNING and not self._is_stopping:
-                async with self._claiming:
-                    job = await claim()
-                    if job is None:
-                        break
+            async with self._claiming:
+                found = await claim(max(0, MAX_RUNNING - len(self._running)))
+                for job in found.jobs:
                     task = asyncio.create_task(self._run_job(job), name=job.job_id)
                     self._running.add(task)
-                task.add_done_callback(self._running.discard)
-                task.add_done_callback(lambda _: self.wake())
-            await self._sleep(looked_at)
+                    task.add_done_callback(self._forget)
+            await self._sleep(found)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        # Else nothing waits for the end of this one: new jobs and retries wake the loop.
+        if self._has_waiting:
+            self.wake()
+        elif not self._running:
+            self._delays.has_jobs.clear()
 
     def cancel(self, job_ids: Collection[str]) -> None:
         """Interrupt jobs that were cancelled in the database; they end with the replies there."""
@@ -191,41 +197,35 @@ class JobRunner:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    async def _sleep(self, looked_at: datetime) -> None:
-        wait_s = IDLE_S
-        with suppress(StoreError):
-            # A job that was due and not claimed waits for a running one, whose end wakes the loop.
-            if due_at := await self._store.jobs.next_run_at(looked_at):
-                due_s = (due_at - self._clock.now()).total_seconds()
-                wait_s = min(IDLE_S, max(0.0, due_s))
-            if due_at or self._running:
-                self._delays.has_jobs.set()
-            else:
-                self._delays.has_jobs.clear()
-        timer = asyncio.create_task(self._clock.sleep(wait_s))
-        timer.add_done_callback(lambda timer: None if timer.cancelled() else self.wake())
-        try:
-            await self._is_awake.wait()
-        finally:
-            timer.cancel()
+    async def _sleep(self, found: ClaimedJobs) -> None:
+        # A job that was due and not claimed waits for a running one, whose end wakes the loop.
+        self._has_waiting = found.has_waiting
+        if found.has_waiting or self._running:
+            self._delays.has_jobs.set()
+        due_s = (found.next_at - self._clock.now()).total_seconds() if found.next_at else IDLE_S
+        await self._clock.wait_for(self._is_awake, min(IDLE_S, max(0.0, due_s)))
 
     async def _run_job(self, job: Job) -> None:
         with structlog.contextvars.bound_contextvars(job=job.job_id, command=job.command):
             try:
                 platform = self._platforms[job.message.chat.platform]
-                reply = job.reply
+                reply, ledger = job.reply, self._store.deliveries.ledger(job)
                 if reply is None:
                     async with self._delays.limit(job):
                         made = await self._assistant.make_reply(job, platform)
-                    reply = await self._store.jobs.save_reply(job.job_id, made, JobState.DONE)
-                await platform.deliver(self._store.deliveries.target(job), reply)
-                await self._finish(job, job.outcome, job.error)
+                    save = self._store.jobs.save_reply
+                    reply = await save(job.job_id, made, JobState.DONE, ledger)
+                await platform.deliver(self._store.deliveries.target(job, ledger), reply)
+                if not ledger.has_ended:
+                    await self._store.jobs.finish(job.job_id, job.outcome, job.error)
+                self._note_end(job, job.outcome)
             except Exception as error:  # noqa: BLE001  # the one place: no job may be lost
                 await self._handle_error(job, error)
+                self.wake()
 
-    async def _finish(self, job: Job, state: JobState, error: str) -> None:
-        await self._store.jobs.finish(job.job_id, state, error)
+    def _note_end(self, job: Job, state: JobState) -> None:
         self._delays.timers.pop(job.job_id, None)
+        self._delays.ended_at_s[job.message.chat] = self._clock.monotonic()
         metrics.JOBS.labels(job.command, state).inc()
         age_s = (self._clock.now() - job.created_at).total_seconds()
         metrics.JOB_SECONDS.observe(age_s)
@@ -258,7 +258,8 @@ class JobRunner:
             # The person cannot be told.
             is_cancelled = job.outcome is JobState.CANCELLED
             state = job.outcome if is_cancelled else JobState.DEAD
-            await self._finish(job, state, describe_error(error))
+            await self._store.jobs.finish(job.job_id, state, describe_error(error))
+            self._note_end(job, state)
         else:
             await self._save_failure(job, error, decision)
 

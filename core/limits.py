@@ -154,7 +154,8 @@ class AccountGate:
         self._clock = clock
         #: Hold one around a call. They bound the calls, and the pieces of audio in memory.
         self.slots = asyncio.Semaphore(limits.concurrency)
-        self._turn = asyncio.Lock()
+        #: Of what is long only one call is in the line for its turn: short ones pass the others.
+        self._turn, self._long_turn = asyncio.Lock(), asyncio.Lock()
         #: Of the jobs that wait for their calls to be let through.
         self._line: list[StallTimer] = []
         self._calls = RateLimit(limits.calls_per_minute, clock)
@@ -195,16 +196,17 @@ class AccountGate:
         return max(pause_s, await self._tokens.expected_wait_s(tokens))
 
     @asynccontextmanager
-    async def call(self, duration_s: float, recording: str = "") -> AsyncIterator[None]:
+    async def call(
+        self, duration_s: float, recording: str = "", *, is_long: bool = False
+    ) -> AsyncIterator[None]:
         """Wait until the account's limits allow a call, then let it through.
 
         duration_s: length of the audio, from which the call's tokens are estimated.
-        recording: distinguishes this recording from others.
+        recording: distinguishes this recording from others. is_long: others may go first.
         Raises the last error again if the engine is paused for long.
         """
         with self.in_line():
-            async with self._turn:
-                is_probe = await self._wait(duration_s)
+            is_probe = await self._wait(duration_s, is_long=is_long)
         try:
             with slow_call() if self._limits.is_slow else nullcontext():
                 yield
@@ -246,28 +248,29 @@ class AccountGate:
             for one in waiting:
                 self._line.remove(one)
 
-    async def _wait(self, duration_s: float) -> bool:
+    async def _wait(self, duration_s: float, *, is_long: bool) -> bool:
         """Wait for the end of a pause, then for room; return whether the call probes the engine."""
-        # Running calls may fail meanwhile and extend the pause.
-        while (wait_s := self._paused_until - self._clock.monotonic()) > 0:
-            if wait_s > MAX_WAIT_S and (last := self._last_error):
-                metrics.ENGINE_CALLS.labels(self._engine, type(last).__name__).inc()
-                error = type(last)("the engine is paused")
-                self._set_wait(error)
-                raise error
-            await self._clock.sleep(max(0.02, wait_s))
-        is_probe = self._failures >= FAILURES_BEFORE_PAUSE
-        if is_probe:
-            # The others wait for its result.
-            self._paused_until = self._clock.monotonic() + self._pause_s()
-        tokens = int(self._limits.tokens_per_call + duration_s * self._limits.tokens_per_s)
-        costs = ((self._calls, 1), (self._tokens, tokens))
-        for rate, cost in costs:
-            while wait_s := await rate.wait_s(cost):
-                await self._clock.sleep(wait_s)
-        for rate, cost in costs:
-            await rate.take(cost)
-        return is_probe
+        async with self._long_turn if is_long else nullcontext(), self._turn:
+            # Running calls may fail meanwhile and extend the pause.
+            while (wait_s := self._paused_until - self._clock.monotonic()) > 0:
+                if wait_s > MAX_WAIT_S and (last := self._last_error):
+                    metrics.ENGINE_CALLS.labels(self._engine, type(last).__name__).inc()
+                    error = type(last)("the engine is paused")
+                    self._set_wait(error)
+                    raise error
+                await self._clock.sleep(max(0.02, wait_s))
+            is_probe = self._failures >= FAILURES_BEFORE_PAUSE
+            if is_probe:
+                # The others wait for its result.
+                self._paused_until = self._clock.monotonic() + self._pause_s()
+            tokens = int(self._limits.tokens_per_call + duration_s * self._limits.tokens_per_s)
+            costs = ((self._calls, 1), (self._tokens, tokens))
+            for rate, cost in costs:
+                while wait_s := await rate.wait_s(cost):
+                    await self._clock.sleep(wait_s)
+            for rate, cost in costs:
+                await rate.take(cost)
+            return is_probe
 
     def _set_wait(self, error: EngineError) -> None:
         """Set how long the job waits: not for all of our own pause, which any success ends."""

@@ -14,7 +14,16 @@ from core.clock import Clock
 from core.commands.deletion import DELETED
 from core.errors import EngineBusy, EngineLocked, MessageGone, PlatformBusy
 from core.interfaces import DeliveryTarget
-from core.models import Chat, DeliveryState, Job, JobState, Message, QuotedMessage, Reply
+from core.models import (
+    Chat,
+    ClaimedJobs,
+    DeliveryState,
+    Job,
+    JobState,
+    Message,
+    QuotedMessage,
+    Reply,
+)
 from tests.conftest import NewMessage, ask_for_help
 from tests.support.loopback import Loopback
 
@@ -209,11 +218,11 @@ async def test_a_job_is_interrupted_that_was_being_claimed(
     """Its row says that it runs, but it has no task yet."""
     claim = loopback.store.jobs.claim
 
-    async def claim_slowly() -> Job | None:
-        job = await claim()
-        if job:
+    async def claim_slowly(most: int) -> ClaimedJobs:
+        found = await claim(most)
+        if found.jobs:
             await clock.sleep(1)
-        return job
+        return found
 
     monkeypatch.setattr(loopback.store.jobs, "claim", claim_slowly)
     loopback.engine.latency_s = 30.0

@@ -17,7 +17,7 @@ from core.clock import Clock
 from core.errors import EngineBusy, StoreError
 from core.interfaces import DeliveryTarget
 from core.jobs import MAX_RUNNING, JobRunner
-from core.models import Job, JobState, Reply
+from core.models import ClaimedJobs, JobState, Reply
 from tests.conftest import NewMessage, ask_for_help
 from tests.support.loopback import Loopback
 from tests.support.thread_media import ThreadMedia
@@ -40,13 +40,13 @@ async def test_the_number_of_running_jobs_is_limited(
     assert [s - began[0] for s in began] == [0.0] * 32 + [60.0] * 3
 
 
-async def test_a_job_of_another_process_is_seen_within_5_s(
+async def test_a_job_of_another_process_is_seen_within_a_minute(
     loopback: Loopback, new_message: NewMessage, clock: Clock
 ) -> None:
     async with loopback.running():
         await clock.sleep(100)
         await loopback.store.intake.add(ask_for_help(new_message), lambda m, s: m.command)
-        await clock.sleep(5.5)
+        await clock.sleep(60.5)
         assert loopback.platform.sent_to == ["1"]
 
 
@@ -56,10 +56,10 @@ async def test_a_job_is_run_when_it_becomes_due_whatever_waits_before_it(
     """Also when it becomes due while the table is read."""
     claim = loopback.store.jobs.claim
 
-    async def claim_slowly() -> Job | None:
-        job = await claim()
-        await asyncio.sleep(0 if job else 1.9)
-        return job
+    async def claim_slowly(most: int) -> ClaimedJobs:
+        found = await claim(most)
+        await asyncio.sleep(0 if found.jobs else 1.9)
+        return found
 
     monkeypatch.setattr(loopback.store.jobs, "claim", claim_slowly)
     loopback.engine.failures = [EngineBusy("503")] * 4
@@ -90,8 +90,8 @@ async def test_a_database_that_is_locked_for_a_while_ends_nothing(
 ) -> None:
     store = loopback.store
     for part, name in [
-        (store.jobs, "claim"), (store.jobs, "next_run_at"), (store.jobs, "finish"),
-        (store.jobs, "run_later"), (store.schedules, "fire_due"), (store.retention, "purge"),
+        (store.jobs, "claim"), (store.jobs, "save_reply"), (store.jobs, "run_later"),
+        (store.schedules, "fire_due"), (store.retention, "purge"),
     ]:  # fmt: skip
         bug = ValueError("a bug") if name == "fire_due" else StoreError("locked")
         monkeypatch.setattr(part, name, fail_thrice(getattr(part, name), bug))
@@ -130,11 +130,11 @@ async def test_periodic_tasks_run_when_due(
     await clock.sleep(3633)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert times["purged"] == [20, 3620] and times["fired"][:4] == [20, 25, 30, 32]
+    assert times["purged"] == [20, 3620] and times["fired"][:4] == [20, 32, 92, 152]
     assert times["probed"] == [600 * n for n in range(1, 7)]
     before = len(times["fired"])
     await clock.sleep(3600)
-    assert len(times["fired"]) == before > 700, "it ends with the worker"
+    assert len(times["fired"]) == before == 62, "it ends with the worker"
 
 
 async def test_stopping_leaves_the_rest_to_the_next_start(

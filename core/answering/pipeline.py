@@ -20,7 +20,7 @@ from core.interfaces import Answerer, AnswererLimits, OnText, Recording
 from core.limits import AccountGate
 from core.models import Answer, Audio, Question, Turn, add_usages
 from core.stall import note_progress
-from core.store.work.progress import Results
+from core.store.work.results import Results
 from core.text.scripts import is_unspaced
 from core.text.tokens import count_tokens
 

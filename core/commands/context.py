@@ -149,6 +149,7 @@ class Context:
             message = replace(message, reply_to=None)
         elif message.reply_to:
             await self.require_no_opt_out({message.reply_to.sender_id})
+        self.transcription.expect()
         try:
             return await self.platform.fetch(message)
         except PlatformBusy as error:
@@ -271,12 +272,10 @@ class Context:
         is_reply_fix = self.job.command == "transcribe"  # elsewhere a reply is a further question
         has_times = len(transcript.segments) > 1 or transcript.duration_s > _FILES_OVER_S
         of = f"{key} {name_transcript(self.message)}" if has_times else ""
+        can_translate = self.answering.answerer.limits.can_translate
         offers = (
             (transcript.duration_s > _SUMMARY_OVER_S, Button(self.text("Summary"), "brief", key)),
-            (
-                self.answering.answerer.limits.can_translate,
-                Button(self.text("Translate"), "translate", key),
-            ),
+            (can_translate, Button(self.text("Translate"), "translate", key)),
             (True, Button(self.text("Ask"), "ask_about", key)),
             (is_reply_fix, Button(self.text("Fix"), "fix")),
             *((has_times, Button(f".{form}", "export", f"{form} {of}")) for form in FORMATS),

@@ -22,6 +22,15 @@ class DeliveryLedger(Protocol):
     shows partial text. Around each call that sends or edits: `find`, `start`, the call, `finish`.
     """
 
+    async def refresh(self) -> None:
+        """Take notice of what a live message has recorded since the delivery began."""
+
+    def expect(self, count: int) -> None:
+        """Let the job end with part `count` - 1, if nothing was known when the delivery began.
+
+        Else there may be something to edit or to delete after it.
+        """
+
     async def find(self, part: int) -> PartDelivery | None:
         """Return the state of `part`, None if it was never attempted.
 

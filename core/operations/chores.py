@@ -20,8 +20,11 @@ PURGE_S = 3600.0
 PROBE_S = 600.0
 #: Delay of purges and digests after a start: messages sent meanwhile are received first.
 CATCH_UP_S = 20.0
-#: Interval between looks at the database when nothing wakes the loop (other processes write too).
-IDLE_S = 5.0
+#: Longest sleep of the loops over jobs and digests, which wake when something is due or was added:
+#: the machine's clock may be set, and other processes write too.
+IDLE_S = 60.0
+#: Their sleep after the database has failed.
+RETRY_S = 5.0
 
 log = structlog.get_logger()
 
@@ -39,6 +42,8 @@ class Chores:
         self._probe = probe
         self._wake = wake
         self._clock = clock
+        self._is_changed = asyncio.Event()
+        store.schedules.on_add = self._is_changed.set
 
     async def run(self) -> None:
         """Run until cancelled."""
@@ -56,17 +61,18 @@ class Chores:
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _fire_digests(self) -> None:
-        """Add a job for each digest that is due; a new schedule is noticed within `IDLE_S`."""
+        """Add a job for each digest that is due."""
         await self._clock.sleep(CATCH_UP_S)
         while True:
-            wait_s = IDLE_S
+            self._is_changed.clear()
+            wait_s = RETRY_S
             with suppress(StoreError):
                 if await self._store.schedules.fire_due(self._clock.now()):
                     self._wake()
-                if due_at := await self._store.schedules.next_due_at():
-                    due_s = (due_at - self._clock.now()).total_seconds()
-                    wait_s = min(IDLE_S, max(0.0, due_s))
-            await self._clock.sleep(wait_s)
+                due_at = await self._store.schedules.next_due_at()
+                due_s = (due_at - self._clock.now()).total_seconds() if due_at else IDLE_S
+                wait_s = min(IDLE_S, max(0.0, due_s))
+            await self._clock.wait_for(self._is_changed, wait_s)
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _probe_models(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from math import ceil
 
@@ -14,7 +14,7 @@ from core.commands import load_command
 from core.errors import EngineError
 from core.interfaces import Platform
 from core.locale import mark, translate
-from core.models import Job
+from core.models import Chat, Job
 from core.stall import MIN_TRY_S, StallTimer, set_timer
 from core.store import Store
 
@@ -48,16 +48,24 @@ class DelayNotices:
     tell_after_s = SILENT_DELAY_S
 
     def __init__(
-        self, store: Store, platforms: Mapping[str, Platform], clock: Clock = CLOCK
+        self,
+        store: Store,
+        platforms: Mapping[str, Platform],
+        wake: Callable[[], None],
+        clock: Clock = CLOCK,
     ) -> None:
+        """wake: called once a person was told: later messages of the chat may pass theirs."""
         self._store = store
         self._platforms = platforms
+        self._wake = wake
         self._clock = clock
         self._started_at = clock.now()
         #: Cleared by the job runner while there is no job: then nobody waits.
         self.has_jobs = asyncio.Event()
         #: By job id, from the first attempt in this process until whoever ends the job drops it.
         self.timers: dict[str, StallTimer] = {}
+        #: When a job of a chat has ended last.
+        self.ended_at_s: dict[Chat, float] = {}
 
     def limit(self, job: Job) -> AbstractAsyncContextManager[None]:
         """Begin an attempt. Raise EngineBusy in the body, which makes the reply, once it stalls."""
@@ -73,8 +81,10 @@ class DelayNotices:
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=CHECK_S)
     async def run(self) -> None:
         """Tell everybody who has waited for `tell_after_s`, until cancelled."""
+        wait_s = CHECK_S
         while await self.has_jobs.wait():
-            await self._clock.sleep(await self._tell_due())
+            await self._clock.sleep(wait_s)
+            wait_s = await self._tell_due() if self.has_jobs.is_set() else CHECK_S
 
     async def tell_retry(self, job: Job, error: Exception, delay_s: float) -> None:
         """Tell the person that a job which failed is tried again after `delay_s`.
@@ -101,9 +111,10 @@ class DelayNotices:
 
     async def _tell_due(self) -> float:
         """Tell those whose time has come; return the seconds until the next may be due."""
-        next_s = CHECK_S
+        next_s, old_s = CHECK_S, self._clock.monotonic() - self.tell_after_s
+        self.ended_at_s = {chat: at_s for chat, at_s in self.ended_at_s.items() if at_s > old_s}
         for job in await self._store.jobs.list_untold():
-            left_s = self.tell_after_s - self._timer(job).idle_s
+            left_s = self.tell_after_s - self._idle_s(job)
             if left_s > 0:
                 next_s = min(next_s, left_s, await self._offer_cancel(job))
             elif job.job_id not in self.timers:
@@ -111,6 +122,13 @@ class DelayNotices:
             else:
                 await self._tell(job, WAITING if job.error.startswith("Engine") else SLOW)
         return max(0.1, next_s)
+
+    def _idle_s(self, job: Job) -> float:
+        """Return for how long there was nothing to see, of a job or of those that it waits for."""
+        idle_s, now_s = self._timer(job).idle_s, self._clock.monotonic()
+        if job.job_id in self.timers:
+            return idle_s
+        return min(idle_s, now_s - self.ended_at_s.get(job.message.chat, float("-inf")))
 
     async def _offer_cancel(self, job: Job) -> float:
         """Offer to cancel a job once it has taken CANCEL_AFTER_S; return the seconds until then."""
@@ -128,6 +146,7 @@ class DelayNotices:
 
     async def _tell(self, job: Job, text: str, **values: object) -> None:
         is_open = await self._store.jobs.note_delay_shown(job.job_id)
+        self._wake()
         command = load_command(job.command)
         if is_open and not command.is_silent:
             platform = self._platforms[job.message.chat.platform]

@@ -23,7 +23,7 @@ from core.limits import AccountGate
 from core.locale import mark
 from core.models import Audio, File, SavedVoice, Usage, Utterance
 from core.stall import note_progress
-from core.store.work.progress import Results
+from core.store.work.results import Results
 from core.synthesis.progress import Put, SpeechReport
 from core.synthesis.speakable import make_speakable
 from core.synthesis.styles import read_styles, split_style

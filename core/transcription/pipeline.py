@@ -1,7 +1,7 @@
 """How a recording becomes a transcript: decode, cut, transcribe the pieces in parallel, stitch.
 
 The transcript of every piece is stored before the next step, so that a job may run again from its
-start at any moment and pays for nothing twice.
+start at any moment and pays for nothing twice. That of the only piece is that of the recording.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 
@@ -20,7 +20,7 @@ from core.interfaces import Recording, Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript, Usage
 from core.stall import note_progress
-from core.store.work.progress import Results
+from core.store.work.results import Results
 from core.text.scripts import join_texts
 from core.transcription.progress import (
     LONG_S,
@@ -52,6 +52,8 @@ class TranscriptionOptions:
 
 NO_OPTIONS = TranscriptionOptions()
 Pieces = AsyncGenerator[Piece, None]
+#: Hashing so much takes less time than the switch to another thread.
+_SMALL_BYTES = 64 * 1024
 #: So many recordings whose last attempt failed are remembered.
 _MOST_INTERRUPTED = 100
 
@@ -63,6 +65,8 @@ class TranscriptionPipeline:
         self, media: Media, transcriber: Transcriber, results: Results, clock: Clock = CLOCK
     ) -> None:
         self._media = media
+        #: Tells that a recording is being downloaded.
+        self.expect = media.expect
         self.transcriber = transcriber
         self._results = results
         self._clock = clock
@@ -70,11 +74,12 @@ class TranscriptionPipeline:
         self._interrupted: dict[str, Progress] = {}
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
-
-    async def warm_up(self) -> None:
-        """Start a decoder process now instead of at the first recording."""
-        # One: most bots never decode two recordings at once, and each process takes 47 MB.
-        await self._media.warm_up(1)
+        # With two, a piece is done soon enough, and half of them would be too many to leave free.
+        count = transcriber.limits.concurrency - (transcriber.limits.concurrency > 2)
+        self._piece_limits = replace(transcriber.limits, concurrency=count)
+        #: Held by pieces of long recordings beside a slot of the gate: short ones find one free, or
+        #: get the next.
+        self._long_slots = asyncio.Semaphore(count)
 
     async def convert(self, recording: Recording) -> Audio:
         """Return a recording as WAV, 24 kHz mono. Raises BadAudio, TooLong."""
@@ -99,12 +104,12 @@ class TranscriptionPipeline:
     ) -> StoredTranscript:
         """Return the transcript of a recording, with start times.
 
-        hint_s: its claimed length, not trusted. on_progress: called with the text so far.
-        Raises UserError, EngineError.
+        hint_s: claimed length. on_progress: gets the text so far. Raises UserError, EngineError.
         """
         digest = hashlib.sha256()
         async for chunk in read_chunks(recording):
-            await asyncio.to_thread(digest.update, chunk)
+            is_small = len(chunk) <= _SMALL_BYTES
+            digest.update(chunk) if is_small else await asyncio.to_thread(digest.update, chunk)
         engine = f"{self.transcriber.name}|{self.transcriber.model}"
         warmth = "" if options.temperature is None else f"|{options.temperature:g}"
         base_key = f"{digest.hexdigest()}|{engine}|{language or 'auto'}{warmth}"
@@ -113,7 +118,7 @@ class TranscriptionPipeline:
             note_progress()
             return StoredTranscript(key, transcript)
         pending = PendingTranscript(base_key, key, language, options)
-        pieces = self._media.pieces(recording, self.transcriber.limits, hint_s=hint_s)
+        pieces = self._media.pieces(recording, self._piece_limits, hint_s=hint_s)
         make = partial(self._transcribe_pieces, pending, pieces)
         # Whoever insists is not content with the silence that another one is about to get.
         turn = f"{key}|even silent" if options.even_silent else key
@@ -126,6 +131,8 @@ class TranscriptionPipeline:
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
+                    pending.count = piece.index + 1
+                    pending.is_long = max(piece.recording_s or 0.0, piece.start_s) >= LONG_S
                     if pending.report is None and (piece.recording_s or 0.0) >= LONG_S:
                         self._start_report(pending, piece.recording_s or 0.0)
                     await self._start_piece(pending, piece)
@@ -145,7 +152,7 @@ class TranscriptionPipeline:
         transcript = stitch([pending.done[index] for index in sorted(pending.done)])
         # Nothing was paid for one of silence, and the engine may be asked about it yet.
         if not transcript.is_silent:
-            await self._results.save(pending.key, transcript, is_booked=True)
+            await self._results.save(pending.key, transcript, is_booked=pending.is_booked)
         return transcript
 
     def _start_report(self, pending: PendingTranscript, total_s: float) -> None:
@@ -167,20 +174,23 @@ class TranscriptionPipeline:
         if not (piece.has_speech or pending.options.even_silent):
             silence = Transcript("", duration_s=piece.audio.duration_s, is_silent=True)
             pending.update(piece, silence)
-        elif (transcript := await self._results.find(key)) is not None:
+        elif not piece.is_whole and (transcript := await self._results.find(key)) is not None:
             pending.update(piece, transcript)
         else:
             # Waiting here holds the decoder back: no more pieces in memory than calls.
-            with self.gate.in_line():
-                await self.gate.slots.acquire()
+            with ExitStack() as waiting, self.gate.in_line():
+                for slots in [self._long_slots] * pending.is_long + [self.gate.slots]:
+                    await slots.acquire()
+                    waiting.callback(slots.release)
+                held = waiting.pop_all()
             task = asyncio.create_task(self._transcribe_piece(pending, piece, key))
             pending.tasks.append(task)
             # Not by the task itself: one that is cancelled before its first step does nothing.
-            task.add_done_callback(lambda _: self.gate.slots.release())
+            task.add_done_callback(lambda _: held.close())
 
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
-        async with self.gate.call(duration_s, pending.key):
+        async with self.gate.call(duration_s, pending.key, is_long=pending.is_long):
             if pending.report:
                 pending.report.admitted_s += duration_s
             transcript = await engine.transcribe(
@@ -191,7 +201,9 @@ class TranscriptionPipeline:
             )
         metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
         metrics.METER.get().audio_s += duration_s
-        await self._results.save(key, transcript, whole=pending.key)
+        pending.is_booked = not piece.is_whole
+        if pending.is_booked:
+            await self._results.save(key, transcript, whole=pending.key)
         pending.update(piece, transcript)
 
 
@@ -206,19 +218,26 @@ class PendingTranscript:
     language: str | None
     options: TranscriptionOptions
     on_progress: OnProgress | None = None
+    #: As far as is known; its pieces leave slots to short recordings.
+    is_long: bool = False
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     #: Of a long recording, and the task that keeps it up to date.
     report: ProgressReport | None = None
     chores: list[asyncio.Task[None]] = field(default_factory=list)
+    #: How many pieces there are as far as is known.
+    count: int = 0
     #: By index; the pieces are without their audio.
     done: dict[int, tuple[Piece, Transcript]] = field(default_factory=dict)
     _texts: dict[int, str] = field(default_factory=dict)
     _done_s: float = 0.0
+    #: Whether what was paid is saved with the pieces: the only one is saved as the whole.
+    is_booked: bool = True
 
     def update(self, piece: Piece, result: str | Transcript) -> None:
         """Set the transcript or the text so far of `piece`, and show that of the recording.
 
-        That is the text of all pieces up to the first one that is not done.
+        That is the text of all pieces up to the first one that is not done. Nothing is shown once
+        all are done: the reply comes next, and would have to wait.
         """
         if isinstance(result, Transcript):
             piece = replace(piece, audio=replace(piece.audio, data=b""))
@@ -226,7 +245,7 @@ class PendingTranscript:
             self._done_s += piece.audio.duration_s
             result = result.text
         self._texts[piece.index] = result
-        if self.on_progress is None:
+        if self.on_progress is None or len(self.done) == self.count:
             return
         count = next(index for index in range(len(self.done) + 1) if index not in self.done)
         text = join_texts([self._texts.get(i, "") for i in range(count + 1)])

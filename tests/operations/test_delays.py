@@ -20,6 +20,7 @@ from core.store import Store
 from tests.conftest import NewMessage, ask_for_help
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
+from tests.support import audio_samples
 from tests.support.loopback import Loopback, ScriptedTranscriber
 from tests.support.thread_media import ThreadMedia
 
@@ -192,6 +193,24 @@ async def test_a_message_that_waits_for_its_turn_is_told(
         told = [i for i, text, _ in loopback.platform.shown if text == QUEUED]
         assert helped and told == [helped.message.message_id]
         assert await loopback.settle() == {JobState.DONE: MAX_RUNNING + 1}
+
+
+@pytest.mark.parametrize(("each_s", "is_told"), [(15.0, False), (25.0, True)])
+async def test_nobody_is_told_to_wait_while_others_of_the_chat_are_replied_to(
+    loopback: Loopback, new_message: NewMessage, each_s: float, is_told: bool
+) -> None:
+    """They wait for their turn, in order; who is told lets later ones pass."""
+
+    async def fetch(message: Message) -> bytes:
+        return audio_samples.file("wav", audio_samples.speech(2.0 + int(message.message_id)))
+
+    loopback.engine.latency_s, loopback.platform.fetch = each_s, fetch  # type: ignore[method-assign]
+    async with loopback.running():
+        for _ in range(4):
+            await loopback.inbox.accept(new_message(language="en"))
+        assert await loopback.settle() == {JobState.DONE: 4}
+    assert any(text == QUEUED for _, text, _ in loopback.platform.shown) is is_told
+    assert is_told or loopback.platform.sent_to == sorted(loopback.platform.sent_to)
 
 
 async def test_the_accounts_own_limit_is_told_and_waited_for(

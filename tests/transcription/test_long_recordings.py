@@ -127,7 +127,7 @@ async def test_progress_of_a_long_recording_goes_on_while_the_account_waits(
         assert 30 < one.done_s < 70 and one.left_s is not None
         assert at_s + one.left_s == pytest.approx(took_s, rel=0.25), "the expected end is right"
     assert len({one.left_s for _, one in waiting}) == len(waiting), "it counts down"
-    assert seen[-1][1].done_s == pytest.approx(stored.transcript.duration_s)
+    assert 70 < seen[-1][1].done_s < stored.transcript.duration_s, "the end comes with the reply"
     _, half = waiting[0]
     text = describe(replace(half, left_s=34.0), "en")
     done, total = format_timestamp(half.done_s), format_timestamp(half.total_s or 0)
@@ -152,4 +152,4 @@ async def test_progress_does_not_go_back_when_a_recording_is_tried_again(
     mimo.rules.key = key
     await transcription.transcribe(data, on_progress=seen.append)
     shown = [progress.done_s for progress in seen]
-    assert shown == sorted(shown) and shown[-1] == pytest.approx(120, abs=1.0)
+    assert shown == sorted(shown) and shown[-1] > 100

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from core.store import Store
 from core.transcription.pipeline import TranscriptionOptions as Options
 from core.transcription.pipeline import TranscriptionPipeline, stitch
 from tests.support import audio_samples
+from tests.support.clean_start import ask_database
 from tests.support.loopback import ScriptedTranscriber
 from tests.support.thread_media import ThreadMedia
 
@@ -43,7 +45,6 @@ class WordMedia(Media):
         super().__init__()
         self.given = 0
         self.hints: list[float | None] = []
-        self.warmed: list[int | None] = []
 
     async def pieces(
         self, recording: Any, limits: TranscriberLimits, *, hint_s: float | None = None
@@ -57,9 +58,6 @@ class WordMedia(Media):
                 continue
             self.given += 1
             yield piece(index, "" if word == "-" else word)
-
-    async def warm_up(self, count: int | None = None) -> None:
-        self.warmed.append(count)
 
 
 class WordTranscriber(ScriptedTranscriber):
@@ -122,9 +120,9 @@ async def test_pieces_are_transcribed_in_parallel_and_stitched_in_order(
     starts = [(s.start_s, s.end_s, s.text) for s in stored.transcript.segments]
     assert starts == [(0, 10, "one"), (10, 20, "two"), (30, 40, "three"), (40, 50, "four")]
     assert (stored.transcript.duration_s, setup.media.hints) == (50.0, [7.0])
-    # Only what follows on is shown: what comes first, and the start of the next.
-    shown = list(dict.fromkeys(texts))
-    assert shown == ["o", "one two three f", "one two three four"]
+    # Only what follows on is shown: what comes first, and the start of the next. The whole text
+    # comes with the reply.
+    assert list(dict.fromkeys(texts)) == ["o", "one two three f"]
 
 
 async def test_no_more_pieces_in_memory_than_calls_under_way(
@@ -207,7 +205,7 @@ async def test_the_gate_counts_the_length_of_each_piece_and_knows_the_recording(
     passed: list[tuple[float, str]] = []
 
     @asynccontextmanager
-    async def call(duration_s: float, sound: str = "") -> AsyncIterator[None]:
+    async def call(duration_s: float, sound: str = "", **_: bool) -> AsyncIterator[None]:
         passed.append((duration_s, sound))
         yield
 
@@ -234,8 +232,6 @@ async def test_arguments_passed_to_the_engine(
         return Transcript("x")
 
     monkeypatch.setattr(setup.engine, "transcribe", transcribe)
-    await setup.transcription.warm_up()
-    assert setup.media.warmed == [1], "one child is started before anybody speaks"
     await setup.transcribe("a", language="de", options=Options(0.5))
     assert asked == [{"language": "de", "temperature": 0.5, "on_text": None}]
 
@@ -256,6 +252,21 @@ async def test_real_recording_from_file_to_transcript(store: Store, clock: Clock
     assert excerpt.duration_s == pytest.approx(3.0, abs=0.1) and excerpt.waveform
     with pytest.raises(BadAudio):
         await transcription.transcribe(b"no sound at all")
+
+
+@pytest.mark.parametrize(("seconds", "rows"), [(4.0, 1), (30.0, 4)])
+async def test_a_recording_of_one_piece_is_saved_once(
+    store: Store, clock: Clock, tmp_path: Path, seconds: float, rows: int
+) -> None:
+    engine = ScriptedTranscriber(TranscriberLimits(target_piece_s=15.0))
+    transcription = TranscriptionPipeline(ThreadMedia(), engine, store.results, clock)
+    sound = audio_samples.wav(audio_samples.speech(seconds))
+    first = await transcription.transcribe(sound)
+    assert ask_database(tmp_path, "SELECT count(*) FROM transcripts") == [(rows,)]
+    assert len(engine.calls) == max(1, rows - 1)
+    [spent] = await store.statistics.engine_usage(clock.now() - timedelta(1))
+    assert spent.calls == len(engine.calls), "each call is booked, and none twice"
+    assert await transcription.transcribe(sound) == first and spent.calls == len(engine.calls)
 
 
 def test_segment_times_are_offset_by_the_piece() -> None:
