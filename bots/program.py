@@ -1,35 +1,33 @@
 """The program: builds every part and runs them until it is stopped. Nothing else does.
 
-Top-down: `run` is `hearsay run`, `open_program` builds what the other commands share with it.
+Top-down: `run` is `hearsay run` after its start, `open_program` builds what the other commands
+share with it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
-import os
 import signal
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import structlog
 
-from bots import PLATFORMS, TOKEN_SETTINGS
+from bots import PLATFORMS, list_platforms, load
+from bots.home import make_home
+from core import commands
 from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant, Inbox
 from core.audio import Media, limit_files
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines import Engines
-from core.errors import ConfigError, PlatformLocked
+from core.errors import PlatformLocked
 from core.interfaces import Platform
 from core.jobs import JobRunner
-from core.logs import set_up_logs
 from core.operations.alerts import Alerts
 from core.operations.incidents import Incidents
 from core.operations.model_probe import ModelProbe
@@ -55,31 +53,34 @@ class Program:
     clock: Clock
 
 
-async def run(settings: Settings, clock: Clock = CLOCK) -> None:
+def preload(settings: Settings) -> None:
+    """Import what is otherwise imported on first use: the platforms and the commands."""
+    for name in list_platforms(settings):
+        load(PLATFORMS[name])
+    commands.menu()
+
+
+async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLOCK) -> None:
     """Run every configured platform until SIGTERM or SIGINT.
 
+    clients: the connections that are open already, by platform.
     Raises ConfigError, PlatformLocked: what the operator has to correct.
     """
-    set_up_logs(settings.log_level, settings.secrets(), format=settings.log_format)
-    with lock_home(settings.hearsay_home):
-        async with open_program(settings, clock) as program, AsyncExitStack() as stack:
-            platforms = build_platforms(settings, program.inbox, clock)
-            for platform in platforms.values():
-                stack.push_async_callback(platform.close)
-            job_runner = make_job_runner(settings, program, platforms)
-            program.inbox.platforms = platforms
-            mount_api(settings, program, platforms)
-            program.inbox.on_job = job_runner.wake
-            program.store.cancellation.on_cancel = job_runner.cancel
-            warm_up = asyncio.create_task(program.transcription.warm_up())
-            # What is loaded by now stays: collecting it would block the loop for 0.1 s.
-            gc.freeze()
-            alerts = Alerts(program.store.intake, platforms, settings.admin_ids, clock)
-            incidents = Incidents(
-                program.roles, program.store.probes, alerts.send, settings.hearsay_home, clock
-            )
-            await _run_until_stopped(job_runner, platforms, incidents)
-            warm_up.cancel()
+    async with open_program(settings, clock) as program, AsyncExitStack() as stack:
+        platforms = build_platforms(settings, program.inbox, clock, clients)
+        for platform in platforms.values():
+            stack.push_async_callback(platform.close)
+        job_runner = make_job_runner(settings, program, platforms)
+        program.inbox.platforms = platforms
+        mount_api(settings, program, platforms)
+        # What is loaded by now stays: collecting it would block the loop for 0.1 s.
+        gc.freeze()
+        gc.enable()
+        alerts = Alerts(program.store.intake, platforms, settings.admin_ids, clock)
+        incidents = Incidents(
+            program.roles, program.store.probes, alerts.send, settings.hearsay_home, clock
+        )
+        await _run_until_stopped(job_runner, platforms, incidents)
 
 
 @asynccontextmanager
@@ -131,15 +132,14 @@ def make_job_runner(
     return JobRunner(store, assistant, platforms, model_probe, clock)
 
 
-def build_platforms(settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> dict[str, Platform]:
-    """Return the configured platforms by name."""
+def build_platforms(
+    settings: Settings, inbox: Inbox, clock: Clock = CLOCK, clients: Mapping[str, Any] | None = None
+) -> dict[str, Platform]:
+    """Return the configured platforms by name. clients: their connections, if they are open."""
     platforms: dict[str, Platform] = {}
-    for name, location in PLATFORMS.items():
-        if name in TOKEN_SETTINGS and getattr(settings, TOKEN_SETTINGS[name]) is None:
-            continue
-        module, attribute = location.split(":")
-        build = getattr(import_module(module), attribute)
-        platforms[name] = build(settings, inbox, clock=clock)
+    for name in list_platforms(settings):
+        open_client = {"client": clients[name]} if clients and name in clients else {}
+        platforms[name] = load(PLATFORMS[name])(settings, inbox, clock=clock, **open_client)
     return platforms
 
 
@@ -192,25 +192,3 @@ async def _run_until_stopped(
         for task in (*tasks, stop):
             task.cancel()
         await asyncio.gather(*tasks, stop, return_exceptions=True)
-
-
-def make_home(home: Path) -> None:
-    """Create the folder for the database and the key, readable by its owner only."""
-    try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ConfigError(f"HEARSAY_HOME {home} cannot be used: {error.strerror}") from None
-    if not os.access(home, os.W_OK):
-        raise ConfigError(f"HEARSAY_HOME {home} cannot be written to")
-
-
-@contextmanager
-def lock_home(home: Path) -> Iterator[None]:
-    """Hold a lock on the folder: a second process there is refused with ConfigError."""
-    make_home(home)
-    with (home / "hearsay.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ConfigError(f"another hearsay is already running in {home}") from None
-        yield

@@ -243,9 +243,10 @@ class PcmEncoder:
         tags: dict[str, str] | None = None,
     ) -> None:
         codec, usual_bit_rate = _ENCODERS[format]
-        self._out, self._rate_hz, self._samples = io.BytesIO(), rate_hz, 0
+        #: What is written so far.
+        self.out, self._rate_hz, self._samples = io.BytesIO(), rate_hz, 0
         muxer = _MUXERS.get(format, format)
-        self._container = av.open(self._out, "w", format=muxer, options=mux or {})
+        self._container = av.open(self.out, "w", format=muxer, options=mux or {})
         # An abandoned encoder would keep its threads until garbage collection.
         weakref.finalize(self, self._container.close).atexit = False
         self._container.metadata.update(tags or {})
@@ -263,7 +264,7 @@ class PcmEncoder:
     @property
     def size_bytes(self) -> int:
         """Return the size so far, without about a second that the encoder holds back."""
-        return self._out.tell()
+        return self.out.tell()
 
     def feed(self, pcm: bytes) -> None:
         """Encode whole samples."""
@@ -274,7 +275,7 @@ class PcmEncoder:
         """Return the finished file."""
         self._container.mux(self._stream.encode(None))
         self._container.close()
-        return self._out.getvalue()
+        return self.out.getvalue()
 
     def _build_frames(self, pcm: bytes) -> Iterator[av.AudioFrame]:
         """Yield frames of at most one second, which bounds their size."""

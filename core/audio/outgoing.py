@@ -21,6 +21,8 @@ _SMALL_BIT_RATE = 24_000
 #: Margin below the limit, for what the encoder holds back and the last page.
 _MARGIN_BYTES = 16_000
 _MAX_S = 24 * 3600.0
+#: Short pages leave at once; a frame with the length of the whole could not be filled in.
+_SENT = {"ogg": {"page_duration": "40000"}, "mp3": {"write_xing": "0"}}
 #: Speeds at which atempo blends samples instead of skipping them.
 _SMOOTH_SPEEDS = (0.5, 2.0)
 
@@ -60,6 +62,32 @@ class OpusPackets:
     def _encode(self, frames: list[av.AudioFrame]) -> Iterator[bytes]:
         for frame in frames:
             yield from (bytes(packet) for packet in self._context.encode(frame))
+
+
+class StreamEncoder:
+    """Encodes a stream of 16-bit mono samples as a file that is sent while it grows.
+
+    format: "mp3", "ogg" (Opus), "flac" or "aac". tags: its metadata.
+    """
+
+    def __init__(self, rate_hz: int, format: str, tags: dict[str, str]) -> None:
+        mux = {"flush_packets": "1", **_SENT.get(format, {})}
+        self._encoder = PcmEncoder(rate_hz, format, mux=mux, tags=tags)
+        self._taken_bytes = 0
+
+    def feed(self, pcm: bytes) -> bytes:
+        """Take whole samples and return the part of the file that is complete."""
+        self._encoder.feed(pcm)
+        return self._take(self._encoder.out.getvalue())
+
+    def finish(self) -> bytes:
+        """Return the rest of the file."""
+        return self._take(self._encoder.close())
+
+    def _take(self, written: bytes) -> bytes:
+        new = written[self._taken_bytes :]
+        self._taken_bytes += len(new)
+        return new
 
 
 class RateConverter:

@@ -49,6 +49,11 @@ _FADE_S = 0.005
 _LONGEST_PAUSE_S = 10.0
 
 
+def build_tags(made_by: str) -> dict[str, str]:
+    """Return the tags of synthesized speech; made_by: voice, engine and model."""
+    return {"comment": AI_NOTICE, "artist": made_by}
+
+
 @dataclass(frozen=True, slots=True)
 class VoiceNote:
     """A finished voice note."""
@@ -77,7 +82,7 @@ class VoiceNoteEncoder:
         comment: str = "",
     ) -> None:
         self._rate_hz, self._format = rate_hz, format
-        self._tags = {"comment": AI_NOTICE, "title": title, "artist": comment}
+        self._tags = build_tags(comment) | {"title": title}
         self._encoder = self._build_encoder()
         self._waveform = Waveform(rate_hz)
         self._samples = 0

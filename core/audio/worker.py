@@ -52,7 +52,8 @@ def _cut(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
         for cut in cutter.feed(block):
             yield _build_frame(cut, header["format"], length_s)
     for cut in cutter.close():
-        yield _build_frame(cut, header["format"], length_s)
+        info, encoded = _build_frame(cut, header["format"], length_s)
+        yield info | {"is_last": True}, encoded
 
 
 def _build_frame(cut: Cut, format: str, length_s: float | None) -> Frame:

@@ -37,24 +37,41 @@ Data = bytes | AsyncGenerator[bytes, None]
 
 
 class WorkerPool:
-    """Up to `size` workers that run `module`, started on first use or by `warm_up`.
+    """Up to `size` workers that run `module`, started by `expect`, `warm_up` or on first use.
 
     module: its main calls `serve`. arguments: its argv.
     recycle_after: number of requests after which a worker is replaced.
+    idle_s: time without requests after which no worker is kept.
     """
 
     def __init__(
-        self, module: str, *, size: int, arguments: Sequence[str] = (), recycle_after: int = 200
+        self,
+        module: str,
+        *,
+        size: int,
+        arguments: Sequence[str] = (),
+        recycle_after: int = 200,
+        idle_s: float | None = None,
     ) -> None:
         self._command = (sys.executable, "-I", "-m", module, *arguments)
         self._recycle_after, self._is_closed = recycle_after, False
+        self._idle_s = idle_s
+        self._rest_timer: asyncio.TimerHandle | None = None
+        #: When the last request ended or the last worker was started, on the loop's clock.
+        self._used_at_s = 0.0
         #: One per worker: the task that starts or started it, None before the first use. Last in,
         #: first out, so that no more workers are started than requests run at once.
         self._slots: asyncio.Queue[asyncio.Task[_WorkerProcess] | None] = asyncio.LifoQueue()
         self._workers: set[_WorkerProcess] = set()
-        self._starting: set[asyncio.Task[_WorkerProcess]] = set()
+        #: Tasks that start and stop workers.
+        self._changing: set[asyncio.Task[Any]] = set()
         for _ in range(size):
             self._slots.put_nowait(None)
+
+    def expect(self) -> None:
+        """Start a worker for a request that is about to come, unless there is one."""
+        if not (self._workers or self._changing or self._slots.empty() or self._is_closed):
+            self._slots.put_nowait(self._slots.get_nowait() or self._start())
 
     async def warm_up(self, count: int | None = None) -> None:
         """Start `count` workers, or all, and wait until they are ready. Raises WorkerMissing."""
@@ -90,12 +107,15 @@ class WorkerPool:
                 raise WorkerMissing("the pool was closed") from None
             raise
         finally:
+            self._used_at_s = asyncio.get_running_loop().time()
             self._slots.put_nowait(self._renew(task))
 
     async def close(self) -> None:
         """Kill every worker, busy or not."""
         self._is_closed = True
-        await asyncio.gather(*self._starting, return_exceptions=True)
+        await asyncio.gather(*self._changing, return_exceptions=True)
+        if self._rest_timer:
+            self._rest_timer.cancel()
         await asyncio.gather(*(worker.kill() for worker in self._workers))
 
     def _renew(self, task: asyncio.Task[_WorkerProcess]) -> asyncio.Task[_WorkerProcess] | None:
@@ -110,10 +130,30 @@ class WorkerPool:
 
     def _start(self, replaced: _WorkerProcess | None = None) -> asyncio.Task[_WorkerProcess]:
         # A separate task: cancelling one request must not lose the slot.
-        task = asyncio.create_task(self._launch(replaced))
-        self._starting.add(task)
-        task.add_done_callback(self._starting.discard)
+        return self._track(asyncio.create_task(self._launch(replaced)))
+
+    def _track(self, task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+        self._changing.add(task)
+        task.add_done_callback(self._changing.discard)
         return task
+
+    def _rest(self) -> None:
+        """Stop the workers that wait for requests, if none came for a while."""
+        loop, wait_s = asyncio.get_running_loop(), self._idle_s or 0.0
+        if (used_s := loop.time() - self._used_at_s) < wait_s:
+            wait_s -= used_s
+        else:
+            for slot in [self._slots.get_nowait() for _ in range(self._slots.qsize())]:
+                self._slots.put_nowait(None)
+                if slot:
+                    self._track(asyncio.create_task(self._stop(slot)))
+        self._rest_timer = loop.call_later(wait_s, self._rest) if self._workers else None
+
+    async def _stop(self, slot: asyncio.Task[_WorkerProcess]) -> None:
+        with suppress(WorkerMissing):
+            worker = await slot
+            self._workers.discard(worker)
+            await worker.kill()
 
     async def _launch(self, replaced: _WorkerProcess | None) -> _WorkerProcess:
         if replaced:
@@ -123,6 +163,10 @@ class WorkerPool:
             raise WorkerMissing("the pool is closed")
         worker = await _WorkerProcess.start(self._command)
         self._workers.add(worker)
+        loop = asyncio.get_running_loop()
+        self._used_at_s = loop.time()
+        if self._idle_s and not self._rest_timer:
+            self._rest_timer = loop.call_later(self._idle_s, self._rest)
         return worker
 
 

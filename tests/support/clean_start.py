@@ -62,8 +62,8 @@ def open_store(home: Path) -> Store:
         key.write_bytes(_KEY)
     store = Store(make_database(home), make_cipher(None, home), current_clock())
     if key.read_bytes() == _KEY:
-        for engine in (store._database._writer, store._database._reader):
-            engine.sync_engine._compiled_cache = _COMPILED
+        for side in (store._database._writer, store._database._readers):
+            side.engine._compiled_cache = _COMPILED
     return store
 
 

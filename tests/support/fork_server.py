@@ -25,11 +25,12 @@ from typing import IO, Any
 #: Modules that the program imports on first use.
 _LATE = (
     "bots.cli.ask bots.cli.jobs bots.cli.say bots.cli.transcribe bots.doctor "
-    "alembic.command anyio._backends._asyncio bots.discord_bot bots.telegram_bot bots.web_chat "
+    "alembic.command anyio._backends._asyncio bots.discord_bot bots.program bots.telegram_bot.bot "
+    "bots.web_chat "
     "core.audio.voice_note core.engines.mimo.transcriber core.engines.mimo.answerer "
     "core.engines.mimo.synthesizer httpcore pydantic.v1 uvicorn.lifespan.off "
     "uvicorn.protocols.http.auto "
-    "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.aiosqlite "
+    "uvicorn.protocols.websockets.websockets_sansio_impl sqlalchemy.dialects.sqlite.pysqlite "
     "core.assistant encodings.ascii concurrent.futures.thread"
 )
 #: Modules of the programs, imported only in the forking process.

@@ -20,12 +20,13 @@ class ThreadMedia(Media):
     def __init__(self) -> None:
         super().__init__()
         self._pool = _Threads()  # type: ignore[assignment]
+        self.expect = self._pool.expect
 
 
 class _Threads:
     """Stands in for `core.worker_process.pool.WorkerPool`."""
 
-    async def warm_up(self, count: int | None = None) -> None:
+    def expect(self) -> None:
         pass
 
     async def run(

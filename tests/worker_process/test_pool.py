@@ -125,6 +125,36 @@ async def test_workers_are_started_as_asked(make_pool: MakePool) -> None:
     assert started[0] == started[1]
 
 
+async def test_a_worker_starts_when_a_request_is_expected(make_pool: MakePool) -> None:
+    pool = make_pool(size=2)
+    for _ in range(2):
+        pool.expect()
+    pid = await ask_pid(pool)
+    pool.expect()
+    assert [worker.pid for worker in workers()] == [pid]
+    await pool.close()
+    pool.expect()
+    assert workers() == []
+
+
+async def test_no_worker_is_kept_without_requests(make_pool: MakePool) -> None:
+    pool = make_pool(size=2, idle_s=60.0)
+    async with aclosing(pool.run({"do": "echo", "times": 2})) as frames:
+        busy, _ = await anext(frames)
+        idle = await ask_pid(pool)
+        assert {worker.pid for worker in workers()} == {busy["pid"], idle}
+        await asyncio.sleep(61)
+        assert [worker.pid for worker in workers()] == [busy["pid"]]
+        assert len([frame async for frame in frames]) == 1
+    assert await ask_pid(pool) == busy["pid"]
+    await asyncio.sleep(61)
+    assert workers() == [] and not pool._workers
+    pool.expect()
+    await asyncio.sleep(61)
+    assert workers() == [], "the request did not come"
+    assert await ask_pid(pool)
+
+
 async def test_refusal_keeps_the_worker_and_memory_does_not(make_pool: MakePool) -> None:
     pool, pids = make_pool(size=1), []
     for trouble, expected in (("refuse", ("empty", "it is empty")), ("memory", ("memory", ""))):
