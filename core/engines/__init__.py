@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from importlib import import_module
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from core.config import Settings
 from core.errors import ConfigError
-from core.interfaces import Answerer, Synthesizer, Transcriber
+
+if TYPE_CHECKING:  # A bot connects before they are imported.
+    from core.interfaces import Answerer, Synthesizer, Transcriber
 
 #: This machine: it needs no key, its models are never retired, and it costs nothing.
 OFFLINE = "offline"
