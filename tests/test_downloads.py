@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot.bot import TelegramBot
 from core.clock import Clock
 from core.errors import PlatformBusy
 from core.models import Message

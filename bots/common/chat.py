@@ -155,7 +155,7 @@ class LiveMessage:
     """The progress of one job."""
 
     target: DeliveryTarget
-    #: The latest text, and the one that was shown last.
+    #: The latest text, and the one that was shown last; None = there was no call yet.
     text: str = ""
     shown: str | None = None
     #: The latest text was written by the program, not by a person or a model.
@@ -174,10 +174,7 @@ AnyLiveMessage = TypeVar("AnyLiveMessage", bound=LiveMessage)
 
 
 class LiveMessages(ABC, Generic[AnyLiveMessage]):
-    """The live messages of one platform.
-
-    start_task: the bot's. kind: the class of the platform's live messages.
-    """
+    """The live messages of one platform; `kind` is their class, `start_task` the bot's."""
 
     def __init__(self, start_task: StartTask, kind: type[AnyLiveMessage]) -> None:
         self._start_task = start_task
@@ -195,7 +192,7 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
                 dropped.task.cancel()
         live = self._live.setdefault(target.job_id, self._kind(target))
         if live.is_ours != is_lasting:
-            live.shown = None  # the same text looks different
+            live.shown = live.shown and ""  # the same text looks different
         live.text, live.is_ours = text, is_lasting
         live.is_lasting |= is_lasting
         if not live.task or live.task.done():
@@ -215,6 +212,8 @@ class LiveMessages(ABC, Generic[AnyLiveMessage]):
             if not live.is_calling:
                 live.task.cancel()
             await asyncio.wait([live.task])
+            if live.shown is not None:
+                await target.ledger.refresh()
 
     @abstractmethod
     async def _update(self, live: AnyLiveMessage) -> None:

@@ -1,5 +1,4 @@
-"""The Telegram platform: messages in, replies out, over the Bot API."""
+"""The Telegram platform: messages in, replies out, over the Bot API.
 
-from bots.telegram_bot.bot import TelegramBot
-
-__all__ = ["TelegramBot"]
+Nothing is imported here: its client is loaded before the rest.
+"""

@@ -13,11 +13,10 @@ from telegram.error import BadRequest, InvalidToken, RetryAfter, TelegramError
 from bots.common.chat import ChatBot
 from bots.telegram_bot.access import TelegramAdmins
 from bots.telegram_bot.client import TOKEN_REMEDY, Backoff, Polling, TelegramClient
-from bots.telegram_bot.errors import describe
+from bots.telegram_bot.errors import POISON, describe
 from bots.telegram_bot.incoming.files import TelegramFiles
 from bots.telegram_bot.incoming.updates import (
     CALLBACK_PREFIX,
-    POISON,
     BotIdentity,
     ChatMove,
     read_update,
@@ -38,8 +37,6 @@ log = structlog.get_logger(__name__)
 
 #: An acknowledgement later than this is no longer worth a call.
 ACKNOWLEDGE_WITHIN_S = 5.0
-#: The job starts first: building this call would delay it.
-ACKNOWLEDGE_AFTER_S = 0.05
 
 
 class TelegramBot(ChatBot):
@@ -55,22 +52,22 @@ class TelegramBot(ChatBot):
         inbox: Inbox,
         menu: Iterable[tuple[str, str]] | None = None,
         clock: Clock = CLOCK,
+        client: TelegramClient | None = None,
     ) -> None:
-        """Build the parts; nothing connects before `run`.
+        """Build the parts; nothing connects before `run`, unless `client` has connected.
 
-        inbox: takes the messages.
         menu: (command, msgid of its help text) pairs; None = all commands.
         """
         super().__init__(settings, inbox, clock)
         self._menu = menu
-        self._client = TelegramClient(settings)
+        self._client = client or TelegramClient(settings)
         bot = self._client.bot
         self.pacer = TelegramPacer(clock)
         self._live_messages = TelegramLiveMessages(bot, self.pacer, self.start_task, clock)
-        self.files = files = TelegramFiles(bot, self.pacer, settings, inbox)
+        self.files = files = TelegramFiles(self._client, self.pacer, settings, inbox)
         self._polling = Polling(self._client, self._take, clock)
         self._me = BotIdentity("", "")
-        self._parts = (files, self._client)
+        self._parts = (self._client,)
         # The rest of the contract, each by the part that does it.
         self.fetch, self.max_file_bytes = files.fetch, files.max_bytes
         self.show = self._live_messages.show
@@ -139,7 +136,6 @@ class TelegramBot(ChatBot):
     async def acknowledge(self, message: Message) -> None:
         """React with 👀, or show "typing" where reactions are not allowed."""
         bot, chat_id = self._client.bot, message.chat.chat_id
-        await self._clock.sleep(ACKNOWLEDGE_AFTER_S)
         try:
             await self.pacer.wait(chat_id, limit_s=ACKNOWLEDGE_WITHIN_S, is_message=False)
             with suppress(BadRequest):
@@ -147,7 +143,6 @@ class TelegramBot(ChatBot):
                     int(chat_id), int(message.message_id), ReactionEmoji.EYES
                 )
                 return
-            await self.pacer.wait(chat_id, limit_s=ACKNOWLEDGE_WITHIN_S, is_message=False)
             thread_id = int(message.thread_id) if message.thread_id else None
             await bot.send_chat_action(int(chat_id), ChatAction.TYPING, thread_id)
         except (TelegramError, PlatformBusy) as error:

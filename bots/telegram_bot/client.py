@@ -2,6 +2,7 @@
 
 An update is confirmed by requesting a higher offset, so this happens only once the whole batch
 is committed. No offset survives a restart: Telegram then returns what is unconfirmed.
+Imported before the rest of the program, so it imports little itself.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import json
 import os
 import random
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import structlog
 import telegram
 from telegram.error import (
@@ -26,16 +29,17 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
-from bots.telegram_bot.errors import as_seconds, describe
-from bots.telegram_bot.incoming.updates import ALLOWED_UPDATES, POISON
+from bots.telegram_bot.errors import POISON, as_seconds, describe
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.engines.wire.client import tls
+from core.engines.wire.client import DirectClient, tls
 from core.errors import ConfigError, PlatformLocked, describe_error
 
 log = structlog.get_logger(__name__)
 
+#: Requested at each poll; without it Telegram keeps an older choice.
+ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
 #: How long Telegram keeps an update; after a longer gap some are lost.
 RETENTION_S = 24 * 3600
 #: How often an update is tried that makes our own code fail, before it is skipped.
@@ -44,8 +48,7 @@ POISON_TRIES = 5
 POLL_S = 30.0
 #: How much longer than `POLL_S` a response may take before the connection counts as dead.
 GRACE_S = 20.0
-FIRST_WAIT_S = 1.0
-MAX_WAIT_S = 15.0
+FIRST_WAIT_S, MAX_WAIT_S = 1.0, 15.0
 #: How long a token may be refused before the process gives up.
 GIVE_UP_S = 300.0
 #: How long before operators are told. Telegram also rejects good tokens for some seconds.
@@ -57,6 +60,13 @@ class Connection(HTTPXRequest):
     """The SDK's connection, except that it never logs a response, and of messages keeps the ids."""
 
     __slots__ = ()
+
+    def _build_client(self) -> httpx.AsyncClient:
+        return DirectClient(**self._client_kwargs)
+
+    def open(self, url: httpx.URL) -> AbstractAsyncContextManager[httpx.Response]:
+        """Return the response to a GET, to be read in the context; httpx's errors are raised."""
+        return self._client.stream("GET", url)
 
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
@@ -101,14 +111,15 @@ class RawBot(telegram.Bot):
 
 
 class TelegramClient:
-    """One bot's two connections: one for the long poll alone, one for all other calls."""
+    """One bot's two connections: one for the long poll alone, one for everything else."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.telegram_bot_token is None:
             raise ConfigError("TELEGRAM_BOT_TOKEN is not set")
         # The SDK's switch for durations as timedelta; without it each one costs a warning.
         os.environ.setdefault("PTB_TIMEDELTA", "true")
-        self._calls = Connection(
+        #: Downloads too: they follow calls that have just opened a connection.
+        self.calls = Connection(
             read_timeout=30, write_timeout=30, connect_timeout=10, pool_timeout=20,
             media_write_timeout=120, httpx_kwargs={"verify": tls()},
         )  # fmt: skip
@@ -118,11 +129,16 @@ class TelegramClient:
         )  # fmt: skip
         self.bot = RawBot(
             settings.telegram_bot_token.get_secret_value(),
-            base_url=settings.telegram_api_base_url,
-            base_file_url=settings.telegram_file_base_url,
-            request=self._calls,
-            get_updates_request=self._polls,
-        )
+            base_url=settings.telegram_api_base_url, base_file_url=settings.telegram_file_base_url,
+            request=self.calls, get_updates_request=self._polls,
+        )  # fmt: skip
+        #: The first poll, if `start` has sent it; None once it was taken.
+        self.first_poll: asyncio.Task[list[Any]] | None = None
+
+    def start(self) -> None:
+        """Ask for updates now. Whoever polls takes `first_poll` first."""
+        poll = self.bot.get_raw_updates(None, 0.0, ALLOWED_UPDATES)
+        self.first_poll = asyncio.create_task(poll)
 
     async def renew_polls(self) -> None:
         """Replace the long poll's connection, which may be half open."""
@@ -131,7 +147,10 @@ class TelegramClient:
 
     async def close(self) -> None:
         """Close both connections."""
-        await asyncio.gather(self._calls.shutdown(), self._polls.shutdown())
+        if self.first_poll:
+            self.first_poll.cancel()
+            await asyncio.gather(self.first_poll, return_exceptions=True)
+        await asyncio.gather(self.calls.shutdown(), self._polls.shutdown())
 
 
 @dataclass
@@ -182,7 +201,7 @@ class Polling:
         self._poll_backoff = Backoff(clock)
         self._commit_backoff = Backoff(clock)
         self._offset: int | None = None
-        self._good_at_s: float | None = None
+        self._good_at_s = float("-inf")
         self._good_wall_s = self._clock.now().timestamp()
         self._is_failing = True
         self._is_committing = True
@@ -191,8 +210,6 @@ class Polling:
     @property
     def poll_age_s(self) -> float:
         """Seconds since Telegram last answered, infinite if it never did."""
-        if self._good_at_s is None:
-            return float("inf")
         return self._clock.monotonic() - self._good_at_s
 
     @property
@@ -217,8 +234,10 @@ class Polling:
             try:
                 # A total deadline: a connection that trickles bytes never times out by itself.
                 async with asyncio.timeout(poll_s + GRACE_S):
-                    batch = await self._client.bot.get_raw_updates(
-                        self._offset, poll_s, ALLOWED_UPDATES
+                    first, self._client.first_poll = self._client.first_poll, None
+                    batch = await (
+                        first
+                        or self._client.bot.get_raw_updates(self._offset, poll_s, ALLOWED_UPDATES)
                     )
             except (TelegramError, TimeoutError) as error:
                 await self._recover(error)

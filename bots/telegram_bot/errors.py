@@ -39,6 +39,17 @@ from core.locale import mark
 #: How much of Telegram's description an error carries.
 MAX_DETAIL_CHARS = 160
 
+#: What the SDK and the code that reads updates raise on shapes that nobody foresaw.
+POISON = (
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    OSError,
+    RecursionError,
+)
+
 # A URL may hold the token; the SDK quotes whole responses that are not JSON.
 _UNSAFE = re.compile(r"https?://\S+|\b\d+:[A-Za-z0-9_-]{8,}|\. Parsing the server response.*", re.S)
 

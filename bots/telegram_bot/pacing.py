@@ -1,9 +1,20 @@
-"""Rate limiting: calls stay within Telegram's limits, and `retry_after` is obeyed.
+"""Rate limiting: messages stay within Telegram's limits, and `retry_after` is obeyed.
 
-Limits (Telegram's FAQ for bots): one message a second to a person with short bursts, twenty a
-minute to a group with edits counted, thirty a second in all. The package `limits` only answers
-"may I now?"; here callers also queue, leave room for others and obey `retry_after`, which is
-most of the work, so the sliding window itself is the few lines below.
+What counts are messages that are sent, edited or deleted:
+
+- core.telegram.org/bots/faq, "My bot is hitting limits": one message a second to a chat with short
+  bursts, twenty a minute to a group, bulk notifications thirty a second. All are about messages.
+- Telegram's developer of the Bot API: edits share the limits of sending (tdlib/td issues 2592 and
+  3034), there is no limit on the frequency of requests as such (tdlib/td issue 1834), and answers
+  to button presses have none (tdlib/telegram-bot-api issue 648).
+- tdlib/telegram-bot-api, Client.cpp: the server refuses by itself (429) only what is sent to one
+  chat, large uploads and thousands of requests at once; getFile and setMessageReaction have no
+  counter there. python-telegram-bot's AIORateLimiter leaves out getFile, too.
+
+Every other call waits only where Telegram asked for it, which any call may be told.
+
+The package `limits` only answers "may I now?"; here callers also queue, leave room for others and
+obey `retry_after`, which is most of the work, so the sliding window itself is the few lines below.
 """
 
 from __future__ import annotations
@@ -23,7 +34,7 @@ MAX_WAIT_S = 60.0
 #: As strict as one a second with a burst of three, with room for the network's jitter.
 PRIVATE = (3, 3.1)
 GROUP = (20, 61.0)
-#: 25 a second, evenly: what leaves in a burst may arrive bunched up with the next one.
+#: 25 messages a second, evenly: what leaves in a burst may arrive bunched up with the next one.
 OVERALL = (3, 0.12)
 
 #: After this many chats in a row were told to wait, the whole bot waits.
@@ -111,7 +122,7 @@ class _Windows(dict[str, Window]):
 
 
 class TelegramPacer:
-    """Delays calls to Telegram: a window per chat, and one over all."""
+    """Delays calls to Telegram: a window of messages per chat, and one over all."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
@@ -128,21 +139,19 @@ class TelegramPacer:
     ) -> None:
         """Wait until one call may go out: to its chat first, then over all. In order per chat.
 
-        chat_id: None for calls that concern no chat.
-        is_message: False for a reaction, typing, a draft: these count over all only, but a chat
-        that was told to wait gets none of them either.
+        chat_id: None for calls that concern no chat. is_message: False for what counts in no
+        limit: a reaction, typing, a draft. Like calls for no chat it waits only where Telegram
+        asked the chat or the bot to wait.
         Raises PlatformBusy at once if the wait would be longer than `limit_s`.
         """
-        window = None if chat_id is None else self._windows[chat_id]
-        if window and is_message:
-            await window.wait(limit_s, self._all)
+        if chat_id is not None and is_message:
+            await self._windows[chat_id].wait(limit_s, self._all)
             return
-        held_s = window.hold_until_s - self._clock.monotonic() if window else 0.0
-        if held_s > limit_s:
-            raise PlatformBusy("Telegram asked this chat to wait", retry_after_s=held_s)
-        if held_s > 0:
+        windows = (self._all, self._windows.get(chat_id or "", self._all))
+        while (held_s := max(one.hold_until_s for one in windows) - self._clock.monotonic()) > 0:
+            if held_s > limit_s:
+                raise PlatformBusy("Telegram asked to wait", retry_after_s=held_s)
             await self._clock.sleep(held_s)
-        await self._all.wait(limit_s)
 
     def try_take(self, chat_id: str) -> float:
         """Count a call for progress if one is free; return 0, else the seconds until a retry.

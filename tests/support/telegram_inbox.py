@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bots.telegram_bot import TelegramBot
+from bots.telegram_bot.bot import TelegramBot
 from core import metrics
 from core.commands import pick_command
 from core.config import Settings

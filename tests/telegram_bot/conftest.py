@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bots.telegram_bot import TelegramBot as Bot
+from bots.telegram_bot.bot import TelegramBot as Bot
 from core.clock import Clock
 from core.config import Settings
 from core.store import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bots.telegram_bot import TelegramBot as Bot
+from bots.telegram_bot.bot import TelegramBot as Bot
 from core.clock import Clock
 from core.errors import PlatformBusy
 from tests.emulators.telegram import TelegramServer as Server

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bots.common.files import FileRecording
-from bots.telegram_bot import TelegramBot as Bot
+from bots.telegram_bot.bot import TelegramBot as Bot
 from bots.telegram_bot.incoming.files import CLOUD_MAX_BYTES
 from core.errors import BadAudio, PlatformBusy, TooLong, UserError
 from core.interfaces import PIECE_BYTES

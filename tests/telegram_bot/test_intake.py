@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.telegram_bot.incoming.updates import POISON, ChatMove, read_update
+from bots.telegram_bot.errors import POISON
+from bots.telegram_bot.incoming.updates import ChatMove, read_update
 from core.models import Attachment, Chat, Message, QuotedMessage
 from tests.support.telegram_updates import (
     ANN,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from bots.telegram_bot import TelegramBot as Bot
+from bots.telegram_bot.bot import TelegramBot as Bot
 from core.errors import ChatMoved
 from core.models import PLACEHOLDER, DeliveryState, Job, Reply
 from core.store import Store

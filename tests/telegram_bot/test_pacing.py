@@ -55,14 +55,18 @@ async def test_a_group_gets_twenty_in_61_seconds(pacer: TelegramPacer, clock: Cl
     assert await times(clock, pacer.wait(GROUP)) == [60.0]
 
 
-async def test_all_chats_together_get_25_calls_a_second_evenly(
+async def test_all_chats_together_get_25_messages_a_second_evenly(
     pacer: TelegramPacer, clock: Clock
 ) -> None:
     chats = [str(number) for number in range(1, 8)]
     expected = [0, 0, 0, 0.12, 0.12, 0.12, 0.24]
     assert await times(clock, *(pacer.wait(chat) for chat in chats)) == expected
-    await clock.sleep(1.0)
-    assert await times(clock, *(pacer.wait() for _ in range(7))) == expected
+
+
+async def test_what_is_no_message_counts_in_no_limit(pacer: TelegramPacer, clock: Clock) -> None:
+    waits = [pacer.wait(ANN, is_message=False) for _ in range(40)]
+    assert set(await times(clock, *waits, *(pacer.wait() for _ in range(40)))) == {0}
+    assert await times(clock, *(pacer.wait(ANN) for _ in range(4))) == [0, 0, 0, 3.1]
 
 
 async def test_what_counts_is_when_a_call_goes_out(pacer: TelegramPacer, clock: Clock) -> None:
@@ -114,14 +118,15 @@ async def test_three_chats_told_to_wait_in_row_hold_everything(
     assert await times(clock, *waits) == [20] * 3
 
 
-async def test_reactions_do_not_count_in_chat_but_obey_its_hold(
-    pacer: TelegramPacer, clock: Clock
-) -> None:
-    waits = [pacer.wait(ANN, is_message=False) for _ in range(4)]
-    assert await times(clock, *waits, pacer.wait(ANN)) == [0, 0, 0, 0.12, 0.12]
+async def test_what_is_no_message_obeys_a_hold(pacer: TelegramPacer, clock: Clock) -> None:
     pacer.hold(ANN, 30)
     reactions = (pacer.wait(chat, is_message=False) for chat in (ANN, BOB))
     assert await times(clock, *reactions) == [30, 0]
+    pacer.hold(None, 20)
+    waiting = asyncio.create_task(times(clock, pacer.wait(BOB, is_message=False), pacer.wait()))
+    await clock.sleep(1.0)
+    pacer.hold(None, 30)
+    assert await waiting == [31, 31]
 
 
 @pytest.mark.parametrize("chat", [ANN, None])
@@ -190,8 +195,8 @@ async def test_progress_gives_way_to_those_who_wait(pacer: TelegramPacer, clock:
     await asyncio.sleep(0)
     assert pacer.try_take(GROUP) == 3.05
     await waiting
-    for _ in range(6):  # the last three wait over all, for no chat
-        waiting = asyncio.create_task(pacer.wait())
+    for chat in range(1, 7):  # the last three wait over all
+        waiting = asyncio.create_task(pacer.wait(str(chat)))
         await asyncio.sleep(0)
     assert pacer.try_take(GROUP) == 0.2
     await waiting

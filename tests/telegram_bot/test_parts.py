@@ -14,8 +14,10 @@ from bots.telegram_bot.outgoing.requests import (
     FilePart,
     TextPart,
     build_parts,
+    read_placeholder_id,
 )
-from core.models import File, Reply, Span
+from core.models import PLACEHOLDER, File, Reply, Span
+from tests.support.telegram_inbox import make_target
 
 TEXTS = st.text(st.sampled_from("aé字😀👩\u200d🔬 \n.。\t"), max_size=400)
 
@@ -110,3 +112,21 @@ def test_a_code_can_be_copied_with_a_tap() -> None:
     assert isinstance(part, TextPart) and part.text == text
     found = [(one.type, one.offset, one.length) for one in part.entities]
     assert found == [("bold", 3, 4), ("code", 15, len(text) - 14)]
+
+
+@pytest.mark.parametrize(
+    ("kept", "message_id", "expected"),
+    [
+        ("-100/7", "1", "7"), ("7", "1", "7"), ("-200/7", "1", ""),
+        ("-100/7", "", ""), ("7", "", ""), (None, "1", ""),
+    ],
+)  # fmt: skip
+async def test_a_placeholder_belongs_to_its_chat(
+    kept: str | None, message_id: str, expected: str
+) -> None:
+    target, ledger = make_target(-100, message_id)
+    assert read_placeholder_id(target, await ledger.find(PLACEHOLDER)) == ""
+    await ledger.start(PLACEHOLDER)
+    if kept is not None:
+        await ledger.finish(PLACEHOLDER, kept)
+    assert read_placeholder_id(target, await ledger.find(PLACEHOLDER)) == expected

@@ -12,8 +12,13 @@ from structlog.testing import capture_logs
 from telegram.error import Conflict, EndPointNotFound, InvalidToken, NetworkError, RetryAfter
 from telegram.error import TimedOut as TelegramTimedOut
 
-from bots.telegram_bot.client import GIVE_UP_S, Backoff, Polling, TelegramClient
-from bots.telegram_bot.incoming.updates import ALLOWED_UPDATES
+from bots.telegram_bot.client import (
+    ALLOWED_UPDATES,
+    GIVE_UP_S,
+    Backoff,
+    Polling,
+    TelegramClient,
+)
 from core import metrics
 from core.clock import Clock
 from core.errors import PlatformLocked, StoreError
@@ -26,7 +31,7 @@ class Script:
     """A client with scripted responses, and the callback that takes the updates."""
 
     def __init__(self, clock: Clock, *answers: object) -> None:
-        self.bot = self
+        self.bot, self.first_poll = self, None
         self.answers = list(answers)
         self.clock = clock
         self.started_s = clock.monotonic()

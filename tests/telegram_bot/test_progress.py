@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from bots.common.chat import MAX_LIVE_MESSAGES, UPDATE_S
-from bots.telegram_bot import TelegramBot as Bot
-from bots.telegram_bot.outgoing.live_message import build_draft_id, read_placeholder_id
+from bots.telegram_bot.bot import TelegramBot as Bot
+from bots.telegram_bot.outgoing.live_message import build_draft_id
 from core.clock import Clock
 from core.errors import StoreError
 from core.models import PLACEHOLDER, DeliveryState, PartDelivery, Reply
@@ -72,7 +72,7 @@ async def test_latest_text_wins_at_the_pace_of_the_chat(
     is_group: bool, expected: list[tuple[float, int]], telegram: Server,
     bot: Bot, ann: int, group: int, clock: Clock,
 ) -> None:  # fmt: skip
-    target, _ = make_target(group if is_group else ann)
+    target, _ = make_target(group if is_group else ann, attachment=None)
     started_s = clock.monotonic()
     for number in range(40):
         await bot.show(target, str(number))
@@ -210,24 +210,6 @@ async def test_jobs_without_a_reply_are_dropped(telegram: Server, bot: Bot, ann:
     assert "0" not in bot._live_messages._live
 
 
-@pytest.mark.parametrize(
-    ("kept", "message_id", "expected"),
-    [
-        ("-100/7", "1", "7"), ("7", "1", "7"), ("-200/7", "1", ""),
-        ("-100/7", "", ""), ("7", "", ""), (None, "1", ""),
-    ],
-)  # fmt: skip
-async def test_a_placeholder_belongs_to_its_chat(
-    kept: str | None, message_id: str, expected: str
-) -> None:
-    target, ledger = make_target(-100, message_id)
-    assert read_placeholder_id(target, await ledger.find(PLACEHOLDER)) == ""
-    await ledger.start(PLACEHOLDER)
-    if kept is not None:
-        await ledger.finish(PLACEHOLDER, kept)
-    assert read_placeholder_id(target, await ledger.find(PLACEHOLDER)) == expected
-
-
 def test_draft_ids_are_in_telegrams_range() -> None:
     ids = {build_draft_id(f"{n:010x}") for n in range(2000)}
     assert len(ids) > 1990
@@ -239,7 +221,7 @@ async def test_an_update_that_hangs_is_given_up(
     telegram: Server, bot: Bot, group: int, clock: Clock
 ) -> None:
     telegram.fault("sendMessage", "hang")
-    target, _ = make_target(group)
+    target, _ = make_target(group, attachment=None)
     started_s = clock.monotonic()
     await bot.show(target, "one")
     await telegram.wait_for(lambda: telegram.requests)
@@ -252,7 +234,7 @@ async def test_a_slow_call_delays_the_next_one(
     telegram: Server, bot: Bot, group: int, clock: Clock
 ) -> None:
     telegram.fault("sendMessage", "delay", delay_s=5)
-    target, _ = make_target(group)
+    target, _ = make_target(group, attachment=None)
     await bot.show(target, "one")
     await clock.sleep(1)
     await show(bot, target, "two")

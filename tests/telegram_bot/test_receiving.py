@@ -8,7 +8,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from bots.program import build_platforms
-from bots.telegram_bot import TelegramBot as Bot
+from bots.telegram_bot.bot import TelegramBot as Bot
+from bots.telegram_bot.client import TelegramClient
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError, PlatformLocked
@@ -58,6 +59,25 @@ async def test_a_kill_in_the_middle_loses_nothing(
     async with receiving(Bot(settings, inbox, menu=(), clock=current_clock())):
         await telegram.wait_for(lambda: len(inbox.messages) == 20)
     assert ids(inbox) == notes
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+async def test_the_first_poll_may_be_older_than_the_bot(
+    telegram: Server, settings: Settings, inbox: FakeInbox, ann: int, is_refused: bool
+) -> None:
+    """The program asks for updates before it has loaded what takes them."""
+    early, late = (telegram.send_text(ann, ann, text) for text in ("early", "late"))
+    if is_refused:
+        telegram.fault("getUpdates", "status", status=502)
+    client = TelegramClient(settings)
+    client.start()
+    await telegram.wait_for(lambda: len(telegram.requests_to("getUpdates")) == 1)
+    await current_clock().sleep(5)
+    bot = Bot(settings, inbox, menu=(), clock=current_clock(), client=client)
+    async with receiving(bot):
+        await telegram.wait_for(lambda: len(inbox.messages) == 2)
+        await telegram.wait_for(lambda: not telegram.pending())
+    assert ids(inbox) == [early, late]
 
 
 async def test_an_unreadable_update_costs_only_itself(

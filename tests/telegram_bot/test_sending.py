@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bots.telegram_bot import TelegramBot as Bot
+from bots.telegram_bot.bot import TelegramBot as Bot
 from bots.telegram_bot.outgoing import delivery
 from core import metrics
 from core.clock import Clock

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bots.telegram_bot import TelegramBot as Bot
+from bots.telegram_bot.bot import TelegramBot as Bot
 from core.clock import Clock
 from core.models import Reply
 from tests.emulators.telegram import TelegramServer as Server

@@ -9,7 +9,7 @@ import av
 import pytest
 from pydantic import TypeAdapter
 
-from bots.telegram_bot import TelegramBot as Bot
+from bots.telegram_bot.bot import TelegramBot as Bot
 from bots.telegram_bot.outgoing.requests import MAX_VOICE_BYTES, FilePart, TextPart, build_parts
 from core.audio.voice_note import AI_NOTICE, VoiceNoteEncoder
 from core.config import Settings

@@ -19,13 +19,13 @@ from telegram.error import RetryAfter, TelegramError
 from bots.common.chat import clean, clean_line
 from bots.common.downloads import DownloadCut, download_again
 from bots.common.files import read_file
+from bots.telegram_bot.client import TelegramClient
 from bots.telegram_bot.errors import FILE_GONE, read_error
 from bots.telegram_bot.pacing import TelegramPacer
 from core.assistant import Inbox
 from core.audio import RecordingSpool
 from core.audio.refusals import TOO_LARGE
 from core.config import Settings
-from core.engines.wire.client import tls
 from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong
 from core.interfaces import Recording
 from core.models import Attachment, Message
@@ -45,9 +45,6 @@ _NO_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 CLOUD_MAX_BYTES = 20 << 20
 #: How long a call may take, without the time in which a local server gets the file.
 _CALL_S, _LOCAL_BYTES_PER_S = 30.0, 1e6
-#: How long an idle connection is kept: opening one takes longer than a voice note's download.
-#: Only here: a message that breaks off on an old connection may have been sent.
-_KEEP_S = 55.0
 _CLOUD_HOST = "api.telegram.org"
 #: A local Bot API server has just got the file, and serves none itself.
 _LOCAL_CURE = (
@@ -95,21 +92,15 @@ class TelegramFiles:
     """Downloads recordings with the bot's token."""
 
     def __init__(
-        self, bot: telegram.Bot, pacer: TelegramPacer, settings: Settings, inbox: Inbox
+        self, client: TelegramClient, pacer: TelegramPacer, settings: Settings, inbox: Inbox
     ) -> None:
-        self._bot = bot
+        self._client = client
         self._pacer = pacer
         self._inbox = inbox
         self._is_cloud = httpx.URL(settings.telegram_api_base_url).host == _CLOUD_HOST
         # A local Bot API server has no limit.
         largest = CLOUD_MAX_BYTES if self._is_cloud else settings.max_file_bytes
         self.max_bytes = min(largest, settings.max_file_bytes)
-        limits = httpx.Limits(
-            max_connections=100, max_keepalive_connections=20, keepalive_expiry=_KEEP_S
-        )
-        self._client = httpx.AsyncClient(
-            timeout=30, limits=limits, follow_redirects=False, verify=tls()
-        )
 
     async def fetch(self, message: Message) -> Recording:
         """Return the recording in a message or in the one it replies to.
@@ -128,17 +119,15 @@ class TelegramFiles:
             again = partial(self._fetch_once, attachment)
             return await download_again(first, again, FILE_GONE)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._client.aclose()
-
     async def _fetch_once(self, attachment: Attachment) -> Recording:
         await self._pacer.wait()
         # A local server answers once it has the file itself.
         wait_s = 0.0 if self._is_cloud else (attachment.size_bytes or 0) / _LOCAL_BYTES_PER_S
         try:
             with slow_call() if wait_s > 1 else nullcontext():
-                file = await self._bot.get_file(attachment.file_id, read_timeout=_CALL_S + wait_s)
+                file = await self._client.bot.get_file(
+                    attachment.file_id, read_timeout=_CALL_S + wait_s
+                )
         except TelegramError as error:
             if isinstance(error, RetryAfter):
                 self._pacer.hold(None, error.retry_after)
@@ -156,7 +145,7 @@ class TelegramFiles:
     async def _download(self, url: str) -> Recording:
         try:
             # The SDK does not quote the link, and names may hold anything.
-            request = self._client.stream("GET", httpx.URL(url))
+            request = self._client.calls.open(httpx.URL(url))
             async with asyncio.timeout(DOWNLOAD_S) as deadline, request as response:
                 status = response.status_code
                 if status in (400, 401, 403, 404, 410):

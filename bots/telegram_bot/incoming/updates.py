@@ -21,9 +21,6 @@ from bots.telegram_bot.incoming.joining import read_joining
 from core.commands import COMMANDS
 from core.models import Chat, Message, QuotedMessage
 
-#: Requested at each poll; without it Telegram keeps an older choice.
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
-
 #: Accounts that stand for others: anonymous admins, channel posts, channels as senders.
 GROUP_ANONYMOUS_BOT = 1087968824
 CHANNEL_FORWARDS = 777000
@@ -40,17 +37,6 @@ _OTHERS = {"photo", "document", "animation", "sticker", "contact", "location", "
 NAMELESS = "?"
 #: What a button that opens the private chat passes to /start: the form that tokens have.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}\Z")
-
-#: What the SDK and the code below raise on shapes that nobody foresaw.
-POISON = (
-    AttributeError,
-    LookupError,
-    TypeError,
-    ValueError,
-    OverflowError,
-    OSError,
-    RecursionError,
-)
 
 # The fields that are used, by object; None = the value as it is.
 _Fields = Mapping[str, Optional["_Fields"]]
@@ -98,7 +84,7 @@ def read_update(
     """Return what a raw update means to us, None if nothing.
 
     now: when a button was pressed; Telegram does not say.
-    Raises one of POISON if the update has a shape that cannot be read.
+    Raises one of `errors.POISON` if the update has a shape that cannot be read.
     """
     if "my_chat_member" in raw:
         return read_joining(raw["my_chat_member"], me.bot_id)

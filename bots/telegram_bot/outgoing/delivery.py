@@ -15,7 +15,7 @@ from telegram.error import BadRequest, RetryAfter, TelegramError
 
 from bots.common.chat import finish_call
 from bots.telegram_bot.errors import Refusal, describe, is_unsent, read_error, read_refusal
-from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages, read_placeholder_id
+from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages
 from bots.telegram_bot.outgoing.requests import (
     FilePart,
     Part,
@@ -27,6 +27,7 @@ from bots.telegram_bot.outgoing.requests import (
     change,
     halve,
     perform,
+    read_placeholder_id,
 )
 from bots.telegram_bot.pacing import TelegramPacer
 from core import metrics
@@ -78,11 +79,11 @@ class TelegramDelivery:
         placeholder = await target.ledger.find(PLACEHOLDER)
         if placeholder and placeholder.state is DeliveryState.PENDING and not was_begun:
             metrics.AMBIGUOUS_SENDS.labels("telegram").inc()  # it may stay in the chat for ever
-        chat_id, parts = target.message.chat.chat_id, list[Part]()
-        if reply != Reply():  # else everything was said elsewhere
-            parts = build_parts(reply, chat_id)
+        chat_id = target.message.chat.chat_id
+        parts = [] if reply == Reply() else build_parts(reply, chat_id)  # all was said elsewhere
         if any(button.is_private for button in reply.buttons):
             await self._load_username()
+        target.ledger.expect(len(parts))
         keyboard = build_keyboard(reply.buttons, self._username)
         placeholder_id = read_placeholder_id(target, placeholder)
         is_live = placeholder is not None and "/" in placeholder.platform_id
@@ -116,6 +117,8 @@ class TelegramDelivery:
         older_id = known.platform_id if known and target.message.message_id else ""
         if older_id and isinstance(request.part, TextPart):
             request = replace(request, edit_id=older_id)
+        if known is None:
+            self._unsent.add((target.job_id, number))  # it may be recorded as started already
         # Before the ledger: a part recorded as started should really be on its way.
         await self._pacer.wait(request.chat_id)
         is_pending = known is not None and known.state is DeliveryState.PENDING

@@ -38,12 +38,13 @@ from bots.telegram_bot.outgoing.requests import (
     build_keyboard,
     build_request,
     perform,
+    read_placeholder_id,
 )
 from bots.telegram_bot.pacing import TelegramPacer
 from core.clock import CLOCK, Clock
 from core.errors import PlatformBusy
 from core.interfaces import DeliveryTarget
-from core.models import PLACEHOLDER, DeliveryState, PartDelivery
+from core.models import PLACEHOLDER, DeliveryState
 from core.safety import disable_links
 
 log = structlog.get_logger(__name__)
@@ -58,8 +59,8 @@ GROUP_GAP_S = 2.5
 class TelegramLiveMessage(LiveMessage):
     """One job's draft or placeholder."""
 
-    #: When the last update ended.
-    updated_at_s: float = float("-inf")
+    #: When the last update ended; None before the first.
+    updated_at_s: float | None = None
     #: A draft was refused, which says nothing about a message.
     is_draft_over: bool = False
 
@@ -89,6 +90,10 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
         chat_id, gap_s = message.chat.chat_id, GROUP_GAP_S
         if message.is_private:
             gap_s = PRIVATE_GAP_S
+        if live.updated_at_s is None:
+            # A recording was acknowledged already, and most replies come before this would be read.
+            is_urgent = live.is_lasting or not message.attachment
+            live.updated_at_s = float("-inf") if is_urgent else self._clock.monotonic()
         while live.text != live.shown and not live.is_over:
             await self._clock.sleep(max(0.0, live.updated_at_s + gap_s - self._clock.monotonic()))
             is_draft = message.is_private and not live.is_lasting
@@ -163,16 +168,6 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
                 live.is_draft_over |= is_over
             else:
                 live.is_over |= is_over
-
-
-def read_placeholder_id(target: DeliveryTarget, placeholder: PartDelivery | None) -> str:
-    """Return the id of the placeholder in the message's chat, or ""."""
-    if placeholder is None or placeholder.state is not DeliveryState.SENT:
-        return ""
-    chat_id, _, message_id = placeholder.platform_id.rpartition("/")
-    # A failed job that is run again leaves its bare id, valid while the question has one too.
-    is_here = chat_id in (target.message.chat.chat_id, "") and target.message.message_id
-    return message_id if is_here else ""
 
 
 def build_draft_id(job_id: str) -> int:

@@ -27,7 +27,8 @@ from bots.common.chat import clean, count_units, is_blank, split
 from bots.telegram_bot.errors import Refusal
 from bots.telegram_bot.incoming.updates import CALLBACK_PREFIX
 from bots.telegram_bot.outgoing.links import build_links
-from core.models import Button, File, Message, Reply
+from core.interfaces import DeliveryTarget
+from core.models import Button, DeliveryState, File, Message, PartDelivery, Reply
 from core.safety import disable_links, restore_links
 
 #: Longest message.
@@ -211,6 +212,16 @@ def build_keyboard(buttons: Sequence[Button], username: str = "") -> InlineKeybo
             rows.append(rest[:length])
             rest = rest[length:]
     return InlineKeyboardMarkup(rows) if rows else None
+
+
+def read_placeholder_id(target: DeliveryTarget, placeholder: PartDelivery | None) -> str:
+    """Return the id of the placeholder in the message's chat, or ""."""
+    if placeholder is None or placeholder.state is not DeliveryState.SENT:
+        return ""
+    chat_id, _, message_id = placeholder.platform_id.rpartition("/")
+    # A failed job that is run again leaves its bare id, valid while the question has one too.
+    is_here = chat_id in (target.message.chat.chat_id, "") and target.message.message_id
+    return message_id if is_here else ""
 
 
 def change(request: TelegramRequest, refusal: Refusal | None) -> TelegramRequest | None:

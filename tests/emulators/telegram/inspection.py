@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from collections import Counter
 from collections.abc import Collection
 
 from tests.emulators.common import locked
@@ -56,6 +57,11 @@ class Inspection(UserActions):
             for recorded in self.requests
             if recorded.method.lower() == name and (chat is None or recorded.chat_id == chat)
         ]
+
+    @locked
+    def request_counts(self) -> dict[str, int]:
+        """Return the number of requests to each method; "download" for files."""
+        return Counter(recorded.method for recorded in self.requests)
 
     @locked
     def pending(self) -> list[int]:

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.emulators.control import run_control
 from tests.emulators.telegram.api import Api, ApiRequest
-from tests.emulators.telegram.control_api import run_control
 from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError
 from tests.emulators.telegram.faulty_responses import RESPONSE_FAULTS, send_bytes, send_fault
 from tests.emulators.telegram.inspection import Inspection
@@ -209,11 +209,14 @@ class TelegramServer(Inspection):
     ) -> bool:
         owner, _, path = tail.partition("/")
         recorded = RecordedRequest("download", {"path": path}, self.world.clock.monotonic())
+        recorded.connection = id(asyncio.current_task())
         self.requests.append(recorded)
         fault = self.faults.pick("download", None)
         if fault is not None:
             recorded.fault = fault.kind
-            if fault.kind not in RESPONSE_FAULTS:
+            if fault.kind == "delay":
+                await asyncio.sleep(fault.delay_s)
+            elif fault.kind not in RESPONSE_FAULTS:
                 return await send_fault(fault, recorded, reader, writer)
         file_id = self.api.links.get(path)
         if owner != f"bot{self.token}" or file_id is None:

@@ -11,10 +11,10 @@ import dataclasses
 import json
 from typing import Any
 
-from tests.emulators.telegram.inspection import Inspection
+from tests.emulators.common import Emulator
 
 
-def run_control(server: Inspection, name: str, body: bytes) -> tuple[int, Any]:
+def run_control(server: Emulator, name: str, body: bytes) -> tuple[int, Any]:
     """Run one of the server's public methods; return HTTP status and response body."""
     try:
         arguments = json.loads(body or b"{}")
