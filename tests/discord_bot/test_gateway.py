@@ -10,7 +10,7 @@ from discord.gateway import KeepAliveHandler
 from pydantic import SecretStr
 
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot.client.heartbeats import BEAT_S, CHECK_S, SILENCE_S
+from bots.discord_bot.client.heartbeats import BEAT_S, SILENCE_S
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError, PlatformLocked
@@ -65,8 +65,8 @@ async def test_a_quiet_gateway_gets_heartbeats(server: Server, running: Bot, clo
     """The gateway's interval is 41.25 s; in between it sends nothing by itself."""
     await clock.sleep(60)
     beats = server.gateway.sessions.heartbeats
-    assert len(beats) == 6
-    assert all(BEAT_S <= beat.gap_s <= BEAT_S + 2 * CHECK_S for beat in beats[1:])
+    assert len(beats) == 7  # the first one is discord.py's own
+    assert all(beat.gap_s == pytest.approx(BEAT_S) for beat in beats[1:])
     assert (server.identifies(), server.resumes()) == (1, 0) and running.is_ready
 
 
@@ -78,7 +78,7 @@ async def test_a_silent_connection_counts_as_dead(
     begun_s = clock.monotonic()
     server.make_zombies()
     await server.wait_for(server.resumes)
-    assert SILENCE_S < clock.monotonic() - begun_s <= SILENCE_S + 2 * CHECK_S
+    assert BEAT_S < clock.monotonic() - begun_s <= SILENCE_S + 1
     assert server.identifies() == 1 and running.is_ready
     await hears(server, inbox, ann)
 

@@ -12,13 +12,16 @@ from discord.http import Route
 
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.pacing import (
+    AT_ONCE_S,
     BAN_S,
     GAP_S,
     HOLD_S,
+    MAX_AT_ONCE,
     MAX_FORBIDDEN,
     MAX_INVALID,
     PERIOD_S,
     TYPING_S,
+    TYPING_WAIT_S,
     DiscordPacer,
 )
 from core.clock import Clock
@@ -126,6 +129,44 @@ async def test_a_channel_has_one_turn_at_a_time(pacer: DiscordPacer, advance: Ad
     assert pacer.take_turn("1") == GAP_S
 
 
+async def test_live_messages_leave_half_of_the_limit_and_busy_channels_to_replies(
+    pacer: DiscordPacer, advance: Advance
+) -> None:
+    about: Any = SimpleNamespace(url=f"{Route.BASE}/users/1")
+    for _ in range(MAX_AT_ONCE // 2):
+        assert pacer.take_turn("1") == 0
+        advance(GAP_S)
+        await pacer.on_request_start(None, None, about)
+    assert pacer.take_turn("1") == 0
+    advance(GAP_S)
+    for _ in range(MAX_AT_ONCE // 2):
+        await pacer.on_request_start(None, None, about)
+    assert pacer.take_turn("1") == AT_ONCE_S
+    advance(AT_ONCE_S)
+    assert pacer.take_turn("1") == 0
+    pacer.note_reply("2")
+    assert pacer.take_turn("2") == GAP_S
+
+
+async def test_typing_is_left_out_where_replies_wait(pacer: DiscordPacer, clock: Clock) -> None:
+    about: Any = SimpleNamespace(url=f"{Route.BASE}/users/1")
+    begun_s = clock.monotonic()
+    made = [
+        asyncio.create_task(pacer.on_request_start(None, None, about))
+        for _ in range(round(MAX_AT_ONCE * TYPING_WAIT_S / AT_ONCE_S))
+    ]
+    await asyncio.sleep(0)
+    assert pacer.take_typing("1")
+    made += [
+        asyncio.create_task(pacer.on_request_start(None, None, about)) for _ in range(MAX_AT_ONCE)
+    ]
+    await asyncio.sleep(0)
+    assert not pacer.take_typing("2")
+    await asyncio.gather(*made)
+    assert clock.monotonic() - begun_s == TYPING_WAIT_S
+    assert pacer.take_typing("2")
+
+
 async def test_idle_channels_are_forgotten(pacer: DiscordPacer, advance: Advance) -> None:
     for number in range(4998):
         pacer.take_turn(str(number))
@@ -196,10 +237,10 @@ async def test_a_rate_limit_is_waited_for(bot: Bot, channel: ServerChannel, scop
 
 async def test_a_burst_keeps_to_strict_rate_limits(bot: Bot, channel: ServerChannel) -> None:
     channel.server.set_limits(is_strict=True)
-    envelopes = [channel.note(str(n))[0] for n in range(12)]
-    await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in envelopes))
-    assert len(channel.server.replies(channel.id)) == 12
-    assert channel.server.invalid_requests() <= 1
+    targets = [channel.note(str(n))[0] for n in range(42)]
+    await asyncio.gather(*(bot.deliver(one, Reply("hello")) for one in targets))
+    assert len(channel.server.replies(channel.id)) == 42
+    assert channel.server.violations() == {}
 
 
 @pytest.mark.finding(17)

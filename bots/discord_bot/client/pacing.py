@@ -8,8 +8,10 @@ count.
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 import aiohttp
 import discord
@@ -25,19 +27,23 @@ MAX_FORBIDDEN = 3
 HOLD_S = 3600.0
 #: Pause of all requests after a ban, where Discord gives no Retry-After.
 BAN_S = 60.0
-#: Least interval between two updates of live messages in one channel.
+#: Least interval between a live update and what was sent to its channel before: Discord takes
+#: about one message a second there, and those are for replies.
 GAP_S = 2.0
-#: Most requests within a second: Discord's global limit is 50, and they may arrive closer together.
-MAX_PER_S = 40
+#: Most requests within a quarter of a second. Discord's global limit is 50 a second: what is sent
+#: in no more than 1.25 s may arrive within one.
+MAX_AT_ONCE, AT_ONCE_S = 10, 0.25
 #: "Typing" is shown for ten seconds; it is not asked for again before that.
 TYPING_S = 10.0
+#: Where its turn is further away than this, "typing" is left out: it would only delay replies.
+TYPING_WAIT_S = 3.0
 #: Channels remembered before idle ones are dropped.
 _MAX_CHANNELS = 5000
 
 #: Paths that are never paused: connecting, and the first response to an interaction.
 _NEVER_PAUSED = ("/gateway", "/interactions/")
-#: Paths outside of the global limit.
-_UNLIMITED = (*_NEVER_PAUSED, "/webhooks/")
+#: Beside these, paths outside of the global limit.
+_UNLIMITED = "/webhooks/"
 
 
 @dataclass
@@ -46,6 +52,7 @@ class _Channel:
 
     #: The latest refusals.
     refused_s: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_FORBIDDEN))
+    #: When a live message was updated, or a reply was sent.
     updated_s: float = float("-inf")
     typed_s: float = float("-inf")
 
@@ -58,9 +65,10 @@ class DiscordPacer:
         #: When the latest invalid requests were made.
         self.invalid_s: deque[float] = deque(maxlen=MAX_INVALID)
         #: When the latest requests under the global limit were, or will be, made.
-        self._made_s: deque[float] = deque(maxlen=MAX_PER_S)
+        self._made_s: deque[float] = deque(maxlen=MAX_AT_ONCE)
         self._paused_until_s = float("-inf")
         self._channels: dict[str, _Channel] = {}
+        self._turns = WeakValueDictionary[str, asyncio.Lock]()
 
     @property
     def pause_s(self) -> float:
@@ -73,6 +81,13 @@ class DiscordPacer:
     def pause(self, wait_s: float) -> None:
         """Make no request for a while."""
         self._paused_until_s = max(self._paused_until_s, self._clock.monotonic() + wait_s)
+
+    def turn(self, route: Route) -> asyncio.Lock:
+        """Return the lock under which the requests of a rate limit bucket are made one by one.
+
+        Where several wait for a bucket, discord.py lets more of them through than it holds.
+        """
+        return self._turns.setdefault(f"{route.key} {route.major_parameters}", asyncio.Lock())
 
     def build_trace(self) -> aiohttp.TraceConfig:
         """Return a trace that shows the pacer every request, discord.py's own retries included."""
@@ -88,25 +103,25 @@ class DiscordPacer:
 
         Raises discord.RateLimited during a pause.
         """
-        path = str(about.url).removeprefix(Route.BASE)
-        is_paused = path != str(about.url) and not path.startswith(_NEVER_PAUSED)
-        if is_paused and (pause_s := self.pause_s):
+        url = str(about.url)
+        path = url.removeprefix(Route.BASE)
+        if path == url or path.startswith(_NEVER_PAUSED):
+            return
+        if pause_s := self.pause_s:
             raise discord.RateLimited(pause_s)
-        if path != str(about.url) and not path.startswith(_UNLIMITED):
-            now_s = self._clock.monotonic()
-            is_full = len(self._made_s) == MAX_PER_S
-            turn_s = max(now_s, self._made_s[0] + 1.0) if is_full else now_s
-            self._made_s.append(turn_s)
-            if turn_s > now_s:
-                await self._clock.sleep(turn_s - now_s)
+        if not path.startswith(_UNLIMITED):
+            wait_s = self._wait_s(MAX_AT_ONCE)
+            self._made_s.append(self._clock.monotonic() + wait_s)
+            if wait_s:
+                await self._clock.sleep(wait_s)
 
     async def on_request_end(
         self, session: object, context: object, about: aiohttp.TraceRequestEndParams
     ) -> None:
         """Count an invalid request, and pause after a ban."""
-        if not str(about.url).startswith(Route.BASE):
-            return
         status, headers = about.response.status, about.response.headers
+        if status < 400 or not str(about.url).startswith(Route.BASE):
+            return
         # Discord ignores a rate limit that others have used up.
         is_shared = headers.get("X-RateLimit-Scope") == "shared"
         if status in (401, 403) or (status == 429 and not is_shared):
@@ -115,6 +130,12 @@ class DiscordPacer:
         if status == 429 and "Via" not in headers:
             wait = headers.get("Retry-After", "")
             self.pause(float(wait) if wait.isdecimal() else BAN_S)
+
+    def _wait_s(self, max_at_once: int) -> float:
+        """Return how long until fewer than `max_at_once` requests were made within AT_ONCE_S."""
+        if len(self._made_s) < max_at_once:
+            return 0.0
+        return max(0.0, self._made_s[-max_at_once] + AT_ONCE_S - self._clock.monotonic())
 
     # --- channels
 
@@ -132,22 +153,27 @@ class DiscordPacer:
 
     def take_typing(self, channel_id: str) -> bool:
         """Return whether to show "typing" in a channel now, and remember that it is shown."""
-        now_s = self._clock.monotonic()
-        # A courtesy that must not delay replies: not while half of the limit is used.
-        is_busy = sum(made_s > now_s - 1.0 for made_s in self._made_s) > MAX_PER_S // 2
-        if is_busy or self.is_held(channel_id):
+        if self._wait_s(MAX_AT_ONCE) > TYPING_WAIT_S or self.is_held(channel_id):
             return False
+        now_s = self._clock.monotonic()
         channel = self._channels.get(channel_id) or self._add_channel(channel_id)
         if channel.typed_s > now_s - TYPING_S:
             return False
         channel.typed_s = now_s
         return True
 
+    def note_reply(self, channel_id: str) -> None:
+        """Note that a reply was sent to a channel: live updates there wait for a moment."""
+        channel = self._channels.get(channel_id) or self._add_channel(channel_id)
+        channel.updated_s = self._clock.monotonic()
+
     def take_turn(self, channel_id: str) -> float:
         """Take a channel's turn for a live update and return 0, or how long to wait for it."""
         channel = self._channels.get(channel_id) or self._add_channel(channel_id)
         now_s = self._clock.monotonic()
-        wait_s = max(channel.updated_s + GAP_S - now_s, self.pause_s)
+        # Half of the global limit is for replies alone.
+        busy_s = self._wait_s(MAX_AT_ONCE // 2)
+        wait_s = max(channel.updated_s + GAP_S - now_s, busy_s, self.pause_s)
         if wait_s > 0:
             return wait_s
         channel.updated_s = now_s

@@ -187,8 +187,9 @@ class ChannelWatermarks:
         self._clock = clock
         self._bot_id = ""
         self._seen: dict[str, int] = {}
-        #: Chats whose watermark is newer than the stored one.
+        #: Chats whose watermark is newer than the stored one, and whether there are any.
         self._unsaved: set[str] = set()
+        self._has_unsaved = asyncio.Event()
         #: Chats with a stored watermark; a chat's first one is never held.
         self._saved: set[str] = set()
         #: Chats with a backfill under way, and how many: their stored watermarks must not move.
@@ -213,6 +214,7 @@ class ChannelWatermarks:
         is_first = chat_id not in self._seen
         self._seen[chat_id] = int(message_id)
         self._unsaved.add(chat_id)
+        self._has_unsaved.set()
         if is_first:
             # Without a watermark, backfill would skip the chat.
             await self.flush()
@@ -236,10 +238,12 @@ class ChannelWatermarks:
             del self._held[chat_id]
 
     async def run(self) -> None:
-        """Flush at intervals until cancelled."""
-        while True:
+        """Flush at intervals, as long as there is something to store, until cancelled."""
+        while await self._has_unsaved.wait():
             await self._clock.sleep(FLUSH_S)
             await self.flush()
+            if not self._unsaved:
+                self._has_unsaved.clear()
 
     async def flush(self) -> None:
         """Store the watermarks that are not held. Never raises: failures are retried later."""

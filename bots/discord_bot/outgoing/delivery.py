@@ -93,8 +93,8 @@ class DiscordDelivery:
         is_new = first is None or first.state is not DeliveryState.STALE
         if is_new and target.message.message_id not in self._client.seen:
             await cancel_deleted(self._client, self._inbox, target.message)
-        # An empty reply: everything was sent elsewhere.
-        parts = [] if reply == Reply() else await self._build_parts(target, reply)
+        parts = [] if reply == Reply() else await self._build_parts(target, reply)  # sent before
+        target.ledger.expect(len(parts))
         components = tuple(build_components([one for one in reply.buttons if one.token]))
         carrier = max((n for n, part in enumerate(parts) if not part.is_voice), default=-1)
         thread_id = ""

@@ -34,6 +34,9 @@ from core.models import PLACEHOLDER, DeliveryState
 
 log = structlog.get_logger(__name__)
 
+#: How long the first text waits for the reply: what is complete by then needs no live message.
+FIRST_S = 0.5
+
 
 class DiscordLiveMessages(LiveMessages[LiveMessage]):
     """Shows the latest text of each job, one job per channel at a time."""
@@ -45,6 +48,8 @@ class DiscordLiveMessages(LiveMessages[LiveMessage]):
     async def _update(self, live: LiveMessage) -> None:
         message = live.target.message
         channel_id = message.thread_id or message.chat.chat_id
+        if live.shown is None:
+            await self._client.clock.sleep(FIRST_S)
         while live.text != live.shown and not live.is_over:
             while wait_s := self._client.pacer.take_turn(channel_id):
                 await self._client.clock.sleep(wait_s)

@@ -77,11 +77,12 @@ async def _call(
     route = Route(method, path, **ids)
     body = None if method == "DELETE" else build_body(request)
     try:
-        if body and request.part.files:
-            return await _upload(client, route, body, request.part.files)
-        if body:
-            return await client.http.request(route, json=body)
-        return await client.http.request(route)
+        async with client.pacer.turn(route):
+            if body and request.part.files:
+                return await _upload(client, route, body, request.part.files)
+            if body:
+                return await client.http.request(route, json=body)
+            return await client.http.request(route)
     except discord.HTTPException as error:
         if error_code_of(error) != ARCHIVED or not request.channel_id or is_retry:
             raise

@@ -91,6 +91,8 @@ class Sender:
             except REQUEST_ERRORS as error:
                 raise read_error(error) from None
             else:
+                if not route.token:
+                    self._client.pacer.note_reply(route.channel_id)
                 metrics.SENDS.labels("discord", "ok").inc()
                 return replace(sent, is_voice_refused=is_voice_refused)
         raise refused or MessageGone("there is no route for the reply")

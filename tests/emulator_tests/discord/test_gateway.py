@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.emulator_tests.discord.conftest import Rest
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.sessions import Session
+from tests.emulators.discord.traffic import MAX_INVALID
 
 GUILDS, MESSAGES, PRIVATE, CONTENT = 1, 1 << 9, 1 << 12, 1 << 15
 
@@ -99,8 +100,13 @@ async def test_requests_over_a_limit_are_refused_and_counted(
     assert over.json()["global"] and over.headers["X-RateLimit-Global"] == "true"
     assert over.headers["X-RateLimit-Scope"] == "global" and "Via" in over.headers
     assert server.invalid_requests() == 3
+    for _ in range(MAX_INVALID - 3):
+        server.api.invalid.add()
+    banned = await rest.call("GET", "/users/@me")
+    assert banned.status_code == 429 and "Via" not in banned.headers and "html" in banned.text
     server.advance(seconds=601)
     assert server.invalid_requests() == 0
+    assert (await rest.call("GET", "/users/@me")).status_code == 200
 
 
 @pytest.mark.real_time

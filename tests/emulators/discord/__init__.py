@@ -14,7 +14,7 @@
 
 The server runs in a thread with its own event loop, or as a process:
 `python -m tests.emulators.discord --port 0` prints its addresses as one line of JSON, and
-POST /control/connected returns the number of connected shards.
+POST /control/<method> runs a public method, see `tests/emulators/control.py`.
 
 All ids are strings. Voice channels are in `voice`, without end-to-end encryption (DAVE). Polls,
 stickers, soundboards and message search are not implemented.

@@ -62,6 +62,9 @@ async def respond(
     api: Api, recorded: RecordedRequest, request: Request, values: dict[str, str]
 ) -> Response:
     """Return the response to a request."""
+    if api.limits.is_strict and api.invalid.is_banned:
+        recorded.status = 429
+        return Response(_PAGE, 429, media_type="text/html")
     api_request = ApiRequest(api, recorded, values, dict(request.query_params))
     try:
         await _read(api_request, request)

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
+from tests.emulators.control import run_control
 from tests.emulators.discord import rest_api
 from tests.emulators.discord.api import Api
 from tests.emulators.discord.errors import ApiError
@@ -72,8 +73,10 @@ class DiscordServer(GatewayControls):
             await server.serve(WebSocket(scope, receive, send))
             return
         request, path = Request(scope, receive), scope["path"]
-        if path == "/control/connected":  # for a server in its own process
-            await JSONResponse({"result": self.connected()})(scope, receive, send)
+        if path.startswith("/control/"):
+            method = path.removeprefix("/control/")
+            status, result = run_control(self, method, await request.body())
+            await JSONResponse(result, status)(scope, receive, send)
         elif path.startswith((f"{API_PATH}/", "/attachments/")):
             await self._respond(request, send)
         else:

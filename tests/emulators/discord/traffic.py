@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -13,7 +14,8 @@ from tests.emulators.telegram.world import Clock
 
 Scope = Literal["user", "shared", "global"]
 
-INVALID_SPAN_S = 600.0
+#: So many invalid requests within this time lead to a ban.
+MAX_INVALID, INVALID_SPAN_S = 10_000, 600.0
 
 
 @dataclass(slots=True)
@@ -135,7 +137,8 @@ class Limits:
         """Return the rate limit headers of a response."""
         bucket, now = self.find(route, major), self._clock.monotonic()
         left = bucket.limit - bucket.used if self.is_strict else 999
-        after = max(0.0, bucket.reset_at - now)
+        # Rounded up: a client that waits for as long as it is told is never too early.
+        after = math.ceil(max(0.0, bucket.reset_at - now) * 1000) / 1000
         return {
             "X-RateLimit-Limit": str(bucket.limit if self.is_strict else 1000),
             "X-RateLimit-Remaining": str(max(0, left)),
@@ -166,3 +169,8 @@ class InvalidRequests:
         while self._moments and self._moments[0] <= old:
             self._moments.popleft()
         return len(self._moments)
+
+    @property
+    def is_banned(self) -> bool:
+        """Whether the proxy in front of Discord refuses all requests."""
+        return self.count >= MAX_INVALID
