@@ -50,6 +50,7 @@ class WebChat:
         self._port = settings.web_port
         self.max_file_bytes = settings.max_file_bytes
         self._inbox = inbox
+        self._clock = clock
         self._events = Events()
         logins = build_logins(settings, clock)
         routers = [login.build_router() for login in logins]
@@ -88,7 +89,7 @@ class WebChat:
         # For the person at the terminal: the log goes to stderr, often to a file.
         print(f"Open {self.url}", flush=True)
         try:
-            await serve(self._app, listener)
+            await serve(self._app, listener, self._clock)
         finally:
             self.is_open.clear()
 
@@ -122,6 +123,7 @@ class WebChat:
 
         Delivering twice is harmless: a page replaces the reply.
         """
+        target.ledger.expect(1)
         await target.ledger.start(_WHOLE)
         message = target.message
         built = build_reply(target.job_id, reply)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Request, Response
@@ -31,8 +32,8 @@ from core.transcription.subtitles import FORMATS, name_transcript
 
 NO_SESSION = mark("This page has no session. Please reload it.")
 NO_FILE = mark("This file is no longer available.")
-#: Jobs that the history of a chat returns at once.
-HISTORY_LIMIT = 50
+#: Jobs that the history of a chat returns at once, and chats that the list of chats does.
+HISTORY_LIMIT = CHATS_LIMIT = 50
 #: Results of a search, and its longest query.
 FOUND_LIMIT, _QUERY_CHARS = 30, 100
 #: The command and field whose suggestions fill each list of the page.
@@ -63,9 +64,17 @@ class Queries:
             router.add_api_route(path, answer, methods=["GET"])
         return router
 
-    async def list_chats(self, request: Request) -> dict[str, Any]:
-        """Return the browser's chats, most recent first."""
-        found = await self.inbox.conversations(person_of(require_chat(request)))
+    async def list_chats(self, request: Request, before: datetime | None = None) -> dict[str, Any]:
+        """Return some of the browser's chats, most recent first, and then the one that is open.
+
+        before: only those that were last used before this moment; `next` is that of the next
+        request, empty if there are no more.
+        """
+        chat = require_chat(request)
+        found = await self.inbox.conversations(person_of(chat), CHATS_LIMIT, before)
+        after = found[-1].last_at.isoformat() if len(found) == CHATS_LIMIT else ""
+        if after and chat not in [one.chat for one in found]:
+            found += await self.inbox.conversation(chat)
         return {
             "chats": [
                 {
@@ -74,7 +83,8 @@ class Queries:
                     "last_at": one.last_at.isoformat(),
                 }
                 for one in found
-            ]
+            ],
+            "next": after,
         }
 
     async def list_history(self, request: Request) -> dict[str, Any]:

@@ -1,28 +1,35 @@
-"""The web server in our event loop: bound before it starts, stopped fast, no signal handlers."""
+"""The web server in our event loop: bound before it starts, idle between requests, stopped fast."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Generator
-from contextlib import contextmanager
+from email.utils import format_datetime
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
 
+from core.clock import Clock
 from core.errors import ConfigError
 
 #: Pages send nothing but pings over their socket.
 _SOCKET_BYTES = 4096
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the program stops it."""
+class _State(ServerState):
+    """uvicorn's state, without what it would renew every second: the date of responses."""
 
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        super().__init__()
+
+    #: The headers of the next response; what uvicorn sets is ignored.
+    default_headers = property(
+        lambda self: [(b"date", format_datetime(self._clock.now(), usegmt=True).encode())],
+        lambda self, headers: None,
+    )
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -52,7 +59,7 @@ def open_socket(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def serve(app: ASGIApp, listener: socket.socket) -> None:
+async def serve(app: ASGIApp, listener: socket.socket, clock: Clock) -> None:
     """Serve until cancelled; running requests get a second to finish."""
     config = uvicorn.Config(
         app,
@@ -65,10 +72,14 @@ async def serve(app: ASGIApp, listener: socket.socket) -> None:
         ws_max_size=_SOCKET_BYTES,
         timeout_graceful_shutdown=1,
     )
-    server = _Server(config)
-    running = asyncio.create_task(server.serve(sockets=[listener]))
+    config.load()
+    # The parts of `uvicorn.Server.serve`, without its signal handlers and its loop, which looks
+    # ten times a second whether it is to stop.
+    server = uvicorn.Server(config)
+    server.server_state = _State(clock)
+    server.lifespan = config.lifespan_class(config)
+    await server.startup(sockets=[listener])
     try:
-        await asyncio.shield(running)
+        await asyncio.Event().wait()
     finally:
-        server.should_exit = True
-        await running
+        await server.shutdown(sockets=[listener])

@@ -104,13 +104,21 @@ class FakeInbox(fake_inbox.FakeInbox):
     async def find_recording(self, chat: Chat, message_id: str) -> Recording | None:
         return self.recordings.get((chat, message_id))
 
-    async def conversations(self, person: Chat) -> list[Conversation]:
+    async def conversations(
+        self, person: Chat, limit: int, before: datetime | None = None
+    ) -> list[Conversation]:
         found: dict[Chat, Conversation] = {}
         for (chat, _), job in self.jobs.items():
             if chat.chat_id.partition("-")[0] == person.chat_id:
                 first = found[chat].first if chat in found else job
                 found[chat] = Conversation(chat, first, job.created_at)
-        return sorted(found.values(), key=lambda one: one.last_at, reverse=True)
+        mine = [one for one in found.values() if not before or one.last_at < before]
+        return sorted(mine, key=lambda one: one.last_at, reverse=True)[:limit]
+
+    async def conversation(self, chat: Chat) -> list[Conversation]:
+        person = replace(chat, chat_id=chat.chat_id.partition("-")[0])
+        found = await self.conversations(person, len(self.jobs))
+        return [one for one in found if one.chat == chat]
 
     async def begin(self, chat: Chat, like: Chat) -> None:
         self.begun[chat] = like

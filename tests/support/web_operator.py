@@ -125,6 +125,5 @@ async def move_back(store: Store, job_id: str, hours: float, wait_s: float) -> N
     """Move a job's end back in time."""
     ended_at = current_clock().now() - timedelta(hours=hours)
     values = {"created_at": ended_at - timedelta(seconds=wait_s), "finished_at": ended_at}
-    async with store._database.write() as connection:
-        change = update(jobs).where(jobs.c.job_id == job_id)
-        await connection.execute(change.values(**values))
+    change = update(jobs).where(jobs.c.job_id == job_id).values(**values)
+    await store._database.write(lambda one: one.execute(change))

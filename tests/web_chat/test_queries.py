@@ -102,3 +102,7 @@ def test_titles_tell_what_a_chat_is_about(new_message: NewMessage) -> None:
     assert title(Reply(quote="Good  morning"), attachment=voice, text="") == "Good morning"
     assert title(Reply(quote="Good morning"), attachment=file, text="") == "call.mp3"
     assert len(title(text="word " * 100)) == 80
+
+
+async def test_what_is_no_moment_is_refused(browser: AsyncClient) -> None:
+    assert (await browser.get("/api/chats", params={"before": "x"})).status_code == 422

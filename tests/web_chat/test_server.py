@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -60,7 +62,7 @@ async def test_it_stops_fast_with_a_page_open(tmp_path: Path, clock: Clock) -> N
 
 
 @pytest.mark.finding(25)
-async def test_it_stops_while_a_page_leaves() -> None:
+async def test_it_stops_while_a_page_leaves(clock: Clock) -> None:
     """The page has closed its WebSocket, and the server still has something to send to it."""
     is_left, sending = asyncio.Event(), list[asyncio.Future[None]]()
 
@@ -73,7 +75,7 @@ async def test_it_stops_while_a_page_leaves() -> None:
         is_left.set()
 
     listener = open_socket("127.0.0.1", 0)
-    running = asyncio.create_task(serve(app, listener))
+    running = asyncio.create_task(serve(app, listener, clock))
     with socket.create_connection(listener.getsockname()) as page:
         page.setblocking(False)
         page.sendall(_UPGRADE)
@@ -84,6 +86,14 @@ async def test_it_stops_while_a_page_leaves() -> None:
         with pytest.raises(asyncio.CancelledError):
             await running
     await asyncio.gather(*sending, return_exceptions=True)  # until the connection is lost
+
+
+async def test_responses_have_the_date_though_nothing_ticks(web: WebChat, clock: Clock) -> None:
+    async with open_client(web) as client:
+        for _ in range(2):
+            sent_at = parsedate_to_datetime((await client.get("/livez")).headers["date"])
+            assert abs(sent_at - clock.now()) < timedelta(seconds=2)
+            await clock.sleep(100)
 
 
 def test_small_answers_are_not_held_back() -> None:

@@ -55,7 +55,8 @@ export function openSession() {
   return session;
 }
 
-export const loadChats = async () => (await read("/api/chats")).chats;
+/** The chats used last, or last before a moment, and the open one: { chats, next }. */
+export const loadChats = (open, before = "") => read(address("/api/chats", open, before && { before }));
 
 /** The last entries of a chat, or those before a job: { entries, has_more }. */
 export const loadHistory = (chat, before = "") => read(address("/api/history", chat, before && { before }));

@@ -13,6 +13,8 @@ const CANCEL_TOKEN = "_cancel_job_";
 const POLL_MS = 4000;
 const SETTLE_MS = 600;
 
+const makeLog = (...elements) => make("ol", { class: "log", "aria-label": text("log") }, ...elements);
+
 export class Chat {
   /**
    * name: "" for the first chat. like: the chat whose settings a new one copies.
@@ -23,16 +25,17 @@ export class Chat {
     this.name = name;
     this.parts = parts;
     this.like = like;
-    this.log = make("ol", { class: "log", "aria-label": text("log") });
+    // One list for the newest entries, and one for each time that older ones were loaded.
+    this.newest = makeLog();
+    this.log = make("div", {}, this.newest);
     this.history = new History(name, this.log, parts.scroll, (older) => this.#addOlder(older));
-    this.isAddingOlder = false;
     this.entries = new Map();
     this.views = new Map();
     // Messages sent from this page: only here their replies are played while they arrive.
     this.streams = new Map();
     this.outbox = new Outbox(this, {
       show: (entry, isNew) => this.#show(entry, isNew),
-      merge: (saved) => this.#merge(saved),
+      merge: (saved) => this.#showSaved([saved]),
       drop: (entry) => this.#drop(entry),
       move: (entry, unsent) => this.#elementOf(entry).after(...unsent.map(this.#elementOf)),
     });
@@ -97,7 +100,7 @@ export class Chat {
       const ids = new Set(last.map(({ id }) => id));
       // What was deleted meanwhile. Of a long history only the end was loaded.
       if (this.history.isWhole) for (const entry of known) if (!ids.has(entry.id)) this.#drop(entry);
-      for (const entry of last) this.#merge(entry);
+      this.#showSaved(last);
       this.history.separateDays();
       if (!this.isLoaded) this.history.scrollToLast();
       this.isLoaded = true;
@@ -186,10 +189,9 @@ export class Chat {
   #addOlder(older) {
     const known = this.entries;
     this.entries = new Map();
-    this.isAddingOlder = true;
-    for (const entry of older.filter(({ id }) => !known.has(id)).reverse()) this.#merge(entry);
-    this.isAddingOlder = false;
-    this.entries = new Map([...[...this.entries].reverse(), ...known]);
+    for (const entry of older.filter(({ id }) => !known.has(id))) this.#merge(entry);
+    this.log.prepend(makeLog(...[...this.entries.values()].map(this.#elementOf)));
+    this.entries = new Map([...this.entries, ...known]);
   }
 
   /** Scroll to an entry, however old, and point it out. */
@@ -220,7 +222,7 @@ export class Chat {
   async #press(button, id = this.#newId("press")) {
     try {
       const saved = await pressButton(this.name, id, button.token);
-      if (saved) this.#merge(saved);
+      if (saved) this.#showSaved([saved]);
       this.parts.complain("");
     } catch (error) {
       this.parts.complain(error.message, () => this.#press(button, id));
@@ -253,6 +255,13 @@ export class Chat {
     }, SETTLE_MS + 50);
   }
 
+  /** Show saved entries; the page is measured once for all of them. */
+  #showSaved(entries) {
+    const { isAtEnd } = this.history;
+    for (const entry of entries) this.#merge(entry);
+    if (isAtEnd && this.isLoaded) this.history.scrollToLast();
+  }
+
   #merge(saved) {
     const entry = this.entries.get(saved.id) ?? {};
     // A history requested before the reply arrived must not remove it.
@@ -261,13 +270,18 @@ export class Chat {
     Object.assign(entry, saved, { reply, state });
     if (reply) entry.partial = "";
     this.entries.set(saved.id, entry);
-    this.#show(entry);
+    this.#draw(entry);
     if (this.outbox.stopped.delete(saved.id) && !isEnded(entry)) this.#cancel(entry);
   }
 
   #show(entry, isNew = false) {
-    const { scroll } = this.parts;
-    const isAtEnd = isNew || scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 120;
+    const isAtEnd = isNew || this.history.isAtEnd;
+    this.#draw(entry);
+    if (isNew) this.history.separateDays();
+    if (isAtEnd && (this.isLoaded || isNew)) this.history.scrollToLast();
+  }
+
+  #draw(entry) {
     entry.stream = this.streams.get(entry.id);
     // A reply without audio means that synthesis failed.
     if (entry.reply?.files.some(isSound)) entry.stream?.complete();
@@ -283,12 +297,9 @@ export class Chat {
         find: (id) => this.entries.get(id),
       });
       this.views.set(entry.id, view);
-      if (this.isAddingOlder) this.log.prepend(view.element);
-      else this.log.append(view.element);
+      this.newest.append(view.element);
     }
     view.update(entry);
-    if (isNew) this.history.separateDays();
-    if (isAtEnd && (this.isLoaded || isNew)) this.history.scrollToLast();
   }
 
   #noteLink(isUp) {

@@ -1,9 +1,11 @@
-// The list of chats: opening and deleting one.
+// The list of chats: opening and deleting one. More of it is loaded as people scroll down.
 
 import { address, loadChats, sendMessage } from "./api.js";
 import { icon, make, newId } from "./dom.js";
 import { text } from "./texts.js";
 
+/** More chats are loaded when less than this is left below. */
+const NEAR_PX = 400;
 const byId = (id) => document.getElementById(id);
 
 export class ChatList {
@@ -11,6 +13,10 @@ export class ChatList {
   constructor(act) {
     this.act = act;
     this.chats = [];
+    // The moment before which the chats are not loaded yet, "" if there are no more.
+    this.next = null;
+    this.loading = null;
+    this.rows = new Map();
     this.current = "";
     this.forgotten = new Set();
     this.sure = byId("sure");
@@ -18,6 +24,7 @@ export class ChatList {
       if (this.sure.returnValue === "yes") this.#forget(this.doomed);
     });
     byId("forget").addEventListener("click", () => this.#ask(this.current));
+    byId("chats").parentElement.addEventListener("scroll", () => this.#lookDown(), { passive: true });
   }
 
   /** The title of a chat. */
@@ -27,9 +34,36 @@ export class ChatList {
 
   /** Load the list again; it stays as it is while the server cannot be reached. */
   async reload() {
-    const known = await loadChats().catch(() => null);
-    if (known) this.chats = known.filter(({ name }) => !this.forgotten.has(name));
+    const newest = await loadChats(this.current).catch(() => null);
+    // What was deleted meanwhile. Of a long list only the beginning was loaded.
+    if (newest && !newest.next) this.chats = [];
+    if (newest) this.#add(newest.chats);
+    if (newest && (!newest.next || this.next === null)) this.next = newest.next;
     this.show(this.current);
+    this.#lookDown();
+  }
+
+  /** Load more chats if the end of the list is near. */
+  #lookDown() {
+    const { scrollHeight, scrollTop, clientHeight } = byId("chats").parentElement;
+    const isFar = byId("chats").hidden || scrollHeight - scrollTop - clientHeight > NEAR_PX;
+    if (!this.next || this.loading || isFar) return;
+    this.loading = loadChats(this.current, this.next)
+      .then(({ chats, next }) => {
+        this.loading = null;
+        this.next = next;
+        this.#add(chats);
+        this.show(this.current);
+        this.#lookDown();
+      })
+      // Scrolling again tries again.
+      .catch(() => (this.loading = null));
+  }
+
+  #add(chats) {
+    const known = new Map([...this.chats, ...chats].map((chat) => [chat.name, chat]));
+    const shown = [...known.values()].filter(({ name }) => !this.forgotten.has(name));
+    this.chats = shown.sort((one, other) => (one.last_at < other.last_at ? 1 : -1));
   }
 
   /** Draw the list; `current` is the name of the chat that is open. */
@@ -49,8 +83,15 @@ export class ChatList {
     if (drawn === this.drawn) return;
     this.drawn = drawn;
     const focused = document.activeElement?.closest("#chats a")?.dataset.name;
-    byId("chats").replaceChildren(...shown.map((chat) => this.#draw(chat, isListed)));
+    this.rows = new Map(shown.map((chat) => this.#keep(chat, isListed)));
+    byId("chats").replaceChildren(...this.rows.values());
     if (focused !== undefined) byId("chats").querySelector(`[data-name="${focused}"]`)?.focus();
+  }
+
+  /** The row of a chat, drawn anew only if it changes. */
+  #keep(chat, isListed) {
+    const drawn = JSON.stringify([chat.name, chat.title, chat.name === this.current && [isListed]]);
+    return [drawn, this.rows.get(drawn) ?? this.#draw(chat, isListed)];
   }
 
   #draw({ name, title }, isListed) {

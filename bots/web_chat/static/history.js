@@ -6,6 +6,8 @@ import { formatDay } from "./texts.js";
 
 /** Older entries are loaded when less than this is left above. */
 const NEAR_PX = 400;
+/** People read the end if no more than this is left below. */
+const END_PX = 120;
 /** Space above a message that was scrolled to. */
 const GAP_PX = 12;
 
@@ -18,6 +20,11 @@ export class History {
     this.loading = null;
     // Did the last load return all there is?
     this.isWhole = false;
+  }
+
+  get isAtEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.scroll;
+    return scrollHeight - scrollTop - clientHeight < END_PX;
   }
 
   /** Load the last entries. */
@@ -38,11 +45,13 @@ export class History {
 
   async #load() {
     if (!this.hasMore) return false;
+    // It has its size by now, and keeps it while it is out of sight.
+    if (this.log.children.length > 1) this.log.firstChild.classList.add("drawn");
     try {
       const { entries, has_more } = await loadHistory(this.name, this.oldest);
       const { scrollHeight, scrollTop } = this.scroll;
       this.add(entries);
-      this.separateDays();
+      this.separateDays(entries.length + 1);
       // What was seen stays where it is.
       this.scroll.scrollTop = scrollTop + this.scroll.scrollHeight - scrollHeight;
       Object.assign(this, { oldest: entries[0]?.job_id ?? this.oldest, hasMore: has_more });
@@ -62,26 +71,40 @@ export class History {
   scrollToLast() {
     const { scroll, log } = this;
     // A pressed button is an entry too, which is seen only when it is answered.
-    const last = [...log.children].findLast(({ offsetHeight }) => offsetHeight);
+    const last = [...log.lastChild.children].findLast(({ offsetHeight }) => offsetHeight);
     if (!log.isConnected || !last) return;
     const top = last.getBoundingClientRect().top - scroll.getBoundingClientRect().top + scroll.scrollTop;
     scroll.scrollTop = Math.min(scroll.scrollHeight, top - GAP_PX);
   }
 
-  /** Put the date before the first entry of each day. */
-  separateDays() {
+  /** Put the date before the first of these entries of each day; what stands there already stays. */
+  separateDays(count = Infinity) {
     let last = "";
-    for (const element of [...this.log.children]) {
+    let date = null;
+    let left = count;
+    for (const element of this.#eachElement()) {
       if (element.classList.contains("day")) {
-        element.remove();
+        date?.remove();
+        date = element;
         continue;
       }
+      if (!left--) return;
       const { sentAt } = element.dataset;
-      const day = new Date(sentAt).toDateString();
-      if (sentAt && day !== last) {
-        element.before(make("li", { class: "day" }, make("span", {}, formatDay(sentAt))));
-        last = day;
-      }
+      const day = sentAt ? new Date(sentAt).toDateString() : last;
+      if (day === last) date?.remove();
+      else this.#nameDay(element, date, formatDay(sentAt));
+      last = day;
+      date = null;
     }
+    date?.remove();
+  }
+
+  *#eachElement() {
+    for (const list of this.log.children) yield* [...list.children];
+  }
+
+  #nameDay(element, date, name) {
+    if (!date) element.before(make("li", { class: "day" }, make("span", {}, name)));
+    else if (date.textContent !== name) date.firstChild.textContent = name;
   }
 }

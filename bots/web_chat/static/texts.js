@@ -57,11 +57,14 @@ export function formatDay(iso) {
   return new Intl.DateTimeFormat(locale, style).format(new Date(iso));
 }
 
+const TIME = { hour: "numeric", minute: "2-digit" };
+// Made once: to make one takes longer than to draw an entry.
+const timeOfDay = new Intl.DateTimeFormat(locale, TIME);
+const timeWithDate = new Intl.DateTimeFormat(locale, { ...TIME, month: "short", day: "numeric" });
+
 /** The time of day; with the date if it was not today. */
 export function formatTime(iso) {
   const moment = new Date(iso);
   const isToday = moment.toDateString() === new Date().toDateString();
-  const style = { hour: "numeric", minute: "2-digit" };
-  if (!isToday) Object.assign(style, { month: "short", day: "numeric" });
-  return new Intl.DateTimeFormat(locale, style).format(moment);
+  return (isToday ? timeOfDay : timeWithDate).format(moment);
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from bots.web_chat.queries import CHATS_LIMIT, HISTORY_LIMIT
 from core.models import JobState
 from tests.support.browser_pages import open_page, type_in
 from tests.support.web_inbox import FakeInbox
@@ -50,10 +51,53 @@ async def test_all_of_the_history_comes_by_scrolling_up(page: Page, inbox: FakeI
         await page.wait_for_timeout(150)  # the page loads when it is scrolled
     await expect(typed).to_have_text([f"words {number}" for number in range(COUNT)])
     await expect(page.locator(".day")).to_have_text(["yesterday", "today"])
-    assert await page.locator(".log > .day + .entry .typed").all_inner_texts() == [
+    # What is out of sight is not laid out, and so has no inner text.
+    assert await page.locator(".log > .day + .entry .typed").all_text_contents() == [
         "words 0",
         f"words {COUNT - 60}",
     ]
+
+
+async def count_layouts(page: Page) -> int:
+    """Return how often the page was laid out so far."""
+    session = await page.context.new_cdp_session(page)
+    await session.send("Performance.enable")
+    found = await session.send("Performance.getMetrics")
+    return next(int(one["value"]) for one in found["metrics"] if one["name"] == "LayoutCount")
+
+
+async def test_entries_are_laid_out_together(page: Page, inbox: FakeInbox) -> None:
+    await grow(page, inbox)
+    await page.reload()
+    typed = page.locator(".typed")
+    await expect(typed.last).to_have_text(f"words {COUNT - 1}")
+    before = await count_layouts(page)
+    shown = await typed.count()
+    await page.locator("#scroll").evaluate("(it) => { it.scrollTop = 0; }")
+    await expect(typed).to_have_count(shown + HISTORY_LIMIT)
+    assert await count_layouts(page) - before < HISTORY_LIMIT / 2
+    assert await page.locator(".log").count() == 2, "each load is a list of its own"
+
+
+async def test_all_chats_come_by_scrolling_down(page: Page, inbox: FakeInbox) -> None:
+    await type_in(page, "first")
+    await expect(page.locator('.answer[aria-busy="false"]')).to_have_count(1)
+    [((chat, message_id), job)] = inbox.jobs.items()
+    for number in range(COUNT):
+        other = replace(chat, chat_id=f"{chat.chat_id}-c{number}")
+        message = replace(job.message, chat=other, text=f"chat {number}")
+        at = job.created_at + timedelta(minutes=COUNT - number)
+        inbox.jobs[other, message_id] = replace(job, message=message, created_at=at)
+    await page.reload()
+    titles = page.locator("#chats a")
+    # The one that is open is listed, though it is the oldest.
+    await expect(titles).to_have_count(CHATS_LIMIT + 1)
+    await expect(titles.last).to_have_text("first")
+    await expect(page.locator("#chats [aria-current]")).to_have_text("first")
+    for shown in (2 * CHATS_LIMIT, COUNT):
+        await page.locator("#side nav").evaluate("(it) => { it.scrollTop = it.scrollHeight; }")
+        await expect(titles).to_have_count(shown + 1)
+    await expect(titles).to_have_text([*(f"chat {number}" for number in range(COUNT)), "first"])
 
 
 LONG_STYLE = "as warm as a voice that tells of the birch canoe, " + "sliding over planks " * 4
