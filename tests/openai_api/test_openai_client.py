@@ -96,7 +96,8 @@ async def test_repeated_request_costs_nothing(client: AsyncOpenAI, mimo: MimoSer
     ]
 
 
-async def test_speech_is_streamed(client: AsyncOpenAI, mimo: MimoServer) -> None:
+@pytest.mark.parametrize("form", ["pcm", "wav", "mp3", "opus", "aac", "flac"])
+async def test_speech_is_streamed(client: AsyncOpenAI, mimo: MimoServer, form: Any) -> None:
     """The first samples arrive while the service is still synthesizing."""
     mimo.rules.chunk_latency_s = 0.02
     is_early = False
@@ -104,14 +105,15 @@ async def test_speech_is_streamed(client: AsyncOpenAI, mimo: MimoServer) -> None
     async with client.audio.speech.with_streaming_response.create(
         model="tts-1",
         voice="Milo",
-        input="A text of some length which takes a while to be said.",
-        response_format="pcm",
+        input=f"A text of some length which takes a while to be said as {form}.",
+        response_format=form,
     ) as response:
         async for chunk in response.iter_bytes():
             is_early |= mimo.requests[-1].ended_at_s is None
             body += chunk
     assert is_early
-    assert abs(len(body) / 2 / RATE_HZ - mimo.requests[-1].duration_s) < 0.5
+    pcm = body if form == "pcm" else audio_samples.decode(body, RATE_HZ)
+    assert abs(len(pcm) / 2 / RATE_HZ - mimo.requests[-1].duration_s) < 0.5
 
 
 async def test_speech_as_events(client: AsyncOpenAI, mimo: MimoServer) -> None:

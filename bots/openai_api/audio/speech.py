@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -26,7 +27,8 @@ from bots.openai_api.errors import refuse
 from bots.openai_api.leniency import Leniency
 from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, follow
 from core.audio import VoiceNoteEncoder
-from core.audio.outgoing import RateConverter
+from core.audio.outgoing import RateConverter, StreamEncoder
+from core.audio.voice_note import build_tags
 from core.engines.wire.models import TTS_CLONE, TTS_DESIGN
 from core.models import File, SavedVoice
 from core.synthesis.pipeline import Format as FileFormat
@@ -37,7 +39,7 @@ from core.synthesis.voice_choice import pick_stand_in
 PCM_HZ = 24_000
 #: Sizes that are not known when the header of a WAV is sent.
 _UNKNOWN_BYTES = 0xFFFF_FFFF
-#: Formats that are sent as files, when they are whole.
+#: OpenAI's formats that are compressed, and their names as files.
 _FILES: dict[str, FileFormat] = {"mp3": "mp3", "opus": "ogg", "flac": "flac", "aac": "aac"}
 _PART_BYTES = 65_536
 #: What is sent for a text without words.
@@ -57,6 +59,23 @@ class AudioDone(BaseModel):
     """The last streamed event."""
 
     type: Literal["speech.audio.done"]
+
+
+class SampleWriter:
+    """Writes samples as they are: as a WAV, or as PCM at the rate that clients take it for."""
+
+    def __init__(self, rate_hz: int, *, is_wav: bool) -> None:
+        self._head = build_wav_header(rate_hz) if is_wav else b""
+        self._converter = RateConverter(rate_hz, rate_hz if is_wav else PCM_HZ)
+
+    def feed(self, pcm: bytes) -> bytes:
+        """Return what is to be sent for `pcm`."""
+        head, self._head = self._head, b""
+        return head + self._converter.feed(pcm)
+
+    def finish(self) -> bytes:
+        """Return nothing: there is no end to be written."""
+        return b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +107,7 @@ class SpeechRoute:
     async def speak(
         self, speech: SpeechRequest, key_name: str, leniency: Leniency, *, is_whole: bool = False
     ) -> AsyncGenerator[bytes, None]:
-        """Return the audio in parts. is_whole: WAV is made as a file, whose length is known.
+        """Return the audio in parts. is_whole: it is made as a file, whose length is known.
 
         Raises ApiError if there is no such voice, and for what is not supported.
         """
@@ -100,7 +119,7 @@ class SpeechRoute:
     def _stream(
         self, speech: SpeechRequest, synthesize: Synthesize, *, is_whole: bool = False
     ) -> AsyncGenerator[bytes, None]:
-        is_file = speech.format in _FILES or (is_whole and speech.format == "wav")
+        is_file = is_whole and speech.format != "pcm"
         return (self._stream_file if is_file else self._stream_samples)(speech, synthesize)
 
     def _check(self, speech: SpeechRequest, leniency: Leniency) -> SpeechRequest:
@@ -144,17 +163,22 @@ class SpeechRoute:
     async def _stream_samples(
         self, speech: SpeechRequest, synthesize: Synthesize
     ) -> AsyncGenerator[bytes, None]:
-        """Yield the samples as they come, after the header of a WAV if that is the format."""
-        rate_hz = self.context.synthesis.synthesizer.rate_hz
-        is_wav = speech.format == "wav"
-        converter = RateConverter(rate_hz, rate_hz if is_wav else PCM_HZ)
-        header = build_wav_header(rate_hz) if is_wav else b""
+        """Yield the audio as it is synthesized."""
+        writer = self._open_writer(speech)
         parts = follow(partial(synthesize, "wav"))
         async with aclosing(parts):
             async for part in parts:
-                if not isinstance(part, Done):
-                    yield header + converter.feed(part)
-                    header = b""
+                write = writer.finish if isinstance(part, Done) else partial(writer.feed, part)
+                # In a thread: a text that was synthesized before comes as a whole.
+                if ready := await asyncio.to_thread(write):
+                    yield ready
+
+    def _open_writer(self, speech: SpeechRequest) -> SampleWriter | StreamEncoder:
+        engine = self.context.synthesis.synthesizer
+        if file_format := _FILES.get(speech.format):
+            tags = build_tags(f"{engine.name} {engine.model}")
+            return StreamEncoder(engine.rate_hz, file_format, tags)
+        return SampleWriter(engine.rate_hz, is_wav=speech.format == "wav")
 
     async def _synthesize(
         self,

@@ -54,7 +54,7 @@ class SpeechRequest(ApiModel):
     )
     response_format: Annotated[SpeechFormat | None, Lowercase] = Field(
         None,
-        description="wav and pcm (24 kHz, 16 bit, mono) are sent while they are synthesized. "
+        description="All are sent while they are synthesized; pcm has 24 kHz, 16 bit, mono. "
         "The default is mp3, and wav for MiMo's model names.",
     )
     speed: float = Field(1, ge=0.25, le=4, description="The pace; the pitch stays.")

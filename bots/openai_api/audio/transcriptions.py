@@ -114,8 +114,10 @@ class TranscriptionRoute:
         form = self.drop_unsupported(form, leniency)
         if not form.is_streamed:
             transcript = await self.transcribe(form, key_name)
+            build = partial(build_transcription, form, transcript)
             # Finding the times in an hour of speech takes a second.
-            return await asyncio.to_thread(build_transcription, form, transcript)
+            has_times = form.response_format not in ("json", "text")
+            return await asyncio.to_thread(build) if has_times else build()
         events = await begin(self._stream(form, key_name))
         return Stream(events, EVENTS, request.state.request_id)
 
