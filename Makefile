@@ -91,10 +91,8 @@ texts: $(VENV)/run.stamp  ## update the translation catalogues
 pictures: $(VENV)/dev.stamp  ## make the screenshots of the documentation again (needs Chromium)
 	$(BIN)/python -m docs.pictures
 
-bench: $(VENV)/dev.stamp  ## print all measurements, each beside what it is compared with: about ten minutes
-	for name in decode overhead throughput loop long wer round_trip first_audio summary find glossary idle help defer \
-		api page loop_lag scaling; do \
-		test ! -f benchmarks/$$name.py || $(BIN)/python -m benchmarks.$$name; done
+bench: $(VENV)/dev.stamp  ## print measurements as one table, each beside another side: about ten minutes
+	@$(BIN)/python -m benchmarks
 
 roots: $(VENV)/dev.stamp  ## follow the README in bare Debian systems (needs root and debootstrap): about 15 minutes
 	$(BIN)/python -m tests.bare_roots

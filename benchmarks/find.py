@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography.fernet import Fernet, MultiFernet
+from sqlalchemy import Connection
 
 from benchmarks.support.processes import ms, quantile, show
 from core.models import Chat, Message, Transcript
@@ -83,10 +84,13 @@ async def open_filled(path: Path, cipher: Cipher, talk: Talk) -> Store:
     url = f"sqlite:///{path}"
     await migrate(url)
     store = Store(url, cipher)
-    async with store._database.write() as connection:
-        row = await chat_row(connection, CHAT)
+
+    def fill(connection: Connection) -> None:
+        row = chat_row(connection, CHAT)
         for message in talk.messages:
-            await remember(connection, row.chat_pk, message)
+            remember(connection, row.chat_pk, message)
+
+    await store._database.write(fill)
     for message_id, transcripts in talk.transcripts.items():
         await store.memory.save_transcript(CHAT, message_id, transcripts)
     return store

@@ -1,12 +1,11 @@
 """Latency of streamed speech on the web page against reading the engine's stream directly.
 
-    python -m benchmarks.first_audio
+    python -m benchmarks first_audio
 
-`hearsay run` is a process between a local Telegram and the local MiMo, which synthesizes at ten
-times the speed of speech. A proxy in this process records when MiMo's first and last audio pass.
-Ours is the time from there until the first samples arrive at a page's WebSocket; for comparison,
-text by text in the same run, the engine's stream is read directly through the same proxy. For
-15 s of speech, it also measures the time from the engine's last byte to the sendVoice request.
+`hearsay run` uses the local MiMo, which synthesizes at ten times the speed of speech. A proxy in
+this process records when MiMo's first audio passes. Ours is the time from there until the first
+samples arrive at a page's WebSocket; for comparison, text by text in the same run, the engine's
+stream is read directly through the same proxy.
 """
 
 from __future__ import annotations
@@ -30,21 +29,16 @@ from benchmarks.support.processes import (
     bot,
     free_port,
     median,
-    ms,
-    quantile,
-    show,
-    wait_for,
 )
+from benchmarks.support.rows import Figures, Row
 
-TEXTS, WARM_UP, VOICE_MESSAGES = 20, 2, 8
-#: The local MiMo takes 0.44 s for a word.
-WORDS, LONG_WORDS = 12, 34
+TEXTS, WARM_UP = 20, 2
+WORDS = 12
 CHUNK_S, KEY = 0.02, "sk-emulator-key"
-TARGET_S, TARGET_VOICE_S = 0.030, 0.100
 
 
 class AudioProxy:
-    """TCP proxy in front of the engine that records when audio passes."""
+    """TCP proxy in front of the engine that records when its first audio passes."""
 
     def __init__(self, address: str) -> None:
         self._engine = urlsplit(address)
@@ -55,7 +49,7 @@ class AudioProxy:
         threading.Thread(target=self._run, daemon=True).start()
 
     def reset(self) -> None:
-        self.first_s = self.last_s = 0.0
+        self.first_s = 0.0
 
     def _run(self) -> None:
         while True:
@@ -71,8 +65,6 @@ class AudioProxy:
         while data := source.recv(1 << 18):
             if is_answer and b'"audio":{' in data and not self.first_s:
                 self.first_s = time.monotonic()
-            if is_answer and b"[DONE]" in data:
-                self.last_s = time.monotonic()
             sink.sendall(data)
         sink.close()
 
@@ -130,62 +122,28 @@ def open_page(url: str) -> Iterator[Page]:
             yield Page(http, socket)
 
 
-def send_voice_message(proxy: AudioProxy, telegram: Telegram, number: int) -> float:
-    """Send /say on Telegram; return the seconds from the engine's last byte to sendVoice."""
-    proxy.reset()
-    user = telegram.do("add_user")
-    known = len(telegram.do("requests_to", method="sendVoice"))
-    text = make_text(f"voice{number}", LONG_WORDS)
-    telegram.do("send_command", chat=user, user=user, text=f"/say {text}")
-    requests = wait_for(lambda: telegram.do("requests_to", method="sendVoice")[known:])
-    sent_s: float = requests[0]["received_at"]
-    return sent_s - proxy.last_s
-
-
 def make_text(start: str, words: int) -> str:
     return f"{start} {' '.join(f'word{n}' for n in range(words - 1))}."
 
 
-def main() -> None:
+def measure() -> Figures:
+    """Return the milliseconds of the page and of the engine's stream, text by text in turns."""
     mimo, telegram, port = Mimo(), Telegram(), free_port()
     rules = {"chunk_latency_s": CHUNK_S}
     mimo.http.post(f"{mimo.addresses['control']}/rules", json=rules).raise_for_status()
     proxy = AudioProxy(mimo.addresses["base_url"])
     settings = {"MIMO_BASE_URL": proxy.address, "MIMO_API_KEY": KEY, "WEB_PORT": str(port)}
-    page_s, direct_s, voice_s = [], [], []
+    page_s, direct_s = [], []
     try:
         command, url = ["-m", "bots", "run"], f"http://127.0.0.1:{port}"
         with bot(command, telegram, None, **settings), open_page(url) as page:
             for number in range(TEXTS + WARM_UP):
                 page_s.append(page.speak(proxy, number, make_text(f"ours{number}", WORDS)))
                 direct_s.append(read_directly(proxy, make_text(f"direct{number}", WORDS)))
-            voice_s = [
-                send_voice_message(proxy, telegram, n) for n in range(VOICE_MESSAGES + WARM_UP)
-            ]
     finally:
         mimo.close()
         telegram.close()
-    show_figures(page_s[WARM_UP:], direct_s[WARM_UP:], voice_s[WARM_UP:])
+    return Figures(1000 * median(page_s[WARM_UP:]), 1000 * median(direct_s[WARM_UP:]))
 
 
-def show_figures(page_s: list[float], direct_s: list[float], voice_s: list[float]) -> None:
-    rows: list[tuple[object, ...]] = [("", "p50 ms", "p95 ms")]
-    for name, took_s in (("web page", page_s), ("engine's stream", direct_s)):
-        rows.append((name, ms(median(took_s)), ms(quantile(took_s, 0.95))))
-    show(f"From the engine's first audio to the first samples, {len(page_s)} texts", rows)
-    seconds = f"{LONG_WORDS * 0.44:.0f} s of speech"
-    rows = [("", "p50 ms", "p95 ms")]
-    rows.append(("sendVoice", ms(median(voice_s)), ms(quantile(voice_s, 0.95))))
-    show(f"From the engine's last byte to sendVoice, {len(voice_s)} × {seconds}", rows)
-    targets: list[tuple[object, ...]] = [("", "measured", "target")]
-    targets.append(("web page, p50", f"{ms(median(page_s))} ms", f"≤ {TARGET_S * 1000:.0f} ms"))
-    targets.append(
-        ("web page / engine's stream, p50", f"{median(page_s) / median(direct_s):.1f} ×", "")
-    )
-    voice_target = f"≤ {TARGET_VOICE_S * 1000:.0f} ms"
-    targets.append(("voice message, p50", f"{ms(median(voice_s))} ms", voice_target))
-    show("Targets", targets)
-
-
-if __name__ == "__main__":
-    main()
+ROWS = (Row("streamed speech, after the service's, p50", "ms", "bare stream", 5, measure),)

@@ -1,130 +1,86 @@
-"""Start-up time, idle memory and idle work of the program; its libraries alone beside them.
+"""The program at rest beside the usual bot: start-up time, processor time and memory.
 
-    python -m benchmarks.idle
+    python -m benchmarks idle
 
-`hearsay run` with Telegram, Discord and the web page, started twice with one HEARSAY_HOME: the
-first start migrates the database.
+Hearsay runs with Telegram and the web page. A start is from the new process to its first getUpdates
+request, with a database that exists. Then each bot answers one voice note, so that it has loaded
+what it needs, and is left alone.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from functools import cache
+from typing import NamedTuple
 
-import httpx
-import psutil
+from benchmarks.support.processes import Telegram, bot, median
+from benchmarks.support.rows import USUAL, Figures, Row
+from benchmarks.support.sides import (
+    HEARSAY,
+    USUAL_BOT,
+    has_ffmpeg,
+    notes,
+    run_service,
+    run_side,
+)
 
-from benchmarks.support.processes import ROOT, Emulator, Telegram, free_port, show, wait_for
-
+#: The first start makes the database and is left out.
+STARTS = 6
 #: Until what is done once after a start is over; then the time in which work is measured.
-QUIET_S, IDLE_S = 25.0, 30.0
-RSS_TARGET_MIB, READY_TARGET_S = 130, 3.0
-LIBRARIES = "telegram, discord, fastapi, uvicorn, sqlalchemy.ext.asyncio, httpx, pydantic_settings"
+QUIET_S, IDLE_S = 20.0, 40.0
 
 
-class Discord(Emulator):
-    """The local Discord server."""
+class Rest(NamedTuple):
+    """A bot at rest."""
 
-    def __init__(self) -> None:
-        super().__init__("tests.emulators.discord")
-
-    def connected(self) -> int:
-        """Return the number of connected shards."""
-        url = f"{self.addresses['base_url']}/control/connected"
-        found: int = self.http.post(url, json={}).json()["result"]
-        return found
+    cpu_ms_per_s: float
+    memory_mb: float
 
 
-@contextmanager
-def run_bot(home: str, port: int, telegram: Telegram, discord: Discord) -> Iterator[int]:
-    environment = {
-        "HEARSAY_HOME": home,
-        "PYTHONPATH": str(ROOT),
-        "WEB_PORT": str(port),
-        "TELEGRAM_BOT_TOKEN": telegram.addresses["token"],
-        "TELEGRAM_API_BASE_URL": telegram.addresses["api_base_url"],
-        "TELEGRAM_FILE_BASE_URL": telegram.addresses["file_base_url"],
-        "DISCORD_BOT_TOKEN": discord.addresses["token"],
-        "DISCORD_API_BASE_URL": discord.addresses["api_base_url"],
-    }
-    with (Path(home) / "log").open("ab") as log:
-        command = [sys.executable, "-m", "bots", "run"]
-        process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
-    try:
-        yield process.pid
-    finally:
-        process.terminate()
-        process.wait(20)
+def measure_start(command: tuple[str, ...], home: str) -> float:
+    with closing(Telegram()) as telegram:
+        began_s = time.monotonic()
+        settings = {"HEARSAY_HOME": home, "OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}
+        with bot(command, telegram, None, MODEL_PROBE="off", **settings):
+            return float(telegram.polls()[0]["received_at"]) - began_s
 
 
-def is_ready(port: int) -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
-    except httpx.TransportError:
-        return False
+def measure_starts() -> Figures:
+    """Return the seconds until the first getUpdates request of both bots, started in turns."""
+    with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
+        pairs = [
+            (measure_start(HEARSAY, home), measure_start(USUAL_BOT, home)) for _ in range(STARTS)
+        ][1:]
+    return Figures(median([ours for ours, _ in pairs]), median([other for _, other in pairs]))
 
 
-def rss_mib(pid: int) -> float:
-    size: int = psutil.Process(pid).memory_info().rss
-    return size / 2**20
-
-
-def cpu_s(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
-
-
-def measure_bot(home: str, telegram: Telegram, discord: Discord) -> tuple[float, ...]:
-    """Return seconds to READY, from READY to /readyz, MiB and milliseconds a second when idle."""
-    port, started_s = free_port(), time.monotonic()
-    with run_bot(home, port, telegram, discord) as pid:
-        wait_for(discord.connected, step_s=0.01)
-        connected_s = time.monotonic()
-        wait_for(lambda: is_ready(port), step_s=0.01)
-        ready_s = time.monotonic()
-        time.sleep(QUIET_S)
-        size_mib, busy_s = rss_mib(pid), cpu_s(pid)
-        time.sleep(IDLE_S)
-        idle_ms = 1000 * (cpu_s(pid) - busy_s) / IDLE_S
-    wait_for(lambda: not discord.connected())
-    return connected_s - started_s, ready_s - connected_s, size_mib, idle_ms
-
-
-def measure_libraries() -> tuple[float, float]:
-    started_s = time.monotonic()
-    code = f"import {LIBRARIES}; print(1, flush=True); input()"
-    command = [sys.executable, "-c", code]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe) as process:
-        assert process.stdout and process.stdin
-        process.stdout.readline()
-        took_s, size_mib = time.monotonic() - started_s, rss_mib(process.pid)
-        process.stdin.write(b"\n")
-    return took_s, size_mib
-
-
-def main() -> None:
-    took_s, base_mib = measure_libraries()
-    head = ("", "READY, s", "then /readyz, s", "RSS, MiB", "RSS / libraries", "CPU, ms/s")
-    rows: list[tuple[object, ...]] = [head]
-    rows.append(("libraries alone", f"{took_s:.2f}", "", f"{base_mib:.0f}", "1.00", ""))
+@cache
+def measure_rest() -> tuple[Rest, ...]:
+    """Return both bots at rest, side by side."""
     with ExitStack() as stack:
-        telegram = stack.enter_context(closing(Telegram()))
-        discord = stack.enter_context(closing(Discord()))
-        home = stack.enter_context(tempfile.TemporaryDirectory(prefix="hearsay-benchmark-"))
-        for name in ("first start", "later start"):
-            connected_s, ready_s, size_mib, idle_ms = measure_bot(home, telegram, discord)
-            times = (f"{connected_s:.2f}", f"{ready_s:.2f}")
-            share = f"{size_mib / base_mib:.2f}"
-            rows.append((name, *times, f"{size_mib:.0f}", share, f"{idle_ms:.1f}"))
-    rows.append(("target", "", f"<= {READY_TARGET_S:.0f}", f"<= {RSS_TARGET_MIB}", "", ""))
-    show("Start-up and idle memory: Telegram, Discord and the web page", rows)
+        service = stack.enter_context(run_service())
+        sides = [stack.enter_context(run_side(one, service)) for one in (HEARSAY, USUAL_BOT)]
+        for side in sides if has_ffmpeg() else sides[:1]:
+            side.send(notes(1)[0])
+        time.sleep(QUIET_S)
+        before_s = [sum(side.cpu_s()) for side in sides]
+        time.sleep(IDLE_S)
+        return tuple(
+            Rest(1000 * (sum(side.cpu_s()) - busy_s) / IDLE_S, side.memory_mb())
+            for side, busy_s in zip(sides, before_s, strict=True)
+        )
 
 
-if __name__ == "__main__":
-    main()
+def read(figure: Callable[[Rest], float]) -> Callable[[], Figures]:
+    """Return how to measure one figure of both bots."""
+    return lambda: Figures(*map(figure, measure_rest()))
+
+
+ROWS = (
+    Row("start to the first getUpdates", "s", USUAL, 1.0, measure_starts),
+    Row("idle processor time a second", "ms", USUAL, 0.5, read(lambda one: one.cpu_ms_per_s)),
+    Row("idle memory, proportional", "MB", USUAL, 85, read(lambda one: one.memory_mb)),
+)

@@ -62,9 +62,9 @@ class Limit(NamedTuple):
 #: person who speaks, the live message with its button to cancel, and the recording, which is
 #: received and read in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`).
 LIMITS = {
-    "telegram": Limit(31, 129),
-    "discord": Limit(36, 143),
-    "transcriptions": Limit(17, 65),
+    "telegram": Limit(33, 144),
+    "discord": Limit(37, 156),
+    "transcriptions": Limit(17, 71),
 }
 
 

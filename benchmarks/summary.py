@@ -21,7 +21,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import LargeBinary, select, type_coerce
+from sqlalchemy import Connection, LargeBinary, select, type_coerce
 
 from benchmarks.support.processes import ms, show
 from core.answering.pipeline import AnsweringPipeline
@@ -82,10 +82,13 @@ async def _fill(home: Path) -> None:
     store = open_store(home)
     week = make_week(END_AT, CHAT, count=MESSAGES + 1000)
     kept = list(week.kept.values())[-MESSAGES:]
-    async with store._database.write() as connection:
-        row = await chat_row(connection, CHAT)
+
+    def fill(connection: Connection) -> None:
+        row = chat_row(connection, CHAT)
         for message in kept:
-            await remember(connection, row.chat_pk, message)
+            remember(connection, row.chat_pk, message)
+
+    await store._database.write(fill)
     for message in kept:
         if message.attachment:
             transcript = tell(week.notes[message.attachment.file_id])
@@ -110,8 +113,7 @@ async def read_alone(store: Store) -> int:
         type_coerce(remembered.c.content, LargeBinary),
         type_coerce(remembered.c.transcript, LargeBinary),
     )
-    async with store._database.read() as connection:
-        return len((await connection.execute(query)).all())
+    return len(await store._database.rows(query))
 
 
 async def prepare(store: Store, media: Media, number: int) -> tuple[Took, int]:

@@ -36,6 +36,14 @@ class Emulator:
         self.addresses: dict[str, Any] = json.loads(self.process.stdout.readline())
         self.http = httpx.Client(timeout=30.0)
 
+    def do(self, method: str, /, **arguments: Any) -> Any:
+        """Run one of the public methods of a local Telegram or Discord."""
+        control = f"http://127.0.0.1:{self.addresses['port']}/control"
+        answer = self.http.post(f"{control}/{method}", json=arguments).json()
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["result"]
+
     def close(self) -> None:
         self.http.close()
         self.process.terminate()
@@ -47,14 +55,6 @@ class Telegram(Emulator):
 
     def __init__(self) -> None:
         super().__init__("tests.emulators.telegram")
-        self.control = f"http://127.0.0.1:{self.addresses['port']}/control"
-
-    def do(self, method: str, /, **arguments: Any) -> Any:
-        """Run one of the server's public methods."""
-        answer = self.http.post(f"{self.control}/{method}", json=arguments).json()
-        if "error" in answer:
-            raise RuntimeError(answer["error"])
-        return answer["result"]
 
     def send_voice(self, user: int, data: bytes, duration_s: int) -> int:
         data_base64 = base64.b64encode(data).decode()
@@ -71,6 +71,18 @@ class Telegram(Emulator):
         """Return the getUpdates requests, oldest first."""
         polls: list[dict[str, Any]] = self.do("requests_to", method="getUpdates")
         return polls
+
+
+class Discord(Emulator):
+    """The local Discord server."""
+
+    def __init__(self) -> None:
+        super().__init__("tests.emulators.discord")
+
+    def send_voice(self, channel: str, user: str, data: bytes, duration_s: int) -> None:
+        data_base64 = base64.b64encode(data).decode()
+        arguments = {"channel": channel, "user": user, "data": data_base64}
+        self.do("send_voice", duration=duration_s, **arguments)
 
 
 class Mimo(Emulator):
@@ -123,7 +135,8 @@ def bot(
             raise
         finally:
             process.terminate()
-            process.wait(20)
+            if process.wait(20):
+                print((Path(home) / "log").read_text(errors="replace")[-4000:])
 
 
 def free_port() -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,7 @@ from tests.emulators.telegram import TelegramServer
 NOTE_S = 4
 #: What would count or not by chance: periodic work does not happen, and progress is shown always.
 INTERVALS_S = {
-    "bots.discord_bot.client.heartbeats:CHECK_S": 3600.0,
+    "bots.discord_bot.client.heartbeats:BEAT_S": 3600.0,
     "bots.discord_bot.client.pacing:GAP_S": 0.0,
     "bots.discord_bot.incoming.intake:FLUSH_S": 3600.0,
     "core.jobs:IDLE_S": 3600.0,
@@ -145,6 +146,12 @@ def is_ready(url: str) -> bool:
         return False
 
 
+def wake_up(url: str) -> None:
+    """Let the program's event loop, which sleeps in a pause, make a step."""
+    _, _, port = url.rpartition(":")
+    socket.create_connection(("127.0.0.1", int(port))).close()
+
+
 def drive(sender: Sender, url: str, recorder: Recorder, count: int) -> dict[Function, int]:
     """Send one message more than counts, stop the program, and return the functions called."""
     messages, pauses = [], []
@@ -157,6 +164,7 @@ def drive(sender: Sender, url: str, recorder: Recorder, count: int) -> dict[Func
             sender.send(note)
             time.sleep(SETTLE_S)
             pauses.append(recorder.record())
+            wake_up(url)
             time.sleep(PAUSE_S)
         recorder.stop()
         return find_road(messages[1:], pauses[1:])

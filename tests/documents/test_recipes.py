@@ -107,7 +107,7 @@ def whisper_server() -> Iterator[str]:
 #: Runs the program beside an IRC server with one person, who asks for help and reads the reply.
 TALK_OVER_IRC = """
 import asyncio, os, signal
-from bots.program import run
+from bots.start import run
 from core.config import Settings
 
 async def serve(reader, writer):

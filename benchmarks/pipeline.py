@@ -1,19 +1,17 @@
-"""Voice messages per second through the whole program against decoding alone.
+"""Voice notes through store, jobs, decoding and deliveries in this process, and decoding alone.
 
-    python -m benchmarks.throughput
+    python -m benchmarks pipeline   # figures
+    python -m benchmarks.pipeline   # a profile
 
-Voice messages of 15 s (OGG/Opus) and an engine that takes no time. One row is the pipeline of
-`tests.support.loopback` in this process: store, jobs, decoding, deliveries. The other is
-`hearsay run` as a process with a local Telegram; Telegram's rate limits are lifted, since they
-belong to accounts. For comparison, `Media.pieces` alone on the same messages, in the same run
-before and after, since the machine may be busy with other things."""
+Voice notes of 15 s and an engine that takes no time; the platform is `tests.support.loopback`. For
+comparison, `Media.pieces` alone on the same notes, in turns. Meanwhile a task that sleeps for 10 ms
+at a time records how late it wakes, and so does one in an idle loop.
+"""
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import cProfile
-import json
 import logging
 import os
 import pstats
@@ -22,24 +20,47 @@ import time
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import psutil
 
 from benchmarks.support.instant import Instant
-from benchmarks.support.processes import Telegram, bot, median, ms, quantile, show, voice_notes
-from benchmarks.support.watched_bot import Ticker
+from benchmarks.support.processes import median, quantile
+from benchmarks.support.rows import Figures, Row
+from benchmarks.support.sides import NOTE_S, notes
 from core.audio import Media
 from core.logs import set_up_logs
 from core.models import Attachment, Chat, Message
 from core.store import Store, make_cipher, migrate
 from tests.support.loopback import Loopback, LoopbackPlatform
 
-SECONDS = 15
-#: Different recordings, because results for the same one are saved.
 SOUNDS, ROUNDS = 60, 3
 #: No further round starts after this time.
-MEASURE_S = 40.0
+MEASURE_S = 20.0
+IDLE_S, TICK_S = 3.0, 0.01
+
+
+class Ticker:
+    """Measures the event loop lag: how late a periodic task wakes."""
+
+    def __init__(self) -> None:
+        self.late_s: list[float] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    def stop(self) -> None:
+        if self._task:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due_s = loop.time() + TICK_S
+            await asyncio.sleep(TICK_S)
+            self.late_s.append(loop.time() - due_s)
 
 
 class NotesPlatform(LoopbackPlatform):
@@ -59,7 +80,7 @@ def make_message(number: int) -> Message:
         message_id=str(number),
         sent_at=datetime.now(UTC),
         sender_id="7",
-        attachment=Attachment("file", duration_s=float(SECONDS)),
+        attachment=Attachment("file", duration_s=float(NOTE_S)),
     )
 
 
@@ -130,46 +151,16 @@ async def run_pipeline(
     return figure
 
 
-def run_telegram(notes: list[bytes], report: Path) -> float:
-    """Return the messages per second of the whole program, which writes its lag to `report`."""
-    telegram = Telegram()
-    try:
-        command = ["-m", "benchmarks.support.watched_bot", str(report)]
-        options = {"TRANSCRIBER": "instant", "BENCHMARK_UNPACED": "1", "LOG_LEVEL": "INFO"}
-        with bot(command, telegram, None, **options):
-            users = [telegram.do("add_user") for _ in range(50)]
-            telegram.send_voice(users[0], notes[0], SECONDS)
-            wait_for_answers(telegram, 1)
-            started_s = time.monotonic()
-            for number, note in enumerate(notes[1:]):
-                telegram.send_voice(users[number % 50], note, SECONDS)
-            wait_for_answers(telegram, len(notes))
-            sent = telegram.do("requests_to", method="sendMessage")
-            took_s = float(max(call["responded_at"] for call in sent)) - started_s
-    finally:
-        telegram.close()
-    return (len(notes) - 1) / took_s
-
-
-def wait_for_answers(telegram: Telegram, count: int) -> None:
-    end_s = time.monotonic() + 60
-    while len(telegram.do("requests_to", method="sendMessage")) < count:
-        if time.monotonic() > end_s:
-            raise TimeoutError("replies are missing")
-        time.sleep(0.2)
-    time.sleep(0.1)
-
-
-async def measure(notes: list[bytes]) -> tuple[list[Throughput], list[Throughput]]:
+async def measure(many: list[bytes], ticker: Ticker) -> tuple[list[Throughput], list[Throughput]]:
     """Return the throughput of decoding alone and of the pipeline, in turns."""
     media = Media()
     await media.warm_up()
-    alone = [await decode_alone(media, notes[:10])]
+    alone = [await decode_alone(media, many[:10])]
     pipeline: list[Throughput] = []
     started_s = time.monotonic()
     while len(pipeline) < ROUNDS and (not pipeline or time.monotonic() < started_s + MEASURE_S):
-        pipeline.append(await run_pipeline(media, notes))
-        alone.append(await decode_alone(media, notes))
+        pipeline.append(await run_pipeline(media, many, ticker))
+        alone.append(await decode_alone(media, many))
     await media.close()
     return alone[1:], pipeline
 
@@ -187,36 +178,39 @@ async def profile(notes: list[bytes]) -> None:
     pstats.Stats(profiler).sort_stats("cumtime").print_stats(60)
 
 
-async def main_async(notes: list[bytes]) -> None:
-    alone, pipeline = await measure(notes)
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        whole = await asyncio.to_thread(run_telegram, notes, report)
-        late_s = json.loads(report.read_text())["loaded_late_s"]
-    decoding = median([figure.notes_per_s for figure in alone])
-    share = median([r.notes_per_s / a.notes_per_s for r, a in zip(pipeline, alone, strict=True)])
-    rows: list[tuple[object, ...]] = [
-        ("", "messages/s", "of decoding", "CPU ms", "CPU ms, workers")
-    ]
-    for name, figures in (("decoding alone", alone), ("pipeline in this process", pipeline)):
-        rows.append(
-            (
-                name,
-                f"{median([p.notes_per_s for p in figures]):.1f}",
-                "100 %" if figures is alone else f"{share:.0%}",
-                ms(median([p.own_s for p in figures])),
-                ms(median([p.children_s for p in figures])),
-            )
-        )
-    rows.append(("program with local Telegram", f"{whole:.1f}", f"{whole / decoding:.0%}", "", ""))
-    show(f"{len(notes)} voice messages of {SECONDS} s, {os.cpu_count()} processors", rows)
-    total_s = [p.own_s + p.children_s for p in pipeline]
-    by_cpu = median([a.own_s + a.children_s for a in alone]) / median(total_s)
-    rows = [("", "measured", "target"), ("pipeline / decoding", f"{share:.0%}", "≥ 50 %")]
-    rows.append(("the same by CPU time", f"{by_cpu:.0%}", "≥ 50 %"))
-    late_ms = ms(quantile(late_s, 0.99))
-    rows.append(("event loop lag of the program, p99", f"{late_ms} ms", "< 50 ms"))
-    show("Targets", rows)
+async def measure_idle() -> list[float]:
+    ticker = Ticker()
+    ticker.start()
+    await asyncio.sleep(IDLE_S)
+    ticker.stop()
+    return ticker.late_s
+
+
+@cache
+def measure_once() -> tuple[Figures, Figures]:
+    """Return the notes a second, and the lag of the loop, each beside its other side."""
+    silence_logs()
+    many, ticker = notes(SOUNDS), Ticker()
+    alone, pipeline = asyncio.run(measure(many, ticker))
+    idle_ms = 1000 * quantile(asyncio.run(measure_idle()), 0.99)
+    return (
+        Figures(*(median([one.notes_per_s for one in side]) for side in (pipeline, alone))),
+        Figures(1000 * quantile(ticker.late_s, 0.99), idle_ms),
+    )
+
+
+ROWS = (
+    Row(
+        "whole pipeline in one process, notes a second",
+        "",
+        "decoding alone",
+        0.5,
+        lambda: measure_once()[0],
+        is_minimum=True,
+        is_ratio=True,
+    ),
+    Row("its event loop is late, p99", "ms", "idle loop", 50, lambda: measure_once()[1]),
+)
 
 
 def silence_logs() -> None:
@@ -228,12 +222,8 @@ def silence_logs() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--profile", action="store_true", help="print a profile only")
-    options = parser.parse_args()
     silence_logs()
-    notes = voice_notes(SOUNDS, SECONDS)
-    asyncio.run(profile(notes) if options.profile else main_async(notes))
+    asyncio.run(profile(notes(SOUNDS)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,38 @@
+"""All measurements as one table: each figure beside that of another side, and its target.
+
+    python -m benchmarks [GROUP] ...   # by default all of GROUPS; each is a module of this folder
+
+Both sides are measured in the same run, in turns where they can be, since other programs may keep
+the machine busy; the table shows its load. Figures are medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+from importlib import import_module
+
+from benchmarks.support.rows import Row, measure_all
+
+GROUPS = (
+    *("notes", "neighbour", "idle", "store", "growth"),
+    *("discord", "api", "first_audio", "long_chats"),
+)
+#: Measured only if they are named.
+MORE = ("pipeline", "long")
+
+
+def find_rows(groups: list[str]) -> list[Row]:
+    return [row for group in groups for row in import_module(f"benchmarks.{group}").ROWS]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join((*GROUPS, *MORE)))
+    chosen = parser.parse_args().groups
+    if unknown := set(chosen) - {*GROUPS, *MORE}:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    measure_all(find_rows(chosen or list(GROUPS)))
+
+
+if __name__ == "__main__":
+    main()
