@@ -251,13 +251,10 @@ async def test_a_bot_runs_once_and_runs_a_dead_letter_again(hearsay: Hearsay) ->
     hearsay("migrate")
     async with opened(hearsay) as store:
         job = await add_dead(store, 1)
+        again = await asyncio.to_thread(hearsay, "jobs", "retry", job.job_id)
+        assert (again.returncode, again.stdout) == (0, f"Job {job.job_id} will be run again.\n")
         with running(hearsay, API_KEYS=f"me={KEY}") as url:
             await asyncio.to_thread(check_running, hearsay, url)
-            again = await asyncio.to_thread(hearsay, "jobs", "retry", job.job_id)
-            assert (again.returncode, again.stdout) == (
-                0,
-                f"Job {job.job_id} will be run again.\n",
-            )
             async with asyncio.timeout(20):
                 while (found := await store.jobs.find(job.job_id)) is None or (
                     found.state is not JobState.DONE

@@ -53,7 +53,7 @@ def test_a_taken_port_is_found(hearsay: Hearsay) -> None:
 
 
 async def test_its_own_port_is_not_taken(tmp_path: Path) -> None:
-    from bots.program import lock_home
+    from bots.home import lock_home
 
     with lock_home(tmp_path / "home"), socket.create_server(("127.0.0.1", 0)) as ours:
         port = ours.getsockname()[1]

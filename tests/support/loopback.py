@@ -148,7 +148,8 @@ class ScriptedTranscriber(ScriptedEngine):
         self.called_at: list[datetime] = []
         #: The transcript; empty = "call 1", "call 2", …
         self.text = ""
-        self.latency_s = 0.0
+        #: Of the first call, and how much longer each call takes than the one before.
+        self.latency_s = self.slower_s = 0.0
         self.at_once = self.most_at_once = 0
 
     async def transcribe(
@@ -165,7 +166,7 @@ class ScriptedTranscriber(ScriptedEngine):
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
-            await asyncio.sleep(self.latency_s)
+            await asyncio.sleep(self.latency_s + (number - 1) * self.slower_s)
             self.fail()
         finally:
             self.at_once -= 1
@@ -270,8 +271,6 @@ class Loopback:
         self.inbox = Inbox(store, self.synthesis, OperatorStatus(store, list_roles(*parts)))
         self.inbox.platforms = {"test": self.platform}
         self.worker = JobRunner(store, self.assistant, self.inbox.platforms, clock=clock)
-        self.inbox.on_job = self.worker.wake
-        store.cancellation.on_cancel = self.worker.cancel
 
     async def settle(self) -> dict[JobState, int]:
         """Wait until no job is open; return the number in each state."""
