@@ -78,14 +78,15 @@ class StreamEncoder:
     def feed(self, pcm: bytes) -> bytes:
         """Take whole samples and return the part of the file that is complete."""
         self._encoder.feed(pcm)
-        return self._take(self._encoder.out.getvalue())
+        with self._encoder.out.getbuffer() as written:
+            return self._take(written)
 
     def finish(self) -> bytes:
         """Return the rest of the file."""
-        return self._take(self._encoder.close())
+        return self._take(memoryview(self._encoder.close()))
 
-    def _take(self, written: bytes) -> bytes:
-        new = written[self._taken_bytes :]
+    def _take(self, written: memoryview) -> bytes:
+        new = bytes(written[self._taken_bytes :])
         self._taken_bytes += len(new)
         return new
 

@@ -49,6 +49,7 @@ def open_stage(tmp_path_factory: pytest.TempPathFactory, watch: MemoryWatch) -> 
                 yield stage
             finally:
                 await stage.close()
+                watch.measure()
             assert bot.code is not None or await bot.stop() == 0
             check_traces(bot)
 

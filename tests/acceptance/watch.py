@@ -34,13 +34,17 @@ class MemoryWatch:
         self._stopping.set()
         self._thread.join(5)
 
+    def measure(self) -> None:
+        """Take note of what the programs use now."""
+        for pid in list(self._pids):
+            try:
+                self.peak_bytes = max(self.peak_bytes, measure_tree(pid))
+            except psutil.Error:
+                self._pids.discard(pid)
+
     def _run(self) -> None:
         while not self._stopping.wait(_EVERY_S):
-            for pid in list(self._pids):
-                try:
-                    self.peak_bytes = max(self.peak_bytes, measure_tree(pid))
-                except psutil.Error:
-                    self._pids.discard(pid)
+            self.measure()
 
 
 def measure_tree(pid: int) -> int:

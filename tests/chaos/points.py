@@ -42,8 +42,9 @@ POINTS = {
     "S9 reply sent": Point("core.store.work.deliveries:StoredLedger.finish", "before", 0),
     "S10 between parts": Point("core.store.work.deliveries:StoredLedger.finish", "after", 0),
     "SX part 1 sent": Point("core.store.work.deliveries:StoredLedger.finish", "before", 1),
+    # Without a live message before it, the last part of a reply ends its job by itself.
     "SX reply delivered": Point("core.store.work.jobs:Jobs.finish", "before"),
-    "SX job finished": Point("core.store.work.jobs:Jobs.finish", "after"),
+    "SX job ended": Point("core.jobs:JobRunner._note_end", "before"),
 }
 
 #: The steps of synthesis, before those of every reply.

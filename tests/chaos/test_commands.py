@@ -30,7 +30,7 @@ SAY = {
     ("V1 synthesizing", 1): 0,
     ("S8 reply saved", 1): 2,
     ("S9 reply sent", 1): 2,
-    ("SX reply delivered", 1): 2,
+    ("SX job ended", 1): 2,
 }
 MOOD, CALLS = "Calm, a little tired.", 3
 #: A question about the mood takes three calls: transcription, the question with the text, and with
@@ -49,7 +49,7 @@ ASK = {
 LEARNED = "Saved: seconds → Sekonds"
 FIX = [
     *(("F2 reply replaced", 1), ("S9 reply sent", 2), ("F1 correction saved", 1)),
-    *(("S8 reply saved", 1), ("S9 reply sent", 1), ("SX reply delivered", 1)),
+    *(("S8 reply saved", 1), ("S9 reply sent", 1), ("SX job ended", 1)),
 ]
 #: Enough messages for three partial summaries, split at pauses, and a question that joins them.
 MESSAGES, PARTS, CHARS, QUESTIONS = 48, 3, 4000, 4

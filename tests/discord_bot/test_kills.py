@@ -25,8 +25,8 @@ FIRST = {"bots.discord_bot.outgoing.live_message:FIRST_S": 0.0}
 #: All of them in the long form: `make chaos`.
 STEPS = ("S3", "S8", "S9", "S10", "SX") if IS_LONG else ("S3", "S9")
 OUT = [name for name in POINTS if name.startswith(STEPS)]
-#: What /say sends is one part.
-OUT_OF_SAY = [name for name in OUT if not name.startswith(("S3", "S10", "SX part 1"))]
+#: What /say sends is one part, without a live message before it.
+OUT_OF_SAY = [name for name in OUT if name in ("S8 reply saved", "S9 reply sent", "SX job ended")]
 
 
 async def restart(program: DiscordProgram, person: str) -> None:

@@ -27,6 +27,7 @@ function measure(blob) {
     audio.onerror = null;
     audio.removeAttribute("src");
     audio.load();
-    URL.revokeObjectURL(url);
+    // Browsers may have begun another request for it.
+    setTimeout(() => URL.revokeObjectURL(url), WAIT_MS);
   });
 }
