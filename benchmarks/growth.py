@@ -35,8 +35,9 @@ RUNS, ASKED_S = 15, 4.0
 CHAT = Chat("telegram", "1", "1")
 ENDED = (JobState.DONE, JobState.REFUSED, JobState.CANCELLED)
 NOT_ENDED = (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
-#: The oldest job is younger than what is purged.
-DAY_S, OLDEST_S = 80_000.0, 27 * 86_400.0
+#: The newest jobs are those of the last day, as many as there are few; the oldest one is younger
+#: than what is purged.
+DAY_S, OLDEST_S = 90_000.0, 27 * 86_400.0
 #: The copies `i`, with the chat of each, and its age in seconds.
 SERIES = f"""
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :count),
@@ -88,6 +89,8 @@ def fill(connection: sqlite3.Connection, count: int) -> None:
         insert = f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM s, {table} AS t"
         connection.execute(insert.replace("INSERT", f"{SERIES} INSERT", 1), {"count": many})
         connection.commit()
+    # Else the first to write would pay for it.
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 ASKED: dict[str, Callable[[Store, datetime], Awaitable[object]]] = {

@@ -29,8 +29,9 @@ from benchmarks.support.sides import (
 
 #: The first start makes the database and is left out.
 STARTS = 6
-#: Until what is done once after a start is over; then the time in which work is measured.
-QUIET_S, IDLE_S = 20.0, 40.0
+#: Until what is done once after a start and a note is over, which ends a worker process after half
+#: a minute; then the time in which work is measured.
+QUIET_S, IDLE_S = 35.0, 60.0
 
 
 class Rest(NamedTuple):

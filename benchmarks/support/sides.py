@@ -41,20 +41,29 @@ class Side:
     def __init__(self, telegram: Telegram, process: psutil.Process) -> None:
         self.telegram, self.process = telegram, process
 
-    def send(self, note: bytes) -> tuple[float, float]:
-        """Send a note as a new user; return the seconds from its update to first sign and text."""
+    def send(self, note: bytes, user: int | None = None) -> tuple[float, float]:
+        """Send a note; return the seconds from its update to first sign and text.
+
+        user: by default a new one.
+        """
         telegram = self.telegram
         telegram.wait_for_poll()
-        user = telegram.do("add_user")
+        user = telegram.do("add_user") if user is None else user
+        known = len(telegram.do("replies", chat=user))
         before_s = time.monotonic()
         telegram.send_voice(user, note, NOTE_S)
-        wait_for(lambda: telegram.do("replies", chat=user))
+        wait_for(lambda: len(telegram.do("replies", chat=user)) > known)
         shown_s = min(p["responded_at"] for p in telegram.polls() if p["responded_at"] > before_s)
         # Until what comes after the reply has ended.
         time.sleep(0.3)
         sent = {name: telegram.do("requests_to", method=name, chat=user) for name in SIGNS}
-        first_s = min(one["responded_at"] for found in sent.values() for one in found)
-        return first_s - shown_s, sent["sendMessage"][0]["responded_at"] - shown_s
+        first_s = min(
+            one["responded_at"]
+            for found in sent.values()
+            for one in found
+            if one["responded_at"] > before_s
+        )
+        return first_s - shown_s, sent["sendMessage"][known]["responded_at"] - shown_s
 
     def send_at_once(self, many: Sequence[bytes], chats: int) -> float:
         """Send notes in so many chats; return the seconds until the last text."""

@@ -33,9 +33,10 @@ def run() -> None:
     import sys
 
     gc.disable()  # it finds nothing in modules: a tenth of the start; `bots.program` turns it on
-    # structlog and httpx import these wherever they find them: 8 MB for colours that no log has,
-    # and for a command line. None keeps them from it.
-    sys.modules.update(dict.fromkeys(("rich", "httpx._main")))  # type: ignore[arg-type]
+    # structlog, httpx and FastAPI import these wherever they find them: 11 MB for colours that no
+    # log has, a command line and models of an old kind. None keeps them from it.
+    unused = dict.fromkeys(("rich", "httpx._main", "pydantic.v1"))
+    sys.modules.update(unused)  # type: ignore[arg-type]
     from bots.exit_codes import read_settings
     from bots.start import run as run_program
     from core.clock import SteadyLoop

@@ -6,7 +6,6 @@ import re
 from functools import cache
 
 from babel import Locale, UnknownLocaleError, localedata
-from rapidfuzz import fuzz, process
 
 from core.locale import LANGUAGES
 
@@ -72,6 +71,9 @@ def search_languages(typed: str) -> list[str]:
 
 def find_similar_languages(typed: str) -> list[str]:
     """Return the codes of common languages whose names look like what is typed, at most three."""
+    # Only here: 6 MB that few people make the program need.
+    from rapidfuzz import fuzz, process
+
     names = [name for name, code in _languages().items() if not _is_rare(code)]
     wanted = " ".join(typed.split()).casefold()
     found = process.extract(wanted, names, scorer=fuzz.ratio, score_cutoff=_LEAST_PERCENT)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from functools import cache
+from typing import TYPE_CHECKING
 
 from core.text.scripts import has_han
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
 
 #: Replacements for content that cannot be read aloud, by language.
 PLACEHOLDERS: dict[str, dict[str, str]] = {
@@ -40,15 +43,6 @@ _LINK_LABEL = re.compile(r"(?:[a-z]+://|www\.)\S+", re.IGNORECASE)
 _COMPARISON = re.compile(r"<[a-zA-Z][\w-]*(?:\s+[\w:-]+)+\s*>")
 _BREAKING_TAG = re.compile(r"</?(?:br|p|div|li|ul|ol|tr|h[1-6]|hr)\b", re.IGNORECASE)
 
-# Indented text is rarely code in a chat; elements are removed one by one.
-_PARSER = (
-    MarkdownIt("commonmark", {"html": True, "maxNesting": 50})
-    .enable(["table", "strikethrough"])
-    .disable(["code", "html_block"])
-)
-# "[cough]: what a day" does not define a link.
-_PARSER.validateLink = lambda url: _ADDRESS.match(url) is not None  # type: ignore[method-assign]
-
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -65,9 +59,22 @@ def read_blocks(markdown: str, language: str) -> list[Block]:
     Links become their names, images their descriptions, code blocks a word in `language`.
     """
     reader = _Reader(PLACEHOLDERS[language])
-    for token in _PARSER.parse(markdown):
+    for token in _build_parser().parse(markdown):
         reader.read(token)
     return reader.blocks
+
+
+@cache
+def _build_parser() -> MarkdownIt:
+    # Only here: 60 modules that are needed to read something aloud.
+    from markdown_it import MarkdownIt
+
+    # Indented text is rarely code in a chat; elements are removed one by one.
+    parser = MarkdownIt("commonmark", {"html": True, "maxNesting": 50})
+    parser.enable(["table", "strikethrough"]).disable(["code", "html_block"])
+    # "[cough]: what a day" does not define a link.
+    parser.validateLink = lambda url: _ADDRESS.match(url) is not None  # type: ignore[method-assign]
+    return parser
 
 
 class _Reader:

@@ -6,8 +6,6 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-import sentencex
-
 from core.text.scripts import guess_language
 
 #: Default length of the first piece: short, so that playback starts early.
@@ -98,8 +96,10 @@ def split_sentences(text: str) -> list[str]:
 
 def _sentences(text: str) -> list[str]:
     """Return the sentences, each with the white space after it: joined, they are `text`."""
-    # sentencex is written in Rust and rejects lone surrogates.
-    found = sentencex.segment(guess_language(text), _SURROGATE.sub("\ufffd", text))
+    # Only here: most notes need no sentences. It is written in Rust and rejects lone surrogates.
+    from sentencex import segment
+
+    found = segment(guess_language(text), _SURROGATE.sub("\ufffd", text))
     sentences, start = [], 0
     for length in map(len, found):
         sentences.append(text[start : start + length])

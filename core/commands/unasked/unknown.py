@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from rapidfuzz import fuzz, process
-
 from core.commands import Command, menu_of
 from core.commands.context import Context
 from core.models import Button, Reply
@@ -14,6 +12,9 @@ _LEAST_PERCENT, _MOST = 60, 3
 
 async def unknown(ctx: Context) -> Reply:
     """Name the command and offer similar ones, which take over what was typed after it."""
+    # Only here: 6 MB that few people make the program need.
+    from rapidfuzz import fuzz, process
+
     typed, rest = ctx.message.command, ctx.message.text
     if typed == "unknown":  # platforms send what they know to be meant for us so
         typed, _, rest = rest.partition(" ")
