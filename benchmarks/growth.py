@@ -10,6 +10,8 @@ the processor time of this process.
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import sqlite3
 import tempfile
 import time
@@ -31,7 +33,7 @@ from core.store.operations.statistics import Statistics
 FEW, MANY = 100, 1_000_000
 CHATS = 100
 #: How often each question is asked, and for how long at most.
-RUNS, ASKED_S = 15, 4.0
+RUNS, ASKED_S = 60, 4.0
 CHAT = Chat("telegram", "1", "1")
 ENDED = (JobState.DONE, JobState.REFUSED, JobState.CANCELLED)
 NOT_ENDED = (JobState.WAITING, JobState.RUNNING, JobState.DEAD)
@@ -91,6 +93,7 @@ def fill(connection: sqlite3.Connection, count: int) -> None:
         connection.commit()
     # Else the first to write would pay for it.
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    os.sync()
 
 
 ASKED: dict[str, Callable[[Store, datetime], Awaitable[object]]] = {
@@ -139,6 +142,7 @@ def measure_held(store: Store) -> float:
 
     writer._commit = measured  # type: ignore[method-assign]
     expired_at = datetime.now(UTC) - timedelta(seconds=OLDEST_S) + KEPT_FOR
+    gc.freeze()  # as the program does
     asyncio.run(store.retention.purge(expired_at + timedelta(hours=1)))
     return max(turns_ms)
 
