@@ -1,11 +1,11 @@
-"""Latency of streamed speech on the web page against reading the engine's stream directly.
+"""Latency of streamed speech, on the web page and by the API, against reading the engine's stream.
 
     python -m benchmarks first_audio
 
 `hearsay run` uses the local MiMo, which synthesizes at ten times the speed of speech. A proxy in
 this process records when MiMo's first audio passes. Ours is the time from there until the first
-samples arrive at a page's WebSocket; for comparison, text by text in the same run, the engine's
-stream is read directly through the same proxy.
+sound arrives at a page's WebSocket, or at a client of /v1/audio/speech; for comparison, text by
+text in the same run, the engine's stream is read directly through the same proxy.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import httpx
 from websockets import Origin
@@ -34,7 +36,11 @@ from benchmarks.support.rows import Figures, Row
 
 TEXTS, WARM_UP = 20, 2
 WORDS = 12
-CHUNK_S, KEY = 0.02, "sk-emulator-key"
+CHUNK_S, KEY, API_KEY = 0.02, "sk-emulator-key", "sk-benchmark-0123456789"
+FORMATS = ("pcm", "wav", "mp3", "opus")
+DIRECT = "bare stream"
+#: The head of a file has no sound yet.
+HEAD_BYTES = 300
 
 
 class AudioProxy:
@@ -99,16 +105,33 @@ class Page:
     def __init__(self, http: httpx.Client, socket: ClientConnection) -> None:
         self._http, self._socket = http, socket
 
-    def speak(self, proxy: AudioProxy, number: int, text: str) -> float:
+    def speak(self, proxy: AudioProxy, text: str) -> float:
         """Send /say; return the seconds from the proxy to the first samples."""
         proxy.reset()
-        form = {"id": (None, f"message-{number}"), "text": (None, f"/say {text}")}
+        form = {"id": (None, uuid4().hex), "text": (None, f"/say {text}")}
         self._http.post("/api/messages", files=form).raise_for_status()
         first_s = 0.0
         while (event := json.loads(self._socket.recv(timeout=30)))["type"] != "reply":
             if event["type"] == "sound" and not first_s and base64.b64decode(event["pcm"]):
                 first_s = time.monotonic()
         return first_s - proxy.first_s
+
+
+def speak_by_api(url: str, format: str, proxy: AudioProxy, text: str) -> float:
+    """Ask the API for speech; return the seconds from the proxy to the first sound."""
+    proxy.reset()
+    body = {"model": "tts-1", "voice": "Mia", "input": text, "response_format": format}
+    headers = {"Authorization": f"Bearer {API_KEY}"}
+    count, first_s = 0, 0.0
+    with (
+        httpx.Client(timeout=30) as client,
+        client.stream("POST", f"{url}/v1/audio/speech", json=body, headers=headers) as answer,
+    ):
+        for part in answer.iter_raw():
+            count += len(part)
+            if count > HEAD_BYTES and not first_s:
+                first_s = time.monotonic()
+    return first_s - proxy.first_s
 
 
 @contextmanager
@@ -126,24 +149,39 @@ def make_text(start: str, words: int) -> str:
     return f"{start} {' '.join(f'word{n}' for n in range(words - 1))}."
 
 
-def measure() -> Figures:
-    """Return the milliseconds of the page and of the engine's stream, text by text in turns."""
+@cache
+def measure() -> dict[str, float]:
+    """Return the milliseconds of each side, text by text in turns."""
     mimo, telegram, port = Mimo(), Telegram(), free_port()
     rules = {"chunk_latency_s": CHUNK_S}
     mimo.http.post(f"{mimo.addresses['control']}/rules", json=rules).raise_for_status()
     proxy = AudioProxy(mimo.addresses["base_url"])
     settings = {"MIMO_BASE_URL": proxy.address, "MIMO_API_KEY": KEY, "WEB_PORT": str(port)}
-    page_s, direct_s = [], []
+    settings["API_KEYS"] = f"benchmark={API_KEY}"
     try:
         command, url = ["-m", "bots", "run"], f"http://127.0.0.1:{port}"
         with bot(command, telegram, None, **settings), open_page(url) as page:
+            sides: dict[str, Callable[[AudioProxy, str], float]] = {
+                "page": page.speak,
+                **{format: partial(speak_by_api, url, format) for format in FORMATS},
+                DIRECT: read_directly,
+            }
+            took: dict[str, list[float]] = {name: [] for name in sides}
             for number in range(TEXTS + WARM_UP):
-                page_s.append(page.speak(proxy, number, make_text(f"ours{number}", WORDS)))
-                direct_s.append(read_directly(proxy, make_text(f"direct{number}", WORDS)))
+                for name, speak in sides.items():
+                    took[name].append(speak(proxy, make_text(f"{name}{number}", WORDS)))
     finally:
         mimo.close()
         telegram.close()
-    return Figures(1000 * median(page_s[WARM_UP:]), 1000 * median(direct_s[WARM_UP:]))
+    return {name: 1000 * median(some[WARM_UP:]) for name, some in took.items()}
 
 
-ROWS = (Row("streamed speech, after the service's, p50", "ms", "bare stream", 5, measure),)
+def read(name: str) -> Callable[[], Figures]:
+    """Return how to measure one side."""
+    return lambda: Figures(measure()[name], measure()[DIRECT])
+
+
+ROWS = tuple(
+    Row(f"streamed speech, {where}, after the service's", "ms", DIRECT, 5, read(name))
+    for name, where in (("page", "page"), *((one, f"API as {one}") for one in FORMATS))
+)

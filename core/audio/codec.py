@@ -250,8 +250,7 @@ class PcmEncoder:
         # An abandoned encoder would keep its threads until garbage collection.
         weakref.finalize(self, self._container.close).atexit = False
         self._container.metadata.update(tags or {})
-        # Rates that Opus does not support are resampled.
-        is_known = format != "ogg" or rate_hz in OPUS_RATES_HZ
+        is_known = format != "ogg" or rate_hz in OPUS_RATES_HZ  # others are resampled
         options, rate = _ENCODER_OPTIONS.get(format, {}), rate_hz if is_known else 48_000
         stream = self._container.add_stream(codec, rate=rate, layout="mono", options=options)
         assert isinstance(stream, AudioStream)
@@ -260,6 +259,7 @@ class PcmEncoder:
             stream.bit_rate = bits
         if format == "flac":
             stream.codec_context.format = "s16"
+        stream.codec_context.open()  # it takes longer than the first frame
 
     @property
     def size_bytes(self) -> int:

@@ -42,6 +42,9 @@ _UNKNOWN_BYTES = 0xFFFF_FFFF
 #: OpenAI's formats that are compressed, and their names as files.
 _FILES: dict[str, FileFormat] = {"mp3": "mp3", "opus": "ogg", "flac": "flac", "aac": "aac"}
 _PART_BYTES = 65_536
+#: The first samples are encoded in short slices: the first sound leaves before the others follow.
+#: So short a slice takes less time than the switch to another thread.
+_SLICES, _SLICE_S, _SHORT_BYTES = 5, 0.04, 4096
 #: What is sent for a text without words.
 _SILENCE_S = 0.5
 #: Synthesizes one request: as which file, and who gets the samples while they come.
@@ -76,6 +79,13 @@ class SampleWriter:
     def finish(self) -> bytes:
         """Return nothing: there is no end to be written."""
         return b""
+
+
+def cut_slices(pcm: bytes, rate_hz: int) -> list[bytes]:
+    """Return the beginning of 16-bit samples in short slices, then the rest."""
+    size = 2 * int(_SLICE_S * rate_hz)
+    ends = [*range(size, len(pcm), size)][:_SLICES]
+    return [pcm[start:end] for start, end in zip([0, *ends], [*ends, None], strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +174,21 @@ class SpeechRoute:
         self, speech: SpeechRequest, synthesize: Synthesize
     ) -> AsyncGenerator[bytes, None]:
         """Yield the audio as it is synthesized."""
-        writer = self._open_writer(speech)
+        writer, is_first = self._open_writer(speech), True
         parts = follow(partial(synthesize, "wav"))
         async with aclosing(parts):
             async for part in parts:
-                write = writer.finish if isinstance(part, Done) else partial(writer.feed, part)
-                # In a thread: a text that was synthesized before comes as a whole.
-                if ready := await asyncio.to_thread(write):
-                    yield ready
+                if isinstance(part, Done):
+                    break
+                slices = cut_slices(part, self.context.synthesis.synthesizer.rate_hz)
+                for one in slices if is_first else [part]:
+                    # In a thread: a text that was synthesized before comes as a whole.
+                    feed, is_short = partial(writer.feed, one), len(one) <= _SHORT_BYTES
+                    if ready := feed() if is_short else await asyncio.to_thread(feed):
+                        yield ready
+                is_first = False
+        if ready := await asyncio.to_thread(writer.finish):
+            yield ready
 
     def _open_writer(self, speech: SpeechRequest) -> SampleWriter | StreamEncoder:
         engine = self.context.synthesis.synthesizer
