@@ -20,8 +20,8 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 VOICE = audio_samples.file("ogg-opus", audio_samples.speech(4.0))
 #: An answer of more than one message.
 LONG_TEXT = " ".join(f"word{number}" for number in range(500))
-#: The text of a fast engine is shown, too.
-FIRST = {"bots.discord_bot.outgoing.live_message:FIRST_S": 0.0}
+#: The first words are shown at once; the others follow in so many seconds.
+FIRST, STREAM_S = {"bots.discord_bot.outgoing.live_message:FIRST_S": 0.0}, 0.5
 #: All of them in the long form: `make chaos`.
 STEPS = ("S3", "S8", "S9", "S10", "SX") if IS_LONG else ("S3", "S9")
 OUT = [name for name in POINTS if name.startswith(STEPS)]
@@ -44,6 +44,7 @@ async def test_a_voice_message_is_answered_once(
     program: DiscordProgram, mimo: MimoServer, server: Server, step: str, ann: str
 ) -> None:
     mimo.set_text(await read_sound(VOICE), LONG_TEXT)
+    mimo.rules.latency_s = STREAM_S
     await program.start(kill_at=step, constants=FIRST)
     note = server.send_voice(server.dm(ann), ann, VOICE, duration=4.0)
     await restart(program, ann)
