@@ -161,8 +161,9 @@ class Stage:
     async def reply(self, chat: int, count: int = 1, timeout_s: float = 20.0) -> Message:
         """Wait for all jobs; return the only message of the bot in the chat."""
         await self.settle(chat, count, timeout_s)
-        [answer] = self.telegram.replies(chat)
-        return answer
+        answers = self.telegram.replies(chat)
+        assert len(answers) == 1, [answer.text for answer in answers]
+        return answers[0]
 
     async def check_answer(self, chat: int, number: int, *, timeout_s: float = 20.0) -> Message:
         """Wait for the only reply, check its number, and return it."""
