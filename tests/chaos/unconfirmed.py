@@ -50,9 +50,12 @@ def _is_unconfirmed(
         return True  # sent, and never answered
     if not 0 < call.disconnected_at <= call.responded_at + within_s:
         return False
-    # The next request for a chat starts only after the previous response was committed.
+    # The next request for a chat starts only after the previous response was committed, but for
+    # edits of another message: those of a reply that was corrected.
     return not any(
-        one.chat_id == call.chat_id and call.responded_at < one.received_at < call.disconnected_at
+        one.chat_id == call.chat_id
+        and (_is_write(one, _NEW) or one.message_id == call.message_id)
+        and call.responded_at < one.received_at < call.disconnected_at
         for one in later
     )
 
