@@ -175,13 +175,13 @@ class SpeechRoute:
     ) -> AsyncGenerator[bytes, None]:
         """Yield the audio as it is synthesized."""
         writer, is_first = self._open_writer(speech), True
+        rate_hz = self.context.synthesis.synthesizer.rate_hz
         parts = follow(partial(synthesize, "wav"))
         async with aclosing(parts):
             async for part in parts:
                 if isinstance(part, Done):
                     break
-                slices = cut_slices(part, self.context.synthesis.synthesizer.rate_hz)
-                for one in slices if is_first else [part]:
+                for one in cut_slices(part, rate_hz) if is_first else [part]:
                     # In a thread: a text that was synthesized before comes as a whole.
                     feed, is_short = partial(writer.feed, one), len(one) <= _SHORT_BYTES
                     if ready := feed() if is_short else await asyncio.to_thread(feed):
