@@ -9,18 +9,13 @@ PyAV in this process.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 
-from benchmarks.support.processes import ROOT, free_port, median, wait_for
+from benchmarks.support.processes import free_port, median, program, wait_for
 from benchmarks.support.rows import Figures, Row
 from benchmarks.support.sides import notes, run_service
 from tests.emulators.mimo.tones import make_wav
@@ -31,30 +26,13 @@ KEY = "sk-benchmark-0123456789"
 
 
 @contextmanager
-def run_program(**more: str) -> Iterator[str]:
-    """Run the program in an empty folder; yield the base URL of the API."""
-    port = free_port()
-    with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "HEARSAY_HOME": home,
-            "WEB_PORT": str(port),
-            "API_KEYS": f"benchmark={KEY}",
-            "MODEL_PROBE": "off",
-            **more,
-        }
-        with (Path(home) / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "bots", "run"],
-                cwd=home, env=environment, stdout=log, stderr=log,
-            )  # fmt: skip
-        try:
-            wait_for(lambda: is_live(f"http://127.0.0.1:{port}/livez"), step_s=0.1)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            process.terminate()
-            process.wait(20)
+def run_program(service_url: str) -> Iterator[str]:
+    """Run the program; yield the base URL of the API."""
+    port, settings = free_port(), {"API_KEYS": f"benchmark={KEY}", "MODEL_PROBE": "off"}
+    settings |= {"WEB_PORT": str(port), "OPENAI_BASE_URL": service_url}
+    url = f"http://127.0.0.1:{port}"
+    with program(lambda: wait_for(lambda: is_live(f"{url}/livez"), step_s=0.1), **settings):
+        yield f"{url}/v1"
 
 
 def is_live(url: str) -> bool:
@@ -92,7 +70,7 @@ def measure() -> Figures:
     """Return the milliseconds added, and those of decoding and the service."""
     with (
         run_service() as service,
-        run_program(OPENAI_BASE_URL=service.base_url) as url,
+        run_program(service.base_url) as url,
         httpx.Client(timeout=60, headers={"Authorization": f"Bearer {KEY}"}) as client,
     ):
         pairs = [

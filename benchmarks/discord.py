@@ -8,18 +8,14 @@ messages in five seconds in each channel; the local one refuses more.
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.support.processes import ROOT, Discord, free_port, wait_for
+from benchmarks.support.processes import Discord, program, wait_for
 from benchmarks.support.rows import Figures, Row
 from benchmarks.support.sides import NOTE_S, notes, run_service
 from tests.emulators.discord.traffic import GLOBAL_LIMIT
@@ -40,23 +36,18 @@ class Found(NamedTuple):
 
 @contextmanager
 def run_program(discord: Discord, service_url: str) -> Iterator[None]:
-    with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
-        environment = {
-            **{"HEARSAY_HOME": home, "PYTHONPATH": str(ROOT), "WEB_PORT": str(free_port())},
-            **{"OPENAI_BASE_URL": service_url, "MODEL_PROBE": "off"},
-            "DISCORD_BOT_TOKEN": discord.addresses["token"],
-            "DISCORD_API_BASE_URL": discord.addresses["api_base_url"],
-        }
-        with (Path(home) / "log").open("wb") as log:
-            command = [sys.executable, "-m", "bots", "run"]
-            process = subprocess.Popen(command, cwd=home, env=environment, stdout=log, stderr=log)
-        try:
-            wait_for(lambda: discord.do("connected"))
-            wait_for(lambda: discord.do("commands"))
-            yield
-        finally:
-            process.terminate()
-            process.wait(20)
+    settings = {
+        **{"OPENAI_BASE_URL": service_url, "MODEL_PROBE": "off"},
+        "DISCORD_BOT_TOKEN": discord.addresses["token"],
+        "DISCORD_API_BASE_URL": discord.addresses["api_base_url"],
+    }
+
+    def wait_until_ready() -> None:
+        wait_for(lambda: discord.do("connected"))
+        wait_for(lambda: discord.do("commands"))
+
+    with program(wait_until_ready, **settings):
+        yield
 
 
 def send(discord: Discord, many: list[bytes]) -> float:

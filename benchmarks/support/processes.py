@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -99,18 +99,25 @@ class Mimo(Emulator):
 
 def build_environment(home: str, telegram: Telegram, mimo: Mimo | None) -> dict[str, str]:
     environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "HEARSAY_HOME": home,
+        **build_base(home),
         "TELEGRAM_BOT_TOKEN": telegram.addresses["token"],
         "TELEGRAM_API_BASE_URL": telegram.addresses["api_base_url"],
         "TELEGRAM_FILE_BASE_URL": telegram.addresses["file_base_url"],
-        "WEB_PORT": str(free_port()),
     }
     if mimo:
         environment["MIMO_BASE_URL"] = mimo.addresses["base_url"]
         environment["MIMO_API_KEY"] = "sk-emulator-key"
     return environment
+
+
+def build_base(home: str) -> dict[str, str]:
+    """Return the environment of any of our programs."""
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "HEARSAY_HOME": home,
+        "WEB_PORT": str(free_port()),
+    }
 
 
 @contextmanager
@@ -123,20 +130,40 @@ def bot(
     """
     with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
         environment = {**build_environment(home, telegram, mimo), **more}
-        with (Path(home) / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [sys.executable, *command], cwd=home, env=environment, stdout=log, stderr=log
-            )
-        try:
-            telegram.wait_for_poll()
+        with run_in(home, command, environment, telegram.wait_for_poll) as process:
             yield process
-        except TimeoutError:
+
+
+@contextmanager
+def program(wait_until_ready: Callable[[], object], **more: str) -> Iterator[None]:
+    """Run `hearsay run` without Telegram in an empty folder. more: environment variables."""
+    with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
+        environment = {**build_base(home), **more}
+        with run_in(home, ("-m", "bots", "run"), environment, wait_until_ready):
+            yield
+
+
+@contextmanager
+def run_in(
+    home: str,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    wait_until_ready: Callable[[], object],
+) -> Iterator[subprocess.Popen[bytes]]:
+    with (Path(home) / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *command], cwd=home, env=environment, stdout=log, stderr=log
+        )
+    try:
+        wait_until_ready()
+        yield process
+    except TimeoutError:
+        print((Path(home) / "log").read_text(errors="replace")[-4000:])
+        raise
+    finally:
+        process.terminate()
+        if process.wait(20):
             print((Path(home) / "log").read_text(errors="replace")[-4000:])
-            raise
-        finally:
-            process.terminate()
-            if process.wait(20):
-                print((Path(home) / "log").read_text(errors="replace")[-4000:])
 
 
 def free_port() -> int:
