@@ -33,7 +33,8 @@ from bots.telegram_bot.errors import POISON, as_seconds, describe
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.engines.wire.client import DirectClient, tls
+from core.engines.wire.client import tls
+from core.engines.wire.connections import DirectClient
 from core.errors import ConfigError, PlatformLocked, describe_error
 
 log = structlog.get_logger(__name__)

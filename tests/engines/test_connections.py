@@ -11,7 +11,8 @@ import httpcore
 import httpx
 import pytest
 
-from core.engines.wire.client import DirectClient, EngineClient
+from core.engines.wire.client import EngineClient
+from core.engines.wire.connections import DirectClient
 from core.errors import EngineBusy
 from tests.emulators.telegram import TelegramServer
 
