@@ -1,7 +1,8 @@
-"""One request is one write, and nothing else about a connection differs."""
+"""A request is one write and never waits for itself; nothing else about a connection differs."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import socket
 from collections.abc import Iterator
@@ -75,6 +76,19 @@ async def test_head_and_body_leave_in_one_write(backend: NotedBackend) -> None:
         assert b"cookie" not in stream.written[1].lower()
         await post(client, b"x" * 200_000)
         assert 2 <= len(stream.written[2:]) <= 5, "a long one is not collected as a whole"
+
+
+async def test_a_request_lets_no_other_task_run_unless_it_waits(backend: NotedBackend) -> None:
+    turns = 0
+
+    def count() -> None:
+        nonlocal turns
+        turns += 1
+
+    async with DirectClient() as client:
+        asyncio.get_running_loop().call_soon(count)
+        await post(client)
+    assert not turns
 
 
 async def test_engines_too(backend: NotedBackend) -> None:

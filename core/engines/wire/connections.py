@@ -5,15 +5,23 @@ They build on inner parts of both, whose versions pyproject.toml limits.
 
 from __future__ import annotations
 
+import asyncio
 import select
 from contextlib import suppress
 from typing import Any
 
 import httpcore
+import httpcore._async.connection
+import httpcore._async.http11
 import httpx
 
 #: More than this is sent before the rest of a request is there.
 _MOST_UNSENT_BYTES = 64 * 1024
+
+# A request takes three locks. anyio's goes through the event loop even if it is free, which was an
+# eighth of all processor time of a voice note.
+for _module in (httpcore._async.connection, httpcore._async.http11):
+    _module.AsyncLock = asyncio.Lock  # type: ignore[attr-defined]
 
 
 def join_writes(client: httpx.AsyncClient) -> None:
