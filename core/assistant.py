@@ -70,7 +70,6 @@ class Inbox:
         metrics.MESSAGES.labels(message.chat.platform, result).inc()
         if job:
             log.info("accepted", job=job.job_id, command=job.command)
-            self._store.intake.on_job()
             if job.command == "cancel":
                 self._store.cancellation.on_cancel(job.message.text.split())
         return job
@@ -196,10 +195,7 @@ class Inbox:
 
     async def retry(self, job_id: str) -> bool:
         """Run a dead letter again at once. Return False if there is none of that id."""
-        is_found = await self._store.jobs.retry(job_id)
-        if is_found:
-            self._store.intake.on_job()
-        return is_found
+        return await self._store.jobs.retry(job_id)
 
     def readiness(self) -> dict[str, bool]:
         """Return whether each platform can take messages in, by name."""

@@ -123,9 +123,10 @@ class JobRunner:
         self._clock = clock
         self._is_awake = asyncio.Event()
         #: Makes the loop look at the table now: a job was added or has ended.
-        self.wake = store.intake.on_job = self._is_awake.set
+        self.wake = self._is_awake.set
+        store.on_job(self.wake)
         store.cancellation.on_cancel = self.cancel
-        self._chores = Chores(store, model_probe, self.wake, clock)
+        self._chores = Chores(store, model_probe, clock)
         #: The tasks of jobs, named after them, and those that interrupt cancelled ones.
         self._running: set[asyncio.Task[None]] = set()
         #: Held from a job's claim until it has its task.

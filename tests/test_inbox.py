@@ -45,7 +45,7 @@ async def test_a_message_is_taken_in_once(
     inbox: Inbox, new_message: NewMessage, store: Store
 ) -> None:
     woken: list[bool] = []
-    store.intake.on_job = lambda: woken.append(True)
+    store.on_job(lambda: woken.append(True))
     before = [counted("job"), counted("passed")]
     message = new_message()
     job = await inbox.accept(message, b"sound")
@@ -73,7 +73,7 @@ async def test_retry_wakes_the_worker_only_for_a_dead_letter(
     job = await inbox.accept(new_message())
     assert job
     woken: list[bool] = []
-    store.intake.on_job = lambda: woken.append(True)
+    store.on_job(lambda: woken.append(True))
     assert not await inbox.retry(job.job_id) and woken == []
     await store.jobs.finish(job.job_id, JobState.DEAD)
     assert await inbox.retry(job.job_id) and woken == [True]

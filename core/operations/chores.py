@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 
 import stamina
@@ -30,17 +29,12 @@ log = structlog.get_logger()
 
 
 class Chores:
-    """Runs them until cancelled.
+    """Runs them until cancelled."""
 
-    probe: None to never probe the models. wake: called when jobs were added.
-    """
-
-    def __init__(
-        self, store: Store, probe: ModelProbe | None, wake: Callable[[], None], clock: Clock
-    ) -> None:
+    def __init__(self, store: Store, probe: ModelProbe | None, clock: Clock) -> None:
+        """probe: None to never probe the models."""
         self._store = store
         self._probe = probe
-        self._wake = wake
         self._clock = clock
         self._is_changed = asyncio.Event()
         store.schedules.on_add = self._is_changed.set
@@ -67,8 +61,7 @@ class Chores:
             self._is_changed.clear()
             wait_s = RETRY_S
             with suppress(StoreError):
-                if await self._store.schedules.fire_due(self._clock.now()):
-                    self._wake()
+                await self._store.schedules.fire_due(self._clock.now())
                 due_at = await self._store.schedules.next_due_at()
                 due_s = (due_at - self._clock.now()).total_seconds() if due_at else IDLE_S
                 wait_s = min(IDLE_S, max(0.0, due_s))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from core.clock import CLOCK, Clock
 from core.store.chats import Chats
 from core.store.database.encryption import Cipher, make_cipher
@@ -57,6 +59,10 @@ class Store:
         self.probes = Probes(self._database)
         self.allowances = Allowances(self._database)
         self.statistics = Statistics(self._database)
+
+    def on_job(self, wake: Callable[[], None]) -> None:
+        """Let `wake` be called after each commit by which a job may have to run."""
+        self._database.on_job = wake
 
     async def close(self) -> None:
         """Close every connection to the database."""

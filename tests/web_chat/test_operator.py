@@ -131,10 +131,10 @@ async def test_job_is_shown_with_its_steps(
 
 
 async def test_dead_letter_is_shown_and_retried(
-    operator_page: OperatorPage, operator: AsyncClient, monkeypatch: pytest.MonkeyPatch
+    operator_page: OperatorPage, operator: AsyncClient
 ) -> None:
     woken = asyncio.Event()
-    monkeypatch.setattr(operator_page.store.intake, "on_job", woken.set)
+    operator_page.store.on_job(woken.set)
     job_id = await add_job(operator_page.store, JobState.DEAD, "EngineBusy: no answer")
     dead = {one["job_id"]: one for one in (await get(operator, "jobs?show=dead"))["jobs"]}
     assert dead[job_id]["error"] == "EngineBusy: no answer"

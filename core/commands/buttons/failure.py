@@ -11,7 +11,6 @@ from core.models import FORM_TOKEN, Reply
 async def retry_job(ctx: Context) -> Reply:
     """Run a dead letter again. Its own reply takes the place of the failure, so this is empty."""
     await ctx.store.jobs.retry(ctx.message.text)
-    ctx.store.intake.on_job()
     return Reply()
 
 

@@ -176,7 +176,6 @@ async def _save(ctx: Context, job: Job, key: str, glossary: tuple[Correction, ..
     shown = apply_to(transcript, glossary)
     if not await ctx.store.jobs.redo(job.job_id, replace_text(job.reply, shown.text, key)):
         raise UserError(TRANSCRIPT_GONE)
-    ctx.store.intake.on_job()
     for recording in find_subjects(job)[:1]:
         save = ctx.store.memory.save_transcript
         await save(ctx.message.chat, recording.message_id, transcript, key)

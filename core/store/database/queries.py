@@ -62,6 +62,8 @@ class Database:
         self._url = url
         #: Why not everything can be saved, None if it can: see `Probes.check_space`.
         self.fault: StorageFull | None = None
+        #: Called after each commit by which a job may have to run.
+        self.on_job: Callable[[], None] = lambda: None
         self._writer, self._readers = Writer(url), Readers(url)
         for engine in (self._writer.engine, self._readers.engine):
             set_cipher(engine.dialect, cipher)
@@ -112,11 +114,26 @@ def writes(
     method: Callable[Concatenate[Any, Connection, Parameters], Result],
 ) -> Callable[Concatenate[Any, Parameters], Coroutine[Any, Any, Result]]:
     """Turn a method that is given a connection into one transaction, see `Database.write`."""
+    return _commit(method, adds_jobs=False)
 
+
+def adds_jobs(
+    method: Callable[Concatenate[Any, Connection, Parameters], Result],
+) -> Callable[Concatenate[Any, Parameters], Coroutine[Any, Any, Result]]:
+    """Do as `writes` does, and call `Database.on_job` if the method returns something true."""
+    return _commit(method, adds_jobs=True)
+
+
+def _commit(
+    method: Callable[Concatenate[Any, Connection, Parameters], Result], *, adds_jobs: bool
+) -> Callable[Concatenate[Any, Parameters], Coroutine[Any, Any, Result]]:
     @wraps(method)
     async def run(self: Any, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         database: Database = self._database
-        return await database.write(lambda connection: method(self, connection, *args, **kwargs))
+        result = await database.write(lambda connection: method(self, connection, *args, **kwargs))
+        if adds_jobs and result:
+            database.on_job()
+        return result
 
     return run
 

@@ -169,7 +169,7 @@ def _count_hours(starts: Sequence[datetime], rows: Iterable[Any]) -> dict[dateti
     waits_s = {at: array("d") for at in starts}
     for created_at, finished_at, state in rows:
         at = finished_at.replace(minute=0, second=0, microsecond=0)
-        if at in ended and state not in OPEN_STATES:
+        if at in ended:
             ended[at][JobState(state)] += 1
             if state in _ANSWERED:
                 waits_s[at].append((finished_at - created_at).total_seconds())

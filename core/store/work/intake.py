@@ -29,6 +29,7 @@ from core.store.database.queries import (
     IS_FORM,
     IS_OPEN,
     Database,
+    adds_jobs,
     chat_row,
     insert_new,
     read_settings,
@@ -79,10 +80,8 @@ class Intake:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        #: Called whenever there is a new job to run.
-        self.on_job: Callable[[], None] = lambda: None
 
-    @writes
+    @adds_jobs
     def add(
         self, connection: Connection, message: Message, choose: Choose,
         recording: Recording | None = None, *,
@@ -120,17 +119,12 @@ class Intake:
         row |= {"received_at": self._database.now(), "content": message}
         connection.execute(_NEW_MESSAGE, row)
 
-    async def add_own(self, message: Message) -> bool:
+    @adds_jobs
+    def add_own(self, connection: Connection, message: Message) -> bool:
         """Save a message that the program sends to itself, with its job, in one commit.
 
         Returns False if it is known already.
         """
-        is_new = await self._add_own(message)
-        self.on_job()
-        return is_new
-
-    @writes
-    def _add_own(self, connection: Connection, message: Message) -> bool:
         row = chat_row(connection, message.chat)
         return add_own(connection, row.chat_pk, message, self._database.now())
 

@@ -18,6 +18,7 @@ from core.store.database.queries import (
     IS_CANCELLED,
     IS_OPEN,
     Database,
+    adds_jobs,
     chat_row,
     find_newest,
     is_chat,
@@ -173,7 +174,7 @@ class Jobs:
         query = select_jobs().where(IS_OPEN, ~jobs.c.is_told, jobs.c.reply.is_(None))
         return self._read(await self._database.rows(query.order_by(jobs.c.seq).limit(limit)))
 
-    @writes
+    @adds_jobs
     def retry(self, connection: Connection, job_id: str) -> bool:
         """Run a dead letter again. Return False if there is no dead letter of that id.
 
@@ -188,7 +189,7 @@ class Jobs:
         _turn_into_placeholder(connection, job_id)
         return True
 
-    @writes
+    @adds_jobs
     def redo(self, connection: Connection, job_id: str, reply: Reply) -> bool:
         """Replace the reply of a job that is done: what was sent is edited.
 

@@ -12,7 +12,14 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, select, upda
 from core.models import Chat, DigestSchedule, Message
 from core.models.schedules import LATE_AFTER, LONGEST_GAP, next_at
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import Database, chat_row, insert_new, is_chat, writes
+from core.store.database.queries import (
+    Database,
+    adds_jobs,
+    chat_row,
+    insert_new,
+    is_chat,
+    writes,
+)
 from core.store.database.tables import chats, schedules
 from core.store.work.intake import add_own
 
@@ -120,7 +127,7 @@ class Schedules:
             fired += is_new
         return fired
 
-    @writes
+    @adds_jobs
     def _fire_one(self, connection: Connection, now: datetime) -> bool | None:
         """Return whether a job was added, None if nothing was due."""
         row = connection.execute(_DUE, _limits(now)).one_or_none()
