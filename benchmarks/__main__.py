@@ -1,6 +1,6 @@
 """All measurements as one table: each figure beside that of another side, and its target.
 
-    python -m benchmarks [GROUP] ...   # by default all of GROUPS; each is a module of this folder
+    python -m benchmarks [GROUP] ...   # by default all of GROUPS; each is a module of `table`
 
 Both sides are measured in the same run, in turns where they can be, since other programs may keep
 the machine busy; the table shows its load. Figures are medians.
@@ -22,7 +22,7 @@ MORE = ("pipeline", "long")
 
 
 def find_rows(groups: list[str]) -> list[Row]:
-    return [row for group in groups for row in import_module(f"benchmarks.{group}").ROWS]
+    return [row for group in groups for row in import_module(f"benchmarks.table.{group}").ROWS]
 
 
 def main() -> None:

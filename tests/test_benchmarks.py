@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from benchmarks import growth
 from benchmarks.__main__ import GROUPS, MORE, find_rows
 from benchmarks.support.rows import Figures, Row, measure_all
+from benchmarks.table import growth
 
 
 def test_every_row_has_another_side_and_a_target() -> None:

@@ -33,7 +33,7 @@ from tests.support.browser_pages import CHROMIUM, open_browser
 from tests.support.clean_start import make_database
 from tests.support.web_program import run_program
 
-SPEECH = Path(__file__).parents[1] / "tests" / "data" / "speech" / "sb_example1.wav"
+SPEECH = Path(__file__).parents[2] / "tests" / "data" / "speech" / "sb_example1.wav"
 CHATS, ENTRIES, OTHER_ENTRIES, ROUNDS, TARGET_MS = 1000, 5000, 5, 5, 200
 #: The keys of two browsers: one has many chats, the other has few.
 MANY, FEW = "m" * 43, "f" * 43

@@ -1,7 +1,7 @@
 """Voice notes through store, jobs, decoding and deliveries in this process, and decoding alone.
 
-    python -m benchmarks pipeline   # figures
-    python -m benchmarks.pipeline   # a profile
+    python -m benchmarks.table.pipeline   # figures
+    python -m benchmarks.table.pipeline   # a profile
 
 Voice notes of 15 s and an engine that takes no time; the platform is `tests.support.loopback`. For
 comparison, `Media.pieces` alone on the same notes, in turns. Meanwhile a task that sleeps for 10 ms
