@@ -145,6 +145,16 @@ async def test_retry_after_on_a_deletion_holds_the_chat(telegram: Server, bot: B
     assert telegram.requests == []
 
 
+async def test_a_deletion_that_has_to_wait_is_made_again(telegram: Server, bot: Bot) -> None:
+    ann, note, target, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
+    telegram.fault("deleteMessage", "status", status=429, retry_after=5, count=2)
+    await bot.deliver(target, Reply("words again"))
+    assert [shown.text for shown in telegram.replies_to(ann, note)] == ["words again"]
+    calls = telegram.requests_to("deleteMessage")
+    assert [call.status for call in calls] == [429, 429, 200]
+    assert calls[2].received_at - calls[0].received_at == pytest.approx(10.0, abs=1.0)
+
+
 async def test_a_failed_job_that_is_run_again_edits_its_error_message(
     telegram: Server, bot: Bot, ann: int
 ) -> None:

@@ -218,10 +218,15 @@ class TelegramDelivery:
             await target.ledger.forget(part)
 
     async def _delete(self, chat_id: str, message_id: str) -> None:
-        try:
-            await self._pacer.wait(chat_id)
-            await self._bot.delete_message(int(chat_id), int(message_id))
-        except (TelegramError, PlatformBusy) as error:
-            if isinstance(error, RetryAfter):
+        """Delete a message; one that Telegram does not delete stays in the chat."""
+        for _ in range(MAX_TRIES):
+            try:
+                await self._pacer.wait(chat_id)
+                await self._bot.delete_message(int(chat_id), int(message_id))
+            except RetryAfter as error:
                 self._pacer.hold(chat_id, error.retry_after)
-            log.debug("telegram_message_not_deleted", detail=describe(error))
+            except (TelegramError, PlatformBusy) as error:
+                log.debug("telegram_message_not_deleted", detail=describe(error))
+                return
+            else:
+                return
