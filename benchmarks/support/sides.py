@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 
 import psutil
@@ -33,6 +34,19 @@ def notes(count: int) -> list[bytes]:
 @cache
 def make_note(number: int) -> bytes:
     return file("ogg-opus", speech(NOTE_S + number * 0.4)[-NOTE_S * 32_000 :])
+
+
+@dataclass(frozen=True)
+class Work:
+    """Seconds until the last text, and milliseconds of processor time of a note."""
+
+    took_s: float
+    parent_ms: float
+    children_ms: float
+
+    @property
+    def all_ms(self) -> float:
+        return self.parent_ms + self.children_ms
 
 
 class Side:
@@ -75,6 +89,16 @@ class Side:
             telegram.send_voice(users[number % chats], note, NOTE_S)
         wait_for(lambda: self._count_texts() >= len(many), 120, 0.2)
         return max(float(one["responded_at"]) for one in self._texts()) - began_s
+
+    def measure_at_once(self, many: Sequence[bytes], chats: int) -> Work:
+        """Send notes in so many chats; return what they took."""
+        own_s, children_s = self.cpu_s()
+        took_s = self.send_at_once(many, chats)
+        own_after_s, children_after_s = self.cpu_s()
+        by_note = 1000 / len(many)
+        return Work(
+            took_s, by_note * (own_after_s - own_s), by_note * (children_after_s - children_s)
+        )
 
     def _texts(self) -> list[dict[str, float]]:
         return [

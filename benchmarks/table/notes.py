@@ -78,15 +78,12 @@ def measure_at_once(side: Side, service: OpenAIServer, found: Found) -> None:
     # As many worker processes run as will.
     side.send_at_once(notes(AT_ONCE)[:WARM_UP_AT_ONCE], WARM_UP_AT_ONCE)
     asked.clear()
-    own_s, children_s = side.cpu_s()
-    took_s = side.send_at_once(notes(WARM_UP + NEAR + FAR + AT_ONCE)[-AT_ONCE:], CHATS)
-    own_after_s, children_after_s = side.cpu_s()
-    found.notes_per_s = AT_ONCE / took_s
+    work = side.measure_at_once(notes(WARM_UP + NEAR + FAR + AT_ONCE)[-AT_ONCE:], CHATS)
+    found.notes_per_s = AT_ONCE / work.took_s
     # To a tenth: a note or two may be sent again.
     found.requests = round((side.count_requests() + len(asked)) / AT_ONCE, 1)
     found.refused = sum(side.telegram.do("violations").values())
-    found.parent_ms = 1000 * (own_after_s - own_s) / AT_ONCE
-    found.children_ms = 1000 * (children_after_s - children_s) / AT_ONCE
+    found.parent_ms, found.children_ms = work.parent_ms, work.children_ms
 
 
 @cache

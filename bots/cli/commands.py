@@ -35,7 +35,7 @@ def run() -> None:
     gc.disable()  # it finds nothing in modules: a tenth of the start; `bots.program` turns it on
     # structlog, httpx and FastAPI import these wherever they find them: 11 MB for colours that no
     # log has, a command line and models of an old kind. None keeps them from it.
-    # The last one tells asyncio from Trio, which there is not, several times a request.
+    # The last one tells asyncio from Trio, and is looked for several times a request.
     unused = dict.fromkeys(("rich", "httpx._main", "pydantic.v1", "sniffio"))
     sys.modules.update(unused)  # type: ignore[arg-type]
     from bots.exit_codes import read_settings

@@ -19,7 +19,7 @@ import httpx
 _MOST_UNSENT_BYTES = 64 * 1024
 
 # A request takes three locks. anyio's goes through the event loop even if it is free, which was an
-# eighth of all processor time of a voice note.
+# eighth of the program's processor time for a voice note.
 for _module in (httpcore._async.connection, httpcore._async.http11):
     _module.AsyncLock = asyncio.Lock  # type: ignore[attr-defined]
 
