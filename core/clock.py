@@ -36,6 +36,7 @@ class Clock:
 CLOCK = Clock()
 
 #: A loop that wakes this much later than it asked for was suspended: load alone is never so long.
+#: It never asks for longer: a timeout that is due by then would expire all the same.
 STANDSTILL_S = 5.0
 
 
@@ -65,13 +66,14 @@ class _Selector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         begun_at_s = time.monotonic()
         if self._ended_at_s is not None:
-            self._count(begun_at_s - self._ended_at_s)
-        ready = super().select(timeout)
+            self._count(begun_at_s - self._ended_at_s, 0.0)
+        asked_s = STANDSTILL_S if timeout is None else min(timeout, STANDSTILL_S)
+        ready = super().select(asked_s)
         self._ended_at_s = time.monotonic()
-        if timeout is not None:
-            self._count(self._ended_at_s - begun_at_s - max(0.0, timeout))
+        self._count(self._ended_at_s - begun_at_s, max(0.0, asked_s))
         return ready
 
-    def _count(self, late_s: float) -> None:
-        if late_s > STANDSTILL_S:
-            self.lost_s += late_s
+    def _count(self, took_s: float, asked_s: float) -> None:
+        """Count all of a wait that was too long: nobody knows when the suspension began."""
+        if took_s - asked_s > STANDSTILL_S:
+            self.lost_s += took_s
