@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
 
 from bots.telegram_bot.bot import TelegramBot as Bot
 from core.config import Settings
-from core.models import Button, Chat, ChatSettings, File, Reply, TalkRange, TalkSettings
+from core.models import (
+    Button,
+    Chat,
+    ChatSettings,
+    File,
+    JobState,
+    PartDelivery,
+    Reply,
+    TalkRange,
+    TalkSettings,
+)
 from core.store import Store
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import StoreInbox, make_message, receiving
@@ -91,6 +102,35 @@ async def test_refused_voice_messages_are_remembered_over_a_restart(
         ("sendvoice", ann, 400), ("sendaudio", ann, 200), ("sendaudio", ann, 200),
         ("sendvoice", ben, 200),
     ]  # fmt: skip
+
+
+async def test_a_message_that_offers_to_cancel_is_deleted_although_it_is_sent_late(
+    telegram: Server, bot: Bot, inbox: StoreInbox, store: Store, ann: int
+) -> None:
+    note = telegram.send_voice(ann, ann, NOTE)
+    job = await inbox.accept(make_message(ann, note))
+    assert job
+    live, has_looked, may_go_on = store.deliveries.target(job), asyncio.Event(), asyncio.Event()
+    find = live.ledger.find
+
+    async def find_slowly(part: int) -> PartDelivery | None:
+        found = await find(part)
+        has_looked.set()
+        await may_go_on.wait()
+        return found
+
+    live.ledger.find = find_slowly  # type: ignore[method-assign]
+    await bot.show(live, "heard so far")
+    await has_looked.wait()
+    await bot.offer_cancel(live)  # the draft on its way becomes a message
+    ledger = store.deliveries.ledger(job)
+    reply = await store.jobs.save_reply(job.job_id, Reply("all"), JobState.DONE, ledger)
+    delivery = asyncio.create_task(bot.deliver(store.deliveries.target(job, ledger), reply))
+    may_go_on.set()
+    await delivery
+    progress, answer = telegram.replies(ann, has_deleted=True)
+    assert (progress.text, progress.is_deleted) == ("heard so far", True)
+    assert (answer.text, answer.is_deleted) == ("all", False)
 
 
 async def test_repeated_updates_are_one_job_each_also_over_a_restart(
