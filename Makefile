@@ -26,7 +26,7 @@ findings: $(VENV)/dev.stamp  ## run the tests of what using the product has foun
 
 # One test may take many minutes here.
 LONG := -o faulthandler_timeout=3000
-chaos: $(VENV)/dev.stamp  ## kill the program 200 times under load, run 200 jobs for each fault, and more: about 40 minutes
+chaos: $(VENV)/dev.stamp  ## kill the program 200 times under load, run 200 jobs for each fault, and more: about 15 minutes
 	HEARSAY_CHAOS=1 $(BIN)/pytest $(LONG) tests/chaos tests/acceptance tests/discord_bot/test_kills.py
 
 fuzz: $(VENV)/dev.stamp  ## run every property-based test with thousands of random examples: about 20 minutes
