@@ -17,11 +17,17 @@ from contextlib import ExitStack, contextmanager
 from operator import attrgetter
 from pathlib import Path
 
-from benchmarks.support.processes import ROOT, median, show
+from benchmarks.support.processes import HEARSAY, ROOT, median, show
 from benchmarks.support.rows import load
-from benchmarks.support.sides import HEARSAY, Work, notes, run_service, run_side
-
-AT_ONCE, CHATS, WARM_UP = 100, 50, 6
+from benchmarks.support.sides import (
+    AT_ONCE,
+    CHATS,
+    WARM_UP_AT_ONCE,
+    Work,
+    notes,
+    run_service,
+    run_side,
+)
 
 
 @contextmanager
@@ -45,12 +51,12 @@ def measure(paths: Sequence[str], rounds: int) -> list[list[Work]]:
     with ExitStack() as stack:
         service = stack.enter_context(run_service())
         sides = [stack.enter_context(run_side(HEARSAY, service, PYTHONPATH=path)) for path in paths]
-        many = iter(notes((rounds + 1) * (WARM_UP + AT_ONCE)))
+        many = iter(notes((rounds + 1) * (WARM_UP_AT_ONCE + AT_ONCE)))
         for _ in range(rounds + 1):
-            first = [next(many) for _ in range(WARM_UP)]
+            first = [next(many) for _ in range(WARM_UP_AT_ONCE)]
             some = [next(many) for _ in range(AT_ONCE)]
             for side, works in zip(sides, found, strict=True):
-                side.send_at_once(first, WARM_UP)
+                side.send_at_once(first, WARM_UP_AT_ONCE)
                 works.append(side.measure_at_once(some, CHATS))
     return [works[1:] for works in found]
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from tests.support.audio_samples import file, speech
 
 ROOT = Path(__file__).parent.parent.parent
 START_S = 30.0
+#: Arguments of the Python interpreter.
+HEARSAY = ("-m", "bots", "run")
 
 
 class Emulator:
@@ -97,29 +99,6 @@ class Mimo(Emulator):
         return [one for one in found if one["path"].endswith("/completions")]
 
 
-def build_environment(home: str, telegram: Telegram, mimo: Mimo | None) -> dict[str, str]:
-    environment = {
-        **build_base(home),
-        "TELEGRAM_BOT_TOKEN": telegram.addresses["token"],
-        "TELEGRAM_API_BASE_URL": telegram.addresses["api_base_url"],
-        "TELEGRAM_FILE_BASE_URL": telegram.addresses["file_base_url"],
-    }
-    if mimo:
-        environment["MIMO_BASE_URL"] = mimo.addresses["base_url"]
-        environment["MIMO_API_KEY"] = "sk-emulator-key"
-    return environment
-
-
-def build_base(home: str) -> dict[str, str]:
-    """Return the environment of any of our programs."""
-    return {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT),
-        "HEARSAY_HOME": home,
-        "WEB_PORT": str(free_port()),
-    }
-
-
 @contextmanager
 def bot(
     command: Sequence[str], telegram: Telegram, mimo: Mimo | None, **more: str
@@ -128,42 +107,49 @@ def bot(
 
     command: arguments of the Python interpreter. more: further environment variables.
     """
-    with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
-        environment = {**build_environment(home, telegram, mimo), **more}
-        with run_in(home, command, environment, telegram.wait_for_poll) as process:
-            yield process
-
-
-@contextmanager
-def program(wait_until_ready: Callable[[], object], **more: str) -> Iterator[None]:
-    """Run `hearsay run` without Telegram in an empty folder. more: environment variables."""
-    with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
-        environment = {**build_base(home), **more}
-        with run_in(home, ("-m", "bots", "run"), environment, wait_until_ready):
-            yield
-
-
-@contextmanager
-def run_in(
-    home: str,
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    wait_until_ready: Callable[[], object],
-) -> Iterator[subprocess.Popen[bytes]]:
-    with (Path(home) / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, *command], cwd=home, env=environment, stdout=log, stderr=log
-        )
-    try:
-        wait_until_ready()
+    settings = {
+        "TELEGRAM_BOT_TOKEN": telegram.addresses["token"],
+        "TELEGRAM_API_BASE_URL": telegram.addresses["api_base_url"],
+        "TELEGRAM_FILE_BASE_URL": telegram.addresses["file_base_url"],
+    }
+    if mimo:
+        settings["MIMO_BASE_URL"] = mimo.addresses["base_url"]
+        settings["MIMO_API_KEY"] = "sk-emulator-key"
+    with program(telegram.wait_for_poll, command, **(settings | more)) as process:
         yield process
-    except TimeoutError:
-        print((Path(home) / "log").read_text(errors="replace")[-4000:])
-        raise
-    finally:
-        process.terminate()
-        if process.wait(20):
-            print((Path(home) / "log").read_text(errors="replace")[-4000:])
+
+
+@contextmanager
+def program(
+    wait_until_ready: Callable[[], object], command: Sequence[str] = HEARSAY, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program in an empty folder; print its log if it does not start, or fails at its end.
+
+    settings: environment variables beside those that any of our programs needs.
+    """
+    with tempfile.TemporaryDirectory(prefix="hearsay-benchmark-") as home:
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "HEARSAY_HOME": home,
+            "WEB_PORT": str(free_port()),
+            **settings,
+        }
+        log = Path(home) / "log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, *command], cwd=home, env=environment, stdout=out, stderr=out
+            )
+        try:
+            wait_until_ready()
+            yield process
+        except TimeoutError:
+            print(log.read_text(errors="replace")[-4000:])
+            raise
+        finally:
+            process.terminate()
+            if process.wait(20):
+                print(log.read_text(errors="replace")[-4000:])
 
 
 def free_port() -> int:

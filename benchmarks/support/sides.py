@@ -17,7 +17,9 @@ from tests.support.audio_samples import file, speech
 
 NOTE_S = 15
 HEARD = "heard"
-HEARSAY, USUAL_BOT = ("-m", "bots", "run"), ("-m", "benchmarks.usual_bot")
+USUAL_BOT = ("-m", "benchmarks.usual_bot")
+#: Of the notes that come together: the first ones start the worker processes.
+WARM_UP_AT_ONCE, AT_ONCE, CHATS = 6, 100, 50
 #: What shows a person that a message has arrived.
 SIGNS = ("setMessageReaction", "sendChatAction", "sendMessageDraft", "sendMessage")
 
@@ -40,9 +42,9 @@ def make_note(number: int) -> bytes:
 class Work:
     """Seconds until the last text, and milliseconds of processor time of a note."""
 
-    took_s: float
-    parent_ms: float
-    children_ms: float
+    took_s: float = 0.0
+    parent_ms: float = 0.0
+    children_ms: float = 0.0
 
     @property
     def all_ms(self) -> float:
@@ -95,10 +97,8 @@ class Side:
         own_s, children_s = self.cpu_s()
         took_s = self.send_at_once(many, chats)
         own_after_s, children_after_s = self.cpu_s()
-        by_note = 1000 / len(many)
-        return Work(
-            took_s, by_note * (own_after_s - own_s), by_note * (children_after_s - children_s)
-        )
+        own_ms, children_ms = 1000 * (own_after_s - own_s), 1000 * (children_after_s - children_s)
+        return Work(took_s, own_ms / len(many), children_ms / len(many))
 
     def _texts(self) -> list[dict[str, float]]:
         return [

@@ -26,6 +26,7 @@ from websockets import Origin
 from websockets.sync.client import ClientConnection, connect
 
 from benchmarks.support.processes import (
+    HEARSAY,
     Mimo,
     Telegram,
     bot,
@@ -159,8 +160,8 @@ def measure() -> dict[str, float]:
     settings = {"MIMO_BASE_URL": proxy.address, "MIMO_API_KEY": KEY, "WEB_PORT": str(port)}
     settings["API_KEYS"] = f"benchmark={API_KEY}"
     try:
-        command, url = ["-m", "bots", "run"], f"http://127.0.0.1:{port}"
-        with bot(command, telegram, None, **settings), open_page(url) as page:
+        url = f"http://127.0.0.1:{port}"
+        with bot(HEARSAY, telegram, None, **settings), open_page(url) as page:
             sides: dict[str, Callable[[AudioProxy, str], float]] = {
                 "page": page.speak,
                 **{format: partial(speak_by_api, url, format) for format in FORMATS},

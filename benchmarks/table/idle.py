@@ -16,10 +16,9 @@ from contextlib import ExitStack, closing
 from functools import cache
 from typing import NamedTuple
 
-from benchmarks.support.processes import Telegram, bot, median
+from benchmarks.support.processes import HEARSAY, Telegram, bot, median
 from benchmarks.support.rows import USUAL, Figures, Row
 from benchmarks.support.sides import (
-    HEARSAY,
     USUAL_BOT,
     has_ffmpeg,
     notes,

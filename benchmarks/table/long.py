@@ -16,9 +16,9 @@ import time
 from functools import cache
 from pathlib import Path
 
-from benchmarks.support.processes import wait_for
+from benchmarks.support.processes import HEARSAY, wait_for
 from benchmarks.support.rows import Figures, Row
-from benchmarks.support.sides import HEARSAY, Side, notes, run_service, run_side
+from benchmarks.support.sides import Side, notes, run_service, run_side
 from tests.support.audio_samples import encode, speech
 
 LENGTH_S, FACTOR, CONCURRENCY = 3600, 0.1, 3

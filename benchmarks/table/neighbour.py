@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import time
 
-from benchmarks.support.processes import median, voice_notes, wait_for
+from benchmarks.support.processes import HEARSAY, median, voice_notes, wait_for
 from benchmarks.support.rows import NEEDS_FFMPEG, USUAL, Figures, Row
-from benchmarks.support.sides import HEARSAY, USUAL_BOT, Side, has_ffmpeg, run_service, run_side
+from benchmarks.support.sides import USUAL_BOT, Side, has_ffmpeg, run_service, run_side
 from benchmarks.table.long import LENGTH_S, recording
 from tests.emulators.openai import OpenAIServer
 

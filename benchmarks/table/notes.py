@@ -12,15 +12,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 
-from benchmarks.support.processes import median
+from benchmarks.support.processes import HEARSAY, median
 from benchmarks.support.rows import NEEDS_FFMPEG, USUAL, Figures, Row
 from benchmarks.support.sides import (
-    HEARSAY,
+    AT_ONCE,
+    CHATS,
     USUAL_BOT,
+    WARM_UP_AT_ONCE,
     Side,
+    Work,
     has_ffmpeg,
     notes,
     run_service,
@@ -34,7 +37,6 @@ ROUND_TRIP_S = 0.1
 PYAV = "bare PyAV"
 #: Where PyAV takes 29 ms for a note, that is 50 ms.
 CPU_RATIO = 50 / 29
-WARM_UP_AT_ONCE, AT_ONCE, CHATS = 6, 100, 50
 
 
 @dataclass
@@ -44,15 +46,9 @@ class Found:
     first_sign_ms: float = 0.0
     text_ms: float = 0.0
     far_text_ms: float = 0.0
-    notes_per_s: float = 0.0
     requests: float = 0.0
     refused: int = 0
-    parent_ms: float = 0.0
-    children_ms: float = 0.0
-
-    @property
-    def cpu_ms(self) -> float:
-        return self.parent_ms + self.children_ms
+    work: Work = field(default_factory=Work)
 
 
 def measure_one_by_one(sides: list[Side], service: OpenAIServer, found: list[Found]) -> None:
@@ -78,12 +74,10 @@ def measure_at_once(side: Side, service: OpenAIServer, found: Found) -> None:
     # As many worker processes run as will.
     side.send_at_once(notes(AT_ONCE)[:WARM_UP_AT_ONCE], WARM_UP_AT_ONCE)
     asked.clear()
-    work = side.measure_at_once(notes(WARM_UP + NEAR + FAR + AT_ONCE)[-AT_ONCE:], CHATS)
-    found.notes_per_s = AT_ONCE / work.took_s
+    found.work = side.measure_at_once(notes(WARM_UP + NEAR + FAR + AT_ONCE)[-AT_ONCE:], CHATS)
     # To a tenth: a note or two may be sent again.
     found.requests = round((side.count_requests() + len(asked)) / AT_ONCE, 1)
     found.refused = sum(side.telegram.do("violations").values())
-    found.parent_ms, found.children_ms = work.parent_ms, work.children_ms
 
 
 @cache
@@ -120,9 +114,9 @@ def measure_decoding_ms() -> float:
     return 1000 * (time.process_time() - began_s) / len(some)
 
 
-def beside_decoding(figure: Callable[[Found], float]) -> Callable[[], Figures]:
+def beside_decoding(figure: Callable[[Work], float]) -> Callable[[], Figures]:
     """Return how to measure one figure of ours, which depends on the machine as decoding does."""
-    return lambda: Figures(figure(measure()[0]), measure_decoding_ms())
+    return lambda: Figures(figure(measure()[0].work), measure_decoding_ms())
 
 
 ROWS = (
@@ -134,15 +128,15 @@ ROWS = (
         "",
         USUAL,
         12,
-        read(lambda one: one.notes_per_s),
+        read(lambda one: AT_ONCE / one.work.took_s),
         is_minimum=True,
     ),
     Row("refused as too many (429)", "", USUAL, 0, read(lambda one: one.refused)),
     Row("HTTP calls of a note", "", USUAL, 5, read(lambda one: one.requests)),
-    Row("processor time of a note", "ms", USUAL, 50, read(lambda one: one.cpu_ms)),
-    Row("of that the program itself", "ms", USUAL, 22, read(lambda one: one.parent_ms)),
+    Row("processor time of a note", "ms", USUAL, 50, read(lambda one: one.work.all_ms)),
+    Row("of that the program itself", "ms", USUAL, 22, read(lambda one: one.work.parent_ms)),
     Row(
         "of that decoding", "ms", PYAV, 1.2, beside_decoding(lambda o: o.children_ms), is_ratio=True
     ),
-    Row("all of it", "ms", PYAV, CPU_RATIO, beside_decoding(lambda o: o.cpu_ms), is_ratio=True),
+    Row("all of it", "ms", PYAV, CPU_RATIO, beside_decoding(lambda o: o.all_ms), is_ratio=True),
 )
