@@ -67,10 +67,10 @@ class _Selector(selectors.DefaultSelector):
         begun_at_s = time.monotonic()
         if self._ended_at_s is not None:
             self._count(begun_at_s - self._ended_at_s, 0.0)
-        asked_s = STANDSTILL_S if timeout is None else min(timeout, STANDSTILL_S)
+        asked_s = STANDSTILL_S if timeout is None else max(0.0, min(timeout, STANDSTILL_S))
         ready = super().select(asked_s)
         self._ended_at_s = time.monotonic()
-        self._count(self._ended_at_s - begun_at_s, max(0.0, asked_s))
+        self._count(self._ended_at_s - begun_at_s, asked_s)
         return ready
 
     def _count(self, took_s: float, asked_s: float) -> None:

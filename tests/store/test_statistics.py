@@ -106,7 +106,7 @@ async def test_the_newest_are_traced(store: Store, new_message: NewMessage) -> N
 
 async def test_hours_count_what_ended_and_its_length(store: Store, new_message: NewMessage) -> None:
     ends = [(JobState.DONE, 1.0), (JobState.DONE, 3.0), (JobState.REFUSED, 2.0)]
-    ends += [(JobState.DEAD, 900.0)]
+    ends.append((JobState.DEAD, 900.0))
     await add(store, new_message)  # an open one has no end
     for minute, (state, wait_s) in enumerate(ends):
         ended_at = HOUR + timedelta(minutes=minute)

@@ -230,3 +230,4 @@ class TelegramDelivery:
                 return
             else:
                 return
+        log.debug("telegram_message_not_deleted", detail="Telegram keeps asking to wait")

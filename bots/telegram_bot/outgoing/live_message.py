@@ -80,6 +80,7 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
         """Show the button that cancels. A draft cannot have one: it becomes a message."""
         live = self._live.get(target.job_id)
         if live and target.message.is_private and not live.is_lasting:
+            # Shown again; None would mean that there was no call, of which the ledger knows.
             live.is_lasting, live.shown = True, live.shown and ""
             await self.show(target, live.text, is_lasting=live.is_ours)
         else:
