@@ -33,6 +33,7 @@ from core.models import (
     Transcript,
 )
 from core.operations.status import OperatorStatus
+from core.requester import requester_of, work_for
 from core.stall import find_timer
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
@@ -237,8 +238,9 @@ class Assistant:
             command = load_command(job.command)
             if command.needs_admin and command.needs_admin(job.message.text):
                 await context.require_admin()
-            reply = await command.function(context)
-            return await context.add_voice(reply)
+            with work_for(requester_of(job.message)):
+                reply = await command.function(context)
+                return await context.add_voice(reply)
         finally:
             progress.cancel()
             await asyncio.gather(progress, return_exceptions=True)

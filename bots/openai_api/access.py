@@ -27,6 +27,7 @@ from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ConfigError
 from core.limits import RateLimit
+from core.requester import requester_of_key, work_for
 from core.store.operations.allowances import Allowances
 
 log = structlog.get_logger()
@@ -114,14 +115,15 @@ class ApiKeys:
 
     @asynccontextmanager
     async def charge(self, name: str) -> AsyncIterator[None]:
-        """Count the audio that engines are paid for within the context, even if it fails then.
+        """Work for the key, and count the audio that engines are paid for, even if it fails then.
 
         Stored results are not: so a second try would not count what the first one has paid.
         """
         meter = metrics.Meter()
         token = metrics.METER.set(meter)
         try:
-            yield
+            with work_for(requester_of_key(name)):
+                yield
         finally:
             metrics.METER.reset(token)
             if self._day_s is not None and meter.audio_s:

@@ -19,6 +19,7 @@ from core.errors import UserError
 from core.interfaces import Answerer, AnswererLimits, OnText, Recording
 from core.limits import AccountGate
 from core.models import Answer, Audio, Question, Turn, add_usages
+from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
 from core.text.scripts import is_unspaced
@@ -138,7 +139,7 @@ class AnsweringPipeline:
             )
             for turn in question.turns
         )
-        engine = f"{self.answerer.name}|{self.answerer.model}"
+        engine = f"{REQUESTER.get().scope}|{self.answerer.name}|{self.answerer.model}"
         return hashlib.sha256(f"{engine}|{replace(question, turns=turns)!r}".encode()).hexdigest()
 
 

@@ -22,6 +22,7 @@ from core.interfaces import Synthesizer
 from core.limits import AccountGate
 from core.locale import mark
 from core.models import Audio, File, SavedVoice, Usage, Utterance
+from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
 from core.synthesis.progress import Put, SpeechReport
@@ -282,11 +283,9 @@ class SynthesisPipeline:
 
     def _key(self, utterance: Utterance, take: str) -> str:
         sample = hashlib.sha256(utterance.sample.data).hexdigest() if utterance.sample else ""
-        engine = self.synthesizer
+        engine = f"{REQUESTER.get().scope}|{self.synthesizer.name}|{self.synthesizer.model}"
         plain = replace(utterance, sample=None)
-        return hashlib.sha256(
-            f"{engine.name}|{engine.model}|{plain!r}|{sample}|{take}".encode()
-        ).hexdigest()
+        return hashlib.sha256(f"{engine}|{plain!r}|{sample}|{take}".encode()).hexdigest()
 
 
 def _unpack(packed: bytes, rate_hz: int) -> bytes:

@@ -19,6 +19,7 @@ from core.clock import CLOCK, Clock
 from core.interfaces import Recording, Transcriber
 from core.limits import AccountGate
 from core.models import Audio, File, Segment, Transcript, Usage
+from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
 from core.text.scripts import join_texts
@@ -110,7 +111,7 @@ class TranscriptionPipeline:
         async for chunk in read_chunks(recording):
             is_small = len(chunk) <= _SMALL_BYTES
             digest.update(chunk) if is_small else await asyncio.to_thread(digest.update, chunk)
-        engine = f"{self.transcriber.name}|{self.transcriber.model}"
+        engine = f"{REQUESTER.get().scope}|{self.transcriber.name}|{self.transcriber.model}"
         warmth = "" if options.temperature is None else f"|{options.temperature:g}"
         base_key = f"{digest.hexdigest()}|{engine}|{language or 'auto'}{warmth}"
         key = hashlib.sha256(f"{base_key}|all".encode()).hexdigest()

@@ -129,14 +129,14 @@ async def test_a_long_text_that_is_read_aloud_shows_percent(mimo_group: Group) -
 async def test_whoever_shares_a_call_sees_its_progress(
     mimo_group: Group, mimo: MimoServer, clock: Clock
 ) -> None:
-    """The same recording and the same text are sent to a second chat a second later."""
+    """The same recording and the same text come from another chat of that person a second later."""
     loopback = mimo_group.loopback
     loopback.platform.recording = make_recording(range(80), gap_s=1.0)
     mimo.rules.latency_s, mimo.rules.realtime_factor = 8.0, 0.05
     note = QuotedMessage("9", "", LONG)
     other_group = Group(loopback, Chat("test", "1", "-200"))
     messages = [
-        group.write(command=command, text=text, reply_to=quoted)
+        group.write(command=command, text=text, reply_to=quoted, is_private=True)
         for command, text, quoted in (("transcribe", "", note), ("say", TEXT, None))
         for group in (mimo_group, other_group)
     ]

@@ -191,7 +191,7 @@ async def test_language_model_and_temperature_are_part_of_the_key(setup: Pipelin
         setup.engine.heard
     ) == 6
     # Another key would have all that is kept paid for once more.
-    base = f"{hashlib.sha256(b'a').hexdigest()}|scripted|scripted-1|"
+    base = f"{hashlib.sha256(b'a').hexdigest()}||scripted|scripted-1|"
     wanted = [f"{base}{way}|all" for way in ("auto", "en", "auto|0.5", "en|0.5", "auto|0")]
     assert keys[:5] == [hashlib.sha256(key.encode()).hexdigest() for key in wanted]
     # The same pieces of another recording are other ones.

@@ -9,6 +9,7 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Chat, QuotedMessage, Reply
+from core.requester import share_with
 from core.summaries.pipeline import READING
 from core.summaries.ranges import parse_copy
 from core.summaries.selection import find_recording
@@ -54,7 +55,8 @@ async def summarize_in_private(ctx: Context) -> Reply:
         raise UserError("This summary is no longer available. Please request it again.") from None
     chat = Chat(message.chat.platform, message.chat.bot_id, payload.chat_id)
     ctx.on_text(ctx.text(READING))
-    return await ctx.summaries.summarize(ctx.job, payload.request, ctx.synthesis, chat)
+    with share_with(chat):
+        return await ctx.summaries.summarize(ctx.job, payload.request, ctx.synthesis, chat)
 
 
 replay = Command("", play_excerpt, is_listed=False)

@@ -169,7 +169,7 @@ jobs = Table(
     Index("ix_jobs_open_chat_pk", "chat_pk", sqlite_where=text("finished_at IS NULL")),
 )
 
-#: Paid transcripts by sha256 of audio + engine + model + parameters + piece.
+#: Paid transcripts by sha256 of scope + audio + engine + model + parameters + piece.
 transcripts = Table(
     "transcripts",
     metadata,
@@ -183,7 +183,7 @@ transcripts = Table(
     Index(None, "created_at"),
 )
 
-#: Paid answers by sha256 of the question + engine + model.
+#: Paid answers by sha256 of scope + question + engine + model.
 answers = Table(
     "answers",
     metadata,
@@ -243,7 +243,7 @@ schedules = Table(
     Index(None, "next_at"),
 )
 
-#: Paid synthesized audio by sha256 of text + engine + model + voice + style.
+#: Paid synthesized audio by sha256 of scope + text + engine + model + voice + style.
 sounds = Table(
     "sounds",
     metadata,

@@ -1,0 +1,66 @@
+"""On whose behalf engines work: whose budget pays, and whose stored results may be used again.
+
+A stored result is cheaper and faster than a new one, and anybody who can tell the difference learns
+that the same recording or question was there before. So results are shared within a scope only: a
+group, one person's private chats, or an API key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+from core.models import Chat, Message
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """Who asked for the work under way. Empty fields: nobody in particular."""
+
+    #: Results are shared among requests of the same scope.
+    scope: str = ""
+    chat: Chat | None = None
+    #: The id of the person on the platform of `chat`.
+    person_id: str = ""
+    #: The name of the API key.
+    api_key: str = ""
+
+
+#: Of the job or the API request under way; the command line has the default.
+REQUESTER: ContextVar[Requester] = ContextVar("REQUESTER", default=Requester())  # noqa: B039
+
+
+@contextmanager
+def work_for(requester: Requester) -> Iterator[None]:
+    """Do the work in the context on behalf of `requester`."""
+    token = REQUESTER.set(requester)
+    try:
+        yield
+    finally:
+        REQUESTER.reset(token)
+
+
+@contextmanager
+def share_with(chat: Chat) -> Iterator[None]:
+    """Share results with a group, for work about it that was asked for in another chat."""
+    with work_for(replace(REQUESTER.get(), scope=_scope_of_group(chat))):
+        yield
+
+
+def requester_of(message: Message) -> Requester:
+    """Return on whose behalf the message of a job is answered."""
+    chat = message.chat
+    own = f"person|{chat.platform}|{message.sender_id}"
+    scope = own if message.is_private and message.sender_id else _scope_of_group(chat)
+    return Requester(scope, chat, message.sender_id)
+
+
+def requester_of_key(name: str) -> Requester:
+    """Return on whose behalf a request with the API key `name` is served."""
+    return Requester(f"key|{name}", api_key=name)
+
+
+def _scope_of_group(chat: Chat) -> str:
+    return f"chat|{chat.platform}|{chat.bot_id}|{chat.chat_id}"

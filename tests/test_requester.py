@@ -1,0 +1,76 @@
+"""Stored results are shared within a scope only: nobody learns what others have sent."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from core.models import Chat, Question, Turn
+from core.requester import (
+    REQUESTER,
+    Requester,
+    requester_of,
+    requester_of_key,
+    share_with,
+    work_for,
+)
+from core.synthesis.pipeline import VoiceStyle
+from tests.conftest import NewMessage
+from tests.support.loopback import Loopback
+
+GROUP = Chat("telegram", "1", "-100")
+
+
+def test_scopes_are_a_group_a_person_and_a_key(new_message: NewMessage) -> None:
+    def scope(**changes: object) -> str:
+        return requester_of(new_message(**changes)).scope
+
+    private = {"is_private": True}
+    assert scope(**private) == scope(chat_id="other chat of the page", **private)
+    assert scope(**private) != scope(sender_id="8", **private)
+    assert scope(is_private=False) == scope(is_private=False, sender_id="8")
+    assert scope(is_private=False) != scope(is_private=False, chat_id="101")
+    # A group whose id is a person's, and a key that is called like either, are neither.
+    same = {"chat_id": "7", "sender_id": "7"}
+    scopes = [
+        scope(**same, **private),
+        scope(**same, is_private=False),
+        requester_of_key("7").scope,
+    ]
+    assert len(set(scopes)) == 3
+    # A message without a sender shares with its chat at most.
+    assert scope(sender_id="", **private) != scope(sender_id="", chat_id="101", **private)
+
+
+def test_work_about_a_group_is_shared_with_it(new_message: NewMessage) -> None:
+    message = new_message(is_private=True)
+    with work_for(requester_of(message)), share_with(GROUP):
+        mine = REQUESTER.get()
+        group = requester_of(new_message(chat_id=GROUP.chat_id, is_private=False))
+        assert mine.scope == group.scope.replace("test|1", "telegram|1")
+        assert (mine.chat, mine.person_id) == (message.chat, "7")  # who pays
+    assert REQUESTER.get() == Requester()
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_results_of_another_scope_are_not_used(loopback: Loopback, together: bool) -> None:
+    recording = loopback.platform.recording
+
+    async def work(scope: str) -> None:
+        with work_for(Requester(scope)):
+            await loopback.transcription.transcribe(recording)
+            await loopback.answering.answer(Question((Turn("user", "Who speaks?"),)))
+            await loopback.synthesis.synthesize("Hello", VoiceStyle())
+
+    def count() -> tuple[int, int, int]:
+        asked, said = loopback.answerer.questions, loopback.synthesizer.utterances
+        return len(loopback.engine.calls), len(asked), len(said)
+
+    scopes = ("one", "one", "two")
+    if together:
+        await asyncio.gather(*map(work, scopes))
+    else:
+        for scope in scopes:
+            await work(scope)
+    assert count() == (2, 2, 2)
