@@ -15,7 +15,7 @@ from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
 from core.commands import load_command, pick_command
 from core.commands.arguments import ArgumentInput
-from core.commands.cancel import may_cancel_all, pick_cancelled
+from core.commands.cancel import may_cancel_others, pick_cancelled
 from core.commands.context import Context
 from core.commands.deletion import pick_deleted
 from core.glossary.apply import apply_to
@@ -33,6 +33,7 @@ from core.models import (
     Transcript,
 )
 from core.operations.status import OperatorStatus
+from core.permissions import require
 from core.requester import requester_of, work_for
 from core.stall import find_timer
 from core.store import Store
@@ -62,10 +63,10 @@ class Inbox:
         """
         platform = self.platforms.get(message.chat.platform)
         pick = partial(pick_command, voice=platform.voice if platform else None)
-        is_admin = False
+        may_others = False
         if platform and (message.command == "cancel" or message.button.startswith(CANCEL_TOKEN)):
-            is_admin = await may_cancel_all(platform, message)
-        stop = partial(pick_cancelled, is_admin)
+            may_others = await may_cancel_others(platform, message)
+        stop = partial(pick_cancelled, may_others)
         job = await self._store.intake.add(message, pick, recording, choose_stopped=stop)
         result = "job" if job else "passed"
         metrics.MESSAGES.labels(message.chat.platform, result).inc()
@@ -236,8 +237,7 @@ class Assistant:
         )  # fmt: skip
         try:
             command = load_command(job.command)
-            if command.needs_admin and command.needs_admin(job.message.text):
-                await context.require_admin()
+            await require(platform, job.message, command.action(job.message.text))
             with work_for(requester_of(job.message)):
                 reply = await command.function(context)
                 return await context.add_voice(reply)

@@ -5,7 +5,8 @@ AssistantError
 │   ├── BadAudio        not readable as audio
 │   ├── TooLong         longer or larger than the limits
 │   ├── NoSpeech        nobody speaks in the recording
-│   └── NotAllowed      only admins may do that
+│   ├── NotAllowed      only admins may do that
+│   └── NotMember       only members of that chat may see it
 ├── EngineError         a call to an engine failed
 │   ├── EngineBusy      temporary: rate limits, overload, network
 │   ├── EngineBadReply  perhaps temporary: the response made no sense
@@ -93,6 +94,12 @@ class NotAllowed(UserError):
     """Only admins may do that."""
 
     user_text = "Only the admins of this chat can change that."
+
+
+class NotMember(UserError):
+    """Only members of the chat that it comes from may see it."""
+
+    user_text = "You are not in that chat any more, so I cannot show you what was said there."
 
 
 class EngineError(AssistantError):

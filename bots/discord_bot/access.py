@@ -1,25 +1,17 @@
-"""Administrator rights: those of the command, else asked live and cached for a minute."""
+"""What people and the bot may do in a channel: asked live from Discord, by id."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import discord
 
+from bots.common.members import MembershipCache
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import read_error
 from bots.discord_bot.incoming.intake import Channels
-from bots.discord_bot.incoming.messages import INTERACTION_PREFIX
-from core.commands import COMMANDS, load_command
+from bots.discord_bot.interactions.parser import read_channel_ref
 from core.errors import ChatGone
 from core.locale import mark, translate
-from core.models import Message
-
-#: Lifetime of a cached answer.
-CACHE_S = 60.0
-_MAX_CACHED = 5000
-_ADMIN = discord.Permissions(administrator=True).value
-_MANAGE_SERVER = discord.Permissions(manage_guild=True).value
+from core.models import Chat, Membership, Message
 
 #: What reading and answering in a channel needs, as discord.py and as Discord's settings call it.
 NEEDED = {
@@ -33,42 +25,57 @@ LACKING = mark(
 )
 
 
-def is_granted_by_discord(message: Message) -> bool:
-    """Return whether Discord has checked that the sender may use this command.
-
-    It is registered for members with Manage Server, and servers grant it to other roles, members
-    and channels, or withdraw it, in their settings under Integrations ("Application Commands",
-    Permissions). Buttons are not checked by Discord.
-    """
-    is_slash = message.message_id.startswith(INTERACTION_PREFIX) and not message.button
-    is_known = is_slash and message.command in COMMANDS
-    return is_known and load_command(message.command).is_for_admins
-
-
-class DiscordAdmins:
-    """Checks for server owners and members with Administrator or Manage Server."""
+class DiscordMembers:
+    """Looks up what people are in a channel, and what the bot may do there."""
 
     def __init__(self, client: DiscordClient, channels: Channels) -> None:
         self._client = client
         self._channels = channels
-        self._cache: dict[tuple[str, str], tuple[float, bool]] = {}
+        self._cache = MembershipCache(client.clock)
 
-    async def is_admin(self, message: Message) -> bool:
-        """Return whether the sender may change the chat's settings. Raises PlatformError."""
-        if message.is_private or is_granted_by_discord(message):
-            return True
-        sender_id = message.sender_id
-        guild_id = await self._channels.find_guild(message.chat)
-        if not (guild_id and sender_id.isdecimal()):
-            return False
-        until_s, is_admin = self._cache.get((guild_id, sender_id), (0.0, False))
-        if until_s < self._client.clock.monotonic():
-            is_admin = await self._fetch(int(guild_id), int(sender_id))
-            if len(self._cache) >= _MAX_CACHED:
-                self._cache.clear()
-            until_s = self._client.clock.monotonic() + CACHE_S
-            self._cache[guild_id, sender_id] = (until_s, is_admin)
-        return is_admin
+    async def membership(self, chat: Chat, person_id: str) -> Membership:
+        """Return what a person is in a channel: NONE unless they can see it.
+
+        Members with Administrator or Manage Server are its admins. Raises PlatformError.
+        """
+        guild_id = await self._channels.find_guild(chat)
+        if not (guild_id and person_id.isdecimal()):
+            return Membership.NONE
+        channel_id = int(chat.chat_id)
+        return await self._cache.find(
+            guild_id, f"{chat.chat_id}/{person_id}",
+            lambda: self._ask(int(guild_id), channel_id, int(person_id)),
+        )  # fmt: skip
+
+    def note_interaction(self, interaction: discord.Interaction) -> None:
+        """Take notice of the permissions that Discord sends with an interaction in a server."""
+        if interaction.guild_id and interaction.is_guild_integration():
+            granted = interaction.permissions
+            is_admin = granted.administrator or granted.manage_guild
+            key = f"{read_channel_ref(interaction).chat_id}/{interaction.user.id}"
+            found = Membership.ADMIN if is_admin else Membership.MEMBER
+            self._cache.note(str(interaction.guild_id), key, found)
+
+    def note_change(self, guild: discord.Guild) -> None:
+        """Ask anew what everybody is in a server: a role, a channel or a member has changed."""
+        self._cache.drop(str(guild.id))
+
+    async def _ask(self, guild_id: int, channel_id: int, person_id: int) -> Membership:
+        await self._client.wait_open()
+        try:
+            guild = self._client.get_guild(guild_id)
+            if guild is None or guild.unavailable or not guild.owner_id:
+                guild = await self._client.fetch_guild(guild_id, with_counts=False)
+            # The gateway reports every change of roles and channels, but not of members.
+            channel = guild.get_channel(channel_id) or await guild.fetch_channel(channel_id)
+            member = await guild.fetch_member(person_id)
+        except REQUEST_ERRORS as error:
+            ours = read_error(error)
+            # 10007, an unknown member, is NotFound without being ChatGone.
+            if isinstance(ours, ChatGone) or isinstance(error, discord.NotFound):
+                return Membership.NONE
+            raise ours from None
+        return _read_membership(guild, channel, member)
 
     async def explain_blindness(self, message: Message) -> str:
         """Return which permissions the bot lacks in a server's channel, empty if none.
@@ -89,29 +96,17 @@ class DiscordAdmins:
         names = ", ".join(translate(name, message.language) for name in lacking)
         return translate(LACKING, message.language, permissions=names) if lacking else ""
 
-    async def _fetch(self, guild_id: int, person_id: int) -> bool:
-        await self._client.wait_open()
-        try:
-            owner_id, permissions = await self._fetch_guild(guild_id)
-            if owner_id == person_id:
-                return True
-            member: Any = await self._client.http.get_member(guild_id, person_id)
-        except REQUEST_ERRORS as error:
-            ours = read_error(error)
-            # 10007, an unknown member, is NotFound without being ChatGone.
-            if isinstance(ours, ChatGone) or isinstance(error, discord.NotFound):
-                return False
-            raise ours from None
-        # Everybody has the role with the server's own id.
-        roles = {guild_id, *(int(role_id) for role_id in member.get("roles") or ())}
-        return any(permissions.get(role_id, 0) & (_ADMIN | _MANAGE_SERVER) for role_id in roles)
 
-    async def _fetch_guild(self, guild_id: int) -> tuple[int, dict[int, int]]:
-        """Return the owner of a server, and the permissions of each role by its id."""
-        guild = self._client.get_guild(guild_id)
-        if guild and not guild.unavailable and guild.owner_id:
-            # The gateway reports every change of these.
-            return guild.owner_id, {role.id: role.permissions.value for role in guild.roles}
-        raw: Any = await self._client.http.get_guild(guild_id, with_counts=False)
-        permissions = {int(role["id"]): int(role["permissions"]) for role in raw.get("roles") or ()}
-        return int(raw.get("owner_id") or 0), permissions
+def _read_membership(
+    guild: discord.Guild, channel: discord.abc.GuildChannel | discord.Thread, member: discord.Member
+) -> Membership:
+    granted = member.guild_permissions
+    is_visible = granted.administrator
+    if isinstance(channel, discord.abc.GuildChannel):
+        is_visible = channel.permissions_for(member).view_channel
+    if guild.owner_id == member.id:
+        return Membership.OWNER
+    if not is_visible:
+        return Membership.NONE
+    is_admin = granted.administrator or granted.manage_guild
+    return Membership.ADMIN if is_admin else Membership.MEMBER

@@ -11,7 +11,7 @@ import discord
 import structlog
 
 from bots.common.chat import ChatBot
-from bots.discord_bot.access import DiscordAdmins
+from bots.discord_bot.access import DiscordMembers
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
 from bots.discord_bot.incoming.backfill import Backfill
@@ -51,7 +51,7 @@ class DiscordBot(ChatBot):
         self.client = client = DiscordClient(settings, clock)
         self.channels = Channels(client)
         self.files = DiscordFiles(client, inbox, settings.max_file_bytes)
-        self._admins = DiscordAdmins(client, self.channels)
+        self._members = DiscordMembers(client, self.channels)
         self._voice = DiscordVoiceChannels(client)
         self._live_messages = live = DiscordLiveMessages(client, self.start_task)
         self._delivery = DiscordDelivery(client, self.channels, live, inbox, self._voice.end)
@@ -73,8 +73,8 @@ class DiscordBot(ChatBot):
         self.deliver = self._delivery.deliver
         self.voice = self._voice
         self.play = self._voice.play
-        self.is_admin = self._admins.is_admin
-        self.explain_blindness = self._admins.explain_blindness  # type: ignore[method-assign]
+        self.membership = self._members.membership
+        self.explain_blindness = self._members.explain_blindness  # type: ignore[method-assign]
 
     @property
     def is_ready(self) -> bool:
@@ -90,6 +90,10 @@ class DiscordBot(ChatBot):
         self.client.event(self.on_guild_available)
         self.client.event(self.on_interaction)
         self.client.event(self.on_voice_state_update)
+        self.client.event(self.on_guild_role_update)
+        self.client.event(self.on_guild_role_delete)
+        self.client.event(self.on_guild_channel_update)
+        self.client.event(self.on_member_ban)
         await self.client.open()
         await self._watermarks.load(self.client.bot_id)
         log.info("discord_started", bot=str(self.client.user), bot_id=self.client.bot_id)
@@ -145,6 +149,7 @@ class DiscordBot(ChatBot):
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Take a command, a pressed button, a modal or an autocomplete request."""
+        self._members.note_interaction(interaction)
         task = self.start_task(self._interactions.take(interaction))
         self._interaction_tasks.add(task)
         task.add_done_callback(self._interaction_tasks.discard)
@@ -152,6 +157,22 @@ class DiscordBot(ChatBot):
     async def on_voice_state_update(self, member: discord.Member, *_: discord.VoiceState) -> None:
         """Leave a voice channel that the last person has left."""
         self._voice.note_move(member)
+
+    async def on_guild_role_update(self, before: discord.Role, _: discord.Role) -> None:
+        """Ask anew what people are in a server."""
+        self._members.note_change(before.guild)
+
+    async def on_guild_role_delete(self, role: discord.Role) -> None:
+        """Ask anew what people are in a server."""
+        self._members.note_change(role.guild)
+
+    async def on_guild_channel_update(self, channel: discord.abc.GuildChannel, _: object) -> None:
+        """Ask anew who sees the channels of a server."""
+        self._members.note_change(channel.guild)
+
+    async def on_member_ban(self, guild: discord.Guild, _: object) -> None:
+        """Ask anew what people are in a server."""
+        self._members.note_change(guild)
 
     async def _accept_message(
         self, message: Message, guild_id: str, raw: Mapping[str, Any]

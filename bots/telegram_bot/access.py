@@ -6,18 +6,20 @@ import telegram
 from telegram import ChatMember
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from bots.common.members import MembershipCache
 from bots.telegram_bot.errors import read_error
+from bots.telegram_bot.incoming.joining import MemberChange
 from bots.telegram_bot.incoming.updates import SHARED_IDS
 from bots.telegram_bot.pacing import TelegramPacer
 from core.clock import CLOCK, Clock
 from core.locale import mark
-from core.models import Message
+from core.models import Chat, Membership, Message
 
-#: How long a result is cached.
-CACHE_S = 60.0
-_MAX_CACHED = 5000
-_ADMINS = frozenset({ChatMember.OWNER, ChatMember.ADMINISTRATOR})
-
+_MEMBERSHIPS = {
+    ChatMember.OWNER: Membership.OWNER,
+    ChatMember.ADMINISTRATOR: Membership.ADMIN,
+    ChatMember.MEMBER: Membership.MEMBER,
+}
 
 #: The default of every new bot: in groups it sees commands and replies to itself only.
 PRIVACY_ON = mark(
@@ -27,32 +29,29 @@ PRIVACY_ON = mark(
 )
 
 
-class TelegramAdmins:
-    """Looks up whether people administer a chat, and what the bot sees of it."""
+class TelegramMembers:
+    """Looks up what people are in a chat, and what the bot sees of it."""
 
     def __init__(self, bot: telegram.Bot, pacer: TelegramPacer, clock: Clock = CLOCK) -> None:
         self._clock = clock
         self._bot = bot
         self._pacer = pacer
-        self._cache: dict[tuple[str, str], tuple[float, bool]] = {}
+        self._cache = MembershipCache(clock)
 
-    async def is_admin(self, message: Message) -> bool:
-        """Return whether the sender may change the chat's settings. Raises PlatformError."""
-        if message.is_private:
-            return True
-        chat_id, sender_id = message.chat.chat_id, message.sender_id
+    async def membership(self, chat: Chat, person_id: str) -> Membership:
+        """Return what a person is in a chat. Raises PlatformError."""
         # Only admins can write in the chat's own name.
-        if sender_id and sender_id == chat_id:
-            return True
-        if not sender_id.isdecimal() or sender_id in SHARED_IDS:
-            return False
-        until_s, is_admin = self._cache.get((chat_id, sender_id), (0.0, False))
-        if until_s < self._clock.monotonic():
-            is_admin = await self._ask(chat_id, sender_id)
-            if len(self._cache) >= _MAX_CACHED:
-                self._cache.clear()
-            self._cache[chat_id, sender_id] = (self._clock.monotonic() + CACHE_S, is_admin)
-        return is_admin
+        if person_id and person_id == chat.chat_id:
+            return Membership.ADMIN
+        if not person_id.isdecimal() or person_id in SHARED_IDS:
+            return Membership.NONE
+        return await self._cache.find(
+            chat.chat_id, person_id, lambda: self._ask(chat.chat_id, person_id)
+        )
+
+    def note_change(self, change: MemberChange) -> None:
+        """Ask anew what somebody is in a chat, or everybody once the bot was put out of it."""
+        self._cache.drop(change.chat_id, change.person_id)
 
     async def explain_blindness(self, message: Message) -> str:
         """Return a text on why the bot does not see a group's messages, empty if it does.
@@ -66,17 +65,24 @@ class TelegramAdmins:
             me = await self._bot.get_me()
         except TelegramError as error:
             raise read_error(error) from None
-        if me.can_read_all_group_messages or await self._ask(message.chat.chat_id, str(me.id)):
+        if me.can_read_all_group_messages or await self._administers(message.chat, str(me.id)):
             return ""
         return PRIVACY_ON
 
-    async def _ask(self, chat_id: str, sender_id: str) -> bool:
+    async def _administers(self, chat: Chat, person_id: str) -> bool:
+        found = await self._ask(chat.chat_id, person_id)
+        return found in (Membership.OWNER, Membership.ADMIN)
+
+    async def _ask(self, chat_id: str, person_id: str) -> Membership:
         await self._pacer.wait()
         try:
-            member = await self._bot.get_chat_member(int(chat_id), int(sender_id))
+            member = await self._bot.get_chat_member(int(chat_id), int(person_id))
         except (BadRequest, Forbidden):
-            # Not a member, or a chat that we cannot see.
-            return False
+            # Never a member, or a chat that we cannot see.
+            return Membership.NONE
         except TelegramError as error:
             raise read_error(error) from None
-        return member.status in _ADMINS
+        if isinstance(member, telegram.ChatMemberRestricted):
+            # Restrictions outlast a membership.
+            return Membership.MEMBER if member.is_member else Membership.NONE
+        return _MEMBERSHIPS.get(member.status, Membership.NONE)

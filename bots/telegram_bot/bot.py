@@ -11,10 +11,11 @@ from telegram.constants import ChatAction, ReactionEmoji
 from telegram.error import BadRequest, InvalidToken, RetryAfter, TelegramError
 
 from bots.common.chat import ChatBot
-from bots.telegram_bot.access import TelegramAdmins
+from bots.telegram_bot.access import TelegramMembers
 from bots.telegram_bot.client import TOKEN_REMEDY, Backoff, Polling, TelegramClient
 from bots.telegram_bot.errors import POISON, describe
 from bots.telegram_bot.incoming.files import TelegramFiles
+from bots.telegram_bot.incoming.joining import read_member_changes
 from bots.telegram_bot.incoming.updates import (
     CALLBACK_PREFIX,
     BotIdentity,
@@ -73,9 +74,9 @@ class TelegramBot(ChatBot):
         self.show = self._live_messages.show
         self.offer_cancel = self._live_messages.offer_cancel
         self.deliver = TelegramDelivery(bot, self.pacer, self._live_messages, inbox).deliver
-        admins = TelegramAdmins(bot, self.pacer, clock)
-        self.is_admin = admins.is_admin
-        self.explain_blindness = admins.explain_blindness  # type: ignore[method-assign]
+        self._members = members = TelegramMembers(bot, self.pacer, clock)
+        self.membership = members.membership
+        self.explain_blindness = members.explain_blindness  # type: ignore[method-assign]
 
     @property
     def is_ready(self) -> bool:
@@ -121,6 +122,8 @@ class TelegramBot(ChatBot):
     async def _take(self, raw: dict[str, Any]) -> None:
         """Commit one update. Whatever this raises, the update will be fetched again."""
         try:
+            for change in read_member_changes(raw, self._me.bot_id):
+                self._members.note_change(change)
             found = read_update(raw, self._me, self._clock.now())
         except POISON as error:
             update_id = raw.get("update_id")

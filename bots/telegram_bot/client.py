@@ -40,7 +40,7 @@ from core.errors import ConfigError, PlatformLocked, describe_error
 log = structlog.get_logger(__name__)
 
 #: Requested at each poll; without it Telegram keeps an older choice.
-ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member"]
+ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member", "chat_member"]
 #: How long Telegram keeps an update; after a longer gap some are lost.
 RETENTION_S = 24 * 3600
 #: How often an update is tried that makes our own code fail, before it is skipped.

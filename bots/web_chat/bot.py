@@ -24,7 +24,7 @@ from core.config import Settings
 from core.errors import ChatGone, UserError
 from core.interfaces import DeliveryTarget, Recording
 from core.locale import mark
-from core.models import Chat, Message, Reply
+from core.models import Chat, Membership, Message, Reply
 
 __all__ = ["WebChat"]
 
@@ -38,6 +38,7 @@ class WebChat:
 
     name = "web"
     wording = WORDING
+    operators: Set[str] = frozenset()
     hidden_commands: Set[str] = NOT_ON_PAGE
     #: A page has no voice channels.
     voice = None
@@ -134,9 +135,9 @@ class WebChat:
         """Return "": there are no groups."""
         return ""
 
-    async def is_admin(self, message: Message) -> bool:
-        """Return True: a chat belongs to its sender alone."""
-        return True
+    async def membership(self, chat: Chat, person_id: str) -> Membership:
+        """Return OWNER: a chat belongs to its sender alone."""
+        return Membership.OWNER
 
     def is_ephemeral(self, message: Message) -> bool:
         """Return False: a chat belongs to its sender alone."""

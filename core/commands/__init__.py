@@ -16,6 +16,7 @@ from core.glossary.corrections import parse_correction
 from core.interfaces import Platform, VoiceChannels
 from core.locale import mark
 from core.models import ChatSettings, Message, NoteMode, QuotedMessage, Reply
+from core.permissions import Action
 
 #: Name -> "module:attribute", imported on first use. The menus keep this order.
 #: Names that people type are marked as texts: Discord shows them translated.
@@ -120,9 +121,9 @@ class Command:
     #: To change what the command sets is for admins: Discord hides it from members who may not
     #: manage the server.
     is_for_admins: bool = False
-    #: Returns whether what was typed is for admins alone; derived from `is_for_admins`. None = it
-    #: never is. A rule that needs more than the words stands in the command's function.
-    needs_admin: Callable[[str], bool] | None = None
+    #: Returns what the words after the name ask for: `core.permissions` says who may. Derived from
+    #: `is_for_admins`. What is decided by more than the words is asked in the command's function.
+    action: Callable[[str], Action] = lambda text: Action.USE
     #: Entries in the context menu of messages on Discord; elsewhere people reply with the command.
     message_actions: tuple[MessageAction, ...] = ()
     #: Shown only on platforms with voice channels, which is Discord, and there in servers only.
@@ -132,7 +133,11 @@ class Command:
         if not self.arguments:
             object.__setattr__(self, "arguments", derive_arguments(self.usage))
         if self.is_for_admins:
-            object.__setattr__(self, "needs_admin", bool)
+            object.__setattr__(self, "action", _change_if_typed)
+
+
+def _change_if_typed(text: str) -> Action:
+    return Action.CHANGE_SETTINGS if text else Action.USE
 
 
 @cache

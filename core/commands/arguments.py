@@ -11,6 +11,7 @@ from functools import cache
 from core.locale import LANGUAGES, mark, translate
 from core.locale.languages import COMMON_LANGUAGES, name_language, search_languages
 from core.models import Message, Suggestion, Voice
+from core.permissions import Action
 from core.store import Store
 from core.synthesis.pipeline import SynthesisPipeline
 
@@ -199,7 +200,9 @@ def split_word(text: str) -> tuple[str, str]:
     return read_word(word), "".join(rest)
 
 
-def is_for_chat(text: str) -> bool:
-    """Return whether what was typed sets something for the whole chat: "chat warm"."""
+def read_speech_action(text: str) -> Action:
+    """Return what is done with a voice or a style: "chat warm" sets that of the whole chat."""
     word, rest = split_word(text)
-    return word == "chat" and bool(rest)
+    if word == "chat" and rest:
+        return Action.CHANGE_SETTINGS
+    return Action.CHANGE_OWN_SETTINGS if word else Action.USE

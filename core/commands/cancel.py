@@ -13,27 +13,26 @@ from core.errors import PlatformError, UserError
 from core.interfaces import Platform
 from core.locale import Plural, mark, translate
 from core.models import CANCEL_TOKEN, OPEN_STATES, Job, Message, Reply
+from core.permissions import Action, may
 
 CANCELLED = mark("Cancelled.")
 ALL = "all"
 
 
-async def may_cancel_all(platform: Platform, message: Message) -> bool:
+async def may_cancel_others(platform: Platform, message: Message) -> bool:
     """Return whether the sender of /cancel may cancel what other people have asked for."""
-    if message.is_private:
-        return True
     if not (message.button or message.reply_to or read_word(message.text) == ALL):
         return False  # only their own is meant
     try:
-        return await platform.is_admin(message)
+        return await may(platform, message, Action.CANCEL)
     except PlatformError:
         return False
 
 
-def pick_cancelled(may_all: bool, message: Message, job: Job) -> Reply | None:
+def pick_cancelled(may_others: bool, message: Message, job: Job) -> Reply | None:
     """Return what ends a job that `message` cancels, None if it does not cancel that job."""
     is_own = job.message.sender_id == message.sender_id
-    is_allowed = (is_own or may_all) and job.command != "cancel"
+    is_allowed = (is_own or may_others) and job.command != "cancel"
     if not (is_allowed and _is_meant(message, job, is_own=is_own)):
         return None
     if load_command(job.command).is_silent:

@@ -12,7 +12,7 @@ from typing import Any
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import Clock
 from core.commands.arguments import name_choice, split_word
-from core.errors import EngineError, NoSpeech, NotAllowed, PlatformBusy, UserError
+from core.errors import EngineError, NoSpeech, PlatformBusy, UserError
 from core.glossary.apply import apply_to
 from core.interfaces import OnText, Platform, Recording
 from core.locale import Plural, mark, translate
@@ -119,11 +119,6 @@ class Context:
             names = (name_choice(choice, self.message.language) for choice in choices)
             raise UserError("Choose one of: {choices}", choices=", ".join(names))
         return word
-
-    async def require_admin(self) -> None:
-        """Raise NotAllowed unless the sender may change this chat's settings."""
-        if not await self.platform.is_admin(self.message):
-            raise NotAllowed
 
     async def save_settings(self, **changes: Any) -> ChatSettings:
         """Change fields of the chat's settings, and return the settings.

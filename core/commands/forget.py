@@ -9,9 +9,10 @@ from core.commands import Command
 from core.commands.arguments import Argument, MessageAction, split_word
 from core.commands.context import Context
 from core.commands.deletion import pick_deleted, pick_persons
-from core.errors import NotAllowed, UserError
+from core.errors import UserError
 from core.locale import Plural, list_counts, mark
 from core.models import OPEN_STATES, Job, Message, Reply
+from core.permissions import Action, require
 from core.store import ForgottenCounts
 
 DELETED = mark("Deleted: {counts}.")
@@ -41,9 +42,8 @@ async def forget(ctx: Context) -> Reply:
         if job is None:
             return _report(ctx, ForgottenCounts())
         message_id, authors = job.message.message_id, _find_authors(job.message)
-    is_own = message.is_private or message.sender_id in authors - {""}
-    if not is_own and not await ctx.platform.is_admin(message):
-        raise NotAllowed
+    is_own = message.sender_id in authors - {""}
+    await require(ctx.platform, message, Action.FORGET_MESSAGE, is_own=is_own)
     await _stop(ctx, partial(pick_deleted, message_id, job_id=quoted.job_id))
     forgetting = ctx.store.forgetting
     receipt = await forgetting.forget_message(message.chat, message_id, quoted.job_id)
@@ -88,5 +88,6 @@ command = Command(
         Argument(mark("whose"), mark("me = all of your data in this chat"), choices=("me",)),
     ),
     is_ephemeral=True,
+    action=lambda text: Action.FORGET_OWN_DATA if split_word(text)[0] == "me" else Action.USE,
     message_actions=(MessageAction(mark("Forget this"), is_ephemeral=True),),
 )

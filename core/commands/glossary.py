@@ -8,6 +8,7 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Correction, Reply
+from core.permissions import Action
 from core.safety import disable_links
 
 
@@ -47,6 +48,6 @@ command = Command(
     glossary,
     usage=mark("remove N"),
     arguments=(Argument("remove", mark("Number of a correction"), template="remove {}"),),
-    needs_admin=bool,
+    action=lambda text: Action.CHANGE_GLOSSARY if text else Action.USE,
     is_ephemeral=True,
 )

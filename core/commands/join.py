@@ -7,6 +7,7 @@ from core.commands.context import Context
 from core.commands.voice_channels import require_channels
 from core.locale import mark
 from core.models import Reply
+from core.permissions import Action
 
 
 async def join(ctx: Context) -> Reply:
@@ -20,4 +21,9 @@ async def join(ctx: Context) -> Reply:
     return Reply(text)
 
 
-command = Command(mark("Join your voice channel"), join, needs_voice_channels=True)
+command = Command(
+    mark("Join your voice channel"),
+    join,
+    needs_voice_channels=True,
+    action=lambda text: Action.JOIN_VOICE,
+)

@@ -18,6 +18,7 @@ from core.commands.context import Context
 from core.locale import mark
 from core.locale.languages import find_similar_languages, find_spoken_language, name_language
 from core.models import Button, Reply, Suggestion
+from core.permissions import Action
 
 #: Words that turn the setting off.
 _AUTO = ("auto", "off")
@@ -50,9 +51,11 @@ def _read(text: str) -> tuple[str, str]:
     return whose, (rest if whose else text).strip(" .!。！")
 
 
-def _changes_chat(text: str) -> bool:
+def _read_action(text: str) -> Action:
     whose, typed = _read(text)
-    return whose != _ME and bool(typed)
+    if not typed:
+        return Action.USE
+    return Action.CHANGE_OWN_SETTINGS if whose == _ME else Action.CHANGE_SETTINGS
 
 
 async def show(ctx: Context, whose: str) -> Reply:
@@ -113,5 +116,5 @@ command = Command(
         Argument("language", mark("Spoken language"), suggest=suggest),
     ),
     is_ephemeral=True,
-    needs_admin=_changes_chat,
+    action=_read_action,
 )

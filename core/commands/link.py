@@ -10,6 +10,7 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Reply, Span
+from core.permissions import Action
 from core.store import LinkResult
 from core.text.scripts import join_texts
 
@@ -106,4 +107,5 @@ command = Command(
         ),
     ),
     is_ephemeral=True,
+    action=lambda text: Action.CHANGE_OWN_SETTINGS,
 )

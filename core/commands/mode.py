@@ -7,6 +7,7 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import NoteMode, Reply
+from core.permissions import Action
 
 DESCRIPTIONS = {
     NoteMode.TRANSCRIBE: mark("Voice messages are transcribed."),
@@ -30,4 +31,5 @@ command = Command(
     mode,
     usage=mark("transcribe | ask | both"),
     is_ephemeral=True,
+    action=lambda text: Action.CHANGE_SETTINGS if text else Action.USE,
 )

@@ -11,6 +11,7 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import Plural, mark
 from core.models import Reply
+from core.permissions import Action
 from core.text.scripts import join_texts
 
 USAGE = mark("Usage: /remember on | off | 30d | me off | me on")
@@ -108,12 +109,19 @@ async def set_opt_out(ctx: Context, words: list[str]) -> Reply:
     return Reply(join_texts([text, ctx.describe_deleted(count)]))
 
 
+def _read_action(text: str) -> Action:
+    word, _ = split_word(text)
+    if word == "me":
+        return Action.CHANGE_OWN_SETTINGS
+    return Action.CHANGE_HISTORY if word else Action.USE
+
+
 command = Command(
     mark("Keep chat history for summaries and /find: on, off or days (admins)"),
     remember,
     usage=mark("on | off | 30d | me off"),
     asks_privately=lambda text: split_word(text)[0] == "me",
-    needs_admin=lambda text: split_word(text)[0] not in ("", "me"),
+    action=_read_action,
     arguments=(
         Argument(
             mark("choice"),

@@ -6,8 +6,8 @@ from core.commands import Command
 from core.commands.arguments import (
     Argument,
     ArgumentInput,
-    is_for_chat,
     name_choice,
+    read_speech_action,
     read_word,
     split_word,
     suggest_styles,
@@ -59,5 +59,5 @@ command = Command(
     usage=mark("words | off"),
     arguments=(Argument("style", mark("Speaking style"), suggest=suggest),),
     is_ephemeral=True,
-    needs_admin=is_for_chat,
+    action=read_speech_action,
 )

@@ -9,9 +9,9 @@ from core.commands import Command
 from core.commands.arguments import (
     Argument,
     ArgumentInput,
-    is_for_chat,
     label_voice,
     name_choice,
+    read_speech_action,
     read_word,
     split_word,
     suggest_voices,
@@ -20,6 +20,7 @@ from core.commands.context import Context
 from core.errors import SynthesizerMissing, UserError
 from core.locale import mark
 from core.models import Button, Reply, SavedVoice, Suggestion
+from core.permissions import Action, require
 from core.synthesis import voice_choice as voices
 from core.synthesis import voice_consent
 from core.synthesis.pipeline import VoiceStyle
@@ -82,7 +83,7 @@ async def require_saved(ctx: Context, name: str) -> SavedVoice:
     if not isinstance(found, SavedVoice):
         raise UserError("Unknown voice: {voice}. /voice lists all voices.", voice=name)
     if not found.is_clone:
-        await ctx.require_admin()
+        await require(ctx.platform, ctx.message, Action.CHANGE_VOICES)
     return found
 
 
@@ -222,6 +223,11 @@ async def suggest(entered: ArgumentInput) -> list[Suggestion]:
     return [*await suggest_voices(entered), *found]
 
 
+def _read_action(text: str) -> Action:
+    is_kept = split_word(text)[0] == "keep"
+    return Action.CHANGE_VOICES if is_kept else read_speech_action(text)
+
+
 command = Command(
     mark("Choose, design or clone a voice"),
     voice,
@@ -232,5 +238,5 @@ command = Command(
         ),
     ),
     is_ephemeral=True,
-    needs_admin=lambda text: is_for_chat(text) or split_word(text)[0] == "keep",
+    action=_read_action,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.commands.context import Context
 from core.errors import UserError
 from core.interfaces import VoiceChannels
+from core.permissions import Action, may
 
 
 def require_channels(ctx: Context) -> VoiceChannels:
@@ -23,6 +24,7 @@ async def require_present(ctx: Context) -> VoiceChannels:
     name = channels.find(ctx.message)
     if not name:
         raise UserError("I am not in a voice channel here. Use /join first.")
-    if not (channels.is_present(ctx.message) or await ctx.platform.is_admin(ctx.message)):
+    is_present = channels.is_present(ctx.message)
+    if not await may(ctx.platform, ctx.message, Action.DIRECT_VOICE, is_own=is_present):
         raise UserError("Only members of {channel} and admins can do that.", channel=name)
     return channels

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from core.interfaces.recordings import Recording
-from core.models import Chat, Message, PartDelivery, Reply
+from core.models import Chat, Membership, Message, PartDelivery, Reply
 
 
 class DeliveryLedger(Protocol):
@@ -109,6 +109,8 @@ class Platform(Protocol):
     wording: Mapping[str, str]
     #: Commands that its menu and /help leave out.
     hidden_commands: Set[str]
+    #: Ids of the people on this platform who operate the bot, as in ADMIN_IDS.
+    operators: Set[str]
     #: Size of the largest recording that it takes.
     max_file_bytes: int
 
@@ -154,8 +156,12 @@ class Platform(Protocol):
         Raises PlatformError: PlatformBusy to be called again, ChatMoved, ChatGone.
         """
 
-    async def is_admin(self, message: Message) -> bool:
-        """Ask the platform whether the sender may change the settings of the chat."""
+    async def membership(self, chat: Chat, person_id: str) -> Membership:
+        """Ask the platform what a person is in a chat; cached for a minute at most.
+
+        NONE for accounts that several people share. Not asked about private chats.
+        Raises PlatformError.
+        """
 
     async def explain_blindness(self, message: Message) -> str:
         """Return a text on why the bot does not see all messages of a group, and the remedy.

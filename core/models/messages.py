@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import ClassVar, Literal
 
 
@@ -14,6 +15,16 @@ class Chat:
     platform: str
     bot_id: str
     chat_id: str
+
+
+class Membership(StrEnum):
+    """What a person is in a chat."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+    #: Was never in it, has left, was banned, or cannot see it.
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +85,9 @@ class Message:
     forwarded_from: str = ""
     #: What the platform needs to reply, opaque to others; empty where ids are enough.
     reply_token: str = ""
+    #: The platform has checked itself that the sender may use this command, as Discord does for
+    #: those that servers grant to roles and members.
+    is_granted: bool = False
 
 
 #: Starts the token of a job's Cancel button, which is never stored; the job's id follows.

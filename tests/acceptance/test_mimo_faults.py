@@ -13,7 +13,7 @@ from itertools import pairwise
 import pytest
 import pytest_asyncio
 
-from bots.common.chat import MOMENT
+from bots.common.live_messages import MOMENT
 from core.jobs import MAX_ATTEMPTS
 from core.models import OPEN_STATES, JobState
 from core.operations.delays import QUEUED, SLOW

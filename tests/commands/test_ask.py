@@ -139,7 +139,8 @@ async def test_only_admins_turn_thinking_on_and_off(talk: Talk) -> None:
     await talk.send(command="ask", text="Why?")
     assert talk.answerer.questions[0].is_thinking and talk.answerer.questions[0].max_tokens > 2048
     talk.loopback.platform.can_administer = False
-    assert "Only the admins" in (await talk.send(command="think", text="off")).text
+    refused = await talk.send(command="think", text="off", is_private=False)
+    assert "Only the admins" in refused.text
     talk.loopback.platform.can_administer = True
     assert "Choose one of: on, off" in (await talk.send(command="think", text="maybe")).text
 

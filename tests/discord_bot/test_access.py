@@ -1,4 +1,4 @@
-"""Administrator rights, asked live."""
+"""What people are in a channel, asked live."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from dataclasses import replace
 
 import pytest
 
+from bots.common.members import CACHE_S
 from bots.discord_bot import DiscordBot as Bot
-from bots.discord_bot import access
+from core.clock import Clock
 from core.errors import PlatformBusy
+from core.models import Chat, Membership
 from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_inbox import make_message
+from tests.support.discord_inbox import FakeInbox, make_message
+
+
+async def ask(bot: Bot, channel: str, user: str) -> Membership:
+    return await bot.membership(Chat("discord", "1", channel), user)
 
 
 async def may(bot: Bot, channel: str, user: str) -> bool:
-    return await bot.is_admin(make_message(channel, sender_id=user, is_private=False))
+    return await ask(bot, channel, user) in (Membership.OWNER, Membership.ADMIN)
 
 
 async def test_managers_are_admins_and_members_are_not(server: Server, running: Bot) -> None:
@@ -52,11 +58,10 @@ async def test_strangers_and_unknown_chats_have_no_admins(server: Server, runnin
     assert not await may(running, channel, "1 or 1=1")
     assert not await may(running, "999", stranger)
     assert not await may(running, f"user:{stranger}", stranger)
-    assert await running.is_admin(make_message("5"))  # in private everybody is
 
 
 async def test_a_removed_role_no_longer_counts(
-    server: Server, running: Bot, monkeypatch: pytest.MonkeyPatch, ann: str
+    server: Server, running: Bot, clock: Clock, ann: str
 ) -> None:
     guild = server.add_guild(members=[ann])
     server.make_manager(guild, ann)
@@ -66,8 +71,51 @@ async def test_a_removed_role_no_longer_counts(
     server.add_member(guild, ann)
     # The answer is believed for a minute.
     assert await may(running, channel, ann)
-    running._admins._cache.clear()
-    assert not await may(running, channel, ann)
+    await clock.sleep(CACHE_S + 1)
+    assert await ask(running, channel, ann) is Membership.MEMBER
+
+
+async def test_reported_changes_are_believed_at_once(
+    server: Server, running: Bot, ann: str
+) -> None:
+    guild, ben = server.add_guild(members=[ann]), server.add_user("Ben")
+    channel, hidden = server.channel(guild), server.add_channel(guild, "hidden")
+    server.make_manager(guild, ann)
+    server.add_member(guild, ben)
+    await server.wait_for(lambda: running.client.guilds and running.client.get_channel(int(hidden)))
+
+    async def become(expected: tuple[Membership, Membership], channel: str = channel) -> None:
+        found = None
+        async with asyncio.timeout(20):
+            while found != expected:
+                await asyncio.sleep(0.1)
+                found = await ask(running, channel, ann), await ask(running, channel, ben)
+
+    await become((Membership.ADMIN, Membership.MEMBER))
+    server.set_role(guild, "Manager", "MANAGE_MESSAGES")
+    await become((Membership.MEMBER, Membership.MEMBER))
+    server.remove_member(guild, ben, is_banned=True)
+    await become((Membership.MEMBER, Membership.NONE))
+    await become((Membership.MEMBER, Membership.NONE), hidden)
+    server.allow(hidden, "", "VIEW_CHANNEL")
+    server.deny(hidden, guild, "VIEW_CHANNEL")
+    await become((Membership.NONE, Membership.NONE), hidden)
+    server.allow(hidden, ann, "VIEW_CHANNEL")
+    await become((Membership.MEMBER, Membership.NONE), hidden)
+
+
+async def test_an_interaction_tells_what_its_sender_is(
+    server: Server, running: Bot, inbox: FakeInbox, ann: str
+) -> None:
+    guild = server.add_guild(members=[ann])
+    server.make_manager(guild, ann)
+    channel = server.channel(guild)
+    await server.wait_for(lambda: running.client.guilds and server.commands())
+    assert await ask(running, channel, ann) is Membership.ADMIN
+    server.add_member(guild, ann)  # the gateway reports changes of members to few bots
+    server.slash(channel, ann, "help")
+    await server.wait_for(lambda: inbox.messages)
+    assert await ask(running, channel, ann) is Membership.MEMBER
 
 
 async def test_an_outage_is_an_error_not_a_denial(
@@ -77,7 +125,7 @@ async def test_an_outage_is_an_error_not_a_denial(
     server.fault("GET */members/*", "status", status=503)
     with pytest.raises(PlatformBusy):
         await may(running, channel_id, ann)
-    assert access.CACHE_S <= 60
+    assert CACHE_S <= 60
 
 
 @pytest.mark.finding(19)

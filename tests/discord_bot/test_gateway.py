@@ -13,10 +13,10 @@ from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.heartbeats import BEAT_S, SILENCE_S
 from core.clock import Clock
 from core.config import Settings
-from core.errors import ConfigError, PlatformLocked
+from core.errors import ConfigError, PlatformBusy, PlatformLocked
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer as Server
-from tests.support.discord_inbox import FakeInbox, make_message
+from tests.support.discord_inbox import FakeInbox
 from tests.support.virtual_time import current_clock
 
 
@@ -169,5 +169,6 @@ async def test_the_session_start_limit_is_waited_for(
 async def test_a_bot_that_never_logged_in_closes(settings: Settings, inbox: FakeInbox) -> None:
     bot = Bot(settings, inbox, current_clock())
     assert not bot.is_ready
-    assert await bot.is_admin(make_message("1"))
+    with pytest.raises(PlatformBusy):
+        await bot.private_chat("1")
     await bot.close()

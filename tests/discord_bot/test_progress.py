@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bots.common.chat import UPDATE_S
+from bots.common.live_messages import UPDATE_S
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.pacing import GAP_S, MAX_FORBIDDEN
 from bots.discord_bot.interactions.parser import read_press

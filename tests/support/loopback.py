@@ -31,6 +31,7 @@ from core.models import (
     Chat,
     DeliveryState,
     JobState,
+    Membership,
     Message,
     Question,
     Reply,
@@ -57,6 +58,7 @@ class LoopbackPlatform:
     name, max_file_bytes = "test", 128_000_000
     wording: Mapping[str, str] = {}
     hidden_commands: Set[str] = frozenset()
+    operators: Set[str] = frozenset()
 
     def __init__(self) -> None:
         self.recording = (SPEECH / "cards-001.wav").read_bytes()
@@ -108,8 +110,8 @@ class LoopbackPlatform:
     def is_ephemeral(self, message: Message) -> bool:
         return False
 
-    async def is_admin(self, message: Message) -> bool:
-        return self.can_administer
+    async def membership(self, chat: Chat, person_id: str) -> Membership:
+        return Membership.ADMIN if self.can_administer else Membership.MEMBER
 
     async def private_chat(self, person_id: str) -> Chat:
         return Chat(self.name, "1", person_id)

@@ -1,48 +1,93 @@
-"""Administrators: asked by user id, cached for a minute, never a shared account."""
+"""What people are in a chat: asked by user id, cached for a minute, never a shared account."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
 from bots.telegram_bot.bot import TelegramBot as Bot
 from core.clock import Clock
 from core.errors import PlatformBusy
+from core.models import Chat, Membership
 from tests.emulators.telegram import TelegramServer as Server
-from tests.support.telegram_inbox import make_message
 
 
-@pytest.mark.parametrize("status", ["creator", "administrator", "member", "restricted", "kicked"])
+async def ask(bot: Bot, group: int, person: object) -> Membership:
+    return await bot.membership(Chat("telegram", "123456", str(group)), str(person))
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ("creator", Membership.OWNER),
+        ("administrator", Membership.ADMIN),
+        ("member", Membership.MEMBER),
+        ("restricted", Membership.MEMBER),
+        ("left", Membership.NONE),
+        ("kicked", Membership.NONE),
+    ],
+)
 async def test_the_status_of_a_member_is_asked(
-    status: str, telegram: Server, bot: Bot, ann: int
+    status: str, expected: Membership, telegram: Server, bot: Bot, ann: int
 ) -> None:
-    message = make_message(telegram.add_chat(members={ann: status}), sender_id=str(ann))
+    group = telegram.add_chat(members={ann: status})
     for _ in range(2):
-        assert await bot.is_admin(message) is (status in ("creator", "administrator"))
-    assert len(telegram.requests_to("getChatMember")) == 1
+        assert await ask(bot, group, ann) is expected
+    # That somebody is not in a chat is asked each time: they may have joined.
+    asked = 2 if expected is Membership.NONE else 1
+    assert len(telegram.requests_to("getChatMember")) == asked
+
+
+async def test_restrictions_outlast_a_membership(telegram: Server, bot: Bot, ann: int) -> None:
+    group = telegram.add_chat(members={ann: "restricted"})
+    telegram.world.chats[group].members[ann].is_gone = True
+    assert await ask(bot, group, ann) is Membership.NONE
 
 
 async def test_a_result_is_cached_for_a_minute(
     telegram: Server, bot: Bot, clock: Clock, ann: int
 ) -> None:
     group = telegram.add_chat(members={ann: "administrator"})
-    message = make_message(group, sender_id=str(ann))
-    assert await bot.is_admin(message)
+    assert await ask(bot, group, ann) is Membership.ADMIN
     telegram.set_member(group, ann, "member")
     await clock.sleep(59)
-    assert await bot.is_admin(message)
+    assert await ask(bot, group, ann) is Membership.ADMIN
     await clock.sleep(2)
-    assert not await bot.is_admin(message)
+    assert await ask(bot, group, ann) is Membership.MEMBER
+
+
+@pytest.mark.parametrize("report", ["chat_member", "left_chat_member", "my_chat_member"])
+async def test_a_reported_change_is_believed_at_once(
+    report: str, telegram: Server, running: Bot, ann: int
+) -> None:
+    group = telegram.add_chat(members={ann: "administrator"})
+    assert await ask(running, group, ann) is Membership.ADMIN
+    telegram.set_member(group, ann, "kicked")
+    place = telegram.world.chats[group]
+    who = telegram.world.bot.user_id if report == "my_chat_member" else ann
+    person = {"id": who, "is_bot": who != ann, "first_name": "Ann"}
+    body: dict[str, Any] = {"chat": telegram.world.chat_json(place), "date": 1, "from": person}
+    if report == "left_chat_member":
+        body = {"message": body | {"message_id": 7, "left_chat_member": person}}
+    else:
+        members = {"old_chat_member": {"status": "member", "user": person}}
+        members["new_chat_member"] = {"status": "kicked", "user": person}
+        body = {report: body | members}
+    assert telegram.raw_update(body)
+    telegram.send_command(group, ann, "/help")  # is read after that
+    await telegram.wait_for(lambda: running._inbox.messages)  # type: ignore[attr-defined]
+    assert await ask(running, group, ann) is Membership.NONE
 
 
 @pytest.mark.parametrize("sender", ["1087968824", "777000", "136817688", "", "-1005", "@ann", "²"])
-async def test_shared_senders_are_no_admins(sender: str, telegram: Server, bot: Bot) -> None:
-    group = telegram.add_chat(members={1087968824: "administrator"})
-    assert not await bot.is_admin(make_message(group, sender_id=sender))
-    # Whoever writes as the chat is an admin, and in private everybody.
-    assert await bot.is_admin(make_message(group, sender_id=str(group)))
-    assert await bot.is_admin(make_message(telegram.add_user("Ann")))
+async def test_shared_senders_are_nobody(sender: str, telegram: Server, bot: Bot) -> None:
+    group = telegram.add_chat(members={1087968824: "administrator", 777000: "creator"})
+    assert await ask(bot, group, sender) is Membership.NONE
+    # Whoever writes as the chat is an admin.
+    assert await ask(bot, group, group) is Membership.ADMIN
     assert telegram.requests == []
-    assert not await bot.is_admin(make_message(group, sender_id="42"))
+    assert await ask(bot, group, 42) is Membership.NONE
 
 
 async def test_a_failed_request_is_not_cached(
@@ -50,4 +95,5 @@ async def test_a_failed_request_is_not_cached(
 ) -> None:
     telegram.fault("getChatMember", "status", status=500)
     with pytest.raises(PlatformBusy):
-        await bot.is_admin(make_message(group, sender_id=str(ann)))
+        await ask(bot, group, ann)
+    assert await ask(bot, group, ann) is Membership.MEMBER

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bots.common.chat import MAX_LIVE_MESSAGES, UPDATE_S
+from bots.common.live_messages import MAX_LIVE_MESSAGES, UPDATE_S
 from bots.telegram_bot.bot import TelegramBot as Bot
 from bots.telegram_bot.outgoing.live_message import build_draft_id
 from core.clock import Clock

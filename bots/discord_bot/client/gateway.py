@@ -271,9 +271,14 @@ class DiscordClient(discord.AutoShardedClient):
 
 
 def make_intents() -> discord.Intents:
-    """Return the intents: messages with their content, and voice states."""
+    """Return the intents: messages with their content, voice states, and bans."""
     return discord.Intents(
-        guilds=True, guild_messages=True, dm_messages=True, message_content=True, voice_states=True
+        guilds=True,
+        guild_messages=True,
+        dm_messages=True,
+        message_content=True,
+        voice_states=True,
+        moderation=True,
     )
 
 

@@ -48,6 +48,11 @@ class ParsedInteraction:
     #: The argument that a modal asks for first, empty = none; and the label of the chosen action.
     missing_argument: str = ""
     label: str = ""
+    #: Discord has checked that the person may use the command. It is registered for members with
+    #: Manage Server, and servers grant it to other roles, members and channels, or withdraw it, in
+    #: their settings under Integrations ("Application Commands", Permissions). Buttons are not
+    #: checked by Discord.
+    is_granted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,13 @@ def _read_slash(data: Mapping[str, Any], bot_id: str) -> ParsedInteraction | Non
     }
     text, attachment = join_arguments(command.arguments, values), _read_recording(data)
     is_ephemeral = command.is_ephemeral or command.asks_privately(text)
-    return ParsedInteraction(name, text, attachment=attachment, is_ephemeral=is_ephemeral)
+    return ParsedInteraction(
+        name,
+        text,
+        attachment=attachment,
+        is_ephemeral=is_ephemeral,
+        is_granted=command.is_for_admins,
+    )
 
 
 def _read_recording(data: Mapping[str, Any]) -> Attachment | None:
@@ -193,6 +204,7 @@ def build_message(
         attachment=parsed.attachment,
         reply_to=parsed.reply_to,
         reply_token=token.write(),
+        is_granted=parsed.is_granted and not is_own,
     )
 
 

@@ -11,13 +11,13 @@ from dataclasses import replace
 import discord
 import structlog
 
-from bots.common.chat import (
+from bots.common.chat import is_blank
+from bots.common.live_messages import (
     UPDATE_S,
     LiveMessage,
     LiveMessages,
     StartTask,
     build_cancel_button,
-    is_blank,
 )
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import INTERACTION_OVER, describe, error_code_of, read_error

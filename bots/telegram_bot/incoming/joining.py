@@ -1,8 +1,9 @@
-"""Our being added to a group: an update that becomes the /start of whoever did it."""
+"""People and the bot itself being added to groups and leaving them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,6 +40,36 @@ def read_joining(change: Mapping[str, Any], bot_id: str) -> Message | None:
         language=sender.get("language_code") or "",
         command="start",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """Somebody joined or left a chat, or became or stopped being an admin of it."""
+
+    chat_id: str
+    #: Empty if it was the bot: then nothing is known of anybody there.
+    person_id: str
+
+
+def read_member_changes(raw: Mapping[str, Any], bot_id: str) -> list[MemberChange]:
+    """Return the changes that a raw update reports.
+
+    Bots that are admins get an update for each; others only see that people come and go.
+    """
+    for kind in ("my_chat_member", "chat_member"):
+        if kind in raw:
+            return [_build_change(raw[kind], raw[kind]["new_chat_member"]["user"], bot_id)]
+    message = raw.get("message") or {}
+    gone = message.get("left_chat_member")
+    people = [*(message.get("new_chat_members") or ()), *([gone] if gone else ())]
+    return [_build_change(message, person, bot_id) for person in people]
+
+
+def _build_change(
+    holder: Mapping[str, Any], person: Mapping[str, Any], bot_id: str
+) -> MemberChange:
+    person_id = str(person["id"])
+    return MemberChange(str(holder["chat"]["id"]), "" if person_id == bot_id else person_id)
 
 
 def _is_inside(member: Mapping[str, Any]) -> bool:

@@ -20,15 +20,13 @@ from telegram.error import (
     TelegramError,
 )
 
-from bots.common.chat import (
+from bots.common.chat import clean, is_blank, tail
+from bots.common.live_messages import (
     UPDATE_S,
     LiveMessage,
     LiveMessages,
     StartTask,
     build_cancel_button,
-    clean,
-    is_blank,
-    tail,
 )
 from bots.telegram_bot.errors import Refusal, describe, is_unsent, read_refusal
 from bots.telegram_bot.outgoing.requests import (

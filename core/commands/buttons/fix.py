@@ -17,6 +17,7 @@ from core.glossary.fuzzy_match import find_misheard
 from core.glossary.replacements import find_replacements
 from core.locale import mark
 from core.models import Button, Correction, Job, Reply, Transcript
+from core.permissions import Action, require
 from core.safety import disable_links
 from core.transcription.edited import edit
 
@@ -62,9 +63,8 @@ async def _correct(ctx: Context, job: Job, wanted: Correction) -> Reply:
 async def _rewrite(ctx: Context, job: Job, text: str) -> Reply:
     """Replace the text of the transcript, and learn the short replacements in it."""
     message, subjects = ctx.message, find_subjects(job)
-    is_own = message.is_private or message.sender_id in {one.sender_id for one in subjects}
-    if not is_own:
-        await ctx.require_admin()
+    speakers = {one.sender_id for one in subjects} - {""}
+    await require(ctx.platform, message, Action.REWRITE, is_own=message.sender_id in speakers)
     former, is_repeated = await _find_former(ctx, job)
     transcript = await ctx.store.results.find(former)
     if transcript is None or job.command != "transcribe":
@@ -200,4 +200,4 @@ def replace_text(reply: Reply, text: str, key: str) -> Reply:
     )
 
 
-command = Command("", fix, is_listed=False)
+command = Command("", fix, is_listed=False, action=lambda text: Action.CORRECT)

@@ -9,6 +9,7 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Chat, QuotedMessage, Reply
+from core.permissions import Action, require
 from core.requester import share_with
 from core.summaries.pipeline import READING
 from core.summaries.ranges import parse_copy
@@ -26,6 +27,7 @@ async def play_excerpt(ctx: Context) -> Reply:
     """Reply with a part of a recording. The text: "MESSAGE_ID START_S", then a CHAT_ID or none."""
     message_id, start_s, chat_id = _read(ctx.message.text)
     chat = replace(ctx.message.chat, chat_id=chat_id or ctx.message.chat.chat_id)
+    await _require_reader(ctx, chat)
     message = await find_recording(ctx.store, chat, message_id)
     if message is None or message.attachment is None:
         raise UserError(RECORDING_GONE)
@@ -35,6 +37,12 @@ async def play_excerpt(ctx: Context) -> Reply:
     file = await ctx.transcription.excerpt(data, max(0.0, start_s - LEAD_S), end_s)
     title = f"{shorten_name(message.sender_name)} {format_timestamp(start_s)}".lstrip()
     return Reply(files=(replace(file, title=title),))
+
+
+async def _require_reader(ctx: Context, chat: Chat) -> None:
+    """Raise NotMember if the sender is not in that chat now: buttons outlast a membership."""
+    if chat != ctx.message.chat:
+        await require(ctx.platform, ctx.message, Action.READ_ELSEWHERE, about=chat)
 
 
 def _read(text: str) -> tuple[str, float, str]:
@@ -54,6 +62,7 @@ async def summarize_in_private(ctx: Context) -> Reply:
     except ValueError:
         raise UserError("This summary is no longer available. Please request it again.") from None
     chat = Chat(message.chat.platform, message.chat.bot_id, payload.chat_id)
+    await _require_reader(ctx, chat)
     ctx.on_text(ctx.text(READING))
     with share_with(chat):
         return await ctx.summaries.summarize(ctx.job, payload.request, ctx.synthesis, chat)

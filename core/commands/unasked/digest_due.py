@@ -8,6 +8,7 @@ from datetime import timedelta
 from core.commands import SUMMARY, Command
 from core.commands.context import Context
 from core.models import Reply, TalkRange
+from core.permissions import Action
 from core.store.work.schedules import parse_period
 from core.summaries.pipeline import NothingSaid
 from core.summaries.ranges import SummaryRequest
@@ -47,4 +48,4 @@ def prepend(line: str, reply: Reply) -> Reply:
     return replace(reply, text=text, links=tuple(links), spans=tuple(spans))
 
 
-command = Command("", digest_due, SUMMARY, is_listed=False)
+command = Command("", digest_due, SUMMARY, is_listed=False, action=lambda text: Action.SCHEDULED)

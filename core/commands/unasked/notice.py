@@ -5,6 +5,7 @@ from __future__ import annotations
 from core.commands import Command
 from core.commands.context import Context
 from core.models import Reply
+from core.permissions import Action
 
 
 async def notice(ctx: Context) -> Reply:
@@ -12,4 +13,4 @@ async def notice(ctx: Context) -> Reply:
     return Reply(ctx.message.text)
 
 
-command = Command("", notice, is_listed=False)
+command = Command("", notice, is_listed=False, action=lambda text: Action.SCHEDULED)

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, select
 
 from core.models import Message, Reply
+from core.permissions import Action, Standing, decide
 from core.store.database.queries import insert_new
 from core.store.database.tables import buttons, chats, jobs, messages
 
@@ -59,7 +60,8 @@ def resolve_press(connection: Connection, chat: Any, message: Message, now: date
 def _may_press(row: Any, person_id: str | None, chat: Any, message: Message, now: datetime) -> bool:
     if person_id is None:
         return bool(row.chat_pk == chat.chat_pk)
-    is_theirs = message.is_private and person_id == message.sender_id
+    is_own = person_id == message.sender_id
+    is_theirs = message.is_private and decide(Action.PRESS_PRIVATE, Standing(is_own=is_own))
     is_here = (row.platform, row.bot_id) == (chat.platform, chat.bot_id)
     return bool(is_theirs and is_here and now - row.created_at < _PRIVATE_AGE)
 

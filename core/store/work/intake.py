@@ -23,6 +23,7 @@ from core.models import (
     QuotedMessage,
     Reply,
 )
+from core.permissions import Action, Standing, decide
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import (
     FORM,
@@ -175,7 +176,9 @@ def _resolve_form(connection: Connection, chat: Any, message: Message) -> Messag
         IS_FORM,
     )
     opener: Message | None = connection.execute(query).scalar()
-    if opener is None or opener.sender_id != message.sender_id or opener.reply_to is None:
+    is_own = opener is not None and opener.sender_id == message.sender_id
+    may_submit = decide(Action.SUBMIT_FORM, Standing(is_own=is_own))
+    if opener is None or opener.reply_to is None or not may_submit:
         return replace(message, command="stale_button")
     quoted = _find_quoted(connection, chat, opener.reply_to)
     return replace(message, command=opener.command, reply_to=quoted)

@@ -13,7 +13,7 @@ from tests.emulators.discord.payloads import (
 from tests.emulators.discord.records import Channel, Guild, Message
 from tests.emulators.discord.world import World
 
-GUILDS, GUILD_MEMBERS, PRESENCES = 1 << 0, 1 << 1, 1 << 8
+GUILDS, GUILD_MEMBERS, GUILD_MODERATION, PRESENCES = 1 << 0, 1 << 1, 1 << 2, 1 << 8
 GUILD_VOICE_STATES, GUILD_MESSAGES, GUILD_REACTIONS = 1 << 7, 1 << 9, 1 << 10
 DIRECT_MESSAGES, DIRECT_REACTIONS = 1 << 12, 1 << 13
 MESSAGE_CONTENT = 1 << 15

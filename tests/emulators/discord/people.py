@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.emulators.common import Emulator, locked
 from tests.emulators.discord import permissions
-from tests.emulators.discord.events import GUILD_MEMBERS, GUILDS, emit_channel
-from tests.emulators.discord.payloads import guild_create_json, member_json
+from tests.emulators.discord.events import GUILD_MEMBERS, GUILD_MODERATION, GUILDS, emit_channel
+from tests.emulators.discord.payloads import guild_create_json, member_json, role_json, user_json
 from tests.emulators.discord.records import DM, FORUM, TEXT, Guild, Member, Role
 from tests.emulators.discord.world import World
 
@@ -80,6 +80,25 @@ class People(Emulator):
         payload = member_json(self.world, member) | {"guild_id": guild}
         name = f"GUILD_MEMBER_{change}"
         self.world.emit(name, payload, guild_id=guild, intent=GUILD_MEMBERS)
+
+    @locked
+    def remove_member(self, guild: str, user: str, *, is_banned: bool = False) -> None:
+        """Let a user leave a guild, or ban them from it."""
+        del self.world.guilds[guild].members[user]
+        payload = {"guild_id": guild, "user": user_json(self.world.users[user])}
+        emit = self.world.emit
+        emit("GUILD_MEMBER_REMOVE", payload, guild_id=guild, intent=GUILD_MEMBERS)
+        if is_banned:
+            emit("GUILD_BAN_ADD", payload, guild_id=guild, intent=GUILD_MODERATION)
+
+    @locked
+    def set_role(self, guild: str, name: str, *names: str) -> None:
+        """Set the permissions of a role."""
+        place = self.world.guilds[guild]
+        role = next(one for one in place.roles.values() if one.name == name)
+        role.permissions = permissions.bits(*names)
+        payload = {"guild_id": guild, "role": role_json(role, 1)}
+        self.world.emit("GUILD_ROLE_UPDATE", payload, guild_id=guild, intent=GUILDS)
 
     @locked
     def make_manager(self, guild: str, user: str) -> None:

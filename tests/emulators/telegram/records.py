@@ -105,6 +105,8 @@ class Member:
 
     #: creator, administrator, member, restricted, left or kicked.
     status: str = "member"
+    #: A restricted one that has left: the restrictions stay.
+    is_gone: bool = False
 
 
 @dataclass(slots=True)

@@ -106,7 +106,9 @@ class World:
         if status == "administrator":
             value |= dict.fromkeys(_ADMIN_RIGHTS.split(), True)
         if status == "restricted":
-            value |= {"is_member": True} | dict.fromkeys(_MEMBER_RIGHTS.split(), False)
+            value |= {"is_member": not (member and member.is_gone)} | dict.fromkeys(
+                _MEMBER_RIGHTS.split(), False
+            )
         if status in ("restricted", "kicked"):
             value["until_date"] = 0
         return value
