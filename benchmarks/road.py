@@ -58,13 +58,14 @@ class Limit(NamedTuple):
 
 #: What they pass through today: a message should not need more. Beside intake, engine and delivery
 #: there are, each a handful of functions and a file at most: the watch over stalls
-#: (`core/stall.py`, `core/operations/delays.py`), one call per paid result, the language of the
-#: person who speaks, the live message with its button to cancel, and the recording, which is
-#: received and read in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`).
+#: (`core/stall.py`, `core/operations/delays.py`), one call per paid result and whose it is
+#: (`core/requester.py`), who may do what (`core/permissions.py`), the language of the person who
+#: speaks, the live message with its button to cancel, and the recording, which is received and read
+#: in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`).
 LIMITS = {
-    "telegram": Limit(33, 144),
-    "discord": Limit(37, 156),
-    "transcriptions": Limit(17, 71),
+    "telegram": Limit(36, 147),
+    "discord": Limit(40, 159),
+    "transcriptions": Limit(18, 73),
 }
 
 

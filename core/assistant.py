@@ -18,6 +18,7 @@ from core.commands.arguments import ArgumentInput
 from core.commands.cancel import may_cancel_others, pick_cancelled
 from core.commands.context import Context
 from core.commands.deletion import pick_deleted
+from core.errors import NotAllowed
 from core.glossary.apply import apply_to
 from core.interfaces import DeliveryTarget, GrowingRecording, Platform, Recording
 from core.models import (
@@ -33,7 +34,7 @@ from core.models import (
     Transcript,
 )
 from core.operations.status import OperatorStatus
-from core.permissions import require
+from core.permissions import may
 from core.requester import requester_of, work_for
 from core.stall import find_timer
 from core.store import Store
@@ -237,7 +238,8 @@ class Assistant:
         )  # fmt: skip
         try:
             command = load_command(job.command)
-            await require(platform, job.message, command.action(job.message.text))
+            if not await may(platform, job.message, command.action(job.message.text)):
+                raise NotAllowed
             with work_for(requester_of(job.message)):
                 reply = await command.function(context)
                 return await context.add_voice(reply)

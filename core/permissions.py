@@ -129,6 +129,8 @@ async def may(
     is_own: see `Standing`. about: the chat whose data is asked for, if it is another one.
     Raises PlatformError if the platform cannot say.
     """
+    if PERMISSIONS[action] is Who.EVERYBODY:
+        return True
     chat = about or message.chat
     is_here = chat == message.chat
     standing = Standing(

@@ -122,9 +122,10 @@ class TelegramBot(ChatBot):
     async def _take(self, raw: dict[str, Any]) -> None:
         """Commit one update. Whatever this raises, the update will be fetched again."""
         try:
-            for change in read_member_changes(raw, self._me.bot_id):
-                self._members.note_change(change)
             found = read_update(raw, self._me, self._clock.now())
+            if found is None:
+                for change in read_member_changes(raw, self._me.bot_id):
+                    self._members.note_change(change)
         except POISON as error:
             update_id = raw.get("update_id")
             log.error("telegram_update_unread", update_id=update_id, error=type(error).__name__)
