@@ -10,6 +10,7 @@ import gc
 import io
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import av
@@ -22,19 +23,16 @@ from core.audio.segment import VoiceSegment
 from core.audio.speech_detection import find_pauses, has_speech
 from core.errors import BadAudio, UserError
 from core.worker_process import Frame, WorkerRefused, serve
+from core.worker_process.sandbox import enter, limit_cpu
 
-try:
-    import resource
-except ImportError:  # Windows: the limits on samples and the parent's timeout remain
-    resource = None  # type: ignore[assignment]
-
-
+#: Of a worker's life; each request has its own limit. Half of it is enough for any file.
+_LIFE_CPU_S = 1800.0
 _EXCERPT_RATE_HZ = 24_000
 _FADE_MS = 20
 
 
 def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
-    _limit_cpu(header["cpu_s"])
+    limit_cpu(header["cpu_s"])
     try:
         yield from _OPERATIONS[header["operation"]](header, data)
     except UserError as error:
@@ -105,31 +103,14 @@ def _export(segment: VoiceSegment, format: str) -> bytes:
     return out.getvalue()
 
 
-def _limit_cpu(seconds: float) -> None:
-    """Let the system kill this process if a request takes longer; Python cannot interrupt C."""
-    if resource:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        limit = int(used.ru_utime + used.ru_stime + seconds) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
-
-
-def _sandbox(memory_bytes: int) -> None:
-    """Limit memory, and give up for good the right to open files and sockets."""
-    if resource:
-        resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-        for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NOFILE):
-            resource.setrlimit(limit, (0, 0))
-
-
 def main() -> None:
     """Load every codec while files can still be opened, then serve. argv: memory limit in bytes."""
     av.logging.set_level(None)
     silence = VoiceSegment.silent(200, 16_000)
     for format in ("ogg", "mp3", "flac"):
         VoiceSegment.from_file(_export(silence, format))
-    _sandbox(int(sys.argv[1]))
     gc.freeze()
-    serve(_work)
+    serve(_work, partial(enter, memory_bytes=int(sys.argv[1]), cpu_s=_LIFE_CPU_S))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from core.worker_process import (
     END,
     FAILED,
     HEAD,
+    READY,
     REFUSED,
     WORK,
     Frame,
@@ -22,11 +23,14 @@ from core.worker_process import (
     WorkerRefused,
     WorkerStalled,
 )
+from core.worker_process.sandbox import hide_memory
 
 #: A worker is not trusted: the file that it reads may have taken it over.
-_MAX_FRAME_BYTES = 512 * 2**20
+_MAX_HEADER_BYTES, _MAX_DATA_BYTES = 2**20, 192 * 2**20
 _CHUNK_BYTES = 256 * 1024
 _START_S = 60.0
+#: How many times the longest wait a request may take in all.
+_MOST_STALLS = 20
 #: How long a worker that closed its pipe may take to exit.
 _EXIT_S = 1.0
 #: Empty, but for a variable that some libraries need at import.
@@ -89,7 +93,8 @@ class WorkerPool:
 
         To abandon the request, close the generator (`contextlib.aclosing`): the worker is replaced.
         size: bytes of all chunks of `data`, which are read as the worker takes them.
-        stall_s: longest wait for the worker; the caller's own time does not count.
+        stall_s: longest wait for the worker; all waits together are at most twenty times as long.
+            The caller's own time does not count.
         Raises WorkerDied, WorkerStalled, WorkerRefused, WorkerMissing.
         """
         if self._is_closed:
@@ -100,7 +105,7 @@ class WorkerPool:
         try:
             worker = await asyncio.shield(task)
             await worker.send_request(header, data, size, stall_s)
-            while frame := await worker.next_frame(stall_s):
+            while frame := await worker.next_frame():
                 yield frame
         except WorkerDied:
             if self._is_closed:
@@ -183,10 +188,14 @@ class _WorkerProcess:
         self._reading = asyncio.Lock()
         self.requests = 0
         self.is_idle = False
+        #: Parts of its sandbox that this system lacks.
+        self.lacks: tuple[str, ...] = ()
+        self._stall_s = self._left_s = _START_S
 
     @classmethod
     async def start(cls, command: Sequence[str]) -> _WorkerProcess:
         """Start a worker and wait until it is ready. Raises WorkerMissing."""
+        hide_memory()
         pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         try:
             process = await asyncio.create_subprocess_exec(
@@ -198,8 +207,8 @@ class _WorkerProcess:
             raise WorkerMissing(f"cannot start a worker: {type(error).__name__}") from error
         worker = cls(process)
         try:
-            await worker.next_frame(_START_S)
-            worker.is_idle = True
+            ready = await worker.next_frame()
+            worker.lacks, worker.is_idle = tuple(ready[0].get("lacks", ())) if ready else (), True
         except WorkerError as error:
             raise WorkerMissing(f"a worker did not start: {error}") from error
         finally:
@@ -212,24 +221,24 @@ class _WorkerProcess:
     ) -> None:
         """Send a request with `size` bytes of data."""
         self.requests, self.is_idle = self.requests + 1, False
+        self._stall_s, self._left_s = stall_s, _MOST_STALLS * stall_s
         head = json.dumps(header).encode()
-        async with self._watch(f"took no data for {stall_s:.0f} s"), aclosing(data) as chunks:
-            self._stdin.write(HEAD.pack(WORK, len(head), size) + head)
+        self._stdin.write(HEAD.pack(WORK, len(head), size) + head)
+        async with aclosing(data) as chunks:
             async for chunk in chunks:
                 view, size = memoryview(chunk), size - len(chunk)
                 for start in range(0, len(chunk), _CHUNK_BYTES):
                     self._stdin.write(view[start : start + _CHUNK_BYTES])
-                    async with asyncio.timeout(stall_s):
+                    async with self._wait("took no data"):
                         await self._stdin.drain()
-            if size:
-                raise WorkerDied("the data was not of its size")
+        if size:
+            raise WorkerDied("the data was not of its size")
 
-    async def next_frame(self, stall_s: float) -> Frame | None:
+    async def next_frame(self) -> Frame | None:
         """Return the next frame of the reply, None at its end."""
-        silence = f"silent for {stall_s:.0f} s"
-        async with self._watch(silence), asyncio.timeout(stall_s), self._reading:
+        async with self._wait("silent"), self._reading:
             kind, head, size = HEAD.unpack(await self._stdout.readexactly(HEAD.size))
-            if head + size > _MAX_FRAME_BYTES:
+            if head > _MAX_HEADER_BYTES or size > _MAX_DATA_BYTES:
                 raise WorkerDied("frame too large")
             header = json.loads(await self._stdout.readexactly(head))
             # In chunks: copying one large read would block the event loop.
@@ -237,12 +246,13 @@ class _WorkerProcess:
             data = b"".join([await self._stdout.readexactly(n) for n in sizes])
         if not isinstance(header, dict):
             raise WorkerDied("invalid frame")
-        self.is_idle = kind == END or (kind == REFUSED and header.get("kind") != "memory")
+        # One that has little memory or CPU time left is replaced.
+        self.is_idle = kind in (END, REFUSED) and not header.get("is_worn")
         if kind == REFUSED:
             raise WorkerRefused(str(header.get("kind")), str(header.get("detail", "")))
         if kind == FAILED:
             raise WorkerDied(f"failed with {header.get('detail')}"[:200])
-        return (header, data) if kind == WORK else None
+        return (header, data) if kind in (READY, WORK) else None
 
     async def kill(self) -> None:
         """Kill the process and wait until it is reaped."""
@@ -251,27 +261,38 @@ class _WorkerProcess:
         self._stdin.close()
         async with self._reading:
             # asyncio reports the exit of a process after the end of its pipes.
-            await self._stdout.read()
+            await self._drain()
         await self._process.wait()
 
     @asynccontextmanager
-    async def _watch(self, stall: str) -> AsyncIterator[None]:
-        """Turn failures of the pipes into WorkerDied, and timeouts into WorkerStalled(stall)."""
+    async def _wait(self, stall: str) -> AsyncIterator[None]:
+        """Wait for the worker: timeouts become WorkerStalled, failures of its pipes WorkerDied."""
+        loop = asyncio.get_running_loop()
+        began_s, wait_s = loop.time(), min(self._stall_s, self._left_s)
         try:
-            yield
+            async with asyncio.timeout(wait_s):
+                yield
         except TimeoutError:
-            raise WorkerStalled(stall) from None
+            is_silent = wait_s == self._stall_s
+            raise WorkerStalled(f"{stall} for {wait_s:.0f} s" if is_silent else "slow") from None
         except (asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError):
             raise await self._read_exit() from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise WorkerDied("invalid frame") from None
+        finally:
+            self._left_s = max(0.0, self._left_s - (loop.time() - began_s))
 
     async def _read_exit(self) -> WorkerDied:
         # Let it exit by itself: if a signal interrupts that, asyncio reports 255 as exit code.
         self._stdin.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(_EXIT_S), self._reading:
-                await self._stdout.read()
+                await self._drain()
                 await self._process.wait()
         await self.kill()
         return WorkerDied(f"ended with {self._process.returncode}")
+
+    async def _drain(self) -> None:
+        """Read to the end, and keep nothing of it."""
+        while await self._stdout.read(_CHUNK_BYTES):
+            pass

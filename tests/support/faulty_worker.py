@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from core.worker_process import Frame, WorkerRefused, serve
+from core.worker_process.sandbox import is_worn
 
 
 def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:  # noqa: C901
@@ -30,6 +33,11 @@ def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:  # noqa: C901
             os.kill(os.getpid(), signal.SIGKILL)
         case "raise":
             raise KeyError("a private text")
+        case "wear":
+            used_s = time.process_time()
+            resource.setrlimit(resource.RLIMIT_CPU, (int(used_s) + 1, int(used_s) + 1))
+            while not is_worn():
+                pass
         case "memory":
             raise MemoryError
         case "refuse":
@@ -39,4 +47,4 @@ def _work(header: dict[str, Any], data: bytes) -> Iterator[Frame]:  # noqa: C901
 
 
 if __name__ == "__main__":
-    serve(_work)
+    serve(_work, tuple)

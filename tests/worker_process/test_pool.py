@@ -165,6 +165,16 @@ async def test_refusal_keeps_the_worker_and_memory_does_not(make_pool: MakePool)
     assert pids[0] == pids[1] != await ask_pid(pool)
 
 
+async def test_a_worker_that_has_used_half_of_its_cpu_time_is_replaced(
+    make_pool: MakePool,
+) -> None:
+    pool = make_pool(size=1)
+    pids = [await ask_pid(pool) for _ in range(2)]
+    await run(pool, {"do": "wear"})
+    pids.append(await ask_pid(pool))
+    assert pids[0] == pids[1] != pids[2]
+
+
 async def test_consumer_that_leaves_frees_the_slot(make_pool: MakePool) -> None:
     pool, pids = make_pool(size=1), []
 

@@ -47,7 +47,9 @@ async def test_worker_that_cannot_start_is_retryable(command: tuple[str, ...], t
     [
         ("send(b'S'); signal.pause()", WorkerStalled, "took no data for 7 s", 7),
         ("send(b'S'); take(); send(b'W', b'[]'); take()", WorkerDied, "invalid frame", 0),
-        ("send(b'S'); take(); send(b'W', claimed=2**29 - 1)", WorkerDied, TOO_LARGE, 0),
+        ("send(b'S'); take(); send(b'W', claimed=2**28)", WorkerDied, TOO_LARGE, 0),
+        ("send(b'S'); take(); send(b'W', b' ' * (2**20 + 1)); take()", WorkerDied, TOO_LARGE, 0),
+        ("send(b'S'); take(); send(b'W', b'[' * 2**20); take()", WorkerDied, "invalid frame", 0),
         (
             "send(b'S'); take(); send(b'W', data=b'a', claimed=2); take()",
             WorkerStalled,
@@ -78,6 +80,13 @@ async def test_worker_that_breaks_the_protocol_is_replaced(
         assert type(caught.value) is error
         assert str(caught.value) == text or (error, text) == (WorkerStalled, "silent")
         assert clock.monotonic() - began_s == pytest.approx(after_s, abs=0.01)
+
+
+@pytest.mark.real_time
+async def test_worker_that_is_never_silent_and_never_ready_is_replaced(make_pool: MakePool) -> None:
+    pool = make_pool(size=1, code="send(b'S'); take()\nwhile True: send(b'W')")
+    with pytest.raises(WorkerStalled, match=r"^slow$"):
+        await run(pool, {}, stall_s=0.2)
 
 
 _PARENT = """

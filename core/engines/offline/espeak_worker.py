@@ -7,14 +7,22 @@ Source of the interface: speak_lib.h of espeak-ng 1.52.
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import espeakng_loader
 
 from core.engines.offline.espeak import RATE_HZ
 from core.worker_process import Frame, WorkerRefused, serve
+from core.worker_process.sandbox import enter
 
+#: Voices and dictionaries, which the library reads when a text needs them.
+_DATA = Path(espeakng_loader.get_data_path())
+_MEMORY_BYTES = 256 * 2**20
+_CPU_S = 120.0
 _SYNCHRONOUS = 2
 _DONT_EXIT = 0x8000
 _PITCH = 3
@@ -29,8 +37,9 @@ class _Library:
 
     def __init__(self) -> None:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
-        data_path = espeakng_loader.get_data_path().encode()
-        rate_hz = self._library.espeak_Initialize(_SYNCHRONOUS, 0, data_path, _DONT_EXIT)
+        # Relative to the folder of the data, the only one that can be read later.
+        os.chdir(_DATA)
+        rate_hz = self._library.espeak_Initialize(_SYNCHRONOUS, 0, b".", _DONT_EXIT)
         if rate_hz != RATE_HZ:
             raise RuntimeError(f"the library does not start, or its rate is {rate_hz} Hz")
         self._pcm = bytearray()
@@ -59,7 +68,8 @@ class _Library:
 
 def main() -> None:
     """Load the library, then serve jobs until stdin ends."""
-    serve(_Library().synthesize)
+    sandbox = partial(enter, memory_bytes=_MEMORY_BYTES, cpu_s=_CPU_S, folder=_DATA)
+    serve(_Library().synthesize, sandbox)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,25 @@ from __future__ import annotations
 import io
 import wave
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from pocketsphinx import Decoder, Endpointer
 
 from core.worker_process import Frame, WorkerRefused, serve
+from core.worker_process.sandbox import enter
 
 RATE_HZ = 16_000
+_MEMORY_BYTES = 768 * 2**20
+#: For each two minutes of speech, the longest piece, it needs half a minute.
+_CPU_S = 1200.0
 
 
 def main() -> None:
     """Load the model, then serve jobs until stdin ends."""
     decoder = Decoder(samprate=RATE_HZ, loglevel="FATAL")
-    serve(lambda _, wav: transcribe(decoder, wav))
+    sandbox = partial(enter, memory_bytes=_MEMORY_BYTES, cpu_s=_CPU_S)
+    serve(lambda _, wav: transcribe(decoder, wav), sandbox)
 
 
 def transcribe(decoder: Any, wav: bytes) -> Iterator[Frame]:
