@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -58,6 +59,14 @@ def _check_address(url: str) -> str:
     return url
 
 
+def _read_network(value: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(value, strict=False)
+    except ValueError:
+        example = "127.0.0.1 or 172.16.0.0/12"
+        raise ValueError(f"each must be an address or a network, such as {example}") from None
+
+
 #: Case and spaces around a word do not matter.
 _LOWER = BeforeValidator(lambda value: value.strip().lower() if isinstance(value, str) else value)
 _UPPER = BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value)
@@ -68,6 +77,9 @@ IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 #: A person on a platform where bots can start private chats.
 Person = Annotated[str, _LOWER, AfterValidator(_check_person)]
 PersonList = Annotated[tuple[Person, ...], NoDecode, BeforeValidator(_split)]
+#: Addresses of machines; one alone is a network of one.
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_read_network)]
+NetworkList = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
 
 
 def _read_secret(name: str, path: Path) -> str:
@@ -175,7 +187,9 @@ class Settings(BaseSettings):
     web_port: int = 8765
     #: Further host names of the page, comma-separated, besides those of this machine.
     web_hosts: IdList = ()
-    #: Password of the page; required if other machines can reach it.
+    #: Proxies that name their clients in X-Forwarded-For: addresses or networks, comma-separated.
+    trusted_proxies: NetworkList = ()
+    #: Password of the page, of at least 12 characters; required if other machines can reach it.
     web_password: SecretStr | None = None
     web_password_file: HomePath | None = None
     #: Password of the operator's view, which is off without it.

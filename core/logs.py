@@ -6,6 +6,7 @@ httpx logs each URL at INFO, and a Telegram URL contains the bot's token.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import re
@@ -26,6 +27,10 @@ _LOOKS_SECRET = re.compile(
     r"|aW50ZXJhY3Rpb2[A-Za-z0-9_+/=-]{20,}"
 )
 
+#: A shorter secret is not redacted.
+_MIN_SECRET_CHARS = 8
+#: Interval at which `ThinnedLog` tells the number of its events.
+_THINNED_S = 60.0
 _PROBLEMS = frozenset(("warning", "error", "critical"))
 #: Warnings and errors that are kept in memory.
 _MAX_PROBLEMS = 200
@@ -103,9 +108,50 @@ _SHARED: list[structlog.typing.Processor] = [
 ]
 
 
+class ThinnedLog:
+    """Logs the first of many equal events, and then once a minute how many more there were.
+
+    For what strangers can cause: they must not fill the log, nor push other problems out of it.
+    """
+
+    def __init__(self, level: str, event: str) -> None:
+        self._level = level
+        self._event = event
+        self._more = 0
+        self._fields: dict[str, object] = {}
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, **fields: object) -> None:
+        """Count an event. Of those that are not the first, the last one's fields are logged."""
+        if self._timer is not None:
+            self._more += 1
+            self._fields = fields
+            return
+        self._log(**fields)
+        self._start()
+
+    def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(_THINNED_S, self._tell_more)
+
+    def _tell_more(self) -> None:
+        self._timer = None
+        if self._more:
+            self._log(**self._fields, more=self._more)
+            self._more = 0
+            self._start()
+
+    def _log(self, **fields: object) -> None:
+        getattr(structlog.get_logger(), self._level)(self._event, **fields)
+
+
 def sort_secrets(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return the secrets, the longest first: a short one may be part of a longer one."""
-    return tuple(sorted((s for s in secrets if s), key=len, reverse=True))
+    """Return the secrets, the longest first: a short one may be part of a longer one.
+
+    Very short ones are left out: their characters stand in any text, and each place where they are
+    covered would tell what they are.
+    """
+    return tuple(sorted((s for s in secrets if len(s) >= _MIN_SECRET_CHARS), key=len, reverse=True))
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

@@ -9,7 +9,8 @@ import pytest
 import stamina
 import structlog
 
-from core.logs import recent_problems, set_up_logs
+from core.clock import Clock
+from core.logs import ThinnedLog, recent_problems, set_up_logs
 
 TOKEN = "123456789:AAE-canary_canary_canary_canary_cana"
 KEY = "plain-canary-key"
@@ -41,6 +42,28 @@ def test_no_secret_reaches_a_log(
     logged = capsys.readouterr().err
     assert logged.count("[secret]") >= 4 and "ConnectError" in logged
     assert secret not in logged and what_was_said not in logged
+
+
+def test_short_secrets_are_not_covered(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is covered of a text without secrets would tell what they are."""
+    set_up_logs("DEBUG", ["x", "7", "", "hunter2", "hunter2!"], format="json")
+    structlog.get_logger().info("an example of 77 letters, hunter2 and hunter2!")
+    logged = capsys.readouterr().err
+    assert "an example of 77 letters, hunter2 and [secret]" in logged
+
+
+async def test_what_strangers_cause_is_logged_once_a_minute(clock: Clock) -> None:
+    thinned = ThinnedLog("warning", "knocked")
+    with structlog.testing.capture_logs() as logged:
+        for number in range(1000):
+            thinned.add(number=number)
+        assert [(one["event"], one["number"]) for one in logged] == [("knocked", 0)]
+        await clock.sleep(61)
+        assert [one.get("more") for one in logged] == [None, 999]
+        await clock.sleep(3600)
+        assert len(logged) == 2, "nothing happened meanwhile"
+        thinned.add(number=1)
+        assert logged[2:] == [{"event": "knocked", "number": 1, "log_level": "warning"}]
 
 
 async def test_a_retry_is_logged_without_its_arguments(capsys: pytest.CaptureFixture[str]) -> None:

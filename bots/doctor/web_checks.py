@@ -15,12 +15,11 @@ from bots.web_chat.allowed_hosts import (
     read_host_names,
     shown_host,
 )
+from bots.web_chat.login import check_passwords
 from bots.web_chat.server import open_socket
 from core.config import Settings
 from core.errors import ConfigError
 
-#: Shorter passwords can be guessed.
-_GOOD_CHARS = 12
 _OPEN_CURE = (
     "Set WEB_PASSWORD, or set WEB_HOST=127.0.0.1 and leave WEB_HOSTS empty for this machine only."
 )
@@ -38,6 +37,10 @@ async def check_page(run: CheckRun) -> Result:
     except ConfigError as error:
         cure = _OPEN_CURE if settings.web_password is None else "Correct WEB_HOSTS."
         return fail(str(error), cure, CONFIG)
+    try:
+        check_passwords(settings)
+    except ConfigError as error:
+        return fail(str(error), "Choose a longer one, such as a few words.", CONFIG)
     try:
         open_socket(settings.web_host, settings.web_port).close()
     except ConfigError as error:
@@ -77,15 +80,14 @@ def _find_weakness(settings: Settings) -> Result | None:
     if page and page == admin:
         text = "WEB_PASSWORD also opens the operator's view"
         return warn(text, "Choose a different ADMIN_PASSWORD.")
-    for name, password in (("WEB_PASSWORD", page), ("ADMIN_PASSWORD", admin)):
-        if password and len(password) < _GOOD_CHARS:
-            text = f"{name} is shorter than {_GOOD_CHARS} characters"
-            return warn(text, "Choose a longer one, such as a few words.")
     if has_no_names(settings):
         text = "listens to other machines, but answers only to this machine's own names"
         return warn(text, "Set WEB_HOSTS to the names under which browsers reach it.")
     if settings.web_host not in LOCAL_HOSTS:
         return warn(f"{_describe(settings)}; passwords cross the network unencrypted", _HTTPS_CURE)
+    if is_open_to_others(settings) and not settings.trusted_proxies:
+        text = "all visitors count as one, the proxy: who mistypes the password slows down the rest"
+        return warn(text, "Set TRUSTED_PROXIES to the proxy's address, such as 127.0.0.1.")
     return None
 
 

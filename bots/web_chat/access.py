@@ -106,8 +106,7 @@ class AccessControl:
         is_strict = is_data or scope.get("method", "GET") not in _SAFE_METHODS
         allowed = self._api_origins if path.startswith(_API) else ()
         why = find_refusal(connection.headers, self._host_names, is_strict, allowed)
-        closed = (login for login in self._logins if login.refuses(connection))
-        login = None if why else next(closed, None)
+        login = None if why else await self._find_closed(connection)
         if why or login:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})
@@ -116,6 +115,12 @@ class AccessControl:
         # The API sets headers of its own.
         has_headers = scope["type"] == "websocket" or path.startswith(_API)
         await app(scope, receive, send if has_headers else _add_headers(send, is_data))
+
+    async def _find_closed(self, connection: HTTPConnection) -> Login | None:
+        for login in self._logins:
+            if await login.refuses(connection):
+                return login
+        return None
 
 
 def _add_headers(send: Send, is_data: bool) -> Send:

@@ -22,16 +22,21 @@ from fastapi.responses import FileResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.requests import HTTPConnection
 
+from bots.common.client_address import TrustedProxies
 from bots.common.uploads import BAD_FORM, read_small
 from bots.web_chat.allowed_hosts import is_https
-from bots.web_chat.login_throttle import FREE_ATTEMPTS, LoginThrottle, read_address
+from bots.web_chat.login_throttle import FREE_ATTEMPTS, LoginThrottle
 from core.clock import CLOCK, Clock
 from core.config import Settings
+from core.errors import ConfigError
 from core.locale import mark
+from core.logs import ThinnedLog
 
 WRONG_PASSWORD = mark("Wrong password.")
 TOO_MANY_TRIES = mark("Too many attempts. Please wait a moment.")
 
+#: Shorter passwords can be guessed.
+MIN_CHARS = 12
 #: Logins per password; the oldest ends first.
 MAX_LOGINS = 1000
 #: Longest time in which the password has to arrive.
@@ -89,11 +94,19 @@ class _LoginForm(BaseModel):
 class Login:
     """The password of one area, and who is logged in."""
 
-    def __init__(self, area: Area, password: str, clock: Clock = CLOCK) -> None:
+    def __init__(
+        self,
+        area: Area,
+        password: str,
+        clock: Clock = CLOCK,
+        proxies: TrustedProxies | None = None,
+    ) -> None:
         self.area = area
+        self._proxies = proxies or TrustedProxies()
         self._digest = _hash(password)
         self._clock = clock
         self._throttle = LoginThrottle(clock)
+        self._log = ThinnedLog("warning", "many wrong passwords")
         #: When each login expires, by the hash of its key, oldest first.
         self._ends_at_s: dict[bytes, float] = {}
 
@@ -110,12 +123,12 @@ class Login:
         """Return whether the caller is logged in."""
         return self._ends_at_s.get(self._read_key(connection), 0.0) > self._clock.monotonic()
 
-    def refuses(self, connection: HTTPConnection) -> bool:
+    async def refuses(self, connection: HTTPConnection) -> bool:
         """Return whether the path needs a login or, for programs, the password, and has neither."""
         path = connection.scope["path"]
         if not self.area.guards(path) or self.is_logged_in(connection):
             return False
-        return path not in _BEARER_PATHS or not self._sends_password(connection)
+        return path not in _BEARER_PATHS or not await self._sends_password(connection)
 
     async def show_form(self) -> Response:
         """Return the login form."""
@@ -131,17 +144,18 @@ class Login:
 
     async def log_in(self, request: Request) -> Response:
         """Log in. Raises HTTPException 403 if the password is wrong, 429 after many failures."""
-        address = read_address(request)
-        self._check_throttle(address)
+        client = self._proxies.find_client(request)
+        self._check_throttle(client)
         try:
             async with asyncio.timeout(_BODY_S):
                 given = _LoginForm.model_validate_json(await read_small(request))
         except ValidationError:
             # Without its cause, which contains what was typed.
             raise HTTPException(400, BAD_FORM) from None
-        # There may have been failures from this address while the body arrived.
-        self._check_throttle(address)
-        if not self._check_password(given.password, address):
+        await self._clock.sleep(self._throttle.slowness_s())
+        # There may have been failures of this client meanwhile.
+        self._check_throttle(client)
+        if not self._check_password(given.password, client):
             raise HTTPException(403, WRONG_PASSWORD)
         return self._start_login(request)
 
@@ -174,34 +188,45 @@ class Login:
     def _read_key(self, connection: HTTPConnection) -> bytes:
         return _hash(connection.cookies.get(self.area.cookie, ""))
 
-    def _check_throttle(self, address: str) -> None:
-        wait_s = self._throttle.wait_s(address)
+    def _check_throttle(self, client: str) -> None:
+        wait_s = self._throttle.wait_s(client)
         if wait_s > 0:
             headers = {"Retry-After": str(math.ceil(wait_s)), "Connection": "close"}
             raise HTTPException(429, TOO_MANY_TRIES, headers=headers)
 
-    def _sends_password(self, connection: HTTPConnection) -> bool:
+    async def _sends_password(self, connection: HTTPConnection) -> bool:
         scheme, _, given = connection.headers.get("authorization", "").partition(" ")
-        address = read_address(connection)
-        if scheme.lower() != "bearer" or self._throttle.wait_s(address) > 0:
+        client = self._proxies.find_client(connection)
+        if scheme.lower() != "bearer" or self._throttle.wait_s(client) > 0:
             return False
-        return self._check_password(given, address)
+        await self._clock.sleep(self._throttle.slowness_s())
+        return self._throttle.wait_s(client) == 0 and self._check_password(given, client)
 
-    def _check_password(self, password: str, address: str) -> bool:
+    def _check_password(self, password: str, client: str) -> bool:
+        """Compare the hashes, in a time that does not depend on the password."""
         if hmac.compare_digest(_hash(password), self._digest):
-            self._throttle.reset(address)
+            self._throttle.reset(client)
             return True
-        # Logged once: strangers must not flood the log.
-        if self._throttle.add_failure(address) == FREE_ATTEMPTS + 1:
-            log = structlog.get_logger()
-            log.warning("many wrong passwords", area=self.area.name, address=address)
+        # Once for each client, and not for each of many: strangers must not flood the log.
+        if self._throttle.add_failure(client) == FREE_ATTEMPTS + 1:
+            self._log.add(area=self.area.name, address=client)
         return False
 
 
 def build_logins(settings: Settings, clock: Clock = CLOCK) -> list[Login]:
-    """Return a login for each area that has a password."""
+    """Return a login for each area that has a password. Raises ConfigError if one is short."""
+    check_passwords(settings)
     found = ((PAGE, settings.secret("web_password")), (OPERATOR, settings.secret("admin_password")))
-    return [Login(area, password, clock) for area, password in found if password]
+    proxies = TrustedProxies(settings.trusted_proxies)
+    return [Login(area, password, clock, proxies) for area, password in found if password]
+
+
+def check_passwords(settings: Settings) -> None:
+    """Raise ConfigError if a password can be guessed."""
+    for name in ("web_password", "admin_password"):
+        password = settings.secret(name)
+        if password and len(password) < MIN_CHARS:
+            raise ConfigError(f"{name.upper()} is shorter than {MIN_CHARS} characters")
 
 
 def _hash(text: str) -> bytes:

@@ -1,12 +1,13 @@
-"""Login throttling per client address: after some failures each attempt is delayed longer."""
+"""Login throttling: per client, and for all of them together.
+
+After some failures each attempt of a client is delayed longer. A botnet has as many addresses as it
+likes, so everybody's failures slow down every attempt a little. Nobody is locked out by others.
+"""
 
 from __future__ import annotations
 
-import ipaddress
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass
-
-from starlette.requests import HTTPConnection
 
 from core.clock import CLOCK, Clock
 
@@ -14,10 +15,13 @@ from core.clock import CLOCK, Clock
 FREE_ATTEMPTS = 4
 #: The delay doubles from one second up to this.
 MAX_WAIT_S = 60.0
-#: Addresses that are remembered; the least recent is dropped first.
-MAX_ADDRESSES = 1000
-#: Prefix length of an IPv6 network, which counts as one address.
-_IPV6_NETWORK = 64
+#: Clients that are remembered; the least recent is dropped first.
+MAX_CLIENTS = 1000
+#: Failures of everybody in the last minute that slow down nobody.
+FREE_FAILURES = 20
+#: What each further one adds to every attempt, and the most that they add.
+_SLOWER_S, MAX_SLOWNESS_S = 0.05, 3.0
+_RECENT_S = 60.0
 
 
 @dataclass(slots=True)
@@ -27,52 +31,41 @@ class _Attempts:
 
 
 class LoginThrottle:
-    """Failed logins per address, and the delay of the next attempt."""
+    """Failed logins per client and in all, and the delays of the next attempt."""
 
     def __init__(self, clock: Clock = CLOCK) -> None:
         self._clock = clock
         self._attempts: OrderedDict[str, _Attempts] = OrderedDict()
+        #: When the last failures of everybody happened; more would slow down no further.
+        most = FREE_FAILURES + round(MAX_SLOWNESS_S / _SLOWER_S)
+        self._failed_at_s: deque[float] = deque(maxlen=most)
 
-    def wait_s(self, address: str) -> float:
-        """Return the delay of the next attempt from `address`, 0 = none."""
-        attempts = self._attempts.get(address)
+    def wait_s(self, client: str) -> float:
+        """Return the time until `client` may try again, 0 = now."""
+        attempts = self._attempts.get(client)
         return max(0.0, attempts.allowed_at_s - self._clock.monotonic()) if attempts else 0.0
 
-    def add_failure(self, address: str) -> int:
+    def slowness_s(self) -> float:
+        """Return how long every attempt takes now, whoever makes it."""
+        recent_s = self._clock.monotonic() - _RECENT_S
+        while self._failed_at_s and self._failed_at_s[0] <= recent_s:
+            self._failed_at_s.popleft()
+        return max(0, len(self._failed_at_s) - FREE_FAILURES) * _SLOWER_S
+
+    def add_failure(self, client: str) -> int:
         """Count a failure. Return how many there were."""
-        attempts = self._attempts.setdefault(address, _Attempts())
-        self._attempts.move_to_end(address)
+        self._failed_at_s.append(self._clock.monotonic())
+        attempts = self._attempts.setdefault(client, _Attempts())
+        self._attempts.move_to_end(client)
         attempts.count += 1
         if attempts.count > FREE_ATTEMPTS:
             # The power is bounded too: floats end at 2**1024.
             wait_s = min(MAX_WAIT_S, 2.0 ** min(attempts.count - FREE_ATTEMPTS - 1, 20))
             attempts.allowed_at_s = self._clock.monotonic() + wait_s
-        if len(self._attempts) > MAX_ADDRESSES:
+        if len(self._attempts) > MAX_CLIENTS:
             self._attempts.popitem(last=False)
         return attempts.count
 
-    def reset(self, address: str) -> None:
-        """Forget the failures of an address that knows the password."""
-        self._attempts.pop(address, None)
-
-
-def read_address(connection: HTTPConnection) -> str:
-    """Return the caller's address, for IPv6 its network.
-
-    A proxy on this machine names its client last in X-Forwarded-For; earlier entries, and the
-    header from other machines, may be forged.
-    """
-    peer = _read(connection.client.host if connection.client else "")
-    if peer is not None and peer.is_loopback:
-        forwarded = connection.headers.get("x-forwarded-for", "").rpartition(",")[2]
-        peer = _read(forwarded) or peer
-    if isinstance(peer, ipaddress.IPv6Address):
-        return str(ipaddress.ip_network((peer, _IPV6_NETWORK), strict=False))
-    return str(peer)
-
-
-def _read(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(address.strip())
-    except ValueError:
-        return None
+    def reset(self, client: str) -> None:
+        """Forget the failures of a client that knows the password."""
+        self._attempts.pop(client, None)

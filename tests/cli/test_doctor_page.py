@@ -17,9 +17,14 @@ LONG = "correct horse battery"
         ({"admin_password": LONG}, Status.OK, "the operator's view is on"),
         ({"web_password": LONG}, Status.OK, "this machine only, asks for a password"),
         (
-            {"web_hosts": ("a.example",), "web_password": LONG},
+            {"web_hosts": ("a.example",), "web_password": LONG, "trusted_proxies": "127.0.0.1"},
             Status.OK,
             "for other machines too, asks for a password",
+        ),
+        (
+            {"web_hosts": ("a.example",), "web_password": LONG},
+            Status.WARN,
+            "all visitors count as one",
         ),
         ({"web_hosts": ("x/y",), "web_password": LONG}, Status.FAIL, "is not a host name"),
         ({"web_host": "0.0.0.0", "web_password": LONG}, Status.WARN, "own names"),
@@ -28,8 +33,8 @@ LONG = "correct horse battery"
             Status.WARN,
             "unencrypted",
         ),
-        ({"web_password": "canary"}, Status.WARN, "WEB_PASSWORD is shorter than 12 characters"),
-        ({"admin_password": "canary"}, Status.WARN, "ADMIN_PASSWORD is shorter than"),
+        ({"web_password": "canary"}, Status.FAIL, "WEB_PASSWORD is shorter than 12 characters"),
+        ({"admin_password": "canary"}, Status.FAIL, "ADMIN_PASSWORD is shorter than"),
         (
             {"admin_password": LONG, "web_password": LONG},
             Status.WARN,

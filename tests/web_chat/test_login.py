@@ -39,6 +39,7 @@ async def web(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WebChat
         tmp_path_factory.mktemp("home"),
         web_host="0.0.0.0",
         web_hosts=(NAME,),
+        trusted_proxies="127.0.0.1",
         web_password=SecretStr(PASSWORD),
         admin_password=SecretStr(ADMIN),
     )
@@ -65,7 +66,7 @@ async def log_in(client: AsyncClient, password: str, area: str = "") -> Response
         ({"web_hosts": (NAME,)}, r"WEB_HOSTS opens the page .*set WEB_PASSWORD"),
         *(
             (
-                {"web_hosts": (name,), "web_password": SecretStr("x")},
+                {"web_hosts": (name,), "web_password": SecretStr(PASSWORD)},
                 r"WEB_HOSTS: .*not a host name",
             )
             for name in ("https://a.example", "a.example/", "me@a.example", "a:b")
@@ -76,6 +77,14 @@ async def test_others_need_a_password(tmp_path: Path, settings: dict[str, Any], 
     with pytest.raises(ConfigError, match=told):
         WebChat(make_settings(tmp_path, **settings), FakeInbox())
     WebChat(make_settings(tmp_path, web_hosts=("localhost",)), FakeInbox())
+
+
+@pytest.mark.parametrize("name", ["web_password", "admin_password"])
+async def test_short_passwords_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        WebChat(make_settings(tmp_path, **{name: SecretStr("canary-9901")}), FakeInbox())
+    assert str(caught.value) == f"{name.upper()} is shorter than 12 characters"
+    WebChat(make_settings(tmp_path, **{name: SecretStr("canary-99012")}), FakeInbox())
 
 
 async def test_printed_address_answers(web: WebChat) -> None:
