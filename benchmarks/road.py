@@ -61,11 +61,12 @@ class Limit(NamedTuple):
 #: (`core/stall.py`, `core/operations/delays.py`), one call per paid result and whose it is
 #: (`core/requester.py`), who may do what (`core/permissions.py`), the language of the person who
 #: speaks, the live message with its button to cancel, and the recording, which is received and read
-#: in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`).
+#: in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`), over a connection with
+#: deadlines (`HttpProtocol`).
 LIMITS = {
     "telegram": Limit(36, 147),
     "discord": Limit(40, 159),
-    "transcriptions": Limit(18, 73),
+    "transcriptions": Limit(19, 75),
 }
 
 

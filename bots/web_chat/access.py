@@ -106,7 +106,7 @@ class AccessControl:
         is_strict = is_data or scope.get("method", "GET") not in _SAFE_METHODS
         allowed = self._api_origins if path.startswith(_API) else ()
         why = find_refusal(connection.headers, self._host_names, is_strict, allowed)
-        login = None if why else await self._find_closed(connection)
+        login = await self._find_closed(connection) if self._logins and not why else None
         if why or login:
             if scope["type"] == "websocket":
                 await send({"type": "websocket.close", "code": 1008})

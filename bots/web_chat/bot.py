@@ -8,6 +8,7 @@ from collections.abc import Set
 import structlog
 from starlette.types import ASGIApp
 
+from bots.common.client_address import TrustedProxies
 from bots.web_chat.access import AccessControl
 from bots.web_chat.allowed_hosts import read_host_names, shown_host
 from bots.web_chat.api import Api
@@ -15,7 +16,7 @@ from bots.web_chat.app import build_app
 from bots.web_chat.events import Events
 from bots.web_chat.login import build_logins
 from bots.web_chat.operator import OperatorApi
-from bots.web_chat.server import open_socket, serve
+from bots.web_chat.server import ClientLimit, open_socket, serve
 from bots.web_chat.wire import build_reply
 from bots.web_chat.wording import NOT_ON_PAGE, WORDING
 from core.assistant import Inbox
@@ -61,7 +62,12 @@ class WebChat:
         has_login = settings.web_password is not None
         api = Api(inbox, self._events, settings.max_file_bytes, clock, has_login=has_login)
         self._pages = build_app(api, routers)
-        self._app = AccessControl(self._pages, host_names, logins, settings.api_cors_origins)
+        self._app: ASGIApp = AccessControl(
+            self._pages, host_names, logins, settings.api_cors_origins
+        )
+        self._proxies = TrustedProxies(settings.trusted_proxies)
+        if settings.trusted_proxies:
+            self._app = ClientLimit(self._app, self._proxies)
         #: The address of the page, once `is_open` is set.
         self.url = ""
         self.is_open = asyncio.Event()
@@ -77,7 +83,7 @@ class WebChat:
 
     async def run(self) -> None:
         """Serve the page until cancelled. Raises ConfigError if the port is taken."""
-        listener = open_socket(self._host, self._port)
+        listener = open_socket(self._host, self._port, self._proxies)
         host = shown_host(self._host)
         self.url = f"http://{host}:{listener.getsockname()[1]}"
         self.is_open.set()

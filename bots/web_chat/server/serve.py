@@ -1,9 +1,11 @@
-"""The web server in our event loop: bound before it starts, idle between requests, stopped fast."""
+"""The web server in our event loop: idle between requests, stopped fast."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from email.utils import format_datetime
 
 import uvicorn
@@ -11,8 +13,10 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from bots.web_chat.server.http_protocol import HttpProtocol
+from bots.web_chat.server.listener import Listener
 from core.clock import Clock
-from core.errors import ConfigError
+from core.logs import ThinnedLog
 
 #: Pages send nothing but pings over their socket.
 _SOCKET_BYTES = 4096
@@ -41,25 +45,32 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             super().shutdown()
 
 
-def open_socket(host: str, port: int) -> socket.socket:
-    """Listen on host and port, 0 = any free port. Raises ConfigError if it cannot."""
-    if not 0 <= port <= 65535:
-        raise ConfigError(f"WEB_PORT {port} is not a port")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio sets TCP_NODELAY: small responses are 40 ms faster.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+class _Thinning(logging.Filter):
+    """Keeps malformed requests, each of which uvicorn logs, from filling the log."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._log = ThinnedLog("warning", "malformed requests")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether to log a record as it is."""
+        if record.levelno == logging.WARNING:
+            self._log.add()
+            return False
+        return True
+
+
+@contextmanager
+def _thin_log() -> Iterator[None]:
+    log, thinning = logging.getLogger("uvicorn.error"), _Thinning()
+    log.addFilter(thinning)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        detail = f"WEB_PORT {port} on {host} cannot be used: {error.strerror or error}"
-        raise ConfigError(detail) from error
-    return listener
+        yield
+    finally:
+        log.removeFilter(thinning)
 
 
-async def serve(app: ASGIApp, listener: socket.socket, clock: Clock) -> None:
+async def serve(app: ASGIApp, listener: Listener, clock: Clock) -> None:
     """Serve until cancelled; running requests get a second to finish."""
     config = uvicorn.Config(
         app,
@@ -68,6 +79,7 @@ async def serve(app: ASGIApp, listener: socket.socket, clock: Clock) -> None:
         lifespan="off",
         server_header=False,
         proxy_headers=False,
+        http=HttpProtocol,
         ws=WebSocketProtocol,
         ws_max_size=_SOCKET_BYTES,
         timeout_graceful_shutdown=1,
@@ -78,8 +90,9 @@ async def serve(app: ASGIApp, listener: socket.socket, clock: Clock) -> None:
     server = uvicorn.Server(config)
     server.server_state = _State(clock)
     server.lifespan = config.lifespan_class(config)
-    await server.startup(sockets=[listener])
-    try:
-        await asyncio.Event().wait()
-    finally:
-        await server.shutdown(sockets=[listener])
+    with _thin_log():
+        await server.startup(sockets=[listener])
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await server.shutdown(sockets=[listener])
