@@ -58,6 +58,7 @@ class InstantAnswerer:
     """An answerer that takes no time and records when it was called."""
 
     name: str = "instant"
+    processor: str = ""
     model: str = "instant-1"
     limits: AnswererLimits = field(default_factory=lambda: AnswererLimits(concurrency=64))
     asked_at: list[Took] = field(default_factory=list)

@@ -25,9 +25,9 @@ from typing import Any
 from benchmarks.support.processes import median
 from benchmarks.support.rows import Figures, Row
 from core.models import Chat, JobState, Message
+from core.privacy.periods import REQUESTS_KEPT
 from core.store import Store, make_cipher, migrate
 from core.store.database.connections import Work
-from core.store.operations.retention import KEPT_FOR
 from core.store.operations.statistics import Statistics
 
 FEW, MANY = 100, 1_000_000
@@ -141,7 +141,7 @@ def measure_held(store: Store) -> float:
         return result
 
     writer._commit = measured  # type: ignore[method-assign]
-    expired_at = datetime.now(UTC) - timedelta(seconds=OLDEST_S) + KEPT_FOR
+    expired_at = datetime.now(UTC) - timedelta(seconds=OLDEST_S) + REQUESTS_KEPT
     gc.freeze()  # as the program does
     asyncio.run(store.retention.purge(expired_at + timedelta(hours=1)))
     return max(turns_ms)

@@ -152,16 +152,14 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Transcribe every voice message in this channel"
         ),
         "Ask about a recording or text: reply to it with your question": mark(
-            "Ask about a recording that you add, or anything else"
+            "Ask about a recording, or anything else"
         ),
         "Spoken language of this chat, or with “me” your own: German, zh, … or auto": mark(
             "Spoken language of this channel, or your own"
         ),
         "For you or for this chat": mark("For you or for this channel"),
         "Read a text aloud, or the message you reply to": mark("Read a text aloud"),
-        "Search this chat, voice messages included": mark(
-            "Search this channel, voice messages included"
-        ),
+        "Search this chat, voice messages included": mark("Search this channel"),
         "Read this chat aloud in the voice channel: on or off": mark(
             "Read this channel aloud in the voice channel"
         ),
@@ -172,13 +170,17 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Summarize this channel"
         ),
         "Keep chat history for summaries and /find: on, off or days (admins)": mark(
-            "Keep this channel's messages for summaries and search, or opt out"
+            "Keep messages for summaries and search, or opt out"
         ),
         "Translate a text or voice message: /translate German": mark(
             "Translate a text or a recording"
         ),
+        "How your voice messages are handled: transcribe, ask or both": mark(
+            "What to do with your voice messages"
+        ),
+        "Think before answering: on or off (better, but slower)": mark("Think before answering"),
         "Scheduled summaries: 09:00 Europe/Berlin [weekdays] [topic], or off": mark(
-            "Send a summary of this channel on a schedule"
+            "Send summaries on a schedule"
         ),
         "this topic": mark("this thread"),
         "18:00 topic": mark("18:00 thread"),

@@ -32,6 +32,7 @@ COMMANDS = {
     mark("replies"): "core.commands.replies:command",
     mark("remember"): "core.commands.remember:command",
     mark("forget"): "core.commands.forget:command",
+    mark("privacy"): "core.commands.privacy:command",
     mark("find"): "core.commands.find:command",
     mark("mode"): "core.commands.mode:command",
     mark("think"): "core.commands.think:command",

@@ -12,10 +12,11 @@ from core.errors import UserError
 from core.locale import Plural, mark
 from core.models import Reply
 from core.permissions import Action
+from core.privacy.periods import LONGEST_HISTORY
 from core.text.scripts import join_texts
 
 USAGE = mark("Usage: /remember on | off | 30d | me off | me on")
-DEFAULT_DAYS, MAX_DAYS = 7, 365
+DEFAULT_DAYS, MAX_DAYS = 7, LONGEST_HISTORY.days
 HISTORY_ON = mark(
     "Messages and voice messages here are stored for {days}, encrypted, for /summary and "
     "/find. Admins can turn this off with /remember off. /remember me off opts you out in all "

@@ -53,6 +53,10 @@ class Transcriber(Protocol):
     limits: TranscriberLimits
 
     @property
+    def processor(self) -> str:
+        """Who receives people's data, as /privacy says it; empty = it stays on this machine."""
+
+    @property
     def model(self) -> str:
         """The model that the next call will use."""
 
@@ -100,6 +104,10 @@ class Synthesizer(Protocol):
     rate_hz: int
 
     @property
+    def processor(self) -> str:
+        """Who receives people's data, as /privacy says it; empty = it stays on this machine."""
+
+    @property
     def model(self) -> str:
         """The model that the next call with a preset voice will use."""
 
@@ -143,6 +151,10 @@ class Answerer(Protocol):
 
     #: The name in ENGINES.
     name: str
+
+    @property
+    def processor(self) -> str:
+        """Who receives people's data, as /privacy says it; empty = it stays on this machine."""
 
     @property
     def model(self) -> str:

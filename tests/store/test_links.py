@@ -11,8 +11,9 @@ import pytest
 
 from core.clock import Clock
 from core.models import Audio, Chat, SavedVoice, SpeechSettings
+from core.privacy.periods import CODES_KEPT
 from core.store import LinkResult, Store, migrate
-from core.store.people.links import CODE_AGE, MAX_TRIES
+from core.store.people.links import MAX_TRIES
 from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import REMEMBERS, say, talk, texts
 
@@ -184,12 +185,12 @@ async def test_the_wrong_the_replaced_the_own_and_the_void_code(store: Store) ->
         assert await store.links.linked_platforms(*account) == []
 
 
-@pytest.mark.parametrize("age", [CODE_AGE - timedelta(seconds=30), CODE_AGE])
+@pytest.mark.parametrize("age", [CODES_KEPT - timedelta(seconds=30), CODES_KEPT])
 async def test_a_code_has_its_end(store: Store, clock: Clock, age: timedelta) -> None:
     code = await store.links.create_code(*ADA)
     await clock.sleep(age.total_seconds())
     outcome = await store.links.link(*ADA_THERE, code, "job-1")
-    assert outcome is (LinkResult.UNKNOWN if age == CODE_AGE else LinkResult.LINKED)
+    assert outcome is (LinkResult.UNKNOWN if age == CODES_KEPT else LinkResult.LINKED)
 
 
 async def test_nobody_may_try_many_codes(store: Store, clock: Clock) -> None:
@@ -205,7 +206,7 @@ async def test_nobody_may_try_many_codes(store: Store, clock: Clock) -> None:
     assert await store.links.link("discord", "8", others, "job-8") is LinkResult.LINKED, (
         "each has own"
     )
-    await clock.sleep(CODE_AGE.total_seconds())
+    await clock.sleep(CODES_KEPT.total_seconds())
     assert await join(store, ADA, ADA_THERE, "job-10") is LinkResult.LINKED
 
 
@@ -225,7 +226,7 @@ async def test_codes_differ_are_sealed_and_go(store: Store, tmp_path: Path, cloc
     held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert not [code for code in codes if code.encode() in held]
     assert await store.retention.purge(clock.now()) == 0
-    assert await store.retention.purge(clock.now() + CODE_AGE) == 50
+    assert await store.retention.purge(clock.now() + CODES_KEPT) == 50
 
 
 async def test_people_of_before_outlive_the_migration(database_url: str, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from core.models import (
 )
 from core.store import Store
 from core.store.database.connections import Work
-from core.store.operations.retention import SLICE_S
+from core.store.operations.slices import SLICE_S
 from tests.conftest import NewMessage
 from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import CHAT, say, talk, texts
@@ -60,7 +60,7 @@ async def answer(store: Store, new_message: NewMessage, state: JobState | None) 
 async def test_nothing_older_than_its_limit_is_left(
     store: Store, new_message: NewMessage, tmp_path: Path
 ) -> None:
-    for state in (JobState.DONE, JobState.REFUSED, JobState.CANCELLED):
+    for state in (JobState.DONE, JobState.REFUSED, JobState.CANCELLED, JobState.DEAD):
         await answer(store, new_message, state)
     [[moment]] = ask_database(tmp_path, "SELECT min(finished_at) FROM jobs")
     first = datetime.fromisoformat(moment).replace(tzinfo=UTC)
@@ -69,13 +69,14 @@ async def test_nothing_older_than_its_limit_is_left(
     await store.results.save_answer("key", Answer("answered", usage=cost))
     await store.results.save_audio("key", b"sound", cost, None)
     full = count_rows(tmp_path)
-    assert set(full.values()) == {1, 3}
+    assert set(full.values()) == {1, 4}
     assert await store.retention.purge(first + timedelta(days=7)) == 0
     assert count_rows(tmp_path) == full
     await store.retention.purge(NOW + timedelta(days=8))
-    assert count_rows(tmp_path) == {**full, "blobs": 0, "blob_pieces": 0}
+    # That of a dead letter can still be run again.
+    assert count_rows(tmp_path) == {**full, "blobs": 1, "blob_pieces": 1}
     assert await store.retention.purge(first + timedelta(days=30)) == 0
-    assert count_rows(tmp_path) == {**full, "blobs": 0, "blob_pieces": 0}
+    assert count_rows(tmp_path) == {**full, "blobs": 1, "blob_pieces": 1}
     await store.retention.purge(NOW + timedelta(days=31))
     assert set(count_rows(tmp_path).values()) == {0}
 
@@ -90,18 +91,15 @@ async def test_what_a_form_is_about_is_kept_for_a_day(
     assert count_rows(tmp_path)["messages"] == 0
 
 
-async def test_open_jobs_and_dead_letters_keep_all_that_they_need(
+async def test_open_jobs_keep_all_that_they_need(
     store: Store, new_message: NewMessage, tmp_path: Path
 ) -> None:
     waiting = await answer(store, new_message, None)
-    dead = await answer(store, new_message, JobState.DEAD)
     full = count_rows(tmp_path)
     await store.retention.purge(NOW + timedelta(days=400))
     assert count_rows(tmp_path) == full
-    for job_id in (waiting, dead):
-        job = await store.jobs.find(job_id)
-        assert job and await store.recordings.find(job.message.chat, job.message.message_id)
-    assert await store.jobs.retry(dead)
+    job = await store.jobs.find(waiting)
+    assert job and await store.recordings.find(job.message.chat, job.message.message_id)
 
 
 async def test_a_job_that_is_taken_up_again_meanwhile_stays(
@@ -151,11 +149,12 @@ async def test_what_was_forwarded_ends_after_a_day(store: Store, new_message: Ne
 
 
 #: Seconds that each deleted row takes -> changes of each transaction: talk, recordings, jobs with
-#: all that belongs to them, pieces of the recordings, the codes of links, speech.
+#: all that belongs to them, pieces of the recordings, the codes of links, speech, the marks that
+#: two chats are in use.
 SLICES = {
-    0: [100, 100, 1, 9, 18, 0, *[2] * 4, 1, 0, 9],
-    0.4 * SLICE_S: [*[*[3] * 33, 1] * 2, 1, *[3] * 3, *[6] * 3, 0, *[2] * 4, 1, 0, *[3] * 3],
-    2 * SLICE_S: [*[1] * 201, *[1] * 9, *[2] * 9, 0, *[2] * 4, 1, 0, *[1] * 9],
+    0: [100, 100, 1, 9, 18, 0, *[2] * 4, 1, 0, 9, 2],
+    0.4 * SLICE_S: [*[*[3] * 33, 1] * 2, 1, *[3] * 3, *[6] * 3, 0, *[2] * 4, 1, 0, *[3] * 3, 2],
+    2 * SLICE_S: [*[1] * 201, *[1] * 9, *[2] * 9, 0, *[2] * 4, 1, 0, *[1] * 9, *[1] * 2],
 }
 
 

@@ -124,6 +124,7 @@ class ScriptedEngine:
     """Base of the scripted engines."""
 
     name = "scripted"
+    processor = "scripted.example"
 
     def __init__(self) -> None:
         #: Raised by the next calls, one each; None lets a call through.

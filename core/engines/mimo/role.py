@@ -52,12 +52,22 @@ CHAT_LIMITS = AnswererLimits(
 )
 
 
+#: The domain of Xiaomi's own servers.
+_CLOUD = ".xiaomimimo.com"
+
+
 class MimoRole(HttpRole):
     """One role of MiMo's cloud, or of any server that speaks its dialect."""
 
     name = wire.NAME
     requires: ClassVar[str] = "MIMO_API_KEY"
     deadline_s: float = 30.0
+
+    @property
+    def processor(self) -> str:
+        """MiMo's company, or the server that stands for its cloud."""
+        host = self.shared.host
+        return f"Xiaomi MiMo ({host})" if host.endswith(_CLOUD) else host
 
     @classmethod
     def is_configured(cls, settings: Settings) -> bool:

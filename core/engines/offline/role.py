@@ -18,6 +18,7 @@ class OfflineRole:
 
     name = "offline"
     requires: ClassVar[str] = ""
+    processor = ""
     #: Each role has its own worker processes, or none.
     shared = None
 

@@ -92,6 +92,11 @@ class EngineClient:
             detail = f"{type(error).__name__}: the connection to {host} failed"
             raise EngineBusy(detail) from None
 
+    @property
+    def host(self) -> str:
+        """The name of the server, as people may see it."""
+        return httpx.URL(self._base_url).host
+
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()

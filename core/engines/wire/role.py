@@ -51,6 +51,11 @@ class HttpRole(ABC):
         return cls.models if wanted == AUTO and cls.models else (wanted,)
 
     @property
+    def processor(self) -> str:
+        """The server that gets what is asked."""
+        return self.shared.host
+
+    @property
     def model(self) -> str:
         """The model that the next call will use."""
         return self._choice.current

@@ -191,10 +191,10 @@ _CHAT = select(chats).where(
     chats.c.chat_id == bindparam("of_chat"),
 )
 
-
-#: The same, with the settings of one person.
+#: The same, with the row of one person.
+_OWN = (people.c.speech, people.c.person_pk, people.c.used_at)
 _CHAT_WITH_PERSON = _CHAT.add_columns(
-    people.c.speech.label("own_speech"), people.c.is_opted_out
+    *(column.label(f"own_{column.name}") for column in _OWN), people.c.is_opted_out
 ).outerjoin(
     people,
     (people.c.platform == chats.c.platform) & (people.c.person_id == bindparam("of_person")),
@@ -204,7 +204,7 @@ _CHAT_WITH_PERSON = _CHAT.add_columns(
 def chat_row(connection: Connection, chat: Chat, person_id: str | None = None) -> Any:
     """Return the row of `chat`, inserted if it is new.
 
-    person_id: whose settings it has too, as `own_speech` and `is_opted_out`.
+    person_id: whose row it has too, as `own_…` and `is_opted_out`.
     """
     key = {"of_platform": chat.platform, "of_bot": chat.bot_id, "of_chat": chat.chat_id}
     query = _CHAT

@@ -48,7 +48,11 @@ chats = Table(
     Column("gone_at", UtcDateTime),
     #: When the chat last refused a voice message.
     Column("no_voice_at", UtcDateTime),
+    #: The day of the last message. None = the purge has not seen this row yet, and sets it.
+    Column("used_at", UtcDateTime),
     UniqueConstraint("platform", "bot_id", "chat_id"),
+    Index("ix_chats_gone_at", "gone_at", sqlite_where=text("gone_at IS NOT NULL")),
+    Index(None, "used_at"),
 )
 
 #: Accounts of people, one per platform, and their settings.
@@ -63,8 +67,11 @@ people = Table(
     Column("is_opted_out", Boolean, nullable=False, server_default=false()),
     #: The same for all linked accounts of a person, None = not linked. Each row has the settings.
     Column("identity", String(16)),
+    #: As that of `chats`.
+    Column("used_at", UtcDateTime),
     UniqueConstraint("platform", "person_id"),
     Index(None, "identity"),
+    Index(None, "used_at"),
 )
 
 #: Codes that link an account with the one where they are typed: one per account at a time.
@@ -221,6 +228,7 @@ readers = Table(
     Column("chat_pk", ForeignKey("chats.chat_pk"), primary_key=True),
     Column("person_id", String(64), primary_key=True),
     Column("read_at", UtcDateTime, nullable=False),
+    Index(None, "read_at"),
 )
 
 #: The newest message handled in each chat, on platforms that never deliver one twice.
@@ -279,6 +287,7 @@ buttons = Table(
     #: Set if only this person may press it, in their private chat.
     Column("person_id", String(64)),
     Index(None, "job_id"),
+    Index(None, "chat_pk"),
 )
 
 bind_column_names(metadata)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 from hmac import compare_digest
 from typing import Any
@@ -17,12 +17,11 @@ from sqlalchemy import Connection, delete, func, or_, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import SpeechSettings
+from core.privacy.periods import CODES_KEPT
 from core.store.database.queries import Database, writes
 from core.store.database.tables import link_codes, link_tries, people
 from core.store.people.accounts import account_row, is_account, is_person
 
-#: How long a code can be used, and the period in which attempts are counted.
-CODE_AGE = timedelta(minutes=10)
 MAX_TRIES = 5
 #: Without characters that are mistaken for others.
 _ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ23456789"
@@ -56,7 +55,7 @@ class Links:
         row = account_row(connection, platform, person_id)
         now = self._database.now()
         drop_codes(connection, now, row.person_pk)
-        values = {"person_pk": row.person_pk, "until_at": now + CODE_AGE, "code": code}
+        values = {"person_pk": row.person_pk, "until_at": now + CODES_KEPT, "code": code}
         connection.execute(link_codes.insert(), values)
         return code
 
@@ -125,7 +124,7 @@ def _find_code(connection: Connection, code: str, now: datetime) -> Any:
 
 def _may_try(connection: Connection, person_pk: int, now: datetime) -> bool:
     """Count an attempt. Return False, without counting it, after too many."""
-    is_old = link_tries.c.tried_at <= now - CODE_AGE
+    is_old = link_tries.c.tried_at <= now - CODES_KEPT
     connection.execute(delete(link_tries).where(is_old))
     tries = select(func.count()).where(link_tries.c.person_pk == person_pk)
     if int(connection.execute(tries).scalar() or 0) >= MAX_TRIES:

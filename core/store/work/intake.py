@@ -37,7 +37,7 @@ from core.store.database.queries import (
     unindexed,
     writes,
 )
-from core.store.database.tables import chats, deliveries, jobs, messages
+from core.store.database.tables import chats, deliveries, jobs, messages, people
 from core.store.recordings import keep
 from core.store.talk.memory import drop, remember
 from core.store.work.buttons import resolve_press
@@ -61,6 +61,8 @@ _QUOTED = (
     .limit(1)
 )
 _RESTORE = update(chats).where(chats.c.chat_pk == bindparam("of_chat")).values(gone_at=None)
+_USE_CHAT = update(chats).where(chats.c.chat_pk == bindparam("of_row"))
+_USE_PERSON = update(people).where(people.c.person_pk == bindparam("of_row"))
 _PRESSES = (
     select(messages.c.content)
     .join(jobs, jobs.c.message_pk == messages.c.message_pk)
@@ -74,6 +76,8 @@ _PRESSES = (
 )
 #: How long after its answer another press of a button still belongs to the one before.
 _PRESS_AGE = timedelta(seconds=3)
+#: It is noted that seldom when a chat and a person were last there.
+_USE_AGE = timedelta(days=1)
 
 
 class Intake:
@@ -95,6 +99,7 @@ class Intake:
         Returns None if the message is known already or asks for nothing new.
         """
         now, chat = self._database.now(), chat_row(connection, message.chat, message.sender_id)
+        _note_use(connection, chat, now)
         message = _resolve(connection, chat, message, now)
         settings = read_settings(chat)
         chosen = _remember(connection, chat, message, settings, now)
@@ -128,6 +133,17 @@ class Intake:
         """
         row = chat_row(connection, message.chat)
         return add_own(connection, row.chat_pk, message, self._database.now())
+
+
+def _note_use(connection: Connection, chat: Any, now: datetime) -> None:
+    """Note that a chat and a person are still there: their settings are kept."""
+    rows = (
+        (_USE_CHAT, chat.chat_pk, chat.used_at),
+        (_USE_PERSON, chat.own_person_pk, chat.own_used_at),
+    )
+    for change, row, used_at in rows:
+        if used_at and now - used_at > _USE_AGE:
+            connection.execute(change.values(used_at=now), {"of_row": row})
 
 
 def _cancel(

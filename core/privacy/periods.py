@@ -1,0 +1,149 @@
+"""How long everything is kept: the one table behind the purge, /privacy and docs/privacy.md.
+
+Every table of the database is named here, and a test fails if one is not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from core.locale import Plural, mark, translate
+
+#: Ended jobs with everything that belongs to them, dead letters too, and paid results.
+REQUESTS_KEPT = timedelta(days=30)
+#: Recordings that only we have: how long people can ask about them.
+RECORDINGS_KEPT = timedelta(days=7)
+#: Messages forwarded in private.
+FORWARDS_KEPT = timedelta(days=1)
+#: What forms are about, which Discord lets people leave open.
+FORMS_KEPT = timedelta(days=1)
+#: Settings of chats and people, counted from the last message.
+SETTINGS_KEPT = timedelta(days=365)
+#: The same where there is nothing but the id, or the chat is gone.
+UNUSED_KEPT = timedelta(days=30)
+#: Longest history of a chat, and so how long it matters up to when somebody has read it.
+LONGEST_HISTORY = timedelta(days=365)
+#: How long a code can be used, and the period in which attempts are counted.
+CODES_KEPT = timedelta(minutes=10)
+#: An API key's seconds count for the day in which they were used (UTC).
+ALLOWANCES_KEPT = timedelta(days=1)
+#: The operator compares a month with that of the year before.
+COSTS_KEPT = timedelta(days=400)
+#: A probe is repeated daily while its model is used.
+PROBES_KEPT = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """How long one kind of data is kept."""
+
+    #: The tables of the database that hold it.
+    tables: tuple[str, ...]
+    #: What it is, as people read it; of what is nobody's, as the document says it.
+    what: str
+    #: None = it is not deleted by age.
+    kept_for: timedelta | None
+    #: From when that counts, or why it is not deleted by age; as people read it.
+    since: str = ""
+    #: False if it is nobody's: /privacy leaves it out.
+    is_personal: bool = True
+    #: The column with the moment from which the age counts, for tables whose rows are simply
+    #: deleted; empty where the rule is code in `core.store.operations.retention`.
+    column: str = ""
+
+    def describe(self, language: str) -> str:
+        """Return how long it is kept, in `language`: "30 days after the reply"."""
+        words = [self._count(language), translate(self.since, language)]
+        return translate("{time} {since}", language, time=words[0], since=words[1]).strip()
+
+    def _count(self, language: str) -> str:
+        if self.kept_for is None:
+            return ""
+        days, minutes = self.kept_for.days, int(self.kept_for.total_seconds()) // 60
+        if days:
+            return translate(Plural("{count} day", "{count} days", days), language)
+        return translate(Plural("{count} minute", "{count} minutes", minutes), language)
+
+
+_REPLY = mark("after the reply")
+_LAST_USE = mark("after the last message")
+
+PERIODS = (
+    Period(
+        ("messages", "jobs", "deliveries", "buttons"),
+        mark("Requests and replies"), REQUESTS_KEPT, _REPLY,
+    ),
+    Period(
+        ("transcripts", "answers", "sounds"),
+        mark("Transcripts, answers and speech"), REQUESTS_KEPT, mark("after they were made"),
+        column="created_at",
+    ),
+    Period(
+        ("blobs", "blob_pieces"),
+        mark("Recordings uploaded to the web page"), RECORDINGS_KEPT, _REPLY,
+    ),
+    Period(
+        ("messages",),
+        mark("What an open form is about"), FORMS_KEPT, mark("after it was opened"),
+    ),
+    Period(
+        ("remembered",), mark("Messages forwarded in private"), FORWARDS_KEPT,
+    ),
+    Period(
+        ("remembered",), mark("History, after /remember on"), None,
+        mark("as many days as was announced"),
+    ),
+    Period(
+        ("readers",), mark("Up to when you have read"), LONGEST_HISTORY,
+        mark("after the last summary"), column="read_at",
+    ),
+    Period(
+        ("chats", "watermarks", "schedules", "voices"),
+        mark("Shared settings, glossary, digests and voices"), SETTINGS_KEPT, _LAST_USE,
+    ),
+    Period(
+        ("people", "voices"),
+        mark("Your settings, links and own voices"), SETTINGS_KEPT, _LAST_USE,
+    ),
+    Period(
+        ("chats", "people"), mark("Ids without any of that"), UNUSED_KEPT,
+        _LAST_USE,
+    ),
+    Period(
+        ("people",), mark("Your opt-out"), None, mark("until you opt in again"),
+    ),
+    Period(("link_codes",), mark("Codes for /link"), CODES_KEPT),
+    Period(("link_tries",), mark("Attempts to use such a code"), CODES_KEPT, column="tried_at"),
+    Period(
+        ("allowances",), "Audio used by each API key", ALLOWANCES_KEPT, is_personal=False,
+        column="day",
+    ),
+    Period(
+        ("usage",), "Cost of each model in each hour", COSTS_KEPT, is_personal=False,
+        column="hour_at",
+    ),
+    Period(
+        ("probes",), "Tests of the models, and open incidents", PROBES_KEPT,
+        is_personal=False, column="checked_at",
+    ),
+    Period(
+        ("alembic_version",), "Version of the database", None,
+        "as long as the database exists", is_personal=False,
+    ),
+)  # fmt: skip
+#: How what people wrote or said is stored.
+ENCRYPTION = "AES-256-GCM"
+
+
+def build_table() -> str:
+    """Return the table of docs/privacy.md in Markdown."""
+    rows = (
+        f"| {one.what} | {one.describe('')} | {', '.join(f'`{name}`' for name in one.tables)} |"
+        for one in PERIODS
+    )
+    return "\n".join(["| What | How long | Tables |", "|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    print(build_table())

@@ -1,0 +1,64 @@
+"""Deletions in small transactions: everybody else waits for the only writer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Integer, Table, bindparam, delete, literal_column, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.store.database.queries import Database, writes
+
+#: How long a transaction that deletes may take.
+SLICE_S = 0.008
+#: Rows that are looked for at once.
+PAGE = 100
+#: What tells the rows of any table apart, whatever its primary key is.
+_ROWID: ColumnElement[int] = literal_column("rowid", Integer)
+
+
+class Slices:
+    """Does something with many rows, a few of them in each transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def delete(self, table: Table, is_old: ColumnElement[bool]) -> int:
+        """Delete the rows that fulfil a condition, and return how many.
+
+        They are looked for without the write lock.
+        """
+        found, count = select(_ROWID).select_from(table).where(is_old).limit(PAGE), 0
+        while rows := await self._database.rows(found):
+            count += await self.do(partial(self._delete_one, table), [row[0] for row in rows])
+        return count
+
+    @staticmethod
+    def _delete_one(table: Table, connection: Connection, rowid: int) -> None:
+        statement = delete(table).where(bindparam("of_row") == _ROWID)
+        connection.execute(statement, {"of_row": rowid})
+
+    async def do(self, do_one: Callable[[Connection, Any], object], rows: Sequence[Any]) -> int:
+        """Call `do_one` with each row, in as many transactions as it takes. Return how many."""
+        do_some: Callable[[Sequence[Any]], Awaitable[int]] = partial(self._do_some, do_one)
+        done = 0
+        while done < len(rows):
+            done += await do_some(rows[done:])
+        return done
+
+    @writes
+    def _do_some(
+        self,
+        connection: Connection,
+        do_one: Callable[[Connection, Any], object],
+        rows: Sequence[Any],
+    ) -> int:
+        """Do something with one row after the other while the slice lasts. Return how many."""
+        until_s = self._database.clock.monotonic() + SLICE_S
+        for count, row in enumerate(rows, 1):
+            do_one(connection, row)
+            if self._database.clock.monotonic() >= until_s:
+                return count
+        return len(rows)
