@@ -99,7 +99,6 @@ class Intake:
         Returns None if the message is known already or asks for nothing new.
         """
         now, chat = self._database.now(), chat_row(connection, message.chat, message.sender_id)
-        _note_use(connection, chat, now)
         message = _resolve(connection, chat, message, now)
         settings = read_settings(chat)
         chosen = _remember(connection, chat, message, settings, now)
@@ -135,17 +134,6 @@ class Intake:
         return add_own(connection, row.chat_pk, message, self._database.now())
 
 
-def _note_use(connection: Connection, chat: Any, now: datetime) -> None:
-    """Note that a chat and a person are still there: their settings are kept."""
-    rows = (
-        (_USE_CHAT, chat.chat_pk, chat.used_at),
-        (_USE_PERSON, chat.own_person_pk, chat.own_used_at),
-    )
-    for change, row, used_at in rows:
-        if used_at and now - used_at > _USE_AGE:
-            connection.execute(change.values(used_at=now), {"of_row": row})
-
-
 def _cancel(
     connection: Connection,
     chat_pk: int,
@@ -168,8 +156,12 @@ def _cancel(
 def _resolve(connection: Connection, chat: Any, message: Message, now: datetime) -> Message:
     """Fill in the sender's own language, what is quoted, or what the pressed button or form is for.
 
-    Those of another chat or person do nothing.
+    Those of another chat or person do nothing. Chat and sender are in use: their settings stay.
     """
+    if chat.used_at and now - chat.used_at > _USE_AGE:
+        connection.execute(_USE_CHAT.values(used_at=now), {"of_row": chat.chat_pk})
+    if chat.own_used_at and now - chat.own_used_at > _USE_AGE:
+        connection.execute(_USE_PERSON.values(used_at=now), {"of_row": chat.own_person_pk})
     if chat.own_speech and chat.own_speech.language:
         message = replace(message, language=chat.own_speech.language)
     if not message.button:
