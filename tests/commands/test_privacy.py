@@ -70,4 +70,4 @@ async def test_privacy_names_who_receives_what_people_say(processor: str, talk: 
 
 def test_privacy_is_listed_and_seen_by_the_sender_alone() -> None:
     command = load_command("privacy")
-    assert command.is_listed and command.is_ephemeral and not command.needs_admin
+    assert command.is_listed and command.is_ephemeral

@@ -123,8 +123,7 @@ class LoopbackPlatform:
 class ScriptedEngine:
     """Base of the scripted engines."""
 
-    name = "scripted"
-    processor = "scripted.example"
+    name = processor = "scripted"
 
     def __init__(self) -> None:
         #: Raised by the next calls, one each; None lets a call through.
