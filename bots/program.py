@@ -36,6 +36,7 @@ from core.operations.status import OperatorStatus
 from core.store import Store, migrate, open_cipher
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
+from core.worker_process.sandbox import hide_memory, is_root
 
 log = structlog.get_logger()
 
@@ -66,6 +67,9 @@ async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLO
     clients: the connections that are open already, by platform.
     Raises ConfigError, PlatformLocked: what the operator has to correct.
     """
+    hide_memory()
+    if is_root():
+        log.warning("running as root: better give the program a user of its own")
     async with open_program(settings, clock) as program, AsyncExitStack() as stack:
         platforms = build_platforms(settings, program.inbox, clock, clients)
         for platform in platforms.values():

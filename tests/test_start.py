@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from bots import program
+from core.clock import Clock
+from tests.support.clean_start import make_database
+from tests.support.fake_inbox import make_settings
 from tests.support.paths import ROOT
 
 #: Packages that are loaded while the first request is under way, or never.
@@ -129,3 +136,22 @@ def test_a_worker_that_decodes_loads_little_else() -> None:
 
 def test_few_modules_are_loaded_before_the_first_request(loaded: set[str]) -> None:
     assert len(loaded) <= MOST_MODULES
+
+
+@pytest.mark.parametrize("user", [0, 1000])
+async def test_the_program_hides_its_memory_and_warns_of_root_once(
+    user: int, tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden: list[bool] = []
+    monkeypatch.setattr(program, "hide_memory", lambda: hidden.append(True))
+    monkeypatch.setattr(program, "is_root", lambda: user == 0)
+    make_database(tmp_path)
+    with capture_logs() as logs:
+        running = asyncio.create_task(
+            program.run(make_settings(hearsay_home=tmp_path, web_port=0), {}, clock)
+        )
+        await clock.sleep(60)
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert hidden == [True]
+    assert sum("root" in log["event"] for log in logs) == (user == 0)

@@ -11,6 +11,7 @@ from core.errors import AssistantError
 CHECKS: dict[str, Check] = {
     "home": machine_checks.check_home,
     "modes": machine_checks.check_modes,
+    "user": machine_checks.check_user,
     "disk": machine_checks.check_disk,
     "sqlite": machine_checks.check_sqlite,
     "database": machine_checks.check_database,
@@ -23,6 +24,7 @@ CHECKS: dict[str, Check] = {
     "clock": service_checks.check_clock,
     "offline": service_checks.check_offline,
     "sound": machine_checks.check_audio,
+    "sandbox": machine_checks.check_sandbox,
     "page": web_checks.check_page,
     "api": web_checks.check_api,
 }

@@ -15,6 +15,7 @@ from core.errors import AssistantError
 from core.store.database import check as database
 from core.store.database.encryption import KEY_FILE, make_cipher
 from core.store.database.key import KeyFit, examine_key
+from core.worker_process.sandbox import is_root
 
 _MB = 2**20
 _FEW_BYTES, _LOW_BYTES = 100 * _MB, 1024 * _MB
@@ -121,6 +122,29 @@ async def check_audio(_: CheckRun) -> Result:
     if abs(back.duration_s - silence.duration_s) > 0.2:
         return fail("audio changes its length when it is decoded", "Report this.", OTHER)
     return ok("OGG is encoded and decoded")
+
+
+async def check_user(_: CheckRun) -> Result:
+    """Check that the program does not run as root."""
+    if is_root():
+        cure = "Make a user for it, give that user HEARSAY_HOME, and start it as that user."
+        return warn("the program runs as root; only what decodes does not", cure)
+    return ok("not root")
+
+
+async def check_sandbox(_: CheckRun) -> Result:
+    """Check that what decodes files of people is kept from everything else."""
+    media = Media(workers=1)
+    try:
+        await media.warm_up()
+    except AssistantError as error:
+        return fail(f"no decoder can be started: {error}", "Install hearsay again.", OTHER)
+    finally:
+        await media.close()
+    if media.lacks:
+        cure = "Run it on Linux on x86-64 or ARM64, where a container must not forbid seccomp."
+        return warn(f"this system lacks a part of the sandbox: {', '.join(media.lacks)}", cure)
+    return ok("decoders reach no files, network, programs or other processes")
 
 
 def _try_to_write(folder: Path) -> str:

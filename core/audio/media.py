@@ -95,6 +95,11 @@ class Media:
         #: Tells that a recording is about to be decoded: a worker takes 0.15 s to start.
         self.expect = self._pool.expect
 
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Return the parts of the decoder's sandbox that this system lacks. Valid once warm."""
+        return self._pool.lacks
+
     async def warm_up(self, count: int | None = None) -> None:
         """Start `count` workers, or all, before the first file."""
         await self._pool.warm_up(count)

@@ -60,6 +60,8 @@ class WorkerPool:
         self._command = (sys.executable, "-I", "-m", module, *arguments)
         self._recycle_after, self._is_closed = recycle_after, False
         self._idle_s = idle_s
+        #: Parts of the sandbox that this system lacks, as far as workers have told.
+        self.lacks: tuple[str, ...] = ()
         self._rest_timer: asyncio.TimerHandle | None = None
         #: When the last request ended or the last worker was started, on the loop's clock.
         self._used_at_s = 0.0
@@ -168,6 +170,7 @@ class WorkerPool:
             raise WorkerMissing("the pool is closed")
         worker = await _WorkerProcess.start(self._command)
         self._workers.add(worker)
+        self.lacks = worker.lacks
         loop = asyncio.get_running_loop()
         self._used_at_s = loop.time()
         if self._idle_s and not self._rest_timer:
@@ -188,7 +191,6 @@ class _WorkerProcess:
         self._reading = asyncio.Lock()
         self.requests = 0
         self.is_idle = False
-        #: Parts of its sandbox that this system lacks.
         self.lacks: tuple[str, ...] = ()
         self._stall_s = self._left_s = _START_S
 

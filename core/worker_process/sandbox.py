@@ -39,6 +39,11 @@ def hide_memory() -> None:
         _prctl(_DUMPABLE, 0)
 
 
+def is_root() -> bool:
+    """Return whether this process has all rights."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
 def enter(*, memory_bytes: int, cpu_s: float, folder: Path | None = None) -> tuple[str, ...]:
     """Give up for good what decoding does not need; return the parts that this system lacks.
 
@@ -60,6 +65,16 @@ def enter(*, memory_bytes: int, cpu_s: float, folder: Path | None = None) -> tup
         parts["folder"] = lambda: allow_reading(".")
     parts["system calls"] = lambda: _filter_calls(bool(folder))
     return tuple(name for name, give_up in parts.items() if not _has_given_up(give_up))
+
+
+def restrict_program(memory_bytes: int, cpu_s: float) -> None:
+    """Give up what a program of this machine does not need, which this process is to become."""
+    for give_up in (
+        _leave_root,
+        lambda: _limit(memory_bytes, cpu_s, _FEW_FILES),
+        _give_up_privileges,
+    ):
+        _has_given_up(give_up)
 
 
 def limit_cpu(seconds: float) -> None:
@@ -97,7 +112,7 @@ def _limit(memory_bytes: int, cpu_s: float, files: int) -> None:
 
 def _leave_root() -> None:
     """Become a user that owns nothing. Raises OSError in a container that has no other users."""
-    if os.geteuid():
+    if not is_root():
         return
     os.setgroups([])
     try:

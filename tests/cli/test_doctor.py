@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -65,7 +66,8 @@ async def test_a_good_setup_passes_every_check(
     assert (found.code, found.failed, found.stderr) == (0, [], "")
     assert [*found.checks] == ["settings", *CHECKS]
     statuses = {name: check["status"] for name, check in found.checks.items()}
-    statuses.pop("disk"), statuses.pop("sqlite")  # these are this machine's own
+    for own in ("disk", "sqlite", "user"):  # these are this machine's
+        statuses.pop(own)
     assert set(statuses.values()) == {"ok"}
     texts = {name: check["text"] for name, check in found.checks.items()}
     assert texts["mimo"] == "accepts the key and has mimo-v2.5-asr, mimo-v2.6-flash, mimo-v2.5-tts"
@@ -76,6 +78,8 @@ async def test_a_good_setup_passes_every_check(
     assert texts["key"] == "decrypts the database"
     assert texts["clock"] == "agrees with MiMo's"
     assert "receives all messages in groups" in texts["telegram"]
+    assert texts["sandbox"] == "decoders reach no files, network, programs or other processes"
+    assert ("runs as root" in texts["user"]) is (os.geteuid() == 0)
 
 
 def test_it_creates_nothing_and_prints_a_line_per_check(hearsay: Hearsay) -> None:

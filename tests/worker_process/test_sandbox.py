@@ -18,6 +18,7 @@ from core.audio import Media
 from core.engines.offline.synthesizer import OfflineSynthesizer
 from core.engines.offline.transcriber import OfflineTranscriber
 from core.models import Utterance
+from core.worker_process.launch import command_of
 from core.worker_process.pool import WorkerPool
 from tests.support.paths import ROOT
 
@@ -175,3 +176,29 @@ async def test_the_library_of_espeak_lives_in_the_sandbox(monkeypatch: pytest.Mo
         assert [pcm async for pcm in engine.synthesize(Utterance(text))]
     check_sandboxed(engine._pool)
     await engine.close()
+
+
+def test_a_program_is_limited_before_it_gets_any_input() -> None:
+    """It tells its own limits: files and memory."""
+    tell = "ulimit -f; ulimit -v; read line; echo $line"
+    command = command_of(["/bin/bash", "-c", tell], memory_bytes=2**28, cpu_s=30)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/")
+    assert process.stdin and process.stdout
+    limits = [process.stdout.readline() for _ in range(2)]
+    assert limits == [b"0\n", b"262144\n"]
+    lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
+    status = dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    assert status["NoNewPrivs"] == "1" and int(status["CapEff"], 16) == 0
+    assert "0" not in status["Uid"].split()
+    assert process.communicate(b"text\n")[0] == b"text\n"
+
+
+def test_the_memory_of_a_program_with_workers_is_hidden() -> None:
+    """`PR_GET_DUMPABLE` is 3; a child of this test is asked, which starts as any program does."""
+    code = (
+        "import ctypes; from core.worker_process.sandbox import hide_memory;"
+        "libc = ctypes.CDLL(None); before = libc.prctl(3, 0, 0, 0, 0); hide_memory();"
+        "print(before, libc.prctl(3, 0, 0, 0, 0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT)
+    assert done.stdout.split() == [b"1", b"0"]

@@ -14,6 +14,7 @@ from core.engines.wire.speech import read_wav
 from core.errors import EngineBadReply, EngineBusy
 from core.models import Voice
 from core.text.scripts import ARABIC, CYRILLIC, DEVANAGARI, HAN, HANGUL
+from core.worker_process.launch import NOT_STARTED, command_of
 
 RATE_HZ = 22_050
 #: Names that the program and the library both know, the default of each language first.
@@ -46,6 +47,7 @@ _PITCHES = {"en-us+f5": 30}
 _DEFAULT_PITCH = 50
 #: Synthesis takes about a thousandth of the length of the audio.
 DEADLINE_S = 30.0
+MEMORY_BYTES = 256 * 2**20
 _LIBRARY = "espeakng_loader"
 
 
@@ -73,12 +75,13 @@ def find_pitch(voice_id: str) -> int:
 
 
 async def run_program(program: str, text: bytes, voice_id: str) -> bytes:
-    """Return the samples of `text` from the program, whose environment has no secrets.
+    """Return the samples of `text` from the program.
 
     Raises EngineBusy, EngineBadReply.
     """
     pitch = str(find_pitch(voice_id))
-    command = (program, "--stdin", "--stdout", "-b", "1", "-v", voice_id, "-p", pitch)
+    arguments = (program, "--stdin", "--stdout", "-b", "1", "-v", voice_id, "-p", pitch)
+    command = command_of(arguments, memory_bytes=MEMORY_BYTES, cpu_s=DEADLINE_S)
     pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(
@@ -95,6 +98,8 @@ async def run_program(program: str, text: bytes, voice_id: str) -> bytes:
         if process.returncode is None:
             process.kill()
             await process.communicate()
+    if process.returncode == NOT_STARTED:
+        raise EngineBusy("espeak-ng cannot be started")
     if process.returncode:
         raise EngineBadReply(f"espeak-ng ended with {process.returncode}")
     return read_wav(output, rate_hz=RATE_HZ)

@@ -15,13 +15,12 @@ from typing import Any
 
 import espeakng_loader
 
-from core.engines.offline.espeak import RATE_HZ
+from core.engines.offline.espeak import MEMORY_BYTES, RATE_HZ
 from core.worker_process import Frame, WorkerRefused, serve
 from core.worker_process.sandbox import enter
 
 #: Voices and dictionaries, which the library reads when a text needs them.
 _DATA = Path(espeakng_loader.get_data_path())
-_MEMORY_BYTES = 256 * 2**20
 _CPU_S = 120.0
 _SYNCHRONOUS = 2
 _DONT_EXIT = 0x8000
@@ -68,7 +67,7 @@ class _Library:
 
 def main() -> None:
     """Load the library, then serve jobs until stdin ends."""
-    sandbox = partial(enter, memory_bytes=_MEMORY_BYTES, cpu_s=_CPU_S, folder=_DATA)
+    sandbox = partial(enter, memory_bytes=MEMORY_BYTES, cpu_s=_CPU_S, folder=_DATA)
     serve(_Library().synthesize, sandbox)
 
 
