@@ -16,6 +16,7 @@ from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import describe
 from bots.discord_bot.incoming.backfill import Backfill
 from bots.discord_bot.incoming.files import DiscordFiles
+from bots.discord_bot.incoming.forwards import ForwardOrigins
 from bots.discord_bot.incoming.intake import Channels, ChannelWatermarks, GatewayIntake
 from bots.discord_bot.interactions.receiving import Interactions
 from bots.discord_bot.outgoing.delivery import DiscordDelivery
@@ -51,12 +52,14 @@ class DiscordBot(ChatBot):
         self.client = client = DiscordClient(settings, clock)
         self.channels = Channels(client)
         self.files = DiscordFiles(client, inbox, settings.max_file_bytes)
+        self._origins = ForwardOrigins(client)
         self._members = DiscordMembers(client, self.channels)
         self._voice = DiscordVoiceChannels(client)
         self._live_messages = live = DiscordLiveMessages(client, self.start_task)
         self._delivery = DiscordDelivery(client, self.channels, live, inbox, self._voice.end)
         self._delivery.long_answers = settings.discord_long_answers
-        self._interactions = Interactions(client, inbox, self._accept_interaction, self.is_allowed)
+        take = self._accept_interaction
+        self._interactions = Interactions(client, inbox, take, self.is_allowed, self._origins)
         self._watermarks = ChannelWatermarks(inbox, clock)
         self._intake = GatewayIntake(
             client, self.channels, self._watermarks, inbox, self._accept_message
@@ -68,11 +71,9 @@ class DiscordBot(ChatBot):
         self._parts = (self.files, client)
         client.on_session = self._backfill.start_session
         # The rest of the contract, each by the part that does it.
-        self.fetch = self.files.fetch
         self.show, self.offer_cancel = live.show, live.offer_cancel
-        self.deliver = self._delivery.deliver
-        self.voice = self._voice
-        self.play = self._voice.play
+        self.fetch, self.deliver = self.files.fetch, self._delivery.deliver
+        self.voice, self.play = self._voice, self._voice.play
         self.membership = self._members.membership
         self.explain_blindness = self._members.explain_blindness  # type: ignore[method-assign]
 
@@ -186,6 +187,7 @@ class DiscordBot(ChatBot):
         if not language and guild_id:
             guild = self.client.get_guild(int(guild_id))
             language = guild.preferred_locale.value if guild else ""
+        message = await self._origins.resolve(message)
         await self.accept(replace(message, language=language))
 
     async def _accept_interaction(self, message: Message, guild_id: str = "") -> Job | None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from core.answering.prompt import MAX_EXCHANGES, Exchange
-from core.models import Job, Message, QuotedMessage, RecordingReference
+from core.models import (
+    Attachment,
+    Job,
+    Message,
+    QuotedMessage,
+    RecordingReference,
+    RememberedMessage,
+)
 from core.safety import restore_links
 from core.store import Store
 
@@ -41,7 +48,9 @@ def quote(message: Message, subject: RecordingReference) -> Message:
     """Return `message` as a reply to the one with the recording, so that it can be fetched."""
     if subject.message_id == message.message_id:
         return replace(message, reply_to=None)
-    quoted = QuotedMessage(subject.message_id, "", subject.attachment, subject.sender_id)
+    quoted = QuotedMessage(
+        subject.message_id, "", subject.attachment, subject.sender_id, origin_id=subject.origin_id
+    )
     return replace(message, attachment=None, reply_to=quoted)
 
 
@@ -82,7 +91,14 @@ def _find_own(job: Job) -> tuple[RecordingReference, ...]:
     message = job.message
     if message.attachment is None or is_spoken(job):
         return ()
-    return (RecordingReference(message.message_id, message.attachment, message.sender_id),)
+    return (_refer(message, message.attachment),)
+
+
+def _refer(
+    message: Message | QuotedMessage | RememberedMessage, attachment: Attachment
+) -> RecordingReference:
+    authors = message.sender_id, "", message.origin_id
+    return RecordingReference(message.message_id, attachment, *authors)
 
 
 def find_subjects(job: Job) -> tuple[RecordingReference, ...]:
@@ -101,7 +117,7 @@ def _find_recordings(job: Job) -> tuple[RecordingReference, ...]:
     own, quoted = _find_own(job), job.message.reply_to
     if quoted is None or quoted.attachment is None or quoted.job_id:
         return own
-    return (*own, RecordingReference(quoted.message_id, quoted.attachment, quoted.sender_id))
+    return (*own, _refer(quoted, quoted.attachment))
 
 
 def _build_exchange(job: Job) -> Exchange | None:
@@ -127,5 +143,5 @@ async def _find_last(store: Store, job: Job) -> tuple[RecordingReference, ...]:
     if stored and stored.attachment and stored.sent_at <= message.sent_at:
         is_newer = not earlier or stored.sent_at > earlier[0].message.sent_at
         if is_newer:
-            return (RecordingReference(stored.message_id, stored.attachment, stored.sender_id),)
+            return (_refer(stored, stored.attachment),)
     return find_subjects(earlier[0]) if earlier else ()

@@ -61,7 +61,8 @@ async def ask(ctx: Context) -> Reply:
         topic = replace(topic, subjects=())
     if ctx.message.reply_to and not (topic.subjects or topic.text or topic.exchanges or urls):
         raise UserError(NOTHING)
-    await ctx.require_no_opt_out({recording.sender_id for recording in topic.subjects})
+    authors = (recording.author_ids for recording in topic.subjects)
+    await ctx.require_no_opt_out(frozenset().union(*authors))
     given = prompts.QuestionInput(
         question,
         ctx.job.created_at.date(),

@@ -142,8 +142,7 @@ class Context:
         message = message or self.message
         if message.attachment:
             message = replace(message, reply_to=None)
-        elif message.reply_to:
-            await self.require_no_opt_out({message.reply_to.sender_id})
+        await self.require_no_opt_out((message.reply_to or message).author_ids)
         self.transcription.expect()
         try:
             return await self.platform.fetch(message)

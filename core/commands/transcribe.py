@@ -70,7 +70,7 @@ async def _go_back(ctx: Context) -> tuple[Context, tuple[RecordingReference, ...
     earlier = await ctx.store.jobs.find(ctx.message.text)
     if earlier is None:
         raise UserError(TRANSCRIPT_GONE)
-    await ctx.require_no_opt_out({earlier.message.sender_id})
+    await ctx.require_no_opt_out(earlier.message.author_ids)
     message = replace(earlier.message, language=ctx.message.language)
     return replace(ctx, message=message), find_subjects(earlier)
 

@@ -51,6 +51,13 @@ class QuotedMessage:
     #: If it is a reply of ours: its job and command, filled in when the message is accepted.
     job_id: str = ""
     command: str = ""
+    #: As that of a `Message`.
+    origin_id: str = ""
+
+    @property
+    def author_ids(self) -> frozenset[str]:
+        """The ids of whoever sent it and of whoever wrote or said what is in it."""
+        return frozenset({self.sender_id, self.origin_id} - {""})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +90,18 @@ class Message:
     reply_to: QuotedMessage | None = None
     #: Name of the original author, empty if it was not forwarded.
     forwarded_from: str = ""
+    #: Id of the original author, empty if it was not forwarded or the platform withholds it.
+    origin_id: str = ""
     #: What the platform needs to reply, opaque to others; empty where ids are enough.
     reply_token: str = ""
     #: The platform has checked itself that the sender may use this command, as Discord does for
     #: those that servers grant to roles and members.
     is_granted: bool = False
+
+    @property
+    def author_ids(self) -> frozenset[str]:
+        """The ids of whoever sent it and of whoever wrote or said what is in it."""
+        return frozenset({self.sender_id, self.origin_id} - {""})
 
 
 #: Starts the token of a job's Cancel button, which is never stored; the job's id follows.
@@ -165,6 +179,13 @@ class RecordingReference:
     sender_id: str = ""
     #: The key of its transcript, empty if there is none.
     heard: str = ""
+    #: As that of a `Message`.
+    origin_id: str = ""
+
+    @property
+    def author_ids(self) -> frozenset[str]:
+        """The ids of whoever sent it and of whoever speaks in it."""
+        return frozenset({self.sender_id, self.origin_id} - {""})
 
 
 @dataclass(frozen=True, slots=True)

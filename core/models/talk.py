@@ -24,6 +24,13 @@ class RememberedMessage:
     attachment: Attachment | None = None
     #: The transcript of its recording, None if there is none yet.
     transcript: Transcript | None = None
+    #: Id of the original author, empty if it was not forwarded or the platform withholds it.
+    origin_id: str = ""
+
+    @property
+    def author_ids(self) -> frozenset[str]:
+        """The ids of whoever sent it and of whoever wrote or said what is in it."""
+        return frozenset({self.sender_id, self.origin_id} - {""})
 
 
 @dataclass(frozen=True, slots=True)

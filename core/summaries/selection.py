@@ -26,12 +26,12 @@ async def select_messages(
     messages = await store.memory.select(chat, span)
     if not messages and job.message.is_private and chat == job.message.chat:
         messages = await select_recordings(store, job, span)
-    senders = {message.sender_id for message in messages}
-    opted_out = await store.memory.opted_out(chat.platform, senders)
+    authors = frozenset[str]().union(*(message.author_ids for message in messages))
+    opted_out = await store.memory.opted_out(chat.platform, authors)
     return [
         message
         for message in messages
-        if message.sender_id not in opted_out and not message.text.startswith("/")
+        if not (message.author_ids & opted_out or message.text.startswith("/"))
     ]
 
 
@@ -88,4 +88,5 @@ async def _load(store: Store, job: Job) -> RememberedMessage | None:
         thread_id=message.thread_id,
         attachment=attachment,
         transcript=transcript,
+        origin_id=message.origin_id,
     )

@@ -28,10 +28,11 @@ DEFAULTS = {
     "Link": "thread_id=None chat_id=''",
     "Message": "sender_id='' sender_name='' thread_id=None edit_id='' is_private=True language=''"
     " text='' command='' button='' attachment=None has_other_file=False reply_to=None"
-    " forwarded_from='' reply_token=''",
-    "QuotedMessage": "text='' attachment=None sender_id='' job_id='' command=''",
-    "RecordingReference": "sender_id='' heard=''",
-    "RememberedMessage": "text='' thread_id=None reply_to='' attachment=None transcript=None",
+    " forwarded_from='' origin_id='' reply_token='' is_granted=False",
+    "QuotedMessage": "text='' attachment=None sender_id='' job_id='' command='' origin_id=''",
+    "RecordingReference": "sender_id='' heard='' origin_id=''",
+    "RememberedMessage": "text='' thread_id=None reply_to='' attachment=None transcript=None"
+    " origin_id=''",
     "Reply": "text='' quote='' files=() buttons=() aloud='' is_quote_first=False links=() spans=()"
     " is_markdown=False heard_key='' about=()",
     "SavedVoice": "is_clone=False consented_at=None",

@@ -26,19 +26,29 @@ TOKEN = secrets.token_urlsafe(16)
 
 
 @pytest.mark.parametrize(
-    ("origin", "name"),
+    ("origin", "name", "person_id"),
     [
-        ({"type": "user", "sender_user": BEN}, "Ben Ito"),
-        ({"type": "user", "sender_user": BEN | {"first_name": "\u202e\n", "last_name": None}}, "?"),
-        ({"type": "hidden_user", "sender_user_name": "Cleo \x00 M."}, "Cleo M."),
-        ({"type": "chat", "sender_chat": GROUP}, "Group"),
-        ({"type": "channel", "chat": CHANNEL, "message_id": 3}, "News"),
-        ({"type": "of_bot_api_12", "somebody": {"id": 1}}, "?"),
+        ({"type": "user", "sender_user": BEN}, "Ben Ito", "8"),
+        (
+            {"type": "user", "sender_user": BEN | {"first_name": "\u202e\n", "last_name": None}},
+            "?",
+            "8",
+        ),
+        ({"type": "hidden_user", "sender_user_name": "Cleo \x00 M."}, "Cleo M.", ""),
+        ({"type": "chat", "sender_chat": GROUP}, "Group", "-1001"),
+        ({"type": "channel", "chat": CHANNEL, "message_id": 3}, "News", str(CHANNEL["id"])),
+        ({"type": "of_bot_api_12", "somebody": {"id": 1}}, "?", ""),
     ],
 )
-def test_a_forward_names_its_first_sender(origin: dict[str, Any], name: str) -> None:
+def test_a_forward_names_its_first_sender(
+    origin: dict[str, Any], name: str, person_id: str
+) -> None:
     message = read_message(text="said", forward_origin=origin | {"date": 1})
     assert (message.forwarded_from, message.sender_name) == (name, "Ann Lee")
+    assert message.author_ids == {message.sender_id, person_id} - {""}
+    quoted = make(text="said", forward_origin=origin | {"date": 1})
+    replying = read_message(text="and?", reply_to_message=quoted)
+    assert replying.reply_to and replying.reply_to.origin_id == person_id
 
 
 @pytest.mark.parametrize("text", ["/remember off", "/help@other_bot"])

@@ -129,7 +129,19 @@ def read_quoted(raw: Mapping[str, Any], bot_id: str, *, has_links: bool = False)
     """Return a message as one that is replied to. has_links: see `read_attachments`."""
     sender_id = str((raw.get("author") or {}).get("id") or "")
     attachment = next(read_attachments(raw, has_links=has_links, may_guess=True), None)
-    return QuotedMessage(str(raw["id"]), read_content(raw, bot_id), attachment, sender_id)
+    text, origin_id = read_content(raw, bot_id), read_origin(raw)
+    return QuotedMessage(str(raw["id"]), text, attachment, sender_id, origin_id=origin_id)
+
+
+def read_origin(raw: Mapping[str, Any]) -> str:
+    """Return where the original of a forward is, "CHANNEL/MESSAGE", empty if it is none.
+
+    Discord does not say who wrote it: see `ForwardOrigins`.
+    """
+    reference = raw.get("message_reference") or {}
+    if not raw.get("message_snapshots") or not reference.get("message_id"):
+        return ""
+    return f"{reference.get('channel_id')}/{reference['message_id']}"
 
 
 def read_content(raw: Mapping[str, Any], bot_id: str) -> str:
@@ -229,10 +241,12 @@ def _read_reply(raw: Mapping[str, Any], bot_id: str) -> QuotedMessage | None:
 def _read_command(raw: Mapping[str, Any], message: Message, bot_id: str) -> Message:
     """Return the message with what a mention of the bot asks for, or with the typed command.
 
+    A forward asks for nothing, and gets its origin.
+
     Discord sends "/name" as a text if it knows no such command. In servers it may be another bot's.
     """
     if message.forwarded_from:
-        return message
+        return replace(message, origin_id=read_origin(raw))
     if message.is_private and (typed := _COMMAND.match(message.text)):
         return replace(message, command=typed[1].lower(), text=message.text[typed.end() :].strip())
     if bot_id not in _MENTION.findall(raw.get("content") or ""):

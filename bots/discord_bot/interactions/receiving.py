@@ -25,6 +25,7 @@ from bots.discord_bot.errors import (
     error_code_of,
     read_error,
 )
+from bots.discord_bot.incoming.forwards import ForwardOrigins
 from bots.discord_bot.interactions.menu import update_menu
 from bots.discord_bot.interactions.modals import build_modal, read_modal
 from bots.discord_bot.interactions.parser import (
@@ -67,13 +68,19 @@ class Interactions:
     """Commits what interactions ask for and responds to them."""
 
     def __init__(
-        self, client: DiscordClient, inbox: Inbox, accept: Accept, is_allowed: IsAllowed
+        self,
+        client: DiscordClient,
+        inbox: Inbox,
+        accept: Accept,
+        is_allowed: IsAllowed,
+        origins: ForwardOrigins,
     ) -> None:
         self._client = client
         self._clock = client.clock
         self._inbox = inbox
         self._accept = accept
         self._is_allowed = is_allowed
+        self._origins = origins
 
     async def update_menu(self) -> None:
         """Register the commands, once after the login. Raises what a retry cannot fix."""
@@ -117,6 +124,7 @@ class Interactions:
             await interaction.response.send_message(text, ephemeral=True)
             return
         message = build_message(interaction, parsed, self._client.bot_id, received_s)
+        message = await self._origins.resolve(message)
         if parsed.missing_argument:
             await self._open_form(interaction, parsed, message)
         else:

@@ -150,7 +150,8 @@ def _read_message(
 def _build_message(
     message: telegram.Message, me: BotIdentity, words: tuple[str, str], *, is_edit: bool
 ) -> Message:
-    is_private, origin = message.chat.type == ChatType.PRIVATE, message.forward_origin
+    is_private = message.chat.type == ChatType.PRIVATE
+    origin_id, origin_name = _read_origin(message.forward_origin)
     sender_id, sender_name = _read_sender(message.sender_chat or message.from_user)
     # Other messages' ids are reply threads; sending to those or to General's 1 is an error.
     thread_id = message.message_thread_id if message.is_topic_message else None
@@ -169,7 +170,8 @@ def _build_message(
         text=words[1],
         attachment=read_attachment(message, may_guess=is_private or bool(words[0])),
         reply_to=_read_quoted(message),
-        forwarded_from=(_read_origin(origin)[1] or NAMELESS) if origin else "",
+        forwarded_from=(origin_name or NAMELESS) if message.forward_origin else "",
+        origin_id=origin_id,
     )
 
 
@@ -270,10 +272,12 @@ def _build_quoted(message: telegram.Message) -> QuotedMessage:
     text = clean(message.text or message.caption or "")
     sender_id, _ = _read_sender(message.sender_chat or message.from_user)
     attachment = read_attachment(message, may_guess=True)
-    return QuotedMessage(str(message.message_id), text, attachment, sender_id)
+    origin_id, _ = _read_origin(message.forward_origin)
+    message_id = str(message.message_id)
+    return QuotedMessage(message_id, text, attachment, sender_id, origin_id=origin_id)
 
 
-def _read_origin(origin: telegram.MessageOrigin) -> tuple[str, str]:
+def _read_origin(origin: telegram.MessageOrigin | None) -> tuple[str, str]:
     """Return id and name of the first sender, empty where Telegram withholds them."""
     if isinstance(origin, telegram.MessageOriginUser):
         return _read_sender(origin.sender_user)

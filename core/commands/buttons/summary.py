@@ -31,7 +31,12 @@ async def play_excerpt(ctx: Context) -> Reply:
     message = await find_recording(ctx.store, chat, message_id)
     if message is None or message.attachment is None:
         raise UserError(RECORDING_GONE)
-    quoted = QuotedMessage(message_id, attachment=message.attachment, sender_id=message.sender_id)
+    quoted = QuotedMessage(
+        message_id,
+        attachment=message.attachment,
+        sender_id=message.sender_id,
+        origin_id=message.origin_id,
+    )
     data = await ctx.fetch(replace(ctx.message, chat=chat, attachment=None, reply_to=quoted))
     end_s = find_excerpt_end(message.transcript, start_s)
     file = await ctx.transcription.excerpt(data, max(0.0, start_s - LEAD_S), end_s)

@@ -36,7 +36,8 @@ async def _find_recordings(ctx: Context, key: str) -> tuple[RecordingReference, 
             return recordings
     quoted = ctx.message.reply_to
     if quoted and quoted.attachment:
-        return (RecordingReference(quoted.message_id, quoted.attachment, quoted.sender_id, key),)
+        authors = quoted.sender_id, key, quoted.origin_id
+        return (RecordingReference(quoted.message_id, quoted.attachment, *authors),)
     return ()
 
 

@@ -245,11 +245,11 @@ def remember(connection: Connection, chat_pk: int, message: Message) -> None:
             thread_id=message.thread_id,
             reply_to=message.reply_to.message_id if message.reply_to else "",
             attachment=message.attachment,
+            origin_id=message.origin_id,
         ),
     }
     key = {"chat_pk": chat_pk, "message_id": message.message_id}
-    made = connection.execute(insert_new(remembered), {**key, **values})
-    if not made.rowcount:
+    if not connection.execute(insert_new(remembered), {**key, **values}).rowcount:
         is_it = _is_message(chat_pk, message.message_id) & IS_KEPT
         is_older = remembered.c.edit_id <= message.edit_id
         connection.execute(update(remembered).where(is_it, is_older).values(**values))

@@ -39,7 +39,7 @@ from core.store.database.queries import (
 )
 from core.store.database.tables import chats, deliveries, jobs, messages, people
 from core.store.recordings import keep
-from core.store.talk.memory import drop, remember
+from core.store.talk.memory import drop, is_opted_out, remember
 from core.store.work.buttons import resolve_press
 from core.store.work.cancellation import cancel_jobs
 
@@ -206,14 +206,16 @@ def _remember(
 ) -> ChatSettings:
     """Remember the message if its chat wants that. An edit into a command forgets it.
 
-    Returns the settings that hold for its sender: who opted out is never transcribed unasked.
+    Returns the settings that hold for its authors: who opted out is never transcribed unasked,
+    nor is what others forward of them.
     """
     talk = settings.talk
     may_remember = message.forwarded_from if message.is_private else talk.remember_days
     is_auto = settings.is_auto and not message.is_private
     if message.button or not (may_remember or is_auto):
         return settings
-    if chat.is_opted_out:
+    platform, origin_id = message.chat.platform, message.origin_id
+    if chat.is_opted_out or (origin_id and is_opted_out(connection, platform, origin_id)):
         return replace(settings, is_auto=False, talk=replace(talk, remember_days=None))
     if not may_remember:
         return settings

@@ -56,7 +56,10 @@ class UserMessages(People):
     @locked
     def forward(self, channel: str, user: str, message: str) -> str:
         """Forward a message from any channel; return the new message's id."""
-        snapshot = copy.deepcopy(self.world.any_message(message))
+        original = self.world.any_message(message)
+        # What forwards a forward shows what that one shows.
+        snapshot = copy.deepcopy(original.snapshots[0] if original.snapshots else original)
+        snapshot.message_id, snapshot.channel_id = original.message_id, original.channel_id
         return self._send(channel, user, "", snapshots=[snapshot], flags=HAS_SNAPSHOT)
 
     @locked
