@@ -240,7 +240,7 @@ class Assistant:
             command = load_command(job.command)
             if not await may(platform, job.message, command.action(job.message.text)):
                 raise NotAllowed
-            with work_for(requester_of(job.message)):
+            with work_for(requester_of(job.message, job.job_id)):
                 reply = await command.function(context)
                 return await context.add_voice(reply)
         finally:

@@ -27,6 +27,7 @@ class Action(StrEnum):
     DIRECT_VOICE = "direct_voice"
     REWRITE = "rewrite"
     FORGET_MESSAGE = "forget_message"
+    FORGET_CHAT = "forget_chat"
     CANCEL = "cancel"
     CHANGE_SETTINGS = "change_settings"
     CHANGE_HISTORY = "change_history"
@@ -67,6 +68,7 @@ PERMISSIONS: Mapping[Action, Who] = {
     Action.DIRECT_VOICE: Who.SELF_OR_ADMIN,
     Action.REWRITE: Who.SELF_OR_ADMIN,
     Action.FORGET_MESSAGE: Who.SELF_OR_ADMIN,
+    Action.FORGET_CHAT: Who.ADMIN,
     Action.CANCEL: Who.SELF_OR_ADMIN,
     Action.CHANGE_SETTINGS: Who.ADMIN,
     Action.CHANGE_HISTORY: Who.ADMIN,

@@ -26,6 +26,8 @@ class Requester:
     person_id: str = ""
     #: The name of the API key.
     api_key: str = ""
+    #: The job, with which the results that it is given are deleted.
+    job_id: str = ""
 
 
 #: Of the job or the API request under way; the command line has the default.
@@ -49,12 +51,12 @@ def share_with(chat: Chat) -> Iterator[None]:
         yield
 
 
-def requester_of(message: Message) -> Requester:
+def requester_of(message: Message, job_id: str = "") -> Requester:
     """Return on whose behalf the message of a job is answered."""
     chat = message.chat
     own = f"person|{chat.platform}|{message.sender_id}"
     scope = own if message.is_private and message.sender_id else _scope_of_group(chat)
-    return Requester(scope, chat, message.sender_id)
+    return Requester(scope, chat, message.sender_id, job_id=job_id)
 
 
 def requester_of_key(name: str) -> Requester:

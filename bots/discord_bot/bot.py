@@ -187,7 +187,8 @@ class DiscordBot(ChatBot):
         if not language and guild_id:
             guild = self.client.get_guild(int(guild_id))
             language = guild.preferred_locale.value if guild else ""
-        message = await self._origins.resolve(message)
+        if message.origin_id or message.reply_to:
+            message = await self._origins.resolve(message)
         await self.accept(replace(message, language=language))
 
     async def _accept_interaction(self, message: Message, guild_id: str = "") -> Job | None:

@@ -36,9 +36,11 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Enter the text in the option “text”. Or right-click a message (on a phone: press and "
             "hold it) and choose Apps → Translate."
         ),
-        "Reply to a message with /forget, or delete all your data here: /forget me": mark(
+        "Reply to a message with /forget, or delete all your data here: /forget me. In all chats: "
+        "/forget me everywhere. The whole chat (admins): /forget chat": mark(
             "Right-click a message (on a phone: press and hold it) and choose Apps → Forget "
-            "this, or delete all your data here: /forget me"
+            "this, or delete all your data here: /forget me. In all servers: /forget me "
+            "everywhere. The whole channel (with the permission Manage Server): /forget chat"
         ),
         "Reply to the message to start from: /summary from here": mark(
             "Say when to start instead: /summary since yesterday"

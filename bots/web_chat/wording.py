@@ -15,11 +15,13 @@ WORDING: Mapping[str, str] = MappingProxyType({
     "Nothing found. Here only forwarded messages are kept, for one day.": mark(
         "Use the search box above your chats: it finds words in all transcripts."
     ),
-    "Reply to a message with /forget, or delete all your data here: /forget me": mark(
+    "Reply to a message with /forget, or delete all your data here: /forget me. In all chats: "
+    "/forget me everywhere. The whole chat (admins): /forget chat": mark(
         "Delete a chat in the list of chats, or everything stored about this one: /forget me"
     ),
-    "Messages in the chat itself are not deleted. What others wrote about you, and existing "
-    "summaries, are kept until they expire, at most 30 days.": mark(
+    "Messages in the chat itself are not deleted. What others wrote about you is kept until it "
+    "expires, at most 30 days; so are this receipt and the numbers of messages, by which none is "
+    "taken in twice.": mark(
         "Your other chats are not affected."
     ),
     "No corrections yet. Reply to a transcript with: no, it is Kowalski. "

@@ -15,7 +15,7 @@ from core.commands.context import Context
 from core.glossary.corrections import parse_correction
 from core.interfaces import Platform, VoiceChannels
 from core.locale import mark
-from core.models import ChatSettings, Message, NoteMode, QuotedMessage, Reply
+from core.models import WITHHELD, ChatSettings, Message, NoteMode, QuotedMessage, Reply
 from core.permissions import Action
 
 #: Name -> "module:attribute", imported on first use. The menus keep this order.
@@ -49,6 +49,7 @@ COMMANDS = {
     "start": "core.commands.start:command",
     "no_recording": "core.commands.unasked.no_recording:command",
     "unknown": "core.commands.unasked.unknown:command",
+    WITHHELD: "core.commands.unasked.withheld:command",
     "export": "core.commands.buttons.transcript:export",
     "listen": "core.commands.buttons.transcript:listen",
     "fix": "core.commands.buttons.fix:command",
@@ -71,7 +72,7 @@ FOLLOWED = frozenset(
     {"ask", "ask_about", "transcribe", "translate", "brief", "summary", "digest_due"}
 )
 #: Commands that are in no menu and that people may send all the same.
-OPEN = frozenset({"start", "unknown", "fix"})
+OPEN = frozenset({"start", "unknown", "fix", WITHHELD})
 #: Attachments in which people talk to each other, unlike music and films.
 SPOKEN = frozenset({"voice", "video_note"})
 

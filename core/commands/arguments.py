@@ -44,6 +44,8 @@ CHOICES = {
     "ask": mark("ask"),
     "both": mark("both"),
     "me": mark("me"),
+    "me everywhere": mark("me everywhere"),
+    "everywhere": mark("everywhere"),
     "chat": mark("chat"),
     "all": mark("all"),
     "remove": mark("remove"),

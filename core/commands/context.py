@@ -142,7 +142,8 @@ class Context:
         message = message or self.message
         if message.attachment:
             message = replace(message, reply_to=None)
-        await self.require_no_opt_out((message.reply_to or message).author_ids)
+        if message.reply_to or message.origin_id:
+            await self.require_no_opt_out((message.reply_to or message).author_ids)
         self.transcription.expect()
         try:
             return await self.platform.fetch(message)

@@ -1,11 +1,27 @@
-"""What becomes of jobs under way when their message, or a person's data, is deleted."""
+"""What becomes of jobs under way when their message, or a person's data, is deleted; receipts."""
 
 from __future__ import annotations
 
-from core.locale import mark, translate
-from core.models import Job, Reply
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from functools import partial
+
+from core.commands.context import Context
+from core.errors import PlatformError
+from core.locale import Plural, list_counts, mark, translate
+from core.models import OPEN_STATES, Chat, Job, Message, QuotedMessage, Reply
+from core.store import ForgottenCounts
+from core.store.talk.forgotten import parent_of
 
 DELETED = mark("The recording was deleted, so I did not reply to it.")
+TEXT_DELETED = mark("The message was deleted, so I did not reply to it.")
+COUNTS = mark("Deleted: {counts}.")
+
+#: How long /forget waits for the end of jobs that it has cancelled, and how often it looks.
+_END_S, _LOOK_S = 10.0, 0.1
+
+#: Returns what ends a job, None to let it run.
+Choose = Callable[[Job], Reply | None]
 
 
 def pick_deleted(message_id: str, job: Job, job_id: str = "") -> Reply | None:
@@ -16,23 +32,112 @@ def pick_deleted(message_id: str, job: Job, job_id: str = "") -> Reply | None:
     message, quoted = job.message, job.message.reply_to
     # Ids from before the chat moved belong to other messages now.
     is_here = message.message_id != ""
-    is_own = job.job_id == job_id or (is_here and message.message_id == message_id)
     is_quoted = is_here and quoted is not None and quoted.message_id == message_id
-    return _end_deleted(job, is_own=is_own, is_quoted=is_quoted)
-
-
-def pick_persons(person_id: str, job: Job) -> Reply | None:
-    """Return what ends a job once a person's data is deleted, None if it is not about them."""
-    quoted = job.message.reply_to
-    is_quoted = quoted is not None and quoted.sender_id == person_id
-    is_own = job.message.sender_id == person_id and job.command != "forget"
-    return _end_deleted(job, is_own=is_own, is_quoted=is_quoted)
-
-
-def _end_deleted(job: Job, *, is_own: bool, is_quoted: bool) -> Reply | None:
-    if is_own:
+    if job.job_id == job_id or (is_here and message.message_id == message_id):
         return Reply()
+    has_recording = quoted is not None and quoted.attachment is not None
+    return _end_about(job) if is_quoted and has_recording else None
+
+
+def pick_persons(accounts: Collection[tuple[str, str]], job: Job) -> Reply | None:
+    """Return what ends a job once a person's data is deleted, None if it is not about them.
+
+    accounts: platform and id of each of the person's.
+    """
+
+    def is_theirs(one: Message | QuotedMessage) -> bool:
+        return any((job.message.chat.platform, who) in accounts for who in one.author_ids)
+
+    message, quoted = job.message, job.message.reply_to
+    if is_theirs(message):
+        is_own = (message.chat.platform, message.sender_id) in accounts
+        return None if job.command == "forget" else Reply() if is_own else _end_about(job)
+    return _end_about(job) if quoted and is_theirs(quoted) else None
+
+
+def pick_derived(job_ids: Collection[str], job: Job) -> Reply | None:
+    """Return what ends a job about a reply that was deleted, None if it is not about one."""
+    return _end_about(job) if parent_of(job.message) in job_ids else None
+
+
+def pick_all(job: Job) -> Reply | None:
+    """Return what ends any job of a chat that is forgotten."""
+    return None if job.command == "forget" else Reply()
+
+
+def _end_about(job: Job) -> Reply | None:
+    """Return what ends a job that somebody else has asked for."""
+    if job.command == "forget":
+        return None
     quoted = job.message.reply_to
-    if is_quoted and quoted and quoted.attachment and job.command != "forget":
-        return Reply(translate(DELETED, job.message.language))
-    return None
+    is_recording = job.message.attachment or (quoted and quoted.attachment)
+    return Reply(translate(DELETED if is_recording else TEXT_DELETED, job.message.language))
+
+
+async def forget_after(
+    ctx: Context,
+    choose: Choose,
+    forget: Callable[[], Awaitable[ForgottenCounts]],
+    chat: Chat | None,
+) -> ForgottenCounts:
+    """Cancel what is under way, delete with `forget` and return what that has counted.
+
+    chat: None for all chats.
+    """
+    await _stop(ctx, choose, chat)
+    counts = await forget()
+    # What somebody has asked about the replies meanwhile holds what was in them.
+    if await _stop(ctx, partial(pick_derived, counts.job_ids), chat):
+        counts.add(await forget())
+    return counts
+
+
+async def forget_everywhere(ctx: Context, *, keeps_account: bool) -> ForgottenCounts:
+    """Delete what is the sender's in all chats, for all their accounts.
+
+    keeps_account: leave their settings, voices, corrections and digests.
+    """
+    platform, person_id = ctx.message.chat.platform, ctx.message.sender_id
+    accounts = await ctx.store.links.accounts(platform, person_id)
+    private = [ctx.message.chat] if ctx.message.is_private else []
+    with suppress(PlatformError):
+        private.append(await ctx.platform.private_chat(person_id))
+    forget = partial(
+        ctx.store.forgetting.forget_everywhere, accounts, private, keeps_account=keeps_account
+    )
+    return await forget_after(ctx, partial(pick_persons, accounts), forget, None)
+
+
+async def _stop(ctx: Context, choose: Choose, chat: Chat | None) -> bool:
+    """Cancel jobs under way, and wait until they have ended: then nothing of them is left.
+
+    Return whether there were any.
+    """
+    # What came in later asks for something new. Besides, it waits for the end of this job.
+    cancelled = await ctx.store.cancellation.cancel(chat, choose, before=ctx.job.job_id)
+    open_jobs, end_s = cancelled, ctx.clock.monotonic() + _END_S
+    while open_jobs and ctx.clock.monotonic() < end_s:
+        await ctx.clock.sleep(_LOOK_S)
+        found = [await ctx.store.jobs.find(job.job_id) for job in open_jobs]
+        open_jobs = [job for job in found if job and job.state in OPEN_STATES]
+    return bool(cancelled)
+
+
+def describe_counts(ctx: Context, counts: ForgottenCounts) -> str:
+    """Return a sentence about what was deleted, by kind, "" for nothing."""
+    if counts == ForgottenCounts():
+        return ""
+    kinds = (
+        Plural("{count} message", "{count} messages", counts.messages),
+        Plural("{count} reply", "{count} replies", counts.replies),
+        Plural("{count} transcript", "{count} transcripts", counts.transcripts),
+        Plural("{count} answer", "{count} answers", counts.answers),
+        Plural("{count} spoken text", "{count} spoken texts", counts.sounds),
+        Plural("{count} recording", "{count} recordings", counts.recordings),
+        Plural("{count} voice", "{count} voices", counts.voices),
+        Plural("{count} correction", "{count} corrections", counts.corrections),
+        Plural("{count} digest", "{count} digests", counts.digests),
+        Plural("{count} reading position", "{count} reading positions", counts.positions),
+        Plural("{count} account", "{count} accounts", counts.accounts),
+    )
+    return ctx.text(COUNTS, counts=list_counts(kinds, ctx.message.language))

@@ -62,6 +62,7 @@ async def _build_schedule(ctx: Context) -> DigestSchedule:
         is_weekdays=plan.is_weekdays,
         thread_id=message.thread_id,
         is_topic=plan.is_topic,
+        by=message.sender_id,
         language=message.language,
         next_at=ctx.clock.now(),
     )

@@ -43,8 +43,10 @@ async def find(ctx: Context) -> Reply:
         if hit.transcript:
             hit = replace(hit, transcript=ctx.correct(hit.transcript))
         hits.add(hit)
+    people = frozenset[str]().union(*(hit.author_ids for hit in found))
     return Reply(
         hits.text,
+        people=tuple(sorted(people)),
         links=tuple(hits.links),
         spans=tuple(hits.spans),
         buttons=tuple(hits.buttons),

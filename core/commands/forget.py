@@ -1,93 +1,154 @@
-"""/forget: delete what is stored about a message, or about the sender in this chat."""
+"""/forget: delete what is stored about a message, about the sender, or about the whole chat."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 from core.commands import Command
-from core.commands.arguments import Argument, MessageAction, split_word
+from core.commands.arguments import Argument, MessageAction, read_word, split_word
 from core.commands.context import Context
-from core.commands.deletion import pick_deleted, pick_persons
+from core.commands.deletion import (
+    describe_counts,
+    forget_after,
+    forget_everywhere,
+    pick_all,
+    pick_deleted,
+    pick_persons,
+)
 from core.errors import UserError
-from core.locale import Plural, list_counts, mark
-from core.models import OPEN_STATES, Job, Message, Reply
+from core.locale import mark
+from core.models import Button, Message, Reply
 from core.permissions import Action, require
 from core.store import ForgottenCounts
+from core.store.talk.forgotten import parent_of
 
-DELETED = mark("Deleted: {counts}.")
-KEPT = mark(
-    "Messages in the chat itself are not deleted. What others wrote about you, and existing "
-    "summaries, are kept until they expire, at most 30 days."
+USAGE = mark(
+    "Reply to a message with /forget, or delete all your data here: /forget me. In all chats: "
+    "/forget me everywhere. The whole chat (admins): /forget chat"
 )
+KEPT = mark(
+    "Messages in the chat itself are not deleted. What others wrote about you is kept until it "
+    "expires, at most 30 days; so are this receipt and the numbers of messages, by which none is "
+    "taken in twice."
+)
+ELSEWHERE = mark(
+    "Your voice, style, language and links are for all your chats. They stay, as does what is in "
+    "other chats: /forget me everywhere deletes that, too."
+)
+OPTED_OUT = mark("That you have opted out is kept, so that it stays in force.")
+CONFIRM = mark(
+    "This deletes everything that is stored about this chat, for everybody: messages, transcripts, "
+    "replies, voices, corrections, digests and settings. It cannot be undone."
+)
+RESET = mark("This chat now has the settings of a new one: no history is kept.")
+EXPIRED = mark("This button has expired. Send /forget chat again.")
 
-#: How long /forget waits for the end of jobs that it has cancelled, and how often it looks.
-_END_S, _LOOK_S = 10.0, 0.1
+#: How long the whole chat can be deleted by the button.
+_CONFIRM_AGE = timedelta(minutes=10)
+_CONFIRMED = "now"
 
 
 async def forget(ctx: Context) -> Reply:
-    """Cancel what is under way, delete the data, and reply with the counts."""
+    """Delete what the words name, or the message that this replies to."""
+    word, rest = split_word(ctx.message.text)
+    if word == "chat":
+        is_confirmed = ctx.message.button and rest == _CONFIRMED
+        return await (forget_chat if is_confirmed else ask_to_confirm)(ctx)
+    if word == "me" and rest:
+        if read_word(rest) != "everywhere":
+            raise UserError(USAGE)
+        return await forget_all_mine(ctx)
+    if word == "me":
+        return await forget_mine(ctx)
+    return await forget_quoted(ctx)
+
+
+async def forget_mine(ctx: Context) -> Reply:
+    """Delete what is the sender's in this chat."""
     message = ctx.message
-    if split_word(message.text)[0] == "me":
-        await _stop(ctx, partial(pick_persons, message.sender_id))
-        receipt = await ctx.store.forgetting.forget_person(message.chat, message.sender_id)
-        return _report(ctx, receipt)
-    quoted = message.reply_to
+    chat, person_id = message.chat, message.sender_id
+    choose = partial(pick_persons, {(chat.platform, person_id)})
+    forget_person = ctx.store.forgetting.forget_person
+    delete = partial(forget_person, chat, person_id, is_private=message.is_private)
+    counts = await forget_after(ctx, choose, delete, chat)
+    return _report(ctx, counts, KEPT, ELSEWHERE)
+
+
+async def forget_all_mine(ctx: Context) -> Reply:
+    """Delete what is the sender's in all chats, for all their accounts."""
+    message = ctx.message
+    counts = await forget_everywhere(ctx, keeps_account=False)
+    is_out = await ctx.store.memory.is_opted_out(message.chat.platform, message.sender_id)
+    return _report(ctx, counts, KEPT, OPTED_OUT if is_out else "")
+
+
+async def ask_to_confirm(ctx: Context) -> Reply:
+    """Reply with the button that deletes the whole chat. Only admins get here."""
+    button = Button(ctx.text("Delete everything"), "forget", f"chat {_CONFIRMED}")
+    return Reply(ctx.text(CONFIRM), buttons=(button,))
+
+
+async def forget_chat(ctx: Context) -> Reply:
+    """Delete the whole chat, once: the button goes with it. Only admins get here."""
+    chat = ctx.message.chat
+    asked = await ctx.store.jobs.find(parent_of(ctx.message))
+    if asked is None or ctx.job.created_at - asked.created_at > _CONFIRM_AGE:
+        raise UserError(EXPIRED)
+    delete = partial(ctx.store.forgetting.forget_chat, chat)
+    return _report(ctx, await forget_after(ctx, pick_all, delete, chat), KEPT, RESET)
+
+
+async def forget_quoted(ctx: Context) -> Reply:
+    """Delete the message that this one replies to."""
+    message, quoted = ctx.message, ctx.message.reply_to
     if quoted is None:
-        raise UserError("Reply to a message with /forget, or delete all your data here: /forget me")
-    message_id, authors = quoted.message_id, {quoted.sender_id}
+        raise UserError(USAGE)
+    message_id, authors = quoted.message_id, quoted.author_ids
     if quoted.job_id:
         # The bot's reply is deleted with the message that asked for it.
         job = await ctx.store.jobs.find(quoted.job_id)
         if job is None:
-            return _report(ctx, ForgottenCounts())
+            return _report(ctx, ForgottenCounts(), KEPT)
         message_id, authors = job.message.message_id, _find_authors(job.message)
-    is_own = message.sender_id in authors - {""}
+    is_own = message.sender_id in authors
     await require(ctx.platform, message, Action.FORGET_MESSAGE, is_own=is_own)
-    await _stop(ctx, partial(pick_deleted, message_id, job_id=quoted.job_id))
-    forgetting = ctx.store.forgetting
-    receipt = await forgetting.forget_message(message.chat, message_id, quoted.job_id)
-    return _report(ctx, receipt)
+    choose = partial(pick_deleted, message_id, job_id=quoted.job_id)
+    forget_message = ctx.store.forgetting.forget_message
+    delete = partial(forget_message, message.chat, message_id, quoted.job_id)
+    return _report(ctx, await forget_after(ctx, choose, delete, message.chat), KEPT)
 
 
-async def _stop(ctx: Context, choose: Callable[[Job], Reply | None]) -> None:
-    """Cancel jobs under way, and wait until they have ended: then nothing of them is left."""
-    # What came in later asks for something new. Besides, it waits for the end of this job.
-    cancel = ctx.store.cancellation.cancel
-    cancelled = await cancel(ctx.message.chat, choose, before=ctx.job.job_id)
-    end_s = ctx.clock.monotonic() + _END_S
-    while cancelled and ctx.clock.monotonic() < end_s:
-        await ctx.clock.sleep(_LOOK_S)
-        found = [await ctx.store.jobs.find(job.job_id) for job in cancelled]
-        cancelled = [job for job in found if job and job.state in OPEN_STATES]
-
-
-def _find_authors(asked: Message) -> set[str]:
-    """Return whose a reply is: the person who asked, and the speaker of the quoted recording."""
+def _find_authors(asked: Message) -> frozenset[str]:
+    """Return whose a reply is: of those who asked, and who speak in the quoted recording."""
     quoted = asked.reply_to
-    return {asked.sender_id} | ({quoted.sender_id} if quoted and quoted.attachment else set())
+    return asked.author_ids | (quoted.author_ids if quoted and quoted.attachment else frozenset())
 
 
-def _report(ctx: Context, receipt: ForgottenCounts) -> Reply:
-    if receipt == ForgottenCounts():
+def _report(ctx: Context, counts: ForgottenCounts, *stays: str) -> Reply:
+    deleted = describe_counts(ctx, counts)
+    if not deleted:
         return Reply(ctx.text("Nothing was stored."))
-    counts = (
-        Plural("{count} message", "{count} messages", receipt.messages),
-        Plural("{count} reply", "{count} replies", receipt.answers),
-        Plural("{count} transcript", "{count} transcripts", receipt.transcripts),
-    )
-    deleted = ctx.text(DELETED, counts=list_counts(counts, ctx.message.language))
-    return Reply(f"{deleted}\n{ctx.text(KEPT)}")
+    return Reply("\n".join([deleted, *(ctx.text(one) for one in stays if one)]))
+
+
+def _read_action(text: str) -> Action:
+    actions = {"me": Action.FORGET_OWN_DATA, "chat": Action.FORGET_CHAT}
+    return actions.get(split_word(text)[0], Action.USE)
 
 
 command = Command(
-    mark("Delete what is stored about a message (reply to it) or about you (me)"),
+    mark("Delete what is stored about a message (reply to it), about you (me) or this chat"),
     forget,
-    usage=mark("me"),
+    usage=mark("me [everywhere] | chat"),
     arguments=(
-        Argument(mark("whose"), mark("me = all of your data in this chat"), choices=("me",)),
+        Argument(
+            mark("whose"),
+            mark("me = your data in this chat, or everywhere; chat = everybody's here (admins)"),
+            choices=("me", "me everywhere", "chat"),
+        ),
     ),
     is_ephemeral=True,
-    action=lambda text: Action.FORGET_OWN_DATA if split_word(text)[0] == "me" else Action.USE,
+    action=_read_action,
     message_actions=(MessageAction(mark("Forget this"), is_ephemeral=True),),
 )

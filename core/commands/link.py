@@ -7,6 +7,7 @@ import re
 from core.commands import Command
 from core.commands.arguments import Argument, offer, split_word
 from core.commands.context import Context
+from core.commands.deletion import describe_counts, forget_everywhere
 from core.errors import UserError
 from core.locale import mark
 from core.models import Reply, Span
@@ -78,16 +79,16 @@ async def give_code(ctx: Context) -> Reply:
 async def use_code(ctx: Context) -> Reply:
     """Link with the account that the code belongs to. An opt-out then holds on both sides."""
     chat, person_id = ctx.message.chat, ctx.message.sender_id
-    links, memory = ctx.store.links, ctx.store.memory
+    links = ctx.store.links
     code = _COMMAND.sub("", ctx.message.text)
     result = await links.link(chat.platform, person_id, code, ctx.job.job_id)
     if result is not LinkResult.LINKED:
         raise UserError(REFUSALS[result])
     text = ctx.text(LINKED, platforms=await _name_others(ctx))
-    if await memory.is_opted_out(chat.platform, person_id):
-        count = await memory.forget_person(chat, person_id, is_everywhere=True)
+    if await ctx.store.memory.is_opted_out(chat.platform, person_id):
+        counts = await forget_everywhere(ctx, keeps_account=True)
         text = f"{text}\n\n{ctx.text(OPTED_OUT)}"
-        text = join_texts([text, ctx.describe_deleted(count)])
+        text = join_texts([text, describe_counts(ctx, counts)])
     return Reply(text)
 
 

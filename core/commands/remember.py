@@ -8,6 +8,7 @@ from datetime import timedelta
 from core.commands import Command
 from core.commands.arguments import Argument, offer, read_word, split_word
 from core.commands.context import Context
+from core.commands.deletion import describe_counts, forget_everywhere
 from core.errors import UserError
 from core.locale import Plural, mark
 from core.models import Reply
@@ -102,12 +103,12 @@ async def set_opt_out(ctx: Context, words: list[str]) -> Reply:
     await memory.opt_out(message.chat.platform, message.sender_id, is_out)
     if not is_out:
         return Reply(ctx.text("You have opted in again, in chats that keep a history."))
-    count = await memory.forget_person(message.chat, message.sender_id, is_everywhere=True)
+    counts = await forget_everywhere(ctx, keeps_account=True)
     text = ctx.text(
         "You have opted out: nothing of yours is stored in any chat, and in groups nobody else can "
         "transcribe your voice messages. /remember me on undoes this."
     )
-    return Reply(join_texts([text, ctx.describe_deleted(count)]))
+    return Reply(join_texts([text, describe_counts(ctx, counts)]))
 
 
 def _read_action(text: str) -> Action:

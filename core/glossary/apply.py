@@ -52,7 +52,7 @@ def learn(corrections: tuple[Correction, ...], new: Correction) -> tuple[Correct
     kept = []
     for old in corrections:
         if _fold(old.meant) == _fold(new.heard):
-            old = replace(old, meant=new.meant)
+            old = replace(old, meant=new.meant, by=new.by)
         if _fold(old.heard) != _fold(new.heard) and old.heard != old.meant:
             kept.append(old)
     if new.heard != new.meant:

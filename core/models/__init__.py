@@ -29,6 +29,7 @@ from core.models.jobs import (
 from core.models.messages import (
     CANCEL_TOKEN,
     FORM_TOKEN,
+    WITHHELD,
     Attachment,
     Button,
     Chat,
@@ -69,6 +70,7 @@ __all__ = [
     "FORM_TOKEN",
     "OPEN_STATES",
     "PLACEHOLDER",
+    "WITHHELD",
     "Answer",
     "Attachment",
     "Audio",

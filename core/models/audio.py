@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -122,6 +122,8 @@ class SavedVoice:
     is_clone: bool = False
     #: When the person consented, None for a designed voice.
     consented_at: datetime | None = None
+    #: Id of whoever saved it, empty if that is not known.
+    by: str = field(default="", compare=False)
 
     @property
     def choice(self) -> str:

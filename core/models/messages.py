@@ -106,6 +106,8 @@ class Message:
 
 #: Starts the token of a job's Cancel button, which is never stored; the job's id follows.
 CANCEL_TOKEN = "_cancel_job_"
+#: The command of a forward whose author has opted out: it has lost all else.
+WITHHELD = "withheld"
 #: Starts the token of a form; the id of the message that opened it follows.
 FORM_TOKEN = "_form_"
 
@@ -211,3 +213,5 @@ class Reply:
     heard_key: str = ""
     #: The recordings that it is about.
     about: tuple[RecordingReference, ...] = ()
+    #: Ids of the people whose words it has or sums up: it is deleted with what is theirs.
+    people: tuple[str, ...] = ()

@@ -46,6 +46,8 @@ class DigestSchedule:
     next_at: datetime
     #: The end of the last digest's period, None before the first.
     last_at: datetime | None = None
+    #: Id of whoever scheduled it, empty if that is not known.
+    by: str = ""
 
 
 def next_at(plan: DigestTime | DigestSchedule, after: datetime) -> datetime:

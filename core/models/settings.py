@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -64,6 +64,8 @@ class Correction:
 
     heard: str
     meant: str
+    #: Id of whoever gave it, empty if that is not known.
+    by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

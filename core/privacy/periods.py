@@ -71,7 +71,7 @@ _LAST_USE = mark("after the last message")
 
 PERIODS = (
     Period(
-        ("messages", "jobs", "deliveries", "buttons"),
+        ("messages", "jobs", "deliveries", "buttons", "uses"),
         mark("Requests and replies"), REQUESTS_KEPT, _REPLY,
     ),
     Period(

@@ -17,7 +17,8 @@ from core.store.operations.statistics import Statistics
 from core.store.people.links import LinkResult, Links
 from core.store.people.voices import Voices
 from core.store.recordings import Recordings
-from core.store.talk.forgetting import Forgetting, ForgottenCounts
+from core.store.talk.forgetting import Forgetting
+from core.store.talk.forgotten import ForgottenCounts
 from core.store.talk.memory import Memory
 from core.store.work.cancellation import Cancellation
 from core.store.work.deliveries import Deliveries

@@ -81,11 +81,14 @@ class Recordings:
         if self._left is not None:
             self._left.update(blob_ids)
 
-    def drop(self, connection: Connection, message_pks: Collection[int]) -> None:
-        """Take the recordings of messages from them; `sweep` deletes what they consist of."""
+    def drop(self, connection: Connection, message_pks: Collection[int]) -> int:
+        """Take the recordings of messages from them, and return how many there were.
+
+        `sweep` deletes what they consist of.
+        """
         is_it = blobs.c.message_pk.in_(message_pks)
         self._leave(*connection.execute(select(blobs.c.blob_id).where(is_it)).scalars())
-        connection.execute(delete(blobs).where(is_it))
+        return connection.execute(delete(blobs).where(is_it)).rowcount
 
     async def find(self, chat: Chat, message_id: str) -> Recording | None:
         """Return the recording that came with a message, None if it is no longer kept."""

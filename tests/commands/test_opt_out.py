@@ -9,6 +9,7 @@ import pytest
 from core.models import Attachment, Chat
 from tests.support.group_talk import ADA, BEN, NAMES, Group, quote
 
+WITHHELD = "Whoever said or wrote this has opted out: it is neither transcribed nor stored."
 FORWARD = {"forwarded_from": NAMES[ADA], "origin_id": ADA}
 
 
@@ -23,9 +24,7 @@ async def private(group: Group) -> Group:
 
 async def test_a_forwarded_recording_is_not_transcribed(group: Group, private: Group) -> None:
     note = await private.speak(BEN, **FORWARD)
-    assert [reply.text for reply in private.answers(note)] == [
-        "The speaker has opted out of transcription."
-    ]
+    assert [reply.text for reply in private.answers(note)] == [WITHHELD]
     assert group.loopback.engine.calls == [] and await private.kept() == []
 
 
@@ -47,7 +46,9 @@ async def test_what_others_forward_is_not_stored(group: Group, private: Group) -
         assert await place.kept() == []
     text = private.write(BEN, text="more", **FORWARD)
     await private.send(text)
-    assert "The author has opted out" in private.answers(text)[0].text
+    assert [reply.text for reply in private.answers(text)] == [WITHHELD]
+    stored = await group.loopback.store.jobs.history(private.chat)
+    assert {(job.message.text, job.message.attachment) for job in stored} == {("", None)}
 
 
 async def test_what_was_forwarded_before_is_left_out_of_summaries(group: Group) -> None:

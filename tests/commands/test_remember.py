@@ -126,7 +126,8 @@ async def test_opting_out_deletes_everything_and_can_be_undone(group: Group) -> 
         await place.say("mine", ADA)
         await place.say("of Ben", BEN)
     reply = await group.ask("remember me off", ADA)
-    assert "2 messages were deleted." in reply.text
+    # Two messages, and what she has asked: both times /remember on.
+    assert "Deleted: 4 messages, 2 replies." in reply.text
     await other.say("mine again", ADA)
     await other.speak(ADA)
     for place in (group, other):

@@ -207,8 +207,6 @@ async def _forget(store: Store, new_message: NewMessage) -> None:
         await store.recordings.sweep()
     await store.memory.forget(CHAT, "1")
     await store.memory.forget(CHAT, "unknown")
-    for is_everywhere in (True, False):
-        await store.memory.forget_person(CHAT, "7", is_everywhere=is_everywhere)
     await store.memory.forget_chat(CHAT, now - DAY)
     await store.memory.forget_chat(CHAT)
     [job, *_] = await store.jobs.recent([JobState.DONE])
@@ -220,4 +218,7 @@ async def _forget(store: Store, new_message: NewMessage) -> None:
     for days in (8, 60):
         await store.retention.purge(now + days * DAY)
     await store.forgetting.forget_person(Chat("test", "1", "300"), "7")
+    accounts = await store.links.accounts("test", "7")
+    await store.forgetting.forget_everywhere(accounts, [CHAT], keeps_account=False)
+    await store.forgetting.forget_chat(CHAT)
     await store.jobs.cancel_chat(HERE)

@@ -92,9 +92,12 @@ async def test_what_was_said_on_both_sides_goes_and_nothing_of_others(store: Sto
         place = HERE if platform == "telegram" else THERE
         await talk(store, say(number, f"of {number}", chat=place, sender_id=person_id))
     await link(store)
-    assert await store.memory.forget_person(HERE, "7", is_everywhere=False) == 1
+    assert (await store.forgetting.forget_person(HERE, "7")).messages == 1
     assert await texts(store, THERE) == ["of 2", "of 4", "of 6"], "there is another chat"
-    assert await store.memory.forget_person(HERE, "7", is_everywhere=True) == 1
+    accounts = await store.links.accounts(*ADA)
+    assert accounts == {ADA, ADA_THERE}
+    counts = await store.forgetting.forget_everywhere(accounts, keeps_account=True)
+    assert counts.messages == 1
     assert await texts(store, HERE) == ["of 3", "of 5"]
     assert await texts(store, THERE) == ["of 4", "of 6"]
 

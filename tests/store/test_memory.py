@@ -85,16 +85,17 @@ async def test_chats_never_mix(store: Store) -> None:
         assert {m.text.split()[0] for m in found} == {f"canary{n}"}
     await store.memory.forget(places[3], "1")
     assert await store.memory.forget_chat(places[4]) == 2
-    assert await store.memory.forget_person(places[5], "7", is_everywhere=False) == 2
+    assert (await store.forgetting.forget_person(places[5], "7")).messages == 2
     kept = [await store.memory.count(place) for place in places]
     assert kept == [2, 2, 2, 1, 0, 0, 2, 2]
-    assert await store.memory.forget_person(places[5], "7", is_everywhere=True) == 11
+    everywhere = store.forgetting.forget_everywhere
+    assert (await everywhere({("test", "7")}, keeps_account=True)).messages == 11
 
 
 async def test_a_person_who_opts_out_is_not_taken_in(store: Store) -> None:
     await talk(store, say(1, "before"), say(2, "of another", sender_id="8"))
     await store.memory.opt_out("test", "7", True)
-    await store.memory.forget_person(CHAT, "7", is_everywhere=True)
+    await store.forgetting.forget_everywhere({("test", "7")}, keeps_account=True)
     await talk(store, say(3, "after"), say(1, "before, edited", edit_id="5"))
     assert await store.memory.is_opted_out("test", "7")
     assert not await store.memory.is_opted_out("other", "7")
@@ -144,7 +145,7 @@ async def test_a_message_that_was_deleted_takes_no_transcript(store: Store) -> N
     for message_id in ("1", "2"):
         await store.memory.save_transcript(CHAT, message_id, Transcript("canary"))
     assert await rows_of(store) == [("1", False, False), ("2", True, True)]
-    assert await store.memory.forget_person(CHAT, "7", is_everywhere=False) == 1
+    assert (await store.forgetting.forget_person(CHAT, "7")).messages == 1
     assert await rows_of(store) == [("1", False, False), ("2", False, False)]
 
 
@@ -173,8 +174,10 @@ async def test_a_transcript_is_deleted_with_its_message(store: Store, how: str) 
             assert await store.memory.forget_chat(CHAT) == 1
         case "older":
             assert await store.memory.forget_chat(CHAT, START + timedelta(minutes=2)) == 1
+        case "person":
+            await store.forgetting.forget_person(CHAT, "7")
         case _:
-            await store.memory.forget_person(CHAT, "7", is_everywhere=how == "everywhere")
+            await store.forgetting.forget_everywhere({("test", "7")}, keeps_account=False)
     found = [await store.results.find(key) for key in ("a", "a-piece", "b", "b-piece")]
     assert found == [None, None, heard, heard]
 

@@ -23,7 +23,8 @@ DEFAULTS = {
     "Attachment": "kind='voice' name='' mime='' size_bytes=None duration_s=None",
     "Audio": "url=''",
     "Button": "text='' token='' is_private=False",
-    "DigestSchedule": "last_at=None",
+    "Correction": "by=''",
+    "DigestSchedule": "last_at=None by=''",
     "File": "duration_s=None waveform=b'' title=''",
     "Link": "thread_id=None chat_id=''",
     "Message": "sender_id='' sender_name='' thread_id=None edit_id='' is_private=True language=''"
@@ -34,8 +35,8 @@ DEFAULTS = {
     "RememberedMessage": "text='' thread_id=None reply_to='' attachment=None transcript=None"
     " origin_id=''",
     "Reply": "text='' quote='' files=() buttons=() aloud='' is_quote_first=False links=() spans=()"
-    " is_markdown=False heard_key='' about=()",
-    "SavedVoice": "is_clone=False consented_at=None",
+    " is_markdown=False heard_key='' about=() people=()",
+    "SavedVoice": "is_clone=False consented_at=None by=''",
     "Span": "kind='bold' at_s=0",
     "SpeechSettings": "voice='' style='' language=''",
     "TalkSettings": "notes=<NoteMode.TRANSCRIBE: 'transcribe'> is_thinking=False"

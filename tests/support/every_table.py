@@ -23,6 +23,7 @@ from core.models import (
     Transcript,
     Usage,
 )
+from core.requester import requester_of, work_for
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.store.conftest import schedule
@@ -53,8 +54,11 @@ async def fill_every_table(store: Store, new_message: NewMessage) -> None:
     now = store._database.now()
     for state in (JobState.DONE, JobState.DEAD):
         await add_ended(store, new_message(), state)
+    [job] = await store.jobs.recent([JobState.DONE])
     await store.intake.open_form(new_message(command="ask"))
     await store.results.save("heard", Transcript("words", usage=COST))
+    with work_for(requester_of(job.message, job.job_id)):
+        await store.results.find("heard")
     await store.results.save_answer("answer", Answer("words", usage=COST))
     await store.results.save_audio("sound", b"sound", COST, SAMPLE)
     await store.chats.save_settings(PRIVATE, ChatSettings(language="de"))

@@ -37,12 +37,16 @@ class Group:
 
     def write(self, sender_id: str = ADA, **changes: Any) -> Message:
         """Return the next message."""
+        return self.write_as(sender_id, NAMES[sender_id], **changes)
+
+    def write_as(self, sender_id: str, name: str, **changes: Any) -> Message:
+        """Return the next message of a person who is none of the above."""
         message = Message(
             self.chat,
             str(next(self._ids)),
             current_clock().now(),
             sender_id=sender_id,
-            sender_name=NAMES[sender_id],
+            sender_name=name,
             is_private=self.is_private,
         )
         return replace(message, **changes)

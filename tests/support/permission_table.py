@@ -61,6 +61,7 @@ ROWS = (
     Row(Action.REWRITE, "replace the text of a transcript of another's", places=_SHARED),
     Row(Action.FORGET_MESSAGE, "delete what is stored of one's own message", is_own=True),
     Row(Action.FORGET_MESSAGE, "delete what is stored of another's message", places=_SHARED),
+    Row(Action.FORGET_CHAT, "delete all that is stored about the chat (`/forget chat`)"),
     Row(Action.CANCEL, "cancel what one has asked for", is_own=True),
     Row(Action.CANCEL, "cancel what others have asked for", places=_SHARED),
     Row(Action.CHANGE_SETTINGS, "change the chat's settings, voice, style, digests"),

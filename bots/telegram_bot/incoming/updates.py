@@ -150,8 +150,8 @@ def _read_message(
 def _build_message(
     message: telegram.Message, me: BotIdentity, words: tuple[str, str], *, is_edit: bool
 ) -> Message:
-    is_private = message.chat.type == ChatType.PRIVATE
-    origin_id, origin_name = _read_origin(message.forward_origin)
+    is_private, origin = message.chat.type == ChatType.PRIVATE, message.forward_origin
+    origin_id, origin_name = _read_origin(origin) if origin else ("", "")
     sender_id, sender_name = _read_sender(message.sender_chat or message.from_user)
     # Other messages' ids are reply threads; sending to those or to General's 1 is an error.
     thread_id = message.message_thread_id if message.is_topic_message else None
@@ -170,7 +170,7 @@ def _build_message(
         text=words[1],
         attachment=read_attachment(message, may_guess=is_private or bool(words[0])),
         reply_to=_read_quoted(message),
-        forwarded_from=(origin_name or NAMELESS) if message.forward_origin else "",
+        forwarded_from=(origin_name or NAMELESS) if origin else "",
         origin_id=origin_id,
     )
 

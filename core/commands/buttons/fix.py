@@ -47,7 +47,7 @@ async def fix(ctx: Context) -> Reply:
 async def _correct(ctx: Context, job: Job, wanted: Correction) -> Reply:
     """Learn a correction and apply it to the transcript."""
     before = ctx.settings.talk.glossary
-    learned = await _complete(ctx, job, wanted)
+    learned = replace(await _complete(ctx, job, wanted), by=ctx.message.sender_id)
     after = learn(before, learned)
     former, _ = await _find_former(ctx, job)
     key, transcript = former, await ctx.store.results.find(former)
@@ -73,7 +73,8 @@ async def _rewrite(ctx: Context, job: Job, text: str) -> Reply:
     shown = transcript if is_repeated else ctx.correct(transcript)
     key = await _save_edited(ctx, shown, text, former)
     before = ctx.settings.talk.glossary
-    learned = await asyncio.to_thread(find_replacements, shown.text, text)
+    found = await asyncio.to_thread(find_replacements, shown.text, text)
+    learned = tuple(replace(one, by=message.sender_id) for one in found)
     after = reduce(learn, learned, before)
     await _save(ctx, job, key, after)
     changes = list_changes(before, after) or tuple(replace(one, meant="") for one in learned)
@@ -96,7 +97,9 @@ async def undo(ctx: Context, version: list[str], lines: list[str]) -> Reply:
     made the correction. lines: "HEARD<tab>MEANT", with what was meant before.
     """
     job_id, former, by_job = [*version, "", ""][:3]
-    changes = tuple(Correction(*line.split("\t", 1)) for line in lines)
+    by = ctx.message.sender_id
+    pairs = (line.split("\t", 1) for line in lines)
+    changes = tuple(Correction(heard, meant, by) for heard, meant in pairs)
     job = await _find_job(ctx, job_id)
     shown = job.reply.heard_key if job.reply else ""
     if former and shown not in (former, _edited_key(by_job)):

@@ -25,11 +25,8 @@ async def transcribe_silently(ctx: Context) -> Reply:
 async def confirm_forwarded(ctx: Context) -> Reply:
     """Reply to the first of a series of forwarded texts with what can be done with them."""
     message, memory = ctx.message, ctx.store.memory
-    out = await memory.opted_out(message.chat.platform, message.author_ids)
-    if message.sender_id in out:
+    if await memory.is_opted_out(message.chat.platform, message.sender_id):
         return Reply(ctx.text("You have opted out of storage. /remember me on changes that."))
-    if out:
-        return Reply(ctx.text("The author has opted out: nothing of theirs is stored."))
     span = TalkRange(since_at=message.sent_at - SERIES_GAP, until_at=message.sent_at)
     texts = [m for m in await memory.select(message.chat, span) if m.attachment is None]
     if texts and texts[0].message_id != message.message_id:

@@ -18,7 +18,9 @@ from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make
 
 #: How long a writer waits for another process that holds SQLite's write lock.
 BUSY_TIMEOUT_MS = 30_000
-WRITER = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+#: How long a checkpoint waits for those who read: nobody writes meanwhile.
+_CHECKPOINT_MS = 200
+WRITER = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 READER = ("query_only=ON",)
 #: Threads that read.
 READERS = 4
@@ -84,6 +86,22 @@ class Writer:
             return await future
         finally:
             del future  # an error would keep itself alive, with the cursor that it comes from
+
+    async def checkpoint(self) -> bool:
+        """Move all commits from the WAL to the database, and empty the WAL.
+
+        Return False if somebody who reads keeps it from that.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._checkpoint)
+
+    def _checkpoint(self) -> bool:
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={_CHECKPOINT_MS}")
+            try:
+                done = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        return bool(done[0] == 0)
 
     async def close(self) -> None:
         """Close the connection, after all that waits for it."""

@@ -6,7 +6,6 @@ Each transaction begins IMMEDIATE: one that reads first and writes later would f
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -34,7 +33,6 @@ from sqlalchemy.sql.operators import custom_op
 from core.clock import CLOCK, Clock
 from core.errors import StorageFull
 from core.models import (
-    Audio,
     Chat,
     ChatSettings,
     Job,
@@ -93,6 +91,14 @@ class Database:
     async def scalar(self, query: Executable, key: Mapping[str, Any] | None = None) -> Any | None:
         """Return the first column of a query's first row, None if there is none."""
         return await self.read(lambda connection: connection.execute(query, key).scalar())
+
+    async def scrub(self) -> bool:
+        """Remove what was deleted from the WAL, too. Return False while somebody reads it.
+
+        Raises StoreError.
+        """
+        with self._read_errors():
+            return await self._writer.checkpoint()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -153,11 +159,6 @@ def reads(
 
 #: How long a chat that refused a voice message gets none: people change their settings.
 NO_VOICE = timedelta(days=7)
-
-
-def hash_sample(sample: Audio) -> str:
-    """Return the hash that links synthesized audio to the voice sample it was made with."""
-    return hashlib.sha256(sample.data).hexdigest()
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Integer, MetaData, String, Table
+from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table
 
 from core.store.database.encryption import UtcDateTime
 
@@ -52,4 +52,14 @@ probes = Table(
     Column("model", String(128), nullable=False),
     #: Class of the error, empty if the model answered.
     Column("error", String(64), nullable=False),
+)
+
+#: The paid results that jobs were given, which are deleted with them.
+uses = Table(
+    "uses",
+    metadata,
+    Column("job_id", String(16), primary_key=True),
+    #: For a piece of a recording, the key of the whole.
+    Column("key", String(64), primary_key=True),
+    Index(None, "key"),
 )

@@ -216,9 +216,12 @@ remembered = Table(
     Column("transcript", Encrypted(Transcript)),
     #: The key of that transcript in `transcripts`.
     Column("heard_key", String(64)),
+    #: The original author of a forward, empty if it is none or its author is not known.
+    Column("origin_id", String(64), nullable=False, server_default=""),
     UniqueConstraint("chat_pk", "message_id"),
     Index(None, "chat_pk", "sent_at"),
     Index(None, "sender_id", "chat_pk"),
+    Index(None, "origin_id", "chat_pk"),
 )
 
 #: How far people have read, for "since I last read".

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from core.models import ChatSettings, RepliesMode
 from core.privacy.periods import SETTINGS_KEPT, UNUSED_KEPT
-from core.store.database.queries import Database, hash_sample
+from core.store.database.queries import Database
 from core.store.database.tables import (
     buttons,
     chats,
@@ -42,6 +42,7 @@ from core.store.database.tables import (
     watermarks,
 )
 from core.store.operations.slices import Slices
+from core.store.people.voices import hash_sample
 
 _CHAT = bindparam("of_chat", type_=Integer)
 _PERSON = bindparam("of_person", type_=Integer)

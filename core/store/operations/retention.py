@@ -18,6 +18,7 @@ from core.privacy.periods import (
 )
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import IS_FORM, Database
+from core.store.database.schema import uses
 from core.store.database.tables import (
     blobs,
     buttons,
@@ -36,7 +37,7 @@ from core.store.recordings import Recordings
 _IS_OLD = jobs.c.finished_at < bindparam("oldest", type_=UtcDateTime())
 _OLD_JOBS = select(jobs.c.job_id, jobs.c.message_pk).where(_IS_OLD).limit(PAGE)
 _IS_STILL_OLD = select(jobs.c.seq).where(jobs.c.job_id == bindparam("of_job"), _IS_OLD)
-_OF_JOB = (deliveries.c.job_id, buttons.c.job_id, jobs.c.job_id)
+_OF_JOB = (deliveries.c.job_id, buttons.c.job_id, uses.c.job_id, jobs.c.job_id)
 #: What belongs to a job is deleted before it.
 _DELETE_JOB = (
     *(delete(key.table).where(key == bindparam("of_job")) for key in _OF_JOB),

@@ -23,6 +23,7 @@ from core.models import (
 from core.store.database.queries import Database, find_newest, reads
 from core.store.database.schema import usage
 from core.store.database.tables import blobs, chats, jobs, messages, transcripts
+from core.store.talk.forgotten import FORGOTTEN
 from core.store.work.deliveries import Deliveries
 
 _HOUR = timedelta(hours=1)
@@ -97,7 +98,9 @@ class Statistics:
         starts = [this - _HOUR * back for back in reversed(range(count))]
         self._hours = {at: self._hours[at] for at in starts if at in self._hours}
         missing = [at for at in starts if at not in self._hours]
-        query = select(jobs.c.created_at, jobs.c.finished_at, jobs.c.state)
+        # One that was forgotten still counts as what it had ended as.
+        state = case((jobs.c.error == FORGOTTEN, jobs.c.outcome), else_=jobs.c.state)
+        query = select(jobs.c.created_at, jobs.c.finished_at, state)
         query = query.where(jobs.c.finished_at >= missing[0])
         found = _count_hours(missing, await self._database.rows(query))
         every = {**self._hours, **found}

@@ -10,6 +10,7 @@ import re
 import secrets
 from datetime import datetime
 from enum import Enum, auto
+from functools import partial
 from hmac import compare_digest
 from typing import Any
 
@@ -20,7 +21,7 @@ from core.models import SpeechSettings
 from core.privacy.periods import CODES_KEPT
 from core.store.database.queries import Database, writes
 from core.store.database.tables import link_codes, link_tries, people
-from core.store.people.accounts import account_row, is_account, is_person
+from core.store.people.accounts import account_row, accounts_of, is_account, is_person
 
 MAX_TRIES = 5
 #: Without characters that are mistaken for others.
@@ -96,6 +97,11 @@ class Links:
         drop_codes(connection, self._database.now(), own.person_pk)
         change = update(people).where(people.c.person_pk == own.person_pk)
         connection.execute(change.values(identity=None))
+
+    async def accounts(self, platform: str, person_id: str) -> frozenset[tuple[str, str]]:
+        """Return platform and id of every account of a person, this one included."""
+        find = partial(accounts_of, platform=platform, person_id=person_id)
+        return frozenset(await self._database.read(find))
 
     async def linked_platforms(self, platform: str, person_id: str) -> list[str]:
         """Return the platforms of the accounts that this one is linked with."""

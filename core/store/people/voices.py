@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Connection, delete, literal_column, select, update
 from sqlalchemy.sql.elements import Label
 
-from core.models import Chat, SavedVoice, SpeechSettings
-from core.store.database.queries import Database, chat_row, hash_sample, insert_new, is_chat, writes
+from core.models import Audio, Chat, SavedVoice, SpeechSettings
+from core.store.database.queries import Database, chat_row, insert_new, is_chat, writes
 from core.store.database.tables import chats, people, sounds, voices
 from core.store.people.accounts import SPEECH, account_row, is_person
+
+
+def hash_sample(sample: Audio) -> str:
+    """Return the hash that links synthesized audio to the voice sample it was made with."""
+    return hashlib.sha256(sample.data).hexdigest()
 
 
 class Voices:
@@ -39,6 +46,7 @@ class Voices:
     @writes
     def keep(self, connection: Connection, chat: Chat, person_id: str, voice: SavedVoice) -> None:
         """Save a voice: a cloned one for this person only, a designed one for the chat."""
+        voice = replace(voice, by=person_id)
         owner: dict[str, Any] = {"chat_pk": chat_row(connection, chat).chat_pk}
         if voice.is_clone:
             account = account_row(connection, chat.platform, person_id)

@@ -24,7 +24,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.models import Chat, Correction, Message, RememberedMessage, TalkRange, Transcript
 from core.store.database.queries import Database, chat_row, insert_new, is_chat, writes
 from core.store.database.tables import chats, people, readers, remembered, transcripts
-from core.store.people.accounts import account_row, accounts_of, is_person
+from core.store.people.accounts import account_row, is_person
 from core.store.talk.search import COLUMNS, MOVED, Search, find_rows, read_rows
 
 #: Rows read at once while a chat is searched.
@@ -36,7 +36,7 @@ IS_KEPT = remembered.c.content.is_not(None)
 #: Ids are compared like numbers: the longer one is greater.
 _POSITION = (remembered.c.sent_at, func.length(remembered.c.message_id), remembered.c.message_id)
 #: The columns of a message that was deleted.
-EMPTY = {"content": None, "transcript": None, "heard_key": None, "sender_id": ""}
+EMPTY = {"content": None, "transcript": None, "heard_key": None, "sender_id": "", "origin_id": ""}
 
 
 class Memory:
@@ -107,19 +107,6 @@ class Memory:
         """Forget one message for good. Safe to repeat. Return False if it was not remembered."""
         row = chat_row(connection, chat)
         return drop(connection, row, message_id, self._database.now())
-
-    @writes
-    def forget_person(
-        self, connection: Connection, chat: Chat, person_id: str, *, is_everywhere: bool
-    ) -> int:
-        """Forget what a person said in a chat, or with all their accounts. Return how many."""
-        is_theirs = _is_sender(is_chat(chat), person_id)
-        if is_everywhere:
-            accounts = accounts_of(connection, chat.platform, person_id)
-            is_theirs = or_(*(_is_sender(chats.c.platform == on, who) for on, who in accounts))
-        _drop_transcripts_of(connection, is_theirs)
-        change = update(remembered).where(is_theirs, IS_KEPT).values(EMPTY)
-        return connection.execute(change).rowcount
 
     @writes
     def forget_chat(
@@ -204,12 +191,6 @@ def _talk(chat: Chat) -> Select[Any]:
     return select(*COLUMNS).join(chats).where(is_chat(chat), IS_KEPT)
 
 
-def _is_sender(is_place: ColumnElement[bool], person_id: str) -> ColumnElement[bool]:
-    """Return the condition for the messages of an account in the chats of `is_place`."""
-    here = select(chats.c.chat_pk).where(is_place)
-    return (remembered.c.sender_id == person_id) & remembered.c.chat_pk.in_(here)
-
-
 def _is_thread(thread_id: str | None) -> ColumnElement[bool]:
     return remembered.c.thread_id.is_not_distinct_from(thread_id)
 
@@ -234,6 +215,7 @@ def remember(connection: Connection, chat_pk: int, message: Message) -> None:
     values: dict[str, Any] = {
         "thread_id": message.thread_id,
         "sender_id": message.sender_id,
+        "origin_id": message.origin_id,
         "sent_at": message.sent_at,
         "edit_id": message.edit_id,
         "content": RememberedMessage(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select, update
+from sqlalchemy import Connection, Select, select, true, update
 
 from core.models import PLACEHOLDER, Chat, DeliveryState, Job, JobState, Reply
 from core.store.database.queries import (
@@ -39,11 +39,13 @@ class Cancellation:
         #: Called with the ids of jobs that were cancelled, to interrupt those that run.
         self.on_cancel: Callable[[Collection[str]], None] = lambda job_ids: None
 
-    async def cancel(self, chat: Chat, choose: ChooseCancelled, before: str = "") -> list[Job]:
+    async def cancel(
+        self, chat: Chat | None, choose: ChooseCancelled, before: str = ""
+    ) -> list[Job]:
         """Cancel the open jobs of a chat that `choose` picks, and return them, the oldest first.
 
-        before: only those that came before this one. Those that run are interrupted. Safe to
-        repeat.
+        chat: None for all chats. before: only those that came before this one. Those that run are
+        interrupted. Safe to repeat.
         """
         # Usually there is none: the only writer is not kept busy for that.
         if not await self._database.rows(_select_open(chat, before).limit(1)):
@@ -72,8 +74,9 @@ class Cancellation:
         _outdate(connection, {*interrupted} & {row.job_id for row in again})
 
 
-def _select_open(chat: Chat, before: str = "") -> Select[Any]:
-    query = select_jobs().where(is_chat(chat), IS_OPEN, ~IS_CANCELLED).order_by(jobs.c.seq)
+def _select_open(chat: Chat | None, before: str = "") -> Select[Any]:
+    is_here = is_chat(chat) if chat else true()
+    query = select_jobs().where(is_here, IS_OPEN, ~IS_CANCELLED).order_by(jobs.c.seq)
     if not before:
         return query
     seq = select(jobs.c.seq).where(jobs.c.job_id == before).scalar_subquery()
@@ -82,7 +85,7 @@ def _select_open(chat: Chat, before: str = "") -> Select[Any]:
 
 def cancel_jobs(
     connection: Connection,
-    chat: Chat,
+    chat: Chat | None,
     choose: ChooseCancelled,
     now: datetime,
     before: str = "",

@@ -15,6 +15,7 @@ from core.interfaces import Recording
 from core.models import (
     CANCEL_TOKEN,
     FORM_TOKEN,
+    WITHHELD,
     Attachment,
     ChatSettings,
     Job,
@@ -100,6 +101,8 @@ class Intake:
         """
         now, chat = self._database.now(), chat_row(connection, message.chat, message.sender_id)
         message = _resolve(connection, chat, message, now)
+        if message.origin_id not in ("", message.sender_id):
+            message = _withhold(connection, message)
         settings = read_settings(chat)
         chosen = _remember(connection, chat, message, settings, now)
         command, key = choose(message, chosen), chat.chat_pk
@@ -201,21 +204,28 @@ def _find_quoted(connection: Connection, chat: Any, quoted: QuotedMessage) -> Qu
     return replace(quoted, job_id=row.job_id, command=row.command) if row else quoted
 
 
+def _withhold(connection: Connection, message: Message) -> Message:
+    """Return a message without what it forwards of who has opted out. A group gets no reply."""
+    if not is_opted_out(connection, message.chat.platform, message.origin_id):
+        return message
+    message = replace(message, command=WITHHELD if message.is_private else "", text="")
+    message = replace(message, attachment=None, has_other_file=False)
+    return replace(message, forwarded_from="", origin_id="")
+
+
 def _remember(
     connection: Connection, chat: Any, message: Message, settings: ChatSettings, now: datetime
 ) -> ChatSettings:
     """Remember the message if its chat wants that. An edit into a command forgets it.
 
-    Returns the settings that hold for its authors: who opted out is never transcribed unasked,
-    nor is what others forward of them.
+    Returns the settings that hold for its sender: who opted out is never transcribed unasked.
     """
     talk = settings.talk
     may_remember = message.forwarded_from if message.is_private else talk.remember_days
     is_auto = settings.is_auto and not message.is_private
     if message.button or not (may_remember or is_auto):
         return settings
-    platform, origin_id = message.chat.platform, message.origin_id
-    if chat.is_opted_out or (origin_id and is_opted_out(connection, platform, origin_id)):
+    if chat.is_opted_out:
         return replace(settings, is_auto=False, talk=replace(talk, remember_days=None))
     if not may_remember:
         return settings

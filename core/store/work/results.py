@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
 from math import inf
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Table, bindparam, select
 from sqlalchemy.dialects.sqlite import insert
 
 from core.models import Answer, Audio, Transcript, Usage
+from core.requester import REQUESTER
 from core.stall import StallTimer, find_timer, set_timer
-from core.store.database.queries import Database, hash_sample, insert_new, writes
-from core.store.database.schema import usage
+from core.store.database.queries import Database, insert_new, writes
+from core.store.database.schema import usage, uses
 from core.store.database.tables import answers, sounds, transcripts
+from core.store.people.voices import hash_sample
 
 Result = TypeVar("Result")
 
@@ -31,6 +33,7 @@ _BOOK = _BOOKED.on_conflict_do_update(
         if not column.primary_key
     },
 )
+_USE = insert_new(uses)
 _TRANSCRIPT = select(transcripts.c.content).where(transcripts.c.key == bindparam("of"))
 
 
@@ -74,6 +77,7 @@ class Results:
         """
         if self._database.fault:
             raise self._database.fault.with_traceback(None)
+        is_others = key in self._calls
         if (call := self._calls.get(key)) is None:
             timer, context = StallTimer(clock=self._database.clock), copy_context()
             timer.moved_at_s = timer.counts_from_s = -inf  # to begin is no progress
@@ -89,16 +93,20 @@ class Results:
         finally:
             call.shows.remove(show)
             if not call.shows:
-                del self._calls[key]
-                call.task.cancel()
+                self._calls.pop(key).task.cancel()
                 await asyncio.gather(call.task, return_exceptions=True)
-        result: Result = call.task.result()
-        return result
+        if is_others:
+            await self._note_use(key)
+        return cast(Result, call.task.result())
 
     async def find(self, key: str) -> Transcript | None:
         """Return the transcript saved under `key`."""
         rows = await self._database.rows(_TRANSCRIPT, {"of": key})
-        return rows[0].content if rows else None
+        if not rows:
+            return None
+        await self._note_use(key)
+        found: Transcript = rows[0].content
+        return found
 
     async def save(
         self,
@@ -114,7 +122,8 @@ class Results:
         is_booked: whether the cost was saved already, with the pieces.
         """
         values = {"key": key, "content": transcript, "whole": whole}
-        await self._save(transcripts, values, None if is_booked else transcript.usage)
+        cost = None if is_booked else transcript.usage
+        await self._save(transcripts, values, cost, REQUESTER.get().job_id)
 
     async def find_whole(self, key: str) -> str:
         """Return the key of the transcript that an edited one comes from, `key` for any other."""
@@ -123,17 +132,16 @@ class Results:
 
     async def find_answer(self, key: str) -> Answer | None:
         """Return the answer saved under `key`."""
-        query = select(answers.c.content).where(answers.c.key == key)
-        return await self._database.scalar(query)
+        return await self._find(answers, key)
 
     async def save_answer(self, key: str, answer: Answer) -> None:
         """Save a paid answer and its cost in one commit."""
-        await self._save(answers, {"key": key, "content": answer}, answer.usage)
+        values = {"key": key, "content": answer}
+        await self._save(answers, values, answer.usage, REQUESTER.get().job_id)
 
     async def find_audio(self, key: str) -> bytes | None:
         """Return the synthesized audio saved under `key`."""
-        query = select(sounds.c.content).where(sounds.c.key == key)
-        return await self._database.scalar(query)
+        return await self._find(sounds, key)
 
     async def save_audio(self, key: str, data: bytes, cost: Usage, sample: Audio | None) -> None:
         """Save synthesized audio and its cost in one commit.
@@ -142,14 +150,38 @@ class Results:
         audio that was made with it.
         """
         digest = hash_sample(sample) if sample else None
-        await self._save(sounds, {"key": key, "content": data, "sample": digest}, cost)
+        values = {"key": key, "content": data, "sample": digest}
+        await self._save(sounds, values, cost, REQUESTER.get().job_id)
+
+    async def _find(self, table: Table, key: str) -> Any | None:
+        query = select(table.c.content).where(table.c.key == key)
+        if (found := await self._database.scalar(query)) is not None:
+            await self._note_use(key)
+        return found
+
+    async def _note_use(self, key: str) -> None:
+        """Save that the job at hand was given a result, with which it is to be deleted.
+
+        key: after "|" it may say how the result was made.
+        """
+        use = {"job_id": REQUESTER.get().job_id, "key": key.partition("|")[0]}
+        if use["job_id"]:
+            await self._database.write(lambda one: one.execute(_USE, use))
 
     @writes
     def _save(
-        self, connection: Connection, table: Table, values: dict[str, object], cost: Usage | None
+        self,
+        connection: Connection,
+        table: Table,
+        values: Mapping[str, object],
+        cost: Usage | None,
+        job_id: str,
     ) -> None:
         now = self._database.now()
-        connection.execute(insert_new(table), values | {"created_at": now})
+        connection.execute(insert_new(table), {**values, "created_at": now})
+        if job_id:
+            use = {"job_id": job_id, "key": values.get("whole") or values["key"]}
+            connection.execute(_USE, use)
         if cost is not None:
             hour_at = now.replace(minute=0, second=0, microsecond=0)
             connection.execute(_BOOK, asdict(cost) | {"hour_at": hour_at, "calls": 1})

@@ -1,0 +1,102 @@
+"""What people own beside their messages: settings, voices, corrections, digests, links."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, tuple_, update
+
+from core.models import ChatSettings, Correction
+from core.store.database.queries import build_settings
+from core.store.database.tables import (
+    chats,
+    link_codes,
+    link_tries,
+    people,
+    readers,
+    schedules,
+    sounds,
+    voices,
+)
+from core.store.people.voices import hash_sample
+from core.store.talk.forgotten import ForgottenCounts
+
+
+def drop_belongings(
+    connection: Connection,
+    chat_pk: int,
+    authors: Collection[str] | None,
+    counts: ForgottenCounts,
+) -> None:
+    """Delete what people have made in a chat: voices, corrections, digests; and how far they read.
+
+    authors: their ids, "" where it is not known who made something. None = everybody.
+    """
+
+    def is_theirs(by: str) -> bool:
+        return authors is None or by in authors
+
+    is_reader = readers.c.chat_pk == chat_pk
+    if authors is not None:
+        is_reader &= readers.c.person_id.in_(authors)
+    counts.positions += connection.execute(delete(readers).where(is_reader)).rowcount
+    found = connection.execute(select(schedules).where(schedules.c.chat_pk == chat_pk))
+    for row in [row for row in found if is_theirs(row.content.by)]:
+        is_it = schedules.c.schedule_id == row.schedule_id
+        counts.digests += connection.execute(delete(schedules).where(is_it)).rowcount
+    found = connection.execute(select(voices).where(voices.c.chat_pk == chat_pk))
+    drop_voices(connection, [row for row in found if is_theirs(row.content.by)], counts)
+    counts.corrections += _drop_corrections(connection, chat_pk, is_theirs)
+
+
+def _drop_corrections(
+    connection: Connection, chat_pk: int, is_theirs: Callable[[str], bool]
+) -> int:
+    """Delete the corrections that people have given, and return how many."""
+    is_here = chats.c.chat_pk == chat_pk
+    talk = connection.execute(select(chats.c.talk).where(is_here)).scalar()
+    before: tuple[Correction, ...] = talk.glossary if talk else ()
+    kept = tuple(one for one in before if not is_theirs(one.by))
+    if talk and len(kept) < len(before):
+        change = update(chats).where(is_here)
+        connection.execute(change.values(talk=replace(talk, glossary=kept)))
+    return len(before) - len(kept)
+
+
+def drop_voices(connection: Connection, rows: Sequence[Any], counts: ForgottenCounts) -> None:
+    """Delete saved voices with their samples and all audio that was made with them."""
+    for row in rows:
+        is_it = voices.c.voice_id == row.voice_id
+        counts.voices += connection.execute(delete(voices).where(is_it)).rowcount
+        spoken = sounds.c.sample == hash_sample(row.content.sample)
+        counts.sounds += connection.execute(delete(sounds).where(spoken)).rowcount
+
+
+def reset_chat(connection: Connection, chat_pk: int) -> None:
+    """Give a chat the settings of a new one."""
+    change = update(chats).where(chats.c.chat_pk == chat_pk)
+    connection.execute(change.values(**build_settings(ChatSettings()), no_voice_at=None))
+
+
+def drop_accounts(
+    connection: Connection, accounts: Collection[tuple[str, str]], counts: ForgottenCounts
+) -> None:
+    """Delete accounts, by platform and id, with their settings, links and voices.
+
+    Of those who opted out only that is kept, so that it stays in force.
+    """
+    is_one = tuple_(people.c.platform, people.c.person_id).in_(accounts)
+    rows = connection.execute(select(people).where(is_one)).all()
+    keys = [row.person_pk for row in rows]
+    for table in (link_codes, link_tries):
+        connection.execute(delete(table).where(table.c.person_pk.in_(keys)))
+    found = connection.execute(select(voices).where(voices.c.person_pk.in_(keys))).all()
+    drop_voices(connection, found, counts)
+    counts.accounts += sum(bool(row.speech or row.identity) for row in rows)
+    out = [row.person_pk for row in rows if row.is_opted_out]
+    change = update(people).where(people.c.person_pk.in_(out))
+    connection.execute(change.values(speech=None, identity=None))
+    is_gone = people.c.person_pk.in_(keys) & people.c.person_pk.not_in(out)
+    connection.execute(delete(people).where(is_gone))

@@ -1,0 +1,134 @@
+"""After /forget and an opt-out, no row and no byte on disk holds what a person said or asked."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Table
+
+from core.store import Store
+from core.store.database.encryption import Encrypted
+from core.store.database.tables import metadata
+from tests.support.full_chats import ADA, DISCORD, EVE, IMPERSONAL, TELEGRAM, Rows, World
+from tests.support.loopback import run_loopback
+
+
+@pytest.fixture
+async def world(store: Store, tmp_path: Path) -> AsyncIterator[World]:
+    async with run_loopback(store) as loopback:
+        yield World(loopback, tmp_path)
+
+
+@pytest.fixture
+async def before(world: World) -> Rows:
+    """The rows that Ada's use of everything has made or changed."""
+    await world.fill(of_ada=False)
+    known = await world.rows()
+    await world.fill(of_ada=True)
+    return {key: one for key, one in (await world.rows()).items() if known.get(key) != one}
+
+
+def mentions(rows: Rows, *words: str, without: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the places at which a value has one of the words."""
+    for (table, key), (values, _) in rows.items():
+        for column, value in values.items():
+            shown = repr(value)
+            if f"{table}.{column}" not in without and any(word in shown for word in words):
+                yield f"{table}.{column} {key}: {shown}"
+
+
+def is_request(place: str) -> bool:
+    """Return whether a place is the message that asked for the deletion."""
+    return "text='me everywhere'" in place or "text='me off'" in place
+
+
+def check_bytes(world: World, before: Rows, after: Rows) -> None:
+    """Check that no file holds a value of a row that is gone or has changed."""
+    data = world.read_files()
+    for key, (_, stored) in before.items():
+        table: Table = metadata.tables[key[0]]
+        kept = after.get(key, ({}, {}))[1]
+        for column, value in stored.items():
+            is_long = isinstance(table.columns[column].type, Encrypted) and value is not None
+            if is_long and kept.get(column) != value:
+                assert value not in data, f"{key} {column}"
+    for canary in (b"canary", b"Canary"):
+        assert canary not in data
+
+
+async def test_every_table_is_filled(before: Rows) -> None:
+    """A new table has to be filled above, or to be named as one without anything of a person."""
+    tables = {table for table, _ in before}
+    assert tables >= metadata.tables.keys() - IMPERSONAL
+
+
+async def test_nothing_of_a_person_is_left_anywhere(world: World, before: Rows) -> None:
+    await world.forward()
+    receipt = await world.ask(world.private[TELEGRAM], ADA[TELEGRAM], "forget me everywhere")
+    after = await world.rows()
+    found = mentions(after, "anary", *ADA.values(), without=("chats.chat_id",))
+    assert [place for place in found if not is_request(place)] == []
+    check_bytes(world, before, after)
+    kinds = "message repl transcript answer spoken recording voice correction digest position"
+    assert [kind for kind in f"{kinds} account".split() if kind not in receipt.text] == []
+    await check_ben(world, after)
+
+
+async def check_ben(world: World, rows: Rows) -> None:
+    """Check that another person's content is all there."""
+    for on, group in world.groups.items():
+        kept = [one.text for one in await group.kept()]
+        assert f"of Ben {on} group written" in kept
+    shown = [*mentions(rows, "of Ben")]
+    for table in ("messages", "jobs", "remembered", "transcripts", "answers", "voices", "chats"):
+        assert any(place.startswith(table) for place in shown), table
+
+
+@pytest.mark.parametrize("on", [TELEGRAM, DISCORD])
+@pytest.mark.parametrize("kind", ["group", "private"])
+async def test_nothing_of_a_person_is_left_in_one_chat(
+    world: World, before: Rows, on: str, kind: str
+) -> None:
+    place = world.groups[on] if kind == "group" else world.private[on]
+    receipt = await world.ask(place, ADA[on], "forget me")
+    assert "everywhere" in receipt.text
+    after = await world.rows()
+    account = ("voices.content", "people.speech") if kind == "private" else ()
+    assert [*mentions(after, f"canary {on} {kind}", without=account)] == []
+    assert [*mentions(after, "canary")], "what is in other chats stays"
+    check_bytes(world, before, after)
+    await check_ben(world, after)
+
+
+@pytest.mark.parametrize("on", [TELEGRAM, DISCORD])
+async def test_nothing_of_a_whole_chat_is_left(world: World, before: Rows, on: str) -> None:
+    group, eve = world.groups[on], EVE[on]
+    asked = await world.ask(group, eve, "forget chat")
+    assert [*mentions(await world.rows(), f"canary {on} group")], "it waits for the button"
+    receipt = await world.press(group, eve, asked, "Delete everything")
+    assert "Deleted: " in receipt.text
+    after = await world.rows()
+    assert [*mentions(after, f"canary {on} group", f"of Ben {on} group")] == []
+    check_bytes(world, before, after)
+    settings = await world.store.chats.settings(group.chat)
+    assert settings.talk.remember_days is None and not settings.talk.glossary
+    again = await world.press(group, eve, asked, "Delete everything")
+    assert "Deleted" not in again.text
+
+
+async def test_nothing_is_left_of_who_opts_out(world: World, before: Rows) -> None:
+    await world.forward()
+    receipt = await world.ask(world.private[DISCORD], ADA[DISCORD], "remember me off")
+    assert "Deleted: " in receipt.text
+    after = await world.rows()
+    # Voices, styles, corrections and digests are no messages: /forget me everywhere deletes them.
+    people = ("people.speech", "people.person_id", "readers.person_id", "voices.content")
+    account = (*people, "chats.talk", "chats.chat_id", "schedules.content")
+    found = mentions(after, "anary", *ADA.values(), without=account)
+    assert [place for place in found if not is_request(place)] == []
+    check_bytes(world, before, after)
+    await world.forward()
+    found = mentions(await world.rows(), "anary", without=account)
+    assert [place for place in found if not is_request(place)] == []
