@@ -62,11 +62,11 @@ class Limit(NamedTuple):
 #: (`core/requester.py`), who may do what (`core/permissions.py`), the language of the person who
 #: speaks, the live message with its button to cancel, and the recording, which is received and read
 #: in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`), over a connection with
-#: deadlines (`HttpProtocol`).
+#: deadlines (`HttpProtocol`) and within the memory for bodies (`BodyLimit`).
 LIMITS = {
     "telegram": Limit(36, 147),
     "discord": Limit(40, 159),
-    "transcriptions": Limit(19, 75),
+    "transcriptions": Limit(22, 83),
 }
 
 

@@ -162,10 +162,10 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     pipelines = program.transcription, program.synthesis, program.answering
     access = settings.api_lenient, settings.api_cors_origins
     context = ApiContext(*pipelines, keys, clock, *access)
-    api = build_api(context, settings.max_file_bytes, program.inbox.begin_recording)
+    files = settings.max_file_bytes, program.inbox.begin_recording
     for platform in platforms.values():
         if isinstance(platform, WebChat):
-            platform.mount(PATH, api)
+            platform.mount(PATH, build_api(context, platform.body_limit, *files))
 
 
 async def _run_until_stopped(

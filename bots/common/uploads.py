@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -15,14 +14,10 @@ from core.audio.refusals import TOO_LARGE
 from core.interfaces import GrowingRecording
 from core.locale import mark
 
-#: Longest time in which a body has to arrive; a form has longer the more of it has arrived.
-BODY_S = 600
-_LEAST_BYTES_PER_S = 10_000
-#: After so long without any of it a form is given up.
-_SILENCE_S = 120
 #: The other fields and the multipart framing.
 _FRAMING_BYTES = 768 * 1024
-_FIELD_BYTES = 512 * 1024
+#: A field that is no file, and a body that is no form.
+SMALL_BYTES = 512 * 1024
 #: The rest of a body that is too large is not read.
 _LAST = {"Connection": "close"}
 
@@ -56,7 +51,6 @@ class _WholeForm(MultiPartParser):
 
     is_whole = False
     max_file_bytes = 0
-    deadline: asyncio.Timeout
     begin_recording: Callable[[], GrowingRecording]
 
     def on_headers_finished(self) -> None:
@@ -70,16 +64,10 @@ class _WholeForm(MultiPartParser):
         self.is_whole = True
 
     async def check(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
-        """Yield the body; the parser closes its files if this raises HTTPException.
-
-        The deadline moves with what arrives: a large file may take long, silence may not.
-        """
-        loop, seen_bytes = asyncio.get_running_loop(), 0
-        latest_s = loop.time() + BODY_S
+        """Yield the body; the parser closes its files if this raises HTTPException."""
+        seen_bytes = 0
         async for chunk in body:
             seen_bytes += len(chunk)
-            allowed_s = latest_s + seen_bytes / _LEAST_BYTES_PER_S
-            self.deadline.reschedule(min(loop.time() + _SILENCE_S, allowed_s))
             if seen_bytes > self.max_file_bytes + _FRAMING_BYTES:
                 raise FileTooLarge(self.max_file_bytes)
             yield chunk
@@ -92,8 +80,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
     """Yield the fields of a multipart body with at most one file, and close the file.
 
     Its application says in `state` how large the file may be, and where a large one is stored.
-    Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is truncated,
-    TimeoutError if nothing of it comes for long, or too little.
+    Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is truncated.
     """
     max_bytes: int = request.app.state.max_file_bytes
     announced = request.headers.get("content-length", "0")
@@ -104,13 +91,12 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise HTTPException(415, _NO_FORM)
     source, limits = request.stream(), {"max_files": 1, "max_fields": max_fields}
-    parser = _WholeForm(request.headers, source, **limits, max_part_size=_FIELD_BYTES)
+    parser = _WholeForm(request.headers, source, **limits, max_part_size=SMALL_BYTES)
     parser.max_file_bytes = max_bytes
     parser.begin_recording = request.app.state.begin_recording
     parser.stream = parser.check(source)
     try:
-        async with asyncio.timeout(_SILENCE_S) as parser.deadline:
-            form = await parser.parse()
+        form = await parser.parse()
     # UnicodeError: the fields are not what the charset of the header says.
     except (MultiPartException, UnicodeError) as error:
         raise HTTPException(400, BAD_FORM) from error
@@ -122,7 +108,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
 
 async def read_small(request: Request) -> bytes:
     """Return a body of at most 512 KB. Raises HTTPException 413."""
-    return await read_body(request, _FIELD_BYTES, HTTPException(413, LONG_BODY, headers=_LAST))
+    return await read_body(request, SMALL_BYTES, HTTPException(413, LONG_BODY, headers=_LAST))
 
 
 async def read_body(request: Request, max_bytes: int, too_large: Exception) -> bytes:

@@ -1,27 +1,21 @@
 """Access to /v1: keys and their budgets are checked before the body of a request is read.
 
-Bodies share one memory limit, and each request leaves one log entry.
+Each request leaves one log entry; those of strangers leave one a minute.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.openai_api.errors import AUTHENTICATION, RATE_LIMIT, ApiError, add_retry_after
-from bots.openai_api.leniency import Leniency
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings
@@ -32,17 +26,11 @@ from core.store.operations.allowances import Allowances
 
 log = structlog.get_logger()
 
-#: Bodies of all requests under way.
-TOTAL_BYTES = 256 * 2**20
-#: What a request counts that does not announce the size of its body, or announces too much: it is
-#: refused or cut off there.
-LARGEST_BYTES = 72 * 2**20
-#: What a form counts, however large: its file is stored in pieces, the rest is short.
-FORM_BYTES = 4 * 2**20
 #: Body of a refused request that the server reads to its end.
 _SKIPPED_BYTES = 1_000_000
-#: Paths that need no key: they tell nothing private, and Open WebUI sends none for the lists.
-_PUBLIC = ("/openapi.json", "/audio/voices", "/audio/models")
+#: Paths that need no key, because Open WebUI sends none for these lists: preset voices, and names
+#: of models.
+_PUBLIC = ("/audio/voices", "/audio/models")
 #: Responses hold private data, and no browser may guess their type.
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 #: Shorter keys could be guessed.
@@ -132,103 +120,3 @@ class ApiKeys:
 
 def _build_exhausted(text: str, code: str, wait_s: float) -> ApiError:
     return add_retry_after(ApiError(429, text, kind=RATE_LIMIT, code=code), wait_s)
-
-
-class BodyLimit:
-    """The memory that bodies may take together, given out in the order of requests."""
-
-    def __init__(self, size_bytes: int = TOTAL_BYTES) -> None:
-        self._free_bytes = size_bytes
-        self._turn = asyncio.Lock()
-        self._is_freed = asyncio.Event()
-
-    @asynccontextmanager
-    async def hold(self, announced: str, most_bytes: int = LARGEST_BYTES) -> AsyncIterator[None]:
-        """Wait for memory and hold it.
-
-        announced: the header Content-Length, not trusted. most_bytes: what is held at most.
-        """
-        is_size = announced.isascii() and announced.isdigit() and len(announced) < 12
-        taken = min(int(announced), most_bytes) if is_size else most_bytes
-        async with self._turn:
-            while self._free_bytes < taken:
-                self._is_freed.clear()
-                await self._is_freed.wait()
-            self._free_bytes -= taken
-        try:
-            yield
-        finally:
-            self._free_bytes += taken
-            self._is_freed.set()
-
-
-class ApiMiddleware:
-    """ASGI middleware in front of the application.
-
-    is_lenient: whether what is not supported is ignored with a warning.
-    """
-
-    def __init__(
-        self, app: ASGIApp, keys: ApiKeys, clock: Clock = CLOCK, *, is_lenient: bool = True
-    ) -> None:
-        self._app = app
-        self._keys = keys
-        self._clock = clock
-        self._is_lenient = is_lenient
-        self._body_limit = BodyLimit()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on requests with a key and a budget; refuse all others."""
-        if scope["type"] != "http":
-            return await send({"type": "websocket.close", "code": 1008})
-        request_id = f"req_{secrets.token_hex(12)}"
-        started_s, status, leniency = self._clock.monotonic(), 0, Leniency(self._is_lenient)
-
-        async def send_with_id(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                warning = leniency.build_headers() if leniency.has_ignored else {}
-                own = {**_HEADERS, **warning, "X-Request-Id": request_id}
-                MutableHeaders(scope=message).update(own)
-            await send(message)
-
-        state = scope.setdefault("state", {})
-        state.update(request_id=request_id, key_name="", leniency=leniency)
-        try:
-            await self._check(scope, receive, send_with_id)
-        finally:
-            log.info(
-                "api request",
-                request=request_id,
-                key=state["key_name"],
-                # As declared: the path itself may hold anything.
-                route=getattr(scope.get("route"), "path", ""),
-                seconds=round(self._clock.monotonic() - started_s, 3),
-                status=status,
-            )
-
-    async def _check(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        is_chunked = "transfer-encoding" in headers
-        announced = headers.get("content-length", "" if is_chunked else "0")
-        try:
-            if scope["path"].removeprefix(scope["root_path"]) not in _PUBLIC:
-                # MiMo's own clients send the header that its documentation shows first.
-                own = f"Bearer {headers['api-key']}" if "api-key" in headers else ""
-                given, is_post = headers.get("authorization", own), scope["method"] == "POST"
-                key_name = await self._keys.admit(given, needs_audio=is_post)
-                scope["state"]["key_name"] = key_name
-        except ApiError as error:
-            is_short = len(announced) < 8 and announced.isdigit() and not is_chunked
-            # Of a stranger the server reads only a short body to its end. To close at once could
-            # lose the response.
-            if error.status_code == 401 and not (is_short and int(announced) <= _SKIPPED_BYTES):
-                error.headers = {**(error.headers or {}), "Connection": "close"}
-            response = JSONResponse(error.body.model_dump(), error.status_code, error.headers)
-            await response(scope, receive, send)
-            return
-        is_form = headers.get("content-type", "").startswith("multipart/form-data")
-        most_bytes = FORM_BYTES if is_form else LARGEST_BYTES
-        async with self._body_limit.hold(announced, most_bytes):
-            await self._app(scope, receive, send)

@@ -12,8 +12,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp
 
+from bots.common.body_limit import BodyLimit
 from bots.openai_api import openapi
-from bots.openai_api.access import ApiMiddleware
 from bots.openai_api.audio.speech import SpeechRoute
 from bots.openai_api.audio.transcriptions import TranscriptionRoute
 from bots.openai_api.audio.translations import TranslationRoute
@@ -29,6 +29,7 @@ from bots.openai_api.context import (
     VoiceList,
 )
 from bots.openai_api.errors import read_error, refuse
+from bots.openai_api.middleware import ApiMiddleware
 from core.errors import AssistantError
 from core.interfaces import GrowingRecording
 
@@ -37,16 +38,13 @@ PATH = "/v1"
 
 
 def build_api(
-    context: ApiContext, max_file_bytes: int, begin_recording: Callable[[], GrowingRecording]
+    context: ApiContext,
+    body_limit: BodyLimit,
+    max_file_bytes: int,
+    begin_recording: Callable[[], GrowingRecording],
 ) -> ASGIApp:
     """Return the application behind its keys. begin_recording: where large files are stored."""
-    app = FastAPI(
-        title="Hearsay",
-        version="1",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url="/openapi.json",
-    )
+    app = FastAPI(title="Hearsay", version="1", docs_url=None, redoc_url=None)
     app.state.max_file_bytes = max_file_bytes
     app.state.begin_recording = begin_recording
     _add_routes(app, context)
@@ -54,7 +52,7 @@ def build_api(
     app.add_exception_handler(ClientDisconnect, _answer_disconnect)
     for kind in (HTTPException, AssistantError, TimeoutError, Exception):
         app.add_exception_handler(kind, _answer_error)
-    guarded = ApiMiddleware(app, context.keys, context.clock, is_lenient=context.is_lenient)
+    guarded = ApiMiddleware(app, context, body_limit)
     if not context.cors_origins:
         return guarded
     # Outermost: browsers ask without a key what they may send.

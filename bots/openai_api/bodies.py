@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from bots.common.uploads import BODY_S, read_body
+from bots.common.uploads import read_body
 from bots.openai_api.errors import ApiError, read_validation_error
 from bots.openai_api.leniency import Leniency
 
@@ -98,8 +98,7 @@ async def read_json(request: Request, model: type[BodyT], max_bytes: int) -> Bod
     announced = request.headers.get("content-length", "0")
     if announced.isascii() and announced.isdigit() and int(announced[:12]) > max_bytes:
         raise too_large
-    async with asyncio.timeout(BODY_S):
-        body = await read_body(request, max_bytes, too_large)
+    body = await read_body(request, max_bytes, too_large)
     leniency: Leniency = request.state.leniency
     if len(body) <= _SMALL_BYTES:
         return validate(model, body, leniency)

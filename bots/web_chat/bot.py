@@ -8,11 +8,13 @@ from collections.abc import Set
 import structlog
 from starlette.types import ASGIApp
 
+from bots.common.body_limit import BodyLimit
 from bots.common.client_address import TrustedProxies
 from bots.web_chat.access import AccessControl
 from bots.web_chat.allowed_hosts import read_host_names, shown_host
 from bots.web_chat.api import Api
 from bots.web_chat.app import build_app
+from bots.web_chat.bodies import PageBodies
 from bots.web_chat.events import Events
 from bots.web_chat.login import build_logins
 from bots.web_chat.operator import OperatorApi
@@ -48,11 +50,9 @@ class WebChat:
     def __init__(self, settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> None:
         """Build the server. Raises ConfigError if others could reach it without a password."""
         host_names = read_host_names(settings)
-        self._host = settings.web_host
-        self._port = settings.web_port
+        self._host, self._port = settings.web_host, settings.web_port
         self.max_file_bytes = settings.max_file_bytes
-        self._inbox = inbox
-        self._clock = clock
+        self._inbox, self._clock = inbox, clock
         self._events = Events()
         logins = build_logins(settings, clock)
         routers = [login.build_router() for login in logins]
@@ -62,12 +62,14 @@ class WebChat:
         has_login = settings.web_password is not None
         api = Api(inbox, self._events, settings.max_file_bytes, clock, has_login=has_login)
         self._pages = build_app(api, routers)
-        self._app: ASGIApp = AccessControl(
-            self._pages, host_names, logins, settings.api_cors_origins
-        )
+        #: The memory for bodies, which those to the API share.
+        self.body_limit = BodyLimit()
         self._proxies = TrustedProxies(settings.trusted_proxies)
-        if settings.trusted_proxies:
-            self._app = ClientLimit(self._app, self._proxies)
+        bodies = PageBodies(self._pages, self.body_limit, self._proxies)
+        guarded = AccessControl(bodies, host_names, logins, settings.api_cors_origins)
+        # Elsewhere the cap on connections is enough.
+        behind_proxy = bool(settings.trusted_proxies)
+        self._app = ClientLimit(guarded, self._proxies) if behind_proxy else guarded
         #: The address of the page, once `is_open` is set.
         self.url = ""
         self.is_open = asyncio.Event()

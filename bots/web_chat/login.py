@@ -6,7 +6,6 @@ logs everybody out.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import math
@@ -23,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.requests import HTTPConnection
 
 from bots.common.client_address import TrustedProxies
-from bots.common.uploads import BAD_FORM, read_small
+from bots.common.uploads import BAD_FORM, read_body
 from bots.web_chat.allowed_hosts import is_https
 from bots.web_chat.login_throttle import FREE_ATTEMPTS, LoginThrottle
 from core.clock import CLOCK, Clock
@@ -39,8 +38,8 @@ TOO_MANY_TRIES = mark("Too many attempts. Please wait a moment.")
 MIN_CHARS = 12
 #: Logins per password; the oldest ends first.
 MAX_LOGINS = 1000
-#: Longest time in which the password has to arrive.
-_BODY_S = 10
+#: Largest body of the form: strangers send it.
+FORM_BYTES = 16 * 1024
 #: Paths for programs, which send the password as `Authorization: Bearer …`.
 _BEARER_PATHS = ("/metrics",)
 _FORM = Path(__file__).parent / "static" / "login" / "index.html"
@@ -147,8 +146,8 @@ class Login:
         client = self._proxies.find_client(request)
         self._check_throttle(client)
         try:
-            async with asyncio.timeout(_BODY_S):
-                given = _LoginForm.model_validate_json(await read_small(request))
+            body = await read_body(request, FORM_BYTES, HTTPException(413, BAD_FORM))
+            given = _LoginForm.model_validate_json(body)
         except ValidationError:
             # Without its cause, which contains what was typed.
             raise HTTPException(400, BAD_FORM) from None

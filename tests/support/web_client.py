@@ -57,7 +57,7 @@ async def send_raw(url: str, request: bytes) -> tuple[int, str, bytes]:
     reader, writer = await asyncio.open_connection(host, int(port))
     try:
         writer.write(request)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
             body = await reader.readexactly(int(head.split("content-length: ")[1].split()[0]))
     finally:

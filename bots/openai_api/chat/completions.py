@@ -11,7 +11,7 @@ from typing import Any
 
 from fastapi import Request
 
-from bots.openai_api.access import LARGEST_BYTES
+from bots.common.body_limit import LARGEST_BYTES
 from bots.openai_api.bodies import read_json
 from bots.openai_api.chat.completion_request import ChatRequest
 from bots.openai_api.chat.completion_response import (
