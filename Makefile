@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests start a thousand processes, none of which should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run doctor help test findings offline check fix lock texts pictures chaos fuzz mutants bench roots road clean
+.PHONY: run doctor help test findings offline check fix audit sbom lock texts pictures chaos fuzz mutants bench roots road clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
@@ -47,7 +47,15 @@ fix: $(VENV)/dev.stamp  ## format, and fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-COMPILE := uv pip compile -q --universal --generate-hashes --no-header --no-annotate
+audit: $(VENV)/dev.stamp  ## look every locked package up in databases of known holes (needs the network)
+	@$(BIN)/python -m tests.supply_chain.audit
+
+sbom: $(VENV)/dev.stamp  ## write build/sbom.cdx.json: what the program is made of (CycloneDX)
+	@$(BIN)/python -m tests.supply_chain.sbom
+
+# Packages that were tampered with are mostly found within days.
+COOLDOWN := 7 days
+COMPILE = uv pip compile -q --universal --generate-hashes --no-header --no-annotate --exclude-newer "$(COOLDOWN)"
 lock:  ## update all lock files (needs uv)
 	$(COMPILE) --python-version 3.11 --extra build pyproject.toml -o requirements.lock
 	$(COMPILE) --python-version 3.11 --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
