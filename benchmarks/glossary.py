@@ -16,8 +16,9 @@ from collections.abc import Callable
 from rapidfuzz import fuzz, process
 
 from benchmarks.support.processes import ms, show
-from core.glossary.apply import MAX_CORRECTIONS, apply
+from core.glossary.apply import apply
 from core.glossary.fuzzy_match import find_misheard
+from core.glossary.rules import MAX_CORRECTIONS
 from core.models import Correction
 
 ROUNDS = 3

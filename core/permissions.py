@@ -25,7 +25,6 @@ class Action(StrEnum):
     CORRECT = "correct"
     JOIN_VOICE = "join_voice"
     DIRECT_VOICE = "direct_voice"
-    REWRITE = "rewrite"
     FORGET_MESSAGE = "forget_message"
     FORGET_CHAT = "forget_chat"
     CANCEL = "cancel"
@@ -63,16 +62,15 @@ PERMISSIONS: Mapping[Action, Who] = {
     Action.USE: Who.EVERYBODY,
     Action.CHANGE_OWN_SETTINGS: Who.EVERYBODY,
     Action.FORGET_OWN_DATA: Who.EVERYBODY,
-    Action.CORRECT: Who.EVERYBODY,
     Action.JOIN_VOICE: Who.EVERYBODY,
     Action.DIRECT_VOICE: Who.SELF_OR_ADMIN,
-    Action.REWRITE: Who.SELF_OR_ADMIN,
+    Action.CORRECT: Who.SELF_OR_ADMIN,
+    Action.CHANGE_GLOSSARY: Who.SELF_OR_ADMIN,
     Action.FORGET_MESSAGE: Who.SELF_OR_ADMIN,
     Action.FORGET_CHAT: Who.ADMIN,
     Action.CANCEL: Who.SELF_OR_ADMIN,
     Action.CHANGE_SETTINGS: Who.ADMIN,
     Action.CHANGE_HISTORY: Who.ADMIN,
-    Action.CHANGE_GLOSSARY: Who.ADMIN,
     Action.CHANGE_VOICES: Who.ADMIN,
     Action.READ_ELSEWHERE: Who.MEMBER,
     Action.PRESS_PRIVATE: Who.SELF,

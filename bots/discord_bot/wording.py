@@ -53,6 +53,31 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Only the person who asked for it, or a member with the permission Manage Server, can "
             "cancel this."
         ),
+        "Only the person who speaks in this recording, or an admin, can correct its "
+        "transcript.": mark(
+            "Only the person who speaks in this recording, or a member with the permission Manage "
+            "Server, can correct its transcript."
+        ),
+        "Only the person who made this correction, or an admin, can undo it.": mark(
+            "Only the person who made this correction, or a member with the permission Manage "
+            "Server, can undo it."
+        ),
+        "Another person made the correction {correction}. Only they or an admin can change "
+        "it.": mark(
+            "Another person made the correction {correction}. Only they or a member with the "
+            "permission Manage Server can change it."
+        ),
+        "This chat has {limit} corrections, which is the most. Remove one first: /glossary": mark(
+            "This channel has {limit} corrections, which is the most. Remove one first: /glossary"
+        ),
+        "You have made {limit} corrections in this chat, which is the most. Remove one first: "
+        "/glossary": mark(
+            "You have made {limit} corrections in this channel, which is the most. Remove one "
+            "first: /glossary"
+        ),
+        "You are not in that chat any more, so I cannot show you what was said there.": mark(
+            "You are not in that channel any more, so I cannot show you what was said there."
+        ),
         "Only members of {channel} and admins can do that.": mark(
             "Only members in {channel}, or with the permission Manage Server, can do that."
         ),

@@ -133,14 +133,21 @@ class Media:
                 index += 1
 
     async def convert(
-        self, recording: Recording, format: Format, *, rate_hz: int = 16_000
+        self,
+        recording: Recording,
+        format: Format,
+        *,
+        rate_hz: int = 16_000,
+        span_s: tuple[float, float] | None = None,
     ) -> Audio:
-        """Return the whole recording as mono WAV, MP3 or OGG/Opus, at most half an hour.
+        """Return the recording as mono WAV, MP3 or OGG/Opus, at most half an hour.
 
+        span_s: start and end of the part that is wanted.
         Raises BadAudio, TooLong.
         """
         max_s = min(self._limits.max_s, _LONGEST_CONVERSION_S)
-        header = {"operation": "convert", "format": format, "max_s": max_s, "rate_hz": rate_hz}
+        header: dict[str, Any] = {"operation": "convert", "format": format, "span_s": span_s}
+        header |= {"max_s": max_s, "rate_hz": rate_hz}
         async with aclosing(self._run(header, recording)) as frames:
             info, encoded = await anext(frames)
             return Audio(encoded, _MIMES[format], info["duration_s"])

@@ -49,9 +49,9 @@ _FADE_S = 0.005
 _LONGEST_PAUSE_S = 10.0
 
 
-def build_tags(made_by: str) -> dict[str, str]:
-    """Return the tags of synthesized speech; made_by: voice, engine and model."""
-    return {"comment": AI_NOTICE, "artist": made_by}
+def build_tags(by: str) -> dict[str, str]:
+    """Return the tags of synthesized speech; by: voice, engine and model."""
+    return {"comment": AI_NOTICE, "artist": by}
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,8 +68,12 @@ def _build_frame(cut: Cut, format: str, length_s: float | None) -> Frame:
 
 
 def _convert(header: dict[str, Any], data: bytes) -> Iterator[Frame]:
-    blocks = Decoder(data, max_s=header["max_s"], rate_hz=header["rate_hz"]).blocks()
-    segment = VoiceSegment.from_pcm(b"".join(blocks), header["rate_hz"])
+    rate_hz = header["rate_hz"]
+    pcm = b"".join(Decoder(data, max_s=header["max_s"], rate_hz=rate_hz).blocks())
+    if header["span_s"]:
+        first, last = (int(at_s * rate_hz) * 2 for at_s in header["span_s"])
+        pcm = pcm[max(0, first) : last]
+    segment = VoiceSegment.from_pcm(pcm, rate_hz)
     duration_s = segment.frame_count() / segment.frame_rate
     yield {"duration_s": duration_s}, _export(segment, header["format"])
 

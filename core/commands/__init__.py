@@ -183,7 +183,7 @@ def pick_command(
     if message.command in COMMANDS and (is_open or load_command(message.command).is_listed):
         return message.command
     attachment, expects = message.attachment, settings.expects
-    if expects and attachment and message.sent_at < expects.until_at:
+    if expects and attachment and expects.is_for(message.sender_id, message.sent_at):
         return expects.command
     if message.reply_to and (command := _pick_follow_up(message, message.reply_to)):
         return command

@@ -213,7 +213,7 @@ class Context:
         message = self.message
         return await self.store.voices.choice(message.chat.platform, message.sender_id)
 
-    async def save_own_speech(self, **changes: str) -> None:
+    async def save_own_speech(self, **changes: Any) -> None:
         """Change the voice or style that the sender has chosen."""
         message, speech = self.message, replace(await self.own_speech(), **changes)
         await self.store.voices.save_choice(message.chat.platform, message.sender_id, speech)

@@ -8,16 +8,13 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Correction, Reply
-from core.permissions import Action
+from core.permissions import Action, require
 from core.safety import disable_links
+from core.text.split import shorten_name
 
 
 async def glossary(ctx: Context) -> Reply:
-    """List the corrections with numbers, or remove one.
-
-    Anybody in a group may correct a transcript, and with it add a correction: everybody sees it
-    and can undo it. Removing a correction that others rely on is for admins.
-    """
+    """List the corrections with their makers, or remove one: one's own, or any as an admin."""
     word, number = split_word(ctx.message.text)
     corrections = (await ctx.store.chats.settings(ctx.message.chat)).talk.glossary
     if not word:
@@ -28,6 +25,8 @@ async def glossary(ctx: Context) -> Reply:
     if not 1 <= int(number) <= len(corrections):
         raise UserError("There is no correction {number}. /glossary lists all.", number=number)
     old = corrections[int(number) - 1]
+    is_own = old.by != "" and old.by == ctx.message.sender_id
+    await require(ctx.platform, ctx.message, Action.CHANGE_GLOSSARY, is_own=is_own)
     await ctx.save_settings(talk={"glossary": tuple(c for c in corrections if c != old)})
     return Reply(ctx.text("Removed: {heard} → {meant}", heard=old.heard, meant=old.meant))
 
@@ -38,9 +37,14 @@ def _list(ctx: Context, corrections: tuple[Correction, ...]) -> str:
             "No corrections yet. Reply to a transcript with: no, it is Kowalski. "
             "Or with: Kovalsky = Kowalski"
         )
-    lines = [f"{number}. {c.heard} → {c.meant}" for number, c in enumerate(corrections, 1)]
+    lines = [f"{number}. {_describe(c)}" for number, c in enumerate(corrections, 1)]
     hint = ctx.text("/glossary remove 2 removes the second one.")
     return "\n".join([*map(disable_links, lines), "", hint])
+
+
+def _describe(correction: Correction) -> str:
+    name = shorten_name(correction.by_name)
+    return f"{correction.heard} → {correction.meant}" + (f" ({name})" if name else "")
 
 
 command = Command(
@@ -48,6 +52,5 @@ command = Command(
     glossary,
     usage=mark("remove N"),
     arguments=(Argument("remove", mark("Number of a correction"), template="remove {}"),),
-    action=lambda text: Action.CHANGE_GLOSSARY if text else Action.USE,
     is_ephemeral=True,
 )

@@ -23,7 +23,7 @@ def read_call(text: str) -> tuple[SpeechSettings, str]:
         name, *values = match.groups(default="")
         chosen[name] = "".join(values)
         text = text[match.end() :]
-    return SpeechSettings(**chosen), text.strip()
+    return SpeechSettings(chosen.get("voice", ""), chosen.get("style", "")), text.strip()
 
 
 async def say(ctx: Context) -> Reply:

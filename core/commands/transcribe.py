@@ -12,6 +12,7 @@ from core.errors import EngineRefused, UserError
 from core.locale import mark
 from core.models import RecordingReference, Reply
 from core.text.questions import is_question
+from core.transcription.corrected import show_corrections
 from core.transcription.pipeline import TranscriptionOptions
 
 ENGLISH_ONLY = mark(
@@ -44,11 +45,12 @@ async def transcribe(ctx: Context) -> Reply:
         heard_key=stored.key,
         about=tuple(replace(recording, heard=stored.key) for recording in about),
     )
+    if stored.transcript.corrected:
+        reply = show_corrections(reply, stored.transcript, message.language)
     # Whoever wrote the caption of a forwarded recording did not ask us, nor does one in a group.
     is_own = message.is_private and not (message.command or message.forwarded_from)
-    if message.attachment and message.text and is_own and is_question(message.text):
-        return await add_answer(ctx, reply)
-    return reply
+    is_asked = message.attachment and message.text and is_own and is_question(message.text)
+    return await add_answer(ctx, reply) if is_asked else reply
 
 
 async def add_answer(ctx: Context, transcript: Reply) -> Reply:

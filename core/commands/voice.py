@@ -23,6 +23,7 @@ from core.models import Button, Reply, SavedVoice, Suggestion
 from core.permissions import Action, require
 from core.synthesis import voice_choice as voices
 from core.synthesis import voice_consent
+from core.synthesis.code_words import make_code
 from core.synthesis.pipeline import VoiceStyle
 
 HINT = mark(
@@ -188,12 +189,14 @@ async def clone(ctx: Context, rest: str) -> Reply:
     if read_word(rest) == "off":
         await ctx.save_settings(expects=None)
         return Reply(ctx.text("Voice cloning was cancelled."))
-    code = " ".join(ctx.text(word) for word in voice_consent.make_code())
+    tries = voice_consent.count_tries((await ctx.own_speech()).clone_tries, ctx.clock.now())
+    if len(tries) >= voice_consent.MAX_TRIES:
+        raise UserError(voice_consent.TOO_MANY_TRIES, limit=voice_consent.MAX_TRIES)
+    code = make_code(ctx.text(voice_consent.CONSENT))
     sentence = ctx.text(voice_consent.CONSENT, code=code)
-    expects = voice_consent.expect_consent(sentence, code, ctx.clock.now())
+    expects = voice_consent.expect_consent(ctx.message, sentence, code, ctx.clock.now())
     await ctx.save_settings(expects=expects)
-    text = ctx.text("Record this sentence in your own voice and send it as a voice message:")
-    return Reply(text, sentence)
+    return Reply(ctx.text(voice_consent.RECORD), sentence)
 
 
 ACTIONS: dict[str, Callable[[Context, str], Awaitable[Reply]]] = {

@@ -1,46 +1,63 @@
-"""Corrections of a chat: apply, add and undo them."""
+"""Corrections of a chat: apply, add and undo them. `rules` says which may be added."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 
-from core.models import Correction, Transcript
+from core.glossary.rules import has_address
+from core.models import CorrectedWords, Correction, Transcript
 from core.text.scripts import LETTER, UNSPACED, WORD
-
-#: Above this, the oldest corrections of a chat are dropped.
-MAX_CORRECTIONS = 200
 
 #: A word continues here: "can" is not a word of "can't", but "Ada" is one of "Ada's".
 _CONTINUES = re.compile(rf"{LETTER}|['’](?![sS]\b){LETTER}")
+#: The rest of an address around a phrase, up to a space, or to Chinese and its punctuation.
+_REST = rf"[^\s{UNSPACED}\u3000-\u303f\uff00-\uffef]*"
+_BEFORE, _AFTER = re.compile(rf"{_REST}\Z"), re.compile(_REST)
+_MAX_ADDRESS_CHARS = 200
+#: Every address has one of these.
+_ADDRESS_SIGNS = frozenset("@#./:_")
 
 
 def apply(text: str, corrections: tuple[Correction, ...]) -> str:
-    """Return `text` with each misheard phrase replaced.
+    """Return `text` with each misheard phrase replaced, see `replace_words`."""
+    return replace_words(text, corrections)[0]
 
-    Whole words in any case, the longest phrase first; replacements are not corrected again.
-    Of two corrections of the same words the newer one applies.
+
+def replace_words(
+    text: str, corrections: tuple[Correction, ...]
+) -> tuple[str, tuple[CorrectedWords, ...]]:
+    """Return `text` with each misheard phrase replaced, and where.
+
+    Whole words in any case, the longest phrase first; replacements are not corrected again, and
+    addresses are left as they are. Of two corrections of the same words the newer one applies.
     """
     table = _build_table(corrections)
-    parts, done = [], 0
+    parts: list[str] = []
+    replaced: list[CorrectedWords] = []
+    done = length = 0
     for token in WORD.finditer(text) if table else ():
         if token.start() < done:
             continue
         for pattern, correction in table.get(token.group().casefold(), ()):
             found = pattern.match(text, token.start())
-            if found and _is_whole(text, found.end()):
-                parts += [text[done : found.start()], _recase(found.group(), correction)]
-                done = found.end()
+            if found and _is_whole(text, found.end()) and not _is_in_address(text, found):
+                before, words = text[done : found.start()], _recase(found.group(), correction)
+                start = length + len(before)
+                parts += [before, words]
+                done, length = found.end(), start + len(words)
+                replaced.append(CorrectedWords(start, length, found.group()))
                 break
-    return "".join([*parts, text[done:]])
+    return "".join([*parts, text[done:]]), tuple(replaced)
 
 
 def apply_to(transcript: Transcript, corrections: tuple[Correction, ...]) -> Transcript:
     """Return `transcript` with its text and segments corrected, unless a person edited it."""
     if not corrections or transcript.edited_from:
         return transcript
+    text, replaced = replace_words(transcript.text, corrections)
     segments = (replace(s, text=apply(s.text, corrections)) for s in transcript.segments)
-    return replace(transcript, text=apply(transcript.text, corrections), segments=tuple(segments))
+    return replace(transcript, text=text, segments=tuple(segments), corrected=replaced)
 
 
 def learn(corrections: tuple[Correction, ...], new: Correction) -> tuple[Correction, ...]:
@@ -51,22 +68,24 @@ def learn(corrections: tuple[Correction, ...], new: Correction) -> tuple[Correct
     """
     kept = []
     for old in corrections:
+        if (old.heard, old.meant) == (new.heard, new.meant):
+            new = old  # whoever made it first
         if _fold(old.meant) == _fold(new.heard):
-            old = replace(old, meant=new.meant, by=new.by)
+            old = replace(new, heard=old.heard)
         if _fold(old.heard) != _fold(new.heard) and old.heard != old.meant:
             kept.append(old)
     if new.heard != new.meant:
         kept.append(new)
-    return tuple(kept[-MAX_CORRECTIONS:])
+    return tuple(kept)
 
 
 def list_changes(
     before: tuple[Correction, ...], after: tuple[Correction, ...]
 ) -> tuple[Correction, ...]:
-    """Return what `undo_changes` needs: the former meanings, empty if there was none."""
-    old, new = ({c.heard: c.meant for c in corrections} for corrections in (before, after))
+    """Return what `undo_changes` needs: the former corrections, without a meaning if new."""
+    old, new = ({c.heard: c for c in corrections} for corrections in (before, after))
     return tuple(
-        Correction(heard, old.get(heard, ""))
+        old.get(heard, Correction(heard, ""))
         for heard in old | new
         if old.get(heard) != new.get(heard)
     )
@@ -78,7 +97,7 @@ def undo_changes(
     """Return `corrections` without `changes`; later ones are kept."""
     changed = {change.heard for change in changes}
     kept = [c for c in corrections if c.heard not in changed]
-    return (*kept, *(change for change in changes if change.meant))[-MAX_CORRECTIONS:]
+    return (*kept, *(change for change in changes if change.meant))
 
 
 def _build_table(
@@ -102,6 +121,15 @@ def _fold(text: str) -> str:
 def _is_whole(text: str, end: int) -> bool:
     """Return True if a word ends at `end`."""
     return re.match(f"[{UNSPACED}]", text[end - 1]) is not None or not _CONTINUES.match(text, end)
+
+
+def _is_in_address(text: str, found: re.Match[str]) -> bool:
+    """Return True if the words are part of an address, or of the name of an account."""
+    start = max(0, found.start() - _MAX_ADDRESS_CHARS)
+    before = _BEFORE.search(text, start, found.start())
+    after = _AFTER.match(text, found.end(), found.end() + _MAX_ADDRESS_CHARS)
+    whole = (before[0] if before else "") + found.group() + (after[0] if after else "")
+    return not _ADDRESS_SIGNS.isdisjoint(whole) and has_address(whole)
 
 
 def _recase(found: str, correction: Correction) -> str:

@@ -8,6 +8,7 @@ Ids are `str` on every platform; moments are aware UTC and end in `_at`; units e
 from core.models.answers import Answer, Passage, Question, Sampling, Turn
 from core.models.audio import (
     Audio,
+    CorrectedWords,
     SavedVoice,
     Segment,
     Transcript,
@@ -79,6 +80,7 @@ __all__ = [
     "ChatSettings",
     "ClaimedJobs",
     "Conversation",
+    "CorrectedWords",
     "Correction",
     "DeliveryState",
     "DigestSchedule",

@@ -56,6 +56,16 @@ def add_usages(usages: Iterable[Usage | None]) -> Usage | None:
 
 
 @dataclass(frozen=True, slots=True)
+class CorrectedWords:
+    """Words of a text that replace what was transcribed."""
+
+    #: Character positions, the end excluded.
+    start: int
+    end: int
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """A transcript of a recording or of one piece of it."""
 
@@ -74,6 +84,8 @@ class Transcript:
     pauses: tuple[tuple[float, float], ...] = ()
     #: If a person edited it, the key of the transcript before: nothing is corrected in it any more.
     edited_from: str = ""
+    #: What the chat's corrections replaced in `text`; never stored.
+    corrected: tuple[CorrectedWords, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -167,7 +167,8 @@ class Span:
     start: int
     end: int
     #: code: to be copied as it is. time: shown in the reader's own time zone.
-    kind: Literal["bold", "code", "time"] = "bold"
+    #: corrected: words of a transcript that were put in place of others.
+    kind: Literal["bold", "code", "time", "corrected"] = "bold"
     #: For a time: seconds since 1970.
     at_s: int = 0
 
@@ -215,3 +216,6 @@ class Reply:
     about: tuple[RecordingReference, ...] = ()
     #: Ids of the people whose words it has or sums up: it is deleted with what is theirs.
     people: tuple[str, ...] = ()
+    #: Parts of the quote, by their positions in it, and the last line of the text, about them.
+    marks: tuple[Span, ...] = ()
+    note: str = ""

@@ -17,11 +17,13 @@ class SpeechSettings:
     style: str = ""
     #: What a person speaks and reads (BCP 47). A chat has a setting of its own for that.
     language: str = ""
+    #: When the person tried to clone their voice within the last hour, for the limit on it.
+    clone_tries: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedRecording:
-    """The purpose of the next recording in a private chat."""
+    """The purpose of the next recording in a private chat, and who is to make it when."""
 
     #: The command that gets it.
     command: str
@@ -29,6 +31,17 @@ class ExpectedRecording:
     text: str
     code: str
     until_at: datetime
+    #: Recordings that were sent before do not count; None: none counts.
+    since_at: datetime | None = None
+    person_id: str = ""
+    #: The job whose recording differed from the sentence before this one, and how, in English.
+    after_job: str = ""
+    difference: str = ""
+
+    def is_for(self, person_id: str, sent_at: datetime) -> bool:
+        """Return True if a recording of a person was sent in time to be the expected one."""
+        is_in_time = self.since_at is not None and self.since_at <= sent_at < self.until_at
+        return is_in_time and person_id == self.person_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +77,9 @@ class Correction:
 
     heard: str
     meant: str
-    #: Id of whoever gave it, empty if that is not known.
+    #: Id and name of the person who made it; empty if that was not kept.
     by: str = field(default="", compare=False)
+    by_name: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ def edit(former: Transcript, text: str, former_key: str) -> Transcript:
         usage=None,
         is_silent=False,
         edited_from=former_key,
+        corrected=(),
     )
 
 

@@ -82,9 +82,11 @@ class TranscriptionPipeline:
         #: get the next.
         self._long_slots = asyncio.Semaphore(count)
 
-    async def convert(self, recording: Recording) -> Audio:
-        """Return a recording as WAV, 24 kHz mono. Raises BadAudio, TooLong."""
-        return await self._media.convert(recording, "wav", rate_hz=24_000)
+    async def convert(
+        self, recording: Recording, span_s: tuple[float, float] | None = None
+    ) -> Audio:
+        """Return a recording, or a part of it, as WAV, 24 kHz mono. Raises BadAudio, TooLong."""
+        return await self._media.convert(recording, "wav", rate_hz=24_000, span_s=span_s)
 
     async def excerpt(self, recording: Recording, start_s: float, end_s: float) -> File:
         """Return some seconds of a recording as a voice message. Raises BadAudio, TooLong."""

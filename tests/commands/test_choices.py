@@ -28,12 +28,12 @@ FOR_ADMINS = (
     "auto on", "think on", "replies off", "digest off", "remember on", "remember off",
     "remember 30d", "remember 开", "language German", "language chat auto", "language 聊天 自动",
     "style chat warm", "style 聊天 off", "voice chat Mia", "voice chat off", "voice 聊天 关",
-    "voice keep A a calm woman", "glossary remove 1",
+    "voice keep A a calm woman",
 )  # fmt: skip
 FOR_ALL = (
     "auto", "think", "replies", "digest", "remember", "remember me off", "remember 我 开",
     "language", "language me German", "language me", "style warm", "style chat", "voice Mia",
-    "voice off", "voice list", "glossary",
+    "voice off", "voice list", "glossary", "glossary remove 1",
 )  # fmt: skip
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from core.models import Attachment, Correction, JobState, Message, QuotedMessage, Reply
+from core.glossary.rules import MAX_PER_PERSON
+from core.models import (
+    Attachment,
+    ChatSettings,
+    Correction,
+    JobState,
+    Message,
+    QuotedMessage,
+    Reply,
+    TalkSettings,
+)
 from core.store.work.deliveries import StoredLedger
 from tests.support import audio_samples
 from tests.support.group_talk import ADA, BEN, GROUP, Group
@@ -36,7 +47,9 @@ async def reply_to(group: Group, sent: str, text: str, sender_id: str = BEN) -> 
 
 
 async def known(group: Group) -> tuple[Correction, ...]:
-    return (await group.loopback.store.chats.settings(group.chat)).talk.glossary
+    """Return the glossary without the names of those who made it."""
+    made = (await group.loopback.store.chats.settings(group.chat)).talk.glossary
+    return tuple(Correction(one.heard, one.meant) for one in made)
 
 
 @pytest.mark.parametrize("words", ["no, it is *Kowalski*", "Kovalsky = Kowalski"])
@@ -153,7 +166,7 @@ async def test_glossary_is_listed_and_entries_are_removed(group: Group) -> None:
     await reply_to(group, sent, "Kovalsky = Kowalski")
     await reply_to(group, sent, "harbour = harbor")
     listed = (await group.ask("glossary", BEN)).text
-    assert listed.startswith("1. Kovalsky → Kowalski\n2. harbour → harbor\n")
+    assert listed.startswith("1. Kovalsky → Kowalski (Ben)\n2. harbour → harbor (Ben)\n")
     for number in ("3", "3" * 5000):
         refused = (await group.ask(f"glossary remove {number}")).text
         assert f"no correction {number[:9]}." in refused
@@ -162,12 +175,110 @@ async def test_glossary_is_listed_and_entries_are_removed(group: Group) -> None:
     assert await known(group) == (Correction("harbour", "harbor"),)
 
 
-async def test_members_add_corrections_and_admins_remove_them(group: Group) -> None:
-    _, sent = await hear(group)
+async def test_only_the_speaker_or_an_admin_corrects(group: Group) -> None:
+    asks, sent = await hear(group)
     group.loopback.platform.can_administer = False
+    [refused] = await reply_to(group, sent, "Kovalsky = Kowalski", BEN)
+    assert refused.text.startswith("Only the person who speaks in this recording, or an admin")
+    assert await known(group) == () and group.answers(asks)[-1].quote == SAID
+    [saved] = await reply_to(group, sent, "Kovalsky = Kowalski", ADA)
+    assert saved.text == "Saved: Kovalsky → Kowalski"
+    pressed = await group.press(saved, "Undo", BEN)
+    assert pressed.text.startswith("Only the person who made this correction, or an admin")
+    assert group.answers(asks)[-1].quote == MEANT
+    await asyncio.sleep(5)  # a second press within three seconds is the first one
+    assert (await group.press(saved, "Undo", ADA)).text == "Correction undone."
+    assert group.answers(asks)[-1].quote == SAID
+
+
+async def test_a_forwarded_recording_is_not_that_of_who_forwards_it(group: Group) -> None:
+    group.loopback.platform.can_administer = False
+    note = Attachment("file-1", duration_s=3.0)
+    asks = group.write(ADA, command="transcribe", attachment=note, forwarded_from="Ben")
+    await group.send(asks)
+    [refused] = await reply_to(group, "sent-1", "Kovalsky = Kowalski", ADA)
+    assert refused.text.startswith("Only the person who speaks")
+    private = Group(group.loopback, replace(GROUP, chat_id=ADA), is_private=True)
+    await private.send(private.write(ADA, attachment=note, forwarded_from="Ben"))
+    sent = f"sent-{len(group.loopback.platform.sent)}"
+    [saved] = await reply_to(private, sent, "Kovalsky = Kowalski", ADA)
+    assert saved.text == "Saved: Kovalsky → Kowalski"
+
+
+@pytest.mark.parametrize("words", ["Kowalski = Kovacs", "Kovalsky = Kovacs"])
+async def test_corrections_of_others_are_theirs(group: Group, words: str) -> None:
+    _, sent = await hear(group, BEN)
+    _, hers = await hear(group, ADA)
+    group.loopback.platform.can_administer = False
+    await reply_to(group, hers, "harbour = harbor", ADA)
+    await reply_to(group, hers, "Kovalsky = Kowalski", ADA)
+    if words.startswith("Kowalski"):
+        _, sent = await hear(group, BEN)
+    [refused] = await reply_to(group, sent, words, BEN)
+    assert "Another person made the correction Kovalsky → Kowalski" in refused.text
+    listed = (await group.ask("glossary", BEN)).text
+    assert listed.startswith("1. harbour → harbor (Ada)\n2. Kovalsky → Kowalski (Ada)\n")
+    assert "admins" in (await group.ask("glossary remove 2", BEN)).text
+    assert len(await known(group)) == 2
+    assert (await group.ask("glossary remove 2", ADA)).text == "Removed: Kovalsky → Kowalski"
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("harbour = fifty", "numbers, dates and amounts"),
+        ("harbour = evil.example.org", "addresses"),
+        ("met = n\u200bever met", "opposite"),
+        ("harbour = hаrbour", "several alphabets"),
+    ],
+)
+async def test_what_would_falsify_other_recordings_is_refused(
+    group: Group, words: str, reason: str
+) -> None:
+    asks, sent = await hear(group)
+    [refused] = await reply_to(group, sent, words, ADA)
+    assert refused.text.startswith("Not saved: ") and reason in refused.text
+    assert await known(group) == () and group.answers(asks)[-1].quote == SAID
+
+
+async def test_two_steps_do_not_make_an_opposite(group: Group) -> None:
+    """A correction of a correction gives the older one another meaning."""
+    group.loopback.engine.text = "I accept the offer."
+    _, sent = await hear(group)
+    await reply_to(group, sent, "accept = axept", ADA)
+    [refused] = await reply_to(group, sent, "axept = refuse", ADA)
+    assert refused.text.startswith("Not saved: accept → refuse.")
+    assert await known(group) == (Correction("accept", "axept"),)
+
+
+async def test_a_person_has_a_limit(group: Group) -> None:
+    _, sent = await hear(group)
+    words = [chr(97 + n % 26) * (2 + n // 26) for n in range(MAX_PER_PERSON)]
+    full = TalkSettings(glossary=tuple(Correction(f"a {word}", "x", ADA) for word in words))
+    await group.loopback.store.chats.save_settings(group.chat, ChatSettings(talk=full))
+    [refused] = await reply_to(group, sent, "Kovalsky = Kowalski", ADA)
+    assert "You have made 50 corrections" in refused.text and len(await known(group)) == 50
+    [saved] = await reply_to(group, sent, "Kovalsky = Kowalski", BEN)
+    assert saved.text.startswith("Saved")
+
+
+async def test_people_see_what_was_corrected(group: Group) -> None:
+    """The marks stand beside the text: it is corrected again, searched and read aloud as it is."""
+    asks, sent = await hear(group)
     await reply_to(group, sent, "Kovalsky = Kowalski")
-    assert "admins" in (await group.ask("glossary remove 1", BEN)).text
-    assert await known(group) == (Correction("Kovalsky", "Kowalski"),)
+    reply = group.answers(asks)[-1]
+    assert [reply.quote[mark.start : mark.end] for mark in reply.marks] == ["Kowalski"]
+    assert (reply.quote, reply.aloud) == (MEANT, MEANT)
+    assert reply.text == reply.note == "Corrected: Kovalsky → Kowalski"
+    await reply_to(group, sent, "no, it is harbor")
+    asks, _ = await hear(group)
+    [reply] = group.answers(asks)
+    assert [reply.quote[mark.start : mark.end] for mark in reply.marks] == ["Kowalski", "harbor"]
+    assert reply.note == "Corrected: Kovalsky → Kowalski, harbour → harbor"
+    group.loopback.engine.text = "Nothing to correct."
+    group.loopback.platform.recording += b"\0\0"
+    asks, _ = await hear(group)
+    assert (group.answers(asks)[0].marks, group.answers(asks)[0].note) == ((), "")
 
 
 async def labels(group: Group, seconds: float, **limits: Any) -> list[str]:

@@ -221,11 +221,18 @@ def test_command_for_a_groups_message(
     assert pick_command(message, settings) == command
 
 
-@pytest.mark.parametrize(("left_s", "command"), [(1, "consent"), (0, "transcribe")])
+@pytest.mark.parametrize(
+    ("since_s", "until_s", "person_id", "command"),
+    [
+        (0, 1, "7", "consent"), (0, 0, "7", "transcribe"), (1, 2, "7", "transcribe"),
+        (0, 1, "8", "transcribe"), (None, 1, "7", "transcribe"),
+    ],
+)  # fmt: skip
 def test_the_expected_recording_has_to_come_in_time(
-    new_message: NewMessage, left_s: int, command: str
+    new_message: NewMessage, since_s: int | None, until_s: int, person_id: str, command: str
 ) -> None:
     song = new_message(attachment=SONG)
-    until_at = song.sent_at + timedelta(seconds=left_s)
-    expects = ExpectedRecording("consent", "sentence", "code", until_at)
+    since_at = None if since_s is None else song.sent_at + timedelta(seconds=since_s)
+    until_at = song.sent_at + timedelta(seconds=until_s)
+    expects = ExpectedRecording("consent", "sentence", "code", until_at, since_at, person_id)
     assert pick_command(song, ChatSettings(expects=expects)) == command

@@ -4,28 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from core.commands.say import read_call
 from core.models import (
-    Audio,
     Chat,
-    ExpectedRecording,
     QuotedMessage,
-    SavedVoice,
     SpeechSettings,
-    Transcript,
 )
 from core.store import Store
-from core.synthesis import voice_consent
 from core.synthesis.voice_choice import Choices
-from tests.conftest import NewMessage
 from tests.support.group_talk import Group
-from tests.support.loopback import ScriptedTranscriber, run_loopback
+from tests.support.loopback import run_loopback
 
 CHAT = Chat("test", "1", "100")
 NONE, MIA, DEAN, LI = (SpeechSettings(voice) for voice in ("", "Mia", "Dean", "白桦"))
@@ -164,63 +156,3 @@ async def test_voice_is_designed_saved_renamed_used_and_deleted(talk: Group) -> 
     assert "No saved voices" in (await talk.ask("voice list")).text
     await talk.ask("say hello again")
     assert utterances[-1].sample is None, "the default speaks when the voice is gone"
-
-
-class SaysConsent(ScriptedTranscriber):
-    text = ""
-
-    async def transcribe(self, audio: Audio, **options: Any) -> Transcript:
-        return Transcript(self.text, duration_s=audio.duration_s)
-
-
-async def test_clone_needs_spoken_consent_and_is_for_its_owner_only(store: Store) -> None:
-    engine = SaysConsent()
-    async with run_loopback(store, engine) as loopback:
-        talk = Group(loopback, CHAT, is_private=True)
-        assert "private" in (await talk.ask("voice clone", is_private=False)).text
-        asked = await talk.ask("voice clone")
-        engine.text = "Something else was said here, and it is no consent at all."
-        assert "not the sentence" in talk.answers(await talk.speak())[0].text
-        assert await store.voices.usable(CHAT, "7") == []
-        engine.text = asked.quote.lower().replace(".", "").replace("speaker", "speeker")
-        loopback.platform.recording += b"\0\0"  # another recording
-        [kept] = talk.answers(await talk.speak())
-        assert "only you can use it" in kept.text
-        [own] = await store.voices.usable(CHAT, "7")
-        assert own.is_clone and own.consented_at and own.sample.data[:4] == b"RIFF"
-        assert await store.voices.usable(CHAT, "8") == []
-        assert "Unknown voice" in (await talk.ask("say voice:me hi", sender_id="8")).text
-        assert "only be used by its owner" in (await talk.ask("voice chat me")).text
-        await talk.ask("voice me")
-        await talk.ask("say hi")
-        assert loopback.synthesizer.utterances[-1].sample == own.sample
-        await talk.ask("voice delete me")
-        assert await store.voices.usable(CHAT, "7") == []
-        await talk.ask("say hi again")
-        assert loopback.synthesizer.utterances[-1].sample is None
-        engine.text = "an ordinary note"
-        loopback.platform.recording += b"\0\0"
-        assert talk.answers(await talk.speak())[0].quote == "an ordinary note"
-
-
-@pytest.mark.parametrize(
-    ("transcript", "is_consent"),
-    [
-        ("I agree that a computer voice is made from it. My code is apple river seven.", True),
-        ("i agree that a computer voice was made from it my code is apple river seven", True),
-        ("I agree that a computer voice is made from it. My code is apple river eight.", False),
-        ("apple river seven", False),
-    ],
-)
-def test_consent_needs_the_whole_code(
-    transcript: str, is_consent: bool, new_message: NewMessage
-) -> None:
-    sentence = "I agree that a computer voice is made from it. My code is apple river seven."
-    expects = ExpectedRecording("consent", sentence, "apple river seven", new_message().sent_at)
-    assert voice_consent.is_consent(expects, transcript) is is_consent
-
-
-def test_saved_voices_have_distinct_ids() -> None:
-    sample, now = Audio(b"", "audio/wav", 1.0), datetime.now(UTC)
-    assert len({voice_consent.make_clone(sample, now).voice_id for _ in range(50)}) == 50
-    assert isinstance(replace(voice_consent.make_clone(sample, now), name="x"), SavedVoice)

@@ -18,7 +18,7 @@ from bots.discord_bot.outgoing.parts import (
     build_parts,
     shorten,
 )
-from core.models import Button, File, Link, Reply
+from core.models import Button, File, Link, Reply, Span
 from core.safety import restore_links
 from tests.support.discord_markdown import read
 
@@ -39,6 +39,16 @@ def plain(part: MessagePart) -> str:
 
 def squeeze(text: str) -> str:
     return "".join(restore_links(text).split())
+
+
+def test_corrected_words_are_underlined() -> None:
+    quote = "see example.org, Kowal_ski\nand Kowal_ski."
+    marks = tuple(Span(at, at + 9, "corrected") for at in (quote.index("K"), quote.rindex("K")))
+    [part] = build_parts(Reply("Corrected: a → b", quote, marks=marks))
+    first, *rest = part.text.split("\n")
+    assert first == "Corrected: a → b"
+    assert [line[line.index("__") :] for line in rest] == ["__Kowal\\_ski__", "__Kowal\\_ski__."]
+    assert all(read(line).kinds == {"quote", "underline"} for line in rest)
 
 
 @settings(max_examples=40)

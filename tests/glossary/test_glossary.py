@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.glossary.apply import MAX_CORRECTIONS, apply, apply_to, learn, list_changes, undo_changes
+from core.glossary.apply import (
+    apply,
+    apply_to,
+    learn,
+    list_changes,
+    replace_words,
+    undo_changes,
+)
 from core.glossary.corrections import parse_correction
 from core.glossary.fuzzy_match import find_misheard
-from core.models import Correction, Segment, Transcript
+from core.models import CorrectedWords, Correction, Segment, Transcript
 
 WORDS = st.text(st.sampled_from("abcAB 王小"), min_size=1, max_size=6).filter(str.strip)
 GLOSSARIES = st.lists(st.builds(Correction, WORDS, WORDS), max_size=6).map(tuple)
@@ -34,6 +43,10 @@ def corrections(*pairs: tuple[str, str]) -> tuple[Correction, ...]:
         ("1.5 and 15", [("15", "50")], "1.5 and 50"),
         (r"a \1 .* b", [("a", r"\1"), (".*", "x")], r"\1 \1 .* b"),
         ("", [("a", "b")], ""),
+        ("Paypal: www.paypal.com/paypal", [("paypal", "X")], "X: www.paypal.com/paypal"),
+        ("ask paypal@example.org, @paypal", [("paypal", "X")], "ask paypal@example.org, @paypal"),
+        ("打开paypal.com。paypal很好", [("paypal", "X")], "打开paypal.com。X很好"),
+        ("Ada/paypal.", [("paypal", "X")], "Ada/X."),
     ],
 )
 def test_whole_words_are_corrected(text: str, pairs: list[tuple[str, str]], corrected: str) -> None:
@@ -42,7 +55,9 @@ def test_whole_words_are_corrected(text: str, pairs: list[tuple[str, str]], corr
 
 def test_segments_are_corrected_too_and_times_stay() -> None:
     heard = Transcript("hi Kovalsky", (Segment(1.0, 2.0, "hi Kovalsky"),), 3.0)
-    meant = Transcript("hi Kowalski", (Segment(1.0, 2.0, "hi Kowalski"),), 3.0)
+    segments = (Segment(1.0, 2.0, "hi Kowalski"),)
+    replaced = (CorrectedWords(3, 11, "Kovalsky"),)
+    meant = Transcript("hi Kowalski", segments, 3.0, corrected=replaced)
     assert apply_to(heard, corrections(("kovalsky", "Kowalski"))) == meant
 
 
@@ -67,12 +82,26 @@ def test_a_correction_of_a_correction_replaces_it() -> None:
     assert apply("Kovalsky Kowalsky", known) == "Kowalski Kowalski"
 
 
-def test_the_oldest_correction_is_dropped() -> None:
-    known: tuple[Correction, ...] = ()
-    for number in range(MAX_CORRECTIONS + 5):
-        known = learn(known, Correction(f"h{number}", f"m{number}"))
-    assert len(known) == MAX_CORRECTIONS
-    assert known[0].heard == "h5"
+@given(text=st.text(st.sampled_from("abcAB 王小.'")), known=GLOSSARIES)
+def test_what_was_replaced_is_known_by_its_place(text: str, known: tuple[Correction, ...]) -> None:
+    corrected, replaced = replace_words(text, known)
+    former, done = "", 0
+    for words in replaced:
+        former += corrected[done : words.start] + words.heard
+        done = words.end
+    assert former + corrected[done:] == text
+
+
+def test_who_made_a_correction_is_kept() -> None:
+    ada, ben = (Correction("Kovalsky", "Kowalski", who, who) for who in ("Ada", "Ben"))
+    assert [one.by for one in learn((ada,), ben)] == ["Ada"], "it was there"
+    changed = learn((ada,), Correction("Kowalski", "Kovacs", "Ben", "Ben"))
+    assert [*map(astuple, changed)] == [
+        ("Kovalsky", "Kovacs", "Ben", "Ben"),
+        ("Kowalski", "Kovacs", "Ben", "Ben"),
+    ]
+    [back] = undo_changes(changed, list_changes((ada,), changed))
+    assert astuple(back) == ("Kovalsky", "Kowalski", "Ada", "Ada")
 
 
 @pytest.mark.parametrize(

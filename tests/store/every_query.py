@@ -107,6 +107,7 @@ async def _results(store: Store) -> None:
         return 1
 
     await store.results.share("k", make)
+    await store.results.drop("other")
 
 
 async def _ask(store: Store) -> None:

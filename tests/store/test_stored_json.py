@@ -23,8 +23,9 @@ DEFAULTS = {
     "Attachment": "kind='voice' name='' mime='' size_bytes=None duration_s=None",
     "Audio": "url=''",
     "Button": "text='' token='' is_private=False",
-    "Correction": "by=''",
+    "Correction": "by='' by_name=''",
     "DigestSchedule": "last_at=None by=''",
+    "ExpectedRecording": "since_at=None person_id='' after_job='' difference=''",
     "File": "duration_s=None waveform=b'' title=''",
     "Link": "thread_id=None chat_id=''",
     "Message": "sender_id='' sender_name='' thread_id=None edit_id='' is_private=True language=''"
@@ -35,14 +36,14 @@ DEFAULTS = {
     "RememberedMessage": "text='' thread_id=None reply_to='' attachment=None transcript=None"
     " origin_id=''",
     "Reply": "text='' quote='' files=() buttons=() aloud='' is_quote_first=False links=() spans=()"
-    " is_markdown=False heard_key='' about=() people=()",
+    " is_markdown=False heard_key='' about=() people=() marks=() note=''",
     "SavedVoice": "is_clone=False consented_at=None by=''",
     "Span": "kind='bold' at_s=0",
-    "SpeechSettings": "voice='' style='' language=''",
+    "SpeechSettings": "voice='' style='' language='' clone_tries=()",
     "TalkSettings": "notes=<NoteMode.TRANSCRIBE: 'transcribe'> is_thinking=False"
     " remember_days=None glossary=()",
     "Transcript": "segments=() duration_s=0.0 is_cut=False is_rough=False usage=None"
-    " is_silent=False pauses=() edited_from=''",
+    " is_silent=False pauses=() edited_from='' corrected=()",
     "Usage": "audio_s=0.0 prompt_tokens=0 completion_tokens=0 audio_tokens=0 cached_tokens=0"
     " reasoning_tokens=0",
 }

@@ -168,6 +168,20 @@ def test_bots_forwards_and_service_messages_are_ignored(fields: dict[str, Any]) 
 
 
 @pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({}, "voice"),
+        ({"via_bot": {"id": 5, "is_bot": True, "first_name": "Sounds"}}, "audio"),
+    ],
+)
+def test_what_an_inline_bot_made_is_not_recorded_by_a_person(
+    fields: dict[str, Any], kind: str
+) -> None:
+    attachment = read_message(voice=VOICE, **fields).attachment
+    assert attachment and attachment.kind == kind
+
+
+@pytest.mark.parametrize(
     ("sender", "sender_chat", "shown"),
     [
         (ANONYMOUS, GROUP, ("-1001", "Group", "")),

@@ -67,6 +67,22 @@ def test_a_quote_entity_starts_at_the_quote() -> None:
     assert part.entities[0].type == MessageEntity.EXPANDABLE_BLOCKQUOTE
 
 
+def test_corrected_words_are_underlined() -> None:
+    quote = "\n😀 see example.org, Kowalski\nand Kowalski."
+    marks = tuple(
+        Span(at, at + 8, "corrected") for at in (quote.index("K"), quote.rindex("K"), len(quote))
+    )
+    [part] = build_parts(Reply("Rough.\nCorrected: a → b", quote, marks=marks))
+    assert isinstance(part, TextPart) and part.text.startswith("Rough.\nCorrected: a → b\n\n😀 see")
+    units = part.text.encode("utf-16-le")
+    marked = [
+        units[one.offset * 2 : (one.offset + one.length) * 2].decode("utf-16-le")
+        for one in part.entities
+        if one.type == MessageEntity.UNDERLINE
+    ]
+    assert marked == ["Kowalski", "Kowalski"]
+
+
 def test_a_very_long_reply_becomes_a_file_with_a_preview() -> None:
     quote = "so much to say. " * 2000
     extra = File("a.srt", "text/plain", b"1")

@@ -9,7 +9,7 @@ from bots.web_chat import WebChat
 from bots.web_chat.wire import build_entry, build_reply
 from core.errors import UserError
 from core.interfaces import DeliveryTarget
-from core.models import DeliveryState, Job, JobState, Link, Reply
+from core.models import DeliveryState, Job, JobState, Link, Reply, Span
 from tests.conftest import NewMessage
 from tests.support.web_client import SOUND, listen, next_event, send_sound, wait_for_reply
 from tests.support.web_inbox import FakeInbox, MemoryLedger
@@ -71,6 +71,12 @@ def test_links_are_counted_in_utf16_units() -> None:
         {"start": 0, "end": 2, "id": "note-0002"},
     ]
     assert built["is_quote_first"]
+
+
+def test_marks_are_counted_in_utf16_units() -> None:
+    reply = Reply("", "😀 Kowalski", marks=(Span(2, 10, "corrected"),))
+    built = build_reply("1", reply)
+    assert built["marks"] == [{"start": 3, "end": 11}]
 
 
 async def test_changed_reply_replaces_the_old_one(

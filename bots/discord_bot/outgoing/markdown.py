@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from bots.common.chat import clean, is_blank
 from core.models import Link, Reply, Span
+from core.safety import disable_links
 
 #: Breaks mentions, which Discord finds in the raw text, escaped or not; and the end of a label, so
 #: that a bracket and an address behind a link of ours do not become part of it.
@@ -25,7 +26,7 @@ _BLOCK = re.compile(r"(\s*)([>#+-])")
 _NUMBER = re.compile(r"(\s*\d+)([.)])(?=\s|\Z)")
 
 #: The styles of spans; "{}" stands for their text.
-_BOLD, _CODE = "**{}**", "`{}`"
+_BOLD, _CODE, _MARKED = "**{}**", "`{}`", "__{}__"
 #: The label of a link that follows a time.
 ARROW = "↗"
 #: A span of this length shows the time of day alone.
@@ -125,8 +126,23 @@ def read_spans(reply: Reply, find_url: FindUrl) -> Iterator[Line]:
         (len(clean(text[: max(0, start)])), len(clean(text[: max(0, end)])), style)
         for start, end, style in found
     ]
+    yield from _cut_lines(clean(text), spans)
+
+
+def read_marks(reply: Reply, shown: str) -> list[Line]:
+    """Return the lines of `shown`, the quote without mentions, with the marks of the quote."""
+
+    def find(at: int) -> int:
+        return len(disable_links(clean(reply.quote[:at])))
+
+    spans = [(find(one.start), find(one.end), _MARKED) for one in reply.marks]
+    return [replace(line, is_quote=True) for line in _cut_lines(shown, spans)]
+
+
+def _cut_lines(text: str, spans: list[tuple[int, int, str]]) -> Iterator[Line]:
+    """Yield the lines of a text, each with its share of the spans."""
     at, taken = 0, 0
-    for line in clean(text).splitlines():
+    for line in text.splitlines():
         inside = []
         for start, end, style in sorted(spans):
             start, end = max(start, taken, at), min(end, at + len(line))

@@ -23,6 +23,7 @@ from bots.discord_bot.outgoing.markdown import (
     Line,
     find_commands,
     read_markdown,
+    read_marks,
     read_spans,
 )
 from core.locale import translate
@@ -109,11 +110,14 @@ def read_lines(
 ) -> list[Line]:
     """Return the lines of a reply and of its quote, without blank ones at either end."""
     # Mentions are disabled so that quoting pings nobody.
-    quoted = disable_links(clean(reply.quote)).splitlines()
+    # Mentions are disabled so that quoting pings nobody.
+    quote = disable_links(clean(reply.quote))
+    plain = [Line(line, is_quote=True) for line in quote.splitlines()]
+    quoted = read_marks(reply, quote) if reply.marks else plain
     text = read_markdown(clean(reply.text)) if reply.is_markdown else None
     if reply.text and not text:
         text = [find_commands(line, command_ids) for line in read_spans(reply, find_url)]
-    blocks = [text or [], [Line(line, is_quote=True) for line in quoted]]
+    blocks = [text or [], quoted]
     lines: list[Line] = []
     for block in reversed(blocks) if reply.is_quote_first else blocks:
         seen = [number for number, line in enumerate(block) if not is_blank(line.text)]

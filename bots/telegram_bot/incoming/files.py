@@ -61,8 +61,8 @@ def read_attachment(
 ) -> Attachment | None:
     """Return the recording in a message, None if it has none.
 
-    Name, type and size are what the sender claims. may_guess: take a file of no stated type for
-    one, since its content may be sound.
+    Name, type and size are what the sender claims; what an inline bot made is no voice message.
+    may_guess: take a file of no stated type for one, since its content may be sound.
     """
     kind = next((one for one in KINDS if getattr(holder, one)), None)
     # A GIF comes as a document too, and is silent.
@@ -80,7 +80,7 @@ def read_attachment(
     size, duration_s = raw.get("file_size"), raw.get("duration")
     return Attachment(
         file_id=raw["file_id"],
-        kind=kind,
+        kind="audio" if kind == "voice" and getattr(holder, "via_bot", None) else kind,
         name=name,
         mime=mime,
         size_bytes=size if isinstance(size, int) and size >= 0 else None,

@@ -8,6 +8,7 @@ from telegram import MessageEntity
 
 from bots.common.chat import clean, count_units
 from core.models import Link, Reply, Span
+from core.safety import disable_links
 
 _SUPERGROUP = re.compile(r"-([0-9]{13,16})\Z")
 #: The id of a supergroup's chat is minus the sum of this and the group's own number.
@@ -15,6 +16,22 @@ _SUPERGROUP_OFFSET = 1_000_000_000_000
 #: Times stay as they are written.
 _KINDS = {"bold": MessageEntity.BOLD, "code": MessageEntity.CODE}
 _NUMBER = re.compile(r"[0-9]{1,16}\Z")
+
+
+def build_marks(reply: Reply, shown: str) -> tuple[MessageEntity, ...]:
+    """Return the marks of the quote as entities of `shown`: the quote, made safe and stripped."""
+
+    def find(at: int) -> int:
+        return min(len(disable_links(clean(reply.quote[:at])).lstrip("\n")), len(shown))
+
+    spans = ((find(one.start), find(one.end)) for one in reply.marks)
+    return tuple(
+        MessageEntity(
+            MessageEntity.UNDERLINE, count_units(shown[:start]), count_units(shown[start:end])
+        )
+        for start, end in spans
+        if start < end
+    )
 
 
 def build_url(link: Link, chat_id: str) -> str:

@@ -26,7 +26,7 @@ from telegram import (
 from bots.common.chat import clean, count_units, is_blank, split
 from bots.telegram_bot.errors import Refusal
 from bots.telegram_bot.incoming.updates import CALLBACK_PREFIX
-from bots.telegram_bot.outgoing.links import build_links
+from bots.telegram_bot.outgoing.links import build_links, build_marks
 from core.interfaces import DeliveryTarget
 from core.models import Button, DeliveryState, File, Message, PartDelivery, Reply
 from core.safety import disable_links, restore_links
@@ -98,7 +98,8 @@ def build_parts(reply: Reply, chat_id: str = "") -> list[Part]:
     text, quote = clean(reply.text).strip("\n"), disable_links(clean(reply.quote)).strip("\n")
     has_links = reply.links or reply.spans
     linked = TextPart(text, build_links(reply, text, chat_id) if has_links else ())
-    whole = _join(linked, quote, is_quote_first=reply.is_quote_first) if quote else linked
+    quoted = TextPart(quote, build_marks(reply, quote) if reply.marks else ())
+    whole = _join(linked, quoted, is_quote_first=reply.is_quote_first) if quote else linked
     messages = _cut(whole, MAX_UNITS)
     files = [_build_file(file) for file in reply.files]
     is_audio = len(files) == 1 and files[0].kind != "document"
@@ -123,18 +124,19 @@ def halve(part: Part) -> list[Part]:
     return [*_cut(part, (units + 1) // 2)] if units > 1 else []
 
 
-def _join(linked: TextPart, quote: str, *, is_quote_first: bool) -> TextPart:
+def _join(linked: TextPart, quoted: TextPart, *, is_quote_first: bool) -> TextPart:
     """Return text and quote as one message of any length."""
-    joiner = "\n\n" if linked.text else ""
+    quote, joiner = quoted.text, "\n\n" if linked.text else ""
     is_long = len(quote) > COLLAPSE_CHARS or quote.count("\n") >= COLLAPSE_LINES
     kind = MessageEntity.EXPANDABLE_BLOCKQUOTE if is_long else MessageEntity.BLOCKQUOTE
     at_units = 0 if is_quote_first else count_units(linked.text + joiner)
-    quoted = (MessageEntity(kind, at_units, count_units(quote)),)
+    marks = MessageEntity.shift_entities(at_units, quoted.entities)
     # The quote comes first in the list: if there are too many entities, it is kept.
+    styles = (MessageEntity(kind, at_units, count_units(quote)), *marks)
     if is_quote_first:
         links = MessageEntity.shift_entities(count_units(quote + joiner), linked.entities)
-        return TextPart(quote + joiner + linked.text, (*quoted, *links))
-    return TextPart(linked.text + joiner + quote, (*quoted, *linked.entities))
+        return TextPart(quote + joiner + linked.text, (*styles, *links))
+    return TextPart(linked.text + joiner + quote, (*styles, *linked.entities))
 
 
 def _cut(part: TextPart, max_units: int) -> list[TextPart]:
@@ -170,7 +172,7 @@ def _build_preview(linked: TextPart, quote: str, *, is_quote_first: bool) -> Tex
     if not quote:
         return TextPart(linked.text or "…", linked.entities)
     start = split(quote, PREVIEW_UNITS)[0].rstrip()
-    return _join(linked, f"{start} …", is_quote_first=is_quote_first)
+    return _join(linked, TextPart(f"{start} …"), is_quote_first=is_quote_first)
 
 
 def build_request(message: Message, part: Part) -> TelegramRequest:

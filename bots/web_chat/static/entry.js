@@ -159,12 +159,12 @@ export class EntryView {
   }
 
   #drawQuote(entry) {
-    const { quote, transcript } = entry.reply;
+    const { quote, transcript, marks } = entry.reply;
     const isWritten = transcript && WRITTEN.includes(entry.command);
     const title = entry.command === "voice" ? "sentence" : "transcript";
     const find = (form = "") => address(transcript + form, this.chat);
-    const card = drawTranscript(quote, title, isWritten ? find : null);
-    if (isWritten && this.sound) this.mark = showMoments(card, find(), this.sound.playFrom);
+    const card = drawTranscript(quote, title, isWritten ? find : null, marks);
+    if (isWritten && this.sound) this.mark = showMoments(card, find(), this.sound.playFrom, quote, marks);
     return card;
   }
 

@@ -8,9 +8,12 @@ const LONG_CHARS = 900;
 const FORMS = ["txt", "srt", "vtt"];
 const DONE_MS = 1500;
 
-/** The card of `words`; find("/txt") returns the URL of a file format, null = no downloads. */
-export function drawTranscript(words, title, find = null) {
-  const body = make("blockquote", {}, words);
+/**
+ * The card of `words`; find("/txt") returns the URL of a file format, null = no downloads.
+ * marks: {start, end} of each corrected phrase in `words`.
+ */
+export function drawTranscript(words, title, find = null, marks = []) {
+  const body = make("blockquote", {}, ...drawMarked(words, marks));
   const tools = make("div", { class: "tools" }, drawCopy(words));
   if (find) tools.append(...FORMS.map((form) => drawForm(form, find(`/${form}`))));
   const head = make("div", { class: "head" }, make("span", {}, text(title)), tools);
@@ -32,12 +35,18 @@ export function drawTranscript(words, title, find = null) {
  * Show the timestamps at `path` in a card once loaded; a recording of one segment has none.
  * Returns a function that highlights the segment at a second.
  */
-export function showMoments(card, path, playFrom) {
+export function showMoments(card, path, playFrom, words = "", marks = []) {
   let lines = [];
   loadMoments(path)
     .then((moments) => {
       if (moments.length < 2) return;
-      lines = moments.map((moment) => drawMoment(moment, playFrom));
+      let at = 0;
+      lines = moments.map((moment) => {
+        const start = words.indexOf(moment.text, at);
+        const shifted = start < 0 ? [] : marks.map((mark) => ({ start: mark.start - start, end: mark.end - start }));
+        at = start < 0 ? at : start + moment.text.length;
+        return drawMoment(moment, playFrom, shifted);
+      });
       card.querySelector("blockquote").replaceChildren(...lines.map(({ element }) => element));
     })
     // The text stays without them.
@@ -48,11 +57,23 @@ export function showMoments(card, path, playFrom) {
   };
 }
 
-function drawMoment({ start_s, text: words }, playFrom) {
+/** The text with each mark inside it underlined. */
+function drawMarked(words, marks) {
+  const nodes = [];
+  let at = 0;
+  for (const { start, end } of marks) {
+    if (start < at || end <= start || end > words.length) continue;
+    nodes.push(words.slice(at, start), make("u", {}, words.slice(start, end)));
+    at = end;
+  }
+  return [...nodes, words.slice(at)];
+}
+
+function drawMoment({ start_s, text: words }, playFrom, marks) {
   const clock = formatDuration(Math.floor(start_s));
   const label = text("play_from", { clock });
   const button = { type: "button", class: "moment", "aria-label": label, onclick: () => playFrom(start_s) };
-  return { start_s, element: make("p", {}, make("button", button, clock), " ", words) };
+  return { start_s, element: make("p", {}, make("button", button, clock), " ", make("span", {}, ...drawMarked(words, marks))) };
 }
 
 function drawForm(form, href) {

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import replace
-from functools import reduce
+from dataclasses import astuple, replace
 
 from core.answering.conversation import find_subjects
 from core.commands import Command
@@ -15,16 +14,32 @@ from core.glossary.apply import apply, apply_to, learn, list_changes, undo_chang
 from core.glossary.corrections import parse_correction
 from core.glossary.fuzzy_match import find_misheard
 from core.glossary.replacements import find_replacements
+from core.glossary.rules import check, find_foreign
 from core.locale import mark
 from core.models import Button, Correction, Job, Reply, Transcript
-from core.permissions import Action, require
+from core.permissions import Action, may
 from core.safety import disable_links
+from core.text.split import shorten_name
+from core.transcription.corrected import show_corrections
 from core.transcription.edited import edit
 
 HOW_TO = mark(
     "Reply to the transcript with the right word: no, it is Kowalski. Or with both: "
     "Kovalsky = Kowalski. I will correct it and remember it for this chat."
 )
+NOT_YOUR_WORDS = mark(
+    "Only the person who speaks in this recording, or an admin, can correct its transcript."
+)
+NOT_YOUR_CORRECTION = mark("Only the person who made this correction, or an admin, can undo it.")
+NOT_YOUR_ENTRY = mark(
+    "Another person made the correction {correction}. Only they or an admin can change it."
+)
+ONLY_HERE = mark(
+    "Some changes count in this transcript only: numbers, addresses, opposites, and words that "
+    "others have corrected."
+)
+
+Glossary = tuple[Correction, ...]
 
 
 async def fix(ctx: Context) -> Reply:
@@ -46,9 +61,11 @@ async def fix(ctx: Context) -> Reply:
 
 async def _correct(ctx: Context, job: Job, wanted: Correction) -> Reply:
     """Learn a correction and apply it to the transcript."""
+    await _require_speaker(ctx, job)
     before = ctx.settings.talk.glossary
-    learned = replace(await _complete(ctx, job, wanted), by=ctx.message.sender_id)
+    learned = _sign(ctx, await _complete(ctx, job, wanted))
     after = learn(before, learned)
+    await _require_allowed(ctx, before, after)
     former, _ = await _find_former(ctx, job)
     key, transcript = former, await ctx.store.results.find(former)
     if transcript and transcript.edited_from:
@@ -62,9 +79,7 @@ async def _correct(ctx: Context, job: Job, wanted: Correction) -> Reply:
 
 async def _rewrite(ctx: Context, job: Job, text: str) -> Reply:
     """Replace the text of the transcript, and learn the short replacements in it."""
-    message, subjects = ctx.message, find_subjects(job)
-    speakers = {one.sender_id for one in subjects} - {""}
-    await require(ctx.platform, message, Action.REWRITE, is_own=message.sender_id in speakers)
+    await _require_speaker(ctx, job)
     former, is_repeated = await _find_former(ctx, job)
     transcript = await ctx.store.results.find(former)
     if transcript is None or job.command != "transcribe":
@@ -74,39 +89,85 @@ async def _rewrite(ctx: Context, job: Job, text: str) -> Reply:
     key = await _save_edited(ctx, shown, text, former)
     before = ctx.settings.talk.glossary
     found = await asyncio.to_thread(find_replacements, shown.text, text)
-    learned = tuple(replace(one, by=message.sender_id) for one in found)
-    after = reduce(learn, learned, before)
+    after, learned = await _learn_allowed(ctx, before, found)
     await _save(ctx, job, key, after)
     changes = list_changes(before, after) or tuple(replace(one, meant="") for one in learned)
-    return _reply(ctx, job, _describe(ctx, learned), (former, changes))
+    is_all = len(learned) == len(found)
+    return _reply(ctx, job, _describe(ctx, learned, is_all=is_all), (former, changes))
 
 
-def _describe(ctx: Context, learned: tuple[Correction, ...]) -> str:
-    text = ctx.text("The transcript was changed.")
-    if not learned:
-        return text
-    corrections = ", ".join(f"{one.heard} → {one.meant}" for one in learned)
-    note = ctx.text("Remembered for this chat: {corrections}", corrections=corrections)
-    return f"{text}\n{note}"
+async def _learn_allowed(
+    ctx: Context, before: Glossary, found: Glossary
+) -> tuple[Glossary, Glossary]:
+    """Return the glossary with those of the corrections that may be learned, and these."""
+    after, learned = before, []
+    for one in (_sign(ctx, correction) for correction in found):
+        longer = learn(after, one)
+        try:
+            await _require_allowed(ctx, after, longer)
+        except UserError:
+            continue
+        after = longer
+        learned.append(one)
+    return after, tuple(learned)
+
+
+def _describe(ctx: Context, learned: Glossary, *, is_all: bool) -> str:
+    lines = [ctx.text("The transcript was changed.")]
+    if learned:
+        corrections = ", ".join(f"{one.heard} → {one.meant}" for one in learned)
+        lines += [ctx.text("Remembered for this chat: {corrections}", corrections=corrections)]
+    if not is_all:
+        lines += [ctx.text(ONLY_HERE)]
+    return "\n".join(lines)
 
 
 async def undo(ctx: Context, version: list[str], lines: list[str]) -> Reply:
     """Take back a correction: its changes of the glossary and of the transcript.
 
     version: the id of the transcript's job, the key of the transcript before, and the job that
-    made the correction. lines: "HEARD<tab>MEANT", with what was meant before.
+    made the correction. lines: "HEARD<tab>MEANT<tab>ID<tab>NAME", as it was before.
     """
     job_id, former, by_job = [*version, "", ""][:3]
-    by = ctx.message.sender_id
-    pairs = (line.split("\t", 1) for line in lines)
-    changes = tuple(Correction(heard, meant, by) for heard, meant in pairs)
+    changes = tuple(Correction(*line.split("\t", 3)) for line in lines)
     job = await _find_job(ctx, job_id)
+    made = await ctx.store.jobs.find(by_job)
+    is_own = made is not None and made.message.sender_id == ctx.message.sender_id
+    if not await may(ctx.platform, ctx.message, Action.CORRECT, is_own=is_own):
+        raise UserError(NOT_YOUR_CORRECTION)
     shown = job.reply.heard_key if job.reply else ""
     if former and shown not in (former, _edited_key(by_job)):
         raise UserError("The transcript was changed again since. Undo that first.")
     glossary = undo_changes(ctx.settings.talk.glossary, changes)
     await _save(ctx, job, former or shown, glossary)
     return Reply(ctx.text("Correction undone."))
+
+
+def _sign(ctx: Context, correction: Correction) -> Correction:
+    """Return a correction with its maker."""
+    name = shorten_name(ctx.message.sender_name)
+    return replace(correction, by=ctx.message.sender_id, by_name=name)
+
+
+async def _require_speaker(ctx: Context, job: Job) -> None:
+    """Raise UserError unless the sender said what is to be corrected, or is an admin.
+
+    Whoever sends or forwards a recording in a private chat may correct it: nobody else reads it.
+    """
+    forwarded = job.message.attachment and job.message.forwarded_from
+    authors = {one.origin_id or ("" if forwarded else one.sender_id) for one in find_subjects(job)}
+    is_own = ctx.message.sender_id in authors - {""}
+    if not await may(ctx.platform, ctx.message, Action.CORRECT, is_own=is_own):
+        raise UserError(NOT_YOUR_WORDS)
+
+
+async def _require_allowed(ctx: Context, before: Glossary, after: Glossary) -> None:
+    """Raise UserError if the sender may not change the chat's glossary like this."""
+    check(before, after, ctx.message.sender_id)
+    foreign = find_foreign(before, after, ctx.message.sender_id)
+    if foreign and not await may(ctx.platform, ctx.message, Action.CHANGE_GLOSSARY):
+        pair = f"{foreign.heard} → {foreign.meant}"
+        raise UserError(NOT_YOUR_ENTRY, correction=pair)
 
 
 async def _find_job(ctx: Context, job_id: str) -> Job:
@@ -138,14 +199,14 @@ async def _complete(ctx: Context, job: Job, wanted: Correction) -> Correction:
     )
 
 
-def _reply(ctx: Context, job: Job, text: str, before: tuple[str, tuple[Correction, ...]]) -> Reply:
+def _reply(ctx: Context, job: Job, text: str, before: tuple[str, Glossary]) -> Reply:
     """Return the reply to a correction, which is forgotten with the recording.
 
     before: the key of the transcript, and the corrections as they were.
     """
     former, changes = before
     version = f"{job.job_id} {former} {ctx.job.job_id}"
-    lines = [version, *(f"{change.heard}\t{change.meant}" for change in changes)]
+    lines = [version, *("\t".join(astuple(change)) for change in changes)]
     undo_button = Button(ctx.text("Undo"), "fix", "\n".join(lines))
     return Reply(text, buttons=(undo_button,), about=find_subjects(job))
 
@@ -170,14 +231,16 @@ async def _save_edited(ctx: Context, transcript: Transcript, text: str, former: 
     return key
 
 
-async def _save(ctx: Context, job: Job, key: str, glossary: tuple[Correction, ...]) -> None:
+async def _save(ctx: Context, job: Job, key: str, glossary: Glossary) -> None:
     """Save the chat's glossary, and show the transcript saved under `key` in the job's reply."""
     await ctx.save_settings(talk={"glossary": glossary})
     transcript = await ctx.store.results.find(key)
     if not (job.reply and transcript):
         return
     shown = apply_to(transcript, glossary)
-    if not await ctx.store.jobs.redo(job.job_id, replace_text(job.reply, shown.text, key)):
+    reply = replace_text(job.reply, shown.text, key)
+    reply = show_corrections(reply, shown, job.message.language)
+    if not await ctx.store.jobs.redo(job.job_id, reply):
         raise UserError(TRANSCRIPT_GONE)
     for recording in find_subjects(job)[:1]:
         save = ctx.store.memory.save_transcript
@@ -203,4 +266,4 @@ def replace_text(reply: Reply, text: str, key: str) -> Reply:
     )
 
 
-command = Command("", fix, is_listed=False, action=lambda text: Action.CORRECT)
+command = Command("", fix, is_listed=False)

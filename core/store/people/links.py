@@ -156,7 +156,10 @@ def _link(connection: Connection, own: Any, other_pk: int) -> LinkResult:
     values = {
         "identity": secrets.token_hex(8),
         "speech": SpeechSettings(
-            mine.voice or theirs.voice, mine.style or theirs.style, mine.language or theirs.language
+            mine.voice or theirs.voice,
+            mine.style or theirs.style,
+            mine.language or theirs.language,
+            mine.clone_tries + theirs.clone_tries,
         ),
         "is_opted_out": any(row.is_opted_out for row in rows),
     }

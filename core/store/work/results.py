@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from math import inf
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Table, bindparam, select
+from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from core.models import Answer, Audio, Transcript, Usage
@@ -129,6 +129,12 @@ class Results:
         """Return the key of the transcript that an edited one comes from, `key` for any other."""
         query = select(transcripts.c.whole).where(transcripts.c.key == key)
         return await self._database.scalar(query) or key
+
+    @writes
+    def drop(self, connection: Connection, key: str) -> None:
+        """Delete the transcript saved under `key` and its pieces. What they cost stays booked."""
+        is_it = (transcripts.c.key == key) | (transcripts.c.whole == key)
+        connection.execute(delete(transcripts).where(is_it))
 
     async def find_answer(self, key: str) -> Answer | None:
         """Return the answer saved under `key`."""

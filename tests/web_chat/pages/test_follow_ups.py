@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
 from core.interfaces import DeliveryTarget
-from core.models import Button, Link, Message, Reply
+from core.models import Button, Link, Message, Reply, Span
 from tests.support.browser_pages import choose_file, open_page, read_answer, record, type_in
 from tests.support.paths import SPEECH
 from tests.support.web_inbox import FakeInbox
@@ -25,7 +25,9 @@ class TalkInbox(FakeInbox):
     async def _make_reply(self, message: Message, target: DeliveryTarget) -> Reply:
         if message.command == "transcribe":
             row = tuple(Button(a, b, token=f"t-{a}") for a, b in (OWN | ROW).items())
-            return Reply(quote="The stale smell of old beer lingers.", buttons=row)
+            quote = "The stale smell of old beer lingers."
+            marks = (Span(10, 15, "corrected"),)
+            return Reply("Corrected: smile → smell", quote, buttons=row, marks=marks)
         if message.command == "summary":
             return self._sum_up(message)
         if message.command == "ask":
@@ -42,6 +44,13 @@ class TalkInbox(FakeInbox):
 @pytest.fixture
 def inbox() -> TalkInbox:
     return TalkInbox()
+
+
+async def test_corrected_words_are_underlined(page: Page) -> None:
+    await type_in(page, "/transcribe")
+    await expect(page.locator(".transcript u")).to_have_text("smell")
+    await expect(page.locator(".entry .note")).to_have_text("Corrected: smile → smell")
+    await expect(page.locator("blockquote")).to_have_text("The stale smell of old beer lingers.")
 
 
 async def test_follow_up_to_an_answer(page: Page, inbox: TalkInbox) -> None:

@@ -1,0 +1,97 @@
+"""What no lasting correction may do: it would falsify recordings that nobody has made yet. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from core.errors import UserError
+from core.glossary.amounts import list_amounts
+from core.glossary.opposites import are_opposites, list_negations
+from core.locale import mark
+from core.models import Correction
+from core.safety import find_addresses
+from core.text.lookalikes import fold, fold_as_latin, mixes_alphabets
+
+#: A chat's corrections, and those of them that one person made.
+MAX_CORRECTIONS = 200
+MAX_PER_PERSON = 50
+
+AMOUNT = mark(
+    "Not saved: {heard} → {meant}. A correction for later recordings must not add or change "
+    "numbers, dates and amounts."
+)
+ADDRESS = mark(
+    "Not saved: {heard} → {meant}. A correction for later recordings must not contain web or "
+    "e-mail addresses, or names with @ or #."
+)
+OPPOSITE = mark(
+    "Not saved: {heard} → {meant}. A correction for later recordings must not turn what is said "
+    "into its opposite."
+)
+ALPHABETS = mark(
+    "Not saved: {heard} → {meant}. A correction for later recordings must not mix letters of "
+    "several alphabets in one word, for they look alike."
+)
+FULL = mark("This chat has {limit} corrections, which is the most. Remove one first: /glossary")
+FULL_FOR_PERSON = mark(
+    "You have made {limit} corrections in this chat, which is the most. Remove one first: /glossary"
+)
+
+#: Said or spelled in words: "dot com", "点com". Names with an underscore are names of accounts.
+_SPOKEN_ADDRESS = re.compile(
+    r"[@#]\s*\w|://|www\W|localhost|\w_\w|(?:^|\s)[ur]/\w"
+    r"|(?:(?<![^\W\d_])(?:dot|punkt|punto|ponto|point|kropka|nokta)\s*|точка\s*|点\s*|點\s*)"
+    r"(?:com|org|net|io|de|cn|ru|me|gg|info|app|dev|ai|co|uk|fr|es|it|eu)(?![^\W\d_])"
+)
+#: Browsers take the Chinese full stop in a host name for a point.
+_CHINESE_POINT = re.compile(r"(?<=[a-z0-9])。(?=[a-z0-9])")
+
+
+def check_words(correction: Correction) -> None:
+    """Raise UserError if a correction might falsify what is said in later recordings."""
+    heard, meant = correction.heard, correction.meant
+    reason = ""
+    if mixes_alphabets(meant) or mixes_alphabets(heard):
+        reason = ALPHABETS
+    elif has_address(heard) or has_address(meant):
+        reason = ADDRESS
+    elif list_amounts(heard) != list_amounts(meant):
+        reason = AMOUNT
+    elif list_negations(heard) != list_negations(meant) or are_opposites(heard, meant):
+        reason = OPPOSITE
+    if reason:
+        raise UserError(reason, heard=heard, meant=meant)
+
+
+def has_address(text: str) -> bool:
+    """Return True if a text has an address, a host name, or the name of an account or a channel."""
+    for folded in (fold(text), fold_as_latin(text)):
+        plain = _CHINESE_POINT.sub(".", folded)
+        if _SPOKEN_ADDRESS.search(plain) or find_addresses(plain):
+            return True
+    return False
+
+
+def check(before: tuple[Correction, ...], after: tuple[Correction, ...], person_id: str) -> None:
+    """Raise UserError if a person may not change a glossary like this, whoever they are."""
+    known = {(one.heard, one.meant) for one in before}
+    for one in after:
+        if (one.heard, one.meant) not in known:
+            check_words(one)
+    if len(after) <= len(before):
+        return
+    if len(after) > MAX_CORRECTIONS:
+        raise UserError(FULL, limit=MAX_CORRECTIONS)
+    if sum(one.by == person_id for one in after) > MAX_PER_PERSON:
+        raise UserError(FULL_FOR_PERSON, limit=MAX_PER_PERSON)
+
+
+def find_foreign(
+    before: tuple[Correction, ...], after: tuple[Correction, ...], person_id: str
+) -> Correction | None:
+    """Return a correction that another person made and that `after` changes or lacks."""
+    kept = {(one.heard, one.meant) for one in after}
+    return next(
+        (one for one in before if one.by != person_id and (one.heard, one.meant) not in kept),
+        None,
+    )
