@@ -40,7 +40,7 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "/forget me everywhere. The whole chat (admins): /forget chat": mark(
             "Right-click a message (on a phone: press and hold it) and choose Apps → Forget "
             "this, or delete all your data here: /forget me. In all servers: /forget me "
-            "everywhere. The whole channel (with the permission Manage Server): /forget chat"
+            "everywhere. The whole channel (with the permission Manage Server): /forget channel"
         ),
         "Reply to the message to start from: /summary from here": mark(
             "Say when to start instead: /summary since yesterday"
@@ -106,7 +106,27 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "For this chat": mark("For this channel"),
         "this chat": mark("this channel"),
         "chat": mark("channel"),
-        "me = all of your data in this chat": mark("me = all of your data in this channel"),
+        "me = your data in this chat, or everywhere; chat = everybody's here (admins)": mark(
+            "me = your data in this channel, or everywhere; channel = everybody's here"
+        ),
+        "me [everywhere] | chat": mark("me [everywhere] | channel"),
+        "This button has expired. Send /forget chat again.": mark(
+            "This button has expired. Use /forget again."
+        ),
+        "This chat now has the settings of a new one: no history is kept.": mark(
+            "This channel now has the settings of a new one: no history is kept."
+        ),
+        "This deletes everything that is stored about this chat, for everybody: messages, "
+        "transcripts, replies, voices, corrections, digests and settings. It cannot be "
+        "undone.": mark(
+            "This deletes everything that is stored about this channel, for everybody: messages, "
+            "transcripts, replies, voices, corrections, digests and settings. It cannot be undone."
+        ),
+        "Your voice, style, language and links are for all your chats. They stay, as does what is "
+        "in other chats: /forget me everywhere deletes that, too.": mark(
+            "Your voice, style, language and links are for all servers. They stay, as does what "
+            "is in other channels: /forget me everywhere deletes that, too."
+        ),
         # Of channels, and of what stands in them
         "Digests are for groups: send /digest in a group. Here, use /summary.": mark(
             "Digests are for servers: use /digest in a channel there. Here, use /summary."
@@ -139,10 +159,12 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "You have opted out: nothing of yours is stored in any server, and nobody else there "
             "can transcribe your voice messages. /remember me on undoes this."
         ),
-        "Messages in the chat itself are not deleted. What others wrote about you, and existing "
-        "summaries, are kept until they expire, at most 30 days.": mark(
-            "Messages on Discord itself are not deleted. What others wrote about you, and existing "
-            "summaries, are kept until they expire, at most 30 days."
+        "Messages in the chat itself are not deleted. What others wrote about you is kept until it "
+        "expires, at most 30 days; so are this receipt and the numbers of messages, by which none "
+        "is taken in twice.": mark(
+            "Messages on Discord itself are not deleted. What others wrote about you is kept until "
+            "it expires, at most 30 days; so are this receipt and the numbers of messages, by "
+            "which none is taken in twice."
         ),
         "Joined {channel}. What you send with /say is spoken there. /read on reads this chat "
         "aloud, /stop stops playback, /leave disconnects me. My voices are AI-generated.": mark(
@@ -190,8 +212,8 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "Read this chat aloud in the voice channel: on or off": mark(
             "Read this channel aloud in the voice channel"
         ),
-        "Delete what is stored about a message (reply to it) or about you (me)": mark(
-            "Delete what is stored about you"
+        "Delete what is stored about a message (reply to it), about you (me) or this chat": mark(
+            "Delete what is stored about you, or about this channel"
         ),
         "Summarize this chat: last 2h, 200 messages, unread, this topic, me, voice": mark(
             "Summarize this channel"

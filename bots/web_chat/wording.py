@@ -24,6 +24,11 @@ WORDING: Mapping[str, str] = MappingProxyType({
     "taken in twice.": mark(
         "Your other chats are not affected."
     ),
+    "Your voice, style, language and links are for all your chats. They stay, as does what is in "
+    "other chats: /forget me everywhere deletes that, too.": mark(
+        "Your voice, style, language and links stay: /forget me everywhere deletes them, too, and "
+        "all your chats."
+    ),
     "No corrections yet. Reply to a transcript with: no, it is Kowalski. "
     "Or with: Kovalsky = Kowalski": mark(
         "No corrections yet. Press Fix below a transcript and change the word."

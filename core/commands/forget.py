@@ -72,7 +72,7 @@ async def forget_mine(ctx: Context) -> Reply:
     forget_person = ctx.store.forgetting.forget_person
     delete = partial(forget_person, chat, person_id, is_private=message.is_private)
     counts = await forget_after(ctx, choose, delete, chat)
-    return _report(ctx, counts, KEPT, ELSEWHERE)
+    return _report(ctx, counts, ELSEWHERE, KEPT)
 
 
 async def forget_all_mine(ctx: Context) -> Reply:

@@ -28,7 +28,10 @@ TRANSCRIPT = "We agreed on the blue tiles. Anna calls the plumber."
 QUESTION, ANSWER = "What did they agree on?", "They agreed on the blue tiles."
 FURTHER, FURTHER_ANSWER = "Who calls the plumber?", "Anna does."
 NOTHING = "Forward messages to me, then send /summary."
-WEB_KEPT = "Your other chats are not affected."
+WEB_KEPT = (
+    "Your voice, style, language and links stay: /forget me everywhere deletes them, too, and all "
+    "your chats.\nYour other chats are not affected."
+)
 WEB_NOTHING = "There is nothing to summarize yet: send a recording first."
 #: On Discord a command in a text is a link that enters it.
 _LINKED_COMMAND = re.compile(r"<(/\w+):\d+>")
@@ -133,6 +136,9 @@ def find_common(person: Person, replies: Replies) -> dict[str, tuple[str, list[s
         # Discord shows headings in bold, and times in the reader's own zone.
         text = re.sub(r"<t:\d+:f>", "MOMENT", _LINKED_COMMAND.sub(r"\1", text)).replace("**", "")
         text = text.replace("on Discord itself", "in the chat itself")
+        text = text.replace("all servers", "all your chats").replace(
+            "other channels", "other chats"
+        )
         text = re.sub(name, "NAME", _MOMENT.sub("MOMENT", text))
         # The recordings of a page are files, whose speakers nobody knows.
         return re.sub(r", 1 person| \(NAME\)|NAME (?=\d:\d\d)", "", text)
@@ -156,6 +162,8 @@ async def test_every_platform_gets_the_same_replies(tmp_path: Path) -> None:
         text, labels = telegram["note"]
         differs = {"note": (text, [one for one in labels if one not in ("Ask", "Fix")])}
         deleted = telegram["forgotten"][0].partition("\n")[0]
+        # What was uploaded there is stored.
+        deleted = deleted.replace(", 1 reading position", ", 1 recording, 1 reading position")
         differs["forgotten"] = (f"{deleted}\n{WEB_KEPT}", [])
         assert web == telegram | differs | {"after": (WEB_NOTHING, [])}
         log = program.whole_log
