@@ -30,7 +30,7 @@ from sqlalchemy import Connection
 from benchmarks.support.processes import ms, quantile, show
 from core.models import Chat, Message, Transcript
 from core.store import Store, migrate
-from core.store.database.encryption import Cipher
+from core.store.database.cipher import Cipher
 from core.store.database.queries import chat_row
 from core.store.talk.memory import remember
 from tests.support.group_week import make_week, tell

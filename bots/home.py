@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from core.errors import ConfigError
@@ -19,6 +20,11 @@ def make_home(home: Path) -> None:
         raise ConfigError(f"HEARSAY_HOME {home} cannot be used: {error.strerror}") from None
     if not os.access(home, os.W_OK):
         raise ConfigError(f"HEARSAY_HOME {home} cannot be written to")
+    found = home.stat()
+    # A folder that everybody writes to, such as /tmp, is not ours to close.
+    if found.st_uid == os.getuid() and found.st_mode & 0o077 and not found.st_mode & stat.S_ISVTX:
+        with suppress(OSError):  # a file system without modes
+            home.chmod(0o700)
 
 
 @contextmanager

@@ -33,7 +33,7 @@ from core.operations.incidents import Incidents
 from core.operations.model_probe import ModelProbe
 from core.operations.roles import Role, list_roles
 from core.operations.status import OperatorStatus
-from core.store import Store, migrate, open_cipher
+from core.store import Store, find_keys, migrate, open_cipher
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 from core.worker_process.sandbox import hide_memory, is_root
@@ -114,8 +114,8 @@ async def open_store(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[
     home = settings.hearsay_home
     make_home(home)
     # First: without the key of a database nothing in it is changed.
-    cipher = await open_cipher(settings.url, settings.secret("hearsay_secret_key"), home)
-    await migrate(settings.url)
+    cipher = await open_cipher(settings.url, find_keys(settings))
+    await migrate(settings.url, cipher)
     store = Store(settings.url, cipher, clock)
     try:
         yield store

@@ -28,7 +28,7 @@ from benchmarks.support.processes import median, voice_notes
 from benchmarks.support.recorded_bot import Turn
 from benchmarks.support.rows import USUAL, Figures, Row
 from benchmarks.support.sides import Side, run_service, run_side
-from core.store.database.encryption import Cipher
+from core.store.database.cipher import Cipher
 
 #: One by one in chats that have had a note before.
 ONE_BY_ONE, AT_ONCE = 15, 200

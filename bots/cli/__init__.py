@@ -1,4 +1,4 @@
-"""The command line: hearsay run | migrate | transcribe | ask | say | voices | jobs | doctor."""
+"""The command line: hearsay run, migrate, transcribe, ask, say, voices, jobs, keys, doctor."""
 
 from __future__ import annotations
 
@@ -35,6 +35,10 @@ _jobs.command("list")(commands.list_jobs)
 _jobs.command("show")(commands.show_job)
 _jobs.command("retry")(commands.retry_job)
 app.add_typer(_jobs, name="jobs")
+
+_keys = typer.Typer(help="Replace the key of the database.", no_args_is_help=True)
+_keys.command("rotate")(commands.rotate_keys)
+app.add_typer(_keys, name="keys")
 
 
 def _print_version(is_wanted: bool) -> None:

@@ -52,11 +52,16 @@ def migrate() -> None:
 
     from bots.exit_codes import prepare
     from bots.home import make_home
+    from core.store import find_keys, open_cipher
     from core.store import migrate as migrate_database
 
     settings = prepare()
     make_home(settings.hearsay_home)
-    asyncio.run(migrate_database(settings.url))
+
+    async def run() -> None:
+        await migrate_database(settings.url, await open_cipher(settings.url, find_keys(settings)))
+
+    asyncio.run(run())
     typer.echo("The database is up to date.")
 
 
@@ -137,6 +142,15 @@ def doctor(is_json: Json = False) -> None:
     from bots.doctor import run_doctor
 
     run_doctor(is_json=is_json)
+
+
+def rotate_keys(
+    is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Encrypt everything with a new key, also while the bot runs; the old one is removed."""
+    from bots.cli.keys import rotate
+
+    rotate(is_sure=is_sure)
 
 
 JobId = Annotated[

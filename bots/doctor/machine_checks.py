@@ -13,8 +13,8 @@ from core.audio import Media
 from core.engines.wire.speech import make_silence
 from core.errors import AssistantError
 from core.store.database import check as database
-from core.store.database.encryption import KEY_FILE, make_cipher
-from core.store.database.key import KeyFit, examine_key
+from core.store.database.encryption import build_cipher
+from core.store.database.key import KeyFit, examine_key, find_keys
 from core.worker_process.sandbox import is_root
 
 _MB = 2**20
@@ -95,16 +95,18 @@ async def check_database(run: CheckRun) -> Result:
 async def check_key(run: CheckRun) -> Result:
     """Check that the key decrypts the database, as every start does."""
     settings = run.settings
-    secret = settings.secret("hearsay_secret_key")
-    if secret or (settings.hearsay_home / KEY_FILE).exists():
-        make_cipher(secret, settings.hearsay_home)  # a malformed key is an error before any use
-    fit = await examine_key(settings.url, secret, settings.hearsay_home)
+    source = find_keys(settings)
+    if source.path is None or source.path.exists():
+        build_cipher(source)  # a malformed key is an error before any use
+    fit = await examine_key(settings.url, source)
     if fit is KeyFit.EMPTY:
         return ok("there is nothing to decrypt yet")
     if fit is KeyFit.PART:
         cure = "If you still have that key, set HEARSAY_SECRET_KEY to both: NEW,OLD."
         return warn("a part of the database was encrypted with another key", cure)
-    return ok("decrypts the database")
+    beside = source.path and source.path.parent == settings.hearsay_home
+    where = "beside the database: whoever copies the folder has both" if beside else "apart"
+    return ok(f"decrypts the database; it is in {source.name}, {where}")
 
 
 async def check_audio(_: CheckRun) -> Result:

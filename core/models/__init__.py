@@ -18,6 +18,7 @@ from core.models.audio import (
     add_usages,
 )
 from core.models.jobs import (
+    LIVE,
     OPEN_STATES,
     PLACEHOLDER,
     ClaimedJobs,
@@ -69,6 +70,7 @@ from core.models.talk import RememberedMessage, TalkRange
 __all__ = [
     "CANCEL_TOKEN",
     "FORM_TOKEN",
+    "LIVE",
     "OPEN_STATES",
     "PLACEHOLDER",
     "WITHHELD",

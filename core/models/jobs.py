@@ -76,6 +76,8 @@ class Conversation:
 
 #: The part of a reply that shows partial text; the first final part replaces it.
 PLACEHOLDER = -1
+#: What the id of a placeholder begins with where it shows partial text.
+LIVE = "live/"
 
 
 class DeliveryState(StrEnum):

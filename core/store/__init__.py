@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 from core.clock import CLOCK, Clock
 from core.store.chats import Chats
-from core.store.database.encryption import Cipher, make_cipher
-from core.store.database.key import open_cipher
+from core.store.database.cipher import Cipher
+from core.store.database.encryption import make_cipher
+from core.store.database.key import find_keys, open_cipher
 from core.store.database.migrate import migrate
 from core.store.database.queries import Database
+from core.store.database.rotation import Rotation
 from core.store.operations.allowances import Allowances
 from core.store.operations.probes import Probes
 from core.store.operations.retention import Retention
@@ -32,6 +34,7 @@ __all__ = [
     "ForgottenCounts",
     "LinkResult",
     "Store",
+    "find_keys",
     "make_cipher",
     "migrate",
     "open_cipher",
@@ -60,6 +63,7 @@ class Store:
         self.probes = Probes(self._database)
         self.allowances = Allowances(self._database)
         self.statistics = Statistics(self._database)
+        self.rotation = Rotation(self._database)
 
     def on_job(self, wake: Callable[[], None]) -> None:
         """Let `wake` be called after each commit by which a job may have to run."""

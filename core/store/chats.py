@@ -68,11 +68,11 @@ class Chats:
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         """Return the newest message handled in each chat of a bot: chat id -> message id."""
         query = (
-            select(chats.c.chat_id, watermarks.c.message_id)
+            select(chats.c.address, watermarks.c.message_id)
             .join(watermarks, watermarks.c.chat_pk == chats.c.chat_pk)
             .where(chats.c.platform == platform, chats.c.bot_id == bot_id)
         )
-        return {row.chat_id: row.message_id for row in await self._database.rows(query)}
+        return {row.address: row.message_id for row in await self._database.rows(query)}
 
     @writes
     def save_watermarks(

@@ -9,13 +9,13 @@ import secrets
 from collections.abc import AsyncIterator, Collection
 from weakref import WeakValueDictionary, finalize
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, select
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import StoreError
 from core.interfaces import Recording
 from core.models import Chat
-from core.store.database.encryption import Cipher
+from core.store.database.cipher import VERSION, Cipher
 from core.store.database.queries import Database, is_chat
 from core.store.database.tables import blob_pieces, blobs, chats, messages
 
@@ -26,7 +26,12 @@ _MANY = 100
 _PIECE = select(blob_pieces.c.content).where(
     blob_pieces.c.blob_id == bindparam("of_blob"), blob_pieces.c.number == bindparam("of_number")
 )
-_SIZE = select(func.count(), func.sum(func.length(blob_pieces.c.content))).where(
+#: Of each piece, what encryption adds to it.
+_OVERHEAD = case(
+    (func.substr(blob_pieces.c.content, 1, 1) == literal(VERSION), Cipher.OVERHEAD_BYTES),
+    else_=Cipher.OLD_OVERHEAD_BYTES,
+)
+_SIZE = select(func.count(), func.sum(func.length(blob_pieces.c.content) - _OVERHEAD)).where(
     blob_pieces.c.blob_id == bindparam("of_blob")
 )
 _IS_ORPHAN = ~exists().where(blobs.c.blob_id == blob_pieces.c.blob_id)
@@ -102,10 +107,10 @@ class Recordings:
         if blob_id is None:
             return None
         # Not joined with the above: SQLite would sort the pieces in memory.
-        [(count, stored_bytes)] = await self._database.rows(_SIZE, {"of_blob": blob_id})
+        [(count, size_bytes)] = await self._database.rows(_SIZE, {"of_blob": blob_id})
         if count <= 1:
             return await self.read_piece(blob_id, 0)
-        return StoredRecording(self, blob_id, stored_bytes - count * Cipher.OVERHEAD_BYTES)
+        return StoredRecording(self, blob_id, size_bytes)
 
     async def add_piece(self, blob_id: str, number: int, piece: bytes) -> None:
         """Store a piece. The first one makes room: what others have left is deleted."""

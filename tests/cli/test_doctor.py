@@ -75,7 +75,7 @@ async def test_a_good_setup_passes_every_check(
         "mimo transcribes (mimo-v2.5-asr), mimo answers (mimo-v2.6-flash),"
         " mimo synthesizes (mimo-v2.5-tts)"
     )
-    assert texts["key"] == "decrypts the database"
+    assert "secret.key, beside the database" in texts["key"]
     assert texts["clock"] == "agrees with MiMo's"
     assert "receives all messages in groups" in texts["telegram"]
     assert texts["sandbox"] == "decoders reach no files, network, programs or other processes"
@@ -254,7 +254,11 @@ async def test_a_database_that_is_newer_or_damaged(tmp_path: Path) -> None:
 async def test_a_wrong_key_and_a_missing_one(tmp_path: Path) -> None:
     home = tmp_path / "home"
     await fill(home)
-    assert (await check("key", hearsay_home=home)).text == "decrypts the database"
+    assert "secret.key, beside the database" in (await check("key", hearsay_home=home)).text
+    key_file = tmp_path / "elsewhere"
+    key_file.write_text((home / "secret.key").read_text())
+    found = await check("key", hearsay_home=home, hearsay_secret_key_file=key_file)
+    assert found.text == "decrypts the database; it is in HEARSAY_SECRET_KEY_FILE, apart"
     other = Fernet.generate_key().decode()
     found = await check("key", hearsay_home=home, hearsay_secret_key=other)
     assert (found.status, found.code) == (Status.FAIL, 78)

@@ -87,7 +87,7 @@ def test_keys_rotate(tmp_path: Path) -> None:
 def test_a_value_is_sealed_anew_each_time_and_opens_at_its_place_only(tmp_path: Path) -> None:
     cipher = make_cipher(None, tmp_path)
     sealed = cipher.encrypt(b"x", b"jobs.reply")
-    assert sealed[:1] == b"\x01" and len(sealed) == 1 + 12 + 1 + 16
+    assert sealed[:5] == b"\x02" + cipher.key_id and len(sealed) == 1 + 4 + 12 + 1 + 16
     assert cipher.encrypt(b"x", b"jobs.reply") != sealed
     assert cipher.decrypt(sealed, b"jobs.reply") == b"x"
     with pytest.raises(ConfigError):
@@ -100,7 +100,7 @@ def test_what_was_sealed_by_an_earlier_version_opens(tmp_path: Path) -> None:
     assert cipher.decrypt(sealed, b"jobs.reply") == b"words"
 
 
-@pytest.mark.parametrize("at", [0, 1, 13, -1])
+@pytest.mark.parametrize("at", [0, 1, 5, 17, -1])
 def test_a_changed_byte_is_noticed(tmp_path: Path, at: int) -> None:
     cipher = make_cipher(None, tmp_path)
     sealed = bytearray(cipher.encrypt(b"x"))

@@ -109,7 +109,7 @@ async def old(store: Store, tmp_path: Path) -> tuple[str, Path]:
     home = tmp_path / "old"
     home.mkdir()
     url = f"sqlite:///{home / 'hearsay.db'}"
-    await migrate(url, "0009")
+    await migrate(url, None, "0009")
     seal = store._database.cipher.encrypt
     message, reply = seal(OLD_MESSAGE, b"messages.content"), seal(OLD_REPLY, b"jobs.reply")
     at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.000000")
@@ -130,7 +130,7 @@ async def old(store: Store, tmp_path: Path) -> tuple[str, Path]:
         ),
     ):
         ask_database(home, statement, *values)
-    await migrate(url)
+    await migrate(url, store._database.cipher)
     return url, home
 
 

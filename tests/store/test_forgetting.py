@@ -75,10 +75,14 @@ class Kept:
             "reply": ("jobs WHERE reply IS NOT NULL AND message_pk = ?", key),
             "buttons": ("buttons WHERE job_id = ?", job.job_id),
             "blobs": ("blobs WHERE message_pk = ?", key),
-            "transcripts": ("transcripts WHERE key LIKE ?", f"%-{job.job_id}"),
+            "transcripts": ("transcripts WHERE ? IN (key, whole)", self._digest(job)),
         }
         return {name: self.ask_table(f"count(*) FROM {query}", value)[0]
                 for name, (query, value) in queries.items()}  # fmt: skip
+
+    def _digest(self, job: Job) -> str:
+        """Return the key of a job's transcript as it is stored."""
+        return self._store._database.cipher.digest(b"result", f"whole-{job.job_id}")
 
     def ended(self, job: Job) -> tuple[str, str]:
         state, error = self.ask_table("state, error FROM jobs WHERE job_id = ?", job.job_id)

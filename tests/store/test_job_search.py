@@ -11,7 +11,7 @@ import pytest
 from core.commands import pick_command
 from core.models import Chat, JobState, Reply
 from core.store import Store
-from core.store.database.encryption import Cipher
+from core.store.database.cipher import Cipher
 from tests.conftest import NewMessage
 
 PERSON = Chat("web", "1", "a" * 32)

@@ -12,7 +12,7 @@ import pytest
 from core.clock import Clock
 from core.models import Audio, Chat, SavedVoice, SpeechSettings
 from core.privacy.periods import CODES_KEPT
-from core.store import LinkResult, Store, migrate
+from core.store import LinkResult, Store, make_cipher, migrate
 from core.store.people.links import MAX_TRIES
 from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import REMEMBERS, say, talk, texts
@@ -233,9 +233,10 @@ async def test_codes_differ_are_sealed_and_go(store: Store, tmp_path: Path, cloc
 
 
 async def test_people_of_before_outlive_the_migration(database_url: str, tmp_path: Path) -> None:
-    await migrate(database_url, "0004")
+    await migrate(database_url, None, "0004")
     row = "INSERT INTO people (platform, person_id, is_opted_out) VALUES ('telegram', '7', 1)"
     ask_database(tmp_path, row)
-    await migrate(database_url)
+    await migrate(database_url, make_cipher(None, tmp_path))
+    cipher = make_cipher(None, tmp_path)
     found = ask_database(tmp_path, "SELECT person_id, is_opted_out, identity FROM people")
-    assert found == [("7", 1, None)]
+    assert found == [(cipher.digest(b"person", "7"), 1, None)]

@@ -33,7 +33,7 @@ async def test_a_new_database_is_as_one_that_has_grown(tmp_path: Path) -> None:
     new, grown = (f"sqlite:///{tmp_path / name}.db" for name in ("new", "grown"))
     await migrate(new)
     for revision in list_revisions():
-        await migrate(grown, revision)
+        await migrate(grown, None, revision)
     assert describe(new) == describe(grown)
 
 

@@ -34,6 +34,7 @@ ALLOWED = {
     "ORDER BY anon_1.last_at DESC, anon_1.seq DESC": "the last job of each chat of one person",
     "AND chats.chat_id = ? ORDER BY schedules.next_at": "the digests of one chat",
     "WHERE usage.hour_at >= ? GROUP BY": "as many as a month has hours",
+    "AND substr(": "a new key: once over all tables, page by page",
     "blob_pieces.blob_id)) AND (blob_pieces.blob_id NOT IN": "once, after a start",
 }
 _INDEXED = (Index, PrimaryKeyConstraint, UniqueConstraint)

@@ -92,7 +92,7 @@ async def test_recordings_from_before_the_pieces_stay(store: Store, tmp_path: Pa
     home = tmp_path / "old"
     home.mkdir()
     old = f"sqlite:///{home / 'hearsay.db'}"
-    await migrate(old, "0008")
+    await migrate(old, None, "0008")
     value = store._database.cipher.encrypt(b"sound", b"blobs.content")
     for statement, *values in (
         ("INSERT INTO chats (platform, bot_id, chat_id) VALUES ('test', '1', '100')",),
@@ -100,7 +100,7 @@ async def test_recordings_from_before_the_pieces_stay(store: Store, tmp_path: Pa
         ("INSERT INTO blobs (message_pk, content) VALUES (1, ?)", value),
     ):
         ask_database(home, statement, *values)
-    await migrate(old)
+    await migrate(old, store._database.cipher)
     grown = Store(old, store._database.cipher)
     assert await grown.recordings.find(Chat("test", "1", "100"), "7") == b"sound"
     await grown.close()

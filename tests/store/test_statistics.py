@@ -149,13 +149,13 @@ async def test_calls_of_before_the_sums_are_summed_up_by_hour(store: Store, tmp_
     home = tmp_path / "old"
     home.mkdir()
     url = f"sqlite:///{home / 'hearsay.db'}"
-    await migrate(url, "0010")
+    await migrate(url, None, "0010")
     columns = "created_at, engine, model, audio_s, prompt_tokens, completion_tokens"
     for minute in ("13:59:59.999999", "14:00:00.000000", "14:30:00.000000"):
         values = f"2026-03-01 {minute}", "mimo", "asr", 2.0, 3, 4
         insert = f"INSERT INTO usage ({columns}) VALUES (?, ?, ?, ?, ?, ?)"
         ask_database(home, insert, *values)
-    await migrate(url)
+    await migrate(url, store._database.cipher)
     grown = Store(url, store._database.cipher)
     await grown.results.save("k", Transcript("x", usage=Usage("mimo", "asr", 1.0, 1)))
     for since, calls, audio_s in ((HOUR, 3, 5.0), (HOUR - timedelta(minutes=1), 4, 7.0)):

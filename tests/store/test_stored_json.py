@@ -11,7 +11,8 @@ import pytest
 
 from core.models import Button, Reply, Segment, Transcript, Usage
 from core.store import Store
-from core.store.database.encryption import Cipher, Encrypted
+from core.store.database.cipher import Cipher
+from core.store.database.encryption import Encrypted
 from core.store.database.tables import jobs, metadata, sounds, transcripts
 
 WORDS = "So I told her we could meet at the station at half past nine, or a little later."

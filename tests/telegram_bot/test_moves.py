@@ -8,7 +8,7 @@ import pytest
 
 from bots.telegram_bot.bot import TelegramBot as Bot
 from core.errors import ChatMoved
-from core.models import PLACEHOLDER, DeliveryState, Job, Reply
+from core.models import LIVE, PLACEHOLDER, DeliveryState, Job, Reply
 from core.store import Store
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import StoreInbox, make_target, only, show
@@ -42,7 +42,7 @@ async def test_a_moved_chat_is_reported_and_gets_replies_without_old_message_ids
     new = telegram.migrate(group)
     # A message of our own that has the placeholder's id in the new chat.
     other = await bot._client.bot.send_message(new, "other")
-    assert f"{group}/{other.message_id}" == ledger.ids()[PLACEHOLDER]
+    assert f"{LIVE}{other.message_id}" == ledger.ids()[PLACEHOLDER]
     with pytest.raises(ChatMoved) as caught:
         await bot.deliver(target, Reply("x"))
     assert caught.value.new_chat_id == str(new)

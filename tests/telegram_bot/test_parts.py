@@ -133,8 +133,8 @@ def test_a_code_can_be_copied_with_a_tap() -> None:
 @pytest.mark.parametrize(
     ("kept", "message_id", "expected"),
     [
-        ("-100/7", "1", "7"), ("7", "1", "7"), ("-200/7", "1", ""),
-        ("-100/7", "", ""), ("7", "", ""), (None, "1", ""),
+        ("live/7", "1", "7"), ("7", "1", "7"), ("old:live/7", "1", ""),
+        ("live/7", "", ""), ("7", "", ""), (None, "1", ""),
     ],
 )  # fmt: skip
 async def test_a_placeholder_belongs_to_its_chat(

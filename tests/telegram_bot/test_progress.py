@@ -11,7 +11,7 @@ from bots.telegram_bot.bot import TelegramBot as Bot
 from bots.telegram_bot.outgoing.live_message import build_draft_id
 from core.clock import Clock
 from core.errors import StoreError
-from core.models import PLACEHOLDER, DeliveryState, PartDelivery, Reply
+from core.models import LIVE, PLACEHOLDER, DeliveryState, PartDelivery, Reply
 from core.safety import restore_links
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import ambiguous_sends, make_target, only, show
@@ -58,7 +58,7 @@ async def test_a_group_sees_one_message_that_is_edited(
     await show(bot, target, "one", "one two")
     placeholder = only(telegram.replies_to(group, note))
     assert (placeholder.text, placeholder.thread_id) == ("one two", topic)
-    assert ledger.ids() == {PLACEHOLDER: f"{group}/{placeholder.message_id}"}
+    assert ledger.ids() == {PLACEHOLDER: f"{LIVE}{placeholder.message_id}"}
     await bot.deliver(target, Reply("all"))
     assert only(telegram.replies(group)).versions == ["one", "one two", "all"]
     assert ledger.ids()[0] == str(placeholder.message_id)

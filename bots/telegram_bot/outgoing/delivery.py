@@ -34,7 +34,7 @@ from core import metrics
 from core.assistant import Inbox
 from core.errors import PlatformBusy
 from core.interfaces import DeliveryTarget
-from core.models import PLACEHOLDER, DeliveryState, Reply
+from core.models import LIVE, PLACEHOLDER, DeliveryState, Reply
 
 log = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ class TelegramDelivery:
         target.ledger.expect(len(parts))
         keyboard = build_keyboard(reply.buttons, self._username)
         placeholder_id = read_placeholder_id(target, placeholder)
-        is_live = placeholder is not None and "/" in placeholder.platform_id
+        is_live = placeholder is not None and LIVE in placeholder.platform_id
         # In private, a new message notifies the person who has waited; an edit would not.
         edited_id = "" if is_live and target.message.is_private else placeholder_id
         for number, part in enumerate(parts):

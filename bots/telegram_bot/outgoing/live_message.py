@@ -42,7 +42,7 @@ from bots.telegram_bot.pacing import TelegramPacer
 from core.clock import CLOCK, Clock
 from core.errors import PlatformBusy
 from core.interfaces import DeliveryTarget
-from core.models import PLACEHOLDER, DeliveryState
+from core.models import LIVE, PLACEHOLDER, DeliveryState
 from core.safety import disable_links
 
 log = structlog.get_logger(__name__)
@@ -151,8 +151,7 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
             if is_unsent(error):
                 await target.ledger.forget(PLACEHOLDER)
             raise
-        # With the chat: after a group's move the same message id means another message.
-        await target.ledger.finish(PLACEHOLDER, f"{request.chat_id}/{message_id}")
+        await target.ledger.finish(PLACEHOLDER, f"{LIVE}{message_id}")
 
     def _note_failure(self, live: TelegramLiveMessage, error: Exception) -> None:
         log.debug("telegram_progress", detail=describe(error))

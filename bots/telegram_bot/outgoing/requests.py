@@ -28,7 +28,7 @@ from bots.telegram_bot.errors import Refusal
 from bots.telegram_bot.incoming.updates import CALLBACK_PREFIX
 from bots.telegram_bot.outgoing.links import build_links, build_marks
 from core.interfaces import DeliveryTarget
-from core.models import Button, DeliveryState, File, Message, PartDelivery, Reply
+from core.models import LIVE, Button, DeliveryState, File, Message, PartDelivery, Reply
 from core.safety import disable_links, restore_links
 
 #: Longest message.
@@ -220,9 +220,10 @@ def read_placeholder_id(target: DeliveryTarget, placeholder: PartDelivery | None
     """Return the id of the placeholder in the message's chat, or ""."""
     if placeholder is None or placeholder.state is not DeliveryState.SENT:
         return ""
-    chat_id, _, message_id = placeholder.platform_id.rpartition("/")
-    # A failed job that is run again leaves its bare id, valid while the question has one too.
-    is_here = chat_id in (target.message.chat.chat_id, "") and target.message.message_id
+    message_id = placeholder.platform_id.removeprefix(LIVE)
+    # A failed job that is run again leaves its bare id, valid while the question has one too. That
+    # from before the chat moved has another prefix.
+    is_here = message_id.isdecimal() and target.message.message_id
     return message_id if is_here else ""
 
 

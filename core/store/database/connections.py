@@ -16,16 +16,23 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, QueuePool, create_engine, event, make_url
 
+from core.store.database.cipher import Cipher
+from core.store.database.encryption import set_cipher
+
 #: How long a writer waits for another process that holds SQLite's write lock.
 BUSY_TIMEOUT_MS = 30_000
 #: How long a checkpoint waits for those who read: nobody writes meanwhile.
 _CHECKPOINT_MS = 200
+#: What is deleted or replaced is overwritten with zeros.
 WRITER = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
 READER = ("query_only=ON",)
 #: Threads that read.
 READERS = 4
 #: Transactions that are committed together at most.
 MAX_GROUP = 32
+
+#: The column of the key of digests, as `Encrypted` names it.
+_INDEX_KEY = b"index_key.content"
 
 Result = TypeVar("Result")
 #: The statements of a transaction, or of a look at the database.
@@ -34,8 +41,8 @@ Work = Callable[[Connection], Result]
 _Outcome = tuple[Any, BaseException | None]
 
 
-def make_engine(url: str, pragmas: Sequence[str], **options: Any) -> Engine:
-    """Return an engine whose connections are set up with `pragmas`."""
+def make_engine(url: str, cipher: Cipher, pragmas: Sequence[str], **options: Any) -> Engine:
+    """Return an engine whose connections are set up with `pragmas`, and which uses `cipher`."""
     engine = create_engine(
         make_url(url).set(drivername="sqlite"),
         # No transaction begins by itself, and a connection is closed by another thread.
@@ -47,8 +54,15 @@ def make_engine(url: str, pragmas: Sequence[str], **options: Any) -> Engine:
 
     @event.listens_for(engine, "do_connect")
     def connect(_dialect: Any, _record: Any, arguments: Any, parameters: Any) -> sqlite3.Connection:
-        return _connect(pragmas, *arguments, **parameters)
+        connection = _connect(pragmas, *arguments, **parameters)
+        try:
+            load_index_key(connection, cipher)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
+    set_cipher(engine.dialect, cipher)
     return engine
 
 
@@ -64,11 +78,28 @@ def _connect(pragmas: Sequence[str], *arguments: Any, **parameters: Any) -> sqli
     return connection
 
 
+def load_index_key(connection: sqlite3.Connection, cipher: Cipher) -> None:
+    """Let the cipher make the digests that this database has, or save the key of its own ones.
+
+    Raises ConfigError if no key decrypts it.
+    """
+    try:
+        row = connection.execute("SELECT content FROM index_key").fetchone()
+    except sqlite3.OperationalError:
+        return  # not migrated yet
+    if row:
+        cipher.index_key = cipher.decrypt(row[0], _INDEX_KEY)
+    elif not connection.execute("PRAGMA query_only").fetchone()[0]:
+        own = cipher.encrypt(cipher.index_key, _INDEX_KEY)
+        connection.execute("INSERT OR IGNORE INTO index_key VALUES (1, ?)", (own,))
+
+
 class Writer:
     """Runs transactions one after the other, in the order of the calls."""
 
-    def __init__(self, url: str) -> None:
-        self.engine = make_engine(url, WRITER, pool_size=1)
+    def __init__(self, url: str, cipher: Cipher) -> None:
+        self._cipher = cipher
+        self.engine = make_engine(url, cipher, WRITER, pool_size=1)
         self._thread = ThreadPoolExecutor(1, "hearsay-writer")
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._is_busy = False
@@ -143,6 +174,8 @@ class Writer:
         try:
             with self.engine.begin() as connection:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
+                # Under the lock: whoever replaces the key knows that later ones use the new one.
+                self._cipher.refresh()
                 if len(works) == 1:
                     return [(works[0](connection), None)]
                 return [_try(work, connection) for work in works]
@@ -167,9 +200,11 @@ def _try(work: Work[Any], connection: Connection) -> _Outcome:
 class Readers:
     """Runs queries in threads, each with a connection of its own that cannot write."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, cipher: Cipher) -> None:
         # They never have a transaction to roll back.
-        self.engine = make_engine(url, READER, pool_size=READERS, skip_autocommit_rollback=True)
+        self.engine = make_engine(
+            url, cipher, READER, pool_size=READERS, skip_autocommit_rollback=True
+        )
         self._threads = ThreadPoolExecutor(READERS, "hearsay-reader")
 
     async def run(self, work: Work[Result]) -> Result:

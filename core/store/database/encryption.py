@@ -1,87 +1,28 @@
-"""Encryption at rest: the encrypted column type and its keys.
-
-Telegram's terms for bots (4.4a) ask that user data be encrypted and the key kept apart from it.
-AES-256-GCM, because one search reads a month of a chat: it decrypts a value in a tenth of the
-time that Fernet takes. Values that Fernet encrypted can still be read.
-"""
+"""Column types that encrypt what people wrote or said, and hash their ids; the key file."""
 
 from __future__ import annotations
 
 import os
 import zlib
-from base64 import urlsafe_b64decode
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidTag
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import TypeAdapter
-from sqlalchemy import DateTime, Dialect, LargeBinary, MetaData
+from sqlalchemy import Column, Connection, DateTime, Dialect, LargeBinary, MetaData, String
 from sqlalchemy.types import TypeDecorator
 
 from core.errors import ConfigError
+from core.store.database.cipher import Cipher, KeySource, make_key
 
-#: The first byte of an AES-GCM value; the nonce, the ciphertext and its tag follow.
-_VERSION = b"\x01"
-#: What every Fernet value begins with: its version byte and a timestamp, in base64.
-_FERNET_PREFIX = b"gAAAA"
 #: What every compressed value begins with, before it is encrypted. No JSON does.
 _ZLIB = b"x"
 #: Shorter values gain little; longer ones hold sound, and would keep the only writer busy.
 _COMPRESSED_BYTES = range(200, 1 << 18)
 #: The file with the key, in HEARSAY_HOME.
 KEY_FILE = "secret.key"
-_NONCE_BYTES, _TAG_BYTES = 12, 16
-_HEAD_BYTES = len(_VERSION) + _NONCE_BYTES
-
-
-class Cipher:
-    """Encrypts with the first of its keys and decrypts with any of them (rotation).
-
-    Each value gets a random nonce: safe for 2**32 values per key (NIST SP 800-38D, 8.3).
-    """
-
-    #: How much longer than its plain value an AES-GCM value is.
-    OVERHEAD_BYTES = _HEAD_BYTES + _TAG_BYTES
-
-    def __init__(self, keys: Sequence[str], source: str = "the key") -> None:
-        """keys: Fernet keys, from which the AES-GCM keys are derived. Raises ValueError.
-
-        source: where they are from, for errors.
-        """
-        self._source = source
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
-        self._ciphers = [AESGCM(_derive(key)) for key in keys]
-
-    def encrypt(self, plain: bytes, column: bytes = b"") -> bytes:
-        """Return `plain` encrypted. It can be decrypted for the same column only."""
-        nonce = os.urandom(_NONCE_BYTES)
-        return _VERSION + nonce + self._ciphers[0].encrypt(nonce, plain, column)
-
-    def decrypt(self, encrypted: bytes, column: bytes = b"") -> bytes:
-        """Return the decrypted value. Raises ConfigError if no key fits."""
-        if encrypted.startswith(_VERSION):
-            for cipher in self._ciphers:
-                try:
-                    return cipher.decrypt(encrypted[1:_HEAD_BYTES], encrypted[_HEAD_BYTES:], column)
-                except (InvalidTag, ValueError):
-                    continue
-        elif encrypted.startswith(_FERNET_PREFIX):
-            with suppress(InvalidToken):
-                return self._fernet.decrypt(encrypted)
-        raise ConfigError(f"{self._source} does not decrypt this database")
-
-
-def _derive(key: str) -> bytes:
-    expansion = HKDF(SHA256(), length=32, salt=None, info=b"hearsay: content at rest, AES-256-GCM")
-    return expansion.derive(urlsafe_b64decode(key))
 
 
 class Encrypted(TypeDecorator[Any]):
@@ -132,6 +73,32 @@ class Encrypted(TypeDecorator[Any]):
         return zlib.decompress(plain) if is_compressed else plain
 
 
+class KeyedId(TypeDecorator[str]):
+    """An id or a key that is only ever compared: stored as its digest, and read as one.
+
+    A digest is stored as it is, so one that was read can be compared again. Two columns whose ids
+    are compared with each other have the same kind.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, kind: bytes) -> None:
+        super().__init__(64)
+        self.kind = kind
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the digest that is stored; nothing leads back from it to the id."""
+        cipher: Cipher = dialect.hearsay_cipher  # type: ignore[attr-defined]
+        return None if value is None else cipher.digest(self.kind, value)
+
+
+def digest(connection: Connection, column: Column[Any], value: str) -> str:
+    """Return what stands for `value` in a column of ids."""
+    kind: KeyedId = column.type  # type: ignore[assignment]
+    return kind.process_bind_param(value, connection.dialect) or ""
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware moment. SQLite has no time zones, so it is stored as naive UTC there."""
 
@@ -162,34 +129,51 @@ def set_cipher(dialect: Dialect, cipher: Cipher) -> None:
 
 
 def make_cipher(secret_key: str | None, home: Path) -> Cipher:
-    """Return the cipher of HEARSAY_SECRET_KEY, or of a 0600 file under `home`, created if missing.
+    """Return the cipher of keys, or of those in the file under `home`. Raises ConfigError."""
+    return build_cipher(name_source(secret_key, home))
 
-    secret_key: comma-separated Fernet keys: the first encrypts, all decrypt (rotation).
+
+def name_source(secret_key: str | None, home: Path) -> KeySource:
+    """Return where the keys are: in the setting, or in a file under `home`."""
+    if secret_key:
+        return KeySource("HEARSAY_SECRET_KEY", text=secret_key)
+    return KeySource(str(home / KEY_FILE), home / KEY_FILE)
+
+
+def build_cipher(source: KeySource) -> Cipher:
+    """Return the cipher of the keys in `source`; a missing file is made, with a new key.
+
     Raises ConfigError if a key is malformed.
     """
-    keys = (secret_key or _key_file(home)).split(",")
-    source = "HEARSAY_SECRET_KEY" if secret_key else str(home / KEY_FILE)
+    if source.path and not source.path.exists():
+        _make_key_file(source.path)
     try:
-        return Cipher([key.strip() for key in keys], source)
+        return Cipher(source.read(), source)
+    except OSError as error:
+        raise ConfigError(f"{source.name} cannot be read: {error.strerror}") from None
     except ValueError:
-        raise ConfigError(f"{source} is not a Fernet key (32 bytes, URL-safe base64)") from None
+        name = source.name
+        raise ConfigError(f"{name} is not a Fernet key (32 bytes, URL-safe base64)") from None
 
 
-def _key_file(home: Path) -> str:
-    path = home / KEY_FILE
-    if not path.exists():
-        home.mkdir(parents=True, exist_ok=True)
-        # Written to another file and linked: two concurrent first starts agree on one key.
-        fresh = home / f"{KEY_FILE}.{os.getpid()}"
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(Fernet.generate_key())
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            path.hardlink_to(fresh)
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return path.read_text(encoding="ascii").strip()
+def _make_key_file(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Written to another file and linked: two concurrent first starts agree on one key.
+    fresh = write_key_file(path, [make_key()])
+    try:
+        path.hardlink_to(fresh)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+
+
+def write_key_file(path: Path, keys: list[str]) -> Path:
+    """Write keys to a new file beside `path`, readable by its owner only, and return that file."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(",".join(keys).encode())
+        file.flush()
+        os.fsync(file.fileno())
+    return fresh

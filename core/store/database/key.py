@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 from sqlalchemy import Column, Connection, LargeBinary, inspect, make_url, select, text, type_coerce
 from sqlalchemy.exc import DBAPIError
 
+from core.config import Settings
 from core.errors import ConfigError
-from core.store.database.encryption import KEY_FILE, Cipher, Encrypted, make_cipher
+from core.store.database.cipher import Cipher, KeySource
+from core.store.database.encryption import Encrypted, build_cipher, name_source
 from core.store.database.errors import read_error
 from core.store.database.migrate import is_file, open_plain
-from core.store.database.tables import metadata
+from core.store.database.schema import metadata, retired_keys
 
 
 class KeyFit(StrEnum):
@@ -28,38 +31,48 @@ class KeyFit(StrEnum):
     PART = "part"
 
 
-async def open_cipher(url: str, secret_key: str | None, home: Path) -> Cipher:
+def find_keys(settings: Settings) -> KeySource:
+    """Return where the keys are: Fernet keys, comma-separated; the first encrypts, all decrypt.
+
+    HEARSAY_SECRET_KEY, the file named by HEARSAY_SECRET_KEY_FILE, or a file in HEARSAY_HOME.
+    """
+    file, secret = settings.hearsay_secret_key_file, settings.secret("hearsay_secret_key")
+    if file and file.read_text(encoding="utf-8").strip() == secret:
+        return KeySource("HEARSAY_SECRET_KEY_FILE", file)
+    return name_source(secret, settings.hearsay_home)
+
+
+async def open_cipher(url: str, source: KeySource) -> Cipher:
     """Return the cipher of the database at `url`, which need not exist yet.
 
-    secret_key: as `make_cipher` takes it. A key file is made only where nothing is encrypted yet.
-    Raises ConfigError if the key is missing or another database's, StoreError.
+    A key file is made only where nothing is encrypted yet.
+    Raises ConfigError if the key is missing, retired or another database's, StoreError.
     """
-    await examine_key(url, secret_key, home, is_complete=False)
-    return make_cipher(secret_key, home)
+    await examine_key(url, source, is_complete=False)
+    return build_cipher(source)
 
 
-async def examine_key(
-    url: str, secret_key: str | None, home: Path, *, is_complete: bool = True
-) -> KeyFit:
+async def examine_key(url: str, source: KeySource, *, is_complete: bool = True) -> KeyFit:
     """Return what the key can decrypt; nothing is written.
 
     is_complete: False to stop at the first value that it decrypts. Raises as `open_cipher`.
     """
-    return await asyncio.to_thread(_examine, url, secret_key, home, is_complete)
+    return await asyncio.to_thread(_examine, url, source, is_complete)
 
 
-def _examine(url: str, secret_key: str | None, home: Path, is_complete: bool) -> KeyFit:
+def _examine(url: str, source: KeySource, is_complete: bool) -> KeyFit:
     fits: list[bool] = []
     for place, value in _read_samples(url):
         # Only now: another process may just have made the key, and then the first value.
-        if not (secret_key or (home / KEY_FILE).exists()):
-            raise ConfigError(_describe_missing(url, home / KEY_FILE))
-        fits.append(_is_decrypted(make_cipher(secret_key, home), place, value))
+        if source.path and not source.path.exists():
+            raise ConfigError(_describe_missing(url, source.path))
+        fits.append(_is_decrypted(build_cipher(source), place, value))
         if fits[-1] and not is_complete:
             break
     if fits and not any(fits):
-        name = "HEARSAY_SECRET_KEY" if secret_key else str(home / KEY_FILE)
-        raise ConfigError(_describe_wrong(url, name))
+        raise ConfigError(_describe_wrong(url, source.name))
+    if fits:
+        _refuse_retired(url, build_cipher(source))
     return KeyFit.EMPTY if not fits else KeyFit.ALL if all(fits) else KeyFit.PART
 
 
@@ -76,13 +89,34 @@ def _describe_wrong(url: str, name: str) -> str:
     database = make_url(url).database
     return (
         f"{name} is not the key of {database}. Restore the key that belongs to it; to rotate keys,"
-        " set HEARSAY_SECRET_KEY=NEW,OLD."
+        " run: hearsay keys rotate."
         f" {_describe_afresh(database)}"
     )
 
 
 def _describe_afresh(database: str | None) -> str:
     return f"To start again without the old data, move {database}* to another folder."
+
+
+def _refuse_retired(url: str, cipher: Cipher) -> None:
+    """Raise ConfigError if the key that would encrypt was replaced by another one."""
+    engine = open_plain(url, is_read_only=True)
+    try:
+        with engine.connect() as connection:
+            if inspect(connection).has_table(retired_keys.name):
+                is_it = retired_keys.c.key_id == cipher.key_id.hex()
+                retired_at = connection.execute(select(retired_keys.c.retired_at).where(is_it))
+                if moment := retired_at.scalar():
+                    raise ConfigError(_describe_retired(cipher.source.name, moment))
+    finally:
+        engine.dispose()
+
+
+def _describe_retired(name: str, moment: datetime) -> str:
+    return (
+        f"{name} begins with a key that was replaced on {moment:%Y-%m-%d}: remove it, and keep the"
+        " one that replaced it."
+    )
 
 
 def _is_decrypted(cipher: Cipher, place: bytes, value: bytes) -> bool:

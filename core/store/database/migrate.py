@@ -6,6 +6,8 @@ Most starts have nothing to migrate, so Alembic (0.2 s, 15 MB) is imported only 
 from __future__ import annotations
 
 import asyncio
+import os
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -22,6 +24,11 @@ from core.store.database.tables import metadata
 if TYPE_CHECKING:
     from alembic.config import Config
 
+    from core.store.database.cipher import Cipher
+
+#: The migration after which ids of people and chats are digests.
+_FIRST_KEYED = "0014"
+
 
 @cache
 def list_revisions() -> tuple[str, ...]:
@@ -37,13 +44,14 @@ def read_revision(connection: Connection) -> str:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
 
 
-async def migrate(url: str, revision: str = "head") -> None:
+async def migrate(url: str, cipher: Cipher | None = None, revision: str = "head") -> None:
     """Migrate the database at `url`, under its write lock, all or nothing.
 
+    cipher: needed for a database that has data.
     Raises ConfigError if the database is newer than this code or DATABASE_URL is not a database
     URL, StoreError if it cannot be opened or written.
     """
-    await asyncio.to_thread(_migrate, url, revision)
+    await asyncio.to_thread(_migrate, url, cipher, revision)
 
 
 def _is_locked(error: Exception) -> bool:
@@ -52,16 +60,22 @@ def _is_locked(error: Exception) -> bool:
 
 
 @stamina.retry(on=_is_locked, attempts=20, timeout=30.0, wait_initial=0.05, wait_max=0.5)
-def _migrate(url: str, revision: str) -> None:
+def _migrate(url: str, cipher: Cipher | None, revision: str) -> None:
     engine = open_plain(url)
+    keep_private(url)
     try:
         with engine.connect() as connection:
             connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
             connection.exec_driver_sql("PRAGMA busy_timeout=30000")
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+            connection.exec_driver_sql("PRAGMA secure_delete=ON")
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            _upgrade(connection, revision)
+            before = _upgrade(connection, cipher, revision)
             connection.exec_driver_sql("COMMIT")
+            if "" < before < _FIRST_KEYED:
+                # Ids in plain text still stand in free pages and in the log.
+                connection.exec_driver_sql("VACUUM")
+                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     except DBAPIError as error:
         found = read_error(error, url)
         if isinstance(found, StorageFull):
@@ -71,21 +85,23 @@ def _migrate(url: str, revision: str) -> None:
         engine.dispose()
 
 
-def _upgrade(connection: Connection, revision: str) -> None:
+def _upgrade(connection: Connection, cipher: Cipher | None, revision: str) -> str:
+    """Migrate, and return the newest migration applied before, "" for none."""
     present, known = read_revision(connection), list_revisions()
     if present and present not in known:
         detail = f"it has migration {present}, the newest one known here is {known[-1]}"
         raise ConfigError(f"this database is newer than the program: {detail}")
     if present == known[-1]:
-        return
+        return present
     if revision == "head" and not inspect(connection).get_table_names():
         _make_new(connection, known[-1])
-        return
+        return present
     from alembic import command
 
     config = make_config()
-    config.attributes["connection"] = connection
+    config.attributes.update(connection=connection, cipher=cipher)
     command.upgrade(config, revision)
+    return present
 
 
 def _make_new(connection: Connection, revision: str) -> None:
@@ -106,6 +122,26 @@ def make_config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(files("migrations")))
     return config
+
+
+def keep_private(url: str) -> None:
+    """Let nobody but its owner read the database, which need not exist yet.
+
+    SQLite gives the files beside it the same permissions.
+    """
+    name = make_url(url).database
+    if not name or name == ":memory:":
+        return
+    with suppress(OSError):  # SQLite tells why it cannot be opened
+        descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if os.fstat(descriptor).st_mode & 0o077:
+                os.fchmod(descriptor, 0o600)
+        finally:
+            os.close(descriptor)
+        for beside in (Path(f"{name}-wal"), Path(f"{name}-shm")):
+            if beside.exists():
+                beside.chmod(0o600)
 
 
 def is_file(url: str) -> bool:

@@ -42,8 +42,8 @@ from core.models import (
     SpeechSettings,
     TalkSettings,
 )
+from core.store.database.cipher import Cipher
 from core.store.database.connections import Readers, Result, Work, Writer
-from core.store.database.encryption import Cipher, set_cipher
 from core.store.database.errors import read_error
 from core.store.database.tables import chats, jobs, messages, people
 
@@ -62,9 +62,7 @@ class Database:
         self.fault: StorageFull | None = None
         #: Called after each commit by which a job may have to run.
         self.on_job: Callable[[], None] = lambda: None
-        self._writer, self._readers = Writer(url), Readers(url)
-        for engine in (self._writer.engine, self._readers.engine):
-            set_cipher(engine.dialect, cipher)
+        self._writer, self._readers = Writer(url, cipher), Readers(url, cipher)
 
     async def write(self, work: Work[Result]) -> Result:
         """Run `work` in a transaction, and return what it returns once that is committed.
@@ -178,10 +176,7 @@ def is_chat(chat: Chat) -> ColumnElement[bool]:
 
 def is_chat_of(person: Chat) -> ColumnElement[bool]:
     """Return the condition for the chats of a person: that of this id, and all named "ID-NAME"."""
-    chat_id, first = chats.c.chat_id, f"{person.chat_id}-"
-    # All that begins with it, as a range: SQLite does not search by `LIKE`.
-    is_named = (chat_id >= first) & (chat_id < f"{first[:-1]}.")
-    is_theirs = (chat_id == person.chat_id) | is_named
+    is_theirs = (chats.c.chat_id == person.chat_id) | (chats.c.owner_id == person.chat_id)
     return (chats.c.platform == person.platform) & (chats.c.bot_id == person.bot_id) & is_theirs
 
 
@@ -213,7 +208,9 @@ def chat_row(connection: Connection, chat: Chat, person_id: str | None = None) -
         query, key["of_person"] = _CHAT_WITH_PERSON, person_id
     row = connection.execute(query, key).one_or_none()
     if row is None:
-        values = {"platform": chat.platform, "bot_id": chat.bot_id, "chat_id": chat.chat_id}
+        values: dict[str, str | None] = {"platform": chat.platform, "bot_id": chat.bot_id}
+        owner_id, _, _ = chat.chat_id.partition("-")
+        values |= {"chat_id": chat.chat_id, "address": chat.chat_id, "owner_id": owner_id or None}
         connection.execute(insert_new(chats), values)
         row = connection.execute(query, key).one()
     return row
@@ -279,7 +276,7 @@ def find_newest(
 def read_job(row: Any, now: datetime) -> Job:
     """Return the job of a row of `select_jobs`; its message names the chat by its present id."""
     message: Message = row.content
-    chat = Chat(row.platform, row.bot_id, row.chat_id)
+    chat = Chat(row.platform, row.bot_id, row.address)
     if row.origin_pk != row.chat_pk:
         # The chat has moved: message ids start over there, so none can be replied to.
         message = replace(message, message_id="")

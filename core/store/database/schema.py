@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy import CheckConstraint, Column, Float, Index, Integer, MetaData, String, Table
 
-from core.store.database.encryption import UtcDateTime
+from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -13,6 +13,23 @@ metadata = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
     }
+)
+
+#: The key of the digests of ids, in one row: it stays when the key that encrypts is replaced.
+index_key = Table(
+    "index_key",
+    metadata,
+    Column("number", Integer, CheckConstraint("number = 1"), primary_key=True),
+    Column("content", Encrypted(bytes), nullable=False),
+)
+
+#: Keys that were replaced: none of them may encrypt again.
+retired_keys = Table(
+    "retired_keys",
+    metadata,
+    #: In hexadecimal digits, as each value begins with it.
+    Column("key_id", String(8), primary_key=True),
+    Column("retired_at", UtcDateTime, nullable=False),
 )
 
 #: The cost of the calls to each model in each hour: a row per call would be read for every sum.
@@ -60,6 +77,6 @@ uses = Table(
     metadata,
     Column("job_id", String(16), primary_key=True),
     #: For a piece of a recording, the key of the whole.
-    Column("key", String(64), primary_key=True),
+    Column("key", KeyedId(b"result"), primary_key=True),
     Index(None, "key"),
 )

@@ -1,4 +1,9 @@
-"""The tables of users' data. What people wrote or said is in `Encrypted` columns only."""
+"""The tables of users' data.
+
+What people wrote or said is in `Encrypted` columns only. Their ids, and what is made from content,
+are `KeyedId`. Ids of messages are plain: numbers that a platform counts, which say nothing without
+the chat.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +32,7 @@ from core.models import (
     TalkSettings,
     Transcript,
 )
-from core.store.database.encryption import Encrypted, UtcDateTime, bind_column_names
+from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime, bind_column_names
 from core.store.database.schema import metadata as metadata
 
 #: Chats and their settings.
@@ -37,7 +42,11 @@ chats = Table(
     Column("chat_pk", Integer, primary_key=True),
     Column("platform", String(32), nullable=False),
     Column("bot_id", String(64), nullable=False),
-    Column("chat_id", String(64), nullable=False),
+    Column("chat_id", KeyedId(b"chat"), nullable=False),
+    #: The id itself, to send something there.
+    Column("address", Encrypted(str), nullable=False),
+    #: For one of several chats of a person, whose ids begin with the same and a "-": that id.
+    Column("owner_id", KeyedId(b"chat")),
     Column("language", String(16)),
     Column("is_auto", Boolean, nullable=False, server_default=false()),
     Column("speech", Encrypted(SpeechSettings)),
@@ -53,6 +62,7 @@ chats = Table(
     UniqueConstraint("platform", "bot_id", "chat_id"),
     Index("ix_chats_gone_at", "gone_at", sqlite_where=text("gone_at IS NOT NULL")),
     Index(None, "used_at"),
+    Index(None, "owner_id"),
 )
 
 #: Accounts of people, one per platform, and their settings.
@@ -61,7 +71,9 @@ people = Table(
     metadata,
     Column("person_pk", Integer, primary_key=True),
     Column("platform", String(32), nullable=False),
-    Column("person_id", String(64), nullable=False),
+    Column("person_id", KeyedId(b"person"), nullable=False),
+    #: The id itself, for accounts that are linked.
+    Column("address", Encrypted(str), nullable=False),
     Column("speech", Encrypted(SpeechSettings)),
     #: Nothing of this person is remembered, or transcribed for others.
     Column("is_opted_out", Boolean, nullable=False, server_default=false()),
@@ -180,12 +192,12 @@ jobs = Table(
 transcripts = Table(
     "transcripts",
     metadata,
-    Column("key", String(64), primary_key=True),
+    Column("key", KeyedId(b"result"), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("content", Encrypted(Transcript), nullable=False),
     #: For a piece or an edited transcript, the key of that of the whole recording: all are deleted
     #: together.
-    Column("whole", String(64)),
+    Column("whole", KeyedId(b"result")),
     Index(None, "whole"),
     Index(None, "created_at"),
 )
@@ -194,7 +206,7 @@ transcripts = Table(
 answers = Table(
     "answers",
     metadata,
-    Column("key", String(64), primary_key=True),
+    Column("key", KeyedId(b"result"), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("content", Encrypted(Answer), nullable=False),
     Index(None, "created_at"),
@@ -209,15 +221,15 @@ remembered = Table(
     Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
     Column("message_id", String(128), nullable=False),
     Column("thread_id", String(64)),
-    Column("sender_id", String(64), nullable=False),
+    Column("sender_id", KeyedId(b"person"), nullable=False),
     Column("sent_at", UtcDateTime, nullable=False),
     Column("edit_id", String(32), nullable=False),
     Column("content", Encrypted(RememberedMessage)),
     Column("transcript", Encrypted(Transcript)),
     #: The key of that transcript in `transcripts`.
-    Column("heard_key", String(64)),
+    Column("heard_key", KeyedId(b"result")),
     #: The original author of a forward, empty if it is none or its author is not known.
-    Column("origin_id", String(64), nullable=False, server_default=""),
+    Column("origin_id", KeyedId(b"person"), nullable=False, server_default=""),
     UniqueConstraint("chat_pk", "message_id"),
     Index(None, "chat_pk", "sent_at"),
     Index(None, "sender_id", "chat_pk"),
@@ -229,7 +241,7 @@ readers = Table(
     "readers",
     metadata,
     Column("chat_pk", ForeignKey("chats.chat_pk"), primary_key=True),
-    Column("person_id", String(64), primary_key=True),
+    Column("person_id", KeyedId(b"person"), primary_key=True),
     Column("read_at", UtcDateTime, nullable=False),
     Index(None, "read_at"),
 )
@@ -258,11 +270,11 @@ schedules = Table(
 sounds = Table(
     "sounds",
     metadata,
-    Column("key", String(64), primary_key=True),
+    Column("key", KeyedId(b"result"), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("content", Encrypted(bytes), nullable=False),
     #: sha256 of the voice sample it was made with: deleted together with that voice.
-    Column("sample", String(64)),
+    Column("sample", KeyedId(b"sample")),
     Index(None, "sample"),
     Index(None, "created_at"),
 )
@@ -288,7 +300,7 @@ buttons = Table(
     Column("command", String(32), nullable=False),
     Column("content", Encrypted(str), nullable=False),
     #: Set if only this person may press it, in their private chat.
-    Column("person_id", String(64)),
+    Column("person_id", KeyedId(b"person")),
     Index(None, "job_id"),
     Index(None, "chat_pk"),
 )

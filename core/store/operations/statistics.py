@@ -136,7 +136,7 @@ def _select_summaries() -> Select[Any]:
             jobs.c.reply.is_not(None).label("has_reply"),
             has_sound.label("has_sound"),
             chats.c.platform,
-            chats.c.chat_id,
+            chats.c.address,
         )
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
         .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
@@ -150,7 +150,7 @@ def _read_summary(row: Any) -> JobSummary:
         job_id=row.job_id,
         command=row.command,
         platform=row.platform,
-        chat_id=row.chat_id,
+        chat_id=row.address,
         state=JobState(row.state),
         attempts=row.attempts,
         crashes=row.crashes,

@@ -31,13 +31,13 @@ def is_account(platform: str, person_id: str) -> ColumnElement[bool]:
 
 def account_row(connection: Connection, platform: str, person_id: str) -> Any:
     """Return the row of an account, inserted if it is new."""
-    values = {"platform": platform, "person_id": person_id}
+    values = {"platform": platform, "person_id": person_id, "address": person_id}
     connection.execute(insert_new(people), values)
     return connection.execute(select(people).where(is_account(platform, person_id))).one()
 
 
 def accounts_of(connection: Connection, platform: str, person_id: str) -> set[tuple[str, str]]:
     """Return platform and id of every account of a person, this one included."""
-    query = select(people.c.platform, people.c.person_id).where(is_person(platform, person_id))
+    query = select(people.c.platform, people.c.address).where(is_person(platform, person_id))
     found = connection.execute(query)
-    return {(platform, person_id), *((row.platform, row.person_id) for row in found)}
+    return {(platform, person_id), *((row.platform, row.address) for row in found)}

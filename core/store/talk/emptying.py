@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, delete, select, update
 
 from core.models import OPEN_STATES, JobState, Message
+from core.store.database.encryption import digest
 from core.store.database.queries import IS_CANCELLED, IS_OPEN
 from core.store.database.schema import uses
 from core.store.database.tables import answers, buttons, jobs, messages, sounds
@@ -105,7 +106,8 @@ def _drop_results_of(connection: Connection, task: ForgetTask, rows: Sequence[An
         keys[use.job_id].add(use.key)
     for row in rows:
         heard = {row.reply.heard_key} if row.reply else set()
-        keys[row.job_id] |= heard | {one.heard for one in recordings_about(row)[1:]}
+        heard |= {one.heard for one in recordings_about(row)[1:]}
+        keys[row.job_id] |= {digest(connection, uses.c.key, key) for key in heard}
     connection.execute(delete(uses).where(is_job))
     owned = set[str]().union(*(keys[row.job_id] for row in rows if task.whose.owns(row))) - {""}
     free_results(connection, task, owned, set[str]().union(*keys.values()) - owned)

@@ -37,8 +37,8 @@ _BATCH = 100
 _COMMAND = "forget"
 #: How often the WAL is tried to be emptied while others read it, and the pause between.
 _SCRUBS, _SCRUB_AGAIN_S = 10, 0.5
-_SELECT_TALK = select(
-    remembered.c.message_id, remembered.c.heard_key, remembered.c.sender_id, remembered.c.origin_id
+_SELECT_HEARD = select(remembered.c.heard_key, remembered.c.content).where(
+    remembered.c.heard_key.is_not(None)
 )
 
 
@@ -149,15 +149,15 @@ class Forgetting:
     @writes
     def _forget_talk(self, connection: Connection, task: ForgetTask) -> None:
         is_it = (remembered.c.chat_pk == task.chat_pk) & task.whose.talk
-        found = connection.execute(_SELECT_TALK.where(is_it, IS_KEPT)).all()
-        task.counts.message_ids |= {(task.chat_pk, row.message_id) for row in found}
+        found = connection.execute(select(remembered.c.message_id).where(is_it, IS_KEPT)).scalars()
+        task.counts.message_ids |= {(task.chat_pk, message_id) for message_id in found}
+        heard = connection.execute(_SELECT_HEARD.where(is_it, IS_KEPT)).all()
         if isinstance(task.whose, Everybody):
             connection.execute(delete(remembered).where(is_it))
         else:
             connection.execute(update(remembered).where(is_it, IS_KEPT).values(EMPTY))
-        keys = {row.heard_key: task.whose.speaks(row) for row in found if row.heard_key}
-        owned = {key for key, is_own in keys.items() if is_own}
-        free_results(connection, task, owned, keys.keys() - owned)
+        owned = {row.heard_key for row in heard if task.whose.speaks(row.content)}
+        free_results(connection, task, owned, {row.heard_key for row in heard} - owned)
         self._emptying.run(connection, task, find_users(connection, task.chat_pk, owned))
 
     async def _jobs(self, chat_pk: int) -> AsyncIterator[Sequence[Any]]:

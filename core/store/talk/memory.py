@@ -129,9 +129,9 @@ class Memory:
 
     async def opted_out(self, platform: str, persons: Collection[str]) -> set[str]:
         """Return which of these people opted out."""
-        is_one = (people.c.platform == platform) & people.c.person_id.in_(persons)
-        query = select(people.c.person_id).where(is_one, people.c.is_opted_out)
-        return {row.person_id for row in await self._database.rows(query)}
+        return await self._database.read(
+            lambda one: {person for person in persons if is_opted_out(one, platform, person)}
+        )
 
     @writes
     def opt_out(self, connection: Connection, platform: str, person_id: str, is_out: bool) -> None:

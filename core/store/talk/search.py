@@ -12,7 +12,8 @@ from sqlalchemy.types import NullType
 
 from core.glossary import apply as glossary
 from core.models import Correction, RememberedMessage
-from core.store.database.encryption import Cipher, Encrypted
+from core.store.database.cipher import Cipher
+from core.store.database.encryption import Encrypted
 from core.store.database.tables import remembered
 from core.text.scripts import LETTER, UNSPACED
 

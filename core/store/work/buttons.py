@@ -31,11 +31,14 @@ _REPLY = (
     .where(jobs.c.job_id == bindparam("of_job"))
 )  # fmt: skip
 _KEPT = (
-    select(buttons, chats.c.platform, chats.c.bot_id, jobs.c.created_at)
+    select(
+        buttons, chats.c.platform, chats.c.bot_id, jobs.c.created_at,
+        (buttons.c.person_id == bindparam("of_person")).label("is_own"),
+    )
     .join(chats, chats.c.chat_pk == buttons.c.chat_pk)
     .join(jobs, jobs.c.job_id == buttons.c.job_id)
     .where(buttons.c.token == bindparam("of_token"))
-)
+)  # fmt: skip
 
 
 def resolve_press(connection: Connection, chat: Any, message: Message, now: datetime) -> Message:
@@ -50,10 +53,12 @@ def resolve_press(connection: Connection, chat: Any, message: Message, now: date
             asked = replace(message, command=button.command, text=button.text)
             break
     else:
-        row = connection.execute(_KEPT, {"of_token": token}).one_or_none()
+        key = {"of_token": token, "of_person": message.sender_id}
+        row = connection.execute(_KEPT, key).one_or_none()
         if row is None:
             return stale
-        person_id, asked = row.person_id, replace(message, command=row.command, text=row.content)
+        person_id = row.person_id and (message.sender_id if row.is_own else "")
+        asked = replace(message, command=row.command, text=row.content)
     return asked if _may_press(row, person_id, chat, message, now) else stale
 
 

@@ -15,6 +15,7 @@ from core.interfaces import Recording
 from core.models import (
     CANCEL_TOKEN,
     FORM_TOKEN,
+    LIVE,
     WITHHELD,
     Attachment,
     ChatSettings,
@@ -197,8 +198,7 @@ def _resolve_form(connection: Connection, chat: Any, message: Message) -> Messag
 
 def _find_quoted(connection: Connection, chat: Any, quoted: QuotedMessage) -> QuotedMessage:
     """Return the quoted message with its job and command, if it is a reply of ours."""
-    # A live message of Telegram is stored with its chat.
-    live_id = f"{chat.chat_id}/{quoted.message_id}"
+    live_id = f"{LIVE}{quoted.message_id}"
     key = {"of_message": quoted.message_id, "of_live_message": live_id, "of_chat": chat.chat_pk}
     row = connection.execute(_QUOTED, key).one_or_none()
     return replace(quoted, job_id=row.job_id, command=row.command) if row else quoted

@@ -13,7 +13,8 @@ from sqlalchemy import bindparam, select, type_coerce
 from sqlalchemy.types import NullType
 
 from core.models import Chat, Job, Message, Reply
-from core.store.database.encryption import Cipher, Encrypted
+from core.store.database.cipher import Cipher
+from core.store.database.encryption import Encrypted
 from core.store.database.queries import Database, is_chat_of, read_job, select_jobs
 from core.store.database.tables import chats, jobs, messages
 from core.store.talk.search import Search

@@ -60,7 +60,7 @@ def _select_due() -> Select[Any]:
     too_far = bindparam("too_far", type_=UtcDateTime())
     is_due = (schedules.c.next_at <= now) | (schedules.c.next_at > too_far)
     return (
-        select(schedules, chats.c.platform, chats.c.bot_id, chats.c.chat_id)
+        select(schedules, chats.c.platform, chats.c.bot_id, chats.c.address)
         .join(chats)
         .where(is_due, chats.c.gone_at.is_(None))
         .order_by(schedules.c.next_at)
@@ -133,7 +133,7 @@ class Schedules:
         row = connection.execute(_DUE, _limits(now)).one_or_none()
         if row is None:
             return None
-        chat = Chat(row.platform, row.bot_id, row.chat_id)
+        chat = Chat(row.platform, row.bot_id, row.address)
         schedule: DigestSchedule = replace(row.content, chat=chat, next_at=row.next_at)
         is_new = schedule.next_at <= now and add_own(
             connection, row.chat_pk, _build_message(schedule, now), self._database.now()
