@@ -95,4 +95,16 @@ def _hash_ids() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("nothing leads back from a digest to an id")
+    """Restore the ids of chats. Nothing leads back from the digests of people and results."""
+    cipher: Cipher = context.config.attributes["cipher"]
+    driver: Any = op.get_bind().connection.driver_connection
+    driver.create_function(
+        "decrypt_address", 1, lambda value: json.loads(cipher.decrypt(value, b"chats.address"))
+    )
+    op.execute("UPDATE chats SET chat_id = decrypt_address(address)")
+    op.drop_index("ix_chats_owner_id", "chats")
+    with op.batch_alter_table("chats") as chats:
+        chats.drop_column("owner_id")
+        chats.drop_column("address")
+    op.drop_table("retired_keys")
+    op.drop_table("index_key")

@@ -9,6 +9,7 @@ import pytest
 from alembic import command
 
 from core.models import Chat, JobState, Message, Reply
+from core.store import make_cipher
 from core.store.database.migrate import list_revisions, make_config, open_plain
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.kills import Outcome, Step, check_steps
@@ -63,14 +64,15 @@ async def make_old_database(bot: RunningProgram, ann: int) -> None:
     await store.jobs.save_reply(job.job_id, Reply("old reply"), JobState.DONE)
     await store.jobs.finish(job.job_id, JobState.DONE)
     await store.close()
-    downgrade(make_database(bot.home))  # not in another thread: Alembic's context is global
+    downgrade(bot.home)  # not in another thread: Alembic's context is global
 
 
-def downgrade(url: str) -> None:
-    engine = open_plain(url)
+def downgrade(home: Path) -> None:
+    engine = open_plain(make_database(home))
     with engine.begin() as connection:
         config = make_config()
-        config.attributes["connection"] = connection
+        cipher = make_cipher(None, home)
+        config.attributes.update(connection=connection, cipher=cipher)
         command.downgrade(config, FIRST)
     engine.dispose()
 
