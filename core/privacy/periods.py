@@ -128,6 +128,10 @@ PERIODS = (
         is_personal=False, column="checked_at",
     ),
     Period(
+        ("index_key", "retired_keys"), "The key of hashed ids, and ids of former keys", None,
+        "as long as the database exists", is_personal=False,
+    ),
+    Period(
         ("alembic_version",), "Version of the database", None,
         "as long as the database exists", is_personal=False,
     ),

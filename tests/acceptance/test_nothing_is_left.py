@@ -68,7 +68,7 @@ async def test_nothing_of_a_person_is_left_anywhere(world: World, before: Rows) 
     await world.forward()
     receipt = await world.ask(world.private[TELEGRAM], ADA[TELEGRAM], "forget me everywhere")
     after = await world.rows()
-    found = mentions(after, "anary", *ADA.values(), without=("chats.chat_id",))
+    found = mentions(after, "anary", *ADA.values(), without=("chats.address",))
     assert [place for place in found if not is_request(place)] == []
     check_bytes(world, before, after)
     kinds = "message repl transcript answer spoken recording voice correction digest position"
@@ -124,8 +124,8 @@ async def test_nothing_is_left_of_who_opts_out(world: World, before: Rows) -> No
     assert "Deleted: " in receipt.text
     after = await world.rows()
     # Voices, styles, corrections and digests are no messages: /forget me everywhere deletes them.
-    people = ("people.speech", "people.person_id", "readers.person_id", "voices.content")
-    account = (*people, "chats.talk", "chats.chat_id", "schedules.content")
+    people = ("people.speech", "people.address", "voices.content")
+    account = (*people, "chats.talk", "chats.address", "schedules.content")
     found = mentions(after, "anary", *ADA.values(), without=account)
     assert [place for place in found if not is_request(place)] == []
     check_bytes(world, before, after)

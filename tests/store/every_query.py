@@ -149,7 +149,6 @@ async def _ask(store: Store) -> None:
 
 async def _people(store: Store) -> None:
     now = store._database.now()
-    await store.rotation.run(lambda count: None)
     await store.probes.begin("transcriber", now)
     await store.probes.end(ProbeResult("transcriber", "mimo", "m", now, ""))
     await store.probes.all()

@@ -25,6 +25,7 @@ from core.models import (
 )
 from core.requester import requester_of, work_for
 from core.store import Store
+from core.store.database.schema import retired_keys
 from tests.conftest import NewMessage
 from tests.store.conftest import schedule
 from tests.support.clean_start import ask_database
@@ -75,6 +76,8 @@ async def fill_every_table(store: Store, new_message: NewMessage) -> None:
     await talk(store, say(1, "word", sent_at=now - timedelta(days=300)))
     await store.memory.note_read(GROUP, "7", now)
     await store.allowances.spend("key", now.date(), 1.0)
+    former = {"key_id": "00000000", "retired_at": now}
+    await store._database.write(lambda one: one.execute(retired_keys.insert(), former))
     await store.probes.begin("transcriber", now)
     await store.probes.end(ProbeResult("transcriber", "mimo", "m", now, ""))
     await store.probes.begin_incident("disk", now)

@@ -28,7 +28,7 @@ from tests.support.loopback import Loopback
 from tests.support.paths import SPEECH
 
 #: Tables without anything of any person: costs, the models' state, how far a bot has read.
-IMPERSONAL = {"usage", "allowances", "probes", "watermarks"}
+IMPERSONAL = {"usage", "allowances", "probes", "watermarks", "index_key", "retired_keys"}
 TELEGRAM, DISCORD = "telegram", "discord"
 #: Ids of accounts by platform.
 ADA = {TELEGRAM: "70701001", DISCORD: "70702002"}

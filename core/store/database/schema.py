@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Float, Index, Integer, MetaData, String, Table
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
 
 from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime
 
@@ -79,4 +89,23 @@ uses = Table(
     #: For a piece of a recording, the key of the whole.
     Column("key", KeyedId(b"result"), primary_key=True),
     Index(None, "key"),
+)
+
+#: The newest message handled in each chat, on platforms that never deliver one twice.
+watermarks = Table(
+    "watermarks",
+    metadata,
+    Column("chat_pk", ForeignKey("chats.chat_pk"), primary_key=True),
+    Column("message_id", String(128), nullable=False),
+)
+
+#: One row per part of a reply.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("job_id", ForeignKey("jobs.job_id"), primary_key=True),
+    Column("part", Integer, primary_key=True),
+    Column("state", String(16), nullable=False),
+    Column("platform_id", String(128), nullable=False),
+    Index(None, "platform_id"),
 )

@@ -33,7 +33,9 @@ from core.models import (
     Transcript,
 )
 from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime, bind_column_names
+from core.store.database.schema import deliveries as deliveries
 from core.store.database.schema import metadata as metadata
+from core.store.database.schema import watermarks as watermarks
 
 #: Chats and their settings.
 chats = Table(
@@ -246,14 +248,6 @@ readers = Table(
     Index(None, "read_at"),
 )
 
-#: The newest message handled in each chat, on platforms that never deliver one twice.
-watermarks = Table(
-    "watermarks",
-    metadata,
-    Column("chat_pk", ForeignKey("chats.chat_pk"), primary_key=True),
-    Column("message_id", String(128), nullable=False),
-)
-
 #: Scheduled digests.
 schedules = Table(
     "schedules",
@@ -277,17 +271,6 @@ sounds = Table(
     Column("sample", KeyedId(b"sample")),
     Index(None, "sample"),
     Index(None, "created_at"),
-)
-
-#: One row per part of a reply.
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("job_id", ForeignKey("jobs.job_id"), primary_key=True),
-    Column("part", Integer, primary_key=True),
-    Column("state", String(16), nullable=False),
-    Column("platform_id", String(128), nullable=False),
-    Index(None, "platform_id"),
 )
 
 #: Buttons whose reply was replaced, and those of earlier versions. All others are in their replies.
