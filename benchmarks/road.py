@@ -60,13 +60,14 @@ class Limit(NamedTuple):
 #: there are, each a handful of functions and a file at most: the watch over stalls
 #: (`core/stall.py`, `core/operations/delays.py`), one call per paid result and whose it is
 #: (`core/requester.py`), who may do what (`core/permissions.py`), the language of the person who
-#: speaks, the live message with its button to cancel, and the recording, which is received and read
+#: speaks, the keys of the database and the digests of ids (`core/store/database/cipher.py`), the
+#: live message with its button to cancel, and the recording, which is received and read
 #: in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`), over a connection with
 #: deadlines (`HttpProtocol`) and within the memory for bodies (`BodyLimit`).
 LIMITS = {
-    "telegram": Limit(36, 147),
-    "discord": Limit(40, 159),
-    "transcriptions": Limit(22, 83),
+    "telegram": Limit(37, 153),
+    "discord": Limit(41, 165),
+    "transcriptions": Limit(23, 87),
 }
 
 
