@@ -31,5 +31,6 @@ command = Command(
     mode,
     usage=mark("transcribe | ask | both"),
     is_ephemeral=True,
-    action=lambda text: Action.CHANGE_SETTINGS if text else Action.USE,
+    # Of a private chat, which is the sender's own.
+    action=lambda text: Action.CHANGE_OWN_SETTINGS,
 )
