@@ -27,6 +27,7 @@ from core.models import (
     ChatSettings,
     Conversation,
     Job,
+    JobState,
     Message,
     Reply,
     SpeechSettings,
@@ -51,6 +52,7 @@ class Inbox:
     def __init__(self, store: Store, synthesis: SynthesisPipeline, status: OperatorStatus) -> None:
         self._store = store
         self._synthesis = synthesis
+        store.intake.is_silent = lambda command: load_command(command).is_silent
         #: What the operator's view shows.
         self.status = status
         #: Name -> platform. Filled in later, since platforms are built with the inbox.
@@ -60,7 +62,8 @@ class Inbox:
         """Commit `message` and the job it asks for; only then may the platform acknowledge it.
 
         recording: the one that it came with, where the platform will not keep it for us.
-        Returns None if the message is already known or asks for nothing.
+        Returns None if the message is already known, asks for nothing, or is refused because its
+        sender or its chat has too many open jobs, which was told before.
         """
         platform = self.platforms.get(message.chat.platform)
         pick = partial(pick_command, voice=platform.voice if platform else None)
@@ -69,8 +72,12 @@ class Inbox:
             may_others = await may_cancel_others(platform, message)
         stop = partial(pick_cancelled, may_others)
         job = await self._store.intake.add(message, pick, recording, choose_stopped=stop)
-        result = "job" if job else "passed"
+        is_refused = job is not None and job.state is JobState.REFUSED
+        result = "refused" if is_refused else "job" if job else "passed"
         metrics.MESSAGES.labels(message.chat.platform, result).inc()
+        if job and is_refused:
+            log.info("refused", job=job.job_id, command=job.command, error="TooManyOpen")
+            return None
         if job:
             log.info("accepted", job=job.job_id, command=job.command)
             if job.command == "cancel":

@@ -44,6 +44,9 @@ from core.store import Store
 
 #: Jobs that run concurrently.
 MAX_RUNNING = 32
+#: Of these, what is left free by people who have their share running: the next one's note begins at
+#: once.
+RESERVE = 8
 MAX_ATTEMPTS = 5
 #: Crashes of the process during a job, after which the job is taken for their cause.
 MAX_CRASHES = 25
@@ -156,7 +159,7 @@ class JobRunner:
         while not self._is_stopping:
             self._is_awake.clear()
             async with self._claiming:
-                found = await claim(max(0, MAX_RUNNING - len(self._running)))
+                found = await claim(max(0, MAX_RUNNING - len(self._running)), RESERVE)
                 for job in found.jobs:
                     task = asyncio.create_task(self._run_job(job), name=job.job_id)
                     self._running.add(task)

@@ -28,6 +28,8 @@ class Requester:
     api_key: str = ""
     #: The job, with which the results that it is given are deleted.
     job_id: str = ""
+    #: Who takes turns with others: different for each person and API key, empty for neither.
+    person: str = ""
 
 
 #: Of the job or the API request under way; the command line has the default.
@@ -56,12 +58,13 @@ def requester_of(message: Message, job_id: str = "") -> Requester:
     chat = message.chat
     own = f"person|{chat.platform}|{message.sender_id}"
     scope = own if message.is_private and message.sender_id else _scope_of_group(chat)
-    return Requester(scope, chat, message.sender_id, job_id=job_id)
+    person = own if message.sender_id else scope
+    return Requester(scope, chat, message.sender_id, job_id=job_id, person=person)
 
 
 def requester_of_key(name: str) -> Requester:
     """Return on whose behalf a request with the API key `name` is served."""
-    return Requester(f"key|{name}", api_key=name)
+    return Requester(f"key|{name}", api_key=name, person=f"key|{name}")
 
 
 def _scope_of_group(chat: Chat) -> str:

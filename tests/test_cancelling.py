@@ -218,8 +218,8 @@ async def test_a_job_is_interrupted_that_was_being_claimed(
     """Its row says that it runs, but it has no task yet."""
     claim = loopback.store.jobs.claim
 
-    async def claim_slowly(most: int) -> ClaimedJobs:
-        found = await claim(most)
+    async def claim_slowly(*places: int) -> ClaimedJobs:
+        found = await claim(*places)
         if found.jobs:
             await clock.sleep(1)
         return found

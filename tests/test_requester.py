@@ -74,3 +74,13 @@ async def test_results_of_another_scope_are_not_used(loopback: Loopback, togethe
         for scope in scopes:
             await work(scope)
     assert count() == (2, 2, 2)
+
+
+def test_a_person_takes_turns_as_one_in_all_chats(new_message: NewMessage) -> None:
+    """Whatever the scope of the results is; what nobody has sent is its chat's."""
+    private, group = new_message(), new_message("-5", is_private=False)
+    people = {requester_of(message).person for message in (private, group)}
+    assert len(people) == 1
+    theirs, nobodys = new_message(sender_id="8"), new_message("-5", sender_id="", is_private=False)
+    others = {requester_of(theirs).person, requester_of(nobodys).person, REQUESTER.get().person}
+    assert len(others | people) == 4 and requester_of_key("a").person != ""

@@ -91,7 +91,7 @@ class ApiKeys:
             error = ApiError(401, text, kind=AUTHENTICATION, code="invalid_api_key")
             error.headers = {"WWW-Authenticate": "Bearer"}
             raise error
-        if wait_s := await self._rate.take(key=names[0]):
+        if self._rate.is_limited and (wait_s := await self._rate.take(key=names[0])):
             text = "This key has made too many requests in this minute."
             raise _build_exhausted(text, "rate_limit_exceeded", wait_s)
         now, day_s = self._clock.now(), self._day_s if needs_audio else None

@@ -123,7 +123,7 @@ class AnsweringPipeline:
         limits = self.answerer.limits
         if count_question_tokens(question, limits) > limits.context_tokens:
             raise QuestionTooLong
-        async with self.gate.slot(), self.gate.call(question.audio_s, key):
+        async with self.gate.call(question.audio_s, key):
             answer = await self.answerer.answer(question, on_text=on_text)
         metrics.ENGINE_AUDIO_SECONDS.labels(self.answerer.name).inc(question.audio_s)
         metrics.METER.get().audio_s += question.audio_s

@@ -63,7 +63,7 @@ class ModelProbe:
 
 async def probe_role(role: Role) -> None:
     """Make the smallest call that tests the model of `role`. Raises EngineError."""
-    async with role.gate.slot(), role.gate.call(PROBE_S, _RECORDING):
+    async with role.gate.call(PROBE_S, _RECORDING):
         await role.probe()
 
 

@@ -264,7 +264,6 @@ class SynthesisPipeline:
             return await asyncio.to_thread(_unpack, kept, rate_hz)
         whole = bytearray()
         async with (
-            self.gate.slot(),
             self.gate.call(0.0, key),
             aclosing(engine.synthesize(utterance)) as chunks,
         ):

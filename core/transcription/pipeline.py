@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
-from contextlib import ExitStack, aclosing
+from contextlib import aclosing
 from dataclasses import astuple, dataclass, field, replace
 from functools import partial
 
@@ -17,7 +17,7 @@ from core import metrics
 from core.audio import Media, Piece, read_chunks
 from core.clock import CLOCK, Clock
 from core.interfaces import Recording, Transcriber
-from core.limits import AccountGate
+from core.limits import AccountGate, FairSlots
 from core.models import Audio, File, Segment, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import note_progress
@@ -78,9 +78,9 @@ class TranscriptionPipeline:
         # With two, a piece is done soon enough, and half of them would be too many to leave free.
         count = transcriber.limits.concurrency - (transcriber.limits.concurrency > 2)
         self._piece_limits = replace(transcriber.limits, concurrency=count)
-        #: Held by pieces of long recordings beside a slot of the gate: short ones find one free, or
-        #: get the next.
-        self._long_slots = asyncio.Semaphore(count)
+        #: Held by pieces of recordings that have several. No more of them are in memory, and short
+        #: recordings find a place free, or get the next.
+        self._piece_slots = FairSlots(count)
 
     async def convert(
         self, recording: Recording, span_s: tuple[float, float] | None = None
@@ -135,7 +135,6 @@ class TranscriptionPipeline:
             async with aclosing(pieces):
                 async for piece in pieces:
                     pending.count = piece.index + 1
-                    pending.is_long = max(piece.recording_s or 0.0, piece.start_s) >= LONG_S
                     if pending.report is None and (piece.recording_s or 0.0) >= LONG_S:
                         self._start_report(pending, piece.recording_s or 0.0)
                     await self._start_piece(pending, piece)
@@ -180,20 +179,19 @@ class TranscriptionPipeline:
         elif not piece.is_whole and (transcript := await self._results.find(key)) is not None:
             pending.update(piece, transcript)
         else:
-            # Waiting here holds the decoder back: no more pieces in memory than calls.
-            with ExitStack() as waiting, self.gate.in_line():
-                for slots in [self._long_slots] * pending.is_long + [self.gate.slots]:
-                    await slots.acquire()
-                    waiting.callback(slots.release)
-                held = waiting.pop_all()
+            # Waiting here holds the decoder back.
+            if not piece.is_whole:
+                with self.gate.in_line():
+                    await self._piece_slots.acquire(REQUESTER.get().person, piece.audio.duration_s)
             task = asyncio.create_task(self._transcribe_piece(pending, piece, key))
             pending.tasks.append(task)
-            # Not by the task itself: one that is cancelled before its first step does nothing.
-            task.add_done_callback(lambda _: held.close())
+            if not piece.is_whole:
+                # Not by the task itself: one that is cancelled before its first step does nothing.
+                task.add_done_callback(lambda _: self._piece_slots.release())
 
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
-        async with self.gate.call(duration_s, pending.key, is_long=pending.is_long):
+        async with self.gate.call(duration_s, pending.key):
             if pending.report:
                 pending.report.admitted_s += duration_s
             transcript = await engine.transcribe(
@@ -221,8 +219,6 @@ class PendingTranscript:
     language: str | None
     options: TranscriptionOptions
     on_progress: OnProgress | None = None
-    #: As far as is known; its pieces leave slots to short recordings.
-    is_long: bool = False
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     #: Of a long recording, and the task that keeps it up to date.
     report: ProgressReport | None = None

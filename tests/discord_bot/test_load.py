@@ -14,7 +14,7 @@ from core.models import Transcript
 from tests.emulators.discord.traffic import GLOBAL_LIMIT
 from tests.support.discord_load import LoadedDiscord, run_loaded
 
-NOTES = 200
+NOTES = 100
 #: What a reply needs at least.
 SEND, TYPING = "POST /channels/{channel}/messages", "POST /channels/{channel}/typing"
 NOTE_REQUESTS = {TYPING: 1, "GET /cdn": 1, SEND: 1}

@@ -1,6 +1,6 @@
 """`make mutants`: how many small faults in a module its tests notice.
 
-    python -m tests.mutants core/limits.py --limit 60 --tests tests/test_limits.py
+    python -m tests.mutants core/limits/rates.py --limit 60 --tests tests/limits/test_rates.py
 
 One process collects a module's tests and forks for each mutant, which lives in the memory of that
 child alone: the functions get other code. First all tests run once to learn which line each of

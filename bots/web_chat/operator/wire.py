@@ -7,6 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from core.limits.prices import estimate_cost
 from core.logs import Problem
 from core.models import (
     PLACEHOLDER,
@@ -17,7 +18,6 @@ from core.models import (
     QueueState,
     measure_wait_times,
 )
-from core.operations.prices import estimate_cost
 from core.operations.status import EngineState
 
 #: Removes secrets from a text.

@@ -156,6 +156,7 @@ blob_pieces = Table(
     UniqueConstraint("blob_id", "number"),
 )
 
+_OPEN_INDEXES = ["state", "run_at"], ["chat_pk"], ["state", "turn"], ["person", "state", "turn"]
 #: One per message that wants a reply. `seq` is the order of arrival.
 jobs = Table(
     "jobs",
@@ -181,13 +182,16 @@ jobs = Table(
     Column("reply", Encrypted(Reply)),
     #: The state of the job once its reply is delivered.
     Column("outcome", String(16), nullable=False),
+    #: Who has asked for it, and when its turn is: see `core.store.work.turns`.
+    Column("person", KeyedId(b"asker")),
+    Column("turn", Integer, nullable=False, server_default="0"),
     # Each ends with `seq`, as every index in SQLite does: what it finds is in order of arrival.
-    Index(None, "state"),
-    Index(None, "chat_pk"),
-    Index(None, "finished_at"),
+    *(Index(None, name) for name in ("state", "chat_pk", "finished_at")),
     # Of those that have not ended: as small as the queue, however many have.
-    Index("ix_jobs_open_state_run_at", "state", "run_at", sqlite_where=text("finished_at IS NULL")),
-    Index("ix_jobs_open_chat_pk", "chat_pk", sqlite_where=text("finished_at IS NULL")),
+    *(
+        Index(f"ix_jobs_open_{'_'.join(names)}", *names, sqlite_where=text("finished_at IS NULL"))
+        for names in _OPEN_INDEXES
+    ),
 )
 
 #: Paid transcripts by sha256 of scope + audio + engine + model + parameters + piece.

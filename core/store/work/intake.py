@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,7 +17,6 @@ from core.models import (
     FORM_TOKEN,
     LIVE,
     WITHHELD,
-    Attachment,
     ChatSettings,
     Job,
     JobState,
@@ -26,11 +25,9 @@ from core.models import (
     Reply,
 )
 from core.permissions import Action, Standing, decide
-from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import (
     FORM,
     IS_FORM,
-    IS_OPEN,
     Database,
     adds_jobs,
     chat_row,
@@ -42,16 +39,27 @@ from core.store.database.queries import (
 from core.store.database.tables import chats, deliveries, jobs, messages, people
 from core.store.recordings import keep
 from core.store.talk.memory import drop, is_opted_out, remember
+from core.store.work import excess
 from core.store.work.buttons import resolve_press
 from core.store.work.cancellation import cancel_jobs
+from core.store.work.repeats import is_known
+from core.store.work.turns import COST_S, NEXT_TURN, UNKNOWN_COST_S
 
 #: Returns the command that answers a message in a chat with these settings, None for no reply.
 Choose = Callable[[Message, ChatSettings], str | None]
 #: Returns the reply of a job that a message cancels, None if it does not cancel that job.
 ChooseStopped = Callable[[Message, Job], Reply | None]
 # Built once and given its values when it runs: building them in costs more than the insertion.
-_NEW_JOB = jobs.insert()
-_NEW_MESSAGE = insert_new(messages).returning(messages.c.message_pk)
+_NEW_JOB = jobs.insert().values(turn=NEXT_TURN)
+_NEW_MESSAGE = insert_new(messages)
+_NEW_MESSAGE_COUNTED = _NEW_MESSAGE.returning(messages.c.message_pk, *excess.OPEN_COUNTS)
+#: What all new jobs begin with.
+_NEW: dict[str, Any] = {
+    "state": JobState.WAITING,
+    "outcome": JobState.DONE,
+    **dict.fromkeys(("attempts", "crashes"), 0),
+    "error": "",
+}
 _QUOTED = (
     select(jobs.c.job_id, jobs.c.command)
     .join(deliveries, deliveries.c.job_id == jobs.c.job_id)
@@ -65,21 +73,22 @@ _QUOTED = (
 _RESTORE = update(chats).where(chats.c.chat_pk == bindparam("of_chat")).values(gone_at=None)
 _USE_CHAT = update(chats).where(chats.c.chat_pk == bindparam("of_row"))
 _USE_PERSON = update(people).where(people.c.person_pk == bindparam("of_row"))
-_PRESSES = (
-    select(messages.c.content)
-    .join(jobs, jobs.c.message_pk == messages.c.message_pk)
-    .where(
-        (IS_OPEN & (jobs.c.chat_pk == bindparam("of_chat")))
-        | (
-            (jobs.c.finished_at > bindparam("since", type_=UtcDateTime()))
-            & (unindexed(jobs.c.chat_pk) == bindparam("of_chat"))
-        ),
-    )
-)
-#: How long after its answer another press of a button still belongs to the one before.
-_PRESS_AGE = timedelta(seconds=3)
 #: It is noted that seldom when a chat and a person were last there.
 _USE_AGE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _NewJob:
+    """A message, and the command that answers it."""
+
+    chat_pk: int
+    message: Message
+    command: str
+    recording: Recording | None = None
+    #: Nobody has asked for it.
+    is_silent: bool = False
+    #: It is the program's own, and never refused.
+    is_own: bool = False
 
 
 class Intake:
@@ -87,6 +96,8 @@ class Intake:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        #: Returns whether nobody asks for what a command does: its refusal is not told.
+        self.is_silent: Callable[[str], bool] = lambda command: False
 
     @adds_jobs
     def add(
@@ -98,27 +109,26 @@ class Intake:
 
         recording: the one that it came with, where the platform does not keep it.
         choose_stopped: used for /cancel, which then has the ids of those jobs as its text.
-        Returns None if the message is known already or asks for nothing new.
+        Returns None if the message is known already or asks for nothing new. See `excess.py` for
+        jobs that are refused at once.
         """
         now, chat = self._database.now(), chat_row(connection, message.chat, message.sender_id)
-        message = _resolve(connection, chat, message, now)
+        message, settings = _resolve(connection, chat, message, now), read_settings(chat)
         if message.origin_id not in ("", message.sender_id):
             message = _withhold(connection, message)
-        settings = read_settings(chat)
         chosen = _remember(connection, chat, message, settings, now)
         command, key = choose(message, chosen), chat.chat_pk
         may_be_known = message.edit_id or message.button
-        if command is None or (may_be_known and _is_known(connection, key, message, now)):
+        if command is None or (may_be_known and is_known(connection, key, message, now)):
             return None
         if command == "cancel":
             message = _cancel(connection, key, message, choose_stopped, now)
-        if (added := _add_job(connection, key, message, command, now)) is None:
+        new = _NewJob(key, message, command, recording, is_silent=self.is_silent(command))
+        if (added := _add_job(connection, new, now)) is None:
             return None
         if chat.gone_at is not None:
             connection.execute(_RESTORE, {"of_chat": key})
-        if recording is not None:
-            keep(connection, added[0], recording)
-        return Job(added[1], message, command, JobState.WAITING, 0, now, now, settings)
+        return Job(added["job_id"], message, command, added["state"], 0, now, now, settings)
 
     @writes
     def open_form(self, connection: Connection, message: Message) -> None:
@@ -236,65 +246,37 @@ def _remember(
     return settings
 
 
-def _is_known(connection: Connection, chat_pk: int, message: Message, now: datetime) -> bool:
-    """Return whether a message asks for nothing new.
-
-    An edit that asks for what an earlier version asked for; a button that its presser has pressed,
-    for the same, and that is being answered or just was.
-    """
-    if message.button:
-        key = {"of_chat": chat_pk, "since": now - _PRESS_AGE}
-        presses = connection.execute(_PRESSES, key).scalars().all()
-        return _asks_by_press(message) in [_asks_by_press(p) for p in presses if p is not None]
-    query = select(messages.c.content).where(
-        messages.c.chat_pk == chat_pk, messages.c.message_id == message.message_id
-    )
-    found = connection.execute(query).scalars().all()
-    return _asks(message) in [_asks(content) for content in found if content is not None]
-
-
-def _asks(message: Message) -> tuple[str, str, Attachment | None]:
-    """Return what a message asks for."""
-    # That of a stored /cancel is what it has cancelled.
-    has_text = message.command not in ("", "cancel")
-    return message.command, message.text if has_text else "", message.attachment
-
-
-def _asks_by_press(message: Message) -> tuple[object, ...]:
-    """Return what a press asks for. After an edit the same button asks for another text."""
-    return message.button, message.sender_id, *_asks(message)
-
-
 def add_own(connection: Connection, chat_pk: int, message: Message, now: datetime) -> bool:
     """Save a message that the program sends to itself in a chat, with its job.
 
     Returns False if it is known already.
     """
-    return _add_job(connection, chat_pk, message, message.command, now) is not None
+    own = _NewJob(chat_pk, message, message.command, is_own=True)
+    return _add_job(connection, own, now) is not None
 
 
-def _add_job(
-    connection: Connection, chat_pk: int, message: Message, command: str, now: datetime
-) -> tuple[int, str] | None:
-    """Save a message and its job. Return its key and the job's id, None if it is known already."""
-    row = {"chat_pk": chat_pk, "message_id": message.message_id, "edit_id": message.edit_id}
-    found = connection.execute(_NEW_MESSAGE, {**row, "received_at": now, "content": message})
-    message_pk: int | None = found.scalar()
-    if message_pk is None:
+def _add_job(connection: Connection, new: _NewJob, now: datetime) -> dict[str, Any] | None:
+    """Save a message and its job. Return the job's row, None if it is known already."""
+    message, key, chat = new.message, new.chat_pk, new.message.chat
+    # What nobody has sent is the chat's own.
+    sender = message.sender_id or f"{chat.bot_id}|{chat.chat_id}"
+    person = f"{chat.platform}|{sender}"
+    row = {"chat_pk": key, "message_id": message.message_id, "edit_id": message.edit_id}
+    row |= {"received_at": now, "content": message, "of_person": person, "of_chat": key}
+    found = connection.execute(_NEW_MESSAGE_COUNTED, row).one_or_none()
+    if found is None:
         return None
-    job_id = secrets.token_hex(5)
-    values: dict[str, Any] = {
-        "job_id": job_id,
-        "message_pk": message_pk,
-        "chat_pk": chat_pk,
-        "command": command,
-        "state": JobState.WAITING,
-        "attempts": 0,
-        "crashes": 0,
-        "created_at": now,
-        "run_at": now,
-        "error": "",
-        "outcome": JobState.DONE,
-    }
-    connection.execute(_NEW_JOB, values)
-    return message_pk, job_id
+    values = {**_NEW, "job_id": secrets.token_hex(5), "message_pk": found.message_pk}
+    values |= {"chat_pk": key, "command": new.command, "created_at": now, "run_at": now}
+    values |= {"person": person, "is_urgent": new.command == "cancel"}
+    is_over = found.of_person >= excess.MAX_OF_PERSON or found.in_chat >= excess.MAX_IN_CHAT
+    if is_over and not (new.is_own or values["is_urgent"]):
+        values |= excess.refuse(connection, message, found, values, is_silent=new.is_silent)
+    elif new.recording is not None:
+        keep(connection, found.message_pk, new.recording)
+    quoted = message.reply_to.attachment if message.reply_to else None
+    recording = message.attachment or quoted
+    length_s = recording.duration_s if recording else 0.0
+    cost = UNKNOWN_COST_S if length_s is None else int(min(COST_S[-1], max(COST_S[0], length_s)))
+    connection.execute(_NEW_JOB, values | {"of_person": person, "cost": cost})
+    return values

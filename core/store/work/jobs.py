@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import sys
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import JobCancelled
@@ -31,41 +33,15 @@ from core.store.database.queries import (
 from core.store.database.tables import chats, deliveries, jobs, messages
 from core.store.work.buttons import keep_buttons
 from core.store.work.deliveries import StoredLedger, end_job
+from core.store.work.turns import BEGIN, NEXT, SHARE, URGENT
 
 _IS_WAITING = IS_OPEN & (jobs.c.state == JobState.WAITING)
-
-
-def _select_next() -> Select[Any]:
-    earlier = jobs.alias("earlier")
-    is_blocked = exists().where(
-        earlier.c.chat_pk == jobs.c.chat_pk,
-        earlier.c.finished_at.is_(None),
-        earlier.c.seq < jobs.c.seq,
-        ~earlier.c.is_told,
-    )
-    is_due = jobs.c.run_at <= bindparam("now", type_=UtcDateTime())
-    # It has taken effect already, and what it says would come too late after the others.
-    is_urgent = jobs.c.command == "cancel"
-    return (
-        select_jobs()
-        .where(_IS_WAITING, is_due, is_urgent | ~is_blocked)
-        .order_by(jobs.c.run_at, jobs.c.seq)
-        .limit(bindparam("most"))
-    )
-
-
 # Built once: building them costs more than running them, and every job waits for them.
-_NEXT = _select_next()
-_BEGIN = (
-    update(jobs)
-    .where(jobs.c.seq == bindparam("next_seq"))
-    .values(state=JobState.RUNNING, attempts=jobs.c.attempts + 1)
-)
 _CHANGE = update(jobs).where(jobs.c.job_id == bindparam("of_job"))
 _CHANGE_UNLESS_CANCELLED = _CHANGE.where(~IS_CANCELLED)
 #: What is so again of a job that begins anew.
 _ANEW = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "is_told": False}
-_ANEW |= {"finished_at": None}
+_ANEW |= {"finished_at": None, "turn": 0}
 _IS_LATER = jobs.c.run_at > bindparam("now", type_=UtcDateTime())
 _WAITING = select(
     exists().where(_IS_WAITING).label("is_any"),
@@ -82,17 +58,20 @@ class Jobs:
         self._database = database
 
     @writes
-    def claim(self, connection: Connection, most: int) -> ClaimedJobs:
-        """Take up to `most` due jobs of chats that are not busy, the oldest first.
+    def claim(self, connection: Connection, most: int, reserve: int = 0) -> ClaimedJobs:
+        """Take up to `most` due jobs of chats that are not busy, in the order of their turns.
 
-        Jobs of a chat run in order of arrival. One that takes longer, after the person was shown
-        so, lets later ones pass.
+        reserve: how many places are left free by people who have their share already. Jobs of a
+        chat run in order of arrival. One that takes longer, after the person was shown so, lets
+        later ones pass.
         """
         now, running = self._database.now(), JobState.RUNNING
-        rows = connection.execute(_NEXT, {"now": now, "most": most}).all()
-        if rows:
-            connection.execute(_BEGIN, [{"next_seq": row.seq} for row in rows])
+        rows = _take(connection, now, most, SHARE)
         waiting = connection.execute(_WAITING, {"now": now}).one()
+        room = most - len(rows) - reserve
+        if waiting.is_any and room > 0 and (more := _take(connection, now, room, sys.maxsize)):
+            rows += more
+            waiting = connection.execute(_WAITING, {"now": now}).one()
         found = [replace(read_job(r, now), state=running, attempts=r.attempts + 1) for r in rows]
         return ClaimedJobs(found, waiting.is_any, waiting.at)
 
@@ -264,6 +243,27 @@ class Jobs:
     def _read(self, rows: Sequence[Any]) -> list[Job]:
         now = self._database.now()
         return [read_job(row, now) for row in rows]
+
+
+def _take(connection: Connection, now: datetime, most: int, share: int) -> list[Any]:
+    """Begin up to `most` jobs, and return their rows; `share`: of one person that may then run."""
+    taken, more = list[Any](), Counter[str]()
+    is_page_full = True
+    # A page full of few people's jobs: those of others come after it.
+    while is_page_full and (room := most - len(taken)) > 0:
+        page = connection.execute(NEXT, {"now": now, "most": room, "share": share}).all()
+        more.clear()
+        chosen = []
+        for row in page:
+            is_limited = row.person is not None and row.turn != URGENT
+            if not is_limited or row.held + more[row.person] < share:
+                chosen.append(row)
+                more[row.person] += is_limited
+        if chosen:
+            connection.execute(BEGIN, [{"next_seq": row.seq} for row in chosen])
+        taken += chosen
+        is_page_full = len(page) == room and bool(chosen)
+    return taken
 
 
 def _save_reply(connection: Connection, job_id: str, reply: Reply, outcome: JobState) -> Reply:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.limits.prices import estimate_cost
 from core.models import EngineUsage
-from core.operations.prices import estimate_cost
 
 pytestmark = pytest.mark.finding(24)
 

@@ -91,14 +91,9 @@ async def test_a_call_that_waits_for_tokens_is_not_counted(clock: Clock) -> None
 
 
 async def test_calls_under_way_are_bounded(clock: Clock) -> None:
-    gate = AccountGate("x", TranscriberLimits(concurrency=2), clock=clock)
-    for _ in range(2):
-        await gate.slots.acquire()
-    third = asyncio.create_task(gate.slots.acquire())
-    await clock.sleep(3600)
-    assert not third.done()
-    gate.slots.release()
-    await third
+    account = Account(clock, concurrency=2)
+    await asyncio.gather(*(account.call(takes_s=10) for _ in range(5)))
+    assert account.passed == [0, 0, 10, 10, 20]
 
 
 async def test_a_wait_that_the_service_asks_for_holds_all_calls(account: Account) -> None:

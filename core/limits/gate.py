@@ -1,0 +1,262 @@
+"""The gate in front of an engine: the limits of its account, and pauses when it fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import datetime
+from math import inf
+
+import structlog
+
+from core import metrics
+from core.clock import CLOCK, Clock
+from core.errors import EngineError
+from core.interfaces import CallLimits
+from core.limits.line import FairLine, Waiter
+from core.limits.rates import RateUse, SharedRate
+from core.requester import REQUESTER
+from core.stall import StallTimer, find_timer, note_progress, slow_call
+
+#: Consecutive failures, of any callers, after which the engine is paused.
+FAILURES_BEFORE_PAUSE = 5
+#: Longest pause between two attempts at an engine that is down.
+MAX_PAUSE_S = 60.0
+#: A longer wait is left to the job, which frees its place for others.
+MAX_WAIT_S = 20.0
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountState:
+    """The state of an account, for the operator."""
+
+    calls: RateUse | None
+    tokens: RateUse | None
+    #: Consecutive failures; 0 while the service works.
+    failures: int
+    #: The rest of the current pause.
+    pause_s: float
+    #: Class and time of the last failure, even if later calls succeeded.
+    error: str = ""
+    failed_at: datetime | None = None
+
+
+class AccountGate:
+    """The gate in front of one engine.
+
+    role: the role of the engine, if it has several with limits of their own.
+    """
+
+    def __init__(
+        self, engine: str, limits: CallLimits, role: str = "", clock: Clock = CLOCK
+    ) -> None:
+        self._engine, self._name = engine, f"{engine} {role}".rstrip()
+        self._limits, self._clock = limits, clock
+        #: Calls that wait, and how many of each person are under way.
+        self._line, self._under_way = FairLine(), Counter[str]()
+        #: One person leaves a place to others, unless there are so few that it would be half.
+        self._most_of_one = limits.concurrency - (limits.concurrency > 2)
+        #: Set, and replaced, when those who wait are to look again.
+        self._change = asyncio.Event()
+        #: The call that finds out whether the engine is back, and the jobs that wait.
+        self._probe: Waiter | None = None
+        self._timers = list[StallTimer]()
+        self._calls = SharedRate(limits.calls_per_minute, clock)
+        self._tokens = SharedRate(limits.tokens_per_minute, clock)
+        #: What a call takes of each rate, and what a second of its audio does.
+        rates = (self._calls, 1.0, 0.0), (self._tokens, limits.tokens_per_call, limits.tokens_per_s)
+        self._rates = [one for one in rates if one[0].all.is_limited]
+        self._failures = 0
+        self._failed_recording: str | None = None
+        #: Different recordings failed in a row: a single one may itself be the cause.
+        self._is_down = False
+        self._paused_until = 0.0
+        #: Until when the service asked us to wait; success of an earlier call does not end that.
+        self._asked_until = 0.0
+        self._last_error: EngineError | None = None
+        self._failed_at: datetime | None = None
+        self.has_succeeded = False
+
+    @property
+    def fault(self) -> EngineError | None:
+        """The last error, if only the operator can fix it and no call has succeeded since."""
+        last = self._last_error
+        return last if self._failures and last and last.is_parking else None
+
+    async def state(self) -> AccountState:
+        """Return the state of the account."""
+        return AccountState(
+            await self._calls.all.use(),
+            await self._tokens.all.use(),
+            self._failures,
+            max(0.0, self._paused_until - self._clock.monotonic()),
+            type(self._last_error).__name__ if self._last_error else "",
+            self._failed_at,
+        )
+
+    async def expected_wait_s(self, duration_s: float) -> float:
+        """Return how long the limits will hold back calls with so much audio in all."""
+        pause_s = max(0.0, self._paused_until - self._clock.monotonic())
+        tokens = int(duration_s * self._limits.tokens_per_s)
+        return max(pause_s, await self._tokens.all.expected_wait_s(tokens))
+
+    @asynccontextmanager
+    async def call(self, duration_s: float, recording: str = "") -> AsyncIterator[None]:
+        """Wait until it is this call's turn and the account's limits allow it, then let it through.
+
+        duration_s: length of the audio, from which the call's tokens are estimated; people take
+        turns by it.
+        recording: distinguishes this recording from others.
+        Raises the last error again if the engine is paused for long.
+        """
+        waiter = Waiter(REQUESTER.get().person, duration_s)
+        try:
+            if self._line.waiting or await self._admit(waiter):
+                with self.in_line():
+                    await self._wait(waiter)
+            with slow_call() if self._limits.is_slow else nullcontext():
+                yield
+        except EngineError as error:
+            if waiter.is_served:
+                self._note_error(error, recording, is_probe=self._probe is waiter)
+            raise
+        else:
+            self._note_success()
+        finally:
+            self._under_way.subtract({waiter.person: waiter.is_served})
+            if not self._under_way.total():
+                self._under_way.clear()
+            if self._line.waiting:
+                self._line.leave(waiter)
+                self._look_again()
+
+    def _note_success(self) -> None:
+        """Take into account that a call has succeeded."""
+        metrics.ENGINE_CALLS.labels(self._engine, "ok").inc()
+        self._failures, self._paused_until = 0, self._asked_until
+        self.has_succeeded = True
+        self._failed_recording, self._is_down = None, False
+        note_progress()
+        for waiting in self._timers:
+            waiting.extend()
+
+    def _note_error(self, error: EngineError, recording: str, *, is_probe: bool) -> None:
+        """Take into account that a call has failed."""
+        metrics.ENGINE_CALLS.labels(self._engine, type(error).__name__).inc()
+        self._note_failure(error)
+        self._is_down |= self._failed_recording not in (None, recording)
+        self._failed_recording = recording
+        if is_probe and error.is_retryable and self._is_down:
+            # Down for everybody, so this recording is not the cause: it waits with the others.
+            self._set_wait(error)
+
+    @contextmanager
+    def in_line(self) -> Iterator[None]:
+        """Wait in the body for a call: that is no stall while calls of others succeed."""
+        waiting = [timer] if (timer := find_timer()) else []
+        self._timers += waiting
+        try:
+            yield
+        finally:
+            for one in waiting:
+                self._timers.remove(one)
+
+    async def _wait(self, waiter: Waiter) -> None:
+        """Wait for the end of a pause, then for the turn of this call and room for it."""
+        self._line.enter(waiter)
+        self._look_again()
+        while not waiter.is_served:
+            change = self._change
+            # Running calls may fail meanwhile and extend the pause.
+            wait_s = self._paused_until - self._clock.monotonic()
+            if wait_s > MAX_WAIT_S and (last := self._last_error):
+                metrics.ENGINE_CALLS.labels(self._engine, type(last).__name__).inc()
+                error = type(last)("the engine is paused")
+                self._set_wait(error)
+                raise error
+            # The first one in the line looks for all.
+            if wait_s <= 0:
+                wait_s = await self._serve() if waiter is self._line.waiting[0] else inf
+            if not waiter.is_served:
+                await self._sleep(change, max(0.02, wait_s))
+
+    async def _sleep(self, change: asyncio.Event, wait_s: float) -> None:
+        if wait_s == inf:
+            await change.wait()
+        else:
+            await self._clock.wait_for(change, wait_s)
+
+    async def _serve(self) -> float:
+        """Let through all calls that may go; return the seconds until the next may."""
+        next_s, held = inf, set[str]()
+        for waiter in list(self._line.waiting):
+            if waiter.person in held:
+                continue
+            if wait_s := await self._admit(waiter):
+                next_s = min(next_s, wait_s)
+                if not waiter.is_held:
+                    break
+                held.add(waiter.person)
+                continue
+            self._line.serve(waiter)
+            self._look_again()
+        return next_s
+
+    async def _admit(self, waiter: Waiter) -> float:
+        """Let a call through and return 0, or return the seconds until there may be room."""
+        person, wait_s = waiter.person, self._paused_until - self._clock.monotonic()
+        if wait_s > 0:
+            return wait_s
+        if self._under_way.total() >= self._limits.concurrency:
+            return inf
+        waiter.is_held = bool(person) and self._under_way[person] >= self._most_of_one
+        if waiter.is_held:
+            return inf
+        costs = [(rate, int(each + per_s * waiter.length_s)) for rate, each, per_s in self._rates]
+        for rate, cost in costs:
+            wait_s, waiter.is_held = await rate.wait_s(cost, person)
+            if wait_s:
+                return wait_s
+        for rate, cost in costs:
+            await rate.take(cost, person)
+        waiter.is_served = True
+        self._under_way.update((person,))
+        if self._failures >= FAILURES_BEFORE_PAUSE:
+            # The others wait for its result.
+            self._probe, self._paused_until = waiter, self._clock.monotonic() + self._pause_s()
+        return 0.0
+
+    def _look_again(self) -> None:
+        self._change.set()
+        self._change = asyncio.Event()
+
+    def _set_wait(self, error: EngineError) -> None:
+        """Set how long the job waits: not for all of our own pause, which any success ends."""
+        wait_s = max(0.0, self._paused_until - self._clock.monotonic())
+        error.is_wait_asked = self._paused_until <= self._asked_until
+        is_own = not (error.is_wait_asked or error.is_parking)
+        error.retry_after_s = min(wait_s, MAX_WAIT_S) if is_own else wait_s
+
+    def _note_failure(self, error: EngineError) -> None:
+        if not (error.is_retryable or error.is_parking):
+            return
+        self._failures += 1
+        self._last_error, self._failed_at = error, self._clock.now()
+        if error.is_parking:
+            self._failures = max(self._failures, FAILURES_BEFORE_PAUSE)
+        now_s, wait_s = self._clock.monotonic(), error.retry_after_s or 0.0
+        self._asked_until = max(self._asked_until, now_s + wait_s)
+        if self._failures >= FAILURES_BEFORE_PAUSE:
+            wait_s = max(wait_s, self._pause_s())
+            log.warning("engine paused", engine=self._name, wait_s=wait_s, error=str(error))
+        self._paused_until = max(self._paused_until, now_s + wait_s)
+
+    def _pause_s(self) -> float:
+        # After days of failures the power would overflow a float.
+        doublings = min(10, self._failures - FAILURES_BEFORE_PAUSE + 1)
+        return min(MAX_PAUSE_S, 2.0**doublings)

@@ -1,0 +1,81 @@
+"""Whose turn it is: which jobs run next, and how many a person and a chat may have open.
+
+People take turns by the length of their recordings (fair queueing: Demers, Keshav and Shenker,
+1989). A job's turn is that of the newest job that runs, or that of its person's last one, whichever
+is later, plus its length. So each person who waits gets the same share of the time, short notes
+pass long recordings, and somebody who has asked for nothing lately is next, however much others
+have asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Boolean, Integer, Select, bindparam, case, exists, func, select, update
+from sqlalchemy.sql.elements import ColumnElement
+
+from core.models import JobState
+from core.store.database.encryption import UtcDateTime
+from core.store.database.queries import IS_OPEN, select_jobs, unindexed
+from core.store.database.tables import jobs
+
+#: Jobs of one person that run at once while somebody waits who has fewer.
+SHARE = 4
+#: The turn of what neither waits for its chat nor for its person.
+URGENT = -1
+#: What a job counts for, in seconds of audio: at least what its overhead is worth. More than the
+#: most counts as that: a long recording would wait for hundreds of notes.
+COST_S = range(10, 301)
+#: A recording whose length nobody has told.
+UNKNOWN_COST_S = 60
+
+_RUNNING, _OTHER = jobs.alias("running"), jobs.alias("other")
+_IS_RUNNING = _RUNNING.c.finished_at.is_(None) & (_RUNNING.c.state == JobState.RUNNING)
+_NEWEST = select(func.max(_RUNNING.c.turn)).where(_IS_RUNNING).scalar_subquery()
+_LAST = (
+    select(func.max(_OTHER.c.turn))
+    .where(_OTHER.c.finished_at.is_(None), _OTHER.c.person == bindparam("of_person"))
+    .scalar_subquery()
+)
+_LATEST = func.max(func.coalesce(_NEWEST, 0), func.coalesce(_LAST, 0))
+#: The turn of a job that is inserted; takes the parameters `of_person`, `cost` and `is_urgent`.
+NEXT_TURN = case(
+    (bindparam("is_urgent", type_=Boolean()), URGENT),
+    else_=_LATEST + bindparam("cost", type_=Integer()),
+)
+
+
+def _select_next() -> Select[Any]:
+    earlier = jobs.alias("earlier")
+    is_blocked = exists().where(
+        earlier.c.chat_pk == jobs.c.chat_pk,
+        earlier.c.finished_at.is_(None),
+        earlier.c.seq < jobs.c.seq,
+        ~earlier.c.is_told,
+    )
+    held: ColumnElement[int] = (
+        select(func.count())
+        .where(_IS_RUNNING, _RUNNING.c.person == jobs.c.person)
+        .correlate(jobs)
+        .scalar_subquery()
+    )
+    is_due = unindexed(jobs.c.run_at) <= bindparam("now", type_=UtcDateTime())
+    # A /cancel has taken effect already, and would come too late after the others.
+    is_urgent = jobs.c.turn == URGENT
+    is_next = ~is_blocked & (held < bindparam("share", type_=Integer()))
+    return (
+        select_jobs()
+        .add_columns(held.label("held"))
+        .where(IS_OPEN, jobs.c.state == JobState.WAITING, is_due, is_urgent | is_next)
+        .order_by(jobs.c.turn, jobs.c.seq)
+        .limit(bindparam("most"))
+    )
+
+
+# Built once: building them costs more than running them, and every job waits for them.
+NEXT = _select_next()
+BEGIN = (
+    update(jobs)
+    .where(jobs.c.seq == bindparam("next_seq"))
+    .values(state=JobState.RUNNING, attempts=jobs.c.attempts + 1)
+)

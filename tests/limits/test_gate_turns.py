@@ -1,0 +1,122 @@
+"""People take turns at an engine, and nobody uses all of an account."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+import pytest
+
+from core.clock import Clock
+from core.interfaces import TranscriberLimits
+from core.limits import AccountGate, FairSlots
+from core.models import Chat
+from core.requester import Requester, work_for
+
+#: Those of MiMo's account for transcription.
+MIMO = TranscriberLimits(
+    concurrency=8,
+    calls_per_minute=100,
+    tokens_per_minute=10_000,
+    tokens_per_call=20.0,
+    tokens_per_s=6.25,
+)
+CHAT = Chat("test", "1", "1")
+
+
+class Engine:
+    """Calls of people through one gate, each of which takes two seconds."""
+
+    def __init__(self, clock: Clock, limits: TranscriberLimits = MIMO) -> None:
+        self.clock, self.began_s = clock, clock.monotonic()
+        self.gate = AccountGate("x", limits, clock=clock)
+        #: Whose calls were let through, and when.
+        self.passed: list[tuple[str, float]] = []
+
+    async def call(self, person: str, length_s: float = 5.0) -> float:
+        """Make a call; return how long it waited."""
+        asked_s = self.clock.monotonic()
+        with work_for(Requester(person=person)):
+            async with self.gate.call(length_s):
+                waited_s = self.clock.monotonic() - asked_s
+                self.passed.append((person, self.clock.monotonic() - self.began_s))
+                await self.clock.sleep(2.0)
+        return waited_s
+
+    def flood(self, person: str, count: int, length_s: float = 5.0) -> list[asyncio.Task[float]]:
+        return [asyncio.create_task(self.call(person, length_s)) for _ in range(count)]
+
+
+async def end(tasks: list[asyncio.Task[float]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest.mark.parametrize("after_s", [1.0, 20.0, 50.0, 90.0])
+@pytest.mark.parametrize("length_s", [5.0, 45.0])
+async def test_a_flood_of_calls_delays_nobody(
+    clock: Clock, after_s: float, length_s: float
+) -> None:
+    """Whichever of the limits it has used up, and whenever."""
+    engine = Engine(clock)
+    flood = engine.flood("many", 300, length_s)
+    await clock.sleep(after_s)
+    assert await engine.call("one", 15.0) <= 2.0
+    await end(flood)
+
+
+async def test_an_account_is_used_as_far_as_it_goes(clock: Clock) -> None:
+    """By two hundred calls of one person, and by as many of different people."""
+    for people in (1, 200):
+        engine = Engine(clock)
+        flood = [task for n in range(300) for task in engine.flood(f"p{n % people}", 1)]
+        await clock.sleep(180)
+        in_minutes = Counter(int(at_s // 60) for _, at_s in engine.passed)
+        assert all(90 <= in_minutes[minute] <= 100 for minute in (0, 1, 2)), in_minutes
+        await end(flood)
+
+
+async def test_people_who_wait_take_turns(clock: Clock) -> None:
+    engine = Engine(clock, TranscriberLimits(concurrency=1))
+    first = engine.flood("a", 1)
+    await clock.sleep(0)
+    rest = engine.flood("a", 5) + engine.flood("b", 5) + engine.flood("c", 1)
+    await asyncio.gather(*first, *rest)
+    order = "".join(person for person, _ in engine.passed)
+    assert order == "aabcababababb"[: len(order)], order
+
+
+async def test_one_person_leaves_a_place_free(clock: Clock) -> None:
+    engine = Engine(clock, TranscriberLimits(concurrency=8))
+    flood = engine.flood("a", 30)
+    await clock.sleep(0.5)
+    assert len(engine.passed) == 7
+    assert await engine.call("b") == 0.0
+    await end(flood)
+
+
+async def test_a_cancelled_call_gives_its_place_back(clock: Clock) -> None:
+    engine = Engine(clock, TranscriberLimits(concurrency=2))
+    for _ in range(3):
+        tasks = engine.flood("a", 6)
+        await clock.sleep(0.5)
+        await end(tasks)
+    assert await engine.call("a") == 0.0
+
+
+async def test_slots_are_taken_in_turns(clock: Clock) -> None:
+    slots, order = FairSlots(1), list[str]()
+
+    async def hold(person: str) -> None:
+        await slots.acquire(person)
+        order.append(person)
+        await clock.sleep(1.0)
+        slots.release()
+
+    tasks = [asyncio.create_task(hold(person)) for person in "aaab"]
+    lost = asyncio.create_task(hold("lost"))
+    await clock.sleep(0.5)
+    lost.cancel()
+    await asyncio.gather(*tasks)
+    assert order == ["a", "a", "b", "a"] or order == ["a", "b", "a", "a"]
