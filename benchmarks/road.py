@@ -57,16 +57,17 @@ class Limit(NamedTuple):
 
 
 #: What they pass through today: a message should not need more. Beside intake, engine and delivery
-#: there are, each a handful of functions and a file at most: the watch over stalls
+#: there are, each a handful of functions and a file at most: whose messages are taken in
+#: (`core/admission.py`), who may do what (`core/permissions.py`), the watch over stalls
 #: (`core/stall.py`, `core/operations/delays.py`), one call per paid result and whose it is
-#: (`core/requester.py`), who may do what (`core/permissions.py`), the language of the person who
-#: speaks, the keys of the database and the digests of ids (`core/store/database/cipher.py`), the
-#: live message with its button to cancel, and the recording, which is received and read
-#: in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`), over a connection with
-#: deadlines (`HttpProtocol`) and within the memory for bodies (`BodyLimit`).
+#: (`core/requester.py`), the language of the person who speaks, the keys of the database and the
+#: digests of ids (`core/store/database/cipher.py`), the live message with its button to cancel, and
+#: the recording, which is received and read in pieces (`RecordingSpool`, `read_chunks`, and for forms
+#: `Upload`), over a connection with deadlines (`HttpProtocol`) and within the memory for bodies
+#: (`BodyLimit`).
 LIMITS = {
-    "telegram": Limit(37, 153),
-    "discord": Limit(41, 165),
+    "telegram": Limit(39, 156),
+    "discord": Limit(43, 168),
     "transcriptions": Limit(23, 87),
 }
 

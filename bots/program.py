@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,11 +23,12 @@ from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant, Inbox
 from core.audio import Media, limit_files
 from core.clock import CLOCK, Clock
-from core.config import Settings
+from core.config import ASK, Settings
 from core.engines import Engines
 from core.errors import PlatformLocked
 from core.interfaces import Platform
 from core.jobs import JobRunner
+from core.operations.access_requests import AccessRequests
 from core.operations.alerts import Alerts
 from core.operations.incidents import Incidents
 from core.operations.model_probe import ModelProbe
@@ -84,7 +85,10 @@ async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLO
         incidents = Incidents(
             program.roles, program.store.probes, alerts.send, settings.hearsay_home, clock
         )
-        await _run_until_stopped(job_runner, platforms, incidents)
+        requests = AccessRequests(
+            program.store.admissions, alerts, clock, is_on=ASK in settings.allowed_chats
+        )
+        await _run_until_stopped(job_runner, platforms, incidents, requests.run())
 
 
 @asynccontextmanager
@@ -118,6 +122,7 @@ async def open_store(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[
     await migrate(settings.url, cipher)
     store = Store(settings.url, cipher, clock)
     try:
+        await store.load()
         yield store
     finally:
         await store.close()
@@ -169,16 +174,18 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
 
 
 async def _run_until_stopped(
-    job_runner: JobRunner, platforms: dict[str, Platform], incidents: Incidents
+    job_runner: JobRunner,
+    platforms: dict[str, Platform],
+    incidents: Incidents,
+    *watches: Coroutine[Any, Any, None],
 ) -> None:
     """Run everything; at a signal stop the platforms and the jobs. The database keeps the rest."""
     stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     running = [asyncio.create_task(p.run(), name=name) for name, p in platforms.items()]
-    tasks: list[asyncio.Task[Any]] = [*running, asyncio.create_task(job_runner.run(), name="jobs")]
-    tasks.append(asyncio.create_task(incidents.run(platforms), name="incidents"))
+    others = (job_runner.run(), incidents.run(platforms), *watches)
+    tasks: list[asyncio.Task[Any]] = [*running, *map(asyncio.create_task, others)]
     stop: asyncio.Task[Any] = asyncio.create_task(stopped.wait())
     try:
         done, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)

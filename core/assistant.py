@@ -11,6 +11,7 @@ from functools import partial
 import structlog
 
 from core import metrics
+from core.admission import Decisions
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
 from core.commands import load_command, pick_command
@@ -35,7 +36,7 @@ from core.models import (
     Transcript,
 )
 from core.operations.status import OperatorStatus
-from core.permissions import may
+from core.permissions import Action, may
 from core.requester import requester_of, work_for
 from core.stall import find_timer
 from core.store import Store
@@ -57,6 +58,8 @@ class Inbox:
         self.status = status
         #: Name -> platform. Filled in later, since platforms are built with the inbox.
         self.platforms: Mapping[str, Platform] = {}
+        #: What operators have decided about chats and people; it changes while the program runs.
+        self.decisions: Decisions = store.admissions.decisions
 
     async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         """Commit `message` and the job it asks for; only then may the platform acknowledge it.
@@ -82,6 +85,8 @@ class Inbox:
             log.info("accepted", job=job.job_id, command=job.command)
             if job.command == "cancel":
                 self._store.cancellation.on_cancel(job.message.text.split())
+            if job.state is JobState.HELD:
+                self._store.admissions.on_ask()
         return job
 
     async def open_form(self, message: Message) -> None:
@@ -245,8 +250,13 @@ class Assistant:
         )  # fmt: skip
         try:
             command = load_command(job.command)
-            if not await may(platform, job.message, command.action(job.message.text)):
-                raise NotAllowed
+            action = command.action(job.message.text)
+            if action is not Action.SCHEDULED and not platform.is_allowed(job.message):
+                return Reply()  # banned since
+            if not await may(platform, job.message, action):
+                if action is not Action.OPERATE:
+                    raise NotAllowed
+                command = load_command("unknown")  # others are not to know that it exists
             with work_for(requester_of(job.message, job.job_id)):
                 reply = await command.function(context)
                 return await context.add_voice(reply)

@@ -31,6 +31,8 @@ SECRETS = (
     "admin_password",
     "api_keys",
 )
+#: In ALLOWED_CHATS: whoever is not listed waits until an operator decides.
+ASK = "ask"
 #: Of these, the ones that are lists of secrets.
 _LISTS = ("hearsay_secret_key", "api_keys")
 _TELEGRAM = "https://api.telegram.org/bot"
@@ -210,9 +212,12 @@ class Settings(BaseSettings):
     api_audio_minutes_per_day: PositiveInt | None = None
 
     #: Chats, people or Discord servers that may use the bot: ids, comma-separated; empty = all.
+    #: With "ask" others wait until an operator lets them in.
     allowed_chats: IdList = ()
-    #: Operators who get alerts in their private chat: telegram:ID or discord:ID, comma-separated,
-    #: of people who have written to the bot before.
+    #: Those that may not, whatever else allows them.
+    denied_chats: IdList = ()
+    #: Operators, who get alerts and use /admin in their private chat: telegram:ID or discord:ID,
+    #: comma-separated, of people who have written to the bot before.
     admin_ids: PersonList = ()
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], _UPPER] = "INFO"
     #: Log records as "text" for people or as "json" for programs; "auto": text on a terminal.
@@ -247,6 +252,8 @@ class Settings(BaseSettings):
         for name in {admin.partition(":")[0] for admin in self.admin_ids}:
             if not getattr(self, f"{name}_bot_token"):
                 raise ValueError(f"ADMIN_IDS names {name}, and {name.upper()}_BOT_TOKEN is not set")
+        if ASK in self.allowed_chats and not self.admin_ids:
+            raise ValueError("ALLOWED_CHATS=ask needs ADMIN_IDS: those who are asked")
         return self
 
     @property

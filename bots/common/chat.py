@@ -7,11 +7,13 @@ import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Coroutine, Mapping, Set
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import structlog
 
+from core.admission import Admission, Verdict, pick_people
 from core.assistant import Inbox
 from core.clock import Clock
 from core.commands import load_command
@@ -78,13 +80,10 @@ class ChatBot(ABC):
         self._inbox = inbox
         self._clock = clock
         self.max_file_bytes = settings.max_file_bytes
-        self._allowed_ids = frozenset(settings.allowed_chats)
         #: Ids of the people on this platform who operate the bot.
-        self.operators: Set[str] = frozenset(
-            person_id
-            for platform, _, person_id in (one.partition(":") for one in settings.admin_ids)
-            if platform == self.name
-        )
+        self.operators: Set[str] = pick_people(self.name, settings.admin_ids)
+        allowed, denied = frozenset(settings.allowed_chats), frozenset(settings.denied_chats)
+        self._admission = Admission(self.name, allowed, denied, self.operators, inbox.decisions)
         self._background: set[asyncio.Task[None]] = set()
         #: Closed in this order, after the background tasks.
         self._parts: tuple[Closable, ...] = ()
@@ -115,6 +114,8 @@ class ChatBot(ABC):
 
         Raises what `Inbox.accept` raises.
         """
+        if self._admission.judge(message) is Verdict.HELD:
+            return await self._inbox.accept(replace(message, is_held=True))
         job = await self._inbox.accept(message)
         has_recording = message.attachment or (message.reply_to and message.reply_to.attachment)
         # Apps show by themselves that a button was pressed or a slash command was sent.
@@ -123,10 +124,9 @@ class ChatBot(ABC):
             self.start_task(self.acknowledge(message))
         return job
 
-    def is_allowed(self, message: Message, guild_id: str = "") -> bool:
-        """Return whether ALLOWED_CHATS is empty or names the chat, its server or the sender."""
-        ids = {message.chat.chat_id, message.sender_id, guild_id}
-        if not self._allowed_ids or self._allowed_ids & ids:
+    def is_allowed(self, message: Message) -> bool:
+        """Return whether the chat, its server or the sender may use the bot, or may ask to."""
+        if self._admission.judge(message) is not Verdict.CLOSED:
             return True
         log.debug(f"{self.name}_chat_not_allowed", message_id=message.message_id)
         return False

@@ -179,7 +179,7 @@ class DiscordBot(ChatBot):
         self, message: Message, guild_id: str, raw: Mapping[str, Any]
     ) -> None:
         """Commit a person's message. Raises what `Inbox.accept` raises."""
-        if not self.is_allowed(message, guild_id):
+        if not self.is_allowed(message):
             return
         self.client.seen.add(message.message_id)
         self.files.note_links(raw)
@@ -196,7 +196,7 @@ class DiscordBot(ChatBot):
         self._languages[message.sender_id] = message.language
         if len(self._languages) > _MAX_LANGUAGES:
             del self._languages[next(iter(self._languages))]
-        if not self.is_allowed(message, guild_id):
+        if not self.is_allowed(message):
             return None
         self.client.seen.add(message.message_id)
         return await self.accept(message)

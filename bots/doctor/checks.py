@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bots.doctor import machine_checks, service_checks, web_checks
+from bots.doctor import access_checks, machine_checks, service_checks, web_checks
 from bots.doctor.results import Check, CheckRun, Result, fail
 from bots.exit_codes import STORE, exit_code_of
 from core.errors import AssistantError
@@ -16,6 +16,7 @@ CHECKS: dict[str, Check] = {
     "sqlite": machine_checks.check_sqlite,
     "database": machine_checks.check_database,
     "key": machine_checks.check_key,
+    "access": access_checks.check_access,
     "engine": service_checks.check_engine,
     "telegram": service_checks.check_telegram,
     "discord": service_checks.check_discord,

@@ -47,6 +47,7 @@ COMMANDS = {
     mark("read"): "core.commands.read_aloud:command",
     mark("help"): "core.commands.help:command",
     "start": "core.commands.start:command",
+    "admin": "core.commands.admin:command",
     "no_recording": "core.commands.unasked.no_recording:command",
     "unknown": "core.commands.unasked.unknown:command",
     WITHHELD: "core.commands.unasked.withheld:command",
@@ -55,6 +56,10 @@ COMMANDS = {
     "fix": "core.commands.buttons.fix:command",
     "digest_due": "core.commands.unasked.digest_due:command",
     "notice": "core.commands.unasked.notice:command",
+    "broadcast": "core.commands.unasked.notice:to_all",
+    "access_asked": "core.commands.unasked.access:asked",
+    "access_request": "core.commands.unasked.access:request",
+    "access_denied": "core.commands.unasked.access:denied",
     "consent": "core.commands.unasked.consent:command",
     "private_summary": "core.commands.buttons.summary:private_summary",
     "brief": "core.commands.buttons.transcript:brief",
@@ -170,6 +175,13 @@ def menu_of(platform: Platform) -> list[tuple[str, Command]]:
     return menu(has_voice=platform.voice is not None, hidden=platform.hidden_commands)
 
 
+def can_type(name: str, *, is_private: bool) -> bool:
+    """Return whether people may type that command. Others trust the text of their buttons."""
+    if name in OPEN or (is_private and name == "admin"):
+        return True
+    return name in COMMANDS and load_command(name).is_listed
+
+
 def pick_command(
     message: Message, settings: ChatSettings, voice: VoiceChannels | None = None
 ) -> str | None:
@@ -178,9 +190,8 @@ def pick_command(
     In private every message is answered. In a group only commands are, replies to the bot's own,
     and voice messages if the admins have turned that on. voice: reads plain messages aloud.
     """
-    # Unlisted commands trust the text of their buttons, so nobody may type them.
-    is_open = message.button or message.command in OPEN
-    if message.command in COMMANDS and (is_open or load_command(message.command).is_listed):
+    may_type = can_type(message.command, is_private=message.is_private)
+    if may_type or (message.button and message.command in COMMANDS):
         return message.command
     attachment, expects = message.attachment, settings.expects
     if expects and attachment and expects.is_for(message.sender_id, message.sent_at):

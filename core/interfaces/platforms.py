@@ -156,6 +156,9 @@ class Platform(Protocol):
         Raises PlatformError: PlatformBusy to be called again, ChatMoved, ChatGone.
         """
 
+    def is_allowed(self, message: Message) -> bool:
+        """Return False for messages that nothing is done about: the operator has said so."""
+
     async def membership(self, chat: Chat, person_id: str) -> Membership:
         """Ask the platform what a person is in a chat; cached for a minute at most.
 

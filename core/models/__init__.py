@@ -44,6 +44,7 @@ from core.models.messages import (
     Reply,
     Span,
 )
+from core.models.operators import AccessRequest, AuditEntry
 from core.models.schedules import DigestSchedule
 from core.models.settings import (
     ChatSettings,
@@ -74,9 +75,11 @@ __all__ = [
     "OPEN_STATES",
     "PLACEHOLDER",
     "WITHHELD",
+    "AccessRequest",
     "Answer",
     "Attachment",
     "Audio",
+    "AuditEntry",
     "Button",
     "Chat",
     "ChatSettings",

@@ -13,6 +13,8 @@ from core.models.settings import ChatSettings
 class JobState(StrEnum):
     """The state of a job. Each ends as done, refused, dead or cancelled."""
 
+    #: Kept until an operator decides whether its chat may use the bot.
+    HELD = "held"
     #: Runs at `run_at`, for the first time or again.
     WAITING = "waiting"
     RUNNING = "running"
@@ -26,7 +28,7 @@ class JobState(StrEnum):
 
 
 #: The states of a job that has not ended.
-OPEN_STATES = (JobState.WAITING, JobState.RUNNING)
+OPEN_STATES = (JobState.WAITING, JobState.RUNNING, JobState.HELD)
 
 
 @dataclass(frozen=True, slots=True)

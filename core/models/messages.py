@@ -97,6 +97,10 @@ class Message:
     #: The platform has checked itself that the sender may use this command, as Discord does for
     #: those that servers grant to roles and members.
     is_granted: bool = False
+    #: The server that the chat belongs to, empty where chats belong to none.
+    server_id: str = ""
+    #: An operator has not decided yet whether this chat may use the bot.
+    is_held: bool = False
 
     @property
     def author_ids(self) -> frozenset[str]:

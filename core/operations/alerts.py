@@ -39,14 +39,14 @@ class Alerts:
         self._admins = admins
         self._clock = clock
 
-    async def send(self, key: str, text: str) -> None:
-        """Send `text` to each operator, once for each `key`.
+    async def send(self, key: str, text: str, command: str = _COMMAND) -> None:
+        """Send `text` to each operator, once for each `key`. command: makes the reply of it.
 
         Who cannot be reached gets nothing: the alert is in the log and in the operator's view.
         """
-        await asyncio.gather(*(self._send(admin, key, text) for admin in self._admins))
+        await asyncio.gather(*(self._send(admin, key, text, command) for admin in self._admins))
 
-    async def _send(self, admin: str, key: str, text: str) -> None:
+    async def _send(self, admin: str, key: str, text: str, command: str) -> None:
         name, _, person_id = admin.partition(":")
         try:
             chat = await _find_chat(self._platforms[name], person_id)
@@ -54,7 +54,7 @@ class Alerts:
             log.warning("alert not sent", platform=name, error=str(error))
         else:
             message_id, now = f"{_COMMAND}:{key}", self._clock.now()
-            message = Message(chat, message_id, now, text=text, command=_COMMAND)
+            message = Message(chat, message_id, now, text=text, command=command)
             await self._intake.add_own(message)
 
 

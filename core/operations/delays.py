@@ -34,6 +34,9 @@ DOWN = mark(
     "and will be answered."
 )
 SLOW = mark("This takes longer than usual. Please wait a moment.")
+PAUSED = mark(
+    "The operator of this bot has paused it. Your message is kept and will be answered afterwards."
+)
 QUEUED = mark("Your message is kept and waits for its turn.")
 ASKED_S = mark("{delay} The AI service is busy and asks to wait {seconds} s. Your message is kept.")
 ASKED_MIN = mark(
@@ -114,6 +117,9 @@ class DelayNotices:
         next_s, old_s = CHECK_S, self._clock.monotonic() - self.tell_after_s
         self.ended_at_s = {chat: at_s for chat, at_s in self.ended_at_s.items() if at_s > old_s}
         for job in await self._store.jobs.list_untold():
+            if self._store.controls.is_paused and job.job_id not in self.timers:
+                await self._tell(job, PAUSED)
+                continue
             left_s = self.tell_after_s - self._idle_s(job)
             if left_s > 0:
                 next_s = min(next_s, left_s, await self._offer_cancel(job))

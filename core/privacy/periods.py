@@ -32,6 +32,8 @@ ALLOWANCES_KEPT = timedelta(days=1)
 COSTS_KEPT = timedelta(days=400)
 #: A probe is repeated daily while its model is used.
 PROBES_KEPT = timedelta(days=90)
+#: What operators have done.
+AUDIT_KEPT = timedelta(days=365)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,20 @@ PERIODS = (
     ),
     Period(("link_codes",), mark("Codes for /link"), CODES_KEPT),
     Period(("link_tries",), mark("Attempts to use such a code"), CODES_KEPT, column="tried_at"),
+    Period(
+        ("admissions",), mark("Your question whether you may use this bot"), REQUESTS_KEPT,
+        mark("after you asked, or until the operator decides"),
+    ),
+    Period(
+        ("admissions",), mark("What the operator has decided about you"), None,
+        mark("until the operator takes it back"),
+    ),
+    Period(
+        ("audit",), "What operators have done", AUDIT_KEPT, is_personal=False, column="done_at",
+    ),
+    Period(
+        ("switches",), "Whether all work is paused", None, "until it goes on", is_personal=False,
+    ),
     Period(
         ("allowances",), "Audio used by each API key", ALLOWANCES_KEPT, is_personal=False,
         column="day",

@@ -13,6 +13,7 @@ from core.store.database.migrate import migrate
 from core.store.database.queries import Database
 from core.store.database.rotation import Rotation
 from core.store.operations.allowances import Allowances
+from core.store.operations.controls import Controls
 from core.store.operations.probes import Probes
 from core.store.operations.retention import Retention
 from core.store.operations.statistics import Statistics
@@ -22,6 +23,8 @@ from core.store.recordings import Recordings
 from core.store.talk.forgetting import Forgetting
 from core.store.talk.forgotten import ForgottenCounts
 from core.store.talk.memory import Memory
+from core.store.work.admissions import Admissions
+from core.store.work.audit import Audit
 from core.store.work.cancellation import Cancellation
 from core.store.work.deliveries import Deliveries
 from core.store.work.intake import Intake
@@ -64,6 +67,14 @@ class Store:
         self.allowances = Allowances(self._database)
         self.statistics = Statistics(self._database)
         self.rotation = Rotation(self._database)
+        self.admissions = Admissions(self._database)
+        self.audit = Audit(self._database)
+        self.controls = Controls(self._database)
+
+    async def load(self) -> None:
+        """Read what operators have decided. Called once, before anything runs."""
+        await self.admissions.load()
+        await self.controls.load()
 
     def on_job(self, wake: Callable[[], None]) -> None:
         """Let `wake` be called after each commit by which a job may have to run."""

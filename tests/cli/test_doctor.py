@@ -44,6 +44,7 @@ def at(telegram: TelegramServer, mimo: MimoServer) -> dict[str, str]:
         "TELEGRAM_API_BASE_URL": telegram.api_base_url,
         "MIMO_API_KEY": KEY,
         "MIMO_BASE_URL": mimo.base_url,
+        "ALLOWED_CHATS": "7",
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from core.admission import Decision
 from core.commands import pick_command
 from core.models import (
     CANCEL_TOKEN,
@@ -43,6 +44,7 @@ async def call_everything(store: Store, new_message: NewMessage) -> None:
     await _people(store)
     await _talk(store)
     await _forget(store, new_message)
+    await _operate(store, new_message)
 
 
 async def _work(store: Store, new_message: NewMessage) -> None:
@@ -223,3 +225,22 @@ async def _forget(store: Store, new_message: NewMessage) -> None:
     await store.forgetting.forget_everywhere(accounts, [CHAT], keeps_account=False)
     await store.forgetting.forget_chat(CHAT)
     await store.jobs.cancel_chat(HERE)
+
+
+async def _operate(store: Store, new_message: NewMessage) -> None:
+    for who, decision in (("71", Decision.APPROVED), ("72", Decision.DENIED)):
+        message = new_message(who, sender_id=who, is_held=True)
+        assert await store.intake.add(message, pick_command)
+        assert await store.admissions.list_untold()
+        await store.admissions.note_told("test", who)
+        await store.admissions.decide("test:7", "test", who, decision)
+    await store.intake.add(new_message("73", sender_id="73", is_held=True), pick_command)
+    assert await store.admissions.release_all() == 1
+    await store.load()
+    for is_on in (True, False):
+        await store.controls.pause("test:7", is_on=is_on)
+        await store.jobs.claim(9)
+    await store.controls.count_active()
+    await store.controls.broadcast("test:7", "key", "text")
+    await store.audit.note("test:7", "retry", "0123456789")
+    assert await store.audit.recent()

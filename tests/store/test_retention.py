@@ -189,3 +189,24 @@ async def test_purging_a_lot_keeps_nobody_waiting(
     monkeypatch.setattr(store._database, "clock", slow)
     assert await store.retention.purge(NOW + timedelta(days=31)) == 201 + 9 + 9 + 9
     assert sizes == SLICES[row_s]
+
+
+async def test_what_operators_do_is_kept_for_a_year(store: Store) -> None:
+    await store.audit.note("test:7", "retry", "0123456789")
+    await store.retention.purge(NOW + timedelta(days=364))
+    assert len(await store.audit.recent()) == 1
+    await store.retention.purge(NOW + timedelta(days=366))
+    assert await store.audit.recent() == []
+
+
+async def test_nobody_waits_for_an_operator_for_ever(
+    store: Store, new_message: NewMessage, tmp_path: Path
+) -> None:
+    """What was held for a month is deleted, with its content."""
+    job = await store.intake.add(new_message(is_held=True), pick_command, b"sound")
+    assert job and job.state is JobState.HELD
+    await store.retention.purge(NOW + timedelta(days=29))
+    assert await store.jobs.find(job.job_id)
+    await store.retention.purge(NOW + timedelta(days=31))
+    assert await store.jobs.find(job.job_id) is None
+    assert count_rows(tmp_path)["blobs"] == 0

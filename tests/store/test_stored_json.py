@@ -20,6 +20,7 @@ REPLY = Reply(quote=WORDS, aloud=WORDS, buttons=(Button("Listen", "listen", WORD
 TRANSCRIPT = Transcript(WORDS, (Segment(0.0, 4.5, WORDS),), 4.5, usage=Usage("e", "m", 4.5))
 #: The defaults that stored values were left without. To change one would change those values.
 DEFAULTS = {
+    "AccessRequest": "is_person=True",
     "Answer": "is_extract=False is_cut=False reasoning='' usage=None is_thought=False",
     "Attachment": "kind='voice' name='' mime='' size_bytes=None duration_s=None",
     "Audio": "url=''",
@@ -31,7 +32,8 @@ DEFAULTS = {
     "Link": "thread_id=None chat_id=''",
     "Message": "sender_id='' sender_name='' thread_id=None edit_id='' is_private=True language=''"
     " text='' command='' button='' attachment=None has_other_file=False reply_to=None"
-    " forwarded_from='' origin_id='' reply_token='' is_granted=False",
+    " forwarded_from='' origin_id='' reply_token='' is_granted=False server_id=''"
+    " is_held=False",
     "QuotedMessage": "text='' attachment=None sender_id='' job_id='' command='' origin_id=''",
     "RecordingReference": "sender_id='' heard='' origin_id=''",
     "RememberedMessage": "text='' thread_id=None reply_to='' attachment=None transcript=None"

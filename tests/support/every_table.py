@@ -51,7 +51,10 @@ def count_rows(home: Path) -> dict[str, int]:
 
 
 async def fill_every_table(store: Store, new_message: NewMessage) -> None:
-    """Save something of person 7 in each table, and an opt-out of person 9. All jobs end."""
+    """Save something of person 7 in each table, and an opt-out of person 9. All jobs end but one.
+
+    That one waits for an operator.
+    """
     now = store._database.now()
     for state in (JobState.DONE, JobState.DEAD):
         await add_ended(store, new_message(), state)
@@ -81,6 +84,12 @@ async def fill_every_table(store: Store, new_message: NewMessage) -> None:
     await store.probes.begin("transcriber", now)
     await store.probes.end(ProbeResult("transcriber", "mimo", "m", now, ""))
     await store.probes.begin_incident("disk", now)
+    held = await store.intake.add(new_message(is_held=True), pick_command)
+    assert held
+    for told in await store.jobs.history(PRIVATE, 2):
+        if told.job_id != held.job_id:
+            await store.jobs.finish(told.job_id, JobState.DONE)
+    await store.controls.pause("test:7", is_on=True)
 
 
 async def add_ended(store: Store, message: Message, state: JobState) -> Job:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from core.admission import Decisions
 from core.assistant import Inbox
 from core.config import Settings
 from core.interfaces import Recording
@@ -82,6 +83,7 @@ class FakeInbox(Inbox):
     tries: int = 0
     #: How many recordings were larger than a piece.
     begun_recordings: int = 0
+    decisions: Decisions = field(default_factory=dict)
 
     async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         self.tries += 1

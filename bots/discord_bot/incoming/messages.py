@@ -89,17 +89,15 @@ def read_messages(
         chat=Chat(PLATFORM, bot_id, channel.chat_id),
         message_id=str(raw["id"]),
         sent_at=snowflake_time(int(raw["id"])),
-        sender_id=str(author["id"]),
-        sender_name=read_name(author, raw.get("member")),
-        thread_id=channel.thread_id,
-        is_private=not channel.guild_id,
+        sender_id=str(author["id"]), sender_name=read_name(author, raw.get("member")),
+        thread_id=channel.thread_id, server_id=channel.guild_id, is_private=not channel.guild_id,
         edit_id=_read_edit_id(raw) if is_edit else "",
         text=read_content(raw, bot_id),
         attachment=attachments[0] if attachments else None,
         has_other_file=not (attachments or channel.guild_id) and any(list_files(raw)),
         reply_to=_read_reply(raw, bot_id),
         forwarded_from=UNKNOWN_AUTHOR if raw.get("message_snapshots") else "",
-    )
+    )  # fmt: skip
     message = _read_command(raw, message, bot_id)
     # An edit that leaves nothing still replaces what a group chat's summary would quote.
     is_something = message.text or attachments or message.command or message.has_other_file

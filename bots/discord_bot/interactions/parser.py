@@ -183,12 +183,9 @@ def build_message(
     channel, person_id = read_channel_ref(interaction), str(interaction.user.id)
     is_own = parsed.is_private or is_user_installed(interaction)
     token = InteractionToken(
-        str(interaction.id),
-        interaction.token,
-        int(received_s),
-        is_ephemeral=parsed.is_ephemeral,
-        is_personal=is_user_installed(interaction),
-    )
+        str(interaction.id), interaction.token, int(received_s),
+        is_ephemeral=parsed.is_ephemeral, is_personal=is_user_installed(interaction),
+    )  # fmt: skip
     return Message(
         chat=Chat(PLATFORM, bot_id, f"{PERSON_PREFIX}{person_id}" if is_own else channel.chat_id),
         message_id=f"{INTERACTION_PREFIX}{interaction.id}",
@@ -205,6 +202,7 @@ def build_message(
         reply_to=parsed.reply_to,
         reply_token=token.write(),
         is_granted=parsed.is_granted and not is_own,
+        server_id=str(interaction.guild_id or ""),
     )
 
 

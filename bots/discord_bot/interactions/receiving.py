@@ -61,7 +61,7 @@ MAX_CHOICES, MAX_CHOICE_CHARS = 25, 100
 #: Commits a message from a server ("" = none) if its chat may use the bot.
 Accept = Callable[[Message, str], Awaitable[Job | None]]
 #: Returns whether it may.
-IsAllowed = Callable[[Message, str], bool]
+IsAllowed = Callable[[Message], bool]
 
 
 class Interactions:
@@ -145,7 +145,7 @@ class Interactions:
         self, interaction: discord.Interaction, parsed: ParsedInteraction, message: Message
     ) -> None:
         """Commit the message that opens a form, and show the form."""
-        if self._is_allowed(message, str(interaction.guild_id or "")):
+        if self._is_allowed(message):
             await self._inbox.open_form(message)
             await interaction.response.send_modal(build_modal(interaction, parsed))
         else:

@@ -18,7 +18,7 @@ from telegram.constants import ChatType
 from bots.common.chat import clean, clean_line, pick_mentioned
 from bots.telegram_bot.incoming.files import read_attachment
 from bots.telegram_bot.incoming.joining import read_joining
-from core.commands import COMMANDS
+from core.commands import can_type
 from core.models import Chat, Message, QuotedMessage
 
 #: Accounts that stand for others: anonymous admins, channel posts, channels as senders.
@@ -227,7 +227,8 @@ def _read_words(message: telegram.Message, me: BotIdentity) -> tuple[str, str] |
                 return None
             name, rest = clean(name).lower(), clean(rest).strip()
             # In a group other bots have commands too, but this one is meant for us.
-            is_unknown = addressee and name not in COMMANDS
+            is_private = message.chat.type == ChatType.PRIVATE
+            is_unknown = addressee and not can_type(name, is_private=is_private)
             return ("unknown", f"{name} {rest}".strip()) if is_unknown else (name, rest)
     return "", clean(text)
 

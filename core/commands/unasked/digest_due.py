@@ -21,6 +21,8 @@ async def digest_due(ctx: Context) -> Reply:
     """
     ctx = replace(ctx, on_progress=lambda progress: None)  # nobody waits for it
     message = ctx.message
+    if not ctx.platform.is_allowed(message):
+        return Reply()
     if ctx.settings.talk.remember_days is None:
         for schedule in await ctx.store.schedules.find(message.chat):
             await ctx.store.schedules.remove(schedule)

@@ -1,4 +1,4 @@
-"""Messages to an operator: see `core.operations.alerts`."""
+"""Messages to an operator, see `core.operations.alerts`, and from one to all chats."""
 
 from __future__ import annotations
 
@@ -13,4 +13,10 @@ async def notice(ctx: Context) -> Reply:
     return Reply(ctx.message.text)
 
 
+async def broadcast(ctx: Context) -> Reply:
+    """Reply with the operator's text, where the bot may be used."""
+    return Reply(ctx.message.text if ctx.platform.is_allowed(ctx.message) else "")
+
+
 command = Command("", notice, is_listed=False, action=lambda text: Action.SCHEDULED)
+to_all = Command("", broadcast, is_listed=False, action=lambda text: Action.SCHEDULED)

@@ -57,7 +57,7 @@ class Database:
         self.cipher = cipher
         #: Returns the current moment, aware, in UTC.
         self.clock, self.now = clock, clock.now
-        self._url = url
+        self._url, self.is_paused = url, False  # paused by `Controls`: no new work is begun
         #: Why not everything can be saved, None if it can: see `Probes.check_space`.
         self.fault: StorageFull | None = None
         #: Called after each commit by which a job may have to run.

@@ -33,6 +33,7 @@ from core.models import (
     Transcript,
 )
 from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime, bind_column_names
+from core.store.database.operator_tables import admissions as admissions
 from core.store.database.schema import deliveries as deliveries
 from core.store.database.schema import metadata as metadata
 from core.store.database.schema import watermarks as watermarks

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
+from core.admission import Decision
 from core.models import JobState, TalkSettings
 from core.privacy.periods import (
     FORMS_KEPT,
@@ -17,6 +18,7 @@ from core.privacy.periods import (
     REQUESTS_KEPT,
 )
 from core.store.database.encryption import UtcDateTime
+from core.store.database.operator_tables import admissions
 from core.store.database.queries import IS_FORM, Database
 from core.store.database.schema import uses
 from core.store.database.tables import (
@@ -69,6 +71,7 @@ class Retention:
         count += await self._purge_blobs(now - RECORDINGS_KEPT)
         is_old = messages.c.received_at < now - FORMS_KEPT
         count += await self._slices.delete(messages, IS_FORM & is_old)
+        await self._end_held(now - REQUESTS_KEPT)
         count += await self._purge_jobs(now - REQUESTS_KEPT)
         await self._recordings.sweep()
         count += await self._database.write(lambda one: drop_codes(one, now))
@@ -124,6 +127,16 @@ class Retention:
 
     def _drop_recording(self, connection: Connection, message_pk: int) -> None:
         self._recordings.drop(connection, [message_pk])
+
+    async def _end_held(self, oldest: datetime) -> None:
+        """End requests about which no operator has decided, so that they are deleted next."""
+        is_asked = (admissions.c.decision == Decision.ASKED) & (admissions.c.changed_at < oldest)
+        if not await self._slices.delete(admissions, is_asked):
+            return
+        is_old = (jobs.c.state == JobState.HELD) & (jobs.c.created_at < oldest)
+        values = {"state": JobState.CANCELLED, "finished_at": jobs.c.created_at}
+        change = update(jobs).where(is_old).values(values)
+        await self._database.write(lambda one: one.execute(change))
 
     async def _purge_jobs(self, oldest: datetime) -> int:
         count = 0

@@ -52,6 +52,7 @@ class Statistics:
     async def queue(self, now: datetime) -> QueueState:
         """Return the state of the queue."""
         is_later = (jobs.c.state == JobState.WAITING) & (jobs.c.run_at > now)
+        is_later |= jobs.c.state == JobState.HELD
         of_others = case((is_later, None), else_=jobs.c.created_at)
         query = (
             select(jobs.c.state, func.count(), func.count(of_others), func.min(of_others))

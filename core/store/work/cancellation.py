@@ -99,6 +99,8 @@ def cancel_jobs(
             continue
         keep_buttons(connection, job.job_id)
         values = {"outcome": JobState.CANCELLED, "run_at": now, "attempts": 0}
+        if job.state is JobState.HELD:
+            values |= {"state": JobState.CANCELLED, "finished_at": now}  # nothing was shown
         change = update(jobs).where(jobs.c.job_id == job.job_id)
         connection.execute(change.values(**values, reply=reply, error="cancelled"))
         _outdate(connection, (job.job_id,))

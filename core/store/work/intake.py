@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -31,35 +30,23 @@ from core.store.database.queries import (
     Database,
     adds_jobs,
     chat_row,
-    insert_new,
     read_settings,
     unindexed,
     writes,
 )
 from core.store.database.tables import chats, deliveries, jobs, messages, people
-from core.store.recordings import keep
 from core.store.talk.memory import drop, is_opted_out, remember
-from core.store.work import excess
+from core.store.work.admissions import admit
 from core.store.work.buttons import resolve_press
 from core.store.work.cancellation import cancel_jobs
+from core.store.work.job_rows import NEW_MESSAGE, NewJob, add_job, add_own
 from core.store.work.repeats import is_known
-from core.store.work.turns import COST_S, NEXT_TURN, UNKNOWN_COST_S
 
 #: Returns the command that answers a message in a chat with these settings, None for no reply.
 Choose = Callable[[Message, ChatSettings], str | None]
 #: Returns the reply of a job that a message cancels, None if it does not cancel that job.
 ChooseStopped = Callable[[Message, Job], Reply | None]
 # Built once and given its values when it runs: building them in costs more than the insertion.
-_NEW_JOB = jobs.insert().values(turn=NEXT_TURN)
-_NEW_MESSAGE = insert_new(messages)
-_NEW_MESSAGE_COUNTED = _NEW_MESSAGE.returning(messages.c.message_pk, *excess.OPEN_COUNTS)
-#: What all new jobs begin with.
-_NEW: dict[str, Any] = {
-    "state": JobState.WAITING,
-    "outcome": JobState.DONE,
-    **dict.fromkeys(("attempts", "crashes"), 0),
-    "error": "",
-}
 _QUOTED = (
     select(jobs.c.job_id, jobs.c.command)
     .join(deliveries, deliveries.c.job_id == jobs.c.job_id)
@@ -75,20 +62,6 @@ _USE_CHAT = update(chats).where(chats.c.chat_pk == bindparam("of_row"))
 _USE_PERSON = update(people).where(people.c.person_pk == bindparam("of_row"))
 #: It is noted that seldom when a chat and a person were last there.
 _USE_AGE = timedelta(days=1)
-
-
-@dataclass(frozen=True, slots=True)
-class _NewJob:
-    """A message, and the command that answers it."""
-
-    chat_pk: int
-    message: Message
-    command: str
-    recording: Recording | None = None
-    #: Nobody has asked for it.
-    is_silent: bool = False
-    #: It is the program's own, and never refused.
-    is_own: bool = False
 
 
 class Intake:
@@ -123,8 +96,8 @@ class Intake:
             return None
         if command == "cancel":
             message = _cancel(connection, key, message, choose_stopped, now)
-        new = _NewJob(key, message, command, recording, is_silent=self.is_silent(command))
-        if (added := _add_job(connection, new, now)) is None:
+        new = NewJob(key, message, command, recording, is_silent=self.is_silent(command))
+        if (added := _add(connection, new, now)) is None:
             return None
         if chat.gone_at is not None:
             connection.execute(_RESTORE, {"of_chat": key})
@@ -136,7 +109,7 @@ class Intake:
         chat_pk = chat_row(connection, message.chat).chat_pk
         row = {"chat_pk": chat_pk, "message_id": message.message_id, "edit_id": FORM}
         row |= {"received_at": self._database.now(), "content": message}
-        connection.execute(_NEW_MESSAGE, row)
+        connection.execute(NEW_MESSAGE, row)
 
     @adds_jobs
     def add_own(self, connection: Connection, message: Message) -> bool:
@@ -146,6 +119,16 @@ class Intake:
         """
         row = chat_row(connection, message.chat)
         return add_own(connection, row.chat_pk, message, self._database.now())
+
+
+def _add(connection: Connection, new: NewJob, now: datetime) -> dict[str, Any] | None:
+    """Add a job, held or not. Return its row, None if it is known already or not admitted."""
+    if new.message.is_held:
+        state = admit(connection, new.chat_pk, new.message, now)
+        if state is None:
+            return None
+        new = replace(new, state=state)
+    return add_job(connection, new, now)
 
 
 def _cancel(
@@ -233,7 +216,7 @@ def _remember(
     talk = settings.talk
     may_remember = message.forwarded_from if message.is_private else talk.remember_days
     is_auto = settings.is_auto and not message.is_private
-    if message.button or not (may_remember or is_auto):
+    if message.button or message.is_held or not (may_remember or is_auto):
         return settings
     if chat.is_opted_out:
         return replace(settings, is_auto=False, talk=replace(talk, remember_days=None))
@@ -244,39 +227,3 @@ def _remember(
     elif message.edit_id:
         drop(connection, chat, message.message_id, now)
     return settings
-
-
-def add_own(connection: Connection, chat_pk: int, message: Message, now: datetime) -> bool:
-    """Save a message that the program sends to itself in a chat, with its job.
-
-    Returns False if it is known already.
-    """
-    own = _NewJob(chat_pk, message, message.command, is_own=True)
-    return _add_job(connection, own, now) is not None
-
-
-def _add_job(connection: Connection, new: _NewJob, now: datetime) -> dict[str, Any] | None:
-    """Save a message and its job. Return the job's row, None if it is known already."""
-    message, key, chat = new.message, new.chat_pk, new.message.chat
-    # What nobody has sent is the chat's own.
-    sender = message.sender_id or f"{chat.bot_id}|{chat.chat_id}"
-    person = f"{chat.platform}|{sender}"
-    row = {"chat_pk": key, "message_id": message.message_id, "edit_id": message.edit_id}
-    row |= {"received_at": now, "content": message, "of_person": person, "of_chat": key}
-    found = connection.execute(_NEW_MESSAGE_COUNTED, row).one_or_none()
-    if found is None:
-        return None
-    values = {**_NEW, "job_id": secrets.token_hex(5), "message_pk": found.message_pk}
-    values |= {"chat_pk": key, "command": new.command, "created_at": now, "run_at": now}
-    values |= {"person": person, "is_urgent": new.command == "cancel"}
-    is_over = found.of_person >= excess.MAX_OF_PERSON or found.in_chat >= excess.MAX_IN_CHAT
-    if is_over and not (new.is_own or values["is_urgent"]):
-        values |= excess.refuse(connection, message, found, values, is_silent=new.is_silent)
-    elif new.recording is not None:
-        keep(connection, found.message_pk, new.recording)
-    quoted = message.reply_to.attachment if message.reply_to else None
-    recording = message.attachment or quoted
-    length_s = recording.duration_s if recording else 0.0
-    cost = UNKNOWN_COST_S if length_s is None else int(min(COST_S[-1], max(COST_S[0], length_s)))
-    connection.execute(_NEW_JOB, values | {"of_person": person, "cost": cost})
-    return values

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import JobCancelled
@@ -33,7 +33,7 @@ from core.store.database.queries import (
 from core.store.database.tables import chats, deliveries, jobs, messages
 from core.store.work.buttons import keep_buttons
 from core.store.work.deliveries import StoredLedger, end_job
-from core.store.work.turns import BEGIN, NEXT, SHARE, URGENT
+from core.store.work.turns import BEGIN, NEXT, NEXT_PAUSED, SHARE, URGENT
 
 _IS_WAITING = IS_OPEN & (jobs.c.state == JobState.WAITING)
 # Built once: building them costs more than running them, and every job waits for them.
@@ -66,10 +66,11 @@ class Jobs:
         later ones pass.
         """
         now, running = self._database.now(), JobState.RUNNING
-        rows = _take(connection, now, most, SHARE)
+        following = NEXT_PAUSED if self._database.is_paused else NEXT
+        rows = _take(connection, following, now, most, SHARE)
         waiting = connection.execute(_WAITING, {"now": now}).one()
         room = most - len(rows) - reserve
-        if waiting.is_any and room > 0 and (more := _take(connection, now, room, sys.maxsize)):
+        if waiting.is_any and room > 0 and (more := _take(connection, following, now, room, sys.maxsize)):
             rows += more
             waiting = connection.execute(_WAITING, {"now": now}).one()
         found = [replace(read_job(r, now), state=running, attempts=r.attempts + 1) for r in rows]
@@ -245,13 +246,15 @@ class Jobs:
         return [read_job(row, now) for row in rows]
 
 
-def _take(connection: Connection, now: datetime, most: int, share: int) -> list[Any]:
+def _take(
+    connection: Connection, following: Select[Any], now: datetime, most: int, share: int
+) -> list[Any]:
     """Begin up to `most` jobs, and return their rows; `share`: of one person that may then run."""
     taken, more = list[Any](), Counter[str]()
     is_page_full = True
     # A page full of few people's jobs: those of others come after it.
     while is_page_full and (room := most - len(taken)) > 0:
-        page = connection.execute(NEXT, {"now": now, "most": room, "share": share}).all()
+        page = connection.execute(following, {"now": now, "most": room, "share": share}).all()
         more.clear()
         chosen = []
         for row in page:

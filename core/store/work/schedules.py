@@ -21,7 +21,7 @@ from core.store.database.queries import (
     writes,
 )
 from core.store.database.tables import chats, schedules
-from core.store.work.intake import add_own
+from core.store.work.job_rows import add_own
 
 COMMAND = "digest_due"
 #: The period of the first digest of a schedule.

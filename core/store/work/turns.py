@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Integer, Select, bindparam, case, exists, func, select, update
+from sqlalchemy import Boolean, Integer, Select, bindparam, case, exists, func, select, true, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import JobState
@@ -45,7 +45,7 @@ NEXT_TURN = case(
 )
 
 
-def _select_next() -> Select[Any]:
+def _select_next(may_run: ColumnElement[bool]) -> Select[Any]:
     earlier = jobs.alias("earlier")
     is_blocked = exists().where(
         earlier.c.chat_pk == jobs.c.chat_pk,
@@ -66,14 +66,24 @@ def _select_next() -> Select[Any]:
     return (
         select_jobs()
         .add_columns(held.label("held"))
-        .where(IS_OPEN, jobs.c.state == JobState.WAITING, is_due, is_urgent | is_next)
+        .where(IS_OPEN, jobs.c.state == JobState.WAITING, is_due, is_urgent | is_next, may_run)
         .order_by(jobs.c.turn, jobs.c.seq)
         .limit(bindparam("most"))
     )
 
 
 # Built once: building them costs more than running them, and every job waits for them.
-NEXT = _select_next()
+NEXT = _select_next(true())
+#: While all work is paused: jobs of operators, and what has only to be delivered.
+NEXT_PAUSED = _select_next(
+    jobs.c.reply.is_not(None)
+    | jobs.c.command.in_(
+        (
+            *("admin", "cancel", "notice", "broadcast"),
+            *("access_asked", "access_request", "access_denied"),
+        )
+    )
+)
 BEGIN = (
     update(jobs)
     .where(jobs.c.seq == bindparam("next_seq"))

@@ -1,0 +1,99 @@
+"""What operators do: the switch that pauses all work, and messages to all chats."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, delete, func, select
+
+from core.models import Chat, JobState, Message
+from core.store.database.operator_tables import switches
+from core.store.database.queries import Database, adds_jobs, insert_new, writes
+from core.store.database.tables import chats, jobs
+from core.store.work.audit import note_action
+from core.store.work.job_rows import add_own
+
+#: Chats in which nothing was asked for so long get no broadcast.
+ACTIVE_FOR = timedelta(days=30)
+#: Interval between two messages of a broadcast: others are served meanwhile.
+_PACE = timedelta(seconds=0.1)
+#: The id of the bot in chats on a page, where nobody is written to.
+LOCAL = "local"
+#: States of jobs that somebody got a reply of.
+_ANSWERED = (JobState.DONE, JobState.REFUSED, JobState.DEAD)
+_PAUSED = "paused"
+_COMMAND = "broadcast"
+#: They do not make a chat active.
+_UNASKED = (_COMMAND, "admin", "notice", "access_asked", "access_request", "access_denied")
+
+
+class Controls:
+    """Queries about what operators do."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether no new work is begun."""
+        return self._database.is_paused
+
+    async def load(self) -> None:
+        """Read the switch. Called once, before anything runs."""
+        found = await self._database.rows(select(switches).where(switches.c.name == _PAUSED))
+        self._database.is_paused = bool(found)
+
+    async def pause(self, operator: str, *, is_on: bool) -> None:
+        """Begin no new work, or begin it again. Safe to repeat."""
+        await self._switch(operator, is_on)
+        self._database.is_paused = is_on
+        self._database.on_job()
+
+    @writes
+    def _switch(self, connection: Connection, operator: str, is_on: bool) -> None:
+        now = self._database.now()
+        note_action(connection, now, operator, "pause" if is_on else "resume")
+        if is_on:
+            row = {"name": _PAUSED, "changed_at": now}
+            connection.execute(insert_new(switches), row)
+        else:
+            connection.execute(delete(switches).where(switches.c.name == _PAUSED))
+
+    async def count_active(self) -> int:
+        """Return how many chats a broadcast reaches."""
+        query = _select_active(self._database.now() - ACTIVE_FOR).subquery()
+        return await self._database.scalar(select(func.count()).select_from(query)) or 0
+
+    @adds_jobs
+    def broadcast(self, connection: Connection, operator: str, key: str, text: str) -> int:
+        """Add a job per active chat that sends `text` there, and return how many.
+
+        key: the same for a repeat, which adds none.
+        """
+        now = self._database.now()
+        found = connection.execute(_select_active(now - ACTIVE_FOR)).all()
+        added = 0
+        for number, row in enumerate(found):
+            chat = Chat(row.platform, row.bot_id, row.chat_id)
+            message = Message(
+                chat, f"broadcast:{key}", now, is_private=False, text=text, command=_COMMAND
+            )
+            run_at = now + number * _PACE
+            added += add_own(connection, row.chat_pk, message, now, run_at)
+        if added:
+            note_action(connection, now, operator, "broadcast", f"{added} chats")
+        return added
+
+
+def _select_active(since_at: datetime) -> Select[Any]:
+    is_here = (jobs.c.chat_pk == chats.c.chat_pk) & (jobs.c.created_at >= since_at)
+    is_answered = jobs.c.state.in_(_ANSWERED) & jobs.c.command.not_in(_UNASKED)
+    # Nothing can be sent to people who use the app where the bot is not.
+    is_foreign = chats.c.chat_id.startswith("user:")
+    return (
+        select(chats.c.chat_pk, chats.c.platform, chats.c.bot_id, chats.c.chat_id)
+        .where(chats.c.bot_id != LOCAL, chats.c.gone_at.is_(None), ~is_foreign)
+        .where(select(jobs.c.seq).where(is_here, is_answered).exists())
+        .order_by(chats.c.chat_pk)
+    )

@@ -1,0 +1,43 @@
+"""The log of what operators have done: ids and counts, no content."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection, select
+
+from core.models import AuditEntry
+from core.store.database.operator_tables import audit
+from core.store.database.queries import Database, writes
+
+_SUBJECT_CHARS = 128
+
+log = structlog.get_logger()
+
+
+def note_action(
+    connection: Connection, now: datetime, operator: str, action: str, subject: str = ""
+) -> None:
+    """Log what an operator does in this transaction."""
+    row = {"done_at": now, "operator": operator, "action": action}
+    connection.execute(audit.insert(), row | {"subject": subject[:_SUBJECT_CHARS]})
+    log.info("operator_action", operator=operator, action=action, subject=subject)
+
+
+class Audit:
+    """Queries about the log."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @writes
+    def note(self, connection: Connection, operator: str, action: str, subject: str = "") -> None:
+        """Log what an operator does."""
+        note_action(connection, self._database.now(), operator, action, subject)
+
+    async def recent(self, limit: int = 20) -> list[AuditEntry]:
+        """Return what was done last, the newest first."""
+        query = select(audit).order_by(audit.c.audit_pk.desc()).limit(limit)
+        rows = await self._database.rows(query)
+        return [AuditEntry(one.done_at, one.operator, one.action, one.subject) for one in rows]
