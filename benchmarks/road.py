@@ -62,9 +62,9 @@ class Limit(NamedTuple):
 #: (`core/stall.py`, `core/operations/delays.py`), one call per paid result and whose it is
 #: (`core/requester.py`), the language of the person who speaks, the keys of the database and the
 #: digests of ids (`core/store/database/cipher.py`), the live message with its button to cancel, and
-#: the recording, which is received and read in pieces (`RecordingSpool`, `read_chunks`, and for forms
-#: `Upload`), over a connection with deadlines (`HttpProtocol`) and within the memory for bodies
-#: (`BodyLimit`).
+#: the recording, which is received and read in pieces (`RecordingSpool`, `read_chunks`, and for
+#: forms `Upload`), over a connection with deadlines (`HttpProtocol`) and within the memory for
+#: bodies (`BodyLimit`).
 LIMITS = {
     "telegram": Limit(39, 156),
     "discord": Limit(43, 168),

@@ -109,12 +109,8 @@ async def test_a_pause_keeps_the_work_and_tells_people_once(desk: Desk, clock: C
     telegram, ann = desk.telegram, desk.ann
     with capture_logs() as logs:
         await desk.ask("pause")
-    assert [one for one in logs if one["event"] == "operator_action"] == [
-        {
-            "event": "operator_action", "log_level": "info", "operator": f"telegram:{desk.boss}",
-            "action": "pause", "subject": "",
-        }
-    ]  # fmt: skip
+    noted = {"event": "operator_action", "log_level": "info", "action": "pause"}
+    assert noted in logs and str(desk.boss) not in str(logs)
     assert "Paused" in await desk.ask("status")
     first = telegram.send_command(ann, ann, "/help")
     await clock.sleep(3 * CHECK_S)
@@ -143,7 +139,8 @@ async def test_a_broadcast_goes_to_all_active_chats_once(desk: Desk, clock: Cloc
     await telegram.wait_for(lambda: all(desk.texts(one) for one in everybody))
     await desk.store.jobs.cancel_chat(Chat("telegram", "123456", str(gone)))
     # One person has not written for a month.
-    old = f"(SELECT chat_pk FROM chats WHERE chat_id = '{people[1]}')"
+    stored = desk.store._database.cipher.digest(b"chat", str(people[1]))
+    old = f"(SELECT chat_pk FROM chats WHERE chat_id = '{stored}')"
     ask_database(
         desk.settings.hearsay_home,
         f"UPDATE jobs SET created_at = '2020-01-01 00:00:00.000000' WHERE chat_pk = {old}",

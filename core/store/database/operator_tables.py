@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, false
+from sqlalchemy import Boolean, Column, Index, Integer, String, Table, UniqueConstraint, false
 
 from core.models import AccessRequest
-from core.store.database.encryption import Encrypted, UtcDateTime
+from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime
 from core.store.database.schema import metadata
 
 #: Chats, people and servers that asked to use the bot, or were banned from it.
 admissions = Table(
     "admissions",
     metadata,
-    Column("platform", String(32), primary_key=True),
-    #: Id of a chat, person or server.
-    Column("subject", String(64), primary_key=True),
+    Column("admission_pk", Integer, primary_key=True),
+    Column("platform", String(32), nullable=False),
+    #: A chat, person or server.
+    Column("subject", KeyedId(b"subject"), nullable=False),
     #: A `core.admission.Decision`.
     Column("decision", String(16), nullable=False),
     Column("changed_at", UtcDateTime, nullable=False),
     #: The operators were asked.
     Column("is_told", Boolean, nullable=False, server_default=false()),
-    #: Who asked, as the operators read it.
-    Column("content", Encrypted(AccessRequest)),
+    #: The id itself, and who asked, as the operators read it.
+    Column("content", Encrypted(AccessRequest), nullable=False),
+    UniqueConstraint("platform", "subject"),
 )
 
 #: What operators have done. No content: ids and counts.
@@ -31,9 +33,9 @@ audit = Table(
     Column("audit_pk", Integer, primary_key=True),
     Column("done_at", UtcDateTime, nullable=False),
     #: "platform:id" of the operator.
-    Column("operator", String(128), nullable=False),
+    Column("operator", Encrypted(str), nullable=False),
     Column("action", String(32), nullable=False),
-    Column("subject", String(128), nullable=False),
+    Column("subject", Encrypted(str), nullable=False),
     Index(None, "done_at"),
 )
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, delete, func, select
+from sqlalchemy import Connection, delete, select
 
 from core.models import Chat, JobState, Message
 from core.store.database.operator_tables import switches
-from core.store.database.queries import Database, adds_jobs, insert_new, writes
+from core.store.database.queries import Database, adds_jobs, insert_new, reads, writes
 from core.store.database.tables import chats, jobs
 from core.store.work.audit import note_action
 from core.store.work.job_rows import add_own
@@ -60,10 +60,10 @@ class Controls:
         else:
             connection.execute(delete(switches).where(switches.c.name == _PAUSED))
 
-    async def count_active(self) -> int:
+    @reads
+    def count_active(self, connection: Connection) -> int:
         """Return how many chats a broadcast reaches."""
-        query = _select_active(self._database.now() - ACTIVE_FOR).subquery()
-        return await self._database.scalar(select(func.count()).select_from(query)) or 0
+        return len(_list_active(connection, self._database.now() - ACTIVE_FOR))
 
     @adds_jobs
     def broadcast(self, connection: Connection, operator: str, key: str, text: str) -> int:
@@ -72,10 +72,9 @@ class Controls:
         key: the same for a repeat, which adds none.
         """
         now = self._database.now()
-        found = connection.execute(_select_active(now - ACTIVE_FOR)).all()
         added = 0
-        for number, row in enumerate(found):
-            chat = Chat(row.platform, row.bot_id, row.chat_id)
+        for number, row in enumerate(_list_active(connection, now - ACTIVE_FOR)):
+            chat = Chat(row.platform, row.bot_id, row.address)
             message = Message(
                 chat, f"broadcast:{key}", now, is_private=False, text=text, command=_COMMAND
             )
@@ -86,14 +85,14 @@ class Controls:
         return added
 
 
-def _select_active(since_at: datetime) -> Select[Any]:
+def _list_active(connection: Connection, since_at: datetime) -> list[Any]:
     is_here = (jobs.c.chat_pk == chats.c.chat_pk) & (jobs.c.created_at >= since_at)
     is_answered = jobs.c.state.in_(_ANSWERED) & jobs.c.command.not_in(_UNASKED)
-    # Nothing can be sent to people who use the app where the bot is not.
-    is_foreign = chats.c.chat_id.startswith("user:")
-    return (
-        select(chats.c.chat_pk, chats.c.platform, chats.c.bot_id, chats.c.chat_id)
-        .where(chats.c.bot_id != LOCAL, chats.c.gone_at.is_(None), ~is_foreign)
+    query = (
+        select(chats.c.chat_pk, chats.c.platform, chats.c.bot_id, chats.c.address)
+        .where(chats.c.bot_id != LOCAL, chats.c.gone_at.is_(None))
         .where(select(jobs.c.seq).where(is_here, is_answered).exists())
         .order_by(chats.c.chat_pk)
     )
+    # Nothing can be sent to people who use the app where the bot is not.
+    return [row for row in connection.execute(query) if not row.address.startswith("user:")]

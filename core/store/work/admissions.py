@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -42,17 +41,13 @@ class Admissions:
     async def load(self) -> None:
         """Read what was decided. Called once, before anything runs."""
         for row in await self._database.rows(select(admissions)):
-            self.decisions[row.platform, row.subject] = Decision(row.decision)
+            self.decisions[row.platform, row.content.subject] = Decision(row.decision)
 
     async def list_untold(self) -> list[AccessRequest]:
         """Return the requests that the operators do not know of yet."""
         is_new = (admissions.c.decision == Decision.ASKED) & ~admissions.c.is_told
         rows = await self._database.rows(select(admissions).where(is_new))
-        return [
-            replace(row.content, platform=row.platform, subject=row.subject)
-            for row in rows
-            if row.content
-        ]
+        return [row.content for row in rows]
 
     @writes
     def note_told(self, connection: Connection, platform: str, subject: str) -> None:
@@ -97,8 +92,7 @@ class Admissions:
             return False
         connection.execute(delete(admissions).where(_is_it(platform, subject)))
         if decision:
-            row = {"platform": platform, "subject": subject, "decision": decision}
-            connection.execute(admissions.insert(), row | {"changed_at": now, "is_told": True})
+            _save(connection, platform, subject, decision, now)
         action = decision or "unbanned"
         note_action(connection, now, operator, action, f"{platform}:{subject}")
         held = _find_held(connection, platform, subject, now)
@@ -109,6 +103,15 @@ class Admissions:
             if decision is Decision.DENIED:
                 _tell_denied(connection, held, now)
         return True
+
+
+def _save(
+    connection: Connection, platform: str, subject: str, decision: Decision, now: datetime
+) -> None:
+    content = AccessRequest(platform, subject, "", now)
+    row = {"platform": platform, "subject": subject, "decision": decision}
+    values = {"changed_at": now, "is_told": True, "content": content}
+    connection.execute(admissions.insert().values(**row, **values))
 
 
 def _is_it(platform: str, subject: str) -> Any:

@@ -18,7 +18,6 @@ from core.models import (
     WITHHELD,
     ChatSettings,
     Job,
-    JobState,
     Message,
     QuotedMessage,
     Reply,

@@ -70,7 +70,11 @@ class Jobs:
         rows = _take(connection, following, now, most, SHARE)
         waiting = connection.execute(_WAITING, {"now": now}).one()
         room = most - len(rows) - reserve
-        if waiting.is_any and room > 0 and (more := _take(connection, following, now, room, sys.maxsize)):
+        if (
+            waiting.is_any
+            and room > 0
+            and (more := _take(connection, following, now, room, sys.maxsize))
+        ):
             rows += more
             waiting = connection.execute(_WAITING, {"now": now}).one()
         found = [replace(read_job(r, now), state=running, attempts=r.attempts + 1) for r in rows]
