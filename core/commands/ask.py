@@ -18,6 +18,7 @@ from core.locale import mark
 from core.models import Answer, Audio, NoteMode, RecordingReference, Reply, Transcript
 from core.safety import defuse, disable_links, find_addresses, restore_links
 from core.summaries.format import EXTRACT
+from core.text.public_url import is_public_url
 from core.transcription.pipeline import StoredTranscript
 
 HOW_TO = mark("Reply to a recording with /ask and your question: /ask What did they agree on?")
@@ -27,6 +28,7 @@ CUT = mark("The answer was cut off: it exceeded the length limit.")
 GONE = mark("That needs the recording itself, which is no longer available. Please send it again.")
 NOTHING = mark("That message contains nothing I can listen to or read.")
 NO_URLS = mark("I can't open links. Please send the recording itself.")
+NOT_PUBLIC = mark("This link does not lead to a public website. Please send the recording itself.")
 
 _AUDIO_URL = re.compile(
     r"https?://(?!\d+\.\d+\.\d+\.\d+\b)(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/\S+\.(?:mp3|wav|flac|m4a|ogg)"
@@ -79,6 +81,8 @@ def _find_urls(ctx: Context, question: str) -> tuple[Audio, ...]:
     urls = _AUDIO_URL.findall(question)
     if urls and not ctx.answering.can_fetch_urls:
         raise UserError(NO_URLS)
+    if not all(map(is_public_url, urls)):
+        raise UserError(NOT_PUBLIC)
     return tuple(Audio(b"", "", 0.0, url) for url in urls)
 
 

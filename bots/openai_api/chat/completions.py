@@ -30,6 +30,7 @@ from bots.openai_api.stream import DONE, EVENTS, Stream, begin, build_event, fol
 from core.answering.pipeline import MAX_CONTINUATIONS
 from core.errors import AudioNotSupported
 from core.models import Answer, Audio, Passage, Question, Turn
+from core.text.public_url import is_public_url
 from core.text.timestamps import format_timestamp
 
 #: A long dialogue around the recordings.
@@ -92,10 +93,14 @@ class ChatRoute:
     def _check(self, chat: ChatRequest, leniency: Leniency) -> ChatRequest:
         """Return what this engine can do of a request. Raises ApiError."""
         limits = self.context.answering.answerer.limits
-        has_urls = any(isinstance(data, str) for m in chat.dialogue for data in m.recordings)
-        if has_urls and not self.context.answering.can_fetch_urls:
+        urls = [url for m in chat.dialogue for url in m.recordings if isinstance(url, str)]
+        if urls and not self.context.answering.can_fetch_urls:
             raise refuse(
                 "input_audio.data must be base64: addresses are not fetched", "input_audio.data"
+            )
+        if not all(map(is_public_url, urls)):
+            raise refuse(
+                "input_audio.data is not an address of a public website", "input_audio.data"
             )
         if chat.is_thinking and not limits.can_think:
             leniency.drop("thinking is not supported by this model", "thinking")
