@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests start a thousand processes, none of which should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run doctor help test findings offline check fix audit sbom lock texts pictures chaos fuzz mutants bench roots road clean
+.PHONY: run doctor help test findings security offline check fix audit sbom lock texts pictures chaos fuzz mutants bench roots road clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
@@ -23,6 +23,9 @@ test: $(VENV)/dev.stamp  ## run all tests that this machine can run, or some: TE
 
 findings: $(VENV)/dev.stamp  ## run the tests of what using the product has found, and print them by finding
 	$(BIN)/pytest -n 3 --no-loadscope-reorder -m finding
+
+security: $(VENV)/dev.stamp  ## run the tests of each kind of attack, and print them as a table
+	$(BIN)/python -m tests.security
 
 # One test may take many minutes here.
 LONG := -o faulthandler_timeout=3000
