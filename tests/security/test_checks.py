@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.security.__main__ import Check, Outcomes, read_checks
@@ -26,14 +28,8 @@ def test_every_check_has_tests_or_the_reason_why_not() -> None:
 def test_the_table_counts_by_file(outcomes: list[tuple[str, str]], expected: str) -> None:
     plugin = Outcomes()
     for file, outcome in outcomes:
-        report = pytest.TestReport(
-            f"{file}::test",
-            (file, 1, "test"),
-            {},
-            outcome,
-            None,
-            "call",  # type: ignore[arg-type]
-        )
+        found: Any = outcome
+        report = pytest.TestReport(f"{file}::test", (file, 1, "test"), {}, found, None, "call")
         plugin.pytest_runtest_logreport(report)
     assert plugin.describe(Check("X1", "all", ["a.py", "b.py"])) == expected
     assert plugin.describe(Check("X2", "none", why="not yet")) == "not yet"
