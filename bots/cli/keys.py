@@ -21,7 +21,7 @@ def rotate(*, is_sure: bool) -> None:
     if not is_sure:
         typer.confirm(WARNING, abort=True, err=True)
     count = asyncio.run(_rotate())
-    typer.echo(f"Done: {count} values were encrypted with the new key. The old one is refused now.")
+    typer.echo(f"Done. Values encrypted with the new key: {count}. The old one is refused now.")
 
 
 async def _rotate() -> int:
@@ -30,4 +30,4 @@ async def _rotate() -> int:
 
 
 def _show(count: int) -> None:
-    typer.echo(f"\r{count} values …", nl=False, err=True)
+    typer.echo(f"\rValues: {count}", nl=False, err=True)
