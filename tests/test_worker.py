@@ -34,7 +34,7 @@ async def test_the_number_of_running_jobs_is_limited(
 
     monkeypatch.setattr(loopback.platform, "deliver", deliver)
     for number in range(MAX_RUNNING + 3):
-        await loopback.inbox.accept(ask_for_help(new_message, str(number)))
+        await loopback.inbox.accept(ask_for_help(new_message, str(number), sender_id=str(number)))
     async with loopback.running():
         assert await loopback.settle() == {JobState.DONE: MAX_RUNNING + 3}
     assert [s - began[0] for s in began] == [0.0] * 32 + [60.0] * 3
@@ -56,8 +56,8 @@ async def test_a_job_is_run_when_it_becomes_due_whatever_waits_before_it(
     """Also when it becomes due while the table is read."""
     claim = loopback.store.jobs.claim
 
-    async def claim_slowly(most: int) -> ClaimedJobs:
-        found = await claim(most)
+    async def claim_slowly(*limits: Any) -> ClaimedJobs:
+        found = await claim(*limits)
         await asyncio.sleep(0 if found.jobs else 1.9)
         return found
 

@@ -18,6 +18,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 class State(StrEnum):
     """The states of a job, by which jobs can be listed."""
 
+    HELD = "held"
     WAITING = "waiting"
     RUNNING = "running"
     DONE = "done"

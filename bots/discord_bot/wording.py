@@ -88,6 +88,11 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Message history is off in this channel. A member with the permission Manage "
             "Server can turn it on with /remember on."
         ),
+        "I am still working on {count} requests of this chat and take no more until some of them "
+        "are done. This one is refused, and so is what is sent here until then.": mark(
+            "I am still working on {count} requests of this channel and take no more until some of "
+            "them are done. This one is refused, and so is what is sent here until then."
+        ),
         "In private chats every voice message is transcribed automatically.": mark(
             "In direct messages every voice message is transcribed automatically."
         ),

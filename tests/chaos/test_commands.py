@@ -46,7 +46,7 @@ ASK = {
     ("S8 reply saved", 1): 3,
     ("S9 reply sent", 1): 3,
 }
-LEARNED = "Saved: seconds → Sekonds"
+LEARNED = "Saved: sound → Saund"
 FIX = [
     *(("F2 reply replaced", 1), ("S9 reply sent", 2), ("F1 correction saved", 1)),
     *(("S8 reply saved", 1), ("S9 reply sent", 1), ("SX job ended", 1)),
@@ -132,7 +132,7 @@ async def kill_during_ask(bot: RunningProgram, step: Step) -> Outcome:
 async def kill_during_correction(bot: RunningProgram, step: Step) -> Outcome:
     """Transcribe a note, kill the process at a step of its correction, and restart it."""
     ann, group, shown = await prepare(bot, step, "/transcribe")
-    bot.telegram.send_text(group, ann, "seconds = Sekonds", reply_to=shown.message_id)
+    bot.telegram.send_text(group, ann, "sound = Saund", reply_to=shown.message_id)
     await bot.restart(2)
     edited, *answers = bot.telegram.replies(group)
     store = open_store(bot.home)
@@ -140,9 +140,9 @@ async def kill_during_correction(bot: RunningProgram, step: Step) -> Outcome:
     saved = (await store.chats.settings(chat)).talk.glossary
     await store.close()
     faults = {
-        "not edited in place": edited.text != shown.text.replace("seconds", "Sekonds"),
+        "not edited in place": not edited.text.endswith(shown.text.replace("sound", "Saund")),
         "another reply": any(answer.text != LEARNED for answer in answers),
-        "not saved once": saved != (Correction("seconds", "Sekonds"),),
+        "not saved once": saved != (Correction("sound", "Saund", str(ann), "Ann"),),
         "transcribed again": len(bot.mimo.billed) != 1,
     }
     return Outcome(answers, len(bot.mimo.billed), faults)

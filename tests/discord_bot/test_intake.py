@@ -38,7 +38,14 @@ def read(raw: dict[str, Any], channel: ChannelRef = HERE, **options: Any) -> Mes
 
 def test_sender_and_chat_of_a_text() -> None:
     assert read(make_raw("Hello")) == Message(
-        Chat("discord", BOT, ROOM), MESSAGE, NOON, ANN, "Ann", is_private=False, text="Hello"
+        Chat("discord", BOT, ROOM),
+        MESSAGE,
+        NOON,
+        ANN,
+        "Ann",
+        is_private=False,
+        text="Hello",
+        server_id=GUILD,
     )
     assert read(make_raw("Hello"), ALONE).is_private
     message = read(make_raw("Hello", channel_id=THREAD), ChannelRef(GUILD, ROOM, THREAD))
