@@ -114,7 +114,8 @@ async def watch_page(page: Page) -> AsyncIterator[Page]:
         errors.append(str(error))
 
     def add_console_error(entry: ConsoleMessage) -> None:
-        if entry.type == "error":
+        # Chromium itself mentions, now and then, that a chosen file has vanished.
+        if entry.type == "error" and "ERR_FILE_NOT_FOUND" not in entry.text:
             errors.append(entry.text)
 
     page.on("pageerror", add_error)
