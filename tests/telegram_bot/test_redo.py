@@ -138,7 +138,8 @@ async def test_a_reply_becomes_longer_and_is_deleted(telegram: Server, bot: Bot)
 async def test_retry_after_on_a_deletion_holds_the_chat(telegram: Server, bot: Bot) -> None:
     _, _, target, _ = await answer(telegram, bot, Reply("words", files=(FILE,)))
     telegram.fault("deleteMessage", "status", status=429, retry_after=3600)
-    await bot.deliver(target, Reply("words again"))
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(target, Reply("words again"))
     telegram.clear_requests()
     with pytest.raises(PlatformBusy):
         await bot.deliver(replace(target, job_id="2", ledger=MemoryLedger()), Reply("next"))
@@ -153,6 +154,20 @@ async def test_a_deletion_that_has_to_wait_is_made_again(telegram: Server, bot: 
     calls = telegram.requests_to("deleteMessage")
     assert [call.status for call in calls] == [429, 429, 200]
     assert calls[2].received_at - calls[0].received_at == pytest.approx(10.0, abs=1.0)
+
+
+async def test_a_placeholder_that_could_not_be_deleted_is_deleted_with_the_next_attempt(
+    telegram: Server, bot: Bot, ann: int
+) -> None:
+    target, _ = make_target(ann)
+    await bot.offer_cancel(target)
+    await telegram.wait_for(lambda: telegram.replies(ann))
+    telegram.fault("deleteMessage", "html", status=502)
+    with pytest.raises(PlatformBusy):
+        await bot.deliver(target, Reply("all"))
+    await bot.deliver(target, Reply("all"))
+    assert [answer.text for answer in telegram.replies(ann)] == ["all"]
+    assert len(telegram.requests_to("sendMessage")) == 2
 
 
 async def test_a_failed_job_that_is_run_again_edits_its_error_message(

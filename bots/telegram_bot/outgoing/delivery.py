@@ -7,6 +7,7 @@ where there is a placeholder already, the first part is its edit.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -126,7 +127,9 @@ class TelegramDelivery:
             self._send_recorded(target, number, request, is_pending=is_pending)
         )
         if older_id not in ("", platform_id):
-            await self._delete(request.chat_id, older_id)
+            # The part counts as sent: this delivery is the last that knows of the older message.
+            with suppress(PlatformBusy):
+                await self._delete(request.chat_id, older_id)
         if chat.chat_id in self._new_no_voice:
             await self._inbox.note_no_voice(chat)
             self._new_no_voice.discard(chat.chat_id)
@@ -218,16 +221,21 @@ class TelegramDelivery:
             await target.ledger.forget(part)
 
     async def _delete(self, chat_id: str, message_id: str) -> None:
-        """Delete a message; one that Telegram does not delete stays in the chat."""
+        """Delete a message; one that Telegram refuses to delete stays in the chat.
+
+        Raises PlatformBusy if it may be deleted later.
+        """
         for _ in range(MAX_TRIES):
+            await self._pacer.wait(chat_id)
             try:
-                await self._pacer.wait(chat_id)
                 await self._bot.delete_message(int(chat_id), int(message_id))
             except RetryAfter as error:
                 self._pacer.hold(chat_id, error.retry_after)
-            except (TelegramError, PlatformBusy) as error:
+            except TelegramError as error:
                 log.debug("telegram_message_not_deleted", detail=describe(error))
+                if isinstance(ours := read_error(error), PlatformBusy):
+                    raise ours from None
                 return
             else:
                 return
-        log.debug("telegram_message_not_deleted", detail="Telegram keeps asking to wait")
+        raise PlatformBusy("Telegram keeps asking to wait")
