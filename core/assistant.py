@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -117,6 +117,13 @@ class Inbox:
         """
         await self._store.memory.forget(chat, message_id)
         return await self.cancel(chat, partial(pick_deleted, message_id))
+
+    async def note_joined(self, chat: Chat, person_ids: Collection[str], language: str) -> None:
+        """Let people who joined a chat be told that it keeps a history, if it does. Safe to repeat.
+
+        language: that of the app of one of them, empty if unknown.
+        """
+        await self._store.newcomers.add(chat, person_ids, language)
 
     async def note_no_voice(self, chat: Chat) -> None:
         """Remember that the chat refuses voice messages: for a while it gets audio files."""

@@ -73,6 +73,7 @@ class ChatBot(ABC):
     wording: Mapping[str, str] = MappingProxyType({})
     #: True where the platform has been rejecting the bot for a while.
     is_locked: bool = False
+    max_upload_bytes: int = 10 << 20  # of the largest file that it is sent
     #: Commands that its menu and /help leave out.
     hidden_commands: Set[str] = frozenset()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import discord
@@ -18,8 +19,10 @@ from bots.discord_bot.incoming.backfill import Backfill
 from bots.discord_bot.incoming.files import DiscordFiles
 from bots.discord_bot.incoming.forwards import ForwardOrigins
 from bots.discord_bot.incoming.intake import Channels, ChannelWatermarks, GatewayIntake
+from bots.discord_bot.incoming.joining import read_joining
 from bots.discord_bot.interactions.receiving import Interactions
 from bots.discord_bot.outgoing.delivery import DiscordDelivery
+from bots.discord_bot.outgoing.files import MAX_FILE_BYTES
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
 from bots.discord_bot.outgoing.routes import read_interaction_token
 from bots.discord_bot.voice.channels import DiscordVoiceChannels
@@ -32,6 +35,18 @@ from core.models import Chat, Job, Message
 
 log = structlog.get_logger(__name__)
 
+#: Events of discord.py that the bot listens to, each with a method of that name.
+EVENTS = (
+    "on_shard_ready",
+    "on_guild_available",
+    "on_guild_join",
+    "on_interaction",
+    "on_voice_state_update",
+    "on_guild_role_update",
+    "on_guild_role_delete",
+    "on_guild_channel_update",
+    "on_member_ban",
+)
 #: People whose language is remembered.
 _MAX_LANGUAGES = 5000
 #: How long `close` waits for interactions that are not committed and responded to.
@@ -43,6 +58,7 @@ class DiscordBot(ChatBot):
 
     name = "discord"
     wording = WORDING
+    max_upload_bytes = MAX_FILE_BYTES
     sdk_errors = REQUEST_ERRORS
     describe = staticmethod(describe)
 
@@ -87,14 +103,8 @@ class DiscordBot(ChatBot):
 
         Raises PlatformLocked, ConfigError: what the operator must fix.
         """
-        self.client.event(self.on_shard_ready)
-        self.client.event(self.on_guild_available)
-        self.client.event(self.on_interaction)
-        self.client.event(self.on_voice_state_update)
-        self.client.event(self.on_guild_role_update)
-        self.client.event(self.on_guild_role_delete)
-        self.client.event(self.on_guild_channel_update)
-        self.client.event(self.on_member_ban)
+        for name in EVENTS:
+            self.client.event(getattr(self, name))
         await self.client.open()
         await self._watermarks.load(self.client.bot_id)
         log.info("discord_started", bot=str(self.client.user), bot_id=self.client.bot_id)
@@ -148,6 +158,12 @@ class DiscordBot(ChatBot):
         """Fetch what a server missed that became available later."""
         self._backfill.add_guild(guild.id)
 
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Say hello in a server that the bot was added to: who it is, and that it is an AI."""
+        message = read_joining(guild, self.client.bot_id, self._clock.now())
+        if message and self.is_allowed(message):
+            await self.accept(message)
+
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Take a command, a pressed button, a modal or an autocomplete request."""
         self._members.note_interaction(interaction)
@@ -189,7 +205,10 @@ class DiscordBot(ChatBot):
             language = guild.preferred_locale.value if guild else ""
         if message.origin_id or message.reply_to:
             message = await self._origins.resolve(message)
-        await self.accept(replace(message, language=language))
+        # Only the gateway tells when somebody joined.
+        joined_at = (raw.get("member") or {}).get("joined_at")
+        joined_at = datetime.fromisoformat(joined_at) if joined_at else None
+        await self.accept(replace(message, language=language, sender_joined_at=joined_at))
 
     async def _accept_interaction(self, message: Message, guild_id: str = "") -> Job | None:
         """Commit what an interaction asks for. Raises what `Inbox.accept` raises."""

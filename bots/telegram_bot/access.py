@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import telegram
 from telegram import ChatMember
+from telegram.constants import ChatAction
 from telegram.error import BadRequest, Forbidden, TelegramError
 
 from bots.common.members import MembershipCache
-from bots.telegram_bot.errors import read_error
+from bots.telegram_bot.errors import describe, read_error
 from bots.telegram_bot.incoming.joining import MemberChange
 from bots.telegram_bot.incoming.updates import SHARED_IDS
 from bots.telegram_bot.pacing import TelegramPacer
 from core.clock import CLOCK, Clock
+from core.errors import ChatGone
 from core.locale import mark
 from core.models import Chat, Membership, Message
 
@@ -52,6 +54,19 @@ class TelegramMembers:
     def note_change(self, change: MemberChange) -> None:
         """Ask anew what somebody is in a chat, or everybody once the bot was put out of it."""
         self._cache.drop(change.chat_id, change.person_id)
+
+    async def require_private(self, person_id: str) -> None:
+        """Raise ChatGone unless the bot may write to this person; PlatformError."""
+        # Whoever writes in the name of a group has its id: what is theirs is not for all of it.
+        if not person_id.isdecimal() or person_id in SHARED_IDS:
+            raise ChatGone("a group or channel has no private chat")
+        await self._pacer.wait()
+        try:
+            await self._bot.send_chat_action(int(person_id), ChatAction.TYPING)
+        except (BadRequest, Forbidden) as error:
+            raise ChatGone(describe(error)) from None
+        except TelegramError as error:
+            raise read_error(error) from None
 
     async def explain_blindness(self, message: Message) -> str:
         """Return a text on why the bot does not see a group's messages, empty if it does.

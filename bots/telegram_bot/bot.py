@@ -15,7 +15,7 @@ from bots.telegram_bot.access import TelegramMembers
 from bots.telegram_bot.client import TOKEN_REMEDY, Backoff, Polling, TelegramClient
 from bots.telegram_bot.errors import POISON, describe
 from bots.telegram_bot.incoming.files import TelegramFiles
-from bots.telegram_bot.incoming.joining import read_member_changes
+from bots.telegram_bot.incoming.joining import MemberChange, read_member_changes
 from bots.telegram_bot.incoming.updates import (
     CALLBACK_PREFIX,
     BotIdentity,
@@ -36,6 +36,8 @@ from core.models import Chat, Message
 
 log = structlog.get_logger(__name__)
 
+#: Largest file that a bot may send. Source: Bot API, "Sending files".
+MAX_UPLOAD_BYTES = 50_000_000
 #: An acknowledgement later than this is no longer worth a call.
 ACKNOWLEDGE_WITHIN_S = 5.0
 
@@ -44,6 +46,7 @@ class TelegramBot(ChatBot):
     """One Telegram bot; a `core.interfaces.Platform`."""
 
     name = "telegram"
+    max_upload_bytes = MAX_UPLOAD_BYTES
     sdk_errors = (TelegramError,)
     describe = staticmethod(describe)
 
@@ -102,9 +105,13 @@ class TelegramBot(ChatBot):
         """Do nothing: Telegram plays complete voice messages only."""
 
     async def private_chat(self, person_id: str) -> Chat:
-        """Return the chat with a person: it has the person's id."""
+        """Return the chat with a person: it has the person's id.
+
+        Raises ChatGone if the person has never started it, has stopped it, or is no person.
+        """
         if not self._me.bot_id:
             raise PlatformBusy("not logged in to Telegram yet")
+        await self._members.require_private(person_id)
         return Chat(self.name, self._me.bot_id, person_id)
 
     async def _log_in(self) -> BotIdentity:
@@ -123,19 +130,25 @@ class TelegramBot(ChatBot):
         """Commit one update. Whatever this raises, the update will be fetched again."""
         try:
             found = read_update(raw, self._me, self._clock.now())
-            if found is None:
-                for change in read_member_changes(raw, self._me.bot_id):
-                    self._members.note_change(change)
+            changes = [] if found else read_member_changes(raw, self._me.bot_id)
         except POISON as error:
             update_id = raw.get("update_id")
             log.error("telegram_update_unread", update_id=update_id, error=type(error).__name__)
             return
+        for change in changes:
+            await self._note_change(change)
         if isinstance(found, ChatMove):
             await self._inbox.move_chat(self.name, self._me.bot_id, found.old_id, found.new_id)
         elif found and self.is_allowed(found):
             if found.message_id.startswith(CALLBACK_PREFIX):
                 self.start_task(self._answer_callback(found))
             await self.accept(found)
+
+    async def _note_change(self, change: MemberChange) -> None:
+        self._members.note_change(change)
+        if change.has_joined:
+            chat = Chat(self.name, self._me.bot_id, change.chat_id)
+            await self._inbox.note_joined(chat, [change.person_id], change.language)
 
     async def acknowledge(self, message: Message) -> None:
         """React with 👀, or show "typing" where reactions are not allowed."""

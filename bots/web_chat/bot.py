@@ -51,7 +51,7 @@ class WebChat:
         """Build the server. Raises ConfigError if others could reach it without a password."""
         host_names = read_host_names(settings)
         self._host, self._port = settings.web_host, settings.web_port
-        self.max_file_bytes = settings.max_file_bytes
+        self.max_file_bytes = self.max_upload_bytes = settings.max_file_bytes
         self._inbox, self._clock = inbox, clock
         self._events = Events()
         logins = build_logins(settings, clock)

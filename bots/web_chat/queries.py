@@ -57,7 +57,7 @@ class Queries:
             "/choices": self.get_choices,
             "/sounds/{message_id}": self.get_recording,
             "/transcripts/{job_id}": self.get_transcript,
-            "/transcripts/{job_id}/{form}": self.get_transcript_file,
+            "/transcripts/{job_id}/{form}": self.get_text_file,
             "/files/{job_id}/{index}": self.get_file,
         }
         for path, answer in routes.items():
@@ -129,7 +129,7 @@ class Queries:
         cues = await asyncio.to_thread(find_cues, found)
         return {"segments": [{"start_s": cue.start_s, "text": cue.text} for cue in cues]}
 
-    async def get_transcript_file(self, request: Request, job_id: str, form: str) -> Response:
+    async def get_text_file(self, request: Request, job_id: str, form: str) -> Response:
         """Return a transcript as text or subtitles."""
         job, found = await self._find_transcript(require_chat(request), job_id)
         if form not in FORMATS:

@@ -30,7 +30,7 @@ _TITLE_CHARS = 80
 #: How much of the text of a search result comes before the match.
 _BEFORE_CHARS = 24
 #: Commands for which the page has controls of its own.
-_PAGE_HAS = frozenset({"export", "ask_about"})
+_PAGE_HAS = frozenset({"text_file", "ask_about"})
 #: The only types a browser may display; all others are downloads.
 _SHOWN_TYPES = re.compile(r"audio/[a-z0-9.+-]{1,40}\Z|text/plain\Z")
 

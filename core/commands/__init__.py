@@ -33,6 +33,7 @@ COMMANDS = {
     mark("remember"): "core.commands.remember:command",
     mark("forget"): "core.commands.forget:command",
     mark("privacy"): "core.commands.privacy:command",
+    mark("export"): "core.commands.export:command",
     mark("find"): "core.commands.find:command",
     mark("mode"): "core.commands.mode:command",
     mark("think"): "core.commands.think:command",
@@ -51,10 +52,11 @@ COMMANDS = {
     "no_recording": "core.commands.unasked.no_recording:command",
     "unknown": "core.commands.unasked.unknown:command",
     WITHHELD: "core.commands.unasked.withheld:command",
-    "export": "core.commands.buttons.transcript:export",
+    "text_file": "core.commands.buttons.transcript:text_file",
     "listen": "core.commands.buttons.transcript:listen",
     "fix": "core.commands.buttons.fix:command",
     "digest_due": "core.commands.unasked.digest_due:command",
+    "newcomers": "core.commands.unasked.newcomers:command",
     "notice": "core.commands.unasked.notice:command",
     "broadcast": "core.commands.unasked.notice:to_all",
     "access_asked": "core.commands.unasked.access:asked",
@@ -78,6 +80,8 @@ FOLLOWED = frozenset(
 )
 #: Commands that are in no menu and that people may send all the same.
 OPEN = frozenset({"start", "unknown", "fix", WITHHELD})
+#: Commands whose replies notify nobody, where the platform can do that.
+QUIET = frozenset({"newcomers"})
 #: Attachments in which people talk to each other, unlike music and films.
 SPOKEN = frozenset({"voice", "video_note"})
 

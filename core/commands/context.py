@@ -251,7 +251,7 @@ class Context:
         if not is_wanted or self.job.command == "transcribe":
             button = Button(self.text("Listen"), "listen", reply.aloud)
             # Files come last.
-            buttons = sorted((*reply.buttons, button), key=lambda one: one.command == "export")
+            buttons = sorted((*reply.buttons, button), key=lambda one: one.command == "text_file")
             return replace(reply, buttons=tuple(buttons))
         try:
             async with limit_stall(_VOICE_STALL_S):
@@ -273,7 +273,7 @@ class Context:
             (can_translate, Button(self.text("Translate"), "translate", key)),
             (True, Button(self.text("Ask"), "ask_about", key)),
             (is_reply_fix, Button(self.text("Fix"), "fix")),
-            *((has_times, Button(f".{form}", "export", f"{form} {of}")) for form in FORMATS),
+            *((has_times, Button(f".{form}", "text_file", f"{form} {of}")) for form in FORMATS),
         )
         return tuple(button for is_offered, button in offers if is_offered)
 

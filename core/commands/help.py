@@ -11,7 +11,7 @@ from core.text.scripts import join_texts
 #: Title and commands of each group; the rest is in the last one.
 GROUPS = (
     (mark("Voice messages"), ("transcribe", "ask", "translate", "mode", "auto", "cancel")),
-    (mark("Summaries"), ("summary", "digest", "remember", "find", "forget", "privacy")),
+    (mark("Summaries"), ("summary", "digest", "remember", "find", "forget", "privacy", "export")),
     (mark("Reading aloud"), ("say", "voice", "style", "replies")),
     (mark("Voice channels"), ("join", "leave", "stop", "read")),
     (mark("Settings"), ()),

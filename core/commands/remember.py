@@ -54,7 +54,10 @@ def read_days(word: str) -> int:
 
 async def turn_on(ctx: Context, days: int) -> Reply:
     """Keep a history from now on. The reply is the announcement to the chat."""
-    await ctx.save_settings(talk={"remember_days": days})
+    talk = ctx.settings.talk
+    is_on, since_at = talk.remember_days, talk.remembered_since_at
+    since_at = since_at if is_on else ctx.job.created_at
+    await ctx.save_settings(talk={"remember_days": days, "remembered_since_at": since_at})
     oldest = ctx.job.created_at - timedelta(days=days)
     await ctx.store.memory.forget_chat(ctx.message.chat, before=oldest)
     return Reply(await describe(ctx, days))
@@ -73,7 +76,7 @@ def _count_days(days: int) -> Plural:
 
 async def turn_off(ctx: Context) -> Reply:
     """Keep no history any more, and delete what there is."""
-    await ctx.save_settings(talk={"remember_days": None})
+    await ctx.save_settings(talk={"remember_days": None, "remembered_since_at": None})
     count = await ctx.store.memory.forget_chat(ctx.message.chat)
     return Reply(join_texts([ctx.text("Chat history is off now."), ctx.describe_deleted(count)]))
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from core.commands import Command
 from core.commands.context import Context
+from core.locale import mark
 from core.models import Button, Reply
 from core.text.scripts import join_texts
+
+PRIVACY = mark("/privacy says what is stored.")
 
 
 async def start(ctx: Context) -> Reply:
@@ -15,13 +18,13 @@ async def start(ctx: Context) -> Reply:
         how_to = ctx.text("Reply to a voice message with /transcribe to transcribe it.")
         more = ctx.text("After /auto on I transcribe every one (admins).")
         blindness = await ctx.platform.explain_blindness(ctx.message)
-        text = join_texts([hello, how_to, more])
+        text = join_texts([hello, how_to, more, ctx.text(PRIVACY)])
         if blindness:
             text += "\n\n" + ctx.text(blindness)
         return Reply(text, buttons=(Button(ctx.text("Help"), "help"),))
     how_to = ctx.text("Send me a voice message now, and I write down what is said.")
     then = ctx.text("Then reply to the text with a question about it.")
-    text = join_texts([hello, how_to, then, ctx.describe_limit()])
+    text = join_texts([hello, how_to, then, ctx.describe_limit(), ctx.text(PRIVACY)])
     return Reply(text, buttons=_offer_first_steps(ctx))
 
 

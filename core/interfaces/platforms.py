@@ -111,8 +111,9 @@ class Platform(Protocol):
     hidden_commands: Set[str]
     #: Ids of the people on this platform who operate the bot, as in ADMIN_IDS.
     operators: Set[str]
-    #: Size of the largest recording that it takes.
+    #: Size of the largest recording that it takes, and of the largest file that it is sent.
     max_file_bytes: int
+    max_upload_bytes: int
 
     @property
     def is_ready(self) -> bool:
@@ -176,9 +177,10 @@ class Platform(Protocol):
         """Return whether the sender alone sees the reply, though the chat is none of their own."""
 
     async def private_chat(self, person_id: str) -> Chat:
-        """Return the private chat with a person, to send an alert there.
+        """Return the private chat with a person, to send something there unasked.
 
-        Raises PlatformError: PlatformBusy before the login, ChatGone if there is none.
+        Raises PlatformError: PlatformBusy before the login, ChatGone if there is none, or if the
+        bot may not write there.
         """
 
     async def close(self) -> None:

@@ -101,6 +101,8 @@ class Message:
     server_id: str = ""
     #: An operator has not decided yet whether this chat may use the bot.
     is_held: bool = False
+    #: When the sender joined the server, where the platform says so.
+    sender_joined_at: datetime | None = None
 
     @property
     def author_ids(self) -> frozenset[str]:

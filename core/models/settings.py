@@ -91,6 +91,8 @@ class TalkSettings:
     is_thinking: bool = False
     #: How long the chat's talk is remembered, None = not at all.
     remember_days: int | None = None
+    #: Since when, None if that is not known: who joined later has not seen the announcement.
+    remembered_since_at: datetime | None = None
     #: Applied to transcripts when they are shown, the newest last.
     glossary: tuple[Correction, ...] = ()
 

@@ -1,4 +1,4 @@
-"""What is done at intervals beside the jobs: purges, digests that are due, model probes."""
+"""What is done at intervals beside the jobs: purges, digests and notes, model probes."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class Chores:
         self._probe = probe
         self._clock = clock
         self._is_changed = asyncio.Event()
-        store.schedules.on_add = self._is_changed.set
+        store.schedules.on_add = store.newcomers.on_add = self._is_changed.set
 
     async def run(self) -> None:
         """Run until cancelled."""
         await asyncio.gather(
-            self._purge(), self._fire_digests(), self._probe_models(), return_exceptions=True
+            self._purge(), self._fire_due(), self._probe_models(), return_exceptions=True
         )
 
     async def _purge(self) -> None:
@@ -54,17 +54,19 @@ class Chores:
             await self._clock.sleep(PURGE_S)
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
-    async def _fire_digests(self) -> None:
-        """Add a job for each digest that is due."""
+    async def _fire_due(self) -> None:
+        """Add a job for each digest, and each note to newcomers, that is due."""
         await self._clock.sleep(CATCH_UP_S)
         while True:
             self._is_changed.clear()
             wait_s = RETRY_S
             with suppress(StoreError):
-                await self._store.schedules.fire_due(self._clock.now())
-                due_at = await self._store.schedules.next_due_at()
-                due_s = (due_at - self._clock.now()).total_seconds() if due_at else IDLE_S
-                wait_s = min(IDLE_S, max(0.0, due_s))
+                wait_s = IDLE_S
+                for one in (self._store.schedules, self._store.newcomers):
+                    await one.fire_due(self._clock.now())
+                    if due_at := await one.next_due_at():
+                        due_s = (due_at - self._clock.now()).total_seconds()
+                        wait_s = min(wait_s, max(0.0, due_s))
             await self._clock.wait_for(self._is_changed, wait_s)
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)

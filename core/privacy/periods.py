@@ -14,6 +14,8 @@ from core.locale import Plural, mark, translate
 REQUESTS_KEPT = timedelta(days=30)
 #: Recordings that only we have: how long people can ask about them.
 RECORDINGS_KEPT = timedelta(days=7)
+#: The archives that /export has made: there is no need to keep everything twice.
+EXPORTS_KEPT = timedelta(days=1)
 #: Messages forwarded in private.
 FORWARDS_KEPT = timedelta(days=1)
 #: What forms are about, which Discord lets people leave open.
@@ -76,6 +78,7 @@ PERIODS = (
         ("messages", "jobs", "deliveries", "buttons", "uses"),
         mark("Requests and replies"), REQUESTS_KEPT, _REPLY,
     ),
+    Period(("jobs",), mark("The files of an /export"), EXPORTS_KEPT, _REPLY),
     Period(
         ("transcripts", "answers", "sounds"),
         mark("Transcripts, answers and speech"), REQUESTS_KEPT, mark("after they were made"),
@@ -99,6 +102,10 @@ PERIODS = (
     Period(
         ("readers",), mark("Up to when you have read"), LONGEST_HISTORY,
         mark("after the last summary"), column="read_at",
+    ),
+    Period(
+        ("newcomers",), mark("Who was told that there is a history"), SETTINGS_KEPT,
+        mark("after joining"), column="joined_at",
     ),
     Period(
         ("chats", "watermarks", "schedules", "voices"),

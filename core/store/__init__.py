@@ -14,6 +14,7 @@ from core.store.database.queries import Database
 from core.store.database.rotation import Rotation
 from core.store.operations.allowances import Allowances
 from core.store.operations.controls import Controls
+from core.store.operations.exports import Exports
 from core.store.operations.probes import Probes
 from core.store.operations.retention import Retention
 from core.store.operations.statistics import Statistics
@@ -30,6 +31,7 @@ from core.store.work.deliveries import Deliveries
 from core.store.work.intake import Intake
 from core.store.work.job_search import JobSearch
 from core.store.work.jobs import Jobs
+from core.store.work.newcomers import Newcomers
 from core.store.work.results import Results
 from core.store.work.schedules import Schedules
 
@@ -59,7 +61,9 @@ class Store:
         self.voices = Voices(self._database)
         self.links = Links(self._database)
         self.memory = Memory(self._database)
+        self.newcomers = Newcomers(self._database)
         self.recordings = Recordings(self._database)
+        self.exports = Exports(self._database, self.recordings)
         self.forgetting = Forgetting(self._database, self.recordings)
         self.retention = Retention(self._database, self.recordings)
         self.schedules = Schedules(self._database)

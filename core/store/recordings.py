@@ -104,8 +104,10 @@ class Recordings:
             .where(is_chat(chat), messages.c.message_id == message_id)
         )
         blob_id = await self._database.scalar(query)
-        if blob_id is None:
-            return None
+        return None if blob_id is None else await self.open(blob_id)
+
+    async def open(self, blob_id: str) -> Recording:
+        """Return a recording. Raises StoreError if it was deleted meanwhile."""
         # Not joined with the above: SQLite would sort the pieces in memory.
         [(count, size_bytes)] = await self._database.rows(_SIZE, {"of_blob": blob_id})
         if count <= 1:

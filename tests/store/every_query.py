@@ -26,6 +26,7 @@ from core.models import (
     Transcript,
     Usage,
 )
+from core.privacy.archive import ExportSound
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.store.conftest import schedule
@@ -52,7 +53,7 @@ async def _work(store: Store, new_message: NewMessage) -> None:
     jobs = [await store.intake.add(new_message(), pick_command, b"sound") for _ in range(4)]
     done, dead, waiting, untold = [job for job in jobs if job]
     ledger_of = store.deliveries.ledger
-    offers = (Button("More", "export", "key"), Button("Mine", "more", is_private=True))
+    offers = (Button("More", "text_file", "key"), Button("Mine", "more", is_private=True))
     assert done.message.attachment
     about = (RecordingReference("9", done.message.attachment, "8", heard="k"),)
     reply, ledger = Reply("text", buttons=offers, about=about, heard_key="k"), ledger_of(done)
@@ -191,6 +192,13 @@ async def _talk(store: Store) -> None:
     await store.memory.opted_out("test", ["9", "7"])
     await store.memory.note_read(CHAT, "7", now)
     await store.memory.read_at(CHAT, "7")
+    await store.newcomers.add(CHAT, ["7", "8"])
+    await store.newcomers.next_due_at()
+    for minutes in (1, 90):
+        await store.newcomers.fire_due(now + timedelta(minutes=minutes))
+        await store.newcomers.add(CHAT, [f"later {minutes}"])
+    await store.exports.collect(HERE, "7", ExportSound(1 << 20, 1 << 20))
+    await store.job_search.last_at(HERE, "export", "none")
 
 
 async def _forget(store: Store, new_message: NewMessage) -> None:

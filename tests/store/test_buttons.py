@@ -16,7 +16,7 @@ from tests.store.conftest import Add
 from tests.support.clean_start import ask_database
 
 STALE = ("stale_button", "")
-OFFER = Button(".txt", "export", "txt key")
+OFFER = Button(".txt", "text_file", "txt key")
 #: What earlier versions stored: every field, and a token that names no job.
 OLD_TOKEN = "q0b7Fq3GJ1eWcZ-oA_Tx9w"
 OLD_REPLY = (
@@ -51,7 +51,7 @@ async def test_buttons_are_saved_with_their_reply(store: Store, add: Add, tmp_pa
     statements: list[str] = []
     engine = store._database._writer.engine
     event.listen(engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    token = await offer(store, job, *(Button(str(n), "export", str(n)) for n in range(7)))
+    token = await offer(store, job, *(Button(str(n), "text_file", str(n)) for n in range(7)))
     assert [line.split()[0] for line in statements] == ["BEGIN", "UPDATE"]
     assert ask_database(tmp_path, "SELECT count(*) FROM buttons") == [(0,)]
     # Telegram passes on no more than 64 characters, and only these.
@@ -68,7 +68,7 @@ async def test_an_edited_answer_keeps_the_buttons_that_are_shown(
     assert found and found.reply
     changed = (replace(found.reply.buttons[0], text="txt edited"), Button("Ask", "ask_about"))
     assert await store.jobs.redo(job.job_id, replace(found.reply, buttons=changed))
-    assert await press(store, new_message(), token) == ("export", "txt edited")
+    assert await press(store, new_message(), token) == ("text_file", "txt edited")
 
 
 async def test_buttons_of_a_reply_that_was_replaced_work_until_it_is_forgotten(
@@ -83,7 +83,11 @@ async def test_buttons_of_a_reply_that_was_replaced_work_until_it_is_forgotten(
     tokens.append(await offer(store, job, Button("Ask", "ask_about", "key")))
     await store.cancellation.cancel(job.message.chat, lambda job: Reply("Cancelled."))
     asked = [await press(store, new_message(sender_id="7"), token) for token in tokens]
-    assert asked == [("export", "txt key"), ("private_summary", "all"), ("ask_about", "key")]
+    assert asked == [
+        ("text_file", "txt key"),
+        ("private_summary", "all"),
+        ("ask_about", "key"),
+    ]
     stranger = new_message("200", sender_id="8")
     assert [await press(store, stranger, token) for token in tokens] == [STALE] * 3
     await store.jobs.finish(job.job_id, JobState.CANCELLED)
@@ -140,14 +144,14 @@ async def test_a_button_of_an_earlier_version_works_on(
     grown = Store(old[0], store._database.cipher)
     job = await grown.jobs.find("0123456789")
     assert job and job.reply and job.reply.quote == "Hello" and job.message.sender_name == "Ada"
-    assert await press(grown, new_message(), OLD_TOKEN) == ("export", "txt key")
+    assert await press(grown, new_message(), OLD_TOKEN) == ("text_file", "txt key")
     assert await press(grown, new_message("200"), OLD_TOKEN) == STALE
     # Its answer may be edited yet: then it has a new token, and the old one is still known.
     assert await grown.jobs.redo(job.job_id, job.reply)
     edited = await grown.jobs.find(job.job_id)
     assert edited and edited.reply
     for token in (OLD_TOKEN, edited.reply.buttons[0].token):
-        assert await press(grown, new_message(), token) == ("export", "txt key")
+        assert await press(grown, new_message(), token) == ("text_file", "txt key")
     await grown.jobs.finish(job.job_id, JobState.DONE)
     await grown.forgetting.forget_message(Chat("test", "1", "100"), "5")
     assert ask_database(old[1], "SELECT count(*) FROM buttons") == [(0,)]

@@ -53,7 +53,7 @@ async def test_a_chat_that_moves_takes_all_that_hangs_on_it_along(store: Store, 
     await store.voices.keep(old, "7", VOICE)
     await store.schedules.add(DIGEST)
     job, there = await add(), await add("b")
-    offer = Reply("x", buttons=(Button("More", "export", "txt"),))
+    offer = Reply("x", buttons=(Button("More", "text_file", "txt"),))
     [button] = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons
     await store.deliveries.target(job).ledger.start(0)
     await store.deliveries.target(job).ledger.finish(0, "55")
@@ -73,7 +73,7 @@ async def test_a_chat_that_moves_takes_all_that_hangs_on_it_along(store: Store, 
     same_id = await add("-100200", message_id=job.message.message_id)
     assert same_id.message.message_id, "ids begin anew: this is another message"
     pressed = await add("-100200", button=button.token, attachment=None)
-    assert (pressed.command, pressed.message.text) == ("export", "txt")
+    assert (pressed.command, pressed.message.text) == ("text_file", "txt")
     assert await store.jobs.find(there.job_id) == there
     assert (await store.jobs.history(old)) == []
 

@@ -45,7 +45,7 @@ class Kept:
         key = f"whole-{job.job_id}"
         await self._store.results.save(f"piece-{job.job_id}", Transcript("x"), whole=key)
         await self._store.results.save(key, Transcript("x"))
-        offer = Reply("answer", buttons=(Button("More", "export"),), heard_key=key)
+        offer = Reply("answer", buttons=(Button("More", "text_file"),), heard_key=key)
         # The first one is replaced, and its button is kept.
         for outcome in (JobState.DONE, JobState.REFUSED, JobState.DONE):
             reply = Reply("failed") if outcome is JobState.REFUSED else offer

@@ -97,10 +97,10 @@ async def press(store: Store, message: Message, token: str) -> tuple[str, str]:
 
 async def test_a_button_works_in_its_chat(store: Store, add: Add, new_message: NewMessage) -> None:
     job = await add()
-    offer = Reply("done", buttons=(Button(".txt", "export", "txt key"),))
+    offer = Reply("done", buttons=(Button(".txt", "text_file", "txt key"),))
     token = (await store.jobs.save_reply(job.job_id, offer, JobState.DONE)).buttons[0].token
     assert len(token) >= 20
-    assert await press(store, new_message(), token) == ("export", "txt key")
+    assert await press(store, new_message(), token) == ("text_file", "txt key")
     assert await press(store, new_message("999"), token) == ("stale_button", "")
     assert await press(store, new_message(), "forged") == ("stale_button", "")
 
@@ -164,7 +164,9 @@ async def test_a_forged_form_gives_the_command_of_a_pressed_button_no_other_text
 ) -> None:
     job = await add()
     reply = await store.jobs.save_reply(
-        job.job_id, Reply("answer", buttons=(Button(".txt", "export", "key"),)), JobState.DONE
+        job.job_id,
+        Reply("answer", buttons=(Button(".txt", "text_file", "key"),)),
+        JobState.DONE,
     )
     press = new_message(button=reply.buttons[0].token, reply_to=QuotedMessage("5"))
     assert await store.intake.add(press, pick_command)

@@ -28,6 +28,8 @@ SMALL = {
 }
 #: What may be sorted or read as a whole: part of the query, and why.
 ALLOWED = {
+    "newcomers.told_at IS NULL GROUP BY": "those who are to be told within the hour",
+    "newcomers.told_at IS NULL ORDER BY": "those of one chat who are to be told",
     "FROM jobs GROUP BY jobs.state": "the command line counts all",
     "WHERE deliveries.platform_id IN (?, ?) AND": "those of one message",
     "AND messages.message_id = ? AND (+ jobs.chat_pk)": "the versions of one message",

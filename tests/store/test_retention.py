@@ -45,7 +45,7 @@ async def answer(store: Store, new_message: NewMessage, state: JobState | None) 
     """Add a job with all that may hang on one; it ends in `state`, None = it stays open."""
     job = await store.intake.add(new_message(), pick_command, b"sound")
     assert job
-    reply = Reply("answer", buttons=(Button(".txt", "export", "txt key"),))
+    reply = Reply("answer", buttons=(Button(".txt", "text_file", "txt key"),))
     await store.jobs.save_reply(job.job_id, reply, JobState.DONE)
     # It is replaced, and its button is kept.
     await store.jobs.save_reply(job.job_id, Reply("failed"), JobState.REFUSED)

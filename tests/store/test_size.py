@@ -32,7 +32,7 @@ async def answer(store: Store, add: Add, number: int) -> None:
     segments = (Segment(3.7 * at, 3.7 * (at + 1), line) for at, line in enumerate(lines))
     cost = Usage("openai", "whisper-1", 15.0)
     await store.results.save(key, Transcript(text, tuple(segments), 15.0, usage=cost))
-    exports = (Button(f".{form}", "export", f"{form} {key} voice_{number}") for form in FORMATS)
+    exports = (Button(f".{form}", "text_file", f"{form} {key} voice_{number}") for form in FORMATS)
     commands = ("translate", "ask_about", "fix")
     buttons = (*(Button(name, name, key) for name in commands), Button("Listen", "listen", text))
     reply = Reply(quote=text, aloud=text, buttons=(*buttons, *exports), heard_key=key)

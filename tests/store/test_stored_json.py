@@ -33,7 +33,7 @@ DEFAULTS = {
     "Message": "sender_id='' sender_name='' thread_id=None edit_id='' is_private=True language=''"
     " text='' command='' button='' attachment=None has_other_file=False reply_to=None"
     " forwarded_from='' origin_id='' reply_token='' is_granted=False server_id=''"
-    " is_held=False",
+    " is_held=False sender_joined_at=None",
     "QuotedMessage": "text='' attachment=None sender_id='' job_id='' command='' origin_id=''",
     "RecordingReference": "sender_id='' heard='' origin_id=''",
     "RememberedMessage": "text='' thread_id=None reply_to='' attachment=None transcript=None"
@@ -44,7 +44,7 @@ DEFAULTS = {
     "Span": "kind='bold' at_s=0",
     "SpeechSettings": "voice='' style='' language='' clone_tries=()",
     "TalkSettings": "notes=<NoteMode.TRANSCRIBE: 'transcribe'> is_thinking=False"
-    " remember_days=None glossary=()",
+    " remember_days=None remembered_since_at=None glossary=()",
     "Transcript": "segments=() duration_s=0.0 is_cut=False is_rough=False usage=None"
     " is_silent=False pauses=() edited_from='' corrected=()",
     "Usage": "audio_s=0.0 prompt_tokens=0 completion_tokens=0 audio_tokens=0 cached_tokens=0"

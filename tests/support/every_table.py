@@ -78,6 +78,7 @@ async def fill_every_table(store: Store, new_message: NewMessage) -> None:
     await store.chats.save_settings(GROUP, longest)
     await talk(store, say(1, "word", sent_at=now - timedelta(days=300)))
     await store.memory.note_read(GROUP, "7", now)
+    await store.newcomers.add(GROUP, ["7"])
     await store.allowances.spend("key", now.date(), 1.0)
     former = {"key_id": "00000000", "retired_at": now}
     await store._database.write(lambda one: one.execute(retired_keys.insert(), former))

@@ -14,7 +14,7 @@ from tests.support.paths import SPEECH
 class LoopbackPlatform:
     """Implements `core.interfaces.Platform`."""
 
-    name, max_file_bytes = "test", 128_000_000
+    name, max_file_bytes, max_upload_bytes = "test", 128_000_000, 10 << 20
     wording: Mapping[str, str] = {}
     hidden_commands: Set[str] = frozenset()
     operators: Set[str] = frozenset()

@@ -14,7 +14,7 @@ from tests.support.telegram_inbox import make_target
 
 def rows(*labels: str) -> list[list[str]]:
     keyboard = build_keyboard(
-        [Button(label, "export" if label[0] == "." else "c", token="t") for label in labels]
+        [Button(label, "text_file" if label[0] == "." else "c", token="t") for label in labels]
     )
     assert keyboard
     return [[key.text for key in row] for row in keyboard.inline_keyboard]

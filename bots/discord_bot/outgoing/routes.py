@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from bots.discord_bot.outgoing.parts import MessagePart
+from core.commands import QUIET
 from core.models import PLACEHOLDER, Message
 
 #: The original response to an interaction, as addresses name it.
@@ -159,7 +160,7 @@ def build_new(
         message.thread_id or message.chat.chat_id,
         reply_to=next(found, ""),
         nonce=hashlib.sha256(key.encode()).hexdigest()[:25],
-        is_silent=number == PLACEHOLDER,
+        is_silent=number == PLACEHOLDER or message.command in QUIET,
     )
 
 

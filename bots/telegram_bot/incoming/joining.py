@@ -49,6 +49,10 @@ class MemberChange:
     chat_id: str
     #: Empty if it was the bot: then nothing is known of anybody there.
     person_id: str
+    #: True if a person came to the chat.
+    has_joined: bool = False
+    #: Of their app, empty if unknown.
+    language: str = ""
 
 
 def read_member_changes(raw: Mapping[str, Any], bot_id: str) -> list[MemberChange]:
@@ -58,18 +62,30 @@ def read_member_changes(raw: Mapping[str, Any], bot_id: str) -> list[MemberChang
     """
     for kind in ("my_chat_member", "chat_member"):
         if kind in raw:
-            return [_build_change(raw[kind], raw[kind]["new_chat_member"]["user"], bot_id)]
+            change = raw[kind]
+            before, after = change["old_chat_member"], change["new_chat_member"]
+            has_joined = _is_inside(after) and not _is_inside(before)
+            return [_build_change(change, after["user"], bot_id, has_joined=has_joined)]
     message = raw.get("message") or {}
     gone = message.get("left_chat_member")
-    people = [*(message.get("new_chat_members") or ()), *([gone] if gone else ())]
-    return [_build_change(message, person, bot_id) for person in people]
+    new = [
+        _build_change(message, person, bot_id, has_joined=True)
+        for person in message.get("new_chat_members") or ()
+    ]
+    return [*new, *([_build_change(message, gone, bot_id)] if gone else ())]
 
 
 def _build_change(
-    holder: Mapping[str, Any], person: Mapping[str, Any], bot_id: str
+    holder: Mapping[str, Any], person: Mapping[str, Any], bot_id: str, *, has_joined: bool = False
 ) -> MemberChange:
-    person_id = str(person["id"])
-    return MemberChange(str(holder["chat"]["id"]), "" if person_id == bot_id else person_id)
+    person_id, chat = str(person["id"]), holder["chat"]
+    is_ours, is_group = person_id == bot_id, chat["type"] in _GROUPS
+    return MemberChange(
+        str(chat["id"]),
+        "" if is_ours else person_id,
+        has_joined=has_joined and is_group and not is_ours and not person.get("is_bot"),
+        language=person.get("language_code") or "",
+    )
 
 
 def _is_inside(member: Mapping[str, Any]) -> bool:

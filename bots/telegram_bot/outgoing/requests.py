@@ -27,6 +27,7 @@ from bots.common.chat import clean, count_units, is_blank, split
 from bots.telegram_bot.errors import Refusal
 from bots.telegram_bot.incoming.updates import CALLBACK_PREFIX
 from bots.telegram_bot.outgoing.links import build_links, build_marks
+from core.commands import QUIET
 from core.interfaces import DeliveryTarget
 from core.models import LIVE, Button, DeliveryState, File, Message, PartDelivery, Reply
 from core.safety import disable_links, restore_links
@@ -183,9 +184,8 @@ def build_request(message: Message, part: Part) -> TelegramRequest:
         reply_to = message.reply_to.message_id if message.reply_to else ""
     # No topic in General and where there are none.
     thread_id = int(message.thread_id) if message.thread_id else None
-    return TelegramRequest(
-        message.chat.chat_id, part, thread_id, reply_to if reply_to.isdecimal() else ""
-    )
+    place = message.chat.chat_id, part, thread_id, reply_to if reply_to.isdecimal() else ""
+    return TelegramRequest(*place, is_silent=message.command in QUIET)
 
 
 def build_keyboard(buttons: Sequence[Button], username: str = "") -> InlineKeyboardMarkup | None:
@@ -200,7 +200,7 @@ def build_keyboard(buttons: Sequence[Button], username: str = "") -> InlineKeybo
         columns = sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in label)
         per_row = next((count for limit, count in ROW_WIDTHS if columns <= limit), 1)
         # Files have a row of their own.
-        kind = (per_row, button.command == "export")
+        kind = (per_row, button.command == "text_file")
         if button.token and button.is_private:
             keys.append((kind, InlineKeyboardButton(label, url=url)))
         elif button.token:

@@ -48,7 +48,7 @@ async def summarize(ctx: Context) -> Reply:
     return format_recording(summary, ctx.message.language)
 
 
-async def export_file(ctx: Context) -> Reply:
+async def make_file(ctx: Context) -> Reply:
     """Reply with the transcript as a file. The button carries format, key and name."""
     extension, key, name, *_ = [*ctx.message.text.split(" ", 2), "", ""]
     if extension not in FORMATS:
@@ -61,4 +61,4 @@ async def export_file(ctx: Context) -> Reply:
 listen = Command("", read_out, SPEECH, is_listed=False)
 ask_about = Command("", prompt_for_question, is_listed=False)
 brief = Command("", summarize, SUMMARY, is_listed=False)
-export = Command("", export_file, is_listed=False)
+text_file = Command("", make_file, is_listed=False)

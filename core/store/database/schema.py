@@ -1,4 +1,4 @@
-"""What all tables share, and the tables that hold nothing of any person."""
+"""What all tables share, and the tables that hold nothing that anybody wrote or said."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    text,
 )
 
 from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime
@@ -108,4 +109,18 @@ deliveries = Table(
     Column("state", String(16), nullable=False),
     Column("platform_id", String(128), nullable=False),
     Index(None, "platform_id"),
+)
+
+#: People who joined a chat that keeps a history, and when they were told so (None = not yet).
+newcomers = Table(
+    "newcomers",
+    metadata,
+    Column("chat_pk", ForeignKey("chats.chat_pk"), primary_key=True),
+    Column("person_id", KeyedId(b"person"), primary_key=True),
+    #: Of their app (BCP 47), empty if unknown.
+    Column("language", String(16), nullable=False),
+    Column("joined_at", UtcDateTime, nullable=False),
+    Column("told_at", UtcDateTime),
+    Index(None, "joined_at"),
+    Index("ix_newcomers_untold_chat_pk", "chat_pk", sqlite_where=text("told_at IS NULL")),
 )

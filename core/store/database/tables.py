@@ -36,6 +36,7 @@ from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime, bind
 from core.store.database.operator_tables import admissions as admissions
 from core.store.database.schema import deliveries as deliveries
 from core.store.database.schema import metadata as metadata
+from core.store.database.schema import newcomers as newcomers
 from core.store.database.schema import watermarks as watermarks
 
 #: Chats and their settings.
@@ -193,6 +194,7 @@ jobs = Table(
         Index(f"ix_jobs_open_{'_'.join(names)}", *names, sqlite_where=text("finished_at IS NULL"))
         for names in _OPEN_INDEXES
     ),
+    Index("ix_jobs_export_finished_at", "finished_at", sqlite_where=text("command = 'export'")),
 )
 
 #: Paid transcripts by sha256 of scope + audio + engine + model + parameters + piece.

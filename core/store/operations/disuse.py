@@ -33,6 +33,7 @@ from core.store.database.tables import (
     link_codes,
     link_tries,
     messages,
+    newcomers,
     people,
     readers,
     remembered,
@@ -47,7 +48,7 @@ from core.store.people.voices import hash_sample
 _CHAT = bindparam("of_chat", type_=Integer)
 _PERSON = bindparam("of_person", type_=Integer)
 #: What belongs to a chat and ends with it; remembered messages, which may be many, before.
-_OF_CHAT = (readers.c.chat_pk, watermarks.c.chat_pk, schedules.c.chat_pk)
+_OF_CHAT = tuple(one.c.chat_pk for one in (readers, newcomers, watermarks, schedules))
 #: What ends by its own period, and keeps the chat until then.
 _KEEP_CHAT = (messages.c.chat_pk, jobs.c.chat_pk, buttons.c.chat_pk)
 _OF_PERSON = (link_codes.c.person_pk, link_tries.c.person_pk)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, literal_column, select, update
 
 from core.admission import Decision
 from core.models import JobState, TalkSettings
 from core.privacy.periods import (
+    EXPORTS_KEPT,
     FORMS_KEPT,
     FORWARDS_KEPT,
     PERIODS,
@@ -39,6 +41,11 @@ from core.store.recordings import Recordings
 _IS_OLD = jobs.c.finished_at < bindparam("oldest", type_=UtcDateTime())
 _OLD_JOBS = select(jobs.c.job_id, jobs.c.message_pk).where(_IS_OLD).limit(PAGE)
 _IS_STILL_OLD = select(jobs.c.seq).where(jobs.c.job_id == bindparam("of_job"), _IS_OLD)
+#: `error` notes that it is done: a reply may hold much.
+_DROPPED = "files dropped"
+#: Written out: with a parameter, SQLite does not use the index of exports.
+_IS_EXPORT = jobs.c.command == literal_column("'export'")
+_OLD_EXPORTS = select(jobs.c.job_id).where(_IS_EXPORT, _IS_OLD, jobs.c.error != _DROPPED)
 _OF_JOB = (deliveries.c.job_id, buttons.c.job_id, uses.c.job_id, jobs.c.job_id)
 #: What belongs to a job is deleted before it.
 _DELETE_JOB = (
@@ -72,6 +79,7 @@ class Retention:
         is_old = messages.c.received_at < now - FORMS_KEPT
         count += await self._slices.delete(messages, IS_FORM & is_old)
         await self._end_held(now - REQUESTS_KEPT)
+        count += await self._purge_exports(now - EXPORTS_KEPT)
         count += await self._purge_jobs(now - REQUESTS_KEPT)
         await self._recordings.sweep()
         count += await self._database.write(lambda one: drop_codes(one, now))
@@ -138,6 +146,11 @@ class Retention:
         change = update(jobs).where(is_old).values(values)
         await self._database.write(lambda one: one.execute(change))
 
+    async def _purge_exports(self, oldest: datetime) -> int:
+        """Take the archives from the replies to /export."""
+        rows = await self._database.rows(_OLD_EXPORTS, {"oldest": oldest})
+        return await self._slices.do(_drop_files, [row.job_id for row in rows])
+
     async def _purge_jobs(self, oldest: datetime) -> int:
         count = 0
         while rows := await self._database.rows(_OLD_JOBS, {"oldest": oldest}):
@@ -151,3 +164,11 @@ class Retention:
             self._recordings.drop(connection, [row.message_pk])
             for statement in _DELETE_JOB:
                 connection.execute(statement, key)
+
+
+def _drop_files(connection: Connection, job_id: str) -> None:
+    """Take the files from a reply, unless its job runs again meanwhile."""
+    is_it = (jobs.c.job_id == job_id) & jobs.c.finished_at.is_not(None)
+    reply = connection.execute(select(jobs.c.reply).where(is_it)).scalar()
+    values = {"reply": reply and replace(reply, files=()), "error": _DROPPED}
+    connection.execute(update(jobs).where(is_it).values(values))

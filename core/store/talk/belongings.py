@@ -14,6 +14,7 @@ from core.store.database.tables import (
     chats,
     link_codes,
     link_tries,
+    newcomers,
     people,
     readers,
     schedules,
@@ -38,10 +39,12 @@ def drop_belongings(
     def is_theirs(by: str) -> bool:
         return authors is None or by in authors
 
-    is_reader = readers.c.chat_pk == chat_pk
-    if authors is not None:
-        is_reader &= readers.c.person_id.in_(authors)
-    counts.positions += connection.execute(delete(readers).where(is_reader)).rowcount
+    for table in (newcomers, readers):
+        is_one = table.c.chat_pk == chat_pk
+        if authors is not None:
+            is_one &= table.c.person_id.in_(authors)
+        positions = connection.execute(delete(table).where(is_one)).rowcount
+    counts.positions += positions
     found = connection.execute(select(schedules).where(schedules.c.chat_pk == chat_pk))
     for row in [row for row in found if is_theirs(row.content.by)]:
         is_it = schedules.c.schedule_id == row.schedule_id

@@ -25,6 +25,7 @@ from core.models import Chat, Correction, Message, RememberedMessage, TalkRange,
 from core.store.database.queries import Database, chat_row, insert_new, is_chat, writes
 from core.store.database.tables import chats, people, readers, remembered, transcripts
 from core.store.people.accounts import account_row, is_person
+from core.store.talk.newcomers import move_people
 from core.store.talk.search import COLUMNS, MOVED, Search, find_rows, read_rows
 
 #: Rows read at once while a chat is searched.
@@ -276,7 +277,4 @@ def move_talk(connection: Connection, old_pk: int, new_pk: int) -> None:
     change = update(remembered).where(remembered.c.chat_pk == old_pk)
     moved = literal(MOVED) + remembered.c.message_id
     connection.execute(change.values(chat_pk=new_pk, message_id=moved))
-    again = select(readers.c.person_id).where(readers.c.chat_pk == new_pk)
-    is_old = readers.c.chat_pk == old_pk
-    connection.execute(delete(readers).where(is_old, readers.c.person_id.in_(again)))
-    connection.execute(update(readers).where(is_old).values(chat_pk=new_pk))
+    move_people(connection, old_pk, new_pk)

@@ -7,13 +7,14 @@ versions, whose tokens name no job.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from core.models import Message, Reply
+from core.models import Button, Message, Reply
 from core.permissions import Action, Standing, decide
 from core.store.database.queries import insert_new
 from core.store.database.tables import buttons, chats, jobs, messages
@@ -21,6 +22,8 @@ from core.store.database.tables import buttons, chats, jobs, messages
 #: How long a button that opens a private chat can be pressed.
 _PRIVATE_AGE = timedelta(hours=1)
 _JOB_ID_CHARS = 10
+#: The text of a button that makes a file of a transcript. Earlier versions called it "export".
+_OLD_FILE = re.compile(r"(?:txt|srt|vtt)(?: |\Z)")
 _REPLY = (
     select(
         jobs.c.chat_pk, jobs.c.created_at, jobs.c.reply, messages.c.content,
@@ -50,7 +53,7 @@ def resolve_press(connection: Connection, chat: Any, message: Message, now: date
     for button in row.reply.buttons if row and row.reply else ():
         if button.token == token:
             person_id = row.content.sender_id if button.is_private else None
-            asked = replace(message, command=button.command, text=button.text)
+            asked = replace(message, command=_command_of(button), text=button.text)
             break
     else:
         key = {"of_token": token, "of_person": message.sender_id}
@@ -60,6 +63,12 @@ def resolve_press(connection: Connection, chat: Any, message: Message, now: date
         person_id = row.person_id and (message.sender_id if row.is_own else "")
         asked = replace(message, command=row.command, text=row.content)
     return asked if _may_press(row, person_id, chat, message, now) else stale
+
+
+def _command_of(button: Button) -> str:
+    """Return the command of a button by its present name."""
+    is_file = button.command == "export" and _OLD_FILE.match(button.text)
+    return "text_file" if is_file else button.command
 
 
 def _may_press(row: Any, person_id: str | None, chat: Any, message: Message, now: datetime) -> bool:
@@ -80,7 +89,7 @@ def keep_buttons(connection: Connection, job_id: str) -> None:
         {
             **of_reply,
             "token": button.token,
-            "command": button.command,
+            "command": _command_of(button),
             "content": button.text,
             "person_id": row.content.sender_id if button.is_private else None,
         }

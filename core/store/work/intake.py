@@ -35,6 +35,7 @@ from core.store.database.queries import (
 )
 from core.store.database.tables import chats, deliveries, jobs, messages, people
 from core.store.talk.memory import drop, is_opted_out, remember
+from core.store.talk.newcomers import note_sender
 from core.store.work.admissions import admit
 from core.store.work.buttons import resolve_press
 from core.store.work.cancellation import cancel_jobs
@@ -57,8 +58,6 @@ _QUOTED = (
     .limit(1)
 )
 _RESTORE = update(chats).where(chats.c.chat_pk == bindparam("of_chat")).values(gone_at=None)
-_USE_CHAT = update(chats).where(chats.c.chat_pk == bindparam("of_row"))
-_USE_PERSON = update(people).where(people.c.person_pk == bindparam("of_row"))
 #: It is noted that seldom when a chat and a person were last there.
 _USE_AGE = timedelta(days=1)
 
@@ -154,10 +153,10 @@ def _resolve(connection: Connection, chat: Any, message: Message, now: datetime)
 
     Those of another chat or person do nothing. Chat and sender are in use: their settings stay.
     """
-    if chat.used_at and now - chat.used_at > _USE_AGE:
-        connection.execute(_USE_CHAT.values(used_at=now), {"of_row": chat.chat_pk})
-    if chat.own_used_at and now - chat.own_used_at > _USE_AGE:
-        connection.execute(_USE_PERSON.values(used_at=now), {"of_row": chat.own_person_pk})
+    own = (people.c.person_pk, chat.own_person_pk, chat.own_used_at)
+    for key, row, used_at in ((chats.c.chat_pk, chat.chat_pk, chat.used_at), own):
+        if used_at and now - used_at > _USE_AGE:
+            connection.execute(update(key.table).where(key == row).values(used_at=now))
     if chat.own_speech and chat.own_speech.language:
         message = replace(message, language=chat.own_speech.language)
     if not message.button:
@@ -223,6 +222,7 @@ def _remember(
         return settings
     if not message.command and (message.text or message.attachment):
         remember(connection, chat.chat_pk, message)
+        note_sender(connection, chat.chat_pk, message, talk, now)
     elif message.edit_id:
         drop(connection, chat, message.message_id, now)
     return settings

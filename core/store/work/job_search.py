@@ -9,13 +9,13 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import bindparam, select, type_coerce
+from sqlalchemy import bindparam, func, select, type_coerce
 from sqlalchemy.types import NullType
 
-from core.models import Chat, Job, Message, Reply
+from core.models import Chat, Job, JobState, Message, Reply
 from core.store.database.cipher import Cipher
 from core.store.database.encryption import Encrypted
-from core.store.database.queries import Database, is_chat_of, read_job, select_jobs
+from core.store.database.queries import Database, is_chat, is_chat_of, read_job, select_jobs
 from core.store.database.tables import chats, jobs, messages
 from core.store.talk.search import Search
 
@@ -61,6 +61,16 @@ class JobSearch:
             now = self._database.now()
             found += await asyncio.to_thread(_find, rows, search, self._database.cipher, now)
         return found[:limit]
+
+    async def last_at(self, chat: Chat, command: str, job_id: str) -> datetime | None:
+        """Return when a command was last asked for in a chat and done, other than by this job."""
+        query = (
+            select(func.max(jobs.c.created_at))
+            .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
+            .where(is_chat(chat), jobs.c.command == command, jobs.c.job_id != job_id)
+            .where(jobs.c.state == JobState.DONE)
+        )
+        return await self._database.scalar(query)
 
 
 def _find(rows: Sequence[Any], search: Search, cipher: Cipher, now: datetime) -> list[Job]:

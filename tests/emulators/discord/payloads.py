@@ -53,8 +53,8 @@ def member_json(world: World, member: Member) -> JSON:
     """Return a Guild Member object with its user."""
     return {
         "user": user_json(world.users[member.user_id]), "nick": member.nick or None, "avatar": None,
-        "roles": list(member.roles), "joined_at": moment(0), "premium_since": None, "deaf": False,
-        "mute": False, "pending": False, "flags": 0,
+        "roles": list(member.roles), "joined_at": moment(member.joined_at), "premium_since": None,
+        "deaf": False, "mute": False, "pending": False, "flags": 0,
     }  # fmt: skip
 
 

@@ -61,11 +61,15 @@ class People(Emulator):
         return guild.guild_id
 
     @locked
-    def invite_bot(self, guild: str) -> None:
-        """Add the bot to a guild, with a role that may mention everyone."""
+    def invite_bot(self, guild: str, *, is_new: bool = False) -> None:
+        """Add the bot to a guild, with a role that may mention everyone.
+
+        is_new: now, instead of long ago.
+        """
         place, me = self.world.guilds[guild], self.world.bot
         role = self._add_role(place, me.name, permissions.BOT)
-        place.members[me.user_id] = Member(me.user_id, [role.role_id])
+        joined_at = self.world.clock.now() if is_new else 0.0
+        place.members[me.user_id] = Member(me.user_id, [role.role_id], joined_at=joined_at)
         payload = guild_create_json(self.world, place, has_members=False)
         del payload["unavailable"]  # only in the GUILD_CREATEs after READY
         self.world.emit("GUILD_CREATE", payload, guild_id=guild, intent=GUILDS)
@@ -76,7 +80,9 @@ class People(Emulator):
         place = self.world.guilds[guild]
         given = [one.role_id for one in place.roles.values() if one.name in roles]
         change = "UPDATE" if user in place.members else "ADD"
-        member = place.members[user] = Member(user, given)
+        known = place.members.get(user)
+        joined_at = known.joined_at if known else self.world.clock.now()
+        member = place.members[user] = Member(user, given, joined_at=joined_at)
         payload = member_json(self.world, member) | {"guild_id": guild}
         name = f"GUILD_MEMBER_{change}"
         self.world.emit(name, payload, guild_id=guild, intent=GUILD_MEMBERS)

@@ -50,6 +50,8 @@ class Member:
     user_id: str
     roles: list[str] = field(default_factory=list)
     nick: str = ""
+    #: Unix time.
+    joined_at: float = 0.0
 
 
 @dataclass(slots=True)

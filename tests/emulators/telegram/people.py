@@ -112,6 +112,14 @@ class People(Emulator):
         self.set_member(chat, self.world.bot.user_id, status)
         return self._push_chat_member_update(chat, by, "left", status)
 
+    @locked
+    def enter(self, chat: int, *users: int) -> None:
+        """Add people to a group at once, with the message that says so."""
+        for user in users:
+            self.set_member(chat, user, "member")
+        new = [self.world.users[user].to_json() for user in users]
+        self._push_service_message(self.world.chats[chat], {"new_chat_members": new})
+
     def _push_chat_member_update(self, chat: int, user: int, old: str, new: str) -> int:
         place, me = self.world.chats[chat], self.world.bot.user_id
         body = {

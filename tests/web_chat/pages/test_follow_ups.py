@@ -14,7 +14,12 @@ from tests.support.web_inbox import FakeInbox
 CANOE = SPEECH / "sb_example1.wav"
 #: Buttons under a transcript, and what the page shows of them: the rest it has itself.
 ROW = {"Summary": "brief", "Translate": "translate", "Listen": "listen", "Fix": "fix"}
-OWN = {"Ask": "ask_about", ".txt": "export", ".srt": "export", ".vtt": "export"}
+OWN = {
+    "Ask": "ask_about",
+    ".txt": "text_file",
+    ".srt": "text_file",
+    ".vtt": "text_file",
+}
 #: One browser for all, so they share one loop; it lives in other processes.
 pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
