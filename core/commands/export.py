@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from core.commands import Command
@@ -51,12 +52,8 @@ async def export(ctx: Context) -> Reply:
 
 async def make_export(ctx: Context) -> Reply:
     """Reply with everything that is kept of the sender."""
+    await _require_pause(ctx)
     message, max_bytes = ctx.message, ctx.platform.max_upload_bytes - MARGIN_BYTES
-    last_at = await ctx.store.job_search.last_at(message.chat, "export", ctx.job.job_id)
-    if last_at and ctx.job.created_at - last_at < INTERVAL:
-        minutes = INTERVAL.seconds // 60
-        wait = Plural("once every {count} minute", "once every {count} minutes", minutes)
-        raise UserError("You can get an export {wait}.", wait=wait)
     sound = ExportSound(SOUND_BYTES, max_bytes)
     found = await ctx.store.exports.collect(await _private_chat(ctx), message.sender_id, sound)
     archives = await asyncio.to_thread(_pack, found, sound, max_bytes)
@@ -65,13 +62,27 @@ async def make_export(ctx: Context) -> Reply:
     return Reply(_describe(ctx, found), files=tuple(_name(archives, found)))
 
 
+async def _require_pause(ctx: Context) -> None:
+    """Raise UserError if the sender had an export a short while ago, in whatever chat."""
+    message = ctx.message
+    account = message.chat.platform, message.sender_id
+    for other in await ctx.store.job_search.exports_since(ctx.job.created_at - INTERVAL):
+        is_own = (other.chat.platform, other.sender_id) == account
+        # In a group there were only words on where it comes.
+        if is_own and (other.is_private or ctx.platform.is_ephemeral(other)):
+            minutes = INTERVAL.seconds // 60
+            wait = Plural("once every {count} minute", "once every {count} minutes", minutes)
+            raise UserError("You can get an export {wait}.", wait=wait)
+
+
 async def _private_chat(ctx: Context) -> Chat:
-    """Return the private chat of the sender; where there is none, the chat of this message."""
+    """Return the private chat of the sender; where there is none, what it would be."""
     if not ctx.message.is_private:
         try:
             return await ctx.platform.private_chat(ctx.message.sender_id)
         except ChatGone:
-            pass
+            # A group is nobody's own, though they ask there.
+            return replace(ctx.message.chat, chat_id=ctx.message.sender_id)
     return ctx.message.chat
 
 

@@ -41,6 +41,8 @@ class ExportedReply:
     files: tuple[str, ...]
     #: Ids of the sent messages on the platform.
     message_ids: tuple[str, ...]
+    #: False if it draws on what other people wrote or said: then all but its ids is left out.
+    is_own: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,11 @@ class ExportedRequest:
     #: The language of the app (BCP 47).
     language: str
     command: str
+    #: What the person wrote. In chats with others, forwards of their words are left out.
     text: str
     forwarded_from: str
     attachment: Attachment | None
-    #: The message that it replies to. What others wrote is left out.
+    #: The id of the message that it replies to.
     reply_to: str
     #: Path of the recording in the archive, where only the bot has it.
     recording: str
@@ -80,12 +83,16 @@ class ExportedTalk:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportedTranscript:
-    """The transcript of a recording of the person that somebody else has asked for."""
+class ExportedQuotation:
+    """Words of the person that are kept with a message of somebody else, or of their own.
+
+    Somebody replied to them, or forwarded them. Of forwards nobody learns where they went.
+    """
 
     chat_id: str
     message_id: str
-    transcript: Transcript
+    text: str
+    transcript: Transcript | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +163,7 @@ class Export:
     voices: tuple[ExportedVoice, ...]
     requests: tuple[ExportedRequest, ...]
     history: tuple[ExportedTalk, ...]
-    transcripts: tuple[ExportedTranscript, ...]
+    quotations: tuple[ExportedQuotation, ...]
     #: Up to when the person has read a chat.
     read_marks: tuple[ChatMoment, ...]
     #: When the person came to a chat that keeps a history, to be told so.
@@ -169,13 +176,13 @@ class Export:
 
 #: Table of the database -> where it is in the export, or why it is not.
 TABLES = {
-    "messages": "requests",
+    "messages": "requests and quotations",
     "jobs": "requests",
     "deliveries": "requests: reply.message_ids",
     "blobs": "requests: recording",
     "blob_pieces": "recordings/",
-    "transcripts": "requests, history and transcripts",
-    "remembered": "history",
+    "transcripts": "requests, history and quotations",
+    "remembered": "history and quotations",
     "readers": "read_marks",
     "newcomers": "joined",
     "people": "settings, is_opted_out, linked_platforms",

@@ -12,9 +12,9 @@ from core.store.database.key import find_keys, open_cipher
 from core.store.database.migrate import migrate
 from core.store.database.queries import Database
 from core.store.database.rotation import Rotation
+from core.store.exports.collecting import Exports
 from core.store.operations.allowances import Allowances
 from core.store.operations.controls import Controls
-from core.store.operations.exports import Exports
 from core.store.operations.probes import Probes
 from core.store.operations.retention import Retention
 from core.store.operations.statistics import Statistics

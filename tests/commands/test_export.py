@@ -12,7 +12,7 @@ import pytest
 
 from core.commands import export as module
 from core.errors import ChatGone
-from core.models import Attachment, Chat, Reply
+from core.models import Attachment, Chat, ChatSettings, Correction, Reply, TalkSettings
 from core.privacy.export import JSON_NAME
 from tests.commands.conftest import Talk
 from tests.support.group_talk import ADA, BEN, GROUP, Group
@@ -77,6 +77,33 @@ async def test_where_only_the_sender_sees_the_reply_the_file_is_in_it(
     monkeypatch.setattr(group.loopback.platform, "is_ephemeral", lambda message: True)
     reply = await group.ask("export", ADA)
     assert open_export(reply)["person_id"] == ADA
+
+
+async def test_a_group_in_which_it_is_asked_for_is_nobodys_own(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even where the bot can open no private chat."""
+
+    async def refuse(person_id: str) -> Chat:
+        raise ChatGone("never started")
+
+    words = TalkSettings(remember_days=7, glossary=(Correction("a", "secret", by=BEN),))
+    await group.loopback.store.chats.save_settings(GROUP, ChatSettings(talk=words))
+    monkeypatch.setattr(group.loopback.platform, "is_ephemeral", lambda message: True)
+    monkeypatch.setattr(group.loopback.platform, "private_chat", refuse)
+    parsed = open_export(await group.ask("export", ADA))
+    assert "secret" not in json.dumps(parsed) and not parsed["chats"]
+
+
+async def test_people_do_not_wait_for_each_other(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each can have one in ten minutes, in whichever chat."""
+    monkeypatch.setattr(group.loopback.platform, "is_ephemeral", lambda message: True)
+    assert (await group.ask("export", ADA)).files and (await group.ask("export", BEN)).files
+    elsewhere = Group(group.loopback, Chat("test", "1", ADA), is_private=True)
+    again = await elsewhere.ask("export", ADA)
+    assert not again.files and "10 minutes" in again.text
 
 
 async def test_it_can_be_had_once_in_ten_minutes(talk: Talk) -> None:

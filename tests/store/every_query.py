@@ -198,7 +198,7 @@ async def _talk(store: Store) -> None:
         await store.newcomers.fire_due(now + timedelta(minutes=minutes))
         await store.newcomers.add(CHAT, [f"later {minutes}"])
     await store.exports.collect(HERE, "7", ExportSound(1 << 20, 1 << 20))
-    await store.job_search.last_at(HERE, "export", "none")
+    await store.job_search.exports_since(store._database.now())
 
 
 async def _forget(store: Store, new_message: NewMessage) -> None:

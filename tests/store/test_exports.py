@@ -159,21 +159,6 @@ async def test_nothing_of_anybody_else_is_in_it(store: Store, new_message: NewMe
     assert [one.text for one in found.requests] == ["secret question"]
 
 
-async def test_recordings_that_others_asked_about_are_in_it(
-    store: Store, new_message: NewMessage
-) -> None:
-    await store.results.save("key", Transcript("my words", usage=Usage("mimo", "m", 1.0)))
-    spoken = QuotedMessage("5", "", Attachment("voice-1"), sender_id="7")
-    asked = new_message(
-        "-100", sender_id=EVE, text="secret", attachment=None, is_private=False, reply_to=spoken
-    )
-    await add(store, asked, Reply("secret", "my words", heard_key="key"))
-    found, parsed = await collect(store)
-    [one] = found.transcripts
-    assert (one.chat_id, one.message_id, one.transcript.text) == ("-100", "5", "my words")
-    assert "secret" not in json.dumps(parsed)
-
-
 async def test_what_one_has_made_in_a_group_is_in_it(store: Store) -> None:
     words = (Correction("hersay", "Hearsay", by="7"), Correction("secret", "secret", by=EVE))
     settings = ChatSettings(talk=TalkSettings(remember_days=7, glossary=words))

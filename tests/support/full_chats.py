@@ -53,11 +53,48 @@ class World:
         platforms[TELEGRAM] = platforms[DISCORD] = platforms["test"]
         self.loopback, self.store, self.home = loopback, loopback.store, home
         self.groups = {on: Group(loopback, Chat(on, "1", f"-10{on}")) for on in ADA}
-        #: On Telegram a private chat has the id of its person.
-        names = {TELEGRAM: ADA[TELEGRAM], DISCORD: "555"}
-        self.private = {
-            on: Group(loopback, Chat(on, "1", name), is_private=True) for on, name in names.items()
+        self.private = self._open_private(ADA, "555")
+
+    def _open_private(self, person: dict[str, str], on_discord: str) -> dict[str, Group]:
+        """Return the private chats of a person. On Telegram they have the id of the person."""
+        names = {TELEGRAM: person[TELEGRAM], DISCORD: on_discord}
+        return {
+            on: Group(self.loopback, Chat(on, "1", name), is_private=True)
+            for on, name in names.items()
         }
+
+    async def use_private_as_ben(self) -> dict[str, Group]:
+        """Let Ben use everything in private as well, and return the chats."""
+        places = self._open_private(BEN, "666")
+        for on, place in places.items():
+            await self._use_private(place, BEN[on], f"of Ben {on} private")
+        return places
+
+    async def meet(self, one: dict[str, str], other: dict[str, str], words: str) -> None:
+        """Let a person use in the groups what another says there.
+
+        words: what the other's note says.
+        """
+        for on, group in self.groups.items():
+            self._speak(words)
+            self.loopback.platform.recording = _recording(f"{words} {on} met")
+            theirs = await self._say(group, other[on], attachment=NOTE)
+            heard = group.answers(theirs)[-1]
+            for label in ("Listen", "Translate"):
+                await self._press(group, one[on], heard, label)
+            await self._ask(group, one[on], "transcribe", reply_to=quote(theirs))
+            sent = QuotedMessage(f"sent-{len(self.loopback.platform.sent)}")
+            await self._say(group, one[on], text="And what else?", reply_to=sent)
+            await self._ask(group, one[on], "ask who was it?", reply_to=quote(theirs))
+            for command in ("find spoken", "glossary", "voice", "digest", "summary today"):
+                await self._ask(group, one[on], command)
+            forward = {"forwarded_from": _name(other[on]), "origin_id": other[on]}
+            await self._say(group, one[on], text=f"{words} forwarded", **forward)
+            # A note in reply to a note.
+            own = "canary answer" if one is ADA else "of Ben answer"
+            self._speak(own)
+            self.loopback.platform.recording = _recording(f"{own} {on} met")
+            await self._say(group, one[on], attachment=NOTE, reply_to=quote(theirs))
 
     async def fill(self, *, of_ada: bool) -> None:
         """Let a person use everything on both platforms."""
@@ -126,7 +163,7 @@ class World:
         await self.loopback.settle()
         await self._say(private, person, text=f"{words} forwarded", forwarded_from="Eve")
         sample = Audio(f"RIFF {words} sample".encode() * 9, "audio/wav", 3.0)
-        own = SavedVoice(f"v{private.chat.platform[:8]}", f"{words} own", sample, is_clone=True)
+        own = SavedVoice(f"v{person}", f"{words} own", sample, is_clone=True)
         await self.store.voices.keep(private.chat, person, own)
         await self._ask(private, person, f"voice {own.voice_id}")
         await self._ask(private, person, f"say {words} in my voice")

@@ -39,12 +39,12 @@ def drop_belongings(
     def is_theirs(by: str) -> bool:
         return authors is None or by in authors
 
-    for table in (newcomers, readers):
+    for table in (readers, newcomers):
         is_one = table.c.chat_pk == chat_pk
         if authors is not None:
             is_one &= table.c.person_id.in_(authors)
-        positions = connection.execute(delete(table).where(is_one)).rowcount
-    counts.positions += positions
+        deleted = connection.execute(delete(table).where(is_one)).rowcount
+        counts.positions += deleted if table is readers else 0
     found = connection.execute(select(schedules).where(schedules.c.chat_pk == chat_pk))
     for row in [row for row in found if is_theirs(row.content.by)]:
         is_it = schedules.c.schedule_id == row.schedule_id

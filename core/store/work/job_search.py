@@ -9,13 +9,13 @@ from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import bindparam, func, select, type_coerce
+from sqlalchemy import bindparam, literal_column, select, type_coerce
 from sqlalchemy.types import NullType
 
 from core.models import Chat, Job, JobState, Message, Reply
 from core.store.database.cipher import Cipher
-from core.store.database.encryption import Encrypted
-from core.store.database.queries import Database, is_chat, is_chat_of, read_job, select_jobs
+from core.store.database.encryption import Encrypted, UtcDateTime
+from core.store.database.queries import Database, is_chat_of, read_job, select_jobs
 from core.store.database.tables import chats, jobs, messages
 from core.store.talk.search import Search
 
@@ -33,6 +33,14 @@ _SELECT = (
     select_jobs()
     .with_only_columns(*_RAW, maintain_column_froms=True)
     .where(jobs.c.seq.in_(bindparam("of_seqs", expanding=True)), jobs.c.command != "fix")
+)
+#: Written out: with a parameter, SQLite does not use the index of exports.
+_EXPORTS = (
+    select(messages.c.content)
+    .join(jobs, jobs.c.message_pk == messages.c.message_pk)
+    .where(jobs.c.command == literal_column("'export'"), jobs.c.state == JobState.DONE)
+    .where(jobs.c.finished_at > bindparam("since", type_=UtcDateTime()))
+    .where(messages.c.content.is_not(None))
 )
 _CONTENT = cast(Encrypted, messages.c.content.type)
 _REPLY = cast(Encrypted, jobs.c.reply.type)
@@ -62,15 +70,10 @@ class JobSearch:
             found += await asyncio.to_thread(_find, rows, search, self._database.cipher, now)
         return found[:limit]
 
-    async def last_at(self, chat: Chat, command: str, job_id: str) -> datetime | None:
-        """Return when a command was last asked for in a chat and done, other than by this job."""
-        query = (
-            select(func.max(jobs.c.created_at))
-            .join(chats, chats.c.chat_pk == jobs.c.chat_pk)
-            .where(is_chat(chat), jobs.c.command == command, jobs.c.job_id != job_id)
-            .where(jobs.c.state == JobState.DONE)
-        )
-        return await self._database.scalar(query)
+    async def exports_since(self, since: datetime) -> list[Message]:
+        """Return the messages of the /export jobs that have ended since then, of everybody."""
+        rows = await self._database.rows(_EXPORTS, {"since": since})
+        return [row.content for row in rows]
 
 
 def _find(rows: Sequence[Any], search: Search, cipher: Cipher, now: datetime) -> list[Job]:
