@@ -54,6 +54,12 @@ def fields(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
+def test_an_empty_page_says_that_it_is_an_ai() -> None:
+    words = (ROOT / "bots/web_chat/static/words.js").read_text()
+    shown = re.findall(r'^ +empty_text: "(.*)",$', words, re.MULTILINE)
+    assert len(shown) == 2 and all("AI" in one and "/privacy" in one for one in shown)
+
+
 def test_every_text_that_is_replaced_exists() -> None:
     with (ROOT / "core/locale/zh/hearsay.po").open("rb") as file:
         known = {str(one.id) for one in read_po(file)}
