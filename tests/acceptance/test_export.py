@@ -26,7 +26,7 @@ MARKS = {
     "of Ben": ("of Ben", *(f"Person {one}" for one in BEN.values()), *BEN.values()),
 }
 #: Lists of the export that are empty if nothing happened to the person.
-RARE = {"access", "joined", "left_out", "linked_platforms", "link_moments"}
+RARE = {"access", "left_out", "linked_platforms", "link_moments"}
 
 
 @pytest.fixture

@@ -76,9 +76,7 @@ class World:
         words: what the other's note says.
         """
         for on, group in self.groups.items():
-            self._speak(words)
-            self.loopback.platform.recording = _recording(f"{words} {on} met")
-            theirs = await self._say(group, other[on], attachment=NOTE)
+            theirs = await self._say_aloud(group, other[on], words)
             heard = group.answers(theirs)[-1]
             for label in ("Listen", "Translate"):
                 await self._press(group, one[on], heard, label)
@@ -90,11 +88,13 @@ class World:
                 await self._ask(group, one[on], command)
             forward = {"forwarded_from": _name(other[on]), "origin_id": other[on]}
             await self._say(group, one[on], text=f"{words} forwarded", **forward)
-            # A note in reply to a note.
             own = "canary answer" if one is ADA else "of Ben answer"
-            self._speak(own)
-            self.loopback.platform.recording = _recording(f"{own} {on} met")
-            await self._say(group, one[on], attachment=NOTE, reply_to=quote(theirs))
+            await self._say_aloud(group, one[on], own, reply_to=quote(theirs))
+
+    async def _say_aloud(self, group: Group, person: str, words: str, **changes: Any) -> Message:
+        self._speak(words)
+        self.loopback.platform.recording = _recording(f"{words} {group.chat.platform} aloud")
+        return await self._say(group, person, attachment=NOTE, **changes)
 
     async def fill(self, *, of_ada: bool) -> None:
         """Let a person use everything on both platforms."""
@@ -137,6 +137,7 @@ class World:
         await self._fail(group, person, words)
         form = group.write_as(person, _name(person), command="ask", reply_to=quote(said))
         await self.loopback.inbox.open_form(form)
+        await self.store.newcomers.add(group.chat, [person])
 
     async def _correct(self, group: Group, note: Message, meant: str) -> None:
         job = await self.store.jobs.of_message(group.chat, note.message_id)
@@ -149,9 +150,9 @@ class World:
     async def _fail(self, group: Group, person: str, words: str) -> None:
         """Leave a dead letter with a part that was paid for, and its button."""
         self.loopback.answerer.failures = [EngineBadReply("x")] * 5
-        await self._say(group, person, command="ask", text=f"{words} dead")
-        [job] = await self.store.jobs.history(group.chat, 1)
-        assert job.state is JobState.DEAD
+        asked = await self._say(group, person, command="ask", text=f"{words} dead")
+        job = await self.store.jobs.of_message(group.chat, asked.message_id)
+        assert job and job.state is JobState.DEAD
         retried = Reply("again", buttons=(Button("x", "retry", job.job_id),))
         await self.store.jobs.save_reply(job.job_id, retried, JobState.DEAD)
 
@@ -163,7 +164,9 @@ class World:
         await self.loopback.settle()
         await self._say(private, person, text=f"{words} forwarded", forwarded_from="Eve")
         sample = Audio(f"RIFF {words} sample".encode() * 9, "audio/wav", 3.0)
-        own = SavedVoice(f"v{person}", f"{words} own", sample, is_clone=True)
+        own = SavedVoice(
+            f"{words[0]}{private.chat.platform[:8]}", f"{words} own", sample, is_clone=True
+        )
         await self.store.voices.keep(private.chat, person, own)
         await self._ask(private, person, f"voice {own.voice_id}")
         await self._ask(private, person, f"say {words} in my voice")

@@ -52,13 +52,10 @@ class Exports:
 
         Nothing that others wrote or said is in it. Its sound goes into `sound`.
         """
-        own_chats = await self._own_chats(private, person_id)
-        own = Ownership(self._database, person_id, own_chats)
-        found = Found(private.platform, person_id, sound, own, own_chats)
+        found = await self._begin(private, person_id, sound)
         account = await self._account(found)
         person_pk = account.get("person_pk", _NOBODY)
-        await self._voices(found, voices.c.person_pk == person_pk)
-        found.add_voices(await self._contributions.voices(found.platform, person_id))
+        await self._own_voices(found, person_pk)
         await self._requests.read(found)
         history = await self._history(found)
         private_chats = [await self._chat(found, chat) for chat in found.chats]
@@ -80,11 +77,14 @@ class Exports:
             left_out=tuple(sound.left_out),
         )  # fmt: skip
 
-    async def _own_chats(self, private: Chat, person_id: str) -> dict[Chat, None]:
-        """Return the private chats that are known by the id of the person."""
+    async def _begin(self, private: Chat, person_id: str, sound: ExportSound) -> Found:
+        """Return what knows nothing but the private chats: that one, and those of the same id."""
         is_own = is_chat_of(replace(private, chat_id=person_id))
         rows = await self._database.rows(select(chats.c.address).where(is_own))
-        return dict.fromkeys([private, *(replace(private, chat_id=row.address) for row in rows)])
+        addressed = (replace(private, chat_id=row.address) for row in rows)
+        own_chats = dict.fromkeys([private, *addressed])
+        own = Ownership(self._database, person_id, own_chats)
+        return Found(private.platform, person_id, sound, own, own_chats)
 
     async def _account(self, found: Found) -> dict[str, Any]:
         query = select(people).where(is_account(found.platform, found.person_id))
@@ -96,6 +96,11 @@ class Exports:
             for table, name in ((link_codes, "until_at"), (link_tries, "tried_at"))
         )
         return tuple(row[0] for row in await self._database.rows(union_all(*moments)))
+
+    async def _own_voices(self, found: Found, person_pk: int) -> None:
+        """Add the voices of the account, and those that the person has designed in any chat."""
+        await self._voices(found, voices.c.person_pk == person_pk)
+        found.add_voices(await self._contributions.voices(found.platform, found.person_id))
 
     async def _voices(self, found: Found, is_theirs: Any) -> None:
         query = select(voices.c.voice_id, voices.c.content).where(is_theirs)
