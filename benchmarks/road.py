@@ -60,15 +60,16 @@ class Limit(NamedTuple):
 #: there are, each a handful of functions and a file at most: whose messages are taken in
 #: (`core/admission.py`), who may do what (`core/permissions.py`), the watch over stalls
 #: (`core/stall.py`, `core/operations/delays.py`), one call per paid result and whose it is
-#: (`core/requester.py`), the language of the person who speaks, the keys of the database and the
+#: (`core/requester.py`), who has to pay and whether they can (`core/limits/budgets.py` with its
+#: values, prices and rows), the language of the person who speaks, the keys of the database and the
 #: digests of ids (`core/store/database/cipher.py`), the live message with its button to cancel, and
 #: the recording, which is received and read in pieces (`RecordingSpool`, `read_chunks`, and for
 #: forms `Upload`), over a connection with deadlines (`HttpProtocol`) and within the memory for
 #: bodies (`BodyLimit`).
 LIMITS = {
-    "telegram": Limit(39, 156),
-    "discord": Limit(43, 168),
-    "transcriptions": Limit(23, 87),
+    "telegram": Limit(43, 171),
+    "discord": Limit(47, 183),
+    "transcriptions": Limit(27, 103),
 }
 
 

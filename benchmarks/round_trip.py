@@ -27,6 +27,7 @@ from core.engines.offline import espeak
 from core.engines.offline.synthesizer import OfflineSynthesizer
 from core.engines.offline.transcriber import OfflineTranscriber
 from core.interfaces import Synthesizer
+from core.limits.budgets import Budgets
 from core.models import Utterance
 from core.store import Store, make_cipher, migrate
 from core.synthesis.pipeline import SynthesisPipeline, VoiceStyle
@@ -90,8 +91,8 @@ async def open_pipelines() -> AsyncIterator[tuple[SynthesisPipeline, Transcripti
         await transcriber.warm_up()
         try:
             yield (
-                SynthesisPipeline(synthesizer, store.results),
-                TranscriptionPipeline(media, transcriber, store.results),
+                SynthesisPipeline(synthesizer, store.results, Budgets(store.budgets)),
+                TranscriptionPipeline(media, transcriber, store.results, Budgets(store.budgets)),
             )
         finally:
             await transcriber.close()

@@ -27,6 +27,7 @@ from benchmarks.support.processes import ms, show
 from core.answering.pipeline import AnsweringPipeline
 from core.audio import Media
 from core.interfaces import AnswererLimits
+from core.limits.budgets import Budgets
 from core.models import Answer, Chat, Job, JobState, Message, Question, TalkRange
 from core.store import Store, make_cipher, migrate
 from core.store.database.queries import chat_row
@@ -120,7 +121,7 @@ async def read_alone(store: Store) -> int:
 async def prepare(store: Store, media: Media, number: int) -> tuple[Took, int]:
     """Return the time until the request for the last part, and the number of parts."""
     engine = InstantAnswerer()
-    answering = AnsweringPipeline(media, engine, store.results)
+    answering = AnsweringPipeline(media, engine, store.results, Budgets(store.budgets))
     unused: Any = None
     summarizing = SummaryPipeline(store, unused, answering, unused, unused)
     job = make_job(number)

@@ -28,8 +28,10 @@ from core.engines import Engines
 from core.errors import PlatformLocked
 from core.interfaces import Platform
 from core.jobs import JobRunner
+from core.limits.budgets import BudgetRules, Budgets
 from core.operations.access_requests import AccessRequests
 from core.operations.alerts import Alerts
+from core.operations.budget_notices import BudgetNotices
 from core.operations.incidents import Incidents
 from core.operations.model_probe import ModelProbe
 from core.operations.roles import Role, list_roles
@@ -51,6 +53,7 @@ class Program:
     synthesis: SynthesisPipeline
     answering: AnsweringPipeline
     roles: tuple[Role, ...]
+    budgets: Budgets
     inbox: Inbox
     clock: Clock
 
@@ -72,6 +75,8 @@ async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLO
     if is_root():
         log.warning("running as root: better give the program a user of its own")
     async with open_program(settings, clock) as program, AsyncExitStack() as stack:
+        # Whoever held it has ended: no other process runs jobs on this database.
+        await program.store.budgets.release_all(clock.now().date())
         platforms = build_platforms(settings, program.inbox, clock, clients)
         for platform in platforms.values():
             stack.push_async_callback(platform.close)
@@ -82,6 +87,7 @@ async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLO
         gc.freeze()
         gc.enable()
         alerts = Alerts(program.store.intake, platforms, settings.admin_ids, clock)
+        program.budgets.on_news = BudgetNotices(alerts).tell
         incidents = Incidents(
             program.roles, program.store.probes, alerts.send, settings.hearsay_home, clock
         )
@@ -99,14 +105,15 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
         stack.push_async_callback(media.close)
         engines = Engines(settings)
         stack.push_async_callback(engines.close)
-        transcription = TranscriptionPipeline(media, engines.transcriber(), store.results, clock)
-        synthesis = SynthesisPipeline(engines.synthesizer(), store.results, clock)
-        answering = AnsweringPipeline(
-            media, engines.answerer(), store.results, allows_urls=settings.allow_urls, clock=clock
-        )
+        budgets = Budgets(store.budgets, BudgetRules.read(settings), clock)
+        shared = store.results, budgets, clock
+        transcription = TranscriptionPipeline(media, engines.transcriber(), *shared)
+        synthesis = SynthesisPipeline(engines.synthesizer(), *shared)
+        answering = AnsweringPipeline(media, engines.answerer(), *shared)
+        answering.allows_urls = settings.allow_urls
         roles = list_roles(transcription, synthesis, answering)
-        inbox = Inbox(store, synthesis, OperatorStatus(store, roles))
-        yield Program(store, transcription, synthesis, answering, roles, inbox, clock)
+        inbox = Inbox(store, synthesis, OperatorStatus(store, roles, budgets))
+        yield Program(store, transcription, synthesis, answering, roles, budgets, inbox, clock)
 
 
 @asynccontextmanager
@@ -163,7 +170,7 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     from bots.web_chat import WebChat
 
     clock = program.clock
-    keys = ApiKeys(settings, program.store.allowances, clock)
+    keys = ApiKeys(settings, program.budgets, clock)
     pipelines = program.transcription, program.synthesis, program.answering
     access = settings.api_lenient, settings.api_cors_origins
     context = ApiContext(*pipelines, keys, clock, *access)

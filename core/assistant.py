@@ -19,9 +19,10 @@ from core.commands.arguments import ArgumentInput
 from core.commands.cancel import may_cancel_others, pick_cancelled
 from core.commands.context import Context
 from core.commands.deletion import pick_deleted
-from core.errors import NotAllowed
+from core.errors import NotAllowed, OverBudget
 from core.glossary.apply import apply_to
 from core.interfaces import DeliveryTarget, GrowingRecording, Platform, Recording
+from core.limits.budget_texts import add_local_time
 from core.models import (
     CANCEL_TOKEN,
     Chat,
@@ -40,6 +41,7 @@ from core.permissions import Action, may
 from core.requester import requester_of, work_for
 from core.stall import find_timer
 from core.store import Store
+from core.summaries.pipeline import find_chat_zone
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 from core.transcription.progress import Progress, describe
@@ -267,6 +269,11 @@ class Assistant:
             with work_for(requester_of(job.message, job.job_id)):
                 reply = await command.function(context)
                 return await context.add_voice(reply)
+        except OverBudget as error:
+            zone = await find_chat_zone(self._store, job.message.chat)
+            if zone != "UTC":  # else none is known
+                add_local_time(error, zone, job.message.language)
+            raise
         finally:
             progress.cancel()
             await asyncio.gather(progress, return_exceptions=True)

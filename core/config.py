@@ -20,6 +20,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core.models import parse_budget
+
 #: Settings that also come from a file named by `<NAME>_FILE`.
 SECRETS = (
     "telegram_bot_token",
@@ -50,6 +52,11 @@ def _check_person(value: str) -> str:
     return value
 
 
+def _check_budget(text: str) -> str:
+    parse_budget(text)
+    return text
+
+
 def _check_address(url: str) -> str:
     try:
         parts = urlsplit(url)
@@ -76,6 +83,8 @@ _UPPER = BeforeValidator(lambda value: value.strip().upper() if isinstance(value
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
 Address = Annotated[str, AfterValidator(_check_address)]
 IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+#: What `core.models.parse_budget` reads.
+BudgetText = Annotated[str, AfterValidator(_check_budget)]
 #: A person on a platform where bots can start private chats.
 Person = Annotated[str, _LOWER, AfterValidator(_check_person)]
 PersonList = Annotated[tuple[Person, ...], NoDecode, BeforeValidator(_split)]
@@ -210,6 +219,12 @@ class Settings(BaseSettings):
     api_requests_per_minute: PositiveInt | None = None
     #: Minutes of audio per day (UTC) for each key, transcribed and synthesized, None = no limit.
     api_audio_minutes_per_day: PositiveInt | None = None
+
+    #: The most that each person, each group and the whole bot may use per day and per month (UTC):
+    #: "180 min/day, 20 USD/month", or "off". See `core.limits.budget_rules`.
+    budget_person: BudgetText = "180 min/day, 0.5 USD/day"
+    budget_chat: BudgetText = "360 min/day, 1 USD/day"
+    budget_bot: BudgetText = "5 USD/day, 20 USD/month"
 
     #: Chats, people or Discord servers that may use the bot: ids, comma-separated; empty = all.
     #: With "ask" others wait until an operator lets them in.

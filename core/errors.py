@@ -5,6 +5,7 @@ AssistantError
 │   ├── BadAudio        not readable as audio
 │   ├── TooLong         longer or larger than the limits
 │   ├── NoSpeech        nobody speaks in the recording
+│   ├── OverBudget      the budget of the person, the chat or the bot has no room for it
 │   ├── NotAllowed      only admins may do that
 │   └── NotMember       only members of that chat may see it
 ├── EngineError         a call to an engine failed
@@ -33,7 +34,10 @@ AssistantError
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 
 class AssistantError(Exception):
@@ -88,6 +92,15 @@ class NoSpeech(UserError):
     def __init__(self, *, can_insist: bool = False) -> None:
         super().__init__()
         self.can_insist = can_insist
+
+
+class OverBudget(UserError):
+    """A budget has no room for it until `free_at`; see `core.limits.budget_texts`."""
+
+    def __init__(self, user_text: str, free_at: datetime, wait_s: float, **values: object) -> None:
+        super().__init__(user_text, **values)
+        self.free_at = free_at
+        self.retry_after_s = wait_s
 
 
 class NotAllowed(UserError):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextvars import ContextVar
-from dataclasses import dataclass
-
 from prometheus_client import Counter, Gauge, Histogram
 
 MESSAGES = Counter("hearsay_messages", "Messages received", ["platform", "result"])
@@ -19,14 +16,3 @@ AMBIGUOUS_SENDS = Counter(
     "hearsay_ambiguous_sends", "Messages sent whose response was lost", ["platform"]
 )
 POLL_AGE = Gauge("hearsay_poll_age_seconds", "Seconds since the last successful getUpdates")
-
-
-@dataclass(slots=True)
-class Meter:
-    """Seconds of audio that engines were paid for: stored results cost nothing."""
-
-    audio_s: float = 0.0
-
-
-#: That of the request under way; calls of nobody in particular count on one that is not read.
-METER: ContextVar[Meter] = ContextVar("METER", default=Meter())  # noqa: B039

@@ -22,8 +22,12 @@ class Requester:
     #: Results are shared among requests of the same scope.
     scope: str = ""
     chat: Chat | None = None
+    #: False for a private chat with the person.
+    is_group: bool = False
     #: The id of the person on the platform of `chat`.
     person_id: str = ""
+    #: The language of the person's app (BCP 47), empty if unknown.
+    language: str = ""
     #: The name of the API key.
     api_key: str = ""
     #: The job, with which the results that it is given are deleted.
@@ -57,9 +61,11 @@ def requester_of(message: Message, job_id: str = "") -> Requester:
     """Return on whose behalf the message of a job is answered."""
     chat = message.chat
     own = f"person|{chat.platform}|{message.sender_id}"
-    scope = own if message.is_private and message.sender_id else _scope_of_group(chat)
+    is_group = not (message.is_private and message.sender_id)
+    scope = _scope_of_group(chat) if is_group else own
     person = own if message.sender_id else scope
-    return Requester(scope, chat, message.sender_id, job_id=job_id, person=person)
+    who = message.sender_id, message.language
+    return Requester(scope, chat, is_group, *who, job_id=job_id, person=person)
 
 
 def requester_of_key(name: str) -> Requester:

@@ -8,21 +8,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import structlog
 
-from bots.openai_api.errors import AUTHENTICATION, RATE_LIMIT, ApiError, add_retry_after
-from core import metrics
+from bots.openai_api.errors import AUTHENTICATION, RATE_LIMIT, ApiError, add_retry_after, read_error
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.errors import ConfigError
+from core.errors import ConfigError, OverBudget
 from core.limits import RateLimit
-from core.requester import requester_of_key, work_for
-from core.store.operations.allowances import Allowances
+from core.limits.budgets import Budgets
+from core.requester import requester_of_key
 
 log = structlog.get_logger()
 
@@ -66,18 +62,15 @@ def read_keys(listed: str) -> tuple[Key, ...]:
 
 
 class ApiKeys:
-    """The keys, and the budget of each: requests per minute, audio per day. None = no limit."""
+    """The keys, and the requests per minute of each. None = no limit."""
 
-    def __init__(self, settings: Settings, allowances: Allowances, clock: Clock = CLOCK) -> None:
+    def __init__(self, settings: Settings, budgets: Budgets, clock: Clock = CLOCK) -> None:
         """Raises ConfigError if API_KEYS is malformed."""
-        minutes_per_day = settings.api_audio_minutes_per_day
         self._keys = read_keys(settings.secret("api_keys") or "")
-        self._allowances = allowances
-        self._clock = clock
+        self._budgets = budgets
         self._rate = RateLimit(settings.api_requests_per_minute, clock)
-        self._day_s = minutes_per_day * 60.0 if minutes_per_day else None
 
-    async def admit(self, authorization: str, *, needs_audio: bool) -> str:
+    async def admit(self, authorization: str, *, needs_budget: bool) -> str:
         """Count a request and return the name of its key.
 
         authorization: the header, read in a time that does not depend on the keys.
@@ -93,30 +86,11 @@ class ApiKeys:
             raise error
         if self._rate.is_limited and (wait_s := await self._rate.take(key=names[0])):
             text = "This key has made too many requests in this minute."
-            raise _build_exhausted(text, "rate_limit_exceeded", wait_s)
-        now, day_s = self._clock.now(), self._day_s if needs_audio else None
-        if day_s is not None and await self._allowances.spent_s(names[0], now.date()) >= day_s:
-            text = f"This key has used its {day_s / 60:g} minutes of audio for today."
-            midnight = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-            raise _build_exhausted(text, "insufficient_quota", (midnight - now).total_seconds())
+            error = ApiError(429, text, kind=RATE_LIMIT, code="rate_limit_exceeded")
+            raise add_retry_after(error, wait_s)
+        if needs_budget:
+            try:
+                await self._budgets.require_room(requester_of_key(names[0]))
+            except OverBudget as error:
+                raise read_error(error, "") from None
         return names[0]
-
-    @asynccontextmanager
-    async def charge(self, name: str) -> AsyncIterator[None]:
-        """Work for the key, and count the audio that engines are paid for, even if it fails then.
-
-        Stored results are not: so a second try would not count what the first one has paid.
-        """
-        meter = metrics.Meter()
-        token = metrics.METER.set(meter)
-        try:
-            with work_for(requester_of_key(name)):
-                yield
-        finally:
-            metrics.METER.reset(token)
-            if self._day_s is not None and meter.audio_s:
-                await self._allowances.spend(name, self._clock.now().date(), meter.audio_s)
-
-
-def _build_exhausted(text: str, code: str, wait_s: float) -> ApiError:
-    return add_retry_after(ApiError(429, text, kind=RATE_LIMIT, code=code), wait_s)

@@ -15,6 +15,7 @@ from core.errors import (
     EngineBadReply,
     EngineError,
     EngineRefused,
+    OverBudget,
     StorageFull,
     StoreError,
     TooLong,
@@ -162,7 +163,7 @@ def read_error(error: Exception, request_id: str) -> ApiError:
     if isinstance(error, EngineError):
         return add_retry_after(_read_engine_error(error, request_id), error.retry_after_s)
     if isinstance(error, UserError):
-        return ApiError(413 if isinstance(error, TooLong) else 400, _read_text(error, request_id))
+        return _read_user_error(error, request_id)
     if isinstance(error, StorageFull):
         return ApiError(503, _read_text(error, request_id), kind=OURS)
     if isinstance(error, StoreError):
@@ -182,6 +183,14 @@ def _read_http_error(error: HTTPException) -> ApiError:
     found = ApiError(error.status_code, translate(error.detail, "en", **values), kind=kind)
     found.headers = error.headers
     return found
+
+
+def _read_user_error(error: UserError, request_id: str) -> ApiError:
+    text = _read_text(error, request_id)
+    if isinstance(error, OverBudget):
+        used_up = ApiError(429, text, kind=RATE_LIMIT, code="insufficient_quota")
+        return add_retry_after(used_up, error.retry_after_s)
+    return ApiError(413 if isinstance(error, TooLong) else 400, text)
 
 
 def _read_engine_error(error: EngineError, request_id: str) -> ApiError:

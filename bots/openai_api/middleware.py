@@ -82,7 +82,7 @@ class ApiMiddleware:
         own = f"Bearer {headers['api-key']}" if "api-key" in headers else ""
         given, is_post = headers.get("authorization", own), scope["method"] == "POST"
         try:
-            key_name = await self._keys.admit(given, needs_audio=is_post)
+            key_name = await self._keys.admit(given, needs_budget=is_post)
         except ApiError as error:
             return await _build_refusal(error, headers)(scope, receive, send)
         scope["state"]["key_name"] = key_name

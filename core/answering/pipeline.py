@@ -18,7 +18,8 @@ from core.clock import CLOCK, Clock
 from core.errors import UserError
 from core.interfaces import Answerer, AnswererLimits, OnText, Recording
 from core.limits import AccountGate
-from core.models import Answer, Audio, Question, Turn, add_usages
+from core.limits.budgets import Budgets, measure
+from core.models import Answer, Audio, Question, Turn, Usage, add_usages
 from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
@@ -37,24 +38,23 @@ class QuestionTooLong(UserError):
 
 
 class AnsweringPipeline:
-    """Answers questions with one engine.
+    """Answers questions with one engine."""
 
-    allows_urls: whether the engine may be told to download audio from a URL by itself.
-    """
+    #: Whether the engine may be told to download audio from a URL by itself.
+    allows_urls = False
 
     def __init__(
         self,
         media: Media,
         answerer: Answerer,
         results: Results,
-        *,
-        allows_urls: bool = False,
+        budgets: Budgets,
         clock: Clock = CLOCK,
     ) -> None:
         self.answerer = answerer
         self._media = media
         self._results = results
-        self._allows_urls = allows_urls
+        self._budgets = budgets
         self._clock = clock
 
     @cached_property
@@ -70,7 +70,7 @@ class AnsweringPipeline:
     @property
     def can_fetch_urls(self) -> bool:
         """True if the engine may be given the URL of a recording instead of its audio."""
-        return self._allows_urls and self.answerer.limits.can_fetch_urls
+        return self.allows_urls and self.answerer.limits.can_fetch_urls
 
     async def prepare(self, recording: Recording, *, hint_s: float | None = None) -> Audio:
         """Return a recording as audio for the engine, converted if it does not take the format.
@@ -121,13 +121,21 @@ class AnsweringPipeline:
             note_progress()
             return answer
         limits = self.answerer.limits
-        if count_question_tokens(question, limits) > limits.context_tokens:
+        tokens, audio_s = count_question_tokens(question, limits), question.audio_s
+        if tokens > limits.context_tokens:
             raise QuestionTooLong
-        async with self.gate.call(question.audio_s, key):
-            answer = await self.answerer.answer(question, on_text=on_text)
-        metrics.ENGINE_AUDIO_SECONDS.labels(self.answerer.name).inc(question.audio_s)
-        metrics.METER.get().audio_s += question.audio_s
-        await self._results.save_answer(key, answer)
+        prompt_tokens, most_tokens = tokens - question.max_tokens, question.max_tokens
+        name, model = self.answerer.name, self.answerer.model
+        most = Usage(name, model, audio_s, prompt_tokens, most_tokens)
+        async with self._budgets.reserve() as reservation:
+            await reservation.hold(measure(most, audio_s))
+            async with self.gate.call(audio_s, key):
+                answer = await self.answerer.answer(question, on_text=on_text)
+            metrics.ENGINE_AUDIO_SECONDS.labels(name).inc(audio_s)
+            # An engine that does not count is taken to have used all that it might.
+            cost = measure(answer.usage or most, audio_s)
+            with reservation.pay(cost, is_last=True) as settlement:
+                await self._results.save_answer(key, answer, settlement)
         return answer
 
     def _key(self, question: Question) -> str:

@@ -34,6 +34,7 @@ COMMANDS = {
     mark("forget"): "core.commands.forget:command",
     mark("privacy"): "core.commands.privacy:command",
     mark("export"): "core.commands.export:command",
+    mark("usage"): "core.commands.usage:command",
     mark("find"): "core.commands.find:command",
     mark("mode"): "core.commands.mode:command",
     mark("think"): "core.commands.think:command",

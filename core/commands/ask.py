@@ -19,7 +19,7 @@ from core.models import Answer, Audio, NoteMode, RecordingReference, Reply, Tran
 from core.safety import defuse, disable_links, find_addresses, restore_links
 from core.summaries.format import EXTRACT
 from core.text.public_url import is_public_url
-from core.transcription.pipeline import StoredTranscript
+from core.transcription.options import StoredTranscript
 
 HOW_TO = mark("Reply to a recording with /ask and your question: /ask What did they agree on?")
 TONE = mark("This is based on how it sounds, not on the words.")

@@ -12,7 +12,7 @@ from typing import Any
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import Clock
 from core.commands.arguments import name_choice, split_word
-from core.errors import EngineError, NoSpeech, PlatformBusy, UserError
+from core.errors import EngineError, NoSpeech, OverBudget, PlatformBusy, UserError
 from core.glossary.apply import apply_to
 from core.interfaces import OnText, Platform, Recording
 from core.locale import Plural, mark, translate
@@ -30,15 +30,12 @@ from core.safety import disable_links_in
 from core.stall import limit_stall
 from core.store import Store
 from core.summaries.pipeline import SummaryPipeline
-from core.synthesis.pipeline import MAX_CHARS, OnAudio, SynthesisPipeline, SynthesisResult
+from core.synthesis.pipeline import OnAudio, SynthesisPipeline, SynthesisResult
+from core.synthesis.refusals import MAX_CHARS
 from core.synthesis.voice_choice import Choices, choose_voice_style
 from core.text.split import shorten
-from core.transcription.pipeline import (
-    NO_OPTIONS,
-    StoredTranscript,
-    TranscriptionOptions,
-    TranscriptionPipeline,
-)
+from core.transcription.options import NO_OPTIONS, StoredTranscript, TranscriptionOptions
+from core.transcription.pipeline import TranscriptionPipeline
 from core.transcription.progress import OnProgress, Progress
 from core.transcription.subtitles import FORMATS, name_transcript
 
@@ -256,7 +253,7 @@ class Context:
         try:
             async with limit_stall(_VOICE_STALL_S):
                 result = await self.synthesize(shorten(reply.aloud, MAX_CHARS))
-        except EngineError:
+        except (EngineError, OverBudget):
             note = self.text("The voice reply could not be created.")
             return replace(reply, text=f"{reply.text}\n\n{note}".strip())
         return replace(reply, files=(*reply.files, result.file))

@@ -10,7 +10,7 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Button, Reply, SpeechSettings
-from core.synthesis.pipeline import TextTooLong
+from core.synthesis.refusals import TextTooLong
 
 #: `voice:Mia` or `style:"warm, slow"`, before the text.
 _OPTION = re.compile(r"""\s*(voice|style):(?:"([^"]*)"|'([^']*)'|“([^”]*)”|(\S+))""")

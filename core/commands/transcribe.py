@@ -13,7 +13,7 @@ from core.locale import mark
 from core.models import RecordingReference, Reply
 from core.text.questions import is_question
 from core.transcription.corrected import show_corrections
-from core.transcription.pipeline import TranscriptionOptions
+from core.transcription.options import TranscriptionOptions
 
 ENGLISH_ONLY = mark(
     "If another language was spoken, this is wrong: the operator of this bot can add it with "

@@ -1,5 +1,6 @@
 """The contracts between the parts: what a platform and an engine must be able to do."""
 
+from core.interfaces.budgets import BudgetLedger
 from core.interfaces.engines import (
     Answerer,
     AnswererLimits,
@@ -22,6 +23,7 @@ __all__ = [
     "PIECE_BYTES",
     "Answerer",
     "AnswererLimits",
+    "BudgetLedger",
     "CallLimits",
     "DeliveryLedger",
     "DeliveryTarget",

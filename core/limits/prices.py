@@ -1,4 +1,4 @@
-"""List prices of models, to estimate what calls cost.
+"""List prices of models, to estimate what calls cost. The only table of them.
 
 Source: Xiaomi's page "Pay as you go" for customers outside China, read in October 2026. Other
 services publish no prices that their servers could be told apart by, so theirs are unknown.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from core.models import EngineUsage
+from core.models import EngineUsage, Usage
 
 #: When the prices were read.
 READ_AT = date(2026, 10, 1)
@@ -43,7 +43,7 @@ MIMO_PRICES = {
 }
 
 
-def estimate_cost(usage: EngineUsage) -> float | None:
+def estimate_cost(usage: EngineUsage | Usage) -> float | None:
     """Return the price in US dollars, None if it is unknown. This machine's engines are free."""
     if usage.engine == "offline":
         return 0.0

@@ -37,23 +37,24 @@ class Alerts:
         self._intake = intake
         self._platforms = platforms
         self._admins = admins
-        self._clock = clock
+        self.clock = clock
 
     async def send(self, key: str, text: str, command: str = _COMMAND) -> None:
         """Send `text` to each operator, once for each `key`. command: makes the reply of it.
 
         Who cannot be reached gets nothing: the alert is in the log and in the operator's view.
         """
-        await asyncio.gather(*(self._send(admin, key, text, command) for admin in self._admins))
+        await asyncio.gather(*(self.send_to(admin, key, text, command) for admin in self._admins))
 
-    async def _send(self, admin: str, key: str, text: str, command: str) -> None:
-        name, _, person_id = admin.partition(":")
+    async def send_to(self, person: str, key: str, text: str, command: str = _COMMAND) -> None:
+        """Send `text` to one person, "platform:id", once for each `key`."""
+        name, _, person_id = person.partition(":")
         try:
             chat = await _find_chat(self._platforms[name], person_id)
         except PlatformError as error:
             log.warning("alert not sent", platform=name, error=str(error))
         else:
-            message_id, now = f"{_COMMAND}:{key}", self._clock.now()
+            message_id, now = f"{_COMMAND}:{key}", self.clock.now()
             message = Message(chat, message_id, now, text=text, command=command)
             await self._intake.add_own(message)
 

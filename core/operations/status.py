@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from core.limits import AccountState
-from core.models import ProbeResult
+from core.limits.budgets import Budgets
+from core.models import Account, ProbeResult, Standing
 from core.operations.roles import Role
+from core.requester import Requester
 from core.store import Store
+
+#: People, and groups, that are listed with their budgets.
+_TOP = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +31,12 @@ class EngineState:
 class OperatorStatus:
     """Everything the operator's view shows."""
 
-    def __init__(self, store: Store, roles: tuple[Role, ...]) -> None:
+    def __init__(self, store: Store, roles: tuple[Role, ...], budgets: Budgets) -> None:
         #: The queue, jobs and costs, from the database.
         self.statistics = store.statistics
         self._store = store
         self._roles = roles
+        self._budgets = budgets
 
     async def engines(self) -> list[EngineState]:
         """Return the engine of each role."""
@@ -55,6 +60,17 @@ class OperatorStatus:
             {"database": full} if full else {}
         )
 
-    async def key_usage(self, day: date) -> Mapping[str, float]:
-        """Return the seconds of audio that API keys have used on a day, by name."""
-        return await self._store.allowances.of_day(day)
+    async def budgets(self, keys: Sequence[str]) -> list[Standing]:
+        """Return how the bot and the API keys stand, and who has used most today.
+
+        keys: the names of the API keys. People and groups have short ids for names.
+        """
+        rules, day = self._budgets.rules, self._budgets.clock.now().date()
+        ledger = self._store.budgets
+        bot = rules.list_accounts(Requester())
+        accounts = [*bot, *(Account("key", name, rules.of_keys) for name in keys)]
+        return [
+            *await ledger.standings(accounts, day),
+            *await ledger.top("person", rules.of_people, day, _TOP),
+            *await ledger.top("chat", rules.of_groups, day, _TOP),
+        ]

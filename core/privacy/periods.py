@@ -28,8 +28,8 @@ UNUSED_KEPT = timedelta(days=30)
 LONGEST_HISTORY = timedelta(days=365)
 #: How long a code can be used, and the period in which attempts are counted.
 CODES_KEPT = timedelta(minutes=10)
-#: An API key's seconds count for the day in which they were used (UTC).
-ALLOWANCES_KEPT = timedelta(days=1)
+#: How much was used on a day counts for its month, and the operator looks back at the one before.
+USE_KEPT = timedelta(days=62)
 #: The operator compares a month with that of the year before.
 COSTS_KEPT = timedelta(days=400)
 #: A probe is repeated daily while its model is used.
@@ -139,8 +139,12 @@ PERIODS = (
         ("switches",), "Whether all work is paused", None, "until it goes on", is_personal=False,
     ),
     Period(
-        ("allowances",), "Audio used by each API key", ALLOWANCES_KEPT, is_personal=False,
+        ("budget_uses",), mark("How much you have used on each day, without your id"), USE_KEPT,
         column="day",
+    ),
+    Period(
+        ("budgets",), mark("A budget of your own, without your id"), None,
+        mark("until the operator takes it away"),
     ),
     Period(
         ("usage",), "Cost of each model in each hour", COSTS_KEPT, is_personal=False,

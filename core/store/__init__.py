@@ -13,7 +13,6 @@ from core.store.database.migrate import migrate
 from core.store.database.queries import Database
 from core.store.database.rotation import Rotation
 from core.store.exports.collecting import Exports
-from core.store.operations.allowances import Allowances
 from core.store.operations.controls import Controls
 from core.store.operations.probes import Probes
 from core.store.operations.retention import Retention
@@ -26,6 +25,7 @@ from core.store.talk.forgotten import ForgottenCounts
 from core.store.talk.memory import Memory
 from core.store.work.admissions import Admissions
 from core.store.work.audit import Audit
+from core.store.work.budgets import BudgetLedger
 from core.store.work.cancellation import Cancellation
 from core.store.work.deliveries import Deliveries
 from core.store.work.intake import Intake
@@ -68,7 +68,7 @@ class Store:
         self.retention = Retention(self._database, self.recordings)
         self.schedules = Schedules(self._database)
         self.probes = Probes(self._database)
-        self.allowances = Allowances(self._database)
+        self.budgets = BudgetLedger(self._database)
         self.statistics = Statistics(self._database)
         self.rotation = Rotation(self._database)
         self.admissions = Admissions(self._database)

@@ -24,6 +24,7 @@ from core.store.database.queries import (
 )
 from core.store.database.tables import buttons, chats, jobs, messages, schedules, voices, watermarks
 from core.store.talk.memory import move_talk
+from core.store.work.budgets import move_budget
 from core.store.work.deliveries import move_deliveries
 
 #: A chat in which nothing but this was asked has no content left: it is not listed.
@@ -138,6 +139,7 @@ class Chats:
         connection.execute(gone.values(gone_at=self._database.now()))
         move_talk(connection, before.chat_pk, after.chat_pk)
         move_deliveries(connection, before.chat_pk)
+        move_budget(connection, old, new)
         of_chat = select(jobs.c.job_id).where(jobs.c.chat_pk == before.chat_pk)
         change = update(buttons).where(buttons.c.job_id.in_(of_chat))
         connection.execute(change.values(chat_pk=after.chat_pk))

@@ -16,8 +16,9 @@ from core.summaries.parse import drop_labels
 from core.summaries.points import Summary
 from core.summaries.prompt import SummaryTask, format_for_prompt
 from core.summaries.prompt_input import Talk
-from core.synthesis.pipeline import MAX_CHARS, VoiceStyle
+from core.synthesis.pipeline import VoiceStyle
 from core.synthesis.progress import estimate_s
+from core.synthesis.refusals import MAX_CHARS
 from core.synthesis.voice_choice import assign_voice, voices_for_language
 
 #: Returns lines, each in its voice, as one voice note.

@@ -15,24 +15,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from core import audio, metrics
+from core import audio
 from core.clock import CLOCK, Clock
-from core.errors import EngineBadReply, EngineError, UserError
+from core.errors import EngineBadReply, EngineError
 from core.interfaces import Synthesizer
 from core.limits import AccountGate
+from core.limits.budgets import Budgets, measure
 from core.locale import mark
 from core.models import Audio, File, SavedVoice, Usage, Utterance
 from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
-from core.synthesis.progress import Put, SpeechReport
+from core.synthesis.progress import Put, SpeechReport, estimate_s
+from core.synthesis.refusals import MAX_CHARS, NothingToSay, TextTooLong
 from core.synthesis.speakable import make_speakable
 from core.synthesis.styles import read_styles, split_style
 from core.text.split import shorten, split_speech
 from core.transcription.progress import OnProgress
 
-#: Longest text of one voice note: about six minutes.
-MAX_CHARS = 5000
+#: How much longer slow speech is than expected: so much of a budget is held for it.
+_SLOWEST = 1.5
 #: Longest title, which players show for files.
 MAX_TITLE_CHARS = 60
 
@@ -66,28 +68,14 @@ class SynthesisResult:
     note: str = ""
 
 
-class TextTooLong(UserError):
-    """The text exceeds MAX_CHARS; `start` is the part that fits."""
-
-    user_text = "This text is too long to read aloud: the limit is {limit} characters."
-
-    def __init__(self, start: str) -> None:
-        super().__init__("", limit=MAX_CHARS)
-        self.start = start
-
-
-class NothingToSay(UserError):
-    """The text has no word that can be spoken."""
-
-    user_text = "There is nothing in this text that can be read aloud."
-
-
 class SynthesisPipeline:
     """Synthesizes texts with one engine."""
 
-    def __init__(self, synthesizer: Synthesizer, results: Results, clock: Clock = CLOCK) -> None:
+    def __init__(
+        self, synthesizer: Synthesizer, results: Results, budgets: Budgets, clock: Clock = CLOCK
+    ) -> None:
         self.synthesizer = synthesizer
-        self._results, self._clock = results, clock
+        self._results, self._budgets, self._clock = results, budgets, clock
         #: Limits the calls to the engine.
         self.gate = AccountGate(synthesizer.name, synthesizer.limits, "speech", clock)
 
@@ -262,10 +250,25 @@ class SynthesisPipeline:
         if (kept := await self._results.find_audio(key)) is not None:
             note_progress()
             return await asyncio.to_thread(_unpack, kept, rate_hz)
+        most_s = _SLOWEST * estimate_s(utterance.text)
+        async with self._budgets.reserve() as reservation:
+            most = Usage(engine.name, engine.model, audio_s=most_s)
+            await reservation.hold(measure(most, most_s))
+            pcm = await self._read_speech(utterance, key, stream)
+            packed = await asyncio.to_thread(audio.encode, pcm, rate_hz=rate_hz, format="flac")
+            cost = Usage(engine.name, engine.model, audio_s=len(pcm) / 2 / rate_hz)
+            with reservation.pay(measure(cost, cost.audio_s), is_last=True) as settlement:
+                save = self._results.save_audio
+                await save(key, packed, cost, utterance.sample, settlement)
+        return pcm
+
+    async def _read_speech(
+        self, utterance: Utterance, key: str, stream: Callable[[bytearray], None] | None
+    ) -> bytes:
         whole = bytearray()
         async with (
             self.gate.call(0.0, key),
-            aclosing(engine.synthesize(utterance)) as chunks,
+            aclosing(self.synthesizer.synthesize(utterance)) as chunks,
         ):
             async for chunk in chunks:
                 whole += chunk
@@ -273,12 +276,7 @@ class SynthesisPipeline:
                     stream(whole)
             if not whole:
                 raise EngineBadReply("no audio")
-        pcm = bytes(whole)
-        packed = await asyncio.to_thread(audio.encode, pcm, rate_hz=rate_hz, format="flac")
-        cost = Usage(engine.name, engine.model, audio_s=len(pcm) / 2 / rate_hz)
-        metrics.METER.get().audio_s += cost.audio_s
-        await self._results.save_audio(key, packed, cost, utterance.sample)
-        return pcm
+        return bytes(whole)
 
     def _key(self, utterance: Utterance, take: str) -> str:
         sample = hashlib.sha256(utterance.sample.data).hexdigest() if utterance.sample else ""

@@ -18,63 +18,49 @@ from core.audio import Media, Piece, read_chunks
 from core.clock import CLOCK, Clock
 from core.interfaces import Recording, Transcriber
 from core.limits import AccountGate, FairSlots
-from core.models import Audio, File, Segment, Transcript, Usage
+from core.limits.budgets import Budgets, Reservation, measure
+from core.models import NOTHING, Amount, Audio, File, Segment, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
 from core.text.scripts import join_texts
+from core.transcription.options import NO_OPTIONS, StoredTranscript, TranscriptionOptions
 from core.transcription.progress import (
     LONG_S,
-    NOTHING_YET,
     JointReport,
+    LongReports,
     OnProgress,
     Progress,
     ProgressReport,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class StoredTranscript:
-    """A transcript and the key under which it is stored."""
-
-    key: str
-    transcript: Transcript
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptionOptions:
-    """What is seldom wished for a transcript."""
-
-    #: See `Transcriber`.
-    temperature: float | None = None
-    #: Ask the engine about silence and tones, too.
-    even_silent: bool = False
-
-
-NO_OPTIONS = TranscriptionOptions()
 Pieces = AsyncGenerator[Piece, None]
 #: Hashing so much takes less time than the switch to another thread.
 _SMALL_BYTES = 64 * 1024
-#: So many recordings whose last attempt failed are remembered.
-_MOST_INTERRUPTED = 100
 
 
 class TranscriptionPipeline:
     """Transcribes recordings with one engine."""
 
     def __init__(
-        self, media: Media, transcriber: Transcriber, results: Results, clock: Clock = CLOCK
+        self,
+        media: Media,
+        transcriber: Transcriber,
+        results: Results,
+        budgets: Budgets,
+        clock: Clock = CLOCK,
     ) -> None:
         self._media = media
         #: Tells that a recording is being downloaded.
         self.expect = media.expect
         self.transcriber = transcriber
         self._results = results
+        #: Of all pipelines.
+        self.budgets = budgets
         self._clock = clock
-        #: By the key of the transcript: how far recordings were whose last attempt failed.
-        self._interrupted: dict[str, Progress] = {}
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
+        self._reports = LongReports(self.gate, clock)
         # With two, a piece is done soon enough, and half of them would be too many to leave free.
         count = transcriber.limits.concurrency - (transcriber.limits.concurrency > 2)
         self._piece_limits = replace(transcriber.limits, concurrency=count)
@@ -130,13 +116,27 @@ class TranscriptionPipeline:
     async def _transcribe_pieces(
         self, pending: PendingTranscript, pieces: Pieces, on_progress: OnProgress | None
     ) -> Transcript:
-        pending.on_progress, tasks = on_progress, pending.tasks
+        pending.on_progress = on_progress
+        async with self.budgets.reserve() as pending.reservation:
+            await self._finish_pieces(pending, pieces)
+            transcript = stitch([pending.done[index] for index in sorted(pending.done)])
+            # Nothing was paid for one of silence, and the engine may be asked about it yet.
+            if not transcript.is_silent:
+                with pending.reservation.pay(pending.unbooked, is_last=True) as settlement:
+                    is_booked, save = pending.unbooked == NOTHING, self._results.save
+                    await save(pending.key, transcript, is_booked=is_booked, settlement=settlement)
+        return transcript
+
+    async def _finish_pieces(self, pending: PendingTranscript, pieces: Pieces) -> None:
+        tasks = pending.tasks
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
                     pending.count = piece.index + 1
-                    if pending.report is None and (piece.recording_s or 0.0) >= LONG_S:
-                        self._start_report(pending, piece.recording_s or 0.0)
+                    total_s, shown = piece.recording_s or 0.0, pending.on_progress
+                    if shown and pending.report is None and total_s >= LONG_S:
+                        pending.report = self._reports.open(pending.key, shown, total_s)
+                        pending.chores.append(pending.report.start())
                     await self._start_piece(pending, piece)
                     # If one has failed, more would be paid for in vain.
                     if any(task.done() and task.exception() for task in tasks):
@@ -149,25 +149,8 @@ class TranscriptionPipeline:
             await asyncio.gather(*tasks, *pending.chores, return_exceptions=True)
         if error := next((one for one in results if isinstance(one, BaseException)), None):
             if pending.report:
-                self._interrupted[pending.key] = pending.report.latest
+                self._reports.interrupt(pending.key, pending.report)
             raise error
-        transcript = stitch([pending.done[index] for index in sorted(pending.done)])
-        # Nothing was paid for one of silence, and the engine may be asked about it yet.
-        if not transcript.is_silent:
-            await self._results.save(pending.key, transcript, is_booked=pending.is_booked)
-        return transcript
-
-    def _start_report(self, pending: PendingTranscript, total_s: float) -> None:
-        """Show from now on how far a long recording is."""
-        if pending.on_progress:
-            before = self._interrupted.pop(pending.key, NOTHING_YET)
-            # Not every job is tried again.
-            while len(self._interrupted) > _MOST_INTERRUPTED:
-                self._interrupted.pop(next(iter(self._interrupted)))
-            shown = pending.on_progress
-            report = ProgressReport(shown, total_s, self.gate, self._clock, before)
-            pending.report = report
-            pending.chores.append(pending.report.start())
 
     async def _start_piece(self, pending: PendingTranscript, piece: Piece) -> None:
         """Start to transcribe `piece` once a slot is free, if there is speech and no result yet."""
@@ -179,6 +162,7 @@ class TranscriptionPipeline:
         elif not piece.is_whole and (transcript := await self._results.find(key)) is not None:
             pending.update(piece, transcript)
         else:
+            await self._hold(pending, piece)
             # Waiting here holds the decoder back.
             if not piece.is_whole:
                 with self.gate.in_line():
@@ -188,6 +172,22 @@ class TranscriptionPipeline:
             if not piece.is_whole:
                 # Not by the task itself: one that is cancelled before its first step does nothing.
                 task.add_done_callback(lambda _: self._piece_slots.release())
+
+    async def _hold(self, pending: PendingTranscript, piece: Piece) -> None:
+        """Hold the cost of all of the recording before its first call. Raises OverBudget.
+
+        Of one that is longer than it claims, each further piece is held by itself.
+        """
+        pending.called_s += piece.audio.duration_s
+        if pending.called_s <= pending.covered_s:
+            return
+        whole_s = 0.0
+        if not (piece.is_whole or pending.covered_s):
+            whole_s = (piece.recording_s or 0.0) - await self._results.saved_s(pending.key)
+        more_s = max(pending.called_s, whole_s) - pending.covered_s
+        most = Usage(self.transcriber.name, self.transcriber.model, more_s)
+        await pending.reservation.hold(measure(most, more_s))
+        pending.covered_s += more_s
 
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
@@ -201,10 +201,14 @@ class TranscriptionPipeline:
                 temperature=pending.options.temperature,
             )
         metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
-        metrics.METER.get().audio_s += duration_s
-        pending.is_booked = not piece.is_whole
-        if pending.is_booked:
-            await self._results.save(key, transcript, whole=pending.key)
+        used = transcript.usage or Usage(engine.name, engine.model, duration_s)
+        cost = measure(used, duration_s)
+        if piece.is_whole:
+            pending.unbooked = cost
+        else:
+            with pending.reservation.pay(cost) as settlement:
+                save = self._results.save
+                await save(key, transcript, whole=pending.key, settlement=settlement)
         pending.update(piece, transcript)
 
 
@@ -229,8 +233,12 @@ class PendingTranscript:
     done: dict[int, tuple[Piece, Transcript]] = field(default_factory=dict)
     _texts: dict[int, str] = field(default_factory=dict)
     _done_s: float = 0.0
-    #: Whether what was paid is saved with the pieces: the only one is saved as the whole.
-    is_booked: bool = True
+    #: What was paid for the only piece, and is saved with the whole; several are saved themselves.
+    unbooked: Amount = NOTHING
+    reservation: Reservation = field(init=False)
+    #: Audio that the engine gets, and how much of it the reservation covers.
+    called_s: float = 0.0
+    covered_s: float = 0.0
 
     def update(self, piece: Piece, result: str | Transcript) -> None:
         """Set the transcript or the text so far of `piece`, and show that of the recording.

@@ -19,6 +19,8 @@ from core.text.timestamps import format_timestamp
 LONG_S = 60.0
 #: Interval between two estimates.
 TICK_S = 5.0
+#: So many recordings whose last attempt failed are remembered.
+_MOST_INTERRUPTED = 100
 #: How much of the newest text is shown: nobody reads more of it live.
 _TAIL_CHARS = 1500
 
@@ -97,6 +99,26 @@ class ProgressReport:
     def start(self) -> asyncio.Task[None]:
         """Start to estimate; the caller cancels the task."""
         return asyncio.create_task(self.keep_estimating())
+
+
+class LongReports:
+    """The reports on recordings. After an attempt that failed, the next one goes on from there."""
+
+    def __init__(self, gate: AccountGate, clock: Clock) -> None:
+        self._gate, self._clock = gate, clock
+        #: By the key of the transcript: how far the last attempt came.
+        self._interrupted: dict[str, Progress] = {}
+
+    def open(self, key: str, on_progress: OnProgress, total_s: float) -> ProgressReport:
+        """Return the report on a recording that is `total_s` long."""
+        before = self._interrupted.pop(key, NOTHING_YET)
+        return ProgressReport(on_progress, total_s, self._gate, self._clock, before)
+
+    def interrupt(self, key: str, report: ProgressReport) -> None:
+        """Remember how far an attempt came that failed: most are made again."""
+        self._interrupted[key] = report.latest
+        while len(self._interrupted) > _MOST_INTERRUPTED:
+            self._interrupted.pop(next(iter(self._interrupted)))
 
 
 class JointReport(ProgressReport):

@@ -16,6 +16,7 @@ from core.answering.pipeline import (
 from core.clock import Clock
 from core.errors import EngineBusy
 from core.interfaces import AnswererLimits
+from core.limits.budgets import Budgets
 from core.models import Answer, Audio, Question, Turn
 from core.store import Store
 from core.store.database.schema import usage
@@ -37,7 +38,7 @@ def engine() -> ScriptedAnswerer:
 
 @pytest.fixture
 async def answering(store: Store, engine: ScriptedAnswerer, clock: Clock) -> AnsweringPipeline:
-    return AnsweringPipeline(ThreadMedia(), engine, store.results, clock=clock)
+    return AnsweringPipeline(ThreadMedia(), engine, store.results, Budgets(store.budgets), clock)
 
 
 async def test_same_question_is_paid_for_once(

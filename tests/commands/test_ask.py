@@ -182,7 +182,7 @@ async def test_recordings_of_people_who_opted_out_are_not_asked_about(
 async def test_urls_are_passed_on_only_if_the_operator_allows_it(talk: Talk) -> None:
     question = "What is on https://a.example/talk.mp3?x=1 please"
     for is_allowed in (False, True):
-        talk.loopback.answering._allows_urls = is_allowed
+        talk.loopback.answering.allows_urls = is_allowed
         reply = await talk.send(command="ask", text=question)
         assert reply.text == "I can't open links. Please send the recording itself."
     talk.answerer.limits = AnswererLimits(formats=("audio/mpeg",), can_fetch_urls=True)

@@ -18,6 +18,7 @@ from core.assistant import Inbox
 from core.clock import Clock
 from core.engines import Engines
 from core.engines.mimo.transcriber import MimoTranscriber
+from core.limits.budgets import Budgets
 from core.models import ProbeResult, Question, Turn, Utterance
 from core.operations.model_probe import ModelProbe
 from core.operations.roles import list_roles
@@ -55,14 +56,14 @@ class ProbeSetup:
         self.store = store
         media, clock = ThreadMedia(), current_clock()
         self.engines = Engines(make_settings(**settings))
-        transcription = TranscriptionPipeline(
-            media, self.engines.transcriber(), store.results, clock
-        )
-        synthesis = SynthesisPipeline(self.engines.synthesizer(), store.results, clock)
-        answering = AnsweringPipeline(media, self.engines.answerer(), store.results, clock=clock)
+        self.budgets = Budgets(store.budgets)
+        shared = store.results, self.budgets, clock
+        transcription = TranscriptionPipeline(media, self.engines.transcriber(), *shared)
+        synthesis = SynthesisPipeline(self.engines.synthesizer(), *shared)
+        answering = AnsweringPipeline(media, self.engines.answerer(), *shared)
         self.pipelines = transcription, synthesis, answering
         self.roles = list_roles(*self.pipelines)
-        self.status = OperatorStatus(store, self.roles)
+        self.status = OperatorStatus(store, self.roles, self.budgets)
         #: What the operator is reported, with what makes it one piece of news.
         self.reported: list[tuple[str, str]] = []
         self.model_probe = ModelProbe(self.roles, store.probes, self.tell)
@@ -221,6 +222,6 @@ async def test_the_program_probes_unless_that_is_off(
     bot: ProbeSetup, clock: Clock, setting: str, is_on: bool
 ) -> None:
     inbox = Inbox(bot.store, bot.pipelines[1], bot.status)
-    program = Program(bot.store, *bot.pipelines, bot.roles, inbox, clock)
+    program = Program(bot.store, *bot.pipelines, bot.roles, bot.budgets, inbox, clock)
     worker = make_job_runner(make_settings(model_probe=setting), program, {})
     assert bool(worker._chores._probe) is is_on

@@ -9,6 +9,8 @@ from core.commands import pick_command
 from core.models import (
     CANCEL_TOKEN,
     FORM_TOKEN,
+    Account,
+    Amount,
     Answer,
     Audio,
     Button,
@@ -20,11 +22,13 @@ from core.models import (
     RecordingReference,
     Reply,
     SavedVoice,
+    Settlement,
     SpeechSettings,
     TalkRange,
     TalkSettings,
     Transcript,
     Usage,
+    parse_budget,
 )
 from core.privacy.archive import ExportSound
 from core.store import Store
@@ -105,6 +109,7 @@ async def _results(store: Store) -> None:
     for find in (store.results.find, store.results.find_answer, store.results.find_audio):
         await find("k")
     await store.results.find_whole("piece")
+    await store.results.saved_s("k")
 
     async def make(show: object) -> int:
         return 1
@@ -159,9 +164,16 @@ async def _people(store: Store) -> None:
     await store.probes.incidents()
     await store.probes.end_incident("disk")
     await store.probes.check_space()
-    await store.allowances.spend("key", now.date(), 1.0)
-    await store.allowances.spent_s("key", now.date())
-    await store.allowances.of_day(now.date())
+    account, day, amount = Account.of_person("test", "7"), now.date(), Amount(1000, 5)
+    await store.budgets.reserve([account], amount, day)
+    await store.budgets.release(Settlement((account,), day, amount, amount))
+    await store.budgets.set_budget(account, parse_budget("5 min/day"))
+    await store.budgets.standings([account], day)
+    await store.budgets.top("person", (), day, 5)
+    await store.budgets.own()
+    await store.budgets.reset(account, day)
+    await store.budgets.set_budget(account, None)
+    await store.budgets.release_all(day)
     code = await store.links.create_code("test", "7")
     await store.links.link("other", "8", code, "job")
     await store.links.linked_platforms("test", "7")

@@ -12,6 +12,7 @@ import pytest
 
 from core.commands import pick_command
 from core.errors import StorageFull
+from core.limits.budgets import Budgets
 from core.models import Message, Transcript
 from core.operations.incidents import Incidents
 from core.operations.status import OperatorStatus
@@ -57,7 +58,7 @@ async def test_the_operator_reads_which_disk_and_how_much_is_free(
     text = str(error)
     assert str(tmp_path / "hearsay.db") in text and " MB free" in text
     assert "canary" not in text and "OperationalError" not in text
-    status = OperatorStatus(store, ())
+    status = OperatorStatus(store, (), Budgets(store.budgets))
     for _ in range(2):
         assert status.faults()["database"].startswith(text.partition(":")[0])
         await store.probes.check_space()

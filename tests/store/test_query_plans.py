@@ -21,7 +21,7 @@ from tests.store.every_query import call_everything
 #: Tables that stay small, and why. All others grow.
 SMALL = {
     "probes": "a row per role of an engine, and per open incident",
-    "allowances": "a row per API key",
+    "budgets": "a row per account that was given its own",
     "schedules": "a row per digest that a chat has asked for",
     "link_codes": "a row per account that linked another in the last ten minutes",
     "link_tries": "a row per code that was typed in the last ten minutes",

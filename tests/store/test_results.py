@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -86,19 +85,6 @@ async def test_only_one_saved_voice_is_renamed(store: Store) -> None:
     renamed = replace(own, name="mine")
     await store.voices.rename(renamed)
     assert await store.voices.usable(chat, "7") == [designed, renamed]
-
-
-async def test_what_is_used_adds_up_for_each_key_and_day(store: Store) -> None:
-    allowances, today, tomorrow = store.allowances, date(2026, 11, 21), date(2026, 11, 22)
-    assert await allowances.spent_s("alice", today) == 0.0
-    await asyncio.gather(*(allowances.spend("alice", today, 2.5) for _ in range(8)))
-    await allowances.spend("bob", today, 1.0)
-    spent = [await allowances.spent_s(*of) for of in (("alice", today), ("alice", tomorrow))]
-    assert spent == [20.0, 0.0]
-    assert await allowances.of_day(today) == {"alice": 20.0, "bob": 1.0}
-    assert await allowances.of_day(tomorrow) == {}
-    await allowances.spend("bob", tomorrow, 3.0)
-    assert await allowances.of_day(tomorrow) == {"bob": 3.0}, "each day begins at nothing"
 
 
 async def test_watermarks_are_saved_per_bot(store: Store) -> None:

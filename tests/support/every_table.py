@@ -7,6 +7,8 @@ from pathlib import Path
 
 from core.commands import pick_command
 from core.models import (
+    Account,
+    Amount,
     Answer,
     Audio,
     Button,
@@ -22,6 +24,7 @@ from core.models import (
     TalkSettings,
     Transcript,
     Usage,
+    parse_budget,
 )
 from core.requester import requester_of, work_for
 from core.store import Store
@@ -79,9 +82,11 @@ async def fill_every_table(store: Store, new_message: NewMessage) -> None:
     await talk(store, say(1, "word", sent_at=now - timedelta(days=300)))
     await store.memory.note_read(GROUP, "7", now)
     await store.newcomers.add(GROUP, ["7"])
-    await store.allowances.spend("key", now.date(), 1.0)
     former = {"key_id": "00000000", "retired_at": now}
     await store._database.write(lambda one: one.execute(retired_keys.insert(), former))
+    account, amount = Account.of_person("test", "7"), Amount(1000, 5)
+    await store.budgets.reserve([account], amount, now.date())
+    await store.budgets.set_budget(account, parse_budget("5 min/day"))
     await store.probes.begin("transcriber", now)
     await store.probes.end(ProbeResult("transcriber", "mimo", "m", now, ""))
     await store.probes.begin_incident("disk", now)

@@ -23,6 +23,7 @@ from core.interfaces import (
     TranscriberLimits,
 )
 from core.jobs import JobRunner
+from core.limits.budgets import Budgets
 from core.models import (
     Answer,
     Audio,
@@ -182,20 +183,19 @@ class Loopback:
         answerer: Answerer | None = None,
     ) -> None:
         media = media or ThreadMedia()
-        self.store = store
-        self.engine = engine
-        self.platform = LoopbackPlatform()
+        self.store, self.engine, self.platform = store, engine, LoopbackPlatform()
         clock = current_clock()
-        self.transcription = TranscriptionPipeline(media, engine, store.results, clock)
+        self.budgets = Budgets(store.budgets, clock=clock)
+        shared = store.results, self.budgets, clock
+        self.transcription = TranscriptionPipeline(media, engine, *shared)
         self.synthesizer = ScriptedSynthesizer()
-        self.synthesis = SynthesisPipeline(synthesizer or self.synthesizer, store.results, clock)
+        self.synthesis = SynthesisPipeline(synthesizer or self.synthesizer, *shared)
         self.answerer = ScriptedAnswerer()
-        self.answering = AnsweringPipeline(
-            media, answerer or self.answerer, store.results, clock=clock
-        )
+        self.answering = AnsweringPipeline(media, answerer or self.answerer, *shared)
         parts = self.transcription, self.synthesis, self.answering
         self.assistant = Assistant(store, *parts, clock)
-        self.inbox = Inbox(store, self.synthesis, OperatorStatus(store, list_roles(*parts)))
+        status = OperatorStatus(store, list_roles(*parts), self.budgets)
+        self.inbox = Inbox(store, self.synthesis, status)
         self.inbox.platforms = {"test": self.platform}
         self.worker = JobRunner(store, self.assistant, self.inbox.platforms, clock=clock)
 

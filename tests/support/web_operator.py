@@ -19,6 +19,7 @@ from core.assistant import Inbox
 from core.audio import Media
 from core.config import Settings
 from core.engines import Engines
+from core.limits.budgets import BudgetRules, Budgets
 from core.models import (
     Attachment,
     Button,
@@ -64,11 +65,13 @@ async def open_operator_page(home: Path) -> AsyncIterator[OperatorPage]:
         mimo_api_key=SecretStr(KEY),
     )
     store, media, engines = open_store(home), Media(workers=1), Engines(settings)
-    transcription = TranscriptionPipeline(media, engines.transcriber(), store.results)
-    synthesis = SynthesisPipeline(engines.synthesizer(), store.results)
-    answering = AnsweringPipeline(media, engines.answerer(), store.results)
+    budgets = Budgets(store.budgets, BudgetRules.read(settings), current_clock())
+    shared = store.results, budgets
+    transcription = TranscriptionPipeline(media, engines.transcriber(), *shared)
+    synthesis = SynthesisPipeline(engines.synthesizer(), *shared)
+    answering = AnsweringPipeline(media, engines.answerer(), *shared)
     roles = list_roles(transcription, synthesis, answering)
-    inbox = Inbox(store, synthesis, OperatorStatus(store, roles))
+    inbox = Inbox(store, synthesis, OperatorStatus(store, roles, budgets))
     web = WebChat(settings, inbox, current_clock())
     inbox.platforms = {"web": web}
     running = asyncio.create_task(web.run())

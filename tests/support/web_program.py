@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.support.clean_start import make_database
+from tests.support.paths import ROOT
 
 
 @asynccontextmanager
@@ -23,6 +24,7 @@ async def run_program(
     make_database(home)
     environment = {
         "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
         "HEARSAY_HOME": str(home),
         "WEB_PORT": "0",
         "TRANSCRIBER": "offline",

@@ -3,15 +3,11 @@ from __future__ import annotations
 import pytest
 
 from core.errors import EngineBusy, UserError
+from core.limits.budgets import Budgets
 from core.models import Audio, SavedVoice
 from core.store import Store
-from core.synthesis.pipeline import (
-    MAX_CHARS,
-    PLAIN_ONLY,
-    SynthesisPipeline,
-    TextTooLong,
-    VoiceStyle,
-)
+from core.synthesis.pipeline import PLAIN_ONLY, SynthesisPipeline, VoiceStyle
+from core.synthesis.refusals import MAX_CHARS, TextTooLong
 from tests.support import audio_samples
 from tests.support.loopback import ScriptedSynthesizer
 from tests.support.virtual_time import current_clock
@@ -22,7 +18,7 @@ SAVED = SavedVoice("v1", "Grandma", Audio(b"RIFF", "audio/wav", 1.0))
 
 def make(store: Store) -> tuple[SynthesisPipeline, ScriptedSynthesizer]:
     engine = ScriptedSynthesizer()
-    return SynthesisPipeline(engine, store.results, current_clock()), engine
+    return SynthesisPipeline(engine, store.results, Budgets(store.budgets), current_clock()), engine
 
 
 async def test_a_text_becomes_a_voice_note(store: Store) -> None:

@@ -46,7 +46,7 @@ async def test_whoever_asks_about_one_is_told_and_nothing_connects(loopback: Loo
     trap = await asyncio.start_server(lambda reader, writer: reached.append(writer), "127.0.0.1", 0)
     port = trap.sockets[0].getsockname()[1]
     loopback.answerer.limits = AnswererLimits(can_fetch_urls=True, formats=("audio/mpeg",))
-    loopback.answering._allows_urls = True
+    loopback.answering.allows_urls = True
     addresses = [f"http://localtest.me:{port}/a.mp3", f"http://a.localhost:{port}/a.mp3"]
     async with loopback.running(), trap:
         group = Group(loopback, is_private=True)

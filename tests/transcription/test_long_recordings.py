@@ -17,9 +17,11 @@ from core.clock import Clock
 from core.config import Settings
 from core.engines.mimo.transcriber import MimoTranscriber
 from core.errors import EngineError
+from core.limits.budgets import Budgets
 from core.store import Store
 from core.text.timestamps import format_timestamp
-from core.transcription.pipeline import StoredTranscript, TranscriptionPipeline
+from core.transcription.options import StoredTranscript
+from core.transcription.pipeline import TranscriptionPipeline
 from core.transcription.progress import Progress, describe
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.contract import MAX_BASE64_CHARS
@@ -52,7 +54,7 @@ async def transcription(mimo: MimoServer, store: Store) -> AsyncIterator[Transcr
         engine.limits, calls_per_minute=None, tokens_per_minute=None, concurrency=4,
         target_piece_s=12.0, max_piece_s=18.0,
     )  # fmt: skip
-    yield TranscriptionPipeline(ThreadMedia(), engine, store.results)
+    yield TranscriptionPipeline(ThreadMedia(), engine, store.results, Budgets(store.budgets))
     await engine.close()
 
 
@@ -107,7 +109,8 @@ async def test_progress_of_a_long_recording_goes_on_while_the_account_waits(
     tokens_per_minute = int(60 * transcription.transcriber.limits.tokens_per_s) + 120
     limits = replace(transcription.transcriber.limits, tokens_per_minute=tokens_per_minute)
     transcription.transcriber.limits = limits
-    limited = TranscriptionPipeline(ThreadMedia(), transcription.transcriber, store.results, clock)
+    shared = store.results, Budgets(store.budgets), clock
+    limited = TranscriptionPipeline(ThreadMedia(), transcription.transcriber, *shared)
     seen: list[tuple[float, Progress]] = []
     started_s = clock.monotonic()
     mimo.rules.latency_s = 3.0

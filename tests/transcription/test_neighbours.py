@@ -11,6 +11,7 @@ import pytest
 from core.audio import Media, Piece
 from core.clock import Clock
 from core.interfaces import TranscriberLimits
+from core.limits.budgets import Budgets
 from core.models import Audio
 from core.requester import Requester, work_for
 from core.store import Store
@@ -43,7 +44,7 @@ class Neighbours:
         self.engine = ScriptedTranscriber(TranscriberLimits(**limits))
         self.engine.latency_s = CALL_S
         self.transcription = TranscriptionPipeline(
-            CountedMedia(), self.engine, store.results, clock
+            CountedMedia(), self.engine, store.results, Budgets(store.budgets), clock
         )
         self.clock = clock
 

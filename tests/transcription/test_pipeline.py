@@ -17,9 +17,10 @@ from core.audio import Media, Piece
 from core.clock import Clock
 from core.errors import BadAudio, EngineBusy
 from core.interfaces import OnText, TranscriberLimits
+from core.limits.budgets import Budgets
 from core.models import Audio, Segment, Transcript
 from core.store import Store
-from core.transcription.pipeline import TranscriptionOptions as Options
+from core.transcription.options import TranscriptionOptions as Options
 from core.transcription.pipeline import TranscriptionPipeline, stitch
 from tests.support import audio_samples
 from tests.support.clean_start import ask_database
@@ -93,7 +94,8 @@ class PipelineSetup:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.media, self.engine = WordMedia(), WordTranscriber()
-        self.transcription = TranscriptionPipeline(self.media, self.engine, store.results, clock)
+        shared = store.results, Budgets(store.budgets), clock
+        self.transcription = TranscriptionPipeline(self.media, self.engine, *shared)
 
     async def transcribe(self, words: str, **options: Any) -> str:
         return (await self.transcription.transcribe(words.encode(), **options)).transcript.text
@@ -240,7 +242,8 @@ async def test_arguments_passed_to_the_engine(
 async def test_real_recording_from_file_to_transcript(store: Store, clock: Clock) -> None:
     """Recordings are cut at pauses, and long silence is not sent."""
     engine = ScriptedTranscriber(TranscriberLimits(target_piece_s=20.0))
-    transcription = TranscriptionPipeline(ThreadMedia(), engine, store.results, clock)
+    shared = store.results, Budgets(store.budgets), clock
+    transcription = TranscriptionPipeline(ThreadMedia(), engine, *shared)
     quiet = audio_samples.silence(60.0)
     sound = audio_samples.wav(audio_samples.speech(20.0) + quiet + audio_samples.speech(20.0))
     transcript = (await transcription.transcribe(sound)).transcript
@@ -260,7 +263,8 @@ async def test_a_recording_of_one_piece_is_saved_once(
     store: Store, clock: Clock, tmp_path: Path, seconds: float, rows: int
 ) -> None:
     engine = ScriptedTranscriber(TranscriberLimits(target_piece_s=15.0))
-    transcription = TranscriptionPipeline(ThreadMedia(), engine, store.results, clock)
+    shared = store.results, Budgets(store.budgets), clock
+    transcription = TranscriptionPipeline(ThreadMedia(), engine, *shared)
     sound = audio_samples.wav(audio_samples.speech(seconds))
     first = await transcription.transcribe(sound)
     assert ask_database(tmp_path, "SELECT count(*) FROM transcripts") == [(rows,)]

@@ -20,7 +20,6 @@ from core.config import Settings
 from core.logs import set_up_logs
 from core.models import JobState
 from tests.support.paths import ROOT
-from tests.support.virtual_time import current_clock
 from tests.support.web_client import open_client
 from tests.support.web_inbox import FakeInbox, open_web
 from tests.support.web_operator import (
@@ -161,7 +160,6 @@ async def test_figures_show_hours_and_usage(
     await move_back(
         operator_page.store, await add_job(operator_page.store, JobState.DONE), 2.0, 5.0
     )
-    await operator_page.store.allowances.spend("script", current_clock().now().date(), 90.0)
     statistics = await get(operator, "figures")
     assert len(statistics["hours"]) == 24
     assert (statistics["hours"][-3]["ended"], statistics["hours"][-3]["median_s"]) == (
@@ -175,7 +173,6 @@ async def test_figures_show_hours_and_usage(
     assert {name: transcribed[name] / transcribed["calls"] for name in per_call} == per_call
     assert transcribed["cost_usd"] / transcribed["calls"] == pytest.approx(3.0 / 3600 * 0.074)
     assert statistics["prices_at"] == "2026-10-01"
-    assert statistics["programs"] == [{"name": "script", "audio_s": 90.0}]
 
 
 @pytest.mark.finding(24)

@@ -31,8 +31,10 @@ from core.audio.outgoing import RateConverter, StreamEncoder
 from core.audio.voice_note import build_tags
 from core.engines.wire.models import TTS_CLONE, TTS_DESIGN
 from core.models import File, SavedVoice
+from core.requester import requester_of_key, work_for
 from core.synthesis.pipeline import Format as FileFormat
-from core.synthesis.pipeline import NothingToSay, SynthesisResult, VoiceStyle
+from core.synthesis.pipeline import SynthesisResult, VoiceStyle
+from core.synthesis.refusals import NothingToSay
 from core.synthesis.voice_choice import pick_stand_in
 
 #: What clients take PCM for: it has no header that says so.
@@ -221,7 +223,7 @@ class SpeechRoute:
             on_audio=stream,
             format=file_format,
         )
-        async with self.context.keys.charge(key_name):
+        with work_for(requester_of_key(key_name)):
             return await retry_once(synthesize, lambda: has_begun)
 
     async def _keep_silent(

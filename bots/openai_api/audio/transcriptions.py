@@ -22,9 +22,10 @@ from core.glossary.apply import apply_to
 from core.glossary.prompt_terms import find_corrections, list_terms
 from core.locale.languages import name_language
 from core.models import Transcript
+from core.requester import requester_of_key, work_for
 from core.text.moments import find_cues, find_words
 from core.text.scripts import guess_language
-from core.transcription.pipeline import TranscriptionOptions
+from core.transcription.options import TranscriptionOptions
 from core.transcription.progress import Progress
 from core.transcription.subtitles import build_srt, build_vtt
 
@@ -146,7 +147,7 @@ class TranscriptionRoute:
             # What is corrected at the end cannot be shown before.
             on_progress=show if on_text and not terms else None,
         )
-        async with self.context.keys.charge(key_name):
+        with work_for(requester_of_key(key_name)):
             transcript = (await retry_once(transcribe)).transcript
         if not terms:
             return transcript

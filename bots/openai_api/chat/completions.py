@@ -30,6 +30,7 @@ from bots.openai_api.stream import DONE, EVENTS, Stream, begin, build_event, fol
 from core.answering.pipeline import MAX_CONTINUATIONS
 from core.errors import AudioNotSupported
 from core.models import Answer, Audio, Passage, Question, Turn
+from core.requester import requester_of_key, work_for
 from core.text.public_url import is_public_url
 from core.text.timestamps import format_timestamp
 
@@ -119,7 +120,7 @@ class ChatRoute:
         on_text: Callable[[str], None] | None = None,
     ) -> Answer:
         answering = ChatAnswering(self.context, chat, take)
-        async with self.context.keys.charge(key_name):
+        with work_for(requester_of_key(key_name)):
             return await retry_once(partial(answering.answer, on_text))
 
 

@@ -20,6 +20,7 @@ from bots.web_chat.operator.wire import (
     build_job_details,
     build_problem,
     build_queue,
+    build_standing,
     build_usage,
 )
 from core.assistant import Inbox
@@ -84,17 +85,14 @@ class OperatorApi:
         """Return the statistics of 24 hours, and the usage of a day and of 30 days."""
         now, status = self._clock.now(), self.inbox.status
         statistics = status.statistics
-        used_s = await status.key_usage(now.date())
         hours = await statistics.hours(now)
-        minutes = self.settings.api_audio_minutes_per_day
         return {
             "hours": [build_hour(hour) for hour in hours],
             "answered": asdict(measure_wait_times(hours)),
             "day": [build_usage(one) for one in await statistics.engine_usage(now - _DAY)],
             "month": [build_usage(one) for one in await statistics.engine_usage(now - _MONTH)],
             "prices_at": READ_AT.isoformat(),
-            "programs": [{"name": name, "audio_s": audio_s} for name, audio_s in used_s.items()],
-            "program_limit_s": minutes and minutes * 60,
+            "budgets": [build_standing(one) for one in await status.budgets(self._list_keys())],
         }
 
     async def list_problems(self) -> dict[str, Any]:
@@ -124,6 +122,11 @@ class OperatorApi:
         if steps is None:
             raise HTTPException(404, NO_JOB)
         return steps
+
+    def _list_keys(self) -> list[str]:
+        """Return the names of the API keys."""
+        listed = (self.settings.secret("api_keys") or "").split(",")
+        return [part.partition("=")[0].strip() for part in listed if part.strip()]
 
     @property
     def _redact(self) -> partial[str]:

@@ -11,11 +11,13 @@ from core.limits.prices import estimate_cost
 from core.logs import Problem
 from core.models import (
     PLACEHOLDER,
+    UNIT_NAMES,
     EngineUsage,
     HourStatistics,
     JobDetails,
     JobSummary,
     QueueState,
+    Standing,
     measure_wait_times,
 )
 from core.operations.status import EngineState
@@ -56,6 +58,27 @@ def build_hour(hour: HourStatistics) -> dict[str, Any]:
 def build_usage(usage: EngineUsage) -> dict[str, Any]:
     """Return the usage of one model with its estimated cost, None if its price is unknown."""
     return asdict(usage) | {"cost_usd": estimate_cost(usage)}
+
+
+def build_standing(standing: Standing) -> dict[str, Any]:
+    """Return what an account has used, and its limits: minutes and US dollars."""
+    return {
+        "kind": standing.account.kind,
+        "name": standing.account.name,
+        "limits": [
+            {
+                "period": limit.period,
+                "unit": UNIT_NAMES[limit.unit],
+                "used": limit.convert(standing.used[limit.period][limit.unit]),
+                "most": limit.convert(limit.most),
+            }
+            for limit in standing.budget
+        ],
+        "used": {
+            period: {"audio_s": used.audio_ms / 1000, "cost_usd": used.micro_usd / 1e6}
+            for period, used in standing.used.items()
+        },
+    }
 
 
 def build_problem(problem: Problem, redact: Redact) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from core.commands.context import TRANSCRIPT_GONE, Context
 from core.errors import UserError
 from core.models import File, RecordingReference, Reply
 from core.summaries.format import format_recording
-from core.synthesis.pipeline import MAX_CHARS
+from core.synthesis.refusals import MAX_CHARS
 from core.text.split import shorten
 from core.transcription.subtitles import FORMATS
 

@@ -14,7 +14,7 @@ from core.synthesis import voice_consent
 from core.synthesis.code_words import make_code
 from core.synthesis.spoken_sentence import find_difference, find_speech
 from core.text.scripts import guess_language
-from core.transcription.pipeline import StoredTranscript
+from core.transcription.options import StoredTranscript
 
 NOT_EXPECTED = mark("No recording is expected. Start with /voice clone.")
 

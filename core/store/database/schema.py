@@ -12,6 +12,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    UniqueConstraint,
     text,
 )
 
@@ -60,14 +61,34 @@ usage = Table(
     Column("reasoning_tokens", Integer, nullable=False, server_default="0"),
 )
 
-#: Seconds of audio that API keys have used, each on its newest day.
-allowances = Table(
-    "allowances",
+#: What people, groups, API keys and the bot have used on each day, see `core.limits.budgets`.
+budget_uses = Table(
+    "budget_uses",
     metadata,
-    Column("name", String(32), primary_key=True),
+    Column("use_pk", Integer, primary_key=True),
+    #: Who it is; of people and groups a digest.
+    Column("account", String(200), nullable=False),
+    Column("kind", String(8), nullable=False),
     #: ISO 8601, in UTC.
     Column("day", String(10), nullable=False),
-    Column("audio_s", Float, nullable=False),
+    Column("audio_ms", Integer, nullable=False),
+    #: Millionths of a US dollar.
+    Column("micro_usd", Integer, nullable=False),
+    #: The most that calls under way may add.
+    Column("held_audio_ms", Integer, nullable=False),
+    Column("held_micro_usd", Integer, nullable=False),
+    UniqueConstraint("account", "day"),
+    Index(None, "day"),
+)
+
+#: Limits of those who have been given their own.
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("account", String(200), primary_key=True),
+    Column("kind", String(8), nullable=False),
+    #: As it is typed: "180 min/day, 20 USD/month", or "off".
+    Column("limits", String(200), nullable=False),
 )
 
 #: The last probe of the model of each role.

@@ -1,1 +1,1 @@
-"""For the operator: statistics, retention, allowances, probes."""
+"""For the operator: statistics, retention, probes."""

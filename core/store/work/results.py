@@ -13,13 +13,15 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from core.models import Answer, Audio, Transcript, Usage
+from core.errors import OverBudget
+from core.models import Answer, Audio, Settlement, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import StallTimer, find_timer, set_timer
 from core.store.database.queries import Database, insert_new, writes
 from core.store.database.schema import usage, uses
 from core.store.database.tables import answers, sounds, transcripts
 from core.store.people.voices import hash_sample
+from core.store.work.budgets import settle
 
 Result = TypeVar("Result")
 
@@ -53,11 +55,29 @@ class _SharedCall:
     shows: list[Show | None] = field(default_factory=list)
     latest: Any = None
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether it has failed because only who began it could not pay."""
+        task = self.task
+        is_over = task.done() and not task.cancelled()
+        return is_over and isinstance(task.exception(), OverBudget)
+
     def tell(self, progress: Any) -> None:
         """Show the progress to everybody who waits."""
         self.latest = progress
         for show in filter(None, self.shows):
             show(progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Payment:
+    """What is booked for a result, and the job that it was made for."""
+
+    #: None if it was booked before.
+    cost: Usage | None
+    #: None if nobody's budget changes.
+    settlement: Settlement | None
+    job_id: str = field(default_factory=lambda: REQUESTER.get().job_id)
 
 
 class Results:
@@ -71,20 +91,15 @@ class Results:
     async def share(self, key: str, make: Make[Result], show: Show | None = None) -> Result:
         """Return what `make` returns, which runs once for all who ask for `key` meanwhile.
 
-        If it fails, it fails for all of them. It goes on until the last of them is cancelled or
-        given up. Its progress is theirs, and shown to each if the first of them has a `show`.
-        Raises StorageFull while it could not be saved.
+        If it fails, it fails for all, unless only who began it could not pay. It goes on until the
+        last of them is cancelled or given up. Its progress is theirs, and shown to each if the
+        first of them has a `show`. Raises StorageFull while it could not be saved.
         """
         if self._database.fault:
             raise self._database.fault.with_traceback(None)
         is_others = key in self._calls
-        if (call := self._calls.get(key)) is None:
-            timer, context = StallTimer(clock=self._database.clock), copy_context()
-            timer.moved_at_s = timer.counts_from_s = -inf  # to begin is no progress
-            context.run(set_timer, timer)
-            call = self._calls[key] = _SharedCall(timer)
-            call.task = asyncio.create_task(make(show and call.tell), context=context)
-        elif show and call.latest is not None:
+        call = self._calls.get(key) or self._begin(key, make, show)
+        if is_others and show and call.latest is not None:
             show(call.latest)
         call.shows.append(show)
         try:
@@ -92,12 +107,24 @@ class Results:
                 await asyncio.wait({call.task})
         finally:
             call.shows.remove(show)
+            if self._calls.get(key) is call and (not call.shows or call.is_refused):
+                del self._calls[key]
             if not call.shows:
-                self._calls.pop(key).task.cancel()
+                call.task.cancel()
                 await asyncio.gather(call.task, return_exceptions=True)
         if is_others:
+            if call.is_refused:
+                return await self.share(key, make, show)
             await self._note_use(key)
         return cast(Result, call.task.result())
+
+    def _begin(self, key: str, make: Make[Result], show: Show | None) -> _SharedCall:
+        timer, context = StallTimer(clock=self._database.clock), copy_context()
+        timer.moved_at_s = timer.counts_from_s = -inf  # to begin is no progress
+        context.run(set_timer, timer)
+        call = self._calls[key] = _SharedCall(timer)
+        call.task = asyncio.create_task(make(show and call.tell), context=context)
+        return call
 
     async def find(self, key: str) -> Transcript | None:
         """Return the transcript saved under `key`."""
@@ -115,15 +142,22 @@ class Results:
         whole: str | None = None,
         *,
         is_booked: bool = False,
+        settlement: Settlement | None = None,
     ) -> None:
         """Save a transcript and its cost in one commit.
 
         whole: for a piece or an edited transcript, the key of that of the whole recording.
-        is_booked: whether the cost was saved already, with the pieces.
+        is_booked: whether the cost was saved already, with the pieces. settlement: see
+        `core.limits.budgets`.
         """
         values = {"key": key, "content": transcript, "whole": whole}
         cost = None if is_booked else transcript.usage
-        await self._save(transcripts, values, cost, REQUESTER.get().job_id)
+        await self._save(transcripts, values, _Payment(cost, settlement))
+
+    async def saved_s(self, whole: str) -> float:
+        """Return the length of the pieces of a recording whose transcripts are saved."""
+        query = select(transcripts.c.content).where(transcripts.c.whole == whole)
+        return sum([float(row.content.duration_s) for row in await self._database.rows(query)])
 
     async def find_whole(self, key: str) -> str:
         """Return the key of the transcript that an edited one comes from, `key` for any other."""
@@ -140,16 +174,25 @@ class Results:
         """Return the answer saved under `key`."""
         return await self._find(answers, key)
 
-    async def save_answer(self, key: str, answer: Answer) -> None:
+    async def save_answer(
+        self, key: str, answer: Answer, settlement: Settlement | None = None
+    ) -> None:
         """Save a paid answer and its cost in one commit."""
         values = {"key": key, "content": answer}
-        await self._save(answers, values, answer.usage, REQUESTER.get().job_id)
+        await self._save(answers, values, _Payment(answer.usage, settlement))
 
     async def find_audio(self, key: str) -> bytes | None:
         """Return the synthesized audio saved under `key`."""
         return await self._find(sounds, key)
 
-    async def save_audio(self, key: str, data: bytes, cost: Usage, sample: Audio | None) -> None:
+    async def save_audio(
+        self,
+        key: str,
+        data: bytes,
+        cost: Usage,
+        sample: Audio | None,
+        settlement: Settlement | None = None,
+    ) -> None:
         """Save synthesized audio and its cost in one commit.
 
         sample: the recording of the voice that was used. When the voice is deleted, so is all
@@ -157,7 +200,7 @@ class Results:
         """
         digest = hash_sample(sample) if sample else None
         values = {"key": key, "content": data, "sample": digest}
-        await self._save(sounds, values, cost, REQUESTER.get().job_id)
+        await self._save(sounds, values, _Payment(cost, settlement))
 
     async def _find(self, table: Table, key: str) -> Any | None:
         query = select(table.c.content).where(table.c.key == key)
@@ -180,14 +223,15 @@ class Results:
         connection: Connection,
         table: Table,
         values: Mapping[str, object],
-        cost: Usage | None,
-        job_id: str,
+        payment: _Payment,
     ) -> None:
         now = self._database.now()
         connection.execute(insert_new(table), {**values, "created_at": now})
-        if job_id:
-            use = {"job_id": job_id, "key": values.get("whole") or values["key"]}
+        if payment.job_id:
+            use = {"job_id": payment.job_id, "key": values.get("whole") or values["key"]}
             connection.execute(_USE, use)
-        if cost is not None:
+        if (cost := payment.cost) is not None:
             hour_at = now.replace(minute=0, second=0, microsecond=0)
             connection.execute(_BOOK, asdict(cost) | {"hour_at": hour_at, "calls": 1})
+        if payment.settlement is not None:
+            settle(connection, payment.settlement)

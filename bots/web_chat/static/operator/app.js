@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { drawJobs, drawWaits } from "./charts.js";
 import { jobRow, openJob, platformName } from "./job.js";
 import { ago, grow, showList, since } from "./list.js";
-import { showEngines, showPrograms, showSpent } from "./engines.js";
+import { showBudgets, showEngines, showSpent } from "./engines.js";
 import { describeError, describeEvent, fillTexts, formatCount, formatMoment, formatSeconds, text } from "./texts.js";
 import { make } from "/static/dom.js";
 
@@ -77,7 +77,7 @@ function showFigures() {
     ? text("day_more", { median: formatSeconds(figures.answered.median_s), p95: formatSeconds(figures.answered.p95_s) })
     : text("day_none");
   showSpent(byId("spent"), figures);
-  showPrograms(byId("programs"), figures);
+  showBudgets(byId("budgets"), figures);
 }
 
 function showJobs(id, jobs, retry) {

@@ -92,9 +92,17 @@ export function showSpent(parent, { day, month, prices_at }) {
   parent.replaceChildren(make("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": "h-spent" }, table), prices);
 }
 
-export function showPrograms(section, { programs, program_limit_s }) {
-  section.hidden = !programs.length;
-  const items = programs.map((one) => ({ key: one.name, ...one, program_limit_s }));
-  const build = (one) => make("li", {}, meter(one.name, one.audio_s, one.program_limit_s, (seconds) => formatSeconds(Math.round(seconds))));
-  showList(section.querySelector("ul"), items, build);
+const formatAudio = (minutes) => formatSeconds(Math.round(minutes * 60));
+
+/** The meters of an account: of each of its limits, or else what it has used today. */
+function budgetMeters({ kind, name, limits, used }) {
+  const who = text(`budget_${kind}`, { id: name });
+  const label = (period) => `${who}, ${text(`limit_${period}`)}`;
+  if (!limits.length) return [meter(label("day"), used.day.audio_s / 60, 0, formatAudio)];
+  return limits.map(({ period, unit, used: count, most }) => meter(label(period), count, most, unit === "USD" ? formatMoney : formatAudio));
+}
+
+export function showBudgets(parent, { budgets }) {
+  const items = budgets.map((one) => ({ key: `${one.kind} ${one.name}`, ...one }));
+  showList(parent, items, (one) => make("li", {}, ...budgetMeters(one)));
 }

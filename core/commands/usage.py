@@ -1,0 +1,48 @@
+"""/usage: what the sender and the group have used, and what is left of their budgets."""
+
+from __future__ import annotations
+
+from core.commands import Command
+from core.commands.context import Context
+from core.limits.budget_texts import describe_wait
+from core.locale import mark
+from core.models import BudgetPeriod, Limit, Reply, Standing, Unit, end_of
+from core.requester import REQUESTER
+
+#: By kind of account.
+LINES = {
+    ("person", BudgetPeriod.DAY): mark("You, today: {used}"),
+    ("person", BudgetPeriod.MONTH): mark("You, this month: {used}"),
+    ("chat", BudgetPeriod.DAY): mark("This chat, today: {used}"),
+    ("chat", BudgetPeriod.MONTH): mark("This chat, this month: {used}"),
+}
+
+
+async def usage(ctx: Context) -> Reply:
+    """Reply with a line per budget and period."""
+    now = ctx.clock.now()
+    lines = []
+    # The bot's own, which is the last, is the operator's business.
+    for standing in (await ctx.transcription.budgets.standings(REQUESTER.get()))[:-1]:
+        for period in BudgetPeriod:
+            if used := _describe(standing, period):
+                lines.append(ctx.text(LINES[standing.account.kind, period], used=used))
+    wait_s = (end_of(BudgetPeriod.DAY, now) - now).total_seconds()
+    when = describe_wait(wait_s, ctx.message.language)
+    return Reply("\n".join([*lines, ctx.text("A new day begins {when}.", when=when)]))
+
+
+def _describe(standing: Standing, period: BudgetPeriod) -> str:
+    """Return "12 min / 180 min, 0.1 USD / 0.5 USD"; without a limit only the minutes of the day."""
+    limits = [limit for limit in standing.budget if limit.period is period]
+    used, unlimited = standing.used[period], Limit(period, Unit.MINUTES, 0)
+    if not limits:
+        return unlimited.describe(used.audio_ms) if period is BudgetPeriod.DAY else ""
+    return ", ".join(
+        f"{limit.describe(used[limit.unit])} / {limit.describe(limit.most)}" for limit in limits
+    )
+
+
+command = Command(
+    mark("What you and this chat have used, and what is left"), usage, is_ephemeral=True
+)

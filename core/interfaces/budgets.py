@@ -1,0 +1,27 @@
+"""What keeps account of budgets: the store does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from core.models import Account, Amount, Settlement, Standing
+
+
+class BudgetLedger(Protocol):
+    """Reservations, and what was used, of each account and day."""
+
+    async def reserve(
+        self, accounts: Sequence[Account], amount: Amount, day: date
+    ) -> list[Standing]:
+        """Hold `amount` for each account if all have room for it, else for none.
+
+        Returns how they stood before. Committed when this returns.
+        """
+
+    async def release(self, settlement: Settlement) -> None:
+        """Book what was paid, and hold less from now on. Committed when this returns."""
+
+    async def standings(self, accounts: Sequence[Account], day: date) -> list[Standing]:
+        """Return how accounts stand on a day and in its month."""

@@ -1,0 +1,123 @@
+"""What people are told about budgets, and when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from core.errors import OverBudget
+from core.locale import mark, translate
+from core.models import AccountKind, Amount, BudgetPeriod, Limit, Standing, end_of
+from core.requester import Requester
+
+_DAY, _MONTH = BudgetPeriod
+#: By whose budget it is.
+NO_ROOM: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
+    ("person", _DAY): mark(
+        "This takes up to {needed}, and {left} of your {limit} per day are left: try again {when}."
+    ),
+    ("person", _MONTH): mark(
+        "This takes up to {needed}, and {left} of your {limit} per month are left: try again"
+        " {when}."
+    ),
+    ("chat", _DAY): mark(
+        "This takes up to {needed}, and {left} of this chat's {limit} per day are left: try again"
+        " {when}."
+    ),
+    ("chat", _MONTH): mark(
+        "This takes up to {needed}, and {left} of this chat's {limit} per month are left: try again"
+        " {when}."
+    ),
+    ("key", _DAY): mark(
+        "This takes up to {needed}, and {left} of this key's {limit} per day are left: try again"
+        " {when}."
+    ),
+    ("key", _MONTH): mark(
+        "This takes up to {needed}, and {left} of this key's {limit} per month are left: try again"
+        " {when}."
+    ),
+    ("bot", _DAY): mark(
+        "This takes up to {needed}, and {left} of this bot's {limit} per day are left: try again"
+        " {when}."
+    ),
+    ("bot", _MONTH): mark(
+        "This takes up to {needed}, and {left} of this bot's {limit} per month are left: try again"
+        " {when}."
+    ),
+}
+#: What is larger than the whole budget: to wait would be in vain.
+TOO_LARGE: Mapping[BudgetPeriod, str] = {
+    _DAY: mark("This takes up to {needed}, more than the {limit} that are allowed per day."),
+    _MONTH: mark("This takes up to {needed}, more than the {limit} that are allowed per month."),
+}
+#: For the person who has just used it.
+NEARLY: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
+    ("person", _DAY): mark("Of your {limit} per day {left} are left. More {when}."),
+    ("person", _MONTH): mark("Of your {limit} per month {left} are left. More {when}."),
+    ("chat", _DAY): mark("Of your group's {limit} per day {left} are left. More {when}."),
+    ("chat", _MONTH): mark("Of your group's {limit} per month {left} are left. More {when}."),
+}
+IN_MINUTES, IN_HOURS, IN_DAYS = mark("in {count} min"), mark("in {count} h"), mark("in {count} d")
+AT = mark("at {time} ({wait})")
+_HOUR_S, _DAY_S = 3600, 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetNews:
+    """A limit that is nearly, or quite, used up."""
+
+    standing: Standing
+    limit: Limit
+    #: On whose behalf it was used.
+    requester: Requester
+    #: When the period is over.
+    free_at: datetime
+    #: A call was refused.
+    is_used_up: bool = False
+
+    @property
+    def key(self) -> str:
+        """The same for all news of this kind in one period."""
+        account, state = self.standing.account, "used up" if self.is_used_up else "nearly"
+        who, what = f"{account.kind} {account.name}", f"{self.limit.unit.name} {self.limit.period}"
+        return f"{who} {what} {self.free_at:%Y-%m-%d} {state}"
+
+
+def describe_wait(wait_s: float, language: str) -> str:
+    """Return "in 5 h", never sooner than it is."""
+    if wait_s <= _HOUR_S:
+        return translate(IN_MINUTES, language, count=max(1, math.ceil(wait_s / 60)))
+    if wait_s <= 2 * _DAY_S:
+        return translate(IN_HOURS, language, count=math.ceil(wait_s / _HOUR_S))
+    return translate(IN_DAYS, language, count=math.ceil(wait_s / _DAY_S))
+
+
+def refuse(
+    standing: Standing, limit: Limit, amount: Amount, now: datetime, language: str
+) -> OverBudget:
+    """Return the error for work that a budget has no room for."""
+    free_at = end_of(limit.period, now)
+    wait_s = (free_at - now).total_seconds()
+    is_too_large = amount[limit.unit] > limit.most
+    text = NO_ROOM[standing.account.kind, limit.period]
+    return OverBudget(
+        TOO_LARGE[limit.period] if is_too_large else text,
+        free_at,
+        wait_s,
+        needed=limit.describe(amount[limit.unit], is_rounded_up=True),
+        left=limit.describe(standing.left_of(limit)),
+        limit=limit.describe(limit.most),
+        when=describe_wait(wait_s, language),
+    )
+
+
+def add_local_time(error: OverBudget, zone: str, language: str) -> None:
+    """Let the sentence also say at what time of a chat's zone it is free."""
+    local = error.free_at.astimezone(ZoneInfo(zone))
+    wait_s = error.retry_after_s or 0.0
+    time, wait = f"{local:%H:%M}", describe_wait(wait_s, language)
+    when = time if wait_s <= _DAY_S else f"{local:%Y-%m-%d} {time}"
+    error.values["when"] = translate(AT, language, time=when, wait=wait)

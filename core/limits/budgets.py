@@ -1,0 +1,225 @@
+"""Budgets: what a call may cost is held before it is made, and what it did cost is booked after.
+
+Both happen for all who pay for it at once, in one transaction: the person who asked, their group or
+the API key, and always the bot. Unless each has room for it, nothing is held and no call is made.
+What was held and not used is free again when the work ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import date
+from operator import add, sub
+from typing import Self
+
+from core.clock import CLOCK, Clock
+from core.config import Settings
+from core.errors import StoreError
+from core.interfaces import BudgetLedger
+from core.limits.budget_texts import BudgetNews, refuse
+from core.limits.prices import estimate_cost
+from core.models import (
+    NOTHING,
+    Account,
+    Amount,
+    Budget,
+    BudgetPeriod,
+    Chat,
+    Limit,
+    Settlement,
+    Standing,
+    Unit,
+    Usage,
+    end_of,
+    parse_budget,
+)
+from core.requester import REQUESTER, Requester
+
+#: Whoever has used so much of a limit is warned.
+WARN_AT = 0.8
+#: From here on it is looked at whether somebody has to be warned.
+_NEAR = 0.75
+#: Its people have the operator's password: only the bot's budget limits them.
+_OWN_PLATFORM = "web"
+#: News that are remembered; told twice, they are known all the same.
+_MOST_TOLD = 10_000
+
+
+def measure(usage: Usage, audio_s: float) -> Amount:
+    """Return the cost of a call. audio_s: what counts as audio. An unknown price counts as none."""
+    cost_usd = estimate_cost(usage) or 0.0
+    return Amount(math.ceil(audio_s * 1000), math.ceil(cost_usd * 1e6))
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRules:
+    """The limits of all who have not been given their own."""
+
+    of_people: Budget = ()
+    of_groups: Budget = ()
+    of_keys: Budget = ()
+    of_bot: Budget = ()
+    #: "platform:id" of people who are not limited.
+    operators: frozenset[str] = frozenset()
+
+    @classmethod
+    def read(cls, settings: Settings) -> Self:
+        """Return the rules of the settings."""
+        minutes = settings.api_audio_minutes_per_day
+        per_day = Limit(BudgetPeriod.DAY, Unit.MINUTES, (minutes or 0) * 60_000)
+        texts = settings.budget_person, settings.budget_chat, settings.budget_bot
+        people, groups, bot = map(parse_budget, texts)
+        of_keys = (per_day,) if minutes else ()
+        return cls(people, groups, of_keys, bot, frozenset(settings.admin_ids))
+
+    def person(self, platform: str, person_id: str) -> Account:
+        """Return the account of a person."""
+        name = f"{platform}:{person_id}"
+        is_free = platform == _OWN_PLATFORM or name in self.operators
+        return Account("person", name, () if is_free else self.of_people)
+
+    def group(self, chat: Chat) -> Account:
+        """Return the account of a group."""
+        return Account.of_group(chat, self.of_groups)
+
+    def list_accounts(self, requester: Requester) -> tuple[Account, ...]:
+        """Return who pays for the work of a requester; the bot pays for all, and is the last."""
+        chat, found = requester.chat, []
+        if chat and requester.person_id:
+            found.append(self.person(chat.platform, requester.person_id))
+        if chat and requester.is_group:
+            found.append(self.group(chat))
+        if requester.api_key:
+            found.append(Account("key", requester.api_key, self.of_keys))
+        return (*found, Account("bot", budget=self.of_bot))
+
+
+NO_RULES = BudgetRules()
+
+
+@dataclass
+class Reservation:
+    """What a piece of work may still cost. All of it is booked on the day on which it began."""
+
+    budgets: Budgets
+    requester: Requester
+    accounts: tuple[Account, ...]
+    day: date
+    held: Amount = NOTHING
+    #: Whether somebody may have to be warned when it ends.
+    is_near: bool = False
+
+    async def hold(self, amount: Amount) -> None:
+        """Hold `amount` beside what is held already. Raises OverBudget."""
+        reserve = self.budgets.ledger.reserve(self.accounts, amount, self.day)
+        task = asyncio.ensure_future(reserve)
+        try:
+            standings = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            # What has begun is committed all the same.
+            await asyncio.wait({task})
+            if not (task.exception() or any(one.find_lack(amount) for one in task.result())):
+                self.held = Amount(*map(add, self.held, amount))
+            raise
+        # Those who are far from any limit are not looked at one by one.
+        if any(standing.find_lack(amount, _NEAR) for standing in standings):
+            self.budgets.check(standings, amount, self.requester)
+            self.is_near = True
+        self.held = Amount(*map(add, self.held, amount))
+
+    @contextmanager
+    def pay(self, amount: Amount, *, is_last: bool = False) -> Iterator[Settlement]:
+        """Return what the body has to book, in the transaction that saves what was paid for.
+
+        is_last: the rest is released with it.
+        """
+        released = self.held if is_last else Amount(*map(min, self.held, amount))
+        self.held = Amount(*map(sub, self.held, released))
+        try:
+            yield Settlement(self.accounts, self.day, amount, released)
+        except StoreError:
+            self.held = Amount(*map(add, self.held, released))  # nothing was written
+            raise
+
+
+class Budgets:
+    """The budgets of everybody."""
+
+    def __init__(
+        self, ledger: BudgetLedger, rules: BudgetRules = NO_RULES, clock: Clock = CLOCK
+    ) -> None:
+        self.ledger = ledger
+        self.rules = rules
+        self.clock = clock
+        #: Called with news, once for each key.
+        self.on_news: Callable[[BudgetNews], None] = lambda news: None
+        self._told: set[str] = set()
+
+    @asynccontextmanager
+    async def reserve(self) -> AsyncIterator[Reservation]:
+        """Return a reservation for the work under way, which holds nothing yet."""
+        requester = REQUESTER.get()
+        accounts, day = self.rules.list_accounts(requester), self.clock.now().date()
+        reservation = Reservation(self, requester, accounts, day)
+        try:
+            yield reservation
+        finally:
+            if any(reservation.held):
+                settlement = Settlement(accounts, day, NOTHING, reservation.held)
+                await self.ledger.release(settlement)
+            if reservation.is_near:
+                await self._warn(requester)
+
+    async def standings(self, requester: Requester) -> list[Standing]:
+        """Return how all who pay for a requester stand, the bot last."""
+        accounts = self.rules.list_accounts(requester)
+        return await self.ledger.standings(accounts, self.clock.now().date())
+
+    async def require_room(self, requester: Requester) -> None:
+        """Raise OverBudget if a limit of a requester is used up."""
+        self.check(await self.standings(requester), Amount(1, 1), requester)
+
+    async def share_of_left(
+        self, requester: Requester, audio_s: float, cost_usd: float = 0.0
+    ) -> float | None:
+        """Return how much a recording would use of what is left of the scarcest limit.
+
+        More than 1 if there is no room for it, None if nothing limits the requester.
+        cost_usd: of its transcription, see `core.limits.prices`.
+        """
+        amount = Amount(math.ceil(audio_s * 1000), math.ceil(cost_usd * 1e6))
+        shares = [
+            amount[limit.unit] / max(1, standing.left_of(limit))
+            for standing in await self.standings(requester)
+            for limit in standing.budget
+        ]
+        return max(shares, default=None)
+
+    def check(self, standings: Sequence[Standing], amount: Amount, requester: Requester) -> None:
+        """Raise OverBudget if somebody has no room for `amount`."""
+        for standing in standings:
+            if limit := standing.find_lack(amount):
+                now = self.clock.now()
+                free_at = end_of(limit.period, now)
+                self._tell(BudgetNews(standing, limit, requester, free_at, is_used_up=True))
+                raise refuse(standing, limit, amount, now, requester.language)
+
+    async def _warn(self, requester: Requester) -> None:
+        """Tell of limits that are nearly used up. What is only held may yet be free again."""
+        now = self.clock.now()
+        for standing in await self.standings(requester):
+            for limit in standing.budget:
+                if standing.used[limit.period][limit.unit] >= WARN_AT * limit.most:
+                    free_at = end_of(limit.period, now)
+                    self._tell(BudgetNews(standing, limit, requester, free_at))
+
+    def _tell(self, news: BudgetNews) -> None:
+        if news.key not in self._told:
+            if len(self._told) > _MOST_TOLD:
+                self._told.clear()
+            self._told.add(news.key)
+            self.on_news(news)

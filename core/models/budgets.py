@@ -1,0 +1,172 @@
+"""Budgets: how much audio and money may be used per day and per month, and by whom.
+
+A day is one of UTC, a month one of the calendar.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import IntEnum, StrEnum
+from typing import Literal, NamedTuple, Self
+
+from core.models.messages import Chat
+
+
+class BudgetPeriod(StrEnum):
+    """What a limit is for; the values are what people type."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+class Unit(IntEnum):
+    """What a limit counts: the place in an `Amount`."""
+
+    MINUTES = 0
+    MONEY = 1
+
+
+class Amount(NamedTuple):
+    """Audio and money, in whole numbers: what is taken can be given back exactly."""
+
+    audio_ms: int = 0
+    #: Millionths of a US dollar.
+    micro_usd: int = 0
+
+
+NOTHING = Amount()
+#: By unit: what people type, how much of it a minute or a dollar is, and how many decimals matter.
+UNIT_NAMES, _SIZES, _DECIMALS = ("min", "USD"), (60_000, 1_000_000), (1, 2)
+_LIMIT = re.compile(r"(\d{1,7}(?:\.\d{1,6})?) ?(min|usd) ?/ ?(day|month)", re.IGNORECASE)
+_UNITS = {"min": Unit.MINUTES, "usd": Unit.MONEY}
+#: Words for a budget without limits.
+_UNLIMITED = ("off", "0", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The most that may be used in a period."""
+
+    period: BudgetPeriod
+    unit: Unit
+    #: In the unit of `Amount`.
+    most: int
+
+    def convert(self, count: int) -> float:
+        """Return `count` in minutes or US dollars."""
+        return count / _SIZES[self.unit]
+
+    def describe(self, count: int, *, is_rounded_up: bool = False) -> str:
+        """Return `count` as "12.5 min" or "0.25 USD", rounded down unless `is_rounded_up`."""
+        decimals = _DECIMALS[self.unit]
+        step = _SIZES[self.unit] // 10**decimals
+        steps = -(-count // step) if is_rounded_up else count // step
+        shown = f"{steps / 10**decimals:.{decimals}f}".removesuffix("." + "0" * decimals)
+        return f"{shown} {UNIT_NAMES[self.unit]}"
+
+    def __str__(self) -> str:
+        most = f"{self.convert(self.most):.6f}".rstrip("0").rstrip(".")
+        return f"{most} {UNIT_NAMES[self.unit]}/{self.period}"
+
+
+#: All that limit one account; none of them: it is not limited.
+Budget = tuple[Limit, ...]
+
+
+def parse_budget(text: str) -> Budget:
+    """Return the limits of a text such as "180 min/day, 0.50 USD/day".
+
+    "off", 0 and a limit of 0 mean that there is no limit. Raises ValueError.
+    """
+    if text.strip().lower() in _UNLIMITED:
+        return ()
+    found: dict[tuple[BudgetPeriod, Unit], int] = {}
+    for part in text.split(","):
+        match = _LIMIT.fullmatch(part.strip())
+        if match is None:
+            raise ValueError('must be "off" or like "180 min/day, 20 USD/month"')
+        unit, period = _UNITS[match[2].lower()], BudgetPeriod(match[3].lower())
+        found[period, unit] = round(float(match[1]) * _SIZES[unit])
+    return tuple(Limit(*which, most) for which, most in found.items() if most)
+
+
+def show_budget(budget: Budget) -> str:
+    """Return the text of a budget, from which `parse_budget` makes the same."""
+    return ", ".join(map(str, budget)) or "off"
+
+
+#: Who has a budget.
+AccountKind = Literal["person", "chat", "key", "bot"]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who pays: a person, a group, an API key, and the whole bot."""
+
+    kind: AccountKind
+    #: Unique within its kind; empty for the bot.
+    name: str = ""
+    #: Its limits, unless it has been given its own.
+    budget: Budget = ()
+
+    @classmethod
+    def of_person(cls, platform: str, person_id: str, budget: Budget = ()) -> Self:
+        """Return the account of a person on a platform."""
+        return cls("person", f"{platform}:{person_id}", budget)
+
+    @classmethod
+    def of_group(cls, chat: Chat, budget: Budget = ()) -> Self:
+        """Return the account of a group."""
+        return cls("chat", f"{chat.platform}:{chat.bot_id}:{chat.chat_id}", budget)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How much of its budget an account has used."""
+
+    account: Account
+    #: The limits that hold now: its own, or those of all such accounts.
+    budget: Budget
+    #: What was used, and what calls under way may use beside it; of each period.
+    used: Mapping[BudgetPeriod, Amount] = field(default_factory=dict)
+    held: Mapping[BudgetPeriod, Amount] = field(default_factory=dict)
+
+    def left_of(self, limit: Limit) -> int:
+        """Return how much of a limit may still be taken, 0 if nothing may."""
+        taken = self.used[limit.period][limit.unit] + self.held[limit.period][limit.unit]
+        return max(0, limit.most - taken)
+
+    def find_lack(self, amount: Amount, share: float = 1.0) -> Limit | None:
+        """Return the limit in which `amount` has no room, the one that is free last.
+
+        share: how much of each limit may be used.
+        """
+        lacking = [
+            limit
+            for limit in self.budget
+            if (asked := amount[limit.unit])
+            and self.used[limit.period][limit.unit] + self.held[limit.period][limit.unit] + asked
+            > limit.most * share
+        ]
+        return max(lacking, key=lambda one: one.period is BudgetPeriod.MONTH, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What is booked with a paid result: what it cost, and how much less is held from now on."""
+
+    accounts: tuple[Account, ...]
+    day: date
+    paid: Amount
+    released: Amount
+
+
+def end_of(period: BudgetPeriod, moment: datetime) -> datetime:
+    """Return when the period that `moment` is in is over."""
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    if period is BudgetPeriod.DAY:
+        return midnight + timedelta(days=1)
+    return (midnight.replace(day=1) + timedelta(days=32)).replace(day=1)

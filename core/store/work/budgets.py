@@ -1,0 +1,218 @@
+"""Budgets: what each account has used on each day, and what calls under way may still use.
+
+A row per account and day. The use of a month is that of its days, so nothing has to begin anew when
+one ends, and a clock that is set back or forward finds the row of whatever day it says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Select, bindparam, case, delete, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from core.models import (
+    Account,
+    AccountKind,
+    Amount,
+    Budget,
+    BudgetPeriod,
+    Chat,
+    Settlement,
+    Standing,
+    parse_budget,
+    show_budget,
+)
+from core.store.database.cipher import Cipher
+from core.store.database.queries import Database, reads, writes
+from core.store.database.schema import budget_uses, budgets
+
+#: No call takes longer: what is held since then was held by a process that ended.
+_HELD_FOR = timedelta(days=1)
+
+#: Kinds of accounts whose names are ids.
+_OF_PEOPLE = ("person", "chat")
+
+_USE = budget_uses.c
+_OWN = select(budgets.c.limits).where(budgets.c.account == bindparam("of"))
+
+
+def _select_standing() -> Select[Any]:
+    """Return the query for an account's own limits and for what it has used and holds.
+
+    The sums stand as in `Amount`: used and held on the day `today`, then in its month.
+    """
+    is_fresh = _USE.day >= bindparam("fresh")
+    used, held = (_USE.audio_ms, _USE.micro_usd), (_USE.held_audio_ms, _USE.held_micro_usd)
+    sums = [
+        func.sum(case((is_in, column), else_=0))
+        for period in (_USE.day == bindparam("today"), _USE.day >= bindparam("first"))
+        for is_in, columns in ((period, used), (period & is_fresh, held))
+        for column in columns
+    ]
+    is_month = _USE.day.between(bindparam("first"), bindparam("last"))
+    query = select(_OWN.scalar_subquery(), *sums).select_from(budget_uses)
+    return query.where(_USE.account == bindparam("of"), is_month)
+
+
+_STANDING = _select_standing()
+_NEW = insert(budget_uses)
+_HOLD = _NEW.on_conflict_do_update(
+    index_elements=[_USE.account, _USE.day],
+    set_={name: _USE[name] + _NEW.excluded[name] for name in ("held_audio_ms", "held_micro_usd")},
+)
+_IS_IT = (_USE.account == bindparam("of")) & (_USE.day == bindparam("on"))
+_SETTLE = (
+    update(budget_uses)
+    .where(_IS_IT)
+    .values(
+        audio_ms=_USE.audio_ms + bindparam("paid_ms"),
+        micro_usd=_USE.micro_usd + bindparam("paid_usd"),
+        # Never less than nothing: at a start all that is held is released.
+        held_audio_ms=func.max(0, _USE.held_audio_ms - bindparam("free_ms")),
+        held_micro_usd=func.max(0, _USE.held_micro_usd - bindparam("free_usd")),
+    )
+)
+
+
+def _key(connection: Connection, account: Account) -> str:
+    """Return what the rows of an account are found by: that of a person says nothing of who it is.
+
+    That stays so when the person's data are deleted: who has used a budget up could begin anew.
+    """
+    if account.kind not in _OF_PEOPLE:
+        return f"{account.kind}|{account.name}"
+    cipher: Cipher = connection.dialect.hearsay_cipher  # type: ignore[attr-defined]
+    return f"{account.kind}|{cipher.digest(b'account', account.name)}"
+
+
+def settle(connection: Connection, settlement: Settlement) -> None:
+    """Book what was paid, and hold less from now on."""
+    paid, free = settlement.paid, settlement.released
+    values = {
+        "on": settlement.day.isoformat(),
+        "paid_ms": paid.audio_ms,
+        "paid_usd": paid.micro_usd,
+        "free_ms": free.audio_ms,
+        "free_usd": free.micro_usd,
+    }
+    connection.execute(
+        _SETTLE, [values | {"of": _key(connection, one)} for one in settlement.accounts]
+    )
+
+
+def move_budget(connection: Connection, old: Chat, new: Chat) -> None:
+    """Move the budget of a group that got a new id, with what it has used. Safe to repeat."""
+    before, after = (_key(connection, Account.of_group(chat)) for chat in (old, new))
+    for column in (budget_uses.c.account, budgets.c.account):
+        known = select(column).where(column == after)
+        if connection.execute(known).first() is None:
+            change = update(column.table).where(column == before)
+            connection.execute(change.values(account=after))
+
+
+class BudgetLedger:
+    """Queries about budgets; a `core.interfaces.BudgetLedger`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @writes
+    def reserve(
+        self, connection: Connection, accounts: Sequence[Account], amount: Amount, day: date
+    ) -> list[Standing]:
+        """Hold `amount` for each account if all have room for it, else for none.
+
+        Returns how they stood before.
+        """
+        standings = [_read(connection, account, day) for account in accounts]
+        if not any(standing.find_lack(amount) for standing in standings):
+            held = {"held_audio_ms": amount.audio_ms, "held_micro_usd": amount.micro_usd}
+            new = {"day": day.isoformat(), "audio_ms": 0, "micro_usd": 0, **held}
+            rows = [new | {"account": _key(connection, one), "kind": one.kind} for one in accounts]
+            connection.execute(_HOLD, rows)
+        return standings
+
+    @writes
+    def release(self, connection: Connection, settlement: Settlement) -> None:
+        """Book what was paid, and hold less from now on."""
+        settle(connection, settlement)
+
+    @writes
+    def release_all(self, connection: Connection, day: date) -> int:
+        """Release what a process held that has ended. Return from how many rows."""
+        is_held = (_USE.held_audio_ms > 0) | (_USE.held_micro_usd > 0)
+        is_recent = _USE.day >= (day - _HELD_FOR).isoformat()
+        nothing = {"held_audio_ms": 0, "held_micro_usd": 0}
+        change = update(budget_uses).where(is_recent, is_held).values(nothing)
+        return connection.execute(change).rowcount
+
+    @reads
+    def standings(
+        self, connection: Connection, accounts: Sequence[Account], day: date
+    ) -> list[Standing]:
+        """Return how accounts stand on a day and in its month."""
+        return [_read(connection, account, day) for account in accounts]
+
+    @reads
+    def top(
+        self, connection: Connection, kind: AccountKind, budget: Budget, day: date, count: int
+    ) -> list[Standing]:
+        """Return who has used most on a day, under short ids that say nothing of who they are.
+
+        budget: the limits of those who have not been given their own.
+        """
+        query = select(_USE.account, _USE.audio_ms, _USE.micro_usd)
+        is_it = (_USE.day == day.isoformat()) & (_USE.kind == kind)
+        rows = sorted(
+            connection.execute(query.where(is_it)), key=lambda row: tuple(row[1:]), reverse=True
+        )
+        found = []
+        for row in rows[:count]:
+            account = Account(kind, _shorten(row.account), budget)
+            found.append(_read(connection, account, day, row.account))
+        return found
+
+    @writes
+    def set_budget(self, connection: Connection, account: Account, budget: Budget | None) -> None:
+        """Give an account limits of its own, None to take them away again. Safe to repeat."""
+        connection.execute(delete(budgets).where(budgets.c.account == _key(connection, account)))
+        if budget is not None:
+            own = {"account": _key(connection, account), "kind": account.kind}
+            connection.execute(budgets.insert(), own | {"limits": show_budget(budget)})
+
+    @writes
+    def reset(self, connection: Connection, account: Account, day: date) -> None:
+        """Let an account begin anew in the month of a day. What is held stays held."""
+        month = f"{day:%Y-%m}"
+        is_month = _USE.day.between(f"{month}-01", f"{month}-31")
+        change = update(budget_uses).where(_USE.account == _key(connection, account), is_month)
+        connection.execute(change.values(audio_ms=0, micro_usd=0))
+
+    async def own(self) -> list[tuple[AccountKind, str, Budget]]:
+        """Return the limits that were given to somebody, with a short id."""
+        query = select(budgets.c.kind, budgets.c.account, budgets.c.limits)
+        rows = await self._database.rows(query.order_by(budgets.c.account))
+        return [(row.kind, _shorten(row.account), parse_budget(row.limits)) for row in rows]
+
+
+def _read(
+    connection: Connection, account: Account, day: date, stored: str | None = None
+) -> Standing:
+    """Return how an account stands. stored: what its rows are found by, if that is known."""
+    month, fresh = f"{day:%Y-%m}", (day - _HELD_FOR).isoformat()
+    key = {"of": stored or _key(connection, account), "today": day.isoformat(), "fresh": fresh}
+    key |= {"first": f"{month}-01", "last": f"{month}-31"}
+    own, *sums = connection.execute(_STANDING, key).one()
+    amounts = [Amount(*(n or 0 for n in sums[at : at + 2])) for at in range(0, 8, 2)]
+    used, held = dict(zip(BudgetPeriod, amounts[::2], strict=True)), amounts[1::2]
+    limits = account.budget if own is None else parse_budget(own)
+    return Standing(account, limits, used, dict(zip(BudgetPeriod, held, strict=True)))
+
+
+def _shorten(account: str) -> str:
+    """Return a few letters that stand for an account, the same each time."""
+    return hashlib.sha256(account.encode()).hexdigest()[:6]

@@ -1,0 +1,24 @@
+"""Texts that are not read aloud, and why."""
+
+from __future__ import annotations
+
+from core.errors import UserError
+
+#: Longest text of one voice note: about six minutes.
+MAX_CHARS = 5000
+
+
+class TextTooLong(UserError):
+    """The text exceeds MAX_CHARS; `start` is the part that fits."""
+
+    user_text = "This text is too long to read aloud: the limit is {limit} characters."
+
+    def __init__(self, start: str) -> None:
+        super().__init__("", limit=MAX_CHARS)
+        self.start = start
+
+
+class NothingToSay(UserError):
+    """The text has no word that can be spoken."""
+
+    user_text = "There is nothing in this text that can be read aloud."

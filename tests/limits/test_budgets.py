@@ -1,0 +1,283 @@
+"""Budgets: reservations race, periods end, clocks jump, programs are killed."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from random import Random
+from typing import Any
+
+import pytest
+
+from core.clock import Clock
+from core.errors import EngineBusy, OverBudget
+from core.limits.budget_texts import BudgetNews
+from core.limits.budgets import BudgetRules, Budgets
+from core.models import (
+    Amount,
+    BudgetPeriod,
+    Chat,
+    Transcript,
+    parse_budget,
+)
+from core.requester import Requester, requester_of_key, work_for
+from core.store import Store
+from tests.support.virtual_time import current_clock
+
+GROUP = Chat("telegram", "1", "-100")
+ADA = Requester("person", Chat("telegram", "1", "7"), False, "7", "en")
+MINUTE, SECOND = Amount(60_000), Amount(1000)
+_keys = count()
+
+
+class SetClock(Clock):
+    """A clock that is set by hand."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def now(self) -> datetime:
+        return self.at
+
+
+def make(store: Store, clock: Clock | None = None, **rules: str) -> Budgets:
+    """Return budgets with the rules given as people type them."""
+    read: Any = {f"of_{name}": parse_budget(text) for name, text in rules.items()}
+    return Budgets(store.budgets, BudgetRules(**read), clock or current_clock())
+
+
+async def use(store: Store, budgets: Budgets, amount: Amount, paid: Amount | None = None) -> bool:
+    """Do some work on behalf of the requester; return whether it was allowed."""
+    try:
+        async with budgets.reserve() as reservation:
+            await reservation.hold(amount)
+            await asyncio.sleep(1)
+            with reservation.pay(amount if paid is None else paid, is_last=True) as settlement:
+                key = f"result {next(_keys)}"
+                await store.results.save(key, Transcript("x"), settlement=settlement)
+    except OverBudget:
+        return False
+    return True
+
+
+async def used(budgets: Budgets, requester: Requester = ADA) -> dict[str, int]:
+    """Return the milliseconds that each account has used today; nothing may be held."""
+    standings = await budgets.standings(requester)
+    assert not any(any(held) for standing in standings for held in standing.held.values())
+    return {one.account.kind: one.used[BudgetPeriod.DAY].audio_ms for one in standings}
+
+
+@pytest.mark.parametrize("who", ["people", "bot"])
+async def test_fifty_calls_for_the_last_minute(store: Store, clock: Clock, who: str) -> None:
+    budgets = make(store, clock, **{who: "2 min/day"})
+    with work_for(ADA):
+        assert await use(store, budgets, MINUTE)
+        results = await asyncio.gather(*(use(store, budgets, MINUTE) for _ in range(50)))
+    assert sum(results) == 1
+    assert await used(budgets) == {"person": 120_000, "bot": 120_000}
+
+
+async def test_the_first_limits_that_have_no_room_hold_nothing_of_the_others(store: Store) -> None:
+    budgets = make(store, people="10 min/day", groups="10 min/day", bot="1 min/day")
+    group = Requester("g", GROUP, True, "7", "en")
+    with work_for(group):
+        assert not await use(store, budgets, Amount(61_000))
+        assert await used(budgets, group) == {"person": 0, "chat": 0, "bot": 0}
+        assert await use(store, budgets, MINUTE)
+    assert await used(budgets, group) == {"person": 60_000, "chat": 60_000, "bot": 60_000}
+    other = Requester("g", GROUP, True, "8", "en")
+    assert (await used(budgets, other))["person"] == 0
+    assert list(await used(budgets, requester_of_key("alice"))) == ["key", "bot"]
+
+
+async def test_three_hundred_orders_of_one_person(store: Store) -> None:
+    """At the default, and the bot goes on for others."""
+    budgets = make(store, people="180 min/day, 0.5 USD/day")
+    with work_for(ADA):
+        results = [await use(store, budgets, MINUTE) for _ in range(300)]
+        assert results == [True] * 180 + [False] * 120
+        cents = Amount(micro_usd=10_000)
+        assert [await use(store, budgets, cents) for _ in range(60)] == [True] * 50 + [False] * 10
+    with work_for(Requester("p", Chat("telegram", "1", "8"), False, "8")):
+        assert await use(store, budgets, MINUTE)
+
+
+async def test_what_is_not_used_is_free_again(store: Store, clock: Clock) -> None:
+    budgets = make(store, people="1 min/day")
+    with work_for(ADA):
+        with pytest.raises(EngineBusy):
+            async with budgets.reserve() as reservation:
+                await reservation.hold(MINUTE)
+                raise EngineBusy
+        assert await used(budgets) == {"person": 0, "bot": 0}
+        assert await use(store, budgets, MINUTE, paid=SECOND)
+        assert await used(budgets) == {"person": 1000, "bot": 1000}
+        task = asyncio.create_task(use(store, budgets, SECOND))
+        await clock.sleep(0.5)
+        assert (await budgets.standings(ADA))[0].held[BudgetPeriod.DAY] == SECOND
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert await used(budgets) == {"person": 1000, "bot": 1000}
+
+
+@pytest.mark.parametrize("steps", range(12))
+async def test_cancelled_at_any_step_nothing_stays_held(store: Store, steps: int) -> None:
+    budgets = make(store, people="1 min/day")
+    with work_for(ADA):
+        task = asyncio.create_task(use(store, budgets, SECOND))
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert await used(budgets) == {"person": 0, "bot": 0}
+
+
+async def test_what_an_ended_process_held_is_released(store: Store, clock: Clock) -> None:
+    budgets = make(store, people="1 min/day")
+    today, accounts = clock.now().date(), budgets.rules.list_accounts(ADA)
+    await store.budgets.reserve(accounts, MINUTE, today)
+    with work_for(ADA):
+        assert not await use(store, budgets, SECOND)
+        # By itself after a day, if no program starts.
+        [later, _] = await store.budgets.standings(accounts, today + timedelta(days=2))
+        assert not any(map(any, later.held.values()))
+        assert await store.budgets.release_all(today) == 2
+        assert await use(store, budgets, MINUTE)
+
+
+NEW_YEAR = datetime(2026, 12, 31, 23, 59, 30, tzinfo=UTC)
+
+
+async def test_a_call_over_midnight_counts_on_the_day_on_which_it_began(store: Store) -> None:
+    clock = SetClock(NEW_YEAR)
+    budgets = make(store, clock, people="1 min/day, 2 min/month")
+    with work_for(ADA):
+        async with budgets.reserve() as reservation:
+            await reservation.hold(MINUTE)
+            clock.at += timedelta(minutes=1)
+            assert await used(budgets) == {"person": 0, "bot": 0}, "a new day, a new month"
+            with reservation.pay(MINUTE, is_last=True) as settlement:
+                await store.results.save("k", Transcript("x"), settlement=settlement)
+        assert [await use(store, budgets, MINUTE) for _ in range(2)] == [True, False]
+        clock.at += timedelta(days=1)
+        assert [await use(store, budgets, MINUTE) for _ in range(2)] == [True, False]
+        clock.at += timedelta(days=1)
+        assert not await use(store, budgets, SECOND), "the month is used up"
+        clock.at = datetime(2027, 2, 1, tzinfo=UTC)
+        assert await use(store, budgets, MINUTE)
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=365)])
+async def test_a_clock_that_jumps_and_back_begins_no_day_twice(
+    store: Store, jump: timedelta
+) -> None:
+    clock = SetClock(NEW_YEAR if jump > timedelta() else NEW_YEAR + timedelta(minutes=1))
+    budgets = make(store, clock, people="1 min/day")
+    with work_for(ADA):
+        for _ in range(3):
+            await use(store, budgets, MINUTE)
+            clock.at += jump
+            await use(store, budgets, MINUTE)
+            clock.at -= jump
+        assert await used(budgets) == {"person": 60_000, "bot": 60_000}
+        clock.at += jump
+        assert await used(budgets) == {"person": 60_000, "bot": 60_000}
+
+
+async def test_warned_once_at_eighty_percent_and_the_operator_also_at_the_end(
+    store: Store,
+) -> None:
+    budgets, told = make(store, people="10 min/day", bot="20 min/month"), list[BudgetNews]()
+    budgets.on_news = told.append
+    with work_for(ADA):
+        for _ in range(7):
+            await use(store, budgets, MINUTE)
+        assert told == []
+        # What is held is not used yet: most of it will be free again.
+        await use(store, budgets, Amount(180_000), paid=SECOND)
+        assert told == []
+        for _ in range(2):
+            await use(store, budgets, MINUTE)
+        assert [(one.standing.account.kind, one.is_used_up) for one in told] == [("person", False)]
+        assert not await use(store, budgets, MINUTE)
+        assert [one.is_used_up for one in told] == [False, True]
+    told.clear()
+    for person in ("8", "9"):
+        with work_for(Requester("p", Chat("telegram", "1", person), False, person)):
+            for _ in range(7):
+                await use(store, budgets, MINUTE)
+    assert [(one.standing.account.kind, one.is_used_up) for one in told] == [
+        ("bot", False),
+        ("bot", True),
+    ]
+
+
+async def test_own_budgets_hold_instead_of_the_rules(store: Store) -> None:
+    budgets = make(store, people="1 min/day")
+    account = budgets.rules.person("telegram", "7")
+    with work_for(ADA):
+        await store.budgets.set_budget(account, parse_budget("3 min/day"))
+        assert [await use(store, budgets, MINUTE) for _ in range(4)] == [True] * 3 + [False]
+        await store.budgets.set_budget(account, ())
+        assert await use(store, budgets, MINUTE), "off"
+        await store.budgets.set_budget(account, None)
+        assert not await use(store, budgets, SECOND)
+        await store.budgets.reset(account, budgets.clock.now().date())
+        assert await use(store, budgets, SECOND)
+    assert await used(budgets) == {"person": 1000, "bot": 241_000}
+
+
+async def test_a_group_that_moves_keeps_what_it_has_used(store: Store) -> None:
+    budgets, new = make(store, groups="1 min/day"), Chat("telegram", "1", "-200")
+    with work_for(Requester("g", GROUP, True, "7")):
+        assert await use(store, budgets, MINUTE)
+    await store.budgets.set_budget(budgets.rules.group(GROUP), parse_budget("2 min/day"))
+    for _ in range(2):
+        await store.chats.move(GROUP, new)
+    with work_for(Requester("g", new, True, "7")):
+        assert [await use(store, budgets, MINUTE) for _ in range(2)] == [True, False]
+
+
+async def test_share_of_what_is_left(store: Store) -> None:
+    budgets = make(store, people="10 min/day, 1 USD/month")
+    assert await budgets.share_of_left(requester_of_key("alice"), 60) is None
+    assert await budgets.share_of_left(ADA, 120) == pytest.approx(0.2)
+    assert await budgets.share_of_left(ADA, 60, 0.5) == pytest.approx(0.5)
+    with work_for(ADA):
+        await use(store, budgets, Amount(600_000))
+    share = await budgets.share_of_left(ADA, 1)
+    assert share is not None and share > 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_no_more_is_booked_than_the_limit_whatever_happens_meanwhile(
+    store: Store, clock: Clock, seed: int
+) -> None:
+    """People and groups whose calls end, fail and are cancelled in any order."""
+    rules = {"people": "2 min/day", "groups": "3 min/day", "bot": "5 min/day, 0.01 USD/month"}
+    picked, budgets = Random(seed), make(store, clock, **rules)
+    tasks = list[asyncio.Task[bool]]()
+
+    async def work() -> bool:
+        person = str(picked.randrange(4))
+        await clock.sleep(picked.random() * 4)
+        most = Amount(picked.randrange(1, 90_000), picked.randrange(4000))
+        paid = Amount(picked.randrange(most.audio_ms + 1), picked.randrange(most.micro_usd + 1))
+        with work_for(Requester("g", GROUP, picked.random() < 0.7, person, "en")):
+            return await use(store, budgets, most, paid)
+
+    async def disturb() -> None:
+        for _ in range(20):
+            await clock.sleep(picked.random() / 4)
+            picked.choice(tasks).cancel()
+
+    tasks += [asyncio.create_task(work()) for _ in range(80)]
+    results = await asyncio.gather(disturb(), *tasks, return_exceptions=True)
+    assert {True, False} < {one for one in results if isinstance(one, bool | None)}
+    for person in "0123":
+        requester = Requester("g", GROUP, True, person, "en")
+        for standing in await budgets.standings(requester):
+            assert not any(map(any, standing.held.values()))
+            for limit in standing.budget:
+                assert standing.used[limit.period][limit.unit] <= limit.most
