@@ -271,8 +271,7 @@ class Assistant:
                 return await context.add_voice(reply)
         except OverBudget as error:
             zone = await find_chat_zone(self._store, job.message.chat)
-            if zone != "UTC":  # else none is known
-                add_local_time(error, zone, job.message.language)
+            add_local_time(error, zone, job.message.language)
             raise
         finally:
             progress.cancel()

@@ -221,10 +221,10 @@ class Settings(BaseSettings):
     api_audio_minutes_per_day: PositiveInt | None = None
 
     #: The most that each person, each group and the whole bot may use per day and per month (UTC):
-    #: "180 min/day, 20 USD/month", or "off". See `core.limits.budget_rules`.
-    budget_person: BudgetText = "180 min/day, 0.5 USD/day"
-    budget_chat: BudgetText = "360 min/day, 1 USD/day"
-    budget_bot: BudgetText = "5 USD/day, 20 USD/month"
+    #: "180 min/day, 20 USD/month", or "off". See `core.limits.budgets`.
+    budget_person: BudgetText = "180 min/day, 0.5 USD/day, 250 requests/day"
+    budget_chat: BudgetText = "360 min/day, 1 USD/day, 500 requests/day"
+    budget_bot: BudgetText = "5 USD/day, 20 USD/month, 5000 requests/day"
 
     #: Chats, people or Discord servers that may use the bot: ids, comma-separated; empty = all.
     #: With "ask" others wait until an operator lets them in.

@@ -12,19 +12,47 @@ from core.commands import Command
 from core.commands.arguments import split_word
 from core.commands.context import Context
 from core.errors import UserError
+from core.limits.budget_texts import describe_use
 from core.locale import Plural, mark
-from core.models import Button, Job, JobState, Reply
+from core.models import (
+    Account,
+    Budget,
+    BudgetPeriod,
+    Button,
+    Job,
+    JobState,
+    Reply,
+    Standing,
+    parse_budget,
+    show_budget,
+)
 from core.permissions import Action
+from core.requester import Requester, requester_of_key
 from core.text.split import shorten
 
 USAGE = mark(
     "Commands of operators: /admin status | jobs | retry ID | approve WHO | deny WHO | ban WHO | "
-    "unban WHO | pause | resume | broadcast TEXT | log | version"
+    "unban WHO | budget WHO LIMITS | pause | resume | broadcast TEXT | log | version"
 )
 WHO = mark("Say whom: telegram:12345, discord:12345, or the number alone for this platform.")
 
+WHOSE = mark(
+    "Say whose budget: telegram:12345, chat discord:12345, key NAME, bot, or a # with six signs "
+    "from the list."
+)
+LIMITS = mark(
+    "Say which limits: 60 min/day, 1 USD/month, 100 requests/day. Or off for none, default for "
+    "those of everybody, reset to begin anew."
+)
+TODAY, THIS_MONTH = mark("today {used}"), mark("this month {used}")
+
 _WHO = re.compile(r"(?:([a-z]+)[: ])?(-?[0-9]{1,20})")
-_MOST_JOBS, _MOST_ACTIONS = 10, 20
+#: What follows "budget": kind, name, limits.
+_WHOSE = re.compile(
+    r"(?:(chat|key) +([\w.:-]{1,40})|(bot)|(#[0-9a-f]{6})|((?:[a-z]+:)?-?[0-9]{1,20}))(?: +(.+))?",
+    re.DOTALL | re.IGNORECASE,
+)
+_MOST_JOBS, _MOST_ACTIONS, _MOST_USERS = 10, 20, 5
 _CONFIRM_CHARS = 300
 
 
@@ -122,6 +150,88 @@ async def send(ctx: Context, text: str) -> Reply:
     return Reply(ctx.text(Plural("Sent to {count} chat.", "Sent to {count} chats.", count)))
 
 
+async def budget(ctx: Context, rest: str) -> Reply:
+    """Reply with the budgets that matter, or with one, which is changed first if limits follow."""
+    if not rest.strip():
+        return await _list_budgets(ctx)
+    found = _WHOSE.fullmatch(rest.strip())
+    account = found and await _find_account(ctx, found)
+    if not (found and account):
+        raise UserError(WHOSE)
+    ledger, today = ctx.store.budgets, ctx.clock.now().date()
+    who = rest.strip()[: found.start(6) if found[6] else None].strip()
+    if change := (found[6] or "").strip().lower():
+        if change == "reset":
+            await ledger.reset(account, today)
+        else:
+            await ledger.set_budget(account, _read_limits(change))
+        await ctx.store.audit.note(_operator(ctx), "budget", f"{who} {change}")
+    [standing] = await ledger.standings([account], today)
+    short_id = await ledger.short_id(account)
+    shown = f"{who} ({short_id})" if short_id.startswith("#") and short_id != who else who
+    return Reply(_describe_budget(ctx, shown, standing))
+
+
+async def _find_account(ctx: Context, found: re.Match[str]) -> Account | None:
+    """Return whose budget is meant, None if there is no such chat or short id."""
+    rules = ctx.transcription.budgets.rules
+    if found[3]:
+        return rules.list_accounts(Requester())[-1]
+    if found[1] and found[1].lower() == "key":
+        return rules.list_accounts(requester_of_key(found[2]))[0]
+    if found[4]:
+        today = ctx.clock.now().date()
+        known = await ctx.store.budgets.find(found[4].lower(), today)
+        return known and Account(
+            *known, rules.of_people if known[0] == "person" else rules.of_groups
+        )
+    platform, _, name = (found[2] or found[5]).lower().rpartition(":")
+    platform = platform or ctx.platform.name
+    if not found[1] and not name.startswith("-"):
+        return rules.person(platform, name)
+    chat = await ctx.store.chats.find(platform, name)
+    return rules.group(chat) if chat else None
+
+
+def _read_limits(text: str) -> Budget | None:
+    try:
+        return None if text == "default" else parse_budget(text)
+    except ValueError:
+        raise UserError(LIMITS) from None
+
+
+async def _list_budgets(ctx: Context) -> Reply:
+    """Reply with how the bot stands, who has used most today, and who has limits of their own."""
+    rules, ledger, today = (
+        ctx.transcription.budgets.rules,
+        ctx.store.budgets,
+        ctx.clock.now().date(),
+    )
+    [bot] = await ledger.standings(rules.list_accounts(Requester())[-1:], today)
+    lines = [_describe_budget(ctx, "bot", bot)]
+    top = [
+        *await ledger.top("person", rules.of_people, today, _MOST_USERS),
+        *await ledger.top("chat", rules.of_groups, today, _MOST_USERS),
+    ]
+    if top:
+        lines += ["", ctx.text("Most is used today by:")]
+    lines += [_describe_budget(ctx, f"{s.account.kind} {s.account.name}", s) for s in top]
+    if own := await ledger.own():
+        lines += ["", ctx.text("Limits of their own:")]
+    lines += [f"{kind} {name}: {show_budget(limits)}" for kind, name, limits in own]
+    return Reply("\n".join(lines))
+
+
+def _describe_budget(ctx: Context, who: str, standing: Standing) -> str:
+    language = ctx.message.language
+    used = [
+        ctx.text(text, used=found)
+        for text, period in zip((TODAY, THIS_MONTH), BudgetPeriod, strict=True)
+        if (found := describe_use(standing, period, language))
+    ]
+    return f"{who}: {'; '.join(used)}"
+
+
 async def show_log(ctx: Context, _: str) -> Reply:
     """Reply with what operators have done last."""
     found = await ctx.store.audit.recent(_MOST_ACTIONS)
@@ -143,6 +253,7 @@ ACTIONS: dict[str, Callable[[Context, str], Awaitable[Reply]]] = {
     "unban": _decide(None, mark("{who} is no longer banned.")),
     "approve": _decide(Decision.APPROVED, mark("{who} may use the bot.")),
     "deny": _decide(Decision.DENIED, mark("{who} may not use the bot.")),
+    "budget": budget,
     "pause": pause,
     "resume": resume,
     "broadcast": broadcast,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from core.commands import Command
 from core.commands.context import Context
-from core.limits.budget_texts import describe_wait
+from core.limits.budget_texts import describe_use, describe_wait
 from core.locale import mark
-from core.models import BudgetPeriod, Limit, Reply, Standing, Unit, end_of
+from core.models import BudgetPeriod, Reply, end_of
 from core.requester import REQUESTER
 
 #: By kind of account.
@@ -20,27 +20,16 @@ LINES = {
 
 async def usage(ctx: Context) -> Reply:
     """Reply with a line per budget and period."""
-    now = ctx.clock.now()
+    now, language = ctx.clock.now(), ctx.message.language
     lines = []
     # The bot's own, which is the last, is the operator's business.
     for standing in (await ctx.transcription.budgets.standings(REQUESTER.get()))[:-1]:
         for period in BudgetPeriod:
-            if used := _describe(standing, period):
+            if used := describe_use(standing, period, language):
                 lines.append(ctx.text(LINES[standing.account.kind, period], used=used))
     wait_s = (end_of(BudgetPeriod.DAY, now) - now).total_seconds()
-    when = describe_wait(wait_s, ctx.message.language)
+    when = describe_wait(wait_s, language)
     return Reply("\n".join([*lines, ctx.text("A new day begins {when}.", when=when)]))
-
-
-def _describe(standing: Standing, period: BudgetPeriod) -> str:
-    """Return "12 min / 180 min, 0.1 USD / 0.5 USD"; without a limit only the minutes of the day."""
-    limits = [limit for limit in standing.budget if limit.period is period]
-    used, unlimited = standing.used[period], Limit(period, Unit.MINUTES, 0)
-    if not limits:
-        return unlimited.describe(used.audio_ms) if period is BudgetPeriod.DAY else ""
-    return ", ".join(
-        f"{limit.describe(used[limit.unit])} / {limit.describe(limit.most)}" for limit in limits
-    )
 
 
 command = Command(

@@ -9,8 +9,8 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from core.errors import OverBudget
-from core.locale import mark, translate
-from core.models import AccountKind, Amount, BudgetPeriod, Limit, Standing, end_of
+from core.locale import Plural, mark, translate
+from core.models import AccountKind, Amount, BudgetPeriod, Limit, Standing, Unit, end_of
 from core.requester import Requester
 
 _DAY, _MONTH = BudgetPeriod
@@ -86,6 +86,26 @@ class BudgetNews:
         return f"{who} {what} {self.free_at:%Y-%m-%d} {state}"
 
 
+def show_amount(limit: Limit, count: int, language: str, *, is_rounded_up: bool = False) -> str:
+    """Return `count` of what a limit counts: "12.5 min", "0.25 USD" or "1 request"."""
+    if limit.unit is Unit.REQUESTS:
+        return translate(Plural("{count} request", "{count} requests", count), language)
+    return limit.describe(count, is_rounded_up=is_rounded_up)
+
+
+def describe_use(standing: Standing, period: BudgetPeriod, language: str) -> str:
+    """Return "12 min / 180 min, 0.1 USD / 0.5 USD"; without a limit only the minutes of the day."""
+    limits = [limit for limit in standing.budget if limit.period is period]
+    used, unlimited = standing.used[period], Limit(period, Unit.MINUTES, 0)
+    if not limits:
+        return unlimited.describe(used.audio_ms) if period is BudgetPeriod.DAY else ""
+    shown = (
+        (show_amount(limit, count, language) for count in (used[limit.unit], limit.most))
+        for limit in limits
+    )
+    return ", ".join(map(" / ".join, shown))
+
+
 def describe_wait(wait_s: float, language: str) -> str:
     """Return "in 5 h", never sooner than it is."""
     if wait_s <= _HOUR_S:
@@ -107,15 +127,20 @@ def refuse(
         TOO_LARGE[limit.period] if is_too_large else text,
         free_at,
         wait_s,
-        needed=limit.describe(amount[limit.unit], is_rounded_up=True),
-        left=limit.describe(standing.left_of(limit)),
-        limit=limit.describe(limit.most),
+        needed=show_amount(limit, amount[limit.unit], language, is_rounded_up=True),
+        left=show_amount(limit, standing.left_of(limit), language),
+        limit=show_amount(limit, limit.most, language),
         when=describe_wait(wait_s, language),
     )
 
 
 def add_local_time(error: OverBudget, zone: str, language: str) -> None:
-    """Let the sentence also say at what time of a chat's zone it is free."""
+    """Let the sentence also say at what time of a chat's zone it is free.
+
+    That of a chat whose zone is not known is "UTC".
+    """
+    if zone == "UTC":
+        return
     local = error.free_at.astimezone(ZoneInfo(zone))
     wait_s = error.retry_after_s or 0.0
     time, wait = f"{local:%H:%M}", describe_wait(wait_s, language)

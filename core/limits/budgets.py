@@ -21,7 +21,7 @@ from core.config import Settings
 from core.errors import StoreError
 from core.interfaces import BudgetLedger
 from core.limits.budget_texts import BudgetNews, refuse
-from core.limits.prices import estimate_cost
+from core.limits.prices import OWN, estimate_cost
 from core.models import (
     NOTHING,
     Account,
@@ -50,9 +50,13 @@ _MOST_TOLD = 10_000
 
 
 def measure(usage: Usage, audio_s: float) -> Amount:
-    """Return the cost of a call. audio_s: what counts as audio. An unknown price counts as none."""
-    cost_usd = estimate_cost(usage) or 0.0
-    return Amount(math.ceil(audio_s * 1000), math.ceil(cost_usd * 1e6))
+    """Return the cost of a call. audio_s: what counts as audio.
+
+    An unknown price counts as none: that nobody asks without end is up to the number of requests.
+    Those to this machine's own engines do not count.
+    """
+    cost_usd, requests = estimate_cost(usage) or 0.0, int(usage.engine != OWN)
+    return Amount(math.ceil(audio_s * 1000), math.ceil(cost_usd * 1e6), requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +107,10 @@ NO_RULES = BudgetRules()
 
 @dataclass
 class Reservation:
-    """What a piece of work may still cost. All of it is booked on the day on which it began."""
+    """What a piece of work may still cost. All of it is booked on the day on which it began.
+
+    It counts as one request, however many calls it takes.
+    """
 
     budgets: Budgets
     requester: Requester
@@ -112,9 +119,13 @@ class Reservation:
     held: Amount = NOTHING
     #: Whether somebody may have to be warned when it ends.
     is_near: bool = False
+    #: Whether it was counted as a request.
+    is_counted: bool = False
 
     async def hold(self, amount: Amount) -> None:
         """Hold `amount` beside what is held already. Raises OverBudget."""
+        if self.is_counted or self.held.requests:
+            amount = amount._replace(requests=0)
         reserve = self.budgets.ledger.reserve(self.accounts, amount, self.day)
         task = asyncio.ensure_future(reserve)
         try:
@@ -137,12 +148,16 @@ class Reservation:
 
         is_last: the rest is released with it.
         """
+        was_counted = self.is_counted
+        if was_counted:
+            amount = amount._replace(requests=0)
         released = self.held if is_last else Amount(*map(min, self.held, amount))
         self.held = Amount(*map(sub, self.held, released))
+        self.is_counted = was_counted or amount.requests > 0
         try:
             yield Settlement(self.accounts, self.day, amount, released)
-        except StoreError:
-            self.held = Amount(*map(add, self.held, released))  # nothing was written
+        except StoreError:  # nothing was written
+            self.held, self.is_counted = Amount(*map(add, self.held, released)), was_counted
             raise
 
 
@@ -181,7 +196,7 @@ class Budgets:
 
     async def require_room(self, requester: Requester) -> None:
         """Raise OverBudget if a limit of a requester is used up."""
-        self.check(await self.standings(requester), Amount(1, 1), requester)
+        self.check(await self.standings(requester), Amount(1, 1, 1), requester)
 
     async def share_of_left(
         self, requester: Requester, audio_s: float, cost_usd: float = 0.0

@@ -13,6 +13,8 @@ from core.models import EngineUsage, Usage
 
 #: When the prices were read.
 READ_AT = date(2026, 10, 1)
+#: This machine's own engines.
+OWN = "offline"
 _MILLION, _HOUR_S = 1e6, 3600.0
 
 
@@ -45,7 +47,7 @@ MIMO_PRICES = {
 
 def estimate_cost(usage: EngineUsage | Usage) -> float | None:
     """Return the price in US dollars, None if it is unknown. This machine's engines are free."""
-    if usage.engine == "offline":
+    if usage.engine == OWN:
         return 0.0
     price = MIMO_PRICES.get(usage.model) if usage.engine == "mimo" else None
     if price is None:

@@ -1,4 +1,4 @@
-"""Budgets: how much audio and money may be used per day and per month, and by whom.
+"""Budgets: how much audio, money and work may be used per day and per month, and by whom.
 
 A day is one of UTC, a month one of the calendar.
 """
@@ -27,21 +27,24 @@ class Unit(IntEnum):
 
     MINUTES = 0
     MONEY = 1
+    REQUESTS = 2
 
 
 class Amount(NamedTuple):
-    """Audio and money, in whole numbers: what is taken can be given back exactly."""
+    """What work takes, in whole numbers: what is taken can be given back exactly."""
 
     audio_ms: int = 0
     #: Millionths of a US dollar.
     micro_usd: int = 0
+    #: Recordings, answers and pieces of speech that were asked of a service, not of this machine.
+    requests: int = 0
 
 
 NOTHING = Amount()
 #: By unit: what people type, how much of it a minute or a dollar is, and how many decimals matter.
-UNIT_NAMES, _SIZES, _DECIMALS = ("min", "USD"), (60_000, 1_000_000), (1, 2)
-_LIMIT = re.compile(r"(\d{1,7}(?:\.\d{1,6})?) ?(min|usd) ?/ ?(day|month)", re.IGNORECASE)
-_UNITS = {"min": Unit.MINUTES, "usd": Unit.MONEY}
+UNIT_NAMES, _SIZES, _DECIMALS = ("min", "USD", "requests"), (60_000, 1_000_000, 1), (1, 2, 0)
+_LIMIT = re.compile(r"(\d{1,7}(?:\.\d{1,6})?) ?(min|usd|requests) ?/ ?(day|month)", re.IGNORECASE)
+_UNITS = {name.lower(): unit for name, unit in zip(UNIT_NAMES, Unit, strict=True)}
 #: Words for a budget without limits.
 _UNLIMITED = ("off", "0", "")
 
@@ -56,11 +59,14 @@ class Limit:
     most: int
 
     def convert(self, count: int) -> float:
-        """Return `count` in minutes or US dollars."""
+        """Return `count` in minutes, US dollars or requests."""
         return count / _SIZES[self.unit]
 
     def describe(self, count: int, *, is_rounded_up: bool = False) -> str:
-        """Return `count` as "12.5 min" or "0.25 USD", rounded down unless `is_rounded_up`."""
+        """Return `count` as "12.5 min", "0.25 USD" or "7 requests".
+
+        It is rounded down unless `is_rounded_up`.
+        """
         decimals = _DECIMALS[self.unit]
         step = _SIZES[self.unit] // 10**decimals
         steps = -(-count // step) if is_rounded_up else count // step
@@ -89,7 +95,9 @@ def parse_budget(text: str) -> Budget:
         if match is None:
             raise ValueError('must be "off" or like "180 min/day, 20 USD/month"')
         unit, period = _UNITS[match[2].lower()], BudgetPeriod(match[3].lower())
-        found[period, unit] = round(float(match[1]) * _SIZES[unit])
+        # What is less than the smallest step is not "off".
+        most = float(match[1])
+        found[period, unit] = round(most * _SIZES[unit]) or int(most > 0)
     return tuple(Limit(*which, most) for which, most in found.items() if most)
 
 

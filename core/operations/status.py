@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from core.limits import AccountState
 from core.limits.budgets import Budgets
-from core.models import Account, ProbeResult, Standing
+from core.models import ProbeResult, Standing
 from core.operations.roles import Role
-from core.requester import Requester
+from core.requester import Requester, requester_of_key
 from core.store import Store
 
 #: People, and groups, that are listed with their budgets.
@@ -68,7 +68,7 @@ class OperatorStatus:
         rules, day = self._budgets.rules, self._budgets.clock.now().date()
         ledger = self._store.budgets
         bot = rules.list_accounts(Requester())
-        accounts = [*bot, *(Account("key", name, rules.of_keys) for name in keys)]
+        accounts = [*bot, *(rules.list_accounts(requester_of_key(name))[0] for name in keys)]
         return [
             *await ledger.standings(accounts, day),
             *await ledger.top("person", rules.of_people, day, _TOP),

@@ -54,6 +54,14 @@ class Chats:
         change = update(chats).where(chats.c.chat_pk == row.chat_pk)
         connection.execute(change.values(**build_settings(settings)))
 
+    async def find(self, platform: str, chat_id: str) -> Chat | None:
+        """Return the chat with an id, None if it is not known."""
+        query = select(chats.c.bot_id).where(
+            chats.c.platform == platform, chats.c.chat_id == chat_id
+        )
+        rows = await self._database.rows(query)
+        return Chat(platform, rows[0].bot_id, chat_id) if rows else None
+
     async def begin(self, chat: Chat, like: Chat) -> None:
         """Give a new chat the settings of another one. Safe to repeat."""
         if not await self._database.rows(select(chats.c.chat_pk).where(is_chat(chat))):

@@ -8,7 +8,9 @@ from alembic import op
 revision = "0019"
 down_revision = "0018"
 
-_AMOUNTS = ("audio_ms", "micro_usd", "held_audio_ms", "held_micro_usd")
+_AMOUNTS = ("audio_ms", "micro_usd", "requests")
+
+_COLUMNS = (*_AMOUNTS, *(f"held_{name}" for name in _AMOUNTS))
 
 
 def upgrade() -> None:
@@ -18,7 +20,7 @@ def upgrade() -> None:
         sa.Column("account", sa.String(200), nullable=False),
         sa.Column("kind", sa.String(8), nullable=False),
         sa.Column("day", sa.String(10), nullable=False),
-        *(sa.Column(name, sa.Integer(), nullable=False) for name in _AMOUNTS),
+        *(sa.Column(name, sa.Integer(), nullable=False) for name in _COLUMNS),
         sa.PrimaryKeyConstraint("use_pk", name="pk_budget_uses"),
         sa.UniqueConstraint("account", "day", name="uq_budget_uses_account"),
     )
@@ -31,9 +33,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("account", name="pk_budgets"),
     )
     op.execute(
-        "INSERT INTO budget_uses (account, kind, day, audio_ms, micro_usd, held_audio_ms, "
-        "held_micro_usd) SELECT 'key|' || name, 'key', day, CAST(round(audio_s * 1000) AS INTEGER),"
-        " 0, 0, 0 FROM allowances"
+        "INSERT INTO budget_uses (account, kind, day, audio_ms, micro_usd, requests, held_audio_ms,"
+        " held_micro_usd, held_requests) SELECT 'key|' || name, 'key', day,"
+        " CAST(round(audio_s * 1000) AS INTEGER), 0, 0, 0, 0, 0 FROM allowances"
     )
     op.drop_table("allowances")
 

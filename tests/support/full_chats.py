@@ -29,7 +29,8 @@ from tests.support.paths import SPEECH
 
 #: Tables without anything of any person: costs, the models' state, how far a bot has read. What was
 #: used is kept without ids, or else who has used a budget up would only have to forget it.
-#: And what operators have decided, which outlives the wish of those whom it is about: bans above all.
+#: And what operators have decided, which outlives the wish of those whom it is about: bans above
+#: all.
 IMPERSONAL = {
     *("usage", "budgets", "budget_uses", "probes", "watermarks"),
     *("index_key", "retired_keys", "admissions", "audit", "switches"),

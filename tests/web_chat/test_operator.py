@@ -18,8 +18,9 @@ from httpx import URL, AsyncClient
 from core import errors
 from core.config import Settings
 from core.logs import set_up_logs
-from core.models import JobState
+from core.models import UNIT_NAMES, Account, Amount, JobState, Settlement
 from tests.support.paths import ROOT
+from tests.support.virtual_time import current_clock
 from tests.support.web_client import open_client
 from tests.support.web_inbox import FakeInbox, open_web
 from tests.support.web_operator import (
@@ -173,6 +174,27 @@ async def test_figures_show_hours_and_usage(
     assert {name: transcribed[name] / transcribed["calls"] for name in per_call} == per_call
     assert transcribed["cost_usd"] / transcribed["calls"] == pytest.approx(3.0 / 3600 * 0.074)
     assert statistics["prices_at"] == "2026-10-01"
+
+
+async def test_budgets_of_the_bot_and_of_who_has_used_most(
+    operator_page: OperatorPage, operator: AsyncClient
+) -> None:
+    ledger, today = operator_page.store.budgets, current_clock().now().date()
+    account, amount = Account.of_person("telegram", "70701001"), Amount(90_000, 250_000, 3)
+    await ledger.reserve([account], amount, today)
+    await ledger.release(Settlement((account,), today, amount, amount))
+    bot, person = (await get(operator, "figures"))["budgets"]
+    assert (bot["kind"], person["kind"]) == ("bot", "person")
+    assert person["name"] == await ledger.short_id(account) and "70701001" not in str(person)
+    assert [(one["unit"], one["period"], one["used"], one["most"]) for one in person["limits"]] == [
+        ("min", "day", 1.5, 180),
+        ("USD", "day", 0.25, 0.5),
+        ("requests", "day", 3, 250),
+    ]
+    assert person["used"]["month"] == {"audio_s": 90.0, "cost_usd": 0.25}
+    # The page knows how to show each unit.
+    script = (STATIC / "operator" / "engines.js").read_text()
+    assert all(f"{unit}: format" in script for unit in UNIT_NAMES)
 
 
 @pytest.mark.finding(24)

@@ -61,7 +61,7 @@ def build_usage(usage: EngineUsage) -> dict[str, Any]:
 
 
 def build_standing(standing: Standing) -> dict[str, Any]:
-    """Return what an account has used, and its limits: minutes and US dollars."""
+    """Return what an account has used, and its limits: minutes, US dollars and requests."""
     return {
         "kind": standing.account.kind,
         "name": standing.account.name,

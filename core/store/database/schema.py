@@ -74,9 +74,11 @@ budget_uses = Table(
     Column("audio_ms", Integer, nullable=False),
     #: Millionths of a US dollar.
     Column("micro_usd", Integer, nullable=False),
+    Column("requests", Integer, nullable=False),
     #: The most that calls under way may add.
     Column("held_audio_ms", Integer, nullable=False),
     Column("held_micro_usd", Integer, nullable=False),
+    Column("held_requests", Integer, nullable=False),
     UniqueConstraint("account", "day"),
     Index(None, "day"),
 )

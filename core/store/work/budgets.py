@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, case, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, case, delete, func, or_, select, union, update
 from sqlalchemy.dialects.sqlite import insert
 
 from core.models import (
@@ -37,6 +37,8 @@ _HELD_FOR = timedelta(days=1)
 _OF_PEOPLE = ("person", "chat")
 
 _USE = budget_uses.c
+#: What is used, and what is held, in the order of `Amount`.
+_USED, _HELD = Amount._fields, [f"held_{name}" for name in Amount._fields]
 _OWN = select(budgets.c.limits).where(budgets.c.account == bindparam("of"))
 
 
@@ -46,7 +48,7 @@ def _select_standing() -> Select[Any]:
     The sums stand as in `Amount`: used and held on the day `today`, then in its month.
     """
     is_fresh = _USE.day >= bindparam("fresh")
-    used, held = (_USE.audio_ms, _USE.micro_usd), (_USE.held_audio_ms, _USE.held_micro_usd)
+    used, held = ([_USE[name] for name in names] for names in (_USED, _HELD))
     sums = [
         func.sum(case((is_in, column), else_=0))
         for period in (_USE.day == bindparam("today"), _USE.day >= bindparam("first"))
@@ -62,18 +64,16 @@ _STANDING = _select_standing()
 _NEW = insert(budget_uses)
 _HOLD = _NEW.on_conflict_do_update(
     index_elements=[_USE.account, _USE.day],
-    set_={name: _USE[name] + _NEW.excluded[name] for name in ("held_audio_ms", "held_micro_usd")},
+    set_={name: _USE[name] + _NEW.excluded[name] for name in _HELD},
 )
 _IS_IT = (_USE.account == bindparam("of")) & (_USE.day == bindparam("on"))
 _SETTLE = (
     update(budget_uses)
     .where(_IS_IT)
     .values(
-        audio_ms=_USE.audio_ms + bindparam("paid_ms"),
-        micro_usd=_USE.micro_usd + bindparam("paid_usd"),
+        {name: _USE[name] + bindparam(f"paid_{name}") for name in _USED}
         # Never less than nothing: at a start all that is held is released.
-        held_audio_ms=func.max(0, _USE.held_audio_ms - bindparam("free_ms")),
-        held_micro_usd=func.max(0, _USE.held_micro_usd - bindparam("free_usd")),
+        | {name: func.max(0, _USE[name] - bindparam(f"free_{name}")) for name in _HELD}
     )
 )
 
@@ -82,6 +82,7 @@ def _key(connection: Connection, account: Account) -> str:
     """Return what the rows of an account are found by: that of a person says nothing of who it is.
 
     That stays so when the person's data are deleted: who has used a budget up could begin anew.
+    The name may be such a digest already.
     """
     if account.kind not in _OF_PEOPLE:
         return f"{account.kind}|{account.name}"
@@ -91,14 +92,9 @@ def _key(connection: Connection, account: Account) -> str:
 
 def settle(connection: Connection, settlement: Settlement) -> None:
     """Book what was paid, and hold less from now on."""
-    paid, free = settlement.paid, settlement.released
-    values = {
-        "on": settlement.day.isoformat(),
-        "paid_ms": paid.audio_ms,
-        "paid_usd": paid.micro_usd,
-        "free_ms": free.audio_ms,
-        "free_usd": free.micro_usd,
-    }
+    values: dict[str, Any] = {"on": settlement.day.isoformat()}
+    values |= {f"paid_{name}": n for name, n in zip(_USED, settlement.paid, strict=True)}
+    values |= {f"free_{name}": n for name, n in zip(_HELD, settlement.released, strict=True)}
     connection.execute(
         _SETTLE, [values | {"of": _key(connection, one)} for one in settlement.accounts]
     )
@@ -130,8 +126,8 @@ class BudgetLedger:
         """
         standings = [_read(connection, account, day) for account in accounts]
         if not any(standing.find_lack(amount) for standing in standings):
-            held = {"held_audio_ms": amount.audio_ms, "held_micro_usd": amount.micro_usd}
-            new = {"day": day.isoformat(), "audio_ms": 0, "micro_usd": 0, **held}
+            new = {"day": day.isoformat(), **dict.fromkeys(_USED, 0)}
+            new |= dict(zip(_HELD, amount, strict=True))
             rows = [new | {"account": _key(connection, one), "kind": one.kind} for one in accounts]
             connection.execute(_HOLD, rows)
         return standings
@@ -144,10 +140,9 @@ class BudgetLedger:
     @writes
     def release_all(self, connection: Connection, day: date) -> int:
         """Release what a process held that has ended. Return from how many rows."""
-        is_held = (_USE.held_audio_ms > 0) | (_USE.held_micro_usd > 0)
+        is_held = or_(*(_USE[name] > 0 for name in _HELD))
         is_recent = _USE.day >= (day - _HELD_FOR).isoformat()
-        nothing = {"held_audio_ms": 0, "held_micro_usd": 0}
-        change = update(budget_uses).where(is_recent, is_held).values(nothing)
+        change = update(budget_uses).where(is_recent, is_held).values(dict.fromkeys(_HELD, 0))
         return connection.execute(change).rowcount
 
     @reads
@@ -165,14 +160,14 @@ class BudgetLedger:
 
         budget: the limits of those who have not been given their own.
         """
-        query = select(_USE.account, _USE.audio_ms, _USE.micro_usd)
+        query = select(_USE.account, *(_USE[name] for name in _USED))
         is_it = (_USE.day == day.isoformat()) & (_USE.kind == kind)
         rows = sorted(
             connection.execute(query.where(is_it)), key=lambda row: tuple(row[1:]), reverse=True
         )
         found = []
         for row in rows[:count]:
-            account = Account(kind, _shorten(row.account), budget)
+            account = Account(kind, _name(row.account), budget)
             found.append(_read(connection, account, day, row.account))
         return found
 
@@ -190,13 +185,30 @@ class BudgetLedger:
         month = f"{day:%Y-%m}"
         is_month = _USE.day.between(f"{month}-01", f"{month}-31")
         change = update(budget_uses).where(_USE.account == _key(connection, account), is_month)
-        connection.execute(change.values(audio_ms=0, micro_usd=0))
+        connection.execute(change.values(dict.fromkeys(_USED, 0)))
 
     async def own(self) -> list[tuple[AccountKind, str, Budget]]:
-        """Return the limits that were given to somebody, with a short id."""
+        """Return the limits that were given to somebody: kind, name or short id, limits."""
         query = select(budgets.c.kind, budgets.c.account, budgets.c.limits)
         rows = await self._database.rows(query.order_by(budgets.c.account))
-        return [(row.kind, _shorten(row.account), parse_budget(row.limits)) for row in rows]
+        return [(row.kind, _name(row.account), parse_budget(row.limits)) for row in rows]
+
+    async def find(self, short_id: str, day: date) -> tuple[AccountKind, str] | None:
+        """Return kind and name of who has used something on a day, or has limits of their own.
+
+        The name is a digest, which stands for the id.
+        """
+        of_day = select(_USE.kind, _USE.account).where(_USE.day == day.isoformat())
+        known = union(of_day, select(budgets.c.kind, budgets.c.account))
+        for row in await self._database.rows(known):
+            if row.kind in _OF_PEOPLE and _name(row.account) == short_id:
+                return row.kind, row.account.partition("|")[2]
+        return None
+
+    @reads
+    def short_id(self, connection: Connection, account: Account) -> str:
+        """Return what stands for an account in lists."""
+        return _name(_key(connection, account))
 
 
 def _read(
@@ -207,12 +219,14 @@ def _read(
     key = {"of": stored or _key(connection, account), "today": day.isoformat(), "fresh": fresh}
     key |= {"first": f"{month}-01", "last": f"{month}-31"}
     own, *sums = connection.execute(_STANDING, key).one()
-    amounts = [Amount(*(n or 0 for n in sums[at : at + 2])) for at in range(0, 8, 2)]
+    size = len(_USED)
+    amounts = [Amount(*(n or 0 for n in sums[at : at + size])) for at in range(0, len(sums), size)]
     used, held = dict(zip(BudgetPeriod, amounts[::2], strict=True)), amounts[1::2]
     limits = account.budget if own is None else parse_budget(own)
     return Standing(account, limits, used, dict(zip(BudgetPeriod, held, strict=True)))
 
 
-def _shorten(account: str) -> str:
-    """Return a few letters that stand for an account, the same each time."""
-    return hashlib.sha256(account.encode()).hexdigest()[:6]
+def _name(stored: str) -> str:
+    """Return what an account is called: of people and groups a short id, the same each time."""
+    kind, _, name = stored.partition("|")
+    return f"#{hashlib.sha256(stored.encode()).hexdigest()[:6]}" if kind in _OF_PEOPLE else name

@@ -93,13 +93,15 @@ export function showSpent(parent, { day, month, prices_at }) {
 }
 
 const formatAudio = (minutes) => formatSeconds(Math.round(minutes * 60));
+const formatRequests = (count) => textOf("requests", count);
+const UNITS = { min: formatAudio, USD: formatMoney, requests: formatRequests };
 
 /** The meters of an account: of each of its limits, or else what it has used today. */
 function budgetMeters({ kind, name, limits, used }) {
   const who = text(`budget_${kind}`, { id: name });
   const label = (period) => `${who}, ${text(`limit_${period}`)}`;
   if (!limits.length) return [meter(label("day"), used.day.audio_s / 60, 0, formatAudio)];
-  return limits.map(({ period, unit, used: count, most }) => meter(label(period), count, most, unit === "USD" ? formatMoney : formatAudio));
+  return limits.map(({ period, unit, used: count, most }) => meter(label(period), count, most, UNITS[unit]));
 }
 
 export function showBudgets(parent, { budgets }) {
