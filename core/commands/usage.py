@@ -13,8 +13,8 @@ from core.requester import REQUESTER
 LINES = {
     ("person", BudgetPeriod.DAY): mark("You, today: {used}"),
     ("person", BudgetPeriod.MONTH): mark("You, this month: {used}"),
-    ("chat", BudgetPeriod.DAY): mark("This chat, today: {used}"),
-    ("chat", BudgetPeriod.MONTH): mark("This chat, this month: {used}"),
+    ("chat", BudgetPeriod.DAY): mark("All here, today: {used}"),
+    ("chat", BudgetPeriod.MONTH): mark("All here, this month: {used}"),
 }
 
 
@@ -32,6 +32,4 @@ async def usage(ctx: Context) -> Reply:
     return Reply("\n".join([*lines, ctx.text("A new day begins {when}.", when=when)]))
 
 
-command = Command(
-    mark("What you and this chat have used, and what is left"), usage, is_ephemeral=True
-)
+command = Command(mark("What you have used, and what is left"), usage, is_ephemeral=True)

@@ -24,12 +24,12 @@ NO_ROOM: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
         " {when}."
     ),
     ("chat", _DAY): mark(
-        "This takes up to {needed}, and {left} of this chat's {limit} per day are left: try again"
-        " {when}."
+        "This takes up to {needed}, and {left} of the {limit} per day for all here are left: try"
+        " again {when}."
     ),
     ("chat", _MONTH): mark(
-        "This takes up to {needed}, and {left} of this chat's {limit} per month are left: try again"
-        " {when}."
+        "This takes up to {needed}, and {left} of the {limit} per month for all here are left: try"
+        " again {when}."
     ),
     ("key", _DAY): mark(
         "This takes up to {needed}, and {left} of this key's {limit} per day are left: try again"
@@ -57,8 +57,12 @@ TOO_LARGE: Mapping[BudgetPeriod, str] = {
 NEARLY: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
     ("person", _DAY): mark("Of your {limit} per day {left} are left. More {when}."),
     ("person", _MONTH): mark("Of your {limit} per month {left} are left. More {when}."),
-    ("chat", _DAY): mark("Of your group's {limit} per day {left} are left. More {when}."),
-    ("chat", _MONTH): mark("Of your group's {limit} per month {left} are left. More {when}."),
+    ("chat", _DAY): mark(
+        "Of the {limit} per day that you share with others {left} are left. More {when}."
+    ),
+    ("chat", _MONTH): mark(
+        "Of the {limit} per month that you share with others {left} are left. More {when}."
+    ),
 }
 IN_MINUTES, IN_HOURS, IN_DAYS = mark("in {count} min"), mark("in {count} h"), mark("in {count} d")
 AT = mark("at {time} ({wait})")

@@ -42,6 +42,7 @@ KEPT = {"last 2h | 200 | unread | topic | me | voice | short"}
 
 #: What only operators read.
 OF_OPERATORS = (
+    "Say whose budget: ",
     *("Commands of operators: ", "Paused", "Add the text: /admin ", "Nothing was sent: "),
     *("('Send to {count} ", "('Sent to {count} "),
 )

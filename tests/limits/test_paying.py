@@ -205,7 +205,10 @@ async def test_a_refusal_is_a_sentence_that_says_when_there_is_room_again(
         await ask(loopback, new_message(language="en", sender_id="8", **group), 3)
         text = await ask(loopback, new_message(language="en", sender_id="9", **group), 4)
         free_at = end_of(BudgetPeriod.DAY, clock.now()).astimezone(ZoneInfo("Europe/Berlin"))
-        assert "of this chat's 1.5 min per day" in text and f"again at {free_at:%H:%M} (in" in text
+        assert (
+            "of the 1.5 min per day for all here" in text
+            and f"again at {free_at:%H:%M} (in" in text
+        )
     assert 100 < sum(loopback.engine.calls) < 121, "two of five recordings"
 
 
@@ -233,7 +236,9 @@ async def test_the_person_is_warned_in_private_once(loopback: Loopback, clock: C
         await use(8, "7")
         await use(1, "8")
         [text] = await told(Chat("test", "1", "7"))
-        assert text.startswith("Of your group's 10 min per day 2 min are left. More in ")
+        assert text.startswith(
+            "Of the 10 min per day that you share with others 2 min are left. More in "
+        )
         assert not await told(Chat("test", "1", "8")) and not await told(group)
         assert not await told(operator)
         loopback.budgets.rules = BudgetRules(of_bot=parse_budget("20 min/month"))
@@ -258,7 +263,7 @@ async def test_usage_shows_what_is_used_and_left(
         await ask(loopback, new_message(command="transcribe", **group), 0)
         mine, month, chat, end = (await ask(loopback, new_message(**usage), 0)).splitlines()
         assert mine == "You, today: 1 min / 3 min"
-        assert month == "You, this month: 0 USD / 0.50 USD" and chat == "This chat, today: 1 min"
+        assert month == "You, this month: 0 USD / 0.50 USD" and chat == "All here, today: 1 min"
         assert end.startswith("A new day begins in ")
         other = (await ask(loopback, new_message(**usage | {"sender_id": "8"}), 0)).splitlines()
         assert other[0] == "You, today: 0 min / 3 min" and other[2] == chat
