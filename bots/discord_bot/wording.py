@@ -236,6 +236,15 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "Scheduled summaries: 09:00 Europe/Berlin [weekdays] [topic], or off": mark(
             "Send summaries on a schedule"
         ),
+        # Discord shows what can be chosen, and /help has to fit into one message.
+        "Voice replies: off, auto (voice in, voice out) or always": mark(
+            "When I reply with my voice"
+        ),
+        "Speaking style: warm, tired, slow … or off": mark("How my voice sounds"),
+        "List the corrections of transcripts, or remove one": mark("Show or remove corrections"),
+        "Get everything that is stored about you, as a file": mark(
+            "Get all that is stored about you"
+        ),
         "this topic": mark("this thread"),
         "18:00 topic": mark("18:00 thread"),
         "all: everybody's requests, for admins": mark(

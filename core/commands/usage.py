@@ -32,4 +32,4 @@ async def usage(ctx: Context) -> Reply:
     return Reply("\n".join([*lines, ctx.text("A new day begins {when}.", when=when)]))
 
 
-command = Command(mark("What you have used, and what is left"), usage, is_ephemeral=True)
+command = Command(mark("What is left of your budget"), usage, is_ephemeral=True)
