@@ -14,7 +14,7 @@ from importlib import import_module
 from benchmarks.support.rows import Row, measure_all
 
 GROUPS = (
-    *("notes", "neighbour", "idle", "store", "growth"),
+    *("notes", "neighbour", "flood", "idle", "store", "growth"),
     *("discord", "api", "first_audio", "long_chats"),
 )
 #: Measured only if they are named.

@@ -287,14 +287,19 @@ async def _show(
         update = await updates.get()
         while not updates.empty():
             update = updates.get_nowait() or update
-        is_long = isinstance(update, Progress) and update.total_s is not None
+        is_long = is_told = False
         if isinstance(update, Progress):
-            text = describe(update, target.message.language) if is_long else update.text
+            message, text, is_long = target.message, update.text, update.total_s is not None
+            # That it waits, and how long, is there to be seen all the time.
+            is_told = is_long and update.is_held_back
+            if is_long:
+                text = describe(update, message.language, is_private=message.is_private)
         else:
             text = update
-        if text and text != shown:
+        is_new = bool(text) and text != shown
+        if is_new:
             shown = text
             # It lasts: people who wait for long want to see it when they come back.
             await platform.show(target, text, is_lasting=is_long)
-            if timer := find_timer():
-                timer.moved_at_s = timer.clock.monotonic()  # seen, though it is no progress
+        if (is_new or is_told) and (timer := find_timer()):
+            timer.moved_at_s = timer.clock.monotonic()  # seen, though it is no progress

@@ -228,8 +228,10 @@ class JobRunner:
                 self.wake()
 
     def _note_end(self, job: Job, state: JobState) -> None:
+        now_s = self._clock.monotonic()
         self._delays.timers.pop(job.job_id, None)
-        self._delays.ended_at_s[job.message.chat] = self._clock.monotonic()
+        self._delays.ended_at_s[job.message.chat] = now_s
+        self._delays.ends_s.append(now_s)
         metrics.JOBS.labels(job.command, state).inc()
         age_s = (self._clock.now() - job.created_at).total_seconds()
         metrics.JOB_SECONDS.observe(age_s)

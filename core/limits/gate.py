@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,7 @@ from core import metrics
 from core.clock import CLOCK, Clock
 from core.errors import EngineError
 from core.interfaces import CallLimits
+from core.limits.forecast import Ahead, find_ahead
 from core.limits.line import FairLine, Waiter
 from core.limits.rates import RateUse, SharedRate
 from core.requester import REQUESTER
@@ -27,6 +28,11 @@ FAILURES_BEFORE_PAUSE = 5
 MAX_PAUSE_S = 60.0
 #: A longer wait is left to the job, which frees its place for others.
 MAX_WAIT_S = 20.0
+#: Share of the newest call in the average of how long calls take.
+_NEW_SHARE = 0.2
+
+#: Called with what stands for a call in the line.
+OnWait = Callable[[Waiter], None]
 
 log = structlog.get_logger()
 
@@ -51,6 +57,12 @@ class AccountGate:
 
     role: the role of the engine, if it has several with limits of their own.
     """
+
+    #: Seconds that a second of a long recording took lately; None before the first one.
+    pace: float | None = None
+    #: Whether any call has succeeded, and how long such calls took, on an average.
+    has_succeeded = False
+    _call_s = 0.0
 
     def __init__(
         self, engine: str, limits: CallLimits, role: str = "", clock: Clock = CLOCK
@@ -80,7 +92,6 @@ class AccountGate:
         self._asked_until = 0.0
         self._last_error: EngineError | None = None
         self._failed_at: datetime | None = None
-        self.has_succeeded = False
 
     @property
     def fault(self) -> EngineError | None:
@@ -99,26 +110,43 @@ class AccountGate:
             self._failed_at,
         )
 
-    async def expected_wait_s(self, duration_s: float) -> float:
-        """Return how long the limits will hold back calls with so much audio in all."""
+    async def expected_wait_s(self, duration_s: float, own: Collection[Waiter] = ()) -> float:
+        """Return how long a recording will be held back: by the limits, a pause, and other calls.
+
+        duration_s: what of it has not been let through. own: its calls that may be in the line.
+        """
+        if duration_s <= 0:
+            return 0.0
         pause_s = max(0.0, self._paused_until - self._clock.monotonic())
-        tokens = int(duration_s * self._limits.tokens_per_s)
-        return max(pause_s, await self._tokens.all.expected_wait_s(tokens))
+        ahead = self.find_ahead(duration_s, own)
+        length_s, calls = duration_s + ahead.length_s, ahead.calls + 1
+        waits = [
+            await rate.all.expected_wait_s(int(calls * each + length_s * per_s))
+            for rate, each, per_s in self._rates
+        ]
+        busy_s = ahead.calls * self._call_s / self._limits.concurrency
+        return max(pause_s, busy_s, *waits)
+
+    def find_ahead(self, duration_s: float, own: Collection[Waiter] = ()) -> Ahead:
+        """Return which calls go before those of a recording; see `expected_wait_s`."""
+        return find_ahead(self._line, own, REQUESTER.get().person, duration_s)
 
     @asynccontextmanager
-    async def call(self, duration_s: float, recording: str = "") -> AsyncIterator[None]:
+    async def call(
+        self, duration_s: float, recording: str = "", on_wait: OnWait | None = None
+    ) -> AsyncIterator[None]:
         """Wait until it is this call's turn and the account's limits allow it, then let it through.
 
-        duration_s: length of the audio, from which the call's tokens are estimated; people take
-        turns by it.
-        recording: distinguishes this recording from others.
+        duration_s: length of the audio, by which people take turns and tokens are estimated.
+        recording: distinguishes this recording from others. on_wait: called if it has to wait.
         Raises the last error again if the engine is paused for long.
         """
         waiter = Waiter(REQUESTER.get().person, duration_s)
         try:
             if self._line.waiting or await self._admit(waiter):
                 with self.in_line():
-                    await self._wait(waiter)
+                    await self._wait(waiter, on_wait)
+            began_s = self._clock.monotonic()
             with slow_call() if self._limits.is_slow else nullcontext():
                 yield
         except EngineError as error:
@@ -126,7 +154,7 @@ class AccountGate:
                 self._note_error(error, recording, is_probe=self._probe is waiter)
             raise
         else:
-            self._note_success()
+            self._note_success(self._clock.monotonic() - began_s)
         finally:
             self._under_way.subtract({waiter.person: waiter.is_served})
             if not self._under_way.total():
@@ -135,8 +163,9 @@ class AccountGate:
                 self._line.leave(waiter)
                 self._look_again()
 
-    def _note_success(self) -> None:
+    def _note_success(self, took_s: float) -> None:
         """Take into account that a call has succeeded."""
+        self._call_s += (took_s - self._call_s) * (_NEW_SHARE if self.has_succeeded else 1.0)
         metrics.ENGINE_CALLS.labels(self._engine, "ok").inc()
         self._failures, self._paused_until = 0, self._asked_until
         self.has_succeeded = True
@@ -166,10 +195,12 @@ class AccountGate:
             for one in waiting:
                 self._timers.remove(one)
 
-    async def _wait(self, waiter: Waiter) -> None:
+    async def _wait(self, waiter: Waiter, on_wait: OnWait | None) -> None:
         """Wait for the end of a pause, then for the turn of this call and room for it."""
         self._line.enter(waiter)
         self._look_again()
+        if on_wait:
+            on_wait(waiter)
         while not waiter.is_served:
             change = self._change
             # Running calls may fail meanwhile and extend the pause.

@@ -39,11 +39,13 @@ class FairLine:
 
     def enter(self, one: Waiter) -> None:
         """Add one in its turn."""
-        own = (
-            w.turn for w in self.waiting if w.person == one.person and w.length_s <= one.length_s
-        )
-        one.turn = max(self._served, *own, 0.0) + max(1.0, one.length_s)
+        one.turn = self.find_turn(one.person, one.length_s)
         insort(self.waiting, one, key=attrgetter("turn"))
+
+    def find_turn(self, person: str, length_s: float) -> float:
+        """Return the turn of one that would enter now."""
+        own = (w.turn for w in self.waiting if w.person == person and w.length_s <= length_s)
+        return max(self._served, *own, 0.0) + max(1.0, length_s)
 
     def serve(self, one: Waiter) -> None:
         """Remove one whose turn it is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from math import ceil
@@ -15,8 +16,10 @@ from core.errors import EngineError
 from core.interfaces import Platform
 from core.locale import mark, translate
 from core.models import Chat, Job
+from core.operations.queue import MOST_ENDS, estimate_wait_s
 from core.stall import MIN_TRY_S, StallTimer, set_timer
 from core.store import Store
+from core.transcription.progress import SHOWN_OVER_S
 
 #: Longest wait for a new try that the person is not told about.
 SILENT_DELAY_S = 20.0
@@ -38,6 +41,8 @@ PAUSED = mark(
     "The operator of this bot has paused it. Your message is kept and will be answered afterwards."
 )
 QUEUED = mark("Your message is kept and waits for its turn.")
+QUEUED_FOR = mark("Your message is kept and waits for its turn, about {minutes} min.")
+QUEUED_AT = mark("Your message is kept: place {place} in the queue, about {minutes} min.")
 ASKED_S = mark("{delay} The AI service is busy and asks to wait {seconds} s. Your message is kept.")
 ASKED_MIN = mark(
     "{delay} The AI service is busy and asks to wait {minutes} min. Your message is kept."
@@ -67,8 +72,11 @@ class DelayNotices:
         self.has_jobs = asyncio.Event()
         #: By job id, from the first attempt in this process until whoever ends the job drops it.
         self.timers: dict[str, StallTimer] = {}
-        #: When a job of a chat has ended last.
+        #: When a job of a chat has ended last, and when the last jobs of all chats have.
         self.ended_at_s: dict[Chat, float] = {}
+        self.ends_s = deque[float](maxlen=MOST_ENDS)
+        #: By chat: the job that was told how long it waits for a place, and what it was told.
+        self._queued: dict[Chat, tuple[Job, str]] = {}
 
     def limit(self, job: Job) -> AbstractAsyncContextManager[None]:
         """Begin an attempt. Raise EngineBusy in the body, which makes the reply, once it stalls."""
@@ -116,18 +124,44 @@ class DelayNotices:
         """Tell those whose time has come; return the seconds until the next may be due."""
         next_s, old_s = CHECK_S, self._clock.monotonic() - self.tell_after_s
         self.ended_at_s = {chat: at_s for chat, at_s in self.ended_at_s.items() if at_s > old_s}
-        for job in await self._store.jobs.list_untold():
+        untold = await self._store.jobs.list_untold()
+        if not self._store.controls.is_paused:
+            await self._tell_queued([job for job in untold if job.job_id not in self.timers])
+        for job in untold:
             if self._store.controls.is_paused and job.job_id not in self.timers:
                 await self._tell(job, PAUSED)
                 continue
             left_s = self.tell_after_s - self._idle_s(job)
             if left_s > 0:
                 next_s = min(next_s, left_s, await self._offer_cancel(job))
-            elif job.job_id not in self.timers:
-                await self._tell(job, QUEUED)
-            else:
+            elif job.job_id in self.timers:
                 await self._tell(job, WAITING if job.error.startswith("Engine") else SLOW)
+            elif job.message.chat not in self._queued:
+                await self._tell(job, QUEUED)
         return max(0.1, next_s)
+
+    async def _tell_queued(self, untold: list[Job]) -> None:
+        """Tell at once who waits long for a place, one of each chat; keep what was told true."""
+        if not (untold or self._queued):
+            return
+        places, now_s = await self._store.jobs.places(), self._clock.monotonic()
+        begun = [chat for chat, (job, _) in self._queued.items() if job.job_id not in places]
+        for chat in begun:
+            del self._queued[chat]
+        new = {job.message.chat: job for job in reversed(untold) if job.job_id in places}
+        for job in (*new.values(), *(job for job, _ in self._queued.values())):
+            known, told = self._queued.get(job.message.chat, (job, ""))
+            place = places[job.job_id]
+            wait_s = estimate_wait_s(self.ends_s, now_s, len(self.timers) + place)
+            if known is not job or not wait_s or (wait_s <= SHOWN_OVER_S and not told):
+                continue
+            # In a group nobody is interested in the queue.
+            text = QUEUED_AT if place > 1 and job.message.is_private else QUEUED_FOR
+            minutes = max(1, round(wait_s / 60))
+            # An estimate that is a little worse than before is not worth an edit.
+            if not told or not int(told) <= minutes <= 1 + 1.25 * int(told):
+                await self._tell(job, text, place=place, minutes=minutes)
+                self._queued[job.message.chat] = job, f"{minutes}"
 
     def _idle_s(self, job: Job) -> float:
         """Return for how long there was nothing to see, of a job or of those that it waits for."""

@@ -17,7 +17,7 @@ from core import metrics
 from core.audio import Media, Piece, read_chunks
 from core.clock import CLOCK, Clock
 from core.interfaces import Recording, Transcriber
-from core.limits import AccountGate, FairSlots
+from core.limits import AccountGate, FairSlots, Waiter
 from core.limits.budgets import Budgets, Reservation, measure
 from core.models import NOTHING, Amount, Audio, File, Segment, Transcript, Usage
 from core.requester import REQUESTER
@@ -133,10 +133,8 @@ class TranscriptionPipeline:
             async with aclosing(pieces):
                 async for piece in pieces:
                     pending.count = piece.index + 1
-                    total_s, shown = piece.recording_s or 0.0, pending.on_progress
-                    if shown and pending.report is None and total_s >= LONG_S:
-                        pending.report = self._reports.open(pending.key, shown, total_s)
-                        pending.chores.append(pending.report.start())
+                    if (piece.recording_s or 0.0) >= LONG_S:
+                        self._start_report(pending, piece)
                     await self._start_piece(pending, piece)
                     # If one has failed, more would be paid for in vain.
                     if any(task.done() and task.exception() for task in tasks):
@@ -151,6 +149,18 @@ class TranscriptionPipeline:
             if pending.report:
                 self._reports.interrupt(pending.key, pending.report)
             raise error
+
+    def _start_report(self, pending: PendingTranscript, piece: Piece) -> None:
+        """Show from now on how far a recording is, if it takes long."""
+        if pending.on_progress and pending.report is None:
+            shown, total_s = pending.on_progress, piece.recording_s or piece.audio.duration_s
+            pending.report = self._reports.open(pending.key, shown, total_s)
+            pending.chores.append(pending.report.start())
+
+    def _note_wait(self, pending: PendingTranscript, piece: Piece, waiter: Waiter) -> None:
+        self._start_report(pending, piece)
+        if pending.report:
+            pending.report.waiting.append(waiter)
 
     async def _start_piece(self, pending: PendingTranscript, piece: Piece) -> None:
         """Start to transcribe `piece` once a slot is free, if there is speech and no result yet."""
@@ -191,7 +201,8 @@ class TranscriptionPipeline:
 
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
-        async with self.gate.call(duration_s, pending.key):
+        on_wait = partial(self._note_wait, pending, piece)
+        async with self.gate.call(duration_s, pending.key, on_wait):
             if pending.report:
                 pending.report.admitted_s += duration_s
             transcript = await engine.transcribe(

@@ -10,17 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from core.clock import Clock
-from core.limits import AccountGate
+from core.limits import AccountGate, Waiter
 from core.locale import mark, translate
 from core.safety import disable_links
 from core.text.timestamps import format_timestamp
 
-#: Recordings from this length on show how far they are.
+#: What takes longer by our estimate shows how far it is, from the beginning.
+SHOWN_OVER_S = 30.0
+#: The same for recordings of this length, before the first call has shown how fast the engine is.
 LONG_S = 60.0
 #: Interval between two estimates.
 TICK_S = 5.0
 #: So many recordings whose last attempt failed are remembered.
 _MOST_INTERRUPTED = 100
+#: An estimate that differs by less is not corrected: the time left counts down.
+_TOLERANCE_S, _TOLERANCE = 10.0, 0.2
 #: How much of the newest text is shown: nobody reads more of it live.
 _TAIL_CHARS = 1500
 
@@ -28,6 +32,7 @@ SO_FAR = mark("{done} of {total}")
 SECONDS_LEFT = mark("about {count} s left")
 MINUTES_LEFT = mark("about {count} min left")
 HELD_BACK = mark("waiting for the AI service")
+PLACE = mark("place {place} in the queue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class Progress:
     left_s: float | None = None
     #: The account's limit, or a pause of the engine, holds back the next call.
     is_held_back: bool = False
+    #: Its place in the queue of the service, 1 once its first part was let through.
+    place: int = 1
     #: The lengths are estimates of speech that is being made, so only the percent is shown.
     is_estimate: bool = False
 
@@ -72,6 +79,12 @@ class ProgressReport:
         self._held_back_s = 0.0
         #: Time for each second of audio, without that of being held back.
         self._pace = 0.0
+        #: Its calls that wait, or did.
+        self.waiting: list[Waiter] = []
+        #: When the end was expected, as it was last shown.
+        self._ends_at_s: float | None = None
+        #: It takes long, by what was known at some moment, or was shown by an attempt before.
+        self._is_shown = latest.done_s > 0
 
     def show(self, text: str, done_s: float) -> None:
         """Report the text so far and how much of the recording it is."""
@@ -79,22 +92,57 @@ class ProgressReport:
             return
         if done_s > self.latest.done_s:
             active_s = self._clock.monotonic() - self._started_s - self._held_back_s
-            self._pace = max(0.0, active_s) / (done_s - self._reached_s)
+            self._pace = self._gate.pace = max(0.0, active_s) / (done_s - self._reached_s)
         total_s = max(done_s, self._total_s)
         self.latest = replace(self.latest, text=text, done_s=done_s, total_s=total_s)
-        self._on_progress(self.latest)
+        self._report()
 
     async def keep_estimating(self) -> None:
         """Report the time left every `TICK_S`, also while no piece ends."""
         while True:
-            rest_s = max(0.0, self._total_s - self.admitted_s)
-            held_back_s = await self._gate.expected_wait_s(rest_s)
-            left_s = held_back_s + self._pace * max(0.0, self._total_s - self.latest.done_s)
-            is_held_back = held_back_s > TICK_S
-            self._held_back_s += TICK_S * is_held_back
-            self.latest = replace(self.latest, left_s=left_s or None, is_held_back=is_held_back)
-            self._on_progress(self.latest)
+            await self._estimate()
+            self._report()
             await self._clock.sleep(TICK_S)
+
+    async def _estimate(self) -> None:
+        rest_s = max(0.0, self._total_s - self.admitted_s)
+        held_back_s = await self._gate.expected_wait_s(rest_s, self.waiting)
+        is_held_back = held_back_s > TICK_S
+        self._held_back_s += TICK_S * is_held_back
+        open_s, own_s = max(0.0, self._total_s - self.latest.done_s), None
+        if (pace := self._pace or self._gate.pace) is not None:
+            own_s = pace * open_s
+        left_s = held_back_s + (own_s or 0.0)
+        elapsed_s = self._clock.monotonic() - self._started_s
+        is_slow = own_s is None and self._total_s >= LONG_S
+        self._is_shown |= is_slow or elapsed_s + left_s > SHOWN_OVER_S
+        place = 1
+        if is_held_back and not self.admitted_s:
+            place += self._gate.find_ahead(rest_s, self.waiting).calls
+        self.latest = replace(
+            self.latest,
+            left_s=self._settle(left_s) if left_s else None,
+            is_held_back=is_held_back,
+            place=place,
+        )
+
+    def _settle(self, left_s: float) -> float:
+        """Return the time left to be shown, which counts down and changes in small steps."""
+        now_s = self._clock.monotonic()
+        if self._ends_at_s is None:
+            self._ends_at_s = now_s + left_s
+        shown_s = max(0.0, self._ends_at_s - now_s)
+        if abs(left_s - shown_s) > max(_TOLERANCE_S, _TOLERANCE * shown_s):
+            # Halfway to what is known now: what is said is to be believed.
+            shown_s += (left_s - shown_s) / 2
+            self._ends_at_s = now_s + shown_s
+        return shown_s
+
+    def _report(self) -> None:
+        if self._is_shown:
+            self._on_progress(self.latest)
+        elif self.latest.text:
+            self._on_progress(Progress(self.latest.text))
 
     def start(self) -> asyncio.Task[None]:
         """Start to estimate; the caller cancels the task."""
@@ -149,8 +197,13 @@ class JointReport(ProgressReport):
             self._show(replace(progress, total_s=max(progress.done_s, self._total_s)))
 
 
-def describe(progress: Progress, language: str) -> str:
-    """Return the newest text, with links disabled, and below it how far the recording is."""
+def describe(progress: Progress, language: str, *, is_private: bool = True) -> str:
+    """Return the newest text, with links disabled, and below it how far the recording is.
+
+    is_private: False for a group, in which nobody is interested in the queue.
+    """
+    if not is_private:
+        progress = replace(progress, place=1)
     text = progress.text
     if len(text) > _TAIL_CHARS:
         text = "…" + text[-_TAIL_CHARS:]
@@ -165,11 +218,13 @@ def describe_state(progress: Progress, language: str) -> str:
     facts = [f"{int(100 * share)}%"]
     if not progress.is_estimate:
         facts.append(translate(SO_FAR, language, **clocks))
+    if progress.place > 1:
+        facts.append(translate(PLACE, language, place=progress.place))
     if left_s is not None and share < 1:
         # In steps of ten seconds: nobody expects it to the second.
         tens, minutes = 10 * max(1, round(left_s / 10)), round(left_s / 60)
         left = translate(SECONDS_LEFT, language, count=tens)
-        facts.append(left if tens < 90 else translate(MINUTES_LEFT, language, count=minutes))
+        facts.append(left if tens <= 90 else translate(MINUTES_LEFT, language, count=minutes))
     if progress.is_held_back:
         facts.append(translate(HELD_BACK, language))
     return " · ".join(facts)

@@ -126,6 +126,7 @@ async def _ask(store: Store) -> None:
     await store.jobs.of_message(HERE, newest.message.message_id)
     await store.jobs.find(newest.job_id)
     await store.jobs.list_untold()
+    await store.jobs.places()
     await store.jobs.recent(every)
     await store.jobs.counts()
     await store.job_search.find(HERE, "absent", 5)

@@ -208,7 +208,7 @@ async def test_the_gate_counts_the_length_of_each_piece_and_knows_the_recording(
     passed: list[tuple[float, str]] = []
 
     @asynccontextmanager
-    async def call(duration_s: float, sound: str = "", **_: bool) -> AsyncIterator[None]:
+    async def call(duration_s: float, sound: str = "", *_: object) -> AsyncIterator[None]:
         passed.append((duration_s, sound))
         yield
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, case, delete, literal, select, update
 
 from core.interfaces import DeliveryTarget
-from core.models import DeliveryState, Job, JobState, PartDelivery
+from core.models import PLACEHOLDER, DeliveryState, Job, JobState, PartDelivery
 from core.store.database.queries import IS_CANCELLED, Database, insert_new, writes
 from core.store.database.tables import deliveries, jobs
 from core.store.talk.search import MOVED
@@ -198,3 +198,14 @@ def move_deliveries(connection: Connection, old_pk: int) -> None:
     change = update(deliveries).where(deliveries.c.job_id.in_(of_chat))
     moved = literal(MOVED) + deliveries.c.platform_id
     connection.execute(change.values(platform_id=moved))
+
+
+def turn_into_placeholder(connection: Connection, job_id: str) -> None:
+    """Take the first part that was sent of a reply for the placeholder of the next one."""
+    mine = deliveries.c.job_id == job_id
+    first = select(deliveries.c.platform_id).where(mine, deliveries.c.part == 0)
+    platform_id = connection.execute(first).scalar()
+    connection.execute(delete(deliveries).where(mine))
+    if platform_id:
+        values = {"job_id": job_id, "part": PLACEHOLDER, "state": DeliveryState.SENT}
+        connection.execute(deliveries.insert().values(**values, platform_id=platform_id))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, delete, exists, func, select, update
+from sqlalchemy import Connection, Select, bindparam, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import JobCancelled
@@ -32,7 +32,7 @@ from core.store.database.queries import (
 )
 from core.store.database.tables import chats, deliveries, jobs, messages
 from core.store.work.buttons import keep_buttons
-from core.store.work.deliveries import StoredLedger, end_job
+from core.store.work.deliveries import StoredLedger, end_job, turn_into_placeholder
 from core.store.work.turns import BEGIN, NEXT, NEXT_PAUSED, SHARE, URGENT
 
 _IS_WAITING = IS_OPEN & (jobs.c.state == JobState.WAITING)
@@ -158,6 +158,13 @@ class Jobs:
         query = select_jobs().where(IS_OPEN, ~jobs.c.is_told, jobs.c.reply.is_(None))
         return self._read(await self._database.rows(query.order_by(jobs.c.seq).limit(limit)))
 
+    async def places(self, limit: int = 1000) -> dict[str, int]:
+        """Return the places of the jobs that wait for one, by id: 1 is that of the next."""
+        is_due = unindexed(jobs.c.run_at) <= self._database.now()
+        waiting = select(jobs.c.job_id).where(_IS_WAITING, is_due)
+        rows = await self._database.rows(waiting.order_by(jobs.c.turn, jobs.c.seq).limit(limit))
+        return {row.job_id: place for place, row in enumerate(rows, 1)}
+
     @adds_jobs
     def retry(self, connection: Connection, job_id: str) -> bool:
         """Run a dead letter again. Return False if there is no dead letter of that id.
@@ -170,7 +177,7 @@ class Jobs:
         keep_buttons(connection, job_id)
         values = {"run_at": self._database.now(), "reply": None, "outcome": JobState.DONE}
         connection.execute(update(jobs).where(is_dead).values(_ANEW | values))
-        _turn_into_placeholder(connection, job_id)
+        turn_into_placeholder(connection, job_id)
         return True
 
     @adds_jobs
@@ -288,13 +295,3 @@ def _save_reply(connection: Connection, job_id: str, reply: Reply, outcome: JobS
     if not connection.execute(change, {"of_job": job_id}).rowcount:
         raise JobCancelled
     return reply
-
-
-def _turn_into_placeholder(connection: Connection, job_id: str) -> None:
-    mine = deliveries.c.job_id == job_id
-    first = select(deliveries.c.platform_id).where(mine, deliveries.c.part == 0)
-    platform_id = connection.execute(first).scalar()
-    connection.execute(delete(deliveries).where(mine))
-    if platform_id:
-        values = {"job_id": job_id, "part": PLACEHOLDER, "state": DeliveryState.SENT}
-        connection.execute(deliveries.insert().values(**values, platform_id=platform_id))

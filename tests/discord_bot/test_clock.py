@@ -1,0 +1,40 @@
+"""One clock for what takes long, as people see it on Discord."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from core.clock import Clock
+from core.interfaces import TranscriberLimits
+from core.limits import AccountGate
+from tests.support.audio_samples import file, speech
+from tests.support.discord_load import LoadedDiscord, run_loaded
+
+
+@pytest.fixture
+async def slow(tmp_path: Path, clock: Clock) -> AsyncIterator[LoadedDiscord]:
+    """A program whose engine takes one call a minute."""
+    async with run_loaded(tmp_path) as discord:
+        limits = TranscriberLimits(calls_per_minute=1)
+        discord.loopback.transcription.gate = AccountGate("slow", limits, clock=clock)
+        yield discord
+
+
+async def test_who_waits_is_told_at_once_and_may_cancel(slow: LoadedDiscord, clock: Clock) -> None:
+    server, channels = slow.server, slow.add_channels(3)
+    for seconds, channel in enumerate(channels, 3):
+        person, sound = server.world.channels[channel].recipient_id, file("wav", speech(seconds))
+        server.send_voice(channel, person, sound, claims={"mime": "audio/wav"}, duration=seconds)
+        await clock.sleep(0.5)
+    await clock.sleep(3)
+    [told] = server.replies(channels[2])
+    assert told.content == (
+        "0% · 0:00 of 0:05 · place 2 in the queue · about 2 min left · waiting for the AI service"
+    )
+    assert told.labels == ["Cancel"]
+    await clock.sleep(150)
+    answers = [server.replies(channel)[-1].content for channel in channels]
+    assert answers == ["> call 1", "> call 2", "> call 3"]

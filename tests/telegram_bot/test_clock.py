@@ -1,0 +1,59 @@
+"""One clock for what takes long, as people see it on Telegram."""
+
+from __future__ import annotations
+
+from core.clock import Clock
+from core.interfaces import TranscriberLimits
+from core.limits import AccountGate
+from tests.emulators.telegram import TelegramServer as Server
+from tests.support import audio_samples
+from tests.support.loopback import Loopback
+
+
+def slow_down(whole: Loopback, clock: Clock) -> None:
+    """Let one call a minute through."""
+    limits = TranscriberLimits(calls_per_minute=1)
+    whole.transcription.gate = AccountGate("slow", limits, clock=clock)
+
+
+def sound(seconds: float) -> bytes:
+    return audio_samples.file("ogg-opus", audio_samples.speech(seconds))
+
+
+async def test_who_waits_is_told_at_once_and_may_cancel(
+    telegram: Server, whole: Loopback, clock: Clock
+) -> None:
+    slow_down(whole, clock)
+    people = [telegram.add_user(f"Person {number}") for number in range(3)]
+    for number, person in enumerate(people):
+        telegram.send_voice(person, person, sound(3.0 + number), duration=3 + number)
+        await clock.sleep(0.5)
+    await clock.sleep(3)
+    [told] = telegram.replies(people[2])
+    assert told.text == (
+        "0% · 0:00 of 0:05 · place 2 in the queue · about 2 min left · waiting for the AI service"
+    )
+    assert told.labels == ["Cancel"]
+    telegram.press_button(people[2], people[2], told.message_id, "Cancel")
+    await clock.sleep(60)
+    assert [one.text for one in telegram.replies(people[2])] == ["Cancelled."]
+    [answer] = telegram.replies(people[1])
+    assert "call 2" in answer.text
+
+
+async def test_a_group_is_told_without_the_queue(
+    telegram: Server, whole: Loopback, clock: Clock, ann: int
+) -> None:
+    slow_down(whole, clock)
+    group = telegram.add_chat("supergroup", members={ann: "creator"})
+    other = telegram.add_user("Other")
+    for seconds in (3.0, 4.0):
+        telegram.send_voice(other, other, sound(seconds), duration=int(seconds))
+    note = telegram.send_voice(group, ann, sound(6.0), duration=6)
+    telegram.send_command(group, ann, "/transcribe", reply_to=note)
+    await clock.sleep(5)
+    [told] = telegram.replies(group)
+    assert "queue" not in told.text and " left · waiting" in told.text
+    edits = len(telegram.requests_to("editMessageText"))
+    await clock.sleep(30)
+    assert len(telegram.requests_to("editMessageText")) - edits <= 30 / 2.5

@@ -1,0 +1,168 @@
+"""One honest clock: what takes more than half a minute says so at once, and how long."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable
+from itertools import pairwise
+
+import pytest
+
+from core.clock import Clock
+from core.interfaces import TranscriberLimits
+from core.models import Attachment, Chat, JobState, Message
+from core.operations.delays import QUEUED, SLOW
+from core.store import Store
+from tests.conftest import NewMessage
+from tests.support import audio_samples
+from tests.support.loopback import Loopback, ScriptedTranscriber
+from tests.support.thread_media import ThreadMedia
+
+Note = Callable[..., Message]
+BEGUN, HELD = "0% · 0:00 of 0:03", "waiting for the AI service"
+IN_QUEUE = r"Your message is kept: place \d in the queue, about \d+ min\."
+IN_TURN = r"Your message is kept and waits for its turn, about \d+ min\."
+ONE_A_MINUTE = TranscriberLimits(calls_per_minute=1, concurrency=2)
+
+
+@pytest.fixture
+async def busy(store: Store) -> AsyncIterator[Loopback]:
+    """An engine that takes one call a minute, and recordings of three seconds and more."""
+    loopback = Loopback(store, ScriptedTranscriber(ONE_A_MINUTE), ThreadMedia())
+
+    async def fetch(message: Message) -> bytes:
+        return audio_samples.file("wav", audio_samples.speech(3.0 + int(message.message_id) / 10))
+
+    loopback.platform.fetch = fetch  # type: ignore[method-assign]
+    async with loopback.running():
+        yield loopback
+
+
+@pytest.fixture
+def note(new_message: NewMessage) -> Note:
+    def make(person: str, **changes: object) -> Message:
+        changes = {"attachment": Attachment("f", duration_s=3.0), "language": "en"} | changes
+        return new_message(person, sender_id=person, **changes)
+
+    return make
+
+
+def texts(loopback: Loopback, message: Message) -> list[str]:
+    """What was shown to last below a message."""
+    return [
+        text for to, text, is_lasting in loopback.platform.shown
+        if to == message.message_id and is_lasting
+    ]  # fmt: skip
+
+
+def seconds_left(shown: list[str]) -> list[int]:
+    found = re.findall(r"about (\d+) (s|min) left", "\n".join(shown))
+    return [int(count) * (60 if unit == "min" else 1) for count, unit in found]
+
+
+async def test_who_has_to_wait_is_told_at_once_how_long(
+    busy: Loopback, note: Note, clock: Clock
+) -> None:
+    messages = [note(person) for person in "abcd"]
+    for message in messages:
+        await busy.inbox.accept(message)
+        await clock.sleep(0.5)
+    await clock.sleep(1)
+    first = [texts(busy, message)[:1] for message in messages]
+    assert first == [
+        [],
+        [f"{BEGUN} · about 60 s left · {HELD}"],
+        [f"{BEGUN} · place 2 in the queue · about 2 min left · {HELD}"],
+        [f"{BEGUN} · place 3 in the queue · about 3 min left · {HELD}"],
+    ]
+    assert await busy.settle() == {JobState.DONE: 4}
+    for message in messages[1:]:
+        left = seconds_left(texts(busy, message))
+        assert left == sorted(left, reverse=True) and left[-1] == 10, "it counts down"
+        assert not {SLOW, QUEUED} & {*texts(busy, message)}
+
+
+async def test_in_a_group_nothing_is_said_of_the_queue(
+    busy: Loopback, note: Note, clock: Clock
+) -> None:
+    await busy.inbox.accept(note("a"))
+    await busy.inbox.accept(note("b"))
+    asked = note("c", is_private=False, command="transcribe")
+    await busy.inbox.accept(asked)
+    await clock.sleep(2)
+    assert texts(busy, asked) == [f"{BEGUN} · about 2 min left · {HELD}"]
+
+
+async def test_what_is_soon_done_shows_nothing(store: Store, note: Note, clock: Clock) -> None:
+    """A recording of a minute and a half, once it is known how fast the engine is."""
+    loopback = Loopback(store, ScriptedTranscriber(TranscriberLimits()), ThreadMedia())
+    loopback.engine.latency_s = 2.0
+    async with loopback.running():
+        for number in range(2):
+            sound = audio_samples.file("ogg-opus", audio_samples.speech(91.0 + number))
+            loopback.platform.recording = sound
+            await loopback.inbox.accept(note(str(number)))
+            await loopback.settle()
+            shown = [one for one in loopback.platform.shown if one[2]]
+            assert bool(shown) is not bool(number)
+            loopback.platform.shown.clear()
+
+
+async def test_an_estimate_changes_in_small_steps(busy: Loopback, note: Note, clock: Clock) -> None:
+    """Somebody else's call goes first, which was not known."""
+    late = note("late", attachment=Attachment("f", duration_s=20.0))
+    await busy.inbox.accept(note("a"))
+    await clock.sleep(1)
+    await busy.inbox.accept(late)
+    await clock.sleep(20)
+    for person in "bcd":
+        await busy.inbox.accept(note(person))
+    assert await busy.settle() == {JobState.DONE: 5}
+    left = seconds_left(texts(busy, late))
+    steps = [after - before for before, after in pairwise(left)]
+    assert max(steps) <= 90 and len(left) > 4
+
+
+async def test_a_place_in_the_queue_of_jobs_is_told_at_once(
+    store: Store, note: Note, clock: Clock
+) -> None:
+    """All places are taken: by how fast others end, it takes more than half a minute."""
+    loopback = Loopback(store, ScriptedTranscriber(TranscriberLimits(concurrency=1)), ThreadMedia())
+    loopback.engine.latency_s = 10.0
+
+    async def fetch(message: Message) -> bytes:
+        return audio_samples.file("wav", audio_samples.speech(2.0 + int(message.message_id) / 50))
+
+    loopback.platform.fetch = fetch  # type: ignore[method-assign]
+    async with loopback.running():
+        for number in range(36):
+            await loopback.inbox.accept(note(f"person {number}"))
+        await clock.sleep(45)
+        group = note("group", is_private=False, command="transcribe")
+        messages = [note("before"), group, note("last")]
+        for message in messages:
+            await loopback.inbox.accept(message)
+        await clock.sleep(6)
+        _, in_group, last = (texts(loopback, message)[0] for message in messages)
+        assert re.fullmatch(IN_TURN, in_group) and re.fullmatch(IN_QUEUE, last)
+        await clock.sleep(60)
+        later = texts(loopback, messages[2])[1:]
+        assert later and "min left" in later[-1] and "place" in later[-1]
+        assert await loopback.settle() == {JobState.DONE: 39}
+
+
+@pytest.mark.parametrize("chat", [Chat("test", "1", "one")])
+async def test_one_message_of_a_chat_says_how_long_it_waits(
+    store: Store, note: Note, clock: Clock, chat: Chat
+) -> None:
+    loopback = Loopback(store, ScriptedTranscriber(TranscriberLimits(concurrency=1)), ThreadMedia())
+    loopback.engine.latency_s = 10.0
+    async with loopback.running():
+        for number in range(36):
+            await loopback.inbox.accept(note(f"person {number}"))
+        await clock.sleep(45)
+        mine = [note("mine", chat=chat) for _ in range(5)]
+        for message in mine:
+            await loopback.inbox.accept(message)
+        await clock.sleep(8)
+        assert [bool(texts(loopback, message)) for message in mine] == [True] + [False] * 4
