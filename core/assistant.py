@@ -16,12 +16,13 @@ from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
 from core.commands import load_command, pick_command
 from core.commands.arguments import ArgumentInput
+from core.commands.buttons.failure import GO, go_on
 from core.commands.cancel import may_cancel_others, pick_cancelled
 from core.commands.context import Context
 from core.commands.deletion import pick_deleted
 from core.errors import NotAllowed, OverBudget
 from core.glossary.apply import apply_to
-from core.interfaces import DeliveryTarget, GrowingRecording, Platform, Recording
+from core.interfaces import GrowingRecording, Platform, Recording
 from core.limits.budget_texts import add_local_time
 from core.models import (
     CANCEL_TOKEN,
@@ -36,15 +37,15 @@ from core.models import (
     Suggestion,
     Transcript,
 )
+from core.operations.delays import show_updates
 from core.operations.status import OperatorStatus
 from core.permissions import Action, may
 from core.requester import requester_of, work_for
-from core.stall import find_timer
 from core.store import Store
 from core.summaries.pipeline import find_chat_zone
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
-from core.transcription.progress import Progress, describe
+from core.transcription.progress import Progress
 
 log = structlog.get_logger()
 
@@ -249,9 +250,8 @@ class Assistant:
 
     async def make_reply(self, job: Job, platform: Platform) -> Reply:
         """Run the job's command and return its reply. Safe to repeat. Raises AssistantError."""
-        target = self._store.deliveries.target(job)
-        updates = asyncio.Queue[str | Progress]()
-        progress = asyncio.create_task(_show(platform, target, updates))
+        target, updates = self._store.deliveries.target(job), asyncio.Queue[str | Progress]()
+        progress = asyncio.create_task(show_updates(platform, target, updates))
         context = Context(
             job, job.message, job.settings, platform, self._transcription, self._synthesis,
             self._answering, self._store, self._clock, on_text=updates.put_nowait,
@@ -266,6 +266,8 @@ class Assistant:
                 if action is not Action.OPERATE:
                     raise NotAllowed
                 command = load_command("unknown")  # others are not to know that it exists
+            if job.message.button and job.message.text.startswith(GO):
+                context = await go_on(context)
             with work_for(requester_of(job.message, job.job_id)):
                 reply = await command.function(context)
                 return await context.add_voice(reply)
@@ -276,30 +278,3 @@ class Assistant:
         finally:
             progress.cancel()
             await asyncio.gather(progress, return_exceptions=True)
-
-
-async def _show(
-    platform: Platform, target: DeliveryTarget, updates: asyncio.Queue[str | Progress]
-) -> None:
-    """Show partial texts as they come. While one is being shown, only the newest waits."""
-    shown = ""
-    while True:
-        update = await updates.get()
-        while not updates.empty():
-            update = updates.get_nowait() or update
-        is_long = is_told = False
-        if isinstance(update, Progress):
-            message, text, is_long = target.message, update.text, update.total_s is not None
-            # That it waits, and how long, is there to be seen all the time.
-            is_told = is_long and update.is_held_back
-            if is_long:
-                text = describe(update, message.language, is_private=message.is_private)
-        else:
-            text = update
-        is_new = bool(text) and text != shown
-        if is_new:
-            shown = text
-            # It lasts: people who wait for long want to see it when they come back.
-            await platform.show(target, text, is_lasting=is_long)
-        if (is_new or is_told) and (timer := find_timer()):
-            timer.moved_at_s = timer.clock.monotonic()  # seen, though it is no progress

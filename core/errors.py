@@ -5,6 +5,7 @@ AssistantError
 │   ├── BadAudio        not readable as audio
 │   ├── TooLong         longer or larger than the limits
 │   ├── NoSpeech        nobody speaks in the recording
+│   ├── ConfirmationNeeded  it takes much of what is left of a budget: asked first
 │   ├── OverBudget      the budget of the person, the chat or the bot has no room for it
 │   ├── NotAllowed      only admins may do that
 │   └── NotMember       only members of that chat may see it
@@ -101,6 +102,10 @@ class OverBudget(UserError):
         super().__init__(user_text, **values)
         self.free_at = free_at
         self.retry_after_s = wait_s
+
+
+class ConfirmationNeeded(UserError):
+    """It takes much of what is left of a budget: the person is asked whether to begin."""
 
 
 class NotAllowed(UserError):

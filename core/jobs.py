@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from traceback import format_tb
 from typing import Literal
@@ -21,21 +21,21 @@ from core import metrics
 from core.assistant import Assistant
 from core.clock import CLOCK, Clock
 from core.commands import load_command
+from core.commands.buttons.failure import offer_buttons
 from core.errors import (
     AssistantError,
     ChatGone,
     ChatMoved,
     EngineRefused,
     JobCancelled,
-    NoSpeech,
     PlatformError,
     StoreError,
     UserError,
     describe_error,
 )
 from core.interfaces import Platform
-from core.locale import mark, translate
-from core.models import Button, Chat, ClaimedJobs, Job, JobState, Reply
+from core.locale import translate
+from core.models import Chat, ClaimedJobs, Job, JobState, Reply
 from core.operations.chores import IDLE_S, Chores
 from core.operations.delays import DelayNotices, is_too_late
 from core.operations.model_probe import ModelProbe
@@ -52,10 +52,6 @@ MAX_ATTEMPTS = 5
 MAX_CRASHES = 25
 #: A job that waits for the operator or the platform is given up after this.
 MAX_AGE = timedelta(days=1)
-
-RETRY = mark("Retry")
-#: Under a recording that was taken for silence.
-ANYWAY = mark("Transcribe anyway")
 
 log = structlog.get_logger()
 
@@ -284,13 +280,9 @@ class JobRunner:
         values |= disable_links_in(known.values)
         wording = self._platforms[job.message.chat.platform].wording
         text = translate(wording.get(known.user_text, known.user_text), language, **values)
-        reply, outcome = Reply(text), JobState.REFUSED
-        if decision.kind == "give_up":
-            again = Button(translate(RETRY, language), "retry", job.job_id)
-            reply, outcome = replace(reply, buttons=(again,)), JobState.DEAD
-        elif isinstance(error, NoSpeech) and error.can_insist:
-            insist = Button(translate(ANYWAY, language), "transcribe", job.job_id)
-            reply = replace(reply, buttons=(insist,))
+        is_given_up = decision.kind == "give_up"
+        outcome = JobState.DEAD if is_given_up else JobState.REFUSED
+        reply = Reply(text, buttons=offer_buttons(job, error, is_given_up=is_given_up))
         if command.is_silent:
             reply = Reply()  # nobody waits for it
         await self._store.jobs.save_reply(job.job_id, reply, outcome)

@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from core.clock import Clock
+from core.commands.buttons.failure import RETRY
 from core.errors import (
     AssistantError,
     ChatGone,
@@ -25,7 +26,7 @@ from core.errors import (
     StoreError,
     UserError,
 )
-from core.jobs import RETRY, decide
+from core.jobs import decide
 from core.locale import translate
 from core.models import Chat, ChatSettings, Job, JobState, Reply, TalkSettings
 from core.operations.delays import DOWN

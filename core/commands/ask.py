@@ -19,7 +19,7 @@ from core.models import Answer, Audio, NoteMode, RecordingReference, Reply, Tran
 from core.safety import defuse, disable_links, find_addresses, restore_links
 from core.summaries.format import EXTRACT
 from core.text.public_url import is_public_url
-from core.transcription.options import StoredTranscript
+from core.transcription.options import StoredTranscript, TranscriptionOptions
 
 HOW_TO = mark("Reply to a recording with /ask and your question: /ask What did they agree on?")
 TONE = mark("This is based on how it sounds, not on the words.")
@@ -175,6 +175,7 @@ class AnswerAttempt:
                 language=await ctx.spoken_language(recording.sender_id),
                 hint_s=recording.attachment.duration_s,
                 on_progress=ctx.show_share,
+                options=TranscriptionOptions(asks_first=ctx.asks_first),
             )
             recording, transcript = replace(recording, heard=stored.key), stored.transcript
         return recording, ctx.correct(transcript)

@@ -21,6 +21,7 @@ from core.models import (
     ChatSettings,
     Job,
     Message,
+    RecordingReference,
     RepliesMode,
     Reply,
     SpeechSettings,
@@ -74,6 +75,10 @@ class Context:
     on_progress: OnProgress
     #: Plays audio while it is being made, on platforms that can.
     on_audio: OnAudio
+    #: Ask before much of what is left of a budget is used; False once the person has pressed Go.
+    asks_first: bool = True
+    #: The recording of an earlier job with which this one goes on, after a button.
+    about: tuple[RecordingReference, ...] = ()
 
     @property
     def summaries(self) -> SummaryPipeline:
@@ -160,17 +165,17 @@ class Context:
     ) -> StoredTranscript:
         """Return what is said in the recording that `fetch` returns, with the glossary applied.
 
-        The transcript is also remembered with its message, where the chat keeps a history.
-        Raises UserError, NoSpeech unless the recording `may_be_silent`; EngineError.
+        A chat's history keeps it. Raises EngineError, UserError, NoSpeech unless `may_be_silent`.
         """
         message, talk = self.message, self.settings.talk
         source = message.reply_to if message.reply_to and not message.attachment else message
+        asks_first = self.asks_first and (message.is_private or not message.is_unasked)
         stored = await self.transcription.transcribe(
             await self.fetch(),
             language=await self.spoken_language("" if message.forwarded_from else source.sender_id),
             hint_s=source.attachment.duration_s if source.attachment else None,
             on_progress=on_progress,
-            options=options,
+            options=replace(options, asks_first=asks_first),
         )
         if not (stored.transcript.text or may_be_silent):
             raise NoSpeech(can_insist=stored.transcript.is_silent)

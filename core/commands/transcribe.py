@@ -10,7 +10,7 @@ from core.commands.arguments import MessageAction
 from core.commands.context import TRANSCRIPT_GONE, Context
 from core.errors import EngineRefused, UserError
 from core.locale import mark
-from core.models import RecordingReference, Reply
+from core.models import Reply
 from core.text.questions import is_question
 from core.transcription.corrected import show_corrections
 from core.transcription.options import TranscriptionOptions
@@ -24,7 +24,7 @@ ENGLISH_ONLY = mark(
 async def transcribe(ctx: Context) -> Reply:
     """Reply with the transcript and its buttons."""
     options = TranscriptionOptions(even_silent=bool(ctx.message.button))
-    ctx, about = await _go_back(ctx) if options.even_silent else (ctx, ())
+    ctx = await _go_back(ctx) if options.even_silent else ctx
     message = ctx.message
     if not (message.attachment or (message.reply_to and message.reply_to.attachment)):
         raise UserError("Send me a voice message, or reply to one with /transcribe.")
@@ -43,7 +43,7 @@ async def transcribe(ctx: Context) -> Reply:
         buttons=ctx.transcript_buttons(stored),
         aloud=text,
         heard_key=stored.key,
-        about=tuple(replace(recording, heard=stored.key) for recording in about),
+        about=tuple(replace(recording, heard=stored.key) for recording in ctx.about),
     )
     if stored.transcript.corrected:
         reply = show_corrections(reply, stored.transcript, message.language)
@@ -64,8 +64,8 @@ async def add_answer(ctx: Context, transcript: Reply) -> Reply:
     return replace(transcript, text=text, is_quote_first=True, aloud=text)
 
 
-async def _go_back(ctx: Context) -> tuple[Context, tuple[RecordingReference, ...]]:
-    """Return the context and the recording of the job that the button "Transcribe anyway" names.
+async def _go_back(ctx: Context) -> Context:
+    """Return the context with the recording of the job that the button "Transcribe anyway" names.
 
     Raises UserError if it is gone, or its speaker has opted out.
     """
@@ -74,7 +74,7 @@ async def _go_back(ctx: Context) -> tuple[Context, tuple[RecordingReference, ...
         raise UserError(TRANSCRIPT_GONE)
     await ctx.require_no_opt_out(earlier.message.author_ids)
     message = replace(earlier.message, language=ctx.message.language)
-    return replace(ctx, message=message), find_subjects(earlier)
+    return replace(ctx, message=message, about=find_subjects(earlier))
 
 
 command = Command(

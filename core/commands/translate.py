@@ -69,7 +69,7 @@ async def translate(ctx: Context) -> Reply:
     if text is None:
         return Reply(ctx.text(SAME, language=name_language(target, ctx.message.language)))
     reply = Reply(text) if len(text) <= _SHORT_CHARS else Reply(quote=text)
-    return replace(reply, aloud=text, heard_key=source.heard_key)
+    return replace(reply, aloud=text, heard_key=source.heard_key, about=ctx.about)
 
 
 def read_target(text: str) -> tuple[str | None, str]:

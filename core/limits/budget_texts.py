@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from core.errors import OverBudget
+from core.errors import ConfirmationNeeded, OverBudget
 from core.locale import Plural, mark, translate
 from core.models import AccountKind, Amount, BudgetPeriod, Limit, Standing, Unit, end_of
 from core.requester import Requester
@@ -52,6 +52,39 @@ NO_ROOM: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
 TOO_LARGE: Mapping[BudgetPeriod, str] = {
     _DAY: mark("This takes up to {needed}, more than the {limit} that are allowed per day."),
     _MONTH: mark("This takes up to {needed}, more than the {limit} that are allowed per month."),
+}
+#: Asked before much of what is left is used.
+GO_FIRST: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
+    ("person", _DAY): mark(
+        "This takes up to {needed}, and {left} of your {limit} per day are left. Press Go to start."
+    ),
+    ("person", _MONTH): mark(
+        "This takes up to {needed}, and {left} of your {limit} per month are left. Press Go to"
+        " start."
+    ),
+    ("chat", _DAY): mark(
+        "This takes up to {needed}, and {left} of the {limit} per day for all here are left. Press"
+        " Go to start."
+    ),
+    ("chat", _MONTH): mark(
+        "This takes up to {needed}, and {left} of the {limit} per month for all here are left."
+        " Press Go to start."
+    ),
+    ("bot", _DAY): mark(
+        "This takes up to {needed}, and {left} of this bot's {limit} per day are left. Press Go to"
+        " start."
+    ),
+    ("bot", _MONTH): mark(
+        "This takes up to {needed}, and {left} of this bot's {limit} per month are left. Press Go"
+        " to start."
+    ),
+}
+#: Beside the progress of what takes long, in private chats.
+USES: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
+    ("person", _DAY): mark("uses {needed} of your {limit} today"),
+    ("person", _MONTH): mark("uses {needed} of your {limit} this month"),
+    ("bot", _DAY): mark("uses {needed} of this bot's {limit} today"),
+    ("bot", _MONTH): mark("uses {needed} of this bot's {limit} this month"),
 }
 #: For the person who has just used it.
 NEARLY: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
@@ -108,6 +141,41 @@ def describe_use(standing: Standing, period: BudgetPeriod, language: str) -> str
         for limit in limits
     )
     return ", ".join(map(" / ".join, shown))
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What some work takes of a limit of minutes or money."""
+
+    standing: Standing
+    limit: Limit
+    amount: Amount
+
+    @property
+    def of_left(self) -> float:
+        """How much it is of what is left, more than 1 if there is no room for it."""
+        return self.amount[self.limit.unit] / max(1, self.standing.left_of(self.limit))
+
+    @property
+    def values(self) -> dict[str, object]:
+        """The values of the texts about it."""
+        limit = self.limit
+        return {
+            "needed": limit.describe(self.amount[limit.unit], is_rounded_up=True),
+            "left": limit.describe(self.standing.left_of(limit)),
+            "limit": limit.describe(limit.most),
+        }
+
+    def describe(self, language: str) -> str:
+        """Return "uses 12 min of your 180 min today", nothing for groups and keys."""
+        text = USES.get((self.standing.account.kind, self.limit.period))
+        return translate(text, language, **self.values) if text else ""
+
+    def ask(self) -> ConfirmationNeeded:
+        """Return the error that asks the person whether to begin."""
+        return ConfirmationNeeded(
+            GO_FIRST[self.standing.account.kind, self.limit.period], **self.values
+        )
 
 
 def describe_wait(wait_s: float, language: str) -> str:

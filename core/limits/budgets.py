@@ -20,7 +20,7 @@ from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import StoreError
 from core.interfaces import BudgetLedger
-from core.limits.budget_texts import BudgetNews, refuse
+from core.limits.budget_texts import BudgetNews, Share, refuse
 from core.limits.prices import OWN, estimate_cost
 from core.models import (
     NOTHING,
@@ -43,6 +43,8 @@ from core.requester import REQUESTER, Requester
 WARN_AT = 0.8
 #: From here on it is looked at whether somebody has to be warned.
 _NEAR = 0.75
+#: Work that takes more of what is left is begun once the person has confirmed it.
+GO_OVER = 0.2
 #: Its people have the operator's password: only the bot's budget limits them.
 _OWN_PLATFORM = "web"
 #: News that are remembered; told twice, they are known all the same.
@@ -122,8 +124,15 @@ class Reservation:
     #: Whether it was counted as a request.
     is_counted: bool = False
 
-    async def hold(self, amount: Amount) -> None:
-        """Hold `amount` beside what is held already. Raises OverBudget."""
+    async def hold(self, amount: Amount, *, asks_first: bool = False) -> None:
+        """Hold `amount` beside what is held already. Raises OverBudget.
+
+        asks_first: raise ConfirmationNeeded if it takes much of what is left.
+        """
+        # Nothing is held for a question.
+        share = await self.budgets.share(self.requester, amount) if asks_first else None
+        if share and GO_OVER < share.of_left <= 1:
+            raise share.ask()
         if self.is_counted or self.held.requests:
             amount = amount._replace(requests=0)
         reserve = self.budgets.ledger.reserve(self.accounts, amount, self.day)
@@ -198,21 +207,18 @@ class Budgets:
         """Raise OverBudget if a limit of a requester is used up."""
         self.check(await self.standings(requester), Amount(1, 1, 1), requester)
 
-    async def share_of_left(
-        self, requester: Requester, audio_s: float, cost_usd: float = 0.0
-    ) -> float | None:
-        """Return how much a recording would use of what is left of the scarcest limit.
+    async def share(self, requester: Requester, amount: Amount) -> Share | None:
+        """Return what `amount` takes of the scarcest limit, None if nothing limits it.
 
-        More than 1 if there is no room for it, None if nothing limits the requester.
-        cost_usd: of its transcription, see `core.limits.prices`.
+        Limits of requests do not count: of these it is one.
         """
-        amount = Amount(math.ceil(audio_s * 1000), math.ceil(cost_usd * 1e6))
         shares = [
-            amount[limit.unit] / max(1, standing.left_of(limit))
+            Share(standing, limit, amount)
             for standing in await self.standings(requester)
             for limit in standing.budget
+            if amount[limit.unit] and limit.unit is not Unit.REQUESTS
         ]
-        return max(shares, default=None)
+        return max(shares, key=lambda one: one.of_left, default=None)
 
     def check(self, standings: Sequence[Standing], amount: Amount, requester: Requester) -> None:
         """Raise OverBudget if somebody has no room for `amount`."""

@@ -109,6 +109,12 @@ class Message:
         """The ids of whoever sent it and of whoever wrote or said what is in it."""
         return frozenset({self.sender_id, self.origin_id} - {""})
 
+    @property
+    def is_unasked(self) -> bool:
+        """Whether it is a recording in a group with which its sender has asked us for nothing."""
+        is_reply = self.reply_to is not None and self.reply_to.command != ""
+        return not (self.is_private or self.command or is_reply or self.attachment is None)
+
 
 #: Starts the token of a job's Cancel button, which is never stored; the job's id follows.
 CANCEL_TOKEN = "_cancel_job_"

@@ -1,4 +1,4 @@
-"""People whose messages wait are told so, once, whatever it is that they wait for."""
+"""What people see while they wait: how far their job is, or once that it waits, and what for."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import stamina
 from core.clock import CLOCK, Clock
 from core.commands import load_command
 from core.errors import EngineError
-from core.interfaces import Platform
+from core.interfaces import DeliveryTarget, Platform
 from core.locale import mark, translate
 from core.models import Chat, Job
 from core.operations.queue import MOST_ENDS, estimate_wait_s
-from core.stall import MIN_TRY_S, StallTimer, set_timer
+from core.stall import MIN_TRY_S, StallTimer, find_timer, set_timer
 from core.store import Store
-from core.transcription.progress import SHOWN_OVER_S
+from core.transcription.progress import SHOWN_OVER_S, Progress, describe
 
 #: Longest wait for a new try that the person is not told about.
 SILENT_DELAY_S = 20.0
@@ -173,7 +173,8 @@ class DelayNotices:
     async def _offer_cancel(self, job: Job) -> float:
         """Offer to cancel a job once it has taken CANCEL_AFTER_S; return the seconds until then."""
         timer = self.timers.get(job.job_id)
-        is_asked = job.message.sender_id and not load_command(job.command).is_silent
+        is_nobodys = job.message.is_unasked or load_command(job.command).is_silent
+        is_asked = job.message.sender_id and not is_nobodys
         if timer is None or timer.is_cancel_offered or not is_asked:
             return CHECK_S
         left_s = timer.began_at_s + CANCEL_AFTER_S - self._clock.monotonic()
@@ -188,7 +189,7 @@ class DelayNotices:
         is_open = await self._store.jobs.note_delay_shown(job.job_id)
         self._wake()
         command = load_command(job.command)
-        if is_open and not command.is_silent:
+        if is_open and not (command.is_silent or job.message.is_unasked):
             platform = self._platforms[job.message.chat.platform]
             values["delay"] = command.purpose.delay
             shown = translate(text, job.message.language, **values)
@@ -219,3 +220,33 @@ def _is_wait_asked(error: Exception) -> bool:
     return (
         isinstance(error, EngineError) and error.retry_after_s is not None and error.is_wait_asked
     )
+
+
+async def show_updates(
+    platform: Platform, target: DeliveryTarget, updates: asyncio.Queue[str | Progress]
+) -> None:
+    """Show partial texts as they come. While one is being shown, only the newest waits.
+
+    In a group, how far something is that nobody has asked for is not shown.
+    """
+    shown, message = "", target.message
+    while True:
+        update = await updates.get()
+        while not updates.empty():
+            update = updates.get_nowait() or update
+        is_long = is_told = False
+        if isinstance(update, Progress):
+            text, is_long = update.text, update.total_s is not None and not message.is_unasked
+            # That it waits, and how long, is there to be seen all the time.
+            is_told = is_long and update.is_held_back
+            if is_long:
+                text = describe(update, message.language, is_private=message.is_private)
+        else:
+            text = update
+        is_new = bool(text) and text != shown
+        if is_new:
+            shown = text
+            # It lasts: people who wait for long want to see it when they come back.
+            await platform.show(target, text, is_lasting=is_long)
+        if (is_new or is_told) and (timer := find_timer()):
+            timer.moved_at_s = timer.clock.monotonic()  # seen, though it is no progress

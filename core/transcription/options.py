@@ -23,6 +23,8 @@ class TranscriptionOptions:
     temperature: float | None = None
     #: Ask the engine about silence and tones, too.
     even_silent: bool = False
+    #: Ask the person before a long one takes much of what is left of a budget.
+    asks_first: bool = False
 
 
 NO_OPTIONS = TranscriptionOptions()

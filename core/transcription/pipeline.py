@@ -60,7 +60,7 @@ class TranscriptionPipeline:
         self._clock = clock
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
-        self._reports = LongReports(self.gate, clock)
+        self._reports = LongReports(transcriber, budgets, clock)
         # With two, a piece is done soon enough, and half of them would be too many to leave free.
         count = transcriber.limits.concurrency - (transcriber.limits.concurrency > 2)
         self._piece_limits = replace(transcriber.limits, concurrency=count)
@@ -150,16 +150,15 @@ class TranscriptionPipeline:
                 self._reports.interrupt(pending.key, pending.report)
             raise error
 
-    def _start_report(self, pending: PendingTranscript, piece: Piece) -> None:
-        """Show from now on how far a recording is, if it takes long."""
+    def _start_report(
+        self, pending: PendingTranscript, piece: Piece, waiter: Waiter | None = None
+    ) -> None:
+        """Show from now on how far a recording is, if it takes long. waiter: a call that waits."""
         if pending.on_progress and pending.report is None:
             shown, total_s = pending.on_progress, piece.recording_s or piece.audio.duration_s
-            pending.report = self._reports.open(pending.key, shown, total_s)
+            pending.report = self._reports.open(pending.key, shown, total_s, self.gate)
             pending.chores.append(pending.report.start())
-
-    def _note_wait(self, pending: PendingTranscript, piece: Piece, waiter: Waiter) -> None:
-        self._start_report(pending, piece)
-        if pending.report:
+        if pending.report and waiter:
             pending.report.waiting.append(waiter)
 
     async def _start_piece(self, pending: PendingTranscript, piece: Piece) -> None:
@@ -184,9 +183,8 @@ class TranscriptionPipeline:
                 task.add_done_callback(lambda _: self._piece_slots.release())
 
     async def _hold(self, pending: PendingTranscript, piece: Piece) -> None:
-        """Hold the cost of all of the recording before its first call. Raises OverBudget.
-
-        Of one that is longer than it claims, each further piece is held by itself.
+        """Hold the cost of all of the recording before its first call; of what comes beyond the
+        claimed length, that of each piece. Raises OverBudget, ConfirmationNeeded.
         """
         pending.called_s += piece.audio.duration_s
         if pending.called_s <= pending.covered_s:
@@ -196,12 +194,13 @@ class TranscriptionPipeline:
             whole_s = (piece.recording_s or 0.0) - await self._results.saved_s(pending.key)
         more_s = max(pending.called_s, whole_s) - pending.covered_s
         most = Usage(self.transcriber.name, self.transcriber.model, more_s)
-        await pending.reservation.hold(measure(most, more_s))
+        asks_first = pending.options.asks_first and not pending.covered_s and more_s >= LONG_S
+        await pending.reservation.hold(measure(most, more_s), asks_first=asks_first)
         pending.covered_s += more_s
 
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
-        on_wait = partial(self._note_wait, pending, piece)
+        on_wait = partial(self._start_report, pending, piece)
         async with self.gate.call(duration_s, pending.key, on_wait):
             if pending.report:
                 pending.report.admitted_s += duration_s
@@ -218,8 +217,7 @@ class TranscriptionPipeline:
             pending.unbooked = cost
         else:
             with pending.reservation.pay(cost) as settlement:
-                save = self._results.save
-                await save(key, transcript, whole=pending.key, settlement=settlement)
+                await self._results.save(key, transcript, pending.key, settlement=settlement)
         pending.update(piece, transcript)
 
 

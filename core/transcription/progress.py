@@ -6,12 +6,20 @@ That of long texts, which `core.synthesis.progress` reports, has the same form.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from core.clock import Clock
+from core.errors import StoreError
+from core.interfaces import Transcriber
 from core.limits import AccountGate, Waiter
+from core.limits.budget_texts import Share
+from core.limits.budgets import Budgets, measure
 from core.locale import mark, translate
+from core.models import Usage
+from core.requester import REQUESTER
 from core.safety import disable_links
 from core.text.timestamps import format_timestamp
 
@@ -50,11 +58,14 @@ class Progress:
     is_held_back: bool = False
     #: Its place in the queue of the service, 1 once its first part was let through.
     place: int = 1
+    #: What it takes of a budget, None if that is not limited or not known yet.
+    share: Share | None = None
     #: The lengths are estimates of speech that is being made, so only the percent is shown.
     is_estimate: bool = False
 
 
 OnProgress = Callable[[Progress], None]
+FindShare = Callable[[], Awaitable[Share | None]]
 NOTHING_YET = Progress()
 
 
@@ -83,6 +94,8 @@ class ProgressReport:
         self.waiting: list[Waiter] = []
         #: When the end was expected, as it was last shown.
         self._ends_at_s: float | None = None
+        #: Finds what it takes of a budget; asked once, when the report is first shown.
+        self.find_share: FindShare | None = None
         #: It takes long, by what was known at some moment, or was shown by an attempt before.
         self._is_shown = latest.done_s > 0
 
@@ -101,6 +114,10 @@ class ProgressReport:
         """Report the time left every `TICK_S`, also while no piece ends."""
         while True:
             await self._estimate()
+            if self._is_shown and self.find_share:
+                with suppress(StoreError):
+                    self.latest = replace(self.latest, share=await self.find_share())
+                    self.find_share = None
             self._report()
             await self._clock.sleep(TICK_S)
 
@@ -152,15 +169,20 @@ class ProgressReport:
 class LongReports:
     """The reports on recordings. After an attempt that failed, the next one goes on from there."""
 
-    def __init__(self, gate: AccountGate, clock: Clock) -> None:
-        self._gate, self._clock = gate, clock
+    def __init__(self, transcriber: Transcriber, budgets: Budgets, clock: Clock) -> None:
+        self._transcriber, self._budgets, self._clock = transcriber, budgets, clock
         #: By the key of the transcript: how far the last attempt came.
         self._interrupted: dict[str, Progress] = {}
 
-    def open(self, key: str, on_progress: OnProgress, total_s: float) -> ProgressReport:
+    def open(
+        self, key: str, on_progress: OnProgress, total_s: float, gate: AccountGate
+    ) -> ProgressReport:
         """Return the report on a recording that is `total_s` long."""
         before = self._interrupted.pop(key, NOTHING_YET)
-        return ProgressReport(on_progress, total_s, self._gate, self._clock, before)
+        report = ProgressReport(on_progress, total_s, gate, self._clock, before)
+        cost = measure(Usage(self._transcriber.name, self._transcriber.model, total_s), total_s)
+        report.find_share = partial(self._budgets.share, REQUESTER.get(), cost)
+        return report
 
     def interrupt(self, key: str, report: ProgressReport) -> None:
         """Remember how far an attempt came that failed: most are made again."""
@@ -200,10 +222,10 @@ class JointReport(ProgressReport):
 def describe(progress: Progress, language: str, *, is_private: bool = True) -> str:
     """Return the newest text, with links disabled, and below it how far the recording is.
 
-    is_private: False for a group, in which nobody is interested in the queue.
+    is_private: False for a group, in which nobody is interested in the queue and the budget.
     """
     if not is_private:
-        progress = replace(progress, place=1)
+        progress = replace(progress, place=1, share=None)
     text = progress.text
     if len(text) > _TAIL_CHARS:
         text = "…" + text[-_TAIL_CHARS:]
@@ -225,6 +247,8 @@ def describe_state(progress: Progress, language: str) -> str:
         tens, minutes = 10 * max(1, round(left_s / 10)), round(left_s / 60)
         left = translate(SECONDS_LEFT, language, count=tens)
         facts.append(left if tens <= 90 else translate(MINUTES_LEFT, language, count=minutes))
+    if progress.share and (use := progress.share.describe(language)):
+        facts.append(use)
     if progress.is_held_back:
         facts.append(translate(HELD_BACK, language))
     return " · ".join(facts)

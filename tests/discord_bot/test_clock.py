@@ -10,6 +10,8 @@ import pytest
 from core.clock import Clock
 from core.interfaces import TranscriberLimits
 from core.limits import AccountGate
+from core.limits.budgets import BudgetRules
+from core.models import parse_budget
 from tests.support.audio_samples import file, speech
 from tests.support.discord_load import LoadedDiscord, run_loaded
 
@@ -38,3 +40,17 @@ async def test_who_waits_is_told_at_once_and_may_cancel(slow: LoadedDiscord, clo
     await clock.sleep(150)
     answers = [server.replies(channel)[-1].content for channel in channels]
     assert answers == ["> call 1", "> call 2", "> call 3"]
+
+
+async def test_much_of_a_budget_is_asked_about_first(slow: LoadedDiscord, clock: Clock) -> None:
+    slow.loopback.budgets.rules = BudgetRules(of_people=parse_budget("4 min/day"))
+    server, [channel] = slow.server, slow.add_channels(1)
+    person, sound = server.world.channels[channel].recipient_id, file("wav", speech(61.0))
+    server.send_voice(channel, person, sound, claims={"mime": "audio/wav"}, duration=61)
+    await clock.sleep(5)
+    [question] = server.replies(channel)
+    assert question.content.startswith("This takes up to 1.1 min, and 4 min of your 4 min per day")
+    assert question.labels == ["Go"] and not slow.loopback.engine.calls
+    server.press(question.message_id, person, label="Go")
+    await clock.sleep(150)
+    assert "call 1" in server.replies(channel)[-1].content

@@ -241,13 +241,19 @@ async def test_a_group_that_moves_keeps_what_it_has_used(store: Store) -> None:
 
 async def test_share_of_what_is_left(store: Store) -> None:
     budgets = make(store, people="10 min/day, 1 USD/month")
-    assert await budgets.share_of_left(requester_of_key("alice"), 60) is None
-    assert await budgets.share_of_left(ADA, 120) == pytest.approx(0.2)
-    assert await budgets.share_of_left(ADA, 60, 0.5) == pytest.approx(0.5)
+    assert await budgets.share(requester_of_key("alice"), Amount(60_000)) is None
+
+    async def find(amount: Amount) -> tuple[float, str]:
+        share = await budgets.share(ADA, amount)
+        assert share
+        return share.of_left, share.describe("en")
+
+    assert await find(Amount(120_000)) == (0.2, "uses 2 min of your 10 min today")
+    money = await find(Amount(60_000, 500_000))
+    assert money == (0.5, "uses 0.50 USD of your 1 USD this month")
     with work_for(ADA):
         await use(store, budgets, Amount(600_000))
-    share = await budgets.share_of_left(ADA, 1)
-    assert share is not None and share > 1
+    assert (await find(Amount(1000)))[0] > 1
 
 
 @pytest.mark.parametrize("seed", range(5))

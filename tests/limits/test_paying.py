@@ -175,8 +175,8 @@ async def test_the_longest_answer_is_held_until_its_cost_is_known(
 
 
 def minute(number: int) -> bytes:
-    """Return a recording of a minute, another one for each number."""
-    return audio_samples.wav(audio_samples.speech(60.0)[number * 2 :])
+    """Return a recording of almost a minute, another one for each number."""
+    return audio_samples.wav(audio_samples.speech(60.0)[2 + number * 2 :])
 
 
 async def ask(loopback: Loopback, message: Message, number: int) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from core.clock import Clock
 from core.interfaces import TranscriberLimits
 from core.limits import AccountGate
+from core.limits.budgets import BudgetRules
+from core.models import parse_budget
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support import audio_samples
 from tests.support.loopback import Loopback
@@ -57,3 +59,23 @@ async def test_a_group_is_told_without_the_queue(
     edits = len(telegram.requests_to("editMessageText"))
     await clock.sleep(30)
     assert len(telegram.requests_to("editMessageText")) - edits <= 30 / 2.5
+
+
+async def test_much_of_a_budget_is_asked_about_first(
+    telegram: Server, whole: Loopback, clock: Clock, ann: int
+) -> None:
+    whole.budgets.rules = BudgetRules(of_people=parse_budget("4 min/day"))
+    group = telegram.add_chat("supergroup", members={ann: "creator"})
+    note = telegram.send_voice(group, ann, sound(61.0), duration=61)
+    telegram.send_voice(ann, ann, sound(62.0), duration=62)
+    telegram.send_command(group, ann, "/transcribe", reply_to=note)
+    await clock.sleep(5)
+    for chat, needed in ((ann, "1.1"), (group, "1.1")):
+        [question] = telegram.replies(chat)
+        assert question.text.startswith(f"This takes up to {needed} min, and 4 min of your 4 min")
+        assert question.labels == ["Go"] and not whole.engine.calls
+    for chat in (group, ann):
+        [question] = telegram.replies(chat)
+        telegram.press_button(chat, ann, question.message_id, "Go")
+        await clock.sleep(5)
+        assert "call " in telegram.replies(chat)[-1].text

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from core.clock import Clock
-from core.interfaces import TranscriberLimits
-from core.models import Attachment, Chat, JobState, Message
+from core.interfaces import DeliveryTarget, TranscriberLimits
+from core.models import CANCEL_TOKEN, Attachment, Chat, Job, JobState, Message
 from core.operations.delays import QUEUED, SLOW
 from core.store import Store
 from tests.conftest import NewMessage
@@ -55,6 +56,17 @@ def texts(loopback: Loopback, message: Message) -> list[str]:
     ]  # fmt: skip
 
 
+def press_cancel(job: Job | None) -> Message:
+    """Return the press of the button under what is told about a job."""
+    assert job
+    return replace(
+        job.message,
+        message_id=f"press {job.job_id}",
+        button=f"{CANCEL_TOKEN}{job.job_id}",
+        attachment=None,
+    )
+
+
 def seconds_left(shown: list[str]) -> list[int]:
     found = re.findall(r"about (\d+) (s|min) left", "\n".join(shown))
     return [int(count) * (60 if unit == "min" else 1) for count, unit in found]
@@ -80,6 +92,64 @@ async def test_who_has_to_wait_is_told_at_once_how_long(
         left = seconds_left(texts(busy, message))
         assert left == sorted(left, reverse=True) and left[-1] == 10, "it counts down"
         assert not {SLOW, QUEUED} & {*texts(busy, message)}
+
+
+async def test_the_end_that_is_told_is_the_end(busy: Loopback, note: Note, clock: Clock) -> None:
+    """Also after one goes away, and after another who goes first has come."""
+    told: list[tuple[str, float]] = []
+    show = busy.platform.show
+
+    async def record(target: DeliveryTarget, text: str, *, is_lasting: bool = False) -> None:
+        if left := seconds_left([text]):
+            told.append((target.message.message_id, clock.monotonic() + left[0]))
+        await show(target, text, is_lasting=is_lasting)
+
+    busy.platform.show = record  # type: ignore[method-assign]
+    messages = [note(person) for person in "abcdef"]
+    jobs = [await busy.inbox.accept(message) for message in messages]
+    await clock.sleep(30)
+    await busy.inbox.accept(press_cancel(jobs[2]))
+    await clock.sleep(60)
+    messages.append(note("g"))
+    await busy.inbox.accept(messages[-1])
+    ended_s = dict[str, float]()
+    while not {one.message_id for one in messages} <= ended_s.keys():
+        await clock.sleep(1)
+        for message_id in busy.platform.sent_to:
+            ended_s.setdefault(message_id, clock.monotonic())
+    for message in messages[3:]:
+        ends = [end_s for to, end_s in told if to == message.message_id]
+        errors = [abs(end_s - ended_s[message.message_id]) for end_s in ends]
+        # One call a minute: at first the end is known but for the one that went away.
+        assert max(errors) <= 65 and max(errors[len(errors) // 2 :]) <= 35, errors
+        assert errors[-1] <= 15
+
+
+@pytest.mark.parametrize("stage", ["queue", "gate", "call"])
+async def test_what_is_told_can_be_cancelled_at_each_stage(
+    store: Store, note: Note, clock: Clock, stage: str
+) -> None:
+    limits = TranscriberLimits(concurrency=1)
+    if stage == "gate":
+        limits = TranscriberLimits(calls_per_minute=1, concurrency=2)
+    loopback = Loopback(store, ScriptedTranscriber(limits), ThreadMedia())
+    loopback.engine.latency_s = 60.0 if stage == "call" else 10.0
+    async with loopback.running():
+        for number in range({"queue": 36, "gate": 1, "call": 0}[stage]):
+            await loopback.inbox.accept(note(f"person {number}"))
+        await clock.sleep(45 if stage == "queue" else 1)
+        mine = note("mine")
+        job = await loopback.inbox.accept(mine)
+        await clock.sleep(8)
+        calls = len(loopback.engine.calls)
+        is_told = bool(texts(loopback, mine)) or mine.message_id in loopback.platform.cancellable
+        assert is_told and job
+        await loopback.inbox.accept(press_cancel(job))
+        await clock.sleep(1)
+        [reply] = [r for to, r in loopback.platform.sent if to == mine.message_id]
+        assert reply.text == "Cancelled."
+        assert (await loopback.settle())[JobState.CANCELLED] == 1
+        assert loopback.engine.at_once == 0 and len(loopback.engine.calls) >= calls
 
 
 async def test_in_a_group_nothing_is_said_of_the_queue(

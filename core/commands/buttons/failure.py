@@ -1,11 +1,57 @@
-"""The button Retry under a failure, and the reply to buttons and forms that no longer work."""
+"""The buttons under a failure or a question, and the reply to those that no longer work.
+
+Go is the button under a question: a job that would use much of a budget ends with it, and nothing
+was sent to an engine. A press is a job of its own, which runs the same command on the message of
+the one before.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
+from core.answering.conversation import find_subjects
 from core.commands import Command
 from core.commands.context import Context
-from core.errors import UserError
-from core.models import FORM_TOKEN, Reply
+from core.errors import ConfirmationNeeded, NoSpeech, UserError
+from core.locale import mark, translate
+from core.models import FORM_TOKEN, Button, Job, Reply
+from core.permissions import Action, may
+
+RETRY = mark("Retry")
+#: Under a recording that was taken for silence.
+ANYWAY = mark("Transcribe anyway")
+#: Under a question, and what its text begins with; the id of the job follows.
+LABEL, GO = mark("Go"), "_go_job_"
+#: Go works for so long: the next day there is something else left.
+_AGE = timedelta(days=1)
+EXPIRED = mark("This has expired. Please start again.")
+
+
+def offer_buttons(job: Job, error: Exception, *, is_given_up: bool) -> tuple[Button, ...]:
+    """Return the buttons under the text of the error that a job ends with."""
+    language = job.message.language
+    if is_given_up:
+        return (Button(translate(RETRY, language), "retry", job.job_id),)
+    if isinstance(error, NoSpeech) and error.can_insist:
+        return (Button(translate(ANYWAY, language), "transcribe", job.job_id),)
+    if isinstance(error, ConfirmationNeeded):
+        return (Button(translate(LABEL, language), job.command, GO + job.job_id),)
+    return ()
+
+
+async def go_on(ctx: Context) -> Context:
+    """Return the context in which the job that was asked about goes on. Raises UserError."""
+    earlier = await ctx.store.jobs.find(ctx.message.text.removeprefix(GO))
+    is_here = earlier is not None and earlier.message.chat == ctx.message.chat
+    if earlier is None or not is_here or ctx.job.created_at - earlier.created_at > _AGE:
+        raise UserError(EXPIRED)
+    is_own = earlier.message.sender_id == ctx.message.sender_id
+    if not await may(ctx.platform, ctx.message, Action.PRESS_PRIVATE, is_own=is_own):
+        raise UserError("Only the person who asked for it can start this.")
+    job = replace(ctx.job, message=earlier.message)
+    about = find_subjects(earlier)
+    return replace(ctx, job=job, message=earlier.message, asks_first=False, about=about)
 
 
 async def retry_job(ctx: Context) -> Reply:
@@ -17,7 +63,7 @@ async def retry_job(ctx: Context) -> Reply:
 async def refuse(ctx: Context) -> Reply:
     """Raise UserError."""
     if ctx.message.button.startswith(FORM_TOKEN):
-        raise UserError("This has expired. Please start again.")
+        raise UserError(EXPIRED)
     raise UserError("This button has expired. Send the recording again.")
 
 

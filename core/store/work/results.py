@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
-from core.errors import OverBudget
+from core.errors import ConfirmationNeeded, OverBudget
 from core.models import Answer, Audio, Settlement, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import StallTimer, find_timer, set_timer
@@ -57,10 +57,10 @@ class _SharedCall:
 
     @property
     def is_refused(self) -> bool:
-        """Whether it has failed because only who began it could not pay."""
+        """Whether it has failed because only who began it could not pay, or has to confirm it."""
         task = self.task
         is_over = task.done() and not task.cancelled()
-        return is_over and isinstance(task.exception(), OverBudget)
+        return is_over and isinstance(task.exception(), OverBudget | ConfirmationNeeded)
 
     def tell(self, progress: Any) -> None:
         """Show the progress to everybody who waits."""
@@ -91,9 +91,9 @@ class Results:
     async def share(self, key: str, make: Make[Result], show: Show | None = None) -> Result:
         """Return what `make` returns, which runs once for all who ask for `key` meanwhile.
 
-        If it fails, it fails for all, unless only who began it could not pay. It goes on until the
-        last of them is cancelled or given up. Its progress is theirs, and shown to each if the
-        first of them has a `show`. Raises StorageFull while it could not be saved.
+        If it fails, it fails for all, unless only who began it could not pay, or is asked first. It
+        goes on until the last of them is cancelled or given up. Its progress is theirs, and shown
+        to each if the first of them has a `show`. Raises StorageFull while it could not be saved.
         """
         if self._database.fault:
             raise self._database.fault.with_traceback(None)
