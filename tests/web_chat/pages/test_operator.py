@@ -15,8 +15,9 @@ from playwright.async_api import Browser, Page, Route, expect
 from pydantic import SecretStr
 
 from core.config import Settings
-from core.models import JobState
+from core.models import Account, Amount, JobState, Settlement
 from tests.support.browser_pages import WAIT_MS, find_accessibility_problems, open_page
+from tests.support.virtual_time import current_clock
 from tests.support.web_inbox import FakeInbox, open_web
 from tests.support.web_operator import (
     PASSWORD,
@@ -67,6 +68,23 @@ async def open_view(
 async def look(page: Page) -> None:
     """Make the view poll at once, as when its tab becomes visible."""
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+async def test_budgets_are_shown_in_their_units(
+    browser: Browser, operator_page: OperatorPage
+) -> None:
+    ledger, today = operator_page.store.budgets, current_clock().now().date()
+    account, amount = Account.of_person("telegram", "70701001"), Amount(90_000, 250_000, 3)
+    await ledger.reserve([account], amount, today)
+    await ledger.release(Settlement((account,), today, amount, amount))
+    async with open_view(browser, operator_page) as page:
+        meters = page.locator("#budgets .meter")
+        person = meters.filter(has_text=f"Person {await ledger.short_id(account)}, today")
+        await expect(person).to_have_count(3)
+        for number, shown in enumerate((r"1m\s30s of 3\s?h", r"\$0\.25", "3 requests")):
+            await expect(person.nth(number)).to_contain_text(re.compile(shown))
+        await expect(meters.filter(has_text="The whole bot, this month")).to_have_count(1)
+        assert "70701001" not in await page.content()
 
 
 async def test_a_late_answer_does_not_replace_the_list_that_was_chosen_since(
