@@ -13,7 +13,7 @@ import pytest
 
 from core.audio import Media, Piece
 from core.clock import Clock
-from core.errors import EngineBusy, OverBudget
+from core.errors import ConfirmationNeeded, EngineBusy, OverBudget
 from core.interfaces import TranscriberLimits
 from core.limits.budgets import BudgetRules, Budgets
 from core.models import (
@@ -33,6 +33,7 @@ from core.operations.alerts import Alerts
 from core.operations.budget_notices import BudgetNotices
 from core.requester import Requester, work_for
 from core.store import Store
+from core.transcription.options import TranscriptionOptions
 from core.transcription.pipeline import TranscriptionPipeline
 from tests.conftest import NewMessage
 from tests.store.conftest import schedule
@@ -135,6 +136,20 @@ async def test_who_cannot_pay_for_a_shared_call_does_not_spoil_it_for_others(
     results = await asyncio.gather(*(payer.transcribe("talk 4 180", BEN) for _ in range(3)))
     assert (await first, results) == (False, [True] * 3) and len(payer.engine.calls) == 4
     assert (await payer.minutes(), await payer.minutes(BEN)) == (0.0, 3.0)
+
+
+async def test_a_question_does_not_spoil_a_shared_call_for_others(
+    store: Store, clock: Clock
+) -> None:
+    payer, asks = Payer(store, clock, "9 min/day"), TranscriptionOptions(asks_first=True)
+    with work_for(ADA):
+        first = asyncio.create_task(payer.pipeline.transcribe(b"talk 4 180", options=asks))
+    await clock.sleep(0.5)
+    assert await asyncio.gather(*(payer.transcribe("talk 4 180", BEN) for _ in range(3)))
+    with pytest.raises(ConfirmationNeeded):
+        await first
+    assert (await payer.minutes(), await payer.minutes(BEN)) == (0.0, 3.0)
+    assert len(payer.engine.calls) == 4
 
 
 async def test_each_capability_takes_from_the_budget(loopback: Loopback) -> None:

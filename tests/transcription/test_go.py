@@ -181,7 +181,6 @@ async def test_in_a_group_who_asked_is_asked_and_nobody_else_may_start(payers: P
 
 
 async def test_what_nobody_asked_for_begins_without_a_question(payers: Payers) -> None:
-    """At the same time as what somebody asks for, of the same recording."""
     await payers.group.ask("auto on")
     note = payers.group.write(BEN, attachment=(await payers.private.speak()).attachment)
     asked = payers.group.write(ADA, command="transcribe", reply_to=quote(note))
@@ -226,4 +225,6 @@ async def test_the_notice_says_what_it_uses_and_groups_are_quiet(
     told = payers.texts(asked)
     assert told and all(" left" in text for text in told)
     assert not any("uses" in text or "queue" in text for text in told)
-    assert not any("left" in text or "kept" in text for text in payers.texts(unasked))
+    lasting = [to for to, _, is_lasting in payers.shown if is_lasting]
+    assert asked.message_id in lasting and unasked.message_id not in lasting
+    assert unasked.message_id not in payers.loopback.platform.cancellable
