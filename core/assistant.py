@@ -57,6 +57,8 @@ class Inbox:
         self._store = store
         self._synthesis = synthesis
         store.intake.is_silent = lambda command: load_command(command).is_silent
+        #: Which person of the web page each browser is.
+        self.web_sessions = store.web_sessions
         #: What the operator's view shows.
         self.status = status
         #: Name -> platform. Filled in later, since platforms are built with the inbox.

@@ -15,7 +15,7 @@ from bots.common.uploads import BAD_FORM, read_form, read_small
 from bots.web_chat.events import Events, Outbox
 from bots.web_chat.intake import check_id, read_message, read_text, read_upload
 from bots.web_chat.queries import Queries, find_job, language_of, require_chat
-from bots.web_chat.session import read_chat, renew
+from bots.web_chat.session import BrowserSessions
 from bots.web_chat.wire import build_entry
 from bots.web_chat.wording import NOT_ON_PAGE, WORDING
 from core.assistant import Inbox
@@ -42,6 +42,7 @@ class Api:
 
     inbox: Inbox
     events: Events
+    sessions: BrowserSessions
     max_file_bytes: int
     clock: Clock = CLOCK
     #: Whether there is a login, and so a logout.
@@ -50,28 +51,28 @@ class Api:
     def build_router(self) -> APIRouter:
         """Return the routes."""
         router = APIRouter(prefix="/api")
-        router.add_api_route("/session", self.renew_session, methods=["POST"])
+        router.add_api_route("/session", self.keep_session, methods=["POST"])
         router.add_api_route("/messages", self.post_message, methods=["POST"])
         router.add_api_route("/buttons", self.press_button, methods=["POST"])
         router.add_api_route("/commands", self.list_commands, methods=["GET"])
-        router.include_router(Queries(self.inbox, self.clock).build_router())
+        router.include_router(Queries(self.inbox, self.sessions, self.clock).build_router())
         router.add_api_websocket_route("/events", self.follow)
         return router
 
-    async def renew_session(self, request: Request) -> Response:
-        """Start or renew the browser's session."""
+    async def keep_session(self, request: Request) -> Response:
+        """Start the browser's session, or let it last for longer."""
         session = {
             "max_file_bytes": self.max_file_bytes,
             "has_login": self.has_login,
             "has_voices": self.inbox.has_voices,
         }
         response = JSONResponse(session)
-        renew(request, response)
+        await self.sessions.keep(request, response)
         return response
 
     async def post_message(self, request: Request) -> dict[str, Any]:
         """Accept a message, committed before the response. The same id twice is one message."""
-        chat = require_chat(request)
+        chat = await require_chat(self.sessions, request)
         async with read_form(request) as form:
             message_id = check_id(read_text(form, "id"))
             attachment, recording = await read_upload(form, message_id)
@@ -80,7 +81,7 @@ class Api:
 
     async def press_button(self, request: Request) -> dict[str, Any]:
         """Accept a pressed button: a message that its token stands for."""
-        chat = require_chat(request)
+        chat = await require_chat(self.sessions, request)
         try:
             press = PressRequest.model_validate_json(await read_small(request))
         except ValidationError as error:
@@ -103,8 +104,8 @@ class Api:
         ]
 
     async def follow(self, socket: WebSocket) -> None:
-        """Send an open page the events of its chat until it is closed."""
-        chat = read_chat(socket)
+        """Send an open page the events of its chat until it is closed or logged out."""
+        chat = await self.sessions.read_chat(socket)
         if chat is None:
             await socket.close(1008)
             return
@@ -119,7 +120,7 @@ class Api:
     async def _accept(
         self, request: Request, message: Message, recording: Recording | None
     ) -> dict[str, Any]:
-        if like := read_chat(request, "like"):
+        if like := await self.sessions.read_chat(request, "like"):
             await self.inbox.begin(message.chat, like)
         job = await self.inbox.accept(replace(message, language=language_of(request)), recording)
         if job is None:
@@ -138,6 +139,7 @@ async def _stream_events(socket: WebSocket, outbox: Outbox) -> None:
 
 async def _send_events(socket: WebSocket, outbox: Outbox) -> None:
     with suppress(WebSocketDisconnect, RuntimeError):
-        while True:
+        while not outbox.is_over:
             for event in await outbox.take():
                 await socket.send_json(event)
+        await socket.close(1008)

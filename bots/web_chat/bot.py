@@ -19,6 +19,7 @@ from bots.web_chat.events import Events
 from bots.web_chat.login import build_logins
 from bots.web_chat.operator import OperatorApi
 from bots.web_chat.server import ClientLimit, open_socket, serve
+from bots.web_chat.session import BrowserSessions
 from bots.web_chat.wire import build_reply
 from bots.web_chat.wording import NOT_ON_PAGE, WORDING
 from core.assistant import Inbox
@@ -54,13 +55,15 @@ class WebChat:
         self.max_file_bytes = self.max_upload_bytes = settings.max_file_bytes
         self._inbox, self._clock = inbox, clock
         self._events = Events()
-        logins = build_logins(settings, clock)
+        sessions = BrowserSessions(inbox.web_sessions, self._events.end)
+        logins = build_logins(settings, clock, sessions)
         routers = [login.build_router() for login in logins]
         self._has_operator = settings.admin_password is not None
         if self._has_operator:
             routers.append(OperatorApi(inbox, settings, clock).build_router())
         has_login = settings.web_password is not None
-        api = Api(inbox, self._events, settings.max_file_bytes, clock, has_login=has_login)
+        most = settings.max_file_bytes
+        api = Api(inbox, self._events, sessions, most, clock, has_login=has_login)
         self._pages = build_app(api, routers)
         #: The memory for bodies, which those to the API share.
         self.body_limit = BodyLimit()

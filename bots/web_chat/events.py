@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
+from bots.web_chat.session import person_of
 from core.interfaces import DeliveryTarget
 from core.models import Chat
 
@@ -32,6 +33,13 @@ class Outbox:
         self._events: dict[str, dict[str, Any]] = {}
         self._audio: list[dict[str, Any]] = []
         self._has_events, self._has_audio = asyncio.Event(), asyncio.Event()
+        #: The page's session has ended.
+        self.is_over = False
+
+    def end(self) -> None:
+        """Let the page's connection end."""
+        self.is_over = True
+        self._has_events.set()
 
     def put(self, event: dict[str, Any]) -> None:
         """Add an event of one message; never waits."""
@@ -82,6 +90,13 @@ class Events:
         self._outboxes[chat].discard(outbox)
         if not self._outboxes[chat]:
             del self._outboxes[chat]
+
+    def end(self, person: Chat) -> None:
+        """End the connections of all pages of a person."""
+        for chat, outboxes in self._outboxes.items():
+            if person_of(chat) == person:
+                for outbox in outboxes:
+                    outbox.end()
 
     def show(self, chat: Chat, message_id: str, text: str) -> None:
         """Send partial text to the chat's pages."""

@@ -25,6 +25,7 @@ from bots.common.client_address import TrustedProxies
 from bots.common.uploads import BAD_FORM, read_body
 from bots.web_chat.allowed_hosts import is_https
 from bots.web_chat.login_throttle import FREE_ATTEMPTS, LoginThrottle
+from bots.web_chat.session import BrowserSessions
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ConfigError
@@ -99,8 +100,11 @@ class Login:
         password: str,
         clock: Clock = CLOCK,
         proxies: TrustedProxies | None = None,
+        sessions: BrowserSessions | None = None,
     ) -> None:
+        """sessions: of the browsers, for an area in which they have any."""
         self.area = area
+        self._sessions = sessions
         self._proxies = proxies or TrustedProxies()
         self._digest = _hash(password)
         self._clock = clock
@@ -156,13 +160,18 @@ class Login:
         self._check_throttle(client)
         if not self._check_password(given.password, client):
             raise HTTPException(403, WRONG_PASSWORD)
-        return self._start_login(request)
+        response = self._start_login(request)
+        if self._sessions:
+            await self._sessions.renew(request, response)
+        return response
 
     async def log_out(self, request: Request) -> Response:
-        """Log out on the server too, so that the cookie is worthless."""
+        """Log out on the server too, so that the cookies are worthless."""
         self._ends_at_s.pop(self._read_key(request), None)
         response = JSONResponse({"is_in": False})
         response.delete_cookie(self.area.cookie, path=self.area.path or "/")
+        if self._sessions:
+            await self._sessions.renew(request, response, is_over=True)
         return response
 
     def _start_login(self, request: Request) -> Response:
@@ -212,12 +221,21 @@ class Login:
         return False
 
 
-def build_logins(settings: Settings, clock: Clock = CLOCK) -> list[Login]:
+def build_logins(
+    settings: Settings, clock: Clock = CLOCK, sessions: BrowserSessions | None = None
+) -> list[Login]:
     """Return a login for each area that has a password. Raises ConfigError if one is short."""
     check_passwords(settings)
-    found = ((PAGE, settings.secret("web_password")), (OPERATOR, settings.secret("admin_password")))
     proxies = TrustedProxies(settings.trusted_proxies)
-    return [Login(area, password, clock, proxies) for area, password in found if password]
+    found = (
+        (PAGE, settings.secret("web_password"), sessions),
+        (OPERATOR, settings.secret("admin_password"), None),
+    )
+    return [
+        Login(area, password, clock, proxies, of_area)
+        for area, password, of_area in found
+        if password
+    ]
 
 
 def check_passwords(settings: Settings) -> None:

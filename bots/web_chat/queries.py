@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, HTTPException, Request, Response
 from fastapi.responses import StreamingResponse
 
-from bots.web_chat.session import name_of, person_of, read_chat
+from bots.web_chat.session import BrowserSessions, name_of, person_of
 from bots.web_chat.wire import (
     build_choices,
     build_disposition,
@@ -45,6 +45,7 @@ class Queries:
     """The routes that change nothing."""
 
     inbox: Inbox
+    sessions: BrowserSessions
     clock: Clock = CLOCK
 
     def build_router(self) -> APIRouter:
@@ -70,7 +71,7 @@ class Queries:
         before: only those that were last used before this moment; `next` is that of the next
         request, empty if there are no more.
         """
-        chat = require_chat(request)
+        chat = await self._chat(request)
         found = await self.inbox.conversations(person_of(chat), CHATS_LIMIT, before)
         after = found[-1].last_at.isoformat() if len(found) == CHATS_LIMIT else ""
         if after and chat not in [one.chat for one in found]:
@@ -90,19 +91,19 @@ class Queries:
     async def list_history(self, request: Request) -> dict[str, Any]:
         """Return the chat's messages and replies, newest last; `before` is a job's id."""
         before = request.query_params.get("before", "")[:16]
-        recent = await self.inbox.recent(require_chat(request), HISTORY_LIMIT, before)
+        recent = await self.inbox.recent(await self._chat(request), HISTORY_LIMIT, before)
         entries = [build_entry(job) for job in recent]
         return {"entries": entries, "has_more": len(entries) == HISTORY_LIMIT}
 
     async def search(self, request: Request) -> dict[str, Any]:
         """Return where the words `q` stand in any of the browser's chats, newest first."""
         words = request.query_params.get("q", "")[:_QUERY_CHARS]
-        found = await self.inbox.search(person_of(require_chat(request)), words, FOUND_LIMIT)
+        found = await self.inbox.search(person_of(await self._chat(request)), words, FOUND_LIMIT)
         return {"found": [build_hit(job, words) for job in found]}
 
     async def get_choices(self, request: Request) -> dict[str, Any]:
         """Return the chat's settings and the options of each list."""
-        chat, language = require_chat(request), language_of(request)
+        chat, language = await self._chat(request), language_of(request)
         person_id = person_of(chat).chat_id
         offers: dict[str, list[dict[str, str]]] = {}
         for name, (command, field) in _OFFERS.items():
@@ -115,7 +116,7 @@ class Queries:
 
     async def get_recording(self, request: Request, message_id: str) -> Response:
         """Return the recording that came with a message."""
-        chat = require_chat(request)
+        chat = await self._chat(request)
         job = await find_job(self.inbox, chat, message_id)
         attachment = job.message.attachment if job else None
         recording = await self.inbox.find_recording(chat, message_id) if attachment else None
@@ -125,13 +126,13 @@ class Queries:
 
     async def get_transcript(self, request: Request, job_id: str) -> dict[str, Any]:
         """Return a transcript with the start of each line."""
-        _, found = await self._find_transcript(require_chat(request), job_id)
+        _, found = await self._find_transcript(await self._chat(request), job_id)
         cues = await asyncio.to_thread(find_cues, found)
         return {"segments": [{"start_s": cue.start_s, "text": cue.text} for cue in cues]}
 
     async def get_text_file(self, request: Request, job_id: str, form: str) -> Response:
         """Return a transcript as text or subtitles."""
-        job, found = await self._find_transcript(require_chat(request), job_id)
+        job, found = await self._find_transcript(await self._chat(request), job_id)
         if form not in FORMATS:
             raise HTTPException(404, NO_FILE)
         text = await asyncio.to_thread(FORMATS[form][0], found)
@@ -139,12 +140,15 @@ class Queries:
 
     async def get_file(self, request: Request, job_id: str, index: int) -> Response:
         """Return one file of a reply as a download."""
-        job = await self._find_job(require_chat(request), job_id)
+        job = await self._find_job(await self._chat(request), job_id)
         files = job.reply.files if job.reply else ()
         if not 0 <= index < len(files):
             raise HTTPException(404, NO_FILE)
         file = files[index]
         return _download(file.data, file.mime, file.name)
+
+    async def _chat(self, request: Request) -> Chat:
+        return await require_chat(self.sessions, request)
 
     async def _find_transcript(self, chat: Chat, job_id: str) -> tuple[Job, Transcript]:
         job = await self._find_job(chat, job_id)
@@ -165,9 +169,9 @@ async def find_job(inbox: Inbox, chat: Chat, message_id: str) -> Job | None:
     return await inbox.job_of(chat, message_id)
 
 
-def require_chat(request: Request) -> Chat:
+async def require_chat(sessions: BrowserSessions, request: Request) -> Chat:
     """Return the chat of a request. Raises HTTPException 401 without a session."""
-    chat = read_chat(request)
+    chat = await sessions.read_chat(request)
     if chat is None:
         raise HTTPException(401, NO_SESSION)
     return chat

@@ -19,6 +19,7 @@ from core.store.operations.retention import Retention
 from core.store.operations.statistics import Statistics
 from core.store.people.links import LinkResult, Links
 from core.store.people.voices import Voices
+from core.store.people.web_sessions import WebSessions
 from core.store.recordings import Recordings
 from core.store.talk.forgetting import Forgetting
 from core.store.talk.forgotten import ForgottenCounts
@@ -60,6 +61,7 @@ class Store:
         self.results = Results(self._database)
         self.voices = Voices(self._database)
         self.links = Links(self._database)
+        self.web_sessions = WebSessions(self._database)
         self.memory = Memory(self._database)
         self.newcomers = Newcomers(self._database)
         self.recordings = Recordings(self._database)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from core.assistant import Inbox
 from core.config import Settings
 from core.interfaces import Recording
 from core.models import Chat, DeliveryState, Job, JobState, Message, PartDelivery, Suggestion
+from core.store.people.web_sessions import WebSessions
 from tests.support.virtual_time import current_clock
 
 
@@ -70,6 +72,19 @@ class MemoryRecording:
             yield piece
 
 
+class FirstKeys(WebSessions):
+    """Sessions of browsers that are never renewed."""
+
+    def __init__(self) -> None:
+        """Store nothing."""
+
+    async def find_person(self, key: str) -> str:
+        return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+    async def renew(self, key: str, *, is_over: bool) -> str:
+        return key
+
+
 @dataclass
 class FakeInbox(Inbox):
     """In-memory inbox: each message once, with a job unless it is group talk."""
@@ -84,6 +99,7 @@ class FakeInbox(Inbox):
     #: How many recordings were larger than a piece.
     begun_recordings: int = 0
     decisions: Decisions = field(default_factory=dict)
+    web_sessions: WebSessions = field(default_factory=FirstKeys)
 
     async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         self.tries += 1

@@ -2,24 +2,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 from http.cookies import SimpleCookie
 
 import pytest
 from httpx import AsyncClient, ReadError, WriteError
 from starlette.datastructures import Headers
-from starlette.requests import HTTPConnection
-from starlette.responses import Response
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from bots.web_chat import WebChat
 from bots.web_chat.access import WRONG_HOST, find_refusal
 from bots.web_chat.allowed_hosts import read_host_name
-from bots.web_chat.session import COOKIE, name_of, person_of, read_chat, renew
+from bots.web_chat.session import COOKIE
 from bots.web_chat.wire import build_disposition, read_command, read_language
 from core.clock import Clock
-from core.models import Chat
 from core.text.file_names import safe_name
 from tests.support.web_client import (
     FILE_HEAD,
@@ -113,30 +109,6 @@ async def test_cookie_is_http_only_and_renewed(browser: AsyncClient) -> None:
     assert not cookie["secure"], "it is http"
     answer = await browser.post("/api/session", headers={"X-Forwarded-Proto": "https"})
     assert SimpleCookie(answer.headers["set-cookie"])[COOKIE]["secure"] is True
-
-
-def test_a_session_is_a_person_with_many_chats() -> None:
-    key = "k" * 43
-    person_id = hashlib.sha256(key.encode()).hexdigest()[:32]
-    for name, chat_id in (("", person_id), ("abc1", f"{person_id}-abc1")):
-        chat = read_chat(open_at(key, f"chat={name}"))
-        assert chat == Chat("web", "local", chat_id)
-        assert (person_of(chat), name_of(chat)) == (Chat("web", "local", person_id), name)
-    assert read_chat(open_at(key, "like=abc1"), "like") == Chat("web", "local", f"{person_id}-abc1")
-    for bad_key, query in (("k" * 42, ""), ("k" * 44, ""), ("", ""), (key, "chat=a-b")):
-        assert read_chat(open_at(bad_key, query)) is None
-    for old, is_kept in ((key, True), ("short", False)):
-        response = Response()
-        renew(open_at(old, ""), response)
-        new = SimpleCookie(response.headers["set-cookie"])[COOKIE].value
-        assert (new == old) == is_kept and len(new) == 43
-
-
-def open_at(key: str, query: str) -> HTTPConnection:
-    headers = [(b"cookie", f"{COOKIE}={key}".encode())] if key else []
-    return HTTPConnection(
-        {"type": "http", "headers": headers, "query_string": query.encode(), "client": ("::1", 1)}
-    )
 
 
 async def test_session_sees_its_own_chat_only(

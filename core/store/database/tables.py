@@ -83,6 +83,9 @@ people = Table(
     Column("is_opted_out", Boolean, nullable=False, server_default=false()),
     #: The same for all linked accounts of a person, None = not linked. Each row has the settings.
     Column("identity", String(16)),
+    #: Of a browser's key for the web page, and of the one that follows: see `people.web_sessions`.
+    Column("session_hash", String(64), index=True, unique=True),
+    Column("next_session_hash", String(64), index=True, unique=True),
     #: As that of `chats`.
     Column("used_at", UtcDateTime),
     UniqueConstraint("platform", "person_id"),

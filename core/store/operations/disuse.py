@@ -63,7 +63,8 @@ _IS_PLAIN_CHAT = and_(
     not_(chats.c.is_auto),
     chats.c.replies == ChatSettings().replies,
 )
-_HAS_OWN = or_(people.c.speech.is_not(None), people.c.identity.is_not(None))
+_OWN = (people.c.speech, people.c.identity, people.c.session_hash)
+_HAS_OWN = or_(*(column.is_not(None) for column in _OWN))
 
 
 def _is_used_by(table: Table, columns: Iterable[Column[Any]]) -> ColumnElement[bool]:
@@ -161,7 +162,7 @@ def _delete_person(
         of_person = delete(column.table).where(column == _PERSON)
         deleted.append(connection.execute(of_person, key).rowcount)
     deleted.append(connection.execute(_DELETE_PERSON, key).rowcount)
-    empty = {"speech": None, "identity": None}
+    empty = dict.fromkeys((*(column.name for column in _OWN), "next_session_hash"))
     deleted.append(connection.execute(_RESET_PERSON.values(empty), key).rowcount)
 
 

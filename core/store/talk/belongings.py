@@ -100,6 +100,7 @@ def drop_accounts(
     counts.accounts += sum(bool(row.speech or row.identity) for row in rows)
     out = [row.person_pk for row in rows if row.is_opted_out]
     change = update(people).where(people.c.person_pk.in_(out))
-    connection.execute(change.values(speech=None, identity=None))
+    empty = dict.fromkeys(("speech", "identity", "session_hash", "next_session_hash"))
+    connection.execute(change.values(empty))
     is_gone = people.c.person_pk.in_(keys) & people.c.person_pk.not_in(out)
     connection.execute(delete(people).where(is_gone))
