@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from core.audio.codec import encode as encode
+    from core.audio.frames import Piece as Piece
     from core.audio.media import Media as Media
     from core.audio.media import MediaLimits as MediaLimits
-    from core.audio.media import Piece as Piece
     from core.audio.media import RecordingSpool as RecordingSpool
     from core.audio.media import limit_files as limit_files
     from core.audio.media import read_chunks as read_chunks
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 _NAMES = {
     "codec": ("encode",),
-    "media": ("Media", "MediaLimits", "Piece", "RecordingSpool", "limit_files", "read_chunks"),
+    "frames": ("Piece",),
+    "media": ("Media", "MediaLimits", "RecordingSpool", "limit_files", "read_chunks"),
     "outgoing": ("OpusPackets", "TempoChanger", "shrink"),
     "segment": ("VoiceSegment",),
     "voice_note": ("SeamJoiner", "VoiceNoteEncoder"),

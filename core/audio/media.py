@@ -9,6 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from core.audio import refusals
+from core.audio.frames import (
+    BYTES_PER_S,
+    MIMES,
+    OVERHEAD_BYTES,
+    Piece,
+    PieceReader,
+    read_converted,
+    read_prepared,
+)
 from core.errors import BadAudio, TooLong, UserError
 from core.interfaces import (
     PIECE_BYTES,
@@ -23,11 +32,6 @@ from core.worker_process.pool import WorkerPool
 
 Format = Literal["wav", "mp3", "ogg"]
 
-_MIMES: dict[str, str] = {"wav": "audio/wav", "mp3": "audio/mpeg", "ogg": "audio/ogg"}
-#: At 16 kHz mono, 16 bits; and at 64 kbit/s.
-_BYTES_PER_S = {"wav": 32_000, "mp3": 8_000}
-#: For headers and the frames that MP3 adds.
-_OVERHEAD_BYTES = 4096
 #: A piece is held in the worker's memory as a whole.
 _LONGEST_PIECE_S = 180.0
 _STALL_S = 30.0
@@ -58,25 +62,6 @@ class MediaLimits:
 def limit_files(max_bytes: int) -> MediaLimits:
     """Return the limits for files of up to `max_bytes`, which a worker holds once."""
     return MediaLimits(max_bytes, memory_bytes=max_bytes + _WORKER_BYTES)
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A part of a recording, 16 kHz mono."""
-
-    index: int
-    start_s: float
-    audio: Audio
-    #: False only for silence or a tone.
-    has_speech: bool
-    #: True if it does not end at a quiet point, so perhaps inside a word.
-    is_forced: bool
-    #: Start and end of each pause in seconds, relative to the piece.
-    pauses: tuple[tuple[float, float], ...] = ()
-    #: Length of the whole recording as far as is known.
-    recording_s: float | None = None
-    #: True if it is all of the recording.
-    is_whole: bool = False
 
 
 class Media:
@@ -113,24 +98,17 @@ class Media:
         hint_s: the length that the platform claims, used if the file claims none.
         Raises BadAudio, TooLong, possibly after some pieces.
         """
-        format = next((name for name in limits.formats if name in _BYTES_PER_S), "wav")
-        fitting_s = (limits.max_bytes - _OVERHEAD_BYTES) / _BYTES_PER_S[format]
+        format = next((name for name in limits.formats if name in BYTES_PER_S), "wav")
+        fitting_s = (limits.max_bytes - OVERHEAD_BYTES) / BYTES_PER_S[format]
         max_s = max(1.0, min(limits.max_piece_s, fitting_s, _LONGEST_PIECE_S))
         # The fields of `core.audio.cutter.CutLimits`, which this process does not import.
         cut = {"max_s": max_s, "target_s": min(limits.target_piece_s, max_s)}
         cut["concurrency"] = limits.concurrency
         header = {"operation": "pieces", "format": format, "hint_s": hint_s, "cut": cut}
-        index = 0
+        reader = PieceReader(format, max_s, self._limits.max_s)
         async with aclosing(self._run(header, recording, hint_s)) as frames:
-            async for info, encoded in frames:
-                audio = Audio(encoded, _MIMES[format], info["duration_s"])
-                pauses = tuple((start_s, end_s) for start_s, end_s in info["pauses"])
-                marks = {name: info[name] for name in ("has_speech", "is_forced", "recording_s")}
-                is_whole = not index and info.get("is_last", False)
-                yield Piece(
-                    index, info["start_s"], audio, pauses=pauses, is_whole=is_whole, **marks
-                )
-                index += 1
+            async for frame in frames:
+                yield reader.read(frame)
 
     async def convert(
         self,
@@ -149,8 +127,8 @@ class Media:
         header: dict[str, Any] = {"operation": "convert", "format": format, "span_s": span_s}
         header |= {"max_s": max_s, "rate_hz": rate_hz}
         async with aclosing(self._run(header, recording)) as frames:
-            info, encoded = await anext(frames)
-            return Audio(encoded, _MIMES[format], info["duration_s"])
+            frame = await anext(frames)
+            return Audio(frame[1], MIMES[format], read_converted(frame, max_s)[0])
 
     async def prepare(
         self, recording: Recording, limits: AnswererLimits, *, hint_s: float | None = None
@@ -168,7 +146,8 @@ class Media:
                 if info:
                     if not encoded:
                         encoded = b"".join([chunk async for chunk in read_chunks(recording)])
-                    return Audio(encoded, info["mime"], info["duration_s"])
+                    frame, most_s = (info, encoded), self._limits.max_s
+                    return Audio(encoded, *read_prepared(frame, limits, most_s))
         raise BadAudio(refusals.UNREADABLE)
 
     async def excerpt(self, recording: Recording, start_s: float, end_s: float) -> File:
@@ -178,9 +157,9 @@ class Media:
         """
         times = {"start_s": max(0.0, start_s), "end_s": min(end_s, start_s + _LONGEST_EXCERPT_S)}
         async with aclosing(self._run({"operation": "excerpt", **times}, recording)) as frames:
-            info, encoded = await anext(frames)
-            waveform = bytes.fromhex(info["waveform"])
-            return File("excerpt.ogg", _MIMES["ogg"], encoded, info["duration_s"], waveform)
+            frame = await anext(frames)
+            described = read_converted(frame, _LONGEST_EXCERPT_S)
+            return File("excerpt.ogg", MIMES["ogg"], frame[1], *described)
 
     async def close(self) -> None:
         """Stop the workers."""
