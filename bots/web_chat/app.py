@@ -37,7 +37,7 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.include_router(api.build_router())
     for router in routers:
         app.include_router(router)
-    _add_health_routes(app, api.inbox)
+    _add_health_routes(app, api.inbox, is_public=api.has_login)
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
@@ -53,7 +53,9 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
     return app
 
 
-def _add_health_routes(app: FastAPI, inbox: Inbox) -> None:
+def _add_health_routes(app: FastAPI, inbox: Inbox, *, is_public: bool) -> None:
+    """is_public: strangers may reach the page, so that it does not say what is wrong in detail."""
+
     @app.get("/livez")
     async def live() -> dict[str, bool]:
         """Return that the process is alive."""
@@ -61,11 +63,11 @@ def _add_health_routes(app: FastAPI, inbox: Inbox) -> None:
 
     @app.get("/readyz")
     async def ready() -> Response:
-        """Return which parts are ready, and why engines are not; 503 if any is not."""
+        """Return which parts are ready and why others are not; 503 if any is not."""
         faults = inbox.faults()
         parts = inbox.readiness() | dict.fromkeys(faults, False)
         is_all = all(parts.values())
-        content = {"is_ready": is_all, "parts": parts, "faults": faults}
+        content = {"is_ready": is_all, "parts": parts, "faults": {} if is_public else faults}
         return JSONResponse(content, 200 if is_all else 503)
 
     @app.get("/metrics")

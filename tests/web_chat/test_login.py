@@ -169,6 +169,17 @@ async def test_login_lasts_until_logout(web: WebChat) -> None:
         assert (await client.get("/api/history")).status_code == 401, "the server knows it too"
 
 
+async def test_strangers_learn_that_something_is_wrong_and_not_what(web: WebChat) -> None:
+    inbox = web._inbox
+    assert isinstance(inbox, FakeInbox)
+    inbox.engine_faults = {"mimo": "402 insufficient_balance: no balance"}
+    async with open_at(web, "10.0.0.12") as client:
+        ready = await client.get("/readyz")
+    inbox.engine_faults = {}
+    assert (ready.status_code, ready.json()["parts"]["mimo"]) == (503, False)
+    assert "balance" not in ready.text
+
+
 async def test_metrics_accept_the_password_as_bearer(web: WebChat) -> None:
     async with open_at(web, "10.0.0.9") as client:
         right = {"Authorization": f"Bearer {PASSWORD}"}
