@@ -1,4 +1,7 @@
-"""Run the tests of each security check and print a table: python -m tests.security [X4 X5 ...]."""
+"""Run the tests of each security check and of each finding, and print tables.
+
+Usage: python -m tests.security [X4 X5 ...]
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import argparse
 import sys
 import tomllib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import pytest
@@ -15,6 +19,7 @@ from rich.table import Table
 from tests.support.paths import ROOT
 
 CHECKS = ROOT / "tests" / "security" / "checks.toml"
+FINDINGS = ROOT / "tests" / "security" / "findings.toml"
 
 
 @dataclass
@@ -23,6 +28,7 @@ class Check:
 
     number: str
     what: str
+    #: Files, or names of tests in them: "FILE::TEST".
     tests: list[str] = field(default_factory=list)
     #: Why there are none.
     why: str = ""
@@ -34,41 +40,68 @@ def read_checks() -> list[Check]:
     return [Check(number, **values) for number, values in found.items()]
 
 
+@dataclass
+class Finding:
+    """An attack that an earlier version did not hold off."""
+
+    attack: str
+    before: str
+    tests: list[str]
+
+
+def read_findings() -> list[Finding]:
+    """Return all findings."""
+    found = tomllib.loads(FINDINGS.read_text(encoding="utf-8"))
+    return [Finding(**values) for values in found["finding"]]
+
+
 class Outcomes:
-    """A pytest plugin that counts the outcomes of the tests in each file."""
+    """A pytest plugin that counts the outcomes of tests, by file and by name."""
 
     def __init__(self) -> None:
-        self.by_file: dict[str, Counter[str]] = {}
+        self.by_name: dict[str, Counter[str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test once: by its call, or by what kept it from being called."""
         if report.when == "call" or report.outcome != "passed":
-            counts = self.by_file.setdefault(report.nodeid.partition("::")[0], Counter())
-            counts[report.outcome] += 1
+            name = report.nodeid.partition("[")[0]
+            for one in (name, name.partition("::")[0]):
+                self.by_name.setdefault(one, Counter())[report.outcome] += 1
 
-    def describe(self, check: Check) -> str:
-        """Return what became of the tests of a check."""
+    def describe(self, tests: list[str], why: str = "") -> str:
+        """Return what became of tests. why: why there are none."""
         counts = Counter[str]()
-        for file in check.tests:
-            counts.update(self.by_file.get(file, {}))
-        held = check.tests and all(file in self.by_file for file in check.tests)
+        for one in tests:
+            counts.update(self.by_name.get(one, {}))
+        held = tests and all(one in self.by_name for one in tests)
         parts = [f"{count} {outcome}" for outcome, count in sorted(counts.items())]
-        return check.why or (", ".join(parts) if held else "not run")
+        return why or (", ".join(parts) if held else "not run")
+
+
+def select(groups: Iterable[list[str]]) -> list[str]:
+    """Return each test once: a file stands for all tests in it."""
+    wanted = {one for group in groups for one in group}
+    return sorted(one for one in wanted if "::" not in one or one.partition("::")[0] not in wanted)
 
 
 def main() -> int:
-    """Run the tests of all checks, or of those that are named. Return pytest's exit code."""
+    """Run the tests of everything, or of the checks that are named. Return pytest's exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("numbers", nargs="*", metavar="NUMBER")
     wanted = parser.parse_args().numbers
     checks = [one for one in read_checks() if one.number in wanted or not wanted]
-    files = sorted({file for one in checks for file in one.tests})
-    outcomes = Outcomes()
-    code = pytest.main(["-q", "-n", "2", *files], [outcomes]) if files else 0
+    findings = [] if wanted else read_findings()
+    groups = [*(one.tests for one in checks), *(one.tests for one in findings)]
+    tests, outcomes = select(groups), Outcomes()
+    code = pytest.main(["-q", "-n", "2", *tests], [outcomes]) if tests else 0
     table = Table("CHECK", "WHAT IS TRIED", "TESTS", box=None)
     for one in checks:
-        table.add_row(one.number, one.what, outcomes.describe(one))
-    Console(width=120).print(table)
+        table.add_row(one.number, one.what, outcomes.describe(one.tests, one.why))
+    found = Table("ATTACK", "BEFORE", "NOW, BY TESTS", box=None)
+    for finding in findings:
+        found.add_row(finding.attack, finding.before, outcomes.describe(finding.tests))
+    console = Console(width=140)
+    console.print(table, "", *([found] if findings else []))
     return int(code)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.security.__main__ import Check, Outcomes, read_checks
+from tests.security.__main__ import Outcomes, read_checks, read_findings, select
 from tests.support.paths import ROOT
 
 
@@ -16,6 +16,18 @@ def test_every_check_has_tests_or_the_reason_why_not() -> None:
     for one in checks:
         assert bool(one.tests) != bool(one.why), one.number
         assert [file for file in one.tests if not (ROOT / file).is_file()] == []
+
+
+def test_every_finding_has_tests() -> None:
+    for one in read_findings():
+        assert one.attack and one.before and one.tests
+        for test in one.tests:
+            file, _, name = test.partition("::")
+            assert f"def {name}" in (ROOT / file).read_text(encoding="utf-8"), test
+
+
+def test_a_file_stands_for_its_tests() -> None:
+    assert select([["a.py::test_x", "b.py"], ["b.py::test_y", "b.py"]]) == ["a.py::test_x", "b.py"]
 
 
 @pytest.mark.parametrize(
@@ -31,5 +43,6 @@ def test_the_table_counts_by_file(outcomes: list[tuple[str, str]], expected: str
         found: Any = outcome
         report = pytest.TestReport(f"{file}::test", (file, 1, "test"), {}, found, None, "call")
         plugin.pytest_runtest_logreport(report)
-    assert plugin.describe(Check("X1", "all", ["a.py", "b.py"])) == expected
-    assert plugin.describe(Check("X2", "none", why="not yet")) == "not yet"
+    assert plugin.describe(["a.py", "b.py"]) == expected
+    assert plugin.describe(["a.py::test"]).endswith("passed")
+    assert plugin.describe([], "not yet") == "not yet"
