@@ -58,7 +58,7 @@ def _list_processors(ctx: Context) -> list[str]:
 def _list_rights(ctx: Context) -> list[str]:
     return [
         ctx.text("Get all that is stored about you: /export"),
-        ctx.text("Delete what is stored about you here: /forget me"),
+        ctx.text("Delete what is stored about you: /forget me here, /forget me everywhere"),
         ctx.text("Stay out of all history: /remember me off"),
     ]
 

@@ -33,6 +33,7 @@ transcribe|translate German|digest daily 09:00|digest|digest off|say {canary}|vo
 remember on 7|remember off|remember|forget|forget me|glossary|glossary {word} = {canary}|link
 link 123456|cancel|cancel all|language German|mode ask|think on|replies on|read on|help|start
 privacy|stop|leave|join|auto on|auto off|voice design {canary}|voice clone|unknown {word}
+export|usage|admin status|admin budget
 """.replace("\n", "|")
 
 

@@ -86,7 +86,6 @@ people = Table(
     #: Of a browser's key for the web page, and of the one that follows: see `people.web_sessions`.
     Column("session_hash", String(64), index=True, unique=True),
     Column("next_session_hash", String(64), index=True, unique=True),
-    #: As that of `chats`.
     Column("used_at", UtcDateTime),
     UniqueConstraint("platform", "person_id"),
     Index(None, "identity"),
