@@ -65,11 +65,11 @@ class Limit(NamedTuple):
 #: digests of ids (`core/store/database/cipher.py`), the live message with its button to cancel, and
 #: the recording, which is received and read in pieces (`RecordingSpool`, `read_chunks`, and for
 #: forms `Upload`), over a connection with deadlines (`HttpProtocol`) and within the memory for
-#: bodies (`BodyLimit`).
+#: bodies (`BodyLimit`), and whose decoder is not believed (`core/audio/frames.py`).
 LIMITS = {
-    "telegram": Limit(43, 171),
-    "discord": Limit(47, 183),
-    "transcriptions": Limit(27, 103),
+    "telegram": Limit(44, 174),
+    "discord": Limit(48, 186),
+    "transcriptions": Limit(28, 106),
 }
 
 
