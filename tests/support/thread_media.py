@@ -6,6 +6,7 @@ For tests that are not about worker processes, which `tests/audio` covers.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -42,7 +43,8 @@ class _Threads:
         frames = worker._OPERATIONS[header["operation"]](header, data)
         try:
             while frame := await asyncio.to_thread(next, frames, None):
-                yield frame
+                # As it comes through a pipe: lists instead of tuples.
+                yield json.loads(json.dumps(frame[0])), frame[1]
         except UserError as error:
             raise WorkerRefused(type(error).__name__, error.user_text) from None
 
