@@ -37,6 +37,9 @@ class DeliveryLedger(Protocol):
         PENDING: a call was started and its result is not known. STALE: sent, to be edited.
         """
 
+    async def has_reply(self) -> bool:
+        """Return whether there is a reply, beside which nothing else may be shown."""
+
     async def start(self, part: int) -> None:
         """Record that `part` is about to be sent. The id of a message to be edited stays."""
 

@@ -83,8 +83,6 @@ GO_FIRST: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
 USES: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
     ("person", _DAY): mark("uses {needed} of your {limit} today"),
     ("person", _MONTH): mark("uses {needed} of your {limit} this month"),
-    ("bot", _DAY): mark("uses {needed} of this bot's {limit} today"),
-    ("bot", _MONTH): mark("uses {needed} of this bot's {limit} this month"),
 }
 #: For the person who has just used it.
 NEARLY: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
@@ -167,7 +165,7 @@ class Share:
         }
 
     def describe(self, language: str) -> str:
-        """Return "uses 12 min of your 180 min today", nothing for groups and keys."""
+        """Return "uses 12 min of your 180 min today", nothing unless it is a person's limit."""
         text = USES.get((self.standing.account.kind, self.limit.period))
         return translate(text, language, **self.values) if text else ""
 

@@ -207,16 +207,19 @@ class Budgets:
         """Raise OverBudget if a limit of a requester is used up."""
         self.check(await self.standings(requester), Amount(1, 1, 1), requester)
 
-    async def share(self, requester: Requester, amount: Amount) -> Share | None:
+    async def share(
+        self, requester: Requester, amount: Amount, *, is_own: bool = False
+    ) -> Share | None:
         """Return what `amount` takes of the scarcest limit, None if nothing limits it.
 
-        Limits of requests do not count: of these it is one.
+        Limits of requests do not count: of these it is one. is_own: of the person's limits.
         """
         shares = [
             Share(standing, limit, amount)
             for standing in await self.standings(requester)
             for limit in standing.budget
             if amount[limit.unit] and limit.unit is not Unit.REQUESTS
+            if not is_own or standing.account.kind == "person"
         ]
         return max(shares, key=lambda one: one.of_left, default=None)
 

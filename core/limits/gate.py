@@ -99,6 +99,11 @@ class AccountGate:
         last = self._last_error
         return last if self._failures and last and last.is_parking else None
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether calls wait because others have failed, so that nobody knows how long."""
+        return self._failures > 0 and self._paused_until > self._clock.monotonic()
+
     async def state(self) -> AccountState:
         """Return the state of the account."""
         return AccountState(

@@ -132,13 +132,15 @@ class ProgressReport:
         left_s = held_back_s + (own_s or 0.0)
         elapsed_s = self._clock.monotonic() - self._started_s
         is_slow = own_s is None and self._total_s >= LONG_S
-        self._is_shown |= is_slow or elapsed_s + left_s > SHOWN_OVER_S
+        # While the service fails, notices tell what is known, which is not how long it takes.
+        if is_known := not self._gate.is_failing:
+            self._is_shown |= is_slow or elapsed_s + left_s > SHOWN_OVER_S
         place = 1
         if is_held_back and not self.admitted_s:
             place += self._gate.find_ahead(rest_s, self.waiting).calls
         self.latest = replace(
             self.latest,
-            left_s=self._settle(left_s) if left_s else None,
+            left_s=self._settle(left_s) if left_s and is_known else None,
             is_held_back=is_held_back,
             place=place,
         )
@@ -181,7 +183,7 @@ class LongReports:
         before = self._interrupted.pop(key, NOTHING_YET)
         report = ProgressReport(on_progress, total_s, gate, self._clock, before)
         cost = measure(Usage(self._transcriber.name, self._transcriber.model, total_s), total_s)
-        report.find_share = partial(self._budgets.share, REQUESTER.get(), cost)
+        report.find_share = partial(self._budgets.share, REQUESTER.get(), cost, is_own=True)
         return report
 
     def interrupt(self, key: str, report: ProgressReport) -> None:

@@ -251,6 +251,9 @@ async def test_share_of_what_is_left(store: Store) -> None:
     assert await find(Amount(120_000)) == (0.2, "uses 2 min of your 10 min today")
     money = await find(Amount(60_000, 500_000))
     assert money == (0.5, "uses 0.50 USD of your 1 USD this month")
+    scarce = make(store, people="10 min/day", bot="3 min/day")
+    shares = [await scarce.share(ADA, MINUTE, is_own=is_own) for is_own in (False, True)]
+    assert [one.standing.account.kind for one in shares if one] == ["bot", "person"]
     with work_for(ADA):
         await use(store, budgets, Amount(600_000))
     assert (await find(Amount(1000)))[0] > 1

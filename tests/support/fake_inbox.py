@@ -34,6 +34,9 @@ class MemoryLedger:
     async def find(self, part: int) -> PartDelivery | None:
         return self.rows.get(part)
 
+    async def has_reply(self) -> bool:
+        return 0 in self.rows
+
     async def start(self, part: int) -> None:
         known = self.rows.get(part)
         if known is None or known.state is DeliveryState.STALE:

@@ -133,6 +133,19 @@ async def test_a_message_that_offers_to_cancel_is_deleted_although_it_is_sent_la
     assert (answer.text, answer.is_deleted) == ("all", False)
 
 
+async def test_a_job_that_has_its_reply_shows_nothing_more_although_nothing_was_sent(
+    telegram: Server, bot: Bot, inbox: StoreInbox, store: Store, ann: int
+) -> None:
+    job = await inbox.accept(make_message(ann, telegram.send_voice(ann, ann, NOTE)))
+    assert job
+    ledger = store.deliveries.ledger(job)
+    reply = await store.jobs.save_reply(job.job_id, Reply(), JobState.DONE, ledger)
+    await bot.deliver(store.deliveries.target(job, ledger), reply)
+    await bot.offer_cancel(store.deliveries.target(job))
+    await asyncio.sleep(5)
+    assert telegram.replies(ann, has_deleted=True) == []
+
+
 async def test_repeated_updates_are_one_job_each_also_over_a_restart(
     telegram: Server, settings: Settings, inbox: StoreInbox, ann: int
 ) -> None:

@@ -16,7 +16,9 @@ from tests.support import audio_samples
 from tests.support.web_client import wait_for_reply
 from tests.support.web_program import run_program
 
-STATE = re.compile(r"\d+% · \d:\d\d of 2:00( · about \d+ (s|min) left)?( · waiting for .*)?")
+STATE = re.compile(
+    r"\d+% · \d:\d\d of 2:00( · about \d+ (s|min) left)?( · uses .*)?( · waiting for .*)?"
+)
 
 
 @pytest.mark.finding(22)

@@ -68,8 +68,8 @@ class DiscordLiveMessages(LiveMessages[LiveMessage]):
     async def _update_once(self, live: LiveMessage) -> None:
         target, message = live.target, live.target.message
         part = MessagePart(shorten(live.text, is_ours=live.is_ours))
-        if await target.ledger.find(0):
-            live.is_over = True  # the reply is being sent, or was sent and will be edited
+        if await target.ledger.has_reply():
+            live.is_over = True  # it is being sent, or was sent and will be edited
             return
         if is_blank(part.text):
             return

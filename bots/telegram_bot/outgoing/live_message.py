@@ -120,8 +120,8 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
         if not live.is_ours:
             text = disable_links(text)  # text of a person or a model must not notify anybody
         text = tail(text, MAX_UNITS)
-        if await target.ledger.find(0):
-            live.is_over = True  # the reply is being sent, or was sent and will be edited
+        if await target.ledger.has_reply():
+            live.is_over = True  # it is being sent, or was sent and will be edited
             return
         placeholder = await target.ledger.find(PLACEHOLDER)
         request = build_request(target.message, TextPart(text))

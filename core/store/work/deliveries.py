@@ -8,7 +8,7 @@ from sqlalchemy import Connection, bindparam, case, delete, literal, select, upd
 
 from core.interfaces import DeliveryTarget
 from core.models import PLACEHOLDER, DeliveryState, Job, JobState, PartDelivery
-from core.store.database.queries import IS_CANCELLED, Database, insert_new, writes
+from core.store.database.queries import IS_CANCELLED, IS_OPEN, Database, insert_new, writes
 from core.store.database.tables import deliveries, jobs
 from core.store.talk.search import MOVED
 
@@ -40,6 +40,9 @@ _SENT = (
     )
 )
 _FORGET = delete(deliveries).where(_IS_PART)
+_UNANSWERED = select(jobs.c.job_id).where(
+    jobs.c.job_id == bindparam("of_job"), IS_OPEN, jobs.c.reply.is_(None)
+)
 _END = (
     update(jobs)
     .where(jobs.c.job_id == bindparam("of_job"))
@@ -114,6 +117,11 @@ class StoredLedger:
         """Return the state of `part`, None if it was never attempted."""
         parts = await self._read() if self._parts is None else self._parts
         return parts.get(part)
+
+    async def has_reply(self) -> bool:
+        """Return whether the job has a reply, of which perhaps nothing is sent, or has ended."""
+        is_unanswered = await self._database.rows(_UNANSWERED, {"of_job": self._job.job_id})
+        return not is_unanswered or await self.find(0) is not None
 
     def expect(self, count: int) -> None:
         """Let the job end with part `count` - 1, if nothing was known when the delivery began."""
