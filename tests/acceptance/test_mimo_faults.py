@@ -39,6 +39,7 @@ CONSTANTS = {
 #: In the long form.
 PEOPLE = 200
 
+KEPT = "Your message is kept"
 NOTICES = (
     "I could not transcribe this. ",
     "I cannot transcribe this yet. ",
@@ -279,7 +280,9 @@ async def test_locked_jobs_wait_for_the_operator(fast_stage: Stage, row: str, ki
         [job] = await fast_stage.jobs(person)
         assert job.state in OPEN_STATES
         [told] = replies(person)
-        assert [told.text] == [text for text in told.versions if text != MOMENT]
+        # A busy machine may have said before that it waits for its turn.
+        others = [text for text in told.versions if text != MOMENT and not text.startswith(KEPT)]
+        assert others == [told.text]
     # One call at a time probes the engine; how many depends on the speed of this machine.
     probes = mimo.requests[asked : asked + 3]
     assert all(a.ended_at_s and a.ended_at_s <= b.started_at_s for a, b in pairwise(probes))
