@@ -24,6 +24,8 @@ ROOT = Path(__file__).parent.parent.parent
 START_S = 30.0
 #: Arguments of the Python interpreter.
 HEARSAY = ("-m", "bots", "run")
+#: Budgets that are kept like any others, and that no benchmark uses up.
+_AMPLE = "99999 min/day, 99999 USD/day, 999999 requests/day"
 
 
 class Emulator:
@@ -133,6 +135,7 @@ def program(
             "PYTHONPATH": str(ROOT),
             "HEARSAY_HOME": home,
             "WEB_PORT": str(free_port()),
+            **dict.fromkeys(("BUDGET_PERSON", "BUDGET_CHAT", "BUDGET_BOT"), _AMPLE),
             **settings,
         }
         log = Path(home) / "log"
