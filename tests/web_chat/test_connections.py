@@ -13,6 +13,7 @@ from ipaddress import ip_network
 
 import pytest
 import structlog
+from httpx import AsyncClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bots.common.client_address import TrustedProxies
@@ -21,6 +22,7 @@ from bots.web_chat.server import ClientLimit, Listener, open_socket, serve
 from bots.web_chat.server.http_protocol import HEAD_S, REST_S, STALL_S
 from bots.web_chat.server.listener import ConnectionLimits
 from core.clock import Clock
+from tests.support.web_client import listen, next_event, send_sound
 
 GET = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LOOPBACK = TrustedProxies([ip_network("127.0.0.1")])
@@ -57,6 +59,15 @@ async def trickle(writer: asyncio.StreamWriter, clock: Clock) -> None:
             writer.write(b"X-%d: y\r\n" % number)
             await writer.drain()
             await clock.sleep(1)
+
+
+async def test_an_open_page_stays_connected(
+    browser: AsyncClient, web: WebChat, clock: Clock
+) -> None:
+    async with listen(browser, web) as page:
+        await clock.sleep(3600)
+        await send_sound(browser)
+        assert (await next_event(page))["id"] == "message-1"
 
 
 @pytest.mark.parametrize("first", [b"", GET], ids=["first request", "second request"])

@@ -61,7 +61,9 @@ class HttpProtocol(H11Protocol):
         """Start the deadline of what the client has to send now; more of the same keeps it."""
         deadline_s, state = None, self.conn.their_state
         is_idle = self.cycle is None or self.cycle.response_complete
-        if is_idle and not self.transport.is_closing():
+        # A WebSocket has a protocol of its own, with pings.
+        is_ours = self.transport.get_protocol() is self
+        if is_idle and is_ours and not self.transport.is_closing():
             # Between two requests uvicorn's own timer runs, until something arrives.
             is_resting = self.timeout_keep_alive_task is not None
             head_s = None if is_resting else HEAD_S
