@@ -26,6 +26,7 @@ START_S = 30.0
 HEARSAY = ("-m", "bots", "run")
 #: Budgets that are kept like any others, and that no benchmark uses up.
 _AMPLE = "99999 min/day, 99999 USD/day, 999999 requests/day"
+_BUDGETS = dict.fromkeys(("BUDGET_PERSON", "BUDGET_CHAT", "BUDGET_BOT"), _AMPLE)
 
 
 class Emulator:
@@ -135,14 +136,13 @@ def program(
             "PYTHONPATH": str(ROOT),
             "HEARSAY_HOME": home,
             "WEB_PORT": str(free_port()),
-            **dict.fromkeys(("BUDGET_PERSON", "BUDGET_CHAT", "BUDGET_BOT"), _AMPLE),
+            **_BUDGETS,
             **settings,
         }
         log = Path(home) / "log"
+        full = [sys.executable, *command]
         with log.open("wb") as out:
-            process = subprocess.Popen(
-                [sys.executable, *command], cwd=home, env=environment, stdout=out, stderr=out
-            )
+            process = subprocess.Popen(full, cwd=home, env=environment, stdout=out, stderr=out)
         try:
             wait_until_ready()
             yield process
