@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -20,6 +21,9 @@ class Figures(NamedTuple):
 
     ours: float | str
     other: float | str
+
+
+FAILED = Figures("failed", "failed")
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,19 @@ def load() -> str:
 
 
 def measure_all(rows: Sequence[Row]) -> None:
-    """Measure all rows, one after the other, and print them as one table."""
-    before, lines = load(), []
+    """Measure all rows, one after the other, and print them as one table.
+
+    The others are shown, too, if some fail. Raises SystemExit then.
+    """
+    before, lines, has_failed = load(), [], False
     for number, row in enumerate(rows, 1):
         print(f"{number}/{len(rows)} {row.name}", file=sys.stderr, flush=True)
-        lines.append(row.cells(row.measure()))
+        try:
+            figures = row.measure()
+        except Exception:  # noqa: BLE001 - whatever breaks a benchmark
+            traceback.print_exc()
+            figures, has_failed = FAILED, True
+        lines.append(row.cells(figures))
     show(f"Before: {before}; after: {load()}", [HEADER, *lines])
+    if has_failed:
+        sys.exit("not all rows could be measured")

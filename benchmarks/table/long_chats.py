@@ -25,10 +25,10 @@ from benchmarks.support.processes import median
 from benchmarks.support.rows import Figures, Row
 from bots.web_chat.queries import HISTORY_LIMIT
 from bots.web_chat.session import COOKIE
-from core.models import Chat, ChatSettings, Message, Reply
+from core.models import Chat, Message, Reply
 from core.store.database.encryption import make_cipher, set_cipher
-from core.store.database.queries import build_settings
-from core.store.database.tables import chats, jobs, messages
+from core.store.database.queries import chat_row
+from core.store.database.tables import jobs, messages
 from tests.support.browser_pages import CHROMIUM, open_browser
 from tests.support.clean_start import make_database
 from tests.support.web_program import run_program
@@ -77,26 +77,25 @@ class Filling:
     def __init__(self, home: Path) -> None:
         self._engine = create_engine(make_database(home))
         set_cipher(self._engine.dialect, make_cipher(None, home))
-        self._chat_pk = self._seq = 0
+        self._seq = 0
 
     def add(self, key: str, name: str, entries: int, age: timedelta) -> None:
         """Add a chat of the browser with this key, whose last entry is so old."""
         person_id = hashlib.sha256(key.encode()).hexdigest()[:32]
-        place = {"platform": "web", "bot_id": "local", "chat_id": f"{person_id}-{name}"}
-        self._chat_pk += 1
-        end = NOW - age
+        chat, end = Chat("web", "local", f"{person_id}-{name}"), NOW - age
         times = [end - timedelta(minutes=entries - number) for number in range(entries)]
-        rows = [self._build(Chat(**place), at) for at in times]
         with self._engine.begin() as connection:
-            settings = build_settings(ChatSettings())
-            connection.execute(chats.insert(), {"chat_pk": self._chat_pk, **place, **settings})
+            chat_pk = chat_row(connection, chat).chat_pk
+            rows = [self._build(chat, chat_pk, at) for at in times]
             connection.execute(messages.insert(), [message for message, _ in rows])
             connection.execute(jobs.insert(), [job for _, job in rows])
 
-    def _build(self, chat: Chat, at: datetime) -> tuple[dict[str, object], dict[str, object]]:
+    def _build(
+        self, chat: Chat, chat_pk: int, at: datetime
+    ) -> tuple[dict[str, object], dict[str, object]]:
         """Return a question and its job, whose answer has one to eight sentences."""
         self._seq += 1
-        keys = {"message_pk": self._seq, "chat_pk": self._chat_pk}
+        keys = {"message_pk": self._seq, "chat_pk": chat_pk}
         text = f"What do we know about number {self._seq}?"
         content = Message(chat, f"note-{self._seq:08}", at, "1", "", text, command="ask")
         message = {"message_id": content.message_id, "edit_id": "", "content": content}
