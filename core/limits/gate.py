@@ -102,7 +102,11 @@ class AccountGate:
     @property
     def is_failing(self) -> bool:
         """Whether calls wait because others have failed, so that nobody knows how long."""
-        return self._failures > 0 and self._paused_until > self._clock.monotonic()
+        return self._failures > 0 and self._pause_left_s > 0
+
+    @property
+    def _pause_left_s(self) -> float:
+        return max(0.0, self._paused_until - self._clock.monotonic())
 
     async def state(self) -> AccountState:
         """Return the state of the account."""
@@ -110,7 +114,7 @@ class AccountGate:
             await self._calls.all.use(),
             await self._tokens.all.use(),
             self._failures,
-            max(0.0, self._paused_until - self._clock.monotonic()),
+            self._pause_left_s,
             type(self._last_error).__name__ if self._last_error else "",
             self._failed_at,
         )
@@ -122,7 +126,6 @@ class AccountGate:
         """
         if duration_s <= 0:
             return 0.0
-        pause_s = max(0.0, self._paused_until - self._clock.monotonic())
         ahead = self.find_ahead(duration_s, own)
         length_s, calls = duration_s + ahead.length_s, ahead.calls + 1
         waits = [
@@ -130,7 +133,7 @@ class AccountGate:
             for rate, each, per_s in self._rates
         ]
         busy_s = ahead.calls * self._call_s / self._limits.concurrency
-        return max(pause_s, busy_s, *waits)
+        return max(self._pause_left_s, busy_s, *waits)
 
     def find_ahead(self, duration_s: float, own: Collection[Waiter] = ()) -> Ahead:
         """Return which calls go before those of a recording; see `expected_wait_s`."""
@@ -209,14 +212,14 @@ class AccountGate:
         while not waiter.is_served:
             change = self._change
             # Running calls may fail meanwhile and extend the pause.
-            wait_s = self._paused_until - self._clock.monotonic()
+            wait_s = self._pause_left_s
             if wait_s > MAX_WAIT_S and (last := self._last_error):
                 metrics.ENGINE_CALLS.labels(self._engine, type(last).__name__).inc()
                 error = type(last)("the engine is paused")
                 self._set_wait(error)
                 raise error
             # The first one in the line looks for all.
-            if wait_s <= 0:
+            if not wait_s:
                 wait_s = await self._serve() if waiter is self._line.waiting[0] else inf
             if not waiter.is_served:
                 await self._sleep(change, max(0.02, wait_s))
@@ -245,8 +248,8 @@ class AccountGate:
 
     async def _admit(self, waiter: Waiter) -> float:
         """Let a call through and return 0, or return the seconds until there may be room."""
-        person, wait_s = waiter.person, self._paused_until - self._clock.monotonic()
-        if wait_s > 0:
+        person = waiter.person
+        if wait_s := self._pause_left_s:
             return wait_s
         if self._under_way.total() >= self._limits.concurrency:
             return inf
@@ -273,10 +276,9 @@ class AccountGate:
 
     def _set_wait(self, error: EngineError) -> None:
         """Set how long the job waits: not for all of our own pause, which any success ends."""
-        wait_s = max(0.0, self._paused_until - self._clock.monotonic())
         error.is_wait_asked = self._paused_until <= self._asked_until
         is_own = not (error.is_wait_asked or error.is_parking)
-        error.retry_after_s = min(wait_s, MAX_WAIT_S) if is_own else wait_s
+        error.retry_after_s = min(self._pause_left_s, MAX_WAIT_S if is_own else inf)
 
     def _note_failure(self, error: EngineError) -> None:
         if not (error.is_retryable or error.is_parking):
