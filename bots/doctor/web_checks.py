@@ -5,9 +5,9 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
+from bots.common.api_keys import read_keys
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG
-from bots.openai_api.access import read_keys
 from bots.web_chat.allowed_hosts import (
     LOCAL_HOSTS,
     has_no_names,

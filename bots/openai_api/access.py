@@ -1,64 +1,18 @@
-"""Access to /v1: keys and their budgets are checked before the body of a request is read.
-
-Each request leaves one log entry; those of strangers leave one a minute.
-"""
+"""The keys of /v1: their names, requests per minute and budgets."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import re
-from dataclasses import dataclass, field
 
-import structlog
-
+from bots.common.api_keys import read_keys
 from bots.openai_api.errors import AUTHENTICATION, RATE_LIMIT, ApiError, add_retry_after, read_error
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.errors import ConfigError, OverBudget
+from core.errors import OverBudget
 from core.limits import RateLimit
 from core.limits.budgets import Budgets
 from core.requester import requester_of_key
-
-log = structlog.get_logger()
-
-#: Body of a refused request that the server reads to its end.
-_SKIPPED_BYTES = 1_000_000
-#: Paths that need no key, because Open WebUI sends none for these lists: preset voices, and names
-#: of models.
-_PUBLIC = ("/audio/voices", "/audio/models")
-#: Responses hold private data, and no browser may guess their type.
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-#: Shorter keys could be guessed.
-MIN_CHARS = 16
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,32}")
-_SECRET = re.compile(rf"[!-~]{{{MIN_CHARS},}}")
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """A key, and the name of the program or person who has it."""
-
-    name: str
-    digest: bytes = field(repr=False)
-
-
-def read_keys(listed: str) -> tuple[Key, ...]:
-    """Return the keys of "name=key,name=key".
-
-    Raises ConfigError, whose text contains no key.
-    """
-    keys = []
-    for number, part in enumerate(listed.split(","), 1):
-        name, _, secret = part.strip().partition("=")
-        if _NAME.fullmatch(name) and _SECRET.fullmatch(secret):
-            keys.append(Key(name, hashlib.sha256(secret.encode()).digest()))
-        elif part.strip():
-            text = f"entry {number} is not name=key with a key of {MIN_CHARS} characters"
-            raise ConfigError(f"API_KEYS: {text}")
-    if len({key.name for key in keys}) < len(keys) or len({key.digest for key in keys}) < len(keys):
-        raise ConfigError("API_KEYS: a name or a key appears twice")
-    return tuple(keys)
 
 
 class ApiKeys:

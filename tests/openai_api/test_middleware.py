@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 from httpx import AsyncClient
 
-from bots.openai_api.access import ApiKeys, read_keys
+from bots.common.api_keys import read_keys
+from bots.openai_api.access import ApiKeys
 from bots.openai_api.errors import ApiError
 from core.errors import ConfigError
 from core.limits.budgets import Budgets

@@ -13,6 +13,7 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import FileResponse
 
 from bots import PLATFORMS
+from bots.common.api_keys import read_keys
 from bots.web_chat.operator.wire import (
     build_engine,
     build_hour,
@@ -92,7 +93,9 @@ class OperatorApi:
             "day": [build_usage(one) for one in await statistics.engine_usage(now - _DAY)],
             "month": [build_usage(one) for one in await statistics.engine_usage(now - _MONTH)],
             "prices_at": READ_AT.isoformat(),
-            "budgets": [build_standing(one) for one in await status.budgets(self._list_keys())],
+            "budgets": [
+                build_standing(one) for one in await status.budgets.overview(self._list_keys())
+            ],
         }
 
     async def list_problems(self) -> dict[str, Any]:
@@ -125,8 +128,7 @@ class OperatorApi:
 
     def _list_keys(self) -> list[str]:
         """Return the names of the API keys."""
-        listed = (self.settings.secret("api_keys") or "").split(",")
-        return [part.partition("=")[0].strip() for part in listed if part.strip()]
+        return [key.name for key in read_keys(self.settings.secret("api_keys") or "")]
 
     @property
     def _redact(self) -> partial[str]:
