@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, case, delete, literal, select, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, literal, select, update
 
 from core.interfaces import DeliveryTarget
 from core.models import PLACEHOLDER, DeliveryState, Job, JobState, PartDelivery
@@ -40,8 +40,12 @@ _SENT = (
     )
 )
 _FORGET = delete(deliveries).where(_IS_PART)
+#: The job, unless it has a reply, has ended, or its first part was begun.
 _UNANSWERED = select(jobs.c.job_id).where(
-    jobs.c.job_id == bindparam("of_job"), IS_OPEN, jobs.c.reply.is_(None)
+    jobs.c.job_id == bindparam("of_job"),
+    IS_OPEN,
+    jobs.c.reply.is_(None),
+    ~exists().where(deliveries.c.job_id == jobs.c.job_id, deliveries.c.part == 0),
 )
 _END = (
     update(jobs)
@@ -120,8 +124,7 @@ class StoredLedger:
 
     async def has_reply(self) -> bool:
         """Return whether the job has a reply, of which perhaps nothing is sent, or has ended."""
-        is_unanswered = await self._database.rows(_UNANSWERED, {"of_job": self._job.job_id})
-        return not is_unanswered or await self.find(0) is not None
+        return not await self._database.rows(_UNANSWERED, {"of_job": self._job.job_id})
 
     def expect(self, count: int) -> None:
         """Let the job end with part `count` - 1, if nothing was known when the delivery began."""
