@@ -15,7 +15,7 @@ from bots.common.uploads import BAD_FORM, read_form, read_small
 from bots.web_chat.events import Events, Outbox
 from bots.web_chat.intake import check_id, read_message, read_text, read_upload
 from bots.web_chat.queries import Queries, find_job, language_of, require_chat
-from bots.web_chat.session import BrowserSessions
+from bots.web_chat.session import BrowserSessions, read_own_chat
 from bots.web_chat.wire import build_entry
 from bots.web_chat.wording import NOT_ON_PAGE, WORDING
 from core.assistant import Inbox
@@ -120,7 +120,7 @@ class Api:
     async def _accept(
         self, request: Request, message: Message, recording: Recording | None
     ) -> dict[str, Any]:
-        if like := await self.sessions.read_chat(request, "like"):
+        if like := read_own_chat(request, message.sender_id, "like"):
             await self.inbox.begin(message.chat, like)
         job = await self.inbox.accept(replace(message, language=language_of(request)), recording)
         if job is None:

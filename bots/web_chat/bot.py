@@ -28,7 +28,7 @@ from core.config import Settings
 from core.errors import ChatGone, UserError
 from core.interfaces import DeliveryTarget, Recording
 from core.locale import mark
-from core.models import Chat, Membership, Message, Reply
+from core.models import PAGE, Chat, Membership, Message, Reply
 
 __all__ = ["WebChat"]
 
@@ -40,7 +40,7 @@ RECORDING_GONE = mark("This recording is no longer stored. Please send it again.
 class WebChat:
     """The web chat."""
 
-    name = "web"
+    name = PAGE
     wording = WORDING
     operators: Set[str] = frozenset()
     hidden_commands: Set[str] = NOT_ON_PAGE

@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from bots.web_chat.allowed_hosts import is_https
-from core.models import Chat
+from core.models import PAGE, PAGE_BOT, Chat
 from core.store.people.web_sessions import WebSessions
 
 COOKIE = "hearsay_session"
@@ -35,16 +35,13 @@ class BrowserSessions:
         self._stored = stored
         self._end_pages = end_pages
 
-    async def read_chat(self, connection: HTTPConnection, parameter: str = "chat") -> Chat | None:
+    async def read_chat(self, connection: HTTPConnection) -> Chat | None:
         """Return the chat that the query names, None without a session."""
         key = connection.cookies.get(COOKIE, "")
-        name = connection.query_params.get(parameter, "")
-        if not _KEY.match(key) or not _NAME.match(name):
+        if not _KEY.match(key) or not _NAME.match(connection.query_params.get("chat", "")):
             return None
         person_id = await self._stored.find_person(key)
-        if not person_id:
-            return None
-        return Chat("web", "local", f"{person_id}{_SEPARATOR}{name}" if name else person_id)
+        return read_own_chat(connection, person_id, "chat") if person_id else None
 
     async def keep(self, connection: HTTPConnection, response: Response) -> None:
         """Let the browser keep its session for longer, or start one.
@@ -69,6 +66,14 @@ class BrowserSessions:
             if person := await self.read_chat(connection):
                 self._end_pages(person_of(person))
             _set_cookie(connection, response, await self._stored.renew(key, is_over=is_over))
+
+
+def read_own_chat(connection: HTTPConnection, person_id: str, parameter: str) -> Chat | None:
+    """Return the chat of a person that `parameter` of the query names, None for no name."""
+    name = connection.query_params.get(parameter, "")
+    if not _NAME.match(name):
+        return None
+    return Chat(PAGE, PAGE_BOT, f"{person_id}{_SEPARATOR}{name}" if name else person_id)
 
 
 def person_of(chat: Chat) -> Chat:

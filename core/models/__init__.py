@@ -47,6 +47,8 @@ from core.models.jobs import (
 from core.models.messages import (
     CANCEL_TOKEN,
     FORM_TOKEN,
+    PAGE,
+    PAGE_BOT,
     WITHHELD,
     Attachment,
     Button,
@@ -90,6 +92,8 @@ __all__ = [
     "LIVE",
     "NOTHING",
     "OPEN_STATES",
+    "PAGE",
+    "PAGE_BOT",
     "PLACEHOLDER",
     "UNIT_NAMES",
     "WITHHELD",

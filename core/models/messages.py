@@ -7,6 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
 
+#: The platform of chats on the page, and the id of its bot.
+PAGE, PAGE_BOT = "web", "local"
+
 
 @dataclass(frozen=True, slots=True)
 class Chat:

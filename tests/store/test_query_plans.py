@@ -37,7 +37,7 @@ ALLOWED = {
     "AND chats.chat_id = ? ORDER BY schedules.next_at": "the digests of one chat",
     "WHERE usage.hour_at >= ? GROUP BY": "as many as a month has hours",
     "FROM admissions": "one row per chat or person that asked: read at the start and once a minute",
-    "WHERE chats.bot_id != ? AND chats.gone_at IS NULL": "a broadcast goes to all chats",
+    "WHERE chats.platform != ? AND chats.gone_at IS NULL": "a broadcast goes to all chats",
     "FROM audit ORDER BY audit.audit_pk DESC": "the last ones, read backwards",
     "blob_pieces.blob_id)) AND (blob_pieces.blob_id NOT IN": "once, after a start",
 }

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from websockets.exceptions import ConnectionClosed
 
 from bots.web_chat import WebChat
-from bots.web_chat.session import COOKIE, BrowserSessions, name_of, person_of
+from bots.web_chat.session import COOKIE, BrowserSessions, name_of, person_of, read_own_chat
 from core.config import Settings
 from core.models import Chat, ChatSettings
 from core.store import Store
@@ -71,8 +71,9 @@ async def test_a_session_is_a_person_with_many_chats() -> None:
         chat = await sessions.read_chat(open_at(FIRST, f"chat={name}"))
         assert chat == Chat("web", "local", chat_id)
         assert (person_of(chat), name_of(chat)) == (Chat("web", "local", person_id), name)
-    like = await sessions.read_chat(open_at(FIRST, "like=abc1"), "like")
+    like = read_own_chat(open_at(FIRST, "like=abc1"), person_id, "like")
     assert like == Chat("web", "local", f"{person_id}-abc1")
+    assert read_own_chat(open_at(FIRST, "like=a-b"), person_id, "like") is None
     for bad_key, query in (("k" * 42, ""), ("k" * 44, ""), ("", ""), (FIRST, "chat=a-b")):
         assert await sessions.read_chat(open_at(bad_key, query)) is None
     for old, is_kept in ((FIRST, True), ("short", False)):

@@ -7,25 +7,22 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select
 
-from core.models import Chat, JobState, Message
+from core.models import PAGE, Chat, JobState, Message
 from core.store.database.operator_tables import switches
 from core.store.database.queries import Database, adds_jobs, insert_new, reads, writes
 from core.store.database.tables import chats, jobs
 from core.store.work.audit import note_action
 from core.store.work.job_rows import add_own
+from core.store.work.turns import OF_OPERATORS
 
 #: Chats in which nothing was asked for so long get no broadcast.
 ACTIVE_FOR = timedelta(days=30)
 #: Interval between two messages of a broadcast: others are served meanwhile.
 _PACE = timedelta(seconds=0.1)
-#: The id of the bot in chats on a page, where nobody is written to.
-LOCAL = "local"
 #: States of jobs that somebody got a reply of.
 _ANSWERED = (JobState.DONE, JobState.REFUSED, JobState.DEAD)
 _PAUSED = "paused"
 _COMMAND = "broadcast"
-#: They do not make a chat active.
-_UNASKED = (_COMMAND, "admin", "notice", "access_asked", "access_request", "access_denied")
 
 
 class Controls:
@@ -87,10 +84,12 @@ class Controls:
 
 def _list_active(connection: Connection, since_at: datetime) -> list[Any]:
     is_here = (jobs.c.chat_pk == chats.c.chat_pk) & (jobs.c.created_at >= since_at)
-    is_answered = jobs.c.state.in_(_ANSWERED) & jobs.c.command.not_in(_UNASKED)
+    # Those of operators do not make a chat active.
+    is_answered = jobs.c.state.in_(_ANSWERED) & jobs.c.command.not_in(OF_OPERATORS)
     query = (
         select(chats.c.chat_pk, chats.c.platform, chats.c.bot_id, chats.c.address)
-        .where(chats.c.bot_id != LOCAL, chats.c.gone_at.is_(None))
+        # Nobody is written to on the page.
+        .where(chats.c.platform != PAGE, chats.c.gone_at.is_(None))
         .where(select(jobs.c.seq).where(is_here, is_answered).exists())
         .order_by(chats.c.chat_pk)
     )

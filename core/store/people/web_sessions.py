@@ -12,12 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
-from core.models import Chat
+from core.models import PAGE, PAGE_BOT, Chat
 from core.store.database.queries import Database, is_chat_of, writes
 from core.store.database.tables import chats, people
 from core.store.people.accounts import account_row, is_account
-
-PLATFORM, BOT_ID = "web", "local"
 
 
 class WebSessions:
@@ -50,7 +48,7 @@ class WebSessions:
         person_id = _read_person(connection.execute(_select(digest)).all(), digest)
         if not person_id or not _has_data(connection, person_id):
             return new
-        row = account_row(connection, PLATFORM, person_id)
+        row = account_row(connection, PAGE, person_id)
         current, following = (_hash(new), None) if is_over else (digest, _hash(new))
         change = update(people).where(people.c.person_pk == row.person_pk)
         connection.execute(change.values(session_hash=current, next_session_hash=following))
@@ -65,7 +63,7 @@ class WebSessions:
 
 def _select(digest: str) -> Any:
     is_key = (people.c.session_hash == digest) | (people.c.next_session_hash == digest)
-    is_first = is_account(PLATFORM, _first_person(digest))
+    is_first = is_account(PAGE, _first_person(digest))
     return select(people).where(or_(is_key, is_first))
 
 
@@ -79,9 +77,9 @@ def _read_person(rows: Any, digest: str) -> str:
 
 
 def _has_data(connection: Connection, person_id: str) -> bool:
-    is_theirs = is_chat_of(Chat(PLATFORM, BOT_ID, person_id))
+    is_theirs = is_chat_of(Chat(PAGE, PAGE_BOT, person_id))
     has_chat = connection.execute(select(chats.c.chat_pk).where(is_theirs).limit(1)).first()
-    own = select(people.c.person_pk).where(is_account(PLATFORM, person_id))
+    own = select(people.c.person_pk).where(is_account(PAGE, person_id))
     return bool(has_chat or connection.execute(own).first())
 
 

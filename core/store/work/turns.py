@@ -74,15 +74,14 @@ def _select_next(may_run: ColumnElement[bool]) -> Select[Any]:
 
 # Built once: building them costs more than running them, and every job waits for them.
 NEXT = _select_next(true())
+#: Commands of operators, and those of messages to people who have asked for nothing.
+OF_OPERATORS = (
+    *("admin", "notice", "broadcast"),
+    *("access_asked", "access_request", "access_denied"),
+)
 #: While all work is paused: jobs of operators, and what has only to be delivered.
 NEXT_PAUSED = _select_next(
-    jobs.c.reply.is_not(None)
-    | jobs.c.command.in_(
-        (
-            *("admin", "cancel", "notice", "broadcast"),
-            *("access_asked", "access_request", "access_denied"),
-        )
-    )
+    jobs.c.reply.is_not(None) | jobs.c.command.in_((*OF_OPERATORS, "cancel"))
 )
 BEGIN = (
     update(jobs)
