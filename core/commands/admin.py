@@ -27,7 +27,6 @@ from core.models import (
     show_budget,
 )
 from core.permissions import Action
-from core.requester import Requester, requester_of_key
 from core.text.split import shorten
 
 USAGE = mark(
@@ -52,7 +51,7 @@ _WHOSE = re.compile(
     r"(?:(chat|key) +([\w.:-]{1,40})|(bot)|(#[0-9a-f]{6})|((?:[a-z]+:)?-?[0-9]{1,20}))(?: +(.+))?",
     re.DOTALL | re.IGNORECASE,
 )
-_MOST_JOBS, _MOST_ACTIONS, _MOST_USERS = 10, 20, 5
+_MOST_JOBS, _MOST_ACTIONS = 10, 20
 _CONFIRM_CHARS = 300
 
 
@@ -176,9 +175,9 @@ async def _find_account(ctx: Context, found: re.Match[str]) -> Account | None:
     """Return whose budget is meant, None if there is no such chat or short id."""
     rules = ctx.transcription.budgets.rules
     if found[3]:
-        return rules.list_accounts(Requester())[-1]
+        return rules.bot
     if found[1] and found[1].lower() == "key":
-        return rules.list_accounts(requester_of_key(found[2]))[0]
+        return rules.key(found[2])
     if found[4]:
         today = ctx.clock.now().date()
         known = await ctx.store.budgets.find(found[4].lower(), today)
@@ -202,21 +201,12 @@ def _read_limits(text: str) -> Budget | None:
 
 async def _list_budgets(ctx: Context) -> Reply:
     """Reply with how the bot stands, who has used most today, and who has limits of their own."""
-    rules, ledger, today = (
-        ctx.transcription.budgets.rules,
-        ctx.store.budgets,
-        ctx.clock.now().date(),
-    )
-    [bot] = await ledger.standings(rules.list_accounts(Requester())[-1:], today)
+    bot, *top = await ctx.transcription.budgets.overview()
     lines = [_describe_budget(ctx, "bot", bot)]
-    top = [
-        *await ledger.top("person", rules.of_people, today, _MOST_USERS),
-        *await ledger.top("chat", rules.of_groups, today, _MOST_USERS),
-    ]
     if top:
         lines += ["", ctx.text("Most is used today by:")]
     lines += [_describe_budget(ctx, f"{s.account.kind} {s.account.name}", s) for s in top]
-    if own := await ledger.own():
+    if own := await ctx.store.budgets.own():
         lines += ["", ctx.text("Limits of their own:")]
     lines += [f"{kind} {name}: {show_budget(limits)}" for kind, name, limits in own]
     return Reply("\n".join(lines))

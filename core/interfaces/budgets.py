@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
-from core.models import Account, Amount, Settlement, Standing
+from core.models import Account, AccountKind, Amount, Budget, Settlement, Standing
 
 
 class BudgetLedger(Protocol):
@@ -25,3 +25,9 @@ class BudgetLedger(Protocol):
 
     async def standings(self, accounts: Sequence[Account], day: date) -> list[Standing]:
         """Return how accounts stand on a day and in its month."""
+
+    async def top(self, kind: AccountKind, budget: Budget, day: date, count: int) -> list[Standing]:
+        """Return who has used most on a day, under short ids that say nothing of who they are.
+
+        budget: the limits of those who have not been given their own.
+        """

@@ -128,6 +128,14 @@ def show_amount(limit: Limit, count: int, language: str, *, is_rounded_up: bool 
     return limit.describe(count, is_rounded_up=is_rounded_up)
 
 
+def show_left(standing: Standing, limit: Limit, language: str) -> dict[str, str]:
+    """Return the values of the texts about a limit: what is left of it, and the whole."""
+    return {
+        "left": show_amount(limit, standing.left_of(limit), language),
+        "limit": show_amount(limit, limit.most, language),
+    }
+
+
 def describe_use(standing: Standing, period: BudgetPeriod, language: str) -> str:
     """Return "12 min / 180 min, 0.1 USD / 0.5 USD"; without a limit only the minutes of the day."""
     limits = [limit for limit in standing.budget if limit.period is period]
@@ -143,7 +151,7 @@ def describe_use(standing: Standing, period: BudgetPeriod, language: str) -> str
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What some work takes of a limit of minutes or money."""
+    """What some work takes of a limit."""
 
     standing: Standing
     limit: Limit
@@ -154,26 +162,37 @@ class Share:
         """How much it is of what is left, more than 1 if there is no room for it."""
         return self.amount[self.limit.unit] / max(1, self.standing.left_of(self.limit))
 
-    @property
-    def values(self) -> dict[str, object]:
-        """The values of the texts about it."""
-        limit = self.limit
-        return {
-            "needed": limit.describe(self.amount[limit.unit], is_rounded_up=True),
-            "left": limit.describe(self.standing.left_of(limit)),
-            "limit": limit.describe(limit.most),
-        }
-
     def describe(self, language: str) -> str:
         """Return "uses 12 min of your 180 min today", nothing unless it is a person's limit."""
         text = USES.get((self.standing.account.kind, self.limit.period))
-        return translate(text, language, **self.values) if text else ""
+        return translate(text, language, **self._values(language)) if text else ""
 
-    def ask(self) -> ConfirmationNeeded:
+    def ask(self, language: str) -> ConfirmationNeeded:
         """Return the error that asks the person whether to begin."""
-        return ConfirmationNeeded(
-            GO_FIRST[self.standing.account.kind, self.limit.period], **self.values
+        text = GO_FIRST[self.standing.account.kind, self.limit.period]
+        return ConfirmationNeeded(text, **self._values(language))
+
+    def refuse(self, now: datetime, language: str) -> OverBudget:
+        """Return the error for work that the limit has no room for."""
+        free_at = end_of(self.limit.period, now)
+        wait_s = (free_at - now).total_seconds()
+        is_too_large = self.amount[self.limit.unit] > self.limit.most
+        text = NO_ROOM[self.standing.account.kind, self.limit.period]
+        return OverBudget(
+            TOO_LARGE[self.limit.period] if is_too_large else text,
+            free_at,
+            wait_s,
+            when=describe_wait(wait_s, language),
+            **self._values(language),
         )
+
+    def _values(self, language: str) -> dict[str, str]:
+        """Return the values of the texts about it."""
+        limit = self.limit
+        return {
+            "needed": show_amount(limit, self.amount[limit.unit], language, is_rounded_up=True),
+            **show_left(self.standing, limit, language),
+        }
 
 
 def describe_wait(wait_s: float, language: str) -> str:
@@ -183,25 +202,6 @@ def describe_wait(wait_s: float, language: str) -> str:
     if wait_s <= 2 * _DAY_S:
         return translate(IN_HOURS, language, count=math.ceil(wait_s / _HOUR_S))
     return translate(IN_DAYS, language, count=math.ceil(wait_s / _DAY_S))
-
-
-def refuse(
-    standing: Standing, limit: Limit, amount: Amount, now: datetime, language: str
-) -> OverBudget:
-    """Return the error for work that a budget has no room for."""
-    free_at = end_of(limit.period, now)
-    wait_s = (free_at - now).total_seconds()
-    is_too_large = amount[limit.unit] > limit.most
-    text = NO_ROOM[standing.account.kind, limit.period]
-    return OverBudget(
-        TOO_LARGE[limit.period] if is_too_large else text,
-        free_at,
-        wait_s,
-        needed=show_amount(limit, amount[limit.unit], language, is_rounded_up=True),
-        left=show_amount(limit, standing.left_of(limit), language),
-        limit=show_amount(limit, limit.most, language),
-        when=describe_wait(wait_s, language),
-    )
 
 
 def add_local_time(error: OverBudget, zone: str, language: str) -> None:

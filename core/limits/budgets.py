@@ -20,10 +20,11 @@ from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import StoreError
 from core.interfaces import BudgetLedger
-from core.limits.budget_texts import BudgetNews, Share, refuse
+from core.limits.budget_texts import BudgetNews, Share
 from core.limits.prices import OWN, estimate_cost
 from core.models import (
     NOTHING,
+    PAGE,
     Account,
     Amount,
     Budget,
@@ -45,8 +46,8 @@ WARN_AT = 0.8
 _NEAR = 0.75
 #: Work that takes more of what is left is begun once the person has confirmed it.
 GO_OVER = 0.2
-#: Its people have the operator's password: only the bot's budget limits them.
-_OWN_PLATFORM = "web"
+#: People, and groups, that an operator sees with their budgets.
+_TOP = 5
 #: News that are remembered; told twice, they are known all the same.
 _MOST_TOLD = 10_000
 
@@ -85,12 +86,22 @@ class BudgetRules:
     def person(self, platform: str, person_id: str) -> Account:
         """Return the account of a person."""
         name = f"{platform}:{person_id}"
-        is_free = platform == _OWN_PLATFORM or name in self.operators
+        # The people of the page have the operator's password: only the bot's budget limits them.
+        is_free = platform == PAGE or name in self.operators
         return Account("person", name, () if is_free else self.of_people)
 
     def group(self, chat: Chat) -> Account:
         """Return the account of a group."""
         return Account.of_group(chat, self.of_groups)
+
+    def key(self, name: str) -> Account:
+        """Return the account of an API key."""
+        return Account("key", name, self.of_keys)
+
+    @property
+    def bot(self) -> Account:
+        """The account of the whole bot."""
+        return Account("bot", budget=self.of_bot)
 
     def list_accounts(self, requester: Requester) -> tuple[Account, ...]:
         """Return who pays for the work of a requester; the bot pays for all, and is the last."""
@@ -100,8 +111,8 @@ class BudgetRules:
         if chat and requester.is_group:
             found.append(self.group(chat))
         if requester.api_key:
-            found.append(Account("key", requester.api_key, self.of_keys))
-        return (*found, Account("bot", budget=self.of_bot))
+            found.append(self.key(requester.api_key))
+        return (*found, self.bot)
 
 
 NO_RULES = BudgetRules()
@@ -132,7 +143,7 @@ class Reservation:
         # Nothing is held for a question.
         share = await self.budgets.share(self.requester, amount) if asks_first else None
         if share and GO_OVER < share.of_left <= 1:
-            raise share.ask()
+            raise share.ask(self.requester.language)
         if self.is_counted or self.held.requests:
             amount = amount._replace(requests=0)
         reserve = self.budgets.ledger.reserve(self.accounts, amount, self.day)
@@ -203,6 +214,18 @@ class Budgets:
         accounts = self.rules.list_accounts(requester)
         return await self.ledger.standings(accounts, self.clock.now().date())
 
+    async def overview(self, keys: Sequence[str] = ()) -> list[Standing]:
+        """Return how the bot and the API keys stand, then the people and groups that used most.
+
+        keys: the names of the API keys. People and groups have short ids for names.
+        """
+        rules, day = self.rules, self.clock.now().date()
+        return [
+            *await self.ledger.standings([rules.bot, *map(rules.key, keys)], day),
+            *await self.ledger.top("person", rules.of_people, day, _TOP),
+            *await self.ledger.top("chat", rules.of_groups, day, _TOP),
+        ]
+
     async def require_room(self, requester: Requester) -> None:
         """Raise OverBudget if a limit of a requester is used up."""
         self.check(await self.standings(requester), Amount(1, 1, 1), requester)
@@ -230,7 +253,7 @@ class Budgets:
                 now = self.clock.now()
                 free_at = end_of(limit.period, now)
                 self._tell(BudgetNews(standing, limit, requester, free_at, is_used_up=True))
-                raise refuse(standing, limit, amount, now, requester.language)
+                raise Share(standing, limit, amount).refuse(now, requester.language)
 
     async def _warn(self, requester: Requester) -> None:
         """Tell of limits that are nearly used up. What is only held may yet be free again."""

@@ -144,8 +144,7 @@ class Standing:
 
     def left_of(self, limit: Limit) -> int:
         """Return how much of a limit may still be taken, 0 if nothing may."""
-        taken = self.used[limit.period][limit.unit] + self.held[limit.period][limit.unit]
-        return max(0, limit.most - taken)
+        return max(0, limit.most - self._taken_of(limit))
 
     def find_lack(self, amount: Amount, share: float = 1.0) -> Limit | None:
         """Return the limit in which `amount` has no room, the one that is free last.
@@ -155,11 +154,12 @@ class Standing:
         lacking = [
             limit
             for limit in self.budget
-            if (asked := amount[limit.unit])
-            and self.used[limit.period][limit.unit] + self.held[limit.period][limit.unit] + asked
-            > limit.most * share
+            if (asked := amount[limit.unit]) and self._taken_of(limit) + asked > limit.most * share
         ]
         return max(lacking, key=lambda one: one.period is BudgetPeriod.MONTH, default=None)
+
+    def _taken_of(self, limit: Limit) -> int:
+        return self.used[limit.period][limit.unit] + self.held[limit.period][limit.unit]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 
-from core.limits.budget_texts import NEARLY, BudgetNews, describe_wait, show_amount
+from core.limits.budget_texts import NEARLY, BudgetNews, describe_wait, show_left
 from core.locale import translate
 from core.operations.alerts import Alerts
 
@@ -54,9 +54,8 @@ class BudgetNotices:
             shown = translate(
                 text,
                 requester.language,
-                left=show_amount(limit, news.standing.left_of(limit), requester.language),
-                limit=show_amount(limit, limit.most, requester.language),
                 when=describe_wait(wait_s, requester.language),
+                **show_left(news.standing, limit, requester.language),
             )
             person = f"{requester.chat.platform}:{requester.person_id}"
             await self._alerts.send_to(person, f"budget {news.key}", shown)

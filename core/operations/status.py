@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.limits import AccountState
 from core.limits.budgets import Budgets
-from core.models import ProbeResult, Standing
+from core.models import ProbeResult
 from core.operations.roles import Role
-from core.requester import Requester, requester_of_key
 from core.store import Store
-
-#: People, and groups, that are listed with their budgets.
-_TOP = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +29,9 @@ class OperatorStatus:
     def __init__(self, store: Store, roles: tuple[Role, ...], budgets: Budgets) -> None:
         #: The queue, jobs and costs, from the database.
         self.statistics = store.statistics
+        self.budgets = budgets
         self._store = store
         self._roles = roles
-        self._budgets = budgets
 
     async def engines(self) -> list[EngineState]:
         """Return the engine of each role."""
@@ -59,18 +54,3 @@ class OperatorStatus:
         return {role.engine.name: str(role.gate.fault) for role in roles} | (
             {"database": full} if full else {}
         )
-
-    async def budgets(self, keys: Sequence[str]) -> list[Standing]:
-        """Return how the bot and the API keys stand, and who has used most today.
-
-        keys: the names of the API keys. People and groups have short ids for names.
-        """
-        rules, day = self._budgets.rules, self._budgets.clock.now().date()
-        ledger = self._store.budgets
-        bot = rules.list_accounts(Requester())
-        accounts = [*bot, *(rules.list_accounts(requester_of_key(name))[0] for name in keys)]
-        return [
-            *await ledger.standings(accounts, day),
-            *await ledger.top("person", rules.of_people, day, _TOP),
-            *await ledger.top("chat", rules.of_groups, day, _TOP),
-        ]
