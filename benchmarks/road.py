@@ -67,9 +67,9 @@ class Limit(NamedTuple):
 #: forms `Upload`), over a connection with deadlines (`HttpProtocol`) and within the memory for
 #: bodies (`BodyLimit`), and whose decoder is not believed (`core/audio/frames.py`).
 LIMITS = {
-    "telegram": Limit(44, 174),
-    "discord": Limit(48, 186),
-    "transcriptions": Limit(28, 106),
+    "telegram": Limit(44, 177),
+    "discord": Limit(48, 189),
+    "transcriptions": Limit(28, 110),
 }
 
 
