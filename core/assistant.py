@@ -57,6 +57,7 @@ class Inbox:
         self._store = store
         self._synthesis = synthesis
         store.intake.is_silent = lambda command: load_command(command).is_silent
+        store.intake.needs_introduction = lambda name: self.platforms[name].needs_introduction
         #: Which person of the web page each browser is.
         self.web_sessions = store.web_sessions
         #: What the operator's view shows.

@@ -71,6 +71,7 @@ class ChatBot(ABC):
     voice: VoiceChannels | None = None
     #: Texts of the core that read differently on this platform, and what they read.
     wording: Mapping[str, str] = MappingProxyType({})
+    needs_introduction: ClassVar[bool] = False
     #: True where the platform has been rejecting the bot for a while.
     is_locked: bool = False
     max_upload_bytes: int = 10 << 20  # of the largest file that it is sent

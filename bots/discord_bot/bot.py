@@ -58,6 +58,8 @@ class DiscordBot(ChatBot):
 
     name = "discord"
     wording = WORDING
+    #: A direct message may begin with anything.
+    needs_introduction = True
     max_upload_bytes = MAX_FILE_BYTES
     sdk_errors = REQUEST_ERRORS
     describe = staticmethod(describe)

@@ -46,6 +46,8 @@ class WebChat:
     hidden_commands: Set[str] = NOT_ON_PAGE
     #: A page has no voice channels.
     voice = None
+    #: The empty page has one.
+    needs_introduction = False
     is_locked: bool = False
 
     def __init__(self, settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> None:

@@ -49,6 +49,7 @@ COMMANDS = {
     mark("read"): "core.commands.read_aloud:command",
     mark("help"): "core.commands.help:command",
     "start": "core.commands.start:command",
+    "introduction": "core.commands.start:introduction",
     "admin": "core.commands.admin:command",
     "no_recording": "core.commands.unasked.no_recording:command",
     "unknown": "core.commands.unasked.unknown:command",

@@ -8,12 +8,13 @@ from core.locale import mark
 from core.models import Button, Reply
 from core.text.scripts import join_texts
 
+HELLO = mark("Hi, I am Hearsay, an AI assistant for voice messages.")
 PRIVACY = mark("/privacy says what is stored.")
 
 
 async def start(ctx: Context) -> Reply:
     """Say in a few sentences what the bot does, with buttons for what to try first."""
-    hello = ctx.text("Hi, I am Hearsay, an AI assistant for voice messages.")
+    hello = ctx.text(HELLO)
     if not ctx.message.is_private:
         how_to = ctx.text("Reply to a voice message with /transcribe to transcribe it.")
         more = ctx.text("After /auto on I transcribe every one (admins).")
@@ -40,4 +41,10 @@ def _offer_first_steps(ctx: Context) -> tuple[Button, ...]:
     return (first, second, language, Button(ctx.text("Help"), "help"))
 
 
+async def introduce(ctx: Context) -> Reply:
+    """Say that an AI answers, before the first reply in a chat that did not begin with /start."""
+    return Reply(join_texts([ctx.text(HELLO), ctx.text(PRIVACY)]))
+
+
 command = Command("", start, is_listed=False)
+introduction = Command("", introduce, is_listed=False, is_silent=True)

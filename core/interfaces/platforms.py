@@ -112,6 +112,8 @@ class Platform(Protocol):
     wording: Mapping[str, str]
     #: Commands that its menu and /help leave out.
     hidden_commands: Set[str]
+    #: Whether private chats may begin without a text that says that an AI answers.
+    needs_introduction: bool
     #: Ids of the people on this platform who operate the bot, as in ADMIN_IDS.
     operators: Set[str]
     #: Size of the largest recording that it takes, and of the largest file that it is sent.

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
 
+#: Chat ids of people who use the app where the bot is no member: this prefix and their id.
+PERSON_PREFIX = "user:"
 #: The platform of chats on the page, and the id of its bot.
 PAGE, PAGE_BOT = "web", "local"
 
@@ -18,6 +20,11 @@ class Chat:
     platform: str
     bot_id: str
     chat_id: str
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether messages can be sent there, not only replies while an interaction lasts."""
+        return not self.chat_id.startswith(PERSON_PREFIX)
 
 
 class Membership(StrEnum):

@@ -26,7 +26,7 @@ async def slow(tmp_path: Path, clock: Clock) -> AsyncIterator[LoadedDiscord]:
 
 
 async def test_who_waits_is_told_at_once_and_may_cancel(slow: LoadedDiscord, clock: Clock) -> None:
-    server, channels = slow.server, slow.add_channels(3)
+    server, channels = slow.server, await slow.add_channels(3)
     for seconds, channel in enumerate(channels, 3):
         person, sound = server.world.channels[channel].recipient_id, file("wav", speech(seconds))
         server.send_voice(channel, person, sound, claims={"mime": "audio/wav"}, duration=seconds)
@@ -44,7 +44,7 @@ async def test_who_waits_is_told_at_once_and_may_cancel(slow: LoadedDiscord, clo
 
 async def test_much_of_a_budget_is_asked_about_first(slow: LoadedDiscord, clock: Clock) -> None:
     slow.loopback.budgets.rules = BudgetRules(of_people=parse_budget("4 min/day"))
-    server, [channel] = slow.server, slow.add_channels(1)
+    server, [channel] = slow.server, await slow.add_channels(1)
     person, sound = server.world.channels[channel].recipient_id, file("wav", speech(61.0))
     server.send_voice(channel, person, sound, claims={"mime": "audio/wav"}, duration=61)
     await clock.sleep(5)

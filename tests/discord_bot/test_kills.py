@@ -45,6 +45,7 @@ async def test_a_voice_message_is_answered_once(
 ) -> None:
     mimo.set_text(await read_sound(VOICE), LONG_TEXT)
     mimo.rules.latency_s = STREAM_S
+    await program.note_known(server.dm(ann))
     await program.start(kill_at=step, constants=FIRST)
     note = server.send_voice(server.dm(ann), ann, VOICE, duration=4.0)
     await restart(program, ann)

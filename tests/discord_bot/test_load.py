@@ -28,7 +28,7 @@ async def discord(tmp_path: Path) -> AsyncIterator[LoadedDiscord]:
 
 async def test_a_note_takes_three_requests(discord: LoadedDiscord) -> None:
     """No live message is sent for a text that is complete."""
-    [channel] = discord.add_channels(1)
+    [channel] = await discord.add_channels(1)
     await discord.send_notes([channel])
     assert discord.requests == NOTE_REQUESTS
     assert discord.server.replies(channel)[0].content == "> call 1"
@@ -44,7 +44,7 @@ async def test_a_text_that_comes_slowly_takes_one_more(discord: LoadedDiscord) -
         return await whole(*args, on_text=on_text, **options)
 
     engine.transcribe = transcribe  # type: ignore[method-assign, assignment]
-    [channel] = discord.add_channels(1)
+    [channel] = await discord.add_channels(1)
     await discord.send_notes([channel])
     edit = {"PATCH /channels/{channel}/messages/{message}": 1}
     assert discord.requests == NOTE_REQUESTS | edit
@@ -53,7 +53,7 @@ async def test_a_text_that_comes_slowly_takes_one_more(discord: LoadedDiscord) -
 
 async def test_a_command_takes_three_requests(discord: LoadedDiscord) -> None:
     """An interaction is responded to, and the response becomes the reply."""
-    [channel] = discord.add_channels(1)
+    [channel] = await discord.add_channels(1)
     [note], _ = await discord.send_notes([channel])
     discord.server.clear_requests()
     person = discord.server.world.channels[channel].recipient_id
@@ -70,7 +70,7 @@ async def test_a_command_takes_three_requests(discord: LoadedDiscord) -> None:
 @pytest.mark.parametrize(("chats", "least_per_s"), [(1, 1.0), (50, 20.0)])
 async def test_many_notes_at_once(discord: LoadedDiscord, chats: int, least_per_s: float) -> None:
     """In one channel Discord takes five messages in five seconds, in all 50 requests a second."""
-    server, channels = discord.server, discord.add_channels(chats)
+    server, channels = discord.server, await discord.add_channels(chats)
     notes, took_s = await discord.send_notes(channels * (NOTES // chats))
     requests = discord.requests
     assert server.violations() == {} and server.invalid_requests() == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -14,9 +15,11 @@ from core.config import Settings
 from core.models import Chat, ChatSettings, TalkSettings
 from core.store import Store
 from tests.emulators.discord import DiscordServer as Server
+from tests.support import audio_samples
 from tests.support.loopback import Loopback, ScriptedTranscriber
 
 HOUR_S = 3600.0
+NOTE = audio_samples.file("ogg-opus", audio_samples.speech(4.0))
 #: Discord's flag of a message that notifies nobody.
 SILENT = 1 << 12
 
@@ -50,6 +53,42 @@ async def test_a_server_that_adds_the_bot_is_told_that_it_is_an_ai(
     [hello] = server.replies(channel)
     assert server.replies(server.channel(old)) == []
     assert "AI assistant" in hello.content and "/privacy" in hello.content
+
+
+async def test_a_direct_message_that_begins_with_a_recording_is_told_first_that_an_ai_answers(
+    whole: Loopback, server: Server, ann: str
+) -> None:
+    channel = server.dm(ann)
+    for _ in range(2):
+        note = server.send_voice(channel, ann, NOTE, duration=4.0)
+        await server.wait_for(partial(server.replies_to, note))
+    told, *answers = [reply.content for reply in server.replies(channel)]
+    assert "I am Hearsay, an AI assistant" in told and "/privacy" in told
+    assert answers == ["> call 1", "> call 1"]
+
+
+async def test_a_command_in_a_new_direct_message_keeps_its_response(
+    whole: Loopback, server: Server, ann: str
+) -> None:
+    channel = server.dm(ann)
+    await server.wait_for(server.commands)
+    used = server.slash(channel, ann, "help")
+    await server.wait_for(lambda: server.responses_to(used))
+    [told], [answer] = server.replies(channel), server.responses_to(used)
+    assert "AI assistant" in told.content and "/ask" in answer.content
+
+
+async def test_whoever_is_greeted_anyway_is_not_told_again(
+    whole: Loopback, server: Server, ann: str
+) -> None:
+    """Plain words in a private chat get what /start says."""
+    channel = server.dm(ann)
+    server.send_text(channel, ann, "Hello")
+    await server.wait_for(lambda: server.replies(channel))
+    server.send_voice(channel, ann, NOTE, duration=4.0)
+    await server.wait_for(lambda: len(server.replies(channel)) == 2)
+    greeting, answer = [reply.content for reply in server.replies(channel)]
+    assert "AI assistant" in greeting and answer == "> call 1"
 
 
 async def test_who_joined_later_is_told_at_their_first_message(

@@ -23,7 +23,10 @@ from tests.engines.conftest import make_settings
 from tests.operations.test_alerts import on_telegram, running
 from tests.support.virtual_time import current_clock
 
-ASKED, DENIED = "I have asked the operator", "has decided that you cannot use it"
+ASKED, DENIED = (
+    "I am an AI assistant. I have asked the operator",
+    "has decided that you cannot use it",
+)
 KNOWN = "Hi, I am Hearsay"
 
 

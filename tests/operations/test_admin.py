@@ -177,6 +177,6 @@ async def test_it_works_in_a_private_chat_on_discord_too(
             assert "admin" not in discord.commands()
             for person, expected in ((boss, "Hearsay "), (ann, "I don't know /admin")):
                 chat = discord.dm(person)
-                discord.send_text(chat, person, "/admin version")
-                [told] = await discord.wait_for(partial(discord.replies, chat))
+                sent = discord.send_text(chat, person, "/admin version")
+                [told] = await discord.wait_for(partial(discord.replies_to, sent))
                 assert told.content.startswith(expected), told.content

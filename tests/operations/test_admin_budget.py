@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -127,11 +128,9 @@ async def test_it_stops_a_person_on_discord_too(telegram: TelegramServer, tmp_pa
             await discord.wait_for(lambda: discord.commands() and discord.connected())
 
             async def send(person: str, text: str) -> str:
-                chat = discord.dm(person)
-                count = len(discord.replies(chat))
-                discord.send_text(chat, person, text)
-                await discord.wait_for(lambda: len(discord.replies(chat)) > count)
-                return discord.replies(chat)[-1].content
+                sent = discord.send_text(discord.dm(person), person, text)
+                [told] = await discord.wait_for(partial(discord.replies_to, sent))
+                return str(told.content)
 
             told = await send(boss, f"/admin budget discord:{ann} 1 min/day")
             assert told.startswith(f"discord:{ann} (#") and told.endswith("today 0 min / 1 min")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from core.admission import Decision
@@ -56,6 +57,8 @@ async def _work(store: Store, new_message: NewMessage) -> None:
     now = store._database.now()
     jobs = [await store.intake.add(new_message(), pick_command, b"sound") for _ in range(4)]
     done, dead, waiting, untold = [job for job in jobs if job]
+    store.intake.needs_introduction = lambda platform: True
+    await store.intake.add(replace(new_message(), is_private=True), pick_command)
     ledger_of = store.deliveries.ledger
     offers = (Button("More", "text_file", "key"), Button("Mine", "more", is_private=True))
     assert done.message.attachment

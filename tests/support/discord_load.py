@@ -18,6 +18,7 @@ from tests.emulators.discord import DiscordServer
 from tests.support.audio_samples import file, speech
 from tests.support.clean_start import open_store
 from tests.support.discord_inbox import make_settings
+from tests.support.discord_program import note_known
 from tests.support.loopback import Loopback, ScriptedTranscriber
 from tests.support.virtual_time import current_clock
 
@@ -33,9 +34,12 @@ class LoadedDiscord:
         """The number of requests to each route."""
         return Counter(call.route for call in self.server.requests)
 
-    def add_channels(self, count: int) -> list[str]:
-        """Return direct message channels of new people."""
-        return [self.server.dm(self.server.add_user()) for _ in range(count)]
+    async def add_channels(self, count: int) -> list[str]:
+        """Return direct message channels of people who have used the bot before."""
+        channels = [self.server.dm(self.server.add_user()) for _ in range(count)]
+        for channel in channels:
+            await note_known(self.loopback.store, self.server, channel)
+        return channels
 
     async def send_notes(self, channels: Sequence[str]) -> tuple[list[str], float]:
         """Send a different note to each channel at once.

@@ -8,12 +8,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from core.models import Chat, ChatSettings
+from core.models import Chat, ChatSettings, Message
+from core.store import Store
 from tests.chaos.running_program import START_S, Launcher, RunningProgram, wait_for
 from tests.emulators.discord import DiscordServer
-from tests.emulators.discord.records import DEFER, Message
+from tests.emulators.discord.records import DEFER
+from tests.emulators.discord.records import Message as SentMessage
 from tests.emulators.mimo import MimoServer
 from tests.support.clean_start import open_store
+from tests.support.virtual_time import current_clock
 
 
 class DiscordProgram(RunningProgram):
@@ -59,7 +62,7 @@ class DiscordProgram(RunningProgram):
         states = {state for (state,) in self.rows(query)}
         return not states or bool(states & {"waiting", "running"})
 
-    async def answer(self, interaction_id: str, channel: str = "") -> Message:
+    async def answer(self, interaction_id: str, channel: str = "") -> SentMessage:
         """Return the final reply to an interaction, or the last one in a channel.
 
         channel: for replies that are messages of their own, such as voice messages.
@@ -87,6 +90,20 @@ class DiscordProgram(RunningProgram):
             await store.chats.save_settings(chat_, ChatSettings(is_auto=True))
         finally:
             await store.close()
+
+    async def note_known(self, channel: str) -> None:
+        """Let there be an earlier message in a channel: see `note_known`."""
+        store = open_store(self.home)
+        try:
+            await note_known(store, self.server, channel)
+        finally:
+            await store.close()
+
+
+async def note_known(store: Store, server: DiscordServer, channel: str) -> None:
+    """Let there be an earlier message in a channel: nothing in it is the first contact."""
+    chat = Chat("discord", server.world.bot.user_id, channel)
+    await store.intake.open_form(Message(chat, "earlier", current_clock().now(), text="Hello"))
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ class LoopbackPlatform:
     wording: Mapping[str, str] = {}
     hidden_commands: Set[str] = frozenset()
     operators: Set[str] = frozenset()
+    needs_introduction = False
 
     def __init__(self) -> None:
         self.recording = (SPEECH / "cards-001.wav").read_bytes()

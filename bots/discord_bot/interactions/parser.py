@@ -24,10 +24,8 @@ from bots.discord_bot.outgoing.parts import MENU, PRIVATE, SHARED
 from bots.discord_bot.outgoing.routes import InteractionToken
 from core import commands
 from core.commands.arguments import join_arguments
-from core.models import CANCEL_TOKEN, Attachment, Chat, Message, QuotedMessage
+from core.models import CANCEL_TOKEN, PERSON_PREFIX, Attachment, Chat, Message, QuotedMessage
 
-#: Chat ids of people who use the bot where it is no member: this prefix and their user id.
-PERSON_PREFIX = "user:"
 _BUTTON_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
 

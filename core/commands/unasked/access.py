@@ -11,8 +11,8 @@ from core.permissions import Action
 async def tell_asked(ctx: Context) -> Reply:
     """Say to somebody new that an operator was asked."""
     text = ctx.text(
-        "I have asked the operator of this bot whether you may use it. Your message is kept and "
-        "will be answered after that."
+        "I am an AI assistant. I have asked the operator of this bot whether you may use it. Your "
+        "message is kept and will be answered after that."
     )
     return Reply(text)
 

@@ -93,5 +93,5 @@ def _list_active(connection: Connection, since_at: datetime) -> list[Any]:
         .where(select(jobs.c.seq).where(is_here, is_answered).exists())
         .order_by(chats.c.chat_pk)
     )
-    # Nothing can be sent to people who use the app where the bot is not.
-    return [row for row in connection.execute(query) if not row.address.startswith("user:")]
+    rows = connection.execute(query)
+    return [row for row in rows if Chat(row.platform, row.bot_id, row.address).is_reachable]

@@ -36,7 +36,7 @@ from core.store.database.queries import (
 from core.store.database.tables import chats, deliveries, jobs, messages, people
 from core.store.talk.memory import drop, is_opted_out, remember
 from core.store.talk.newcomers import note_sender
-from core.store.work.admissions import admit
+from core.store.work.admissions import admit, build_own
 from core.store.work.buttons import resolve_press
 from core.store.work.cancellation import cancel_jobs
 from core.store.work.job_rows import NEW_MESSAGE, NewJob, add_job, add_own
@@ -57,7 +57,10 @@ _QUOTED = (
     .order_by(jobs.c.seq.desc())
     .limit(1)
 )
+_FIRST = select(messages.c.message_pk).where(messages.c.chat_pk == bindparam("of_chat")).limit(1)
 _RESTORE = update(chats).where(chats.c.chat_pk == bindparam("of_chat")).values(gone_at=None)
+#: The command that says that an AI answers.
+INTRODUCTION = "introduction"
 #: It is noted that seldom when a chat and a person were last there.
 _USE_AGE = timedelta(days=1)
 
@@ -69,6 +72,8 @@ class Intake:
         self._database = database
         #: Returns whether nobody asks for what a command does: its refusal is not told.
         self.is_silent: Callable[[str], bool] = lambda command: False
+        #: Returns whether nothing on a platform tells people beforehand that an AI answers.
+        self.needs_introduction: Callable[[str], bool] = lambda platform: False
 
     @adds_jobs
     def add(
@@ -80,8 +85,7 @@ class Intake:
 
         recording: the one that it came with, where the platform does not keep it.
         choose_stopped: used for /cancel, which then has the ids of those jobs as its text.
-        Returns None if the message is known already or asks for nothing new. See `excess.py` for
-        jobs that are refused at once.
+        Returns None if it is known already or asks for nothing new. Some are refused: `excess.py`.
         """
         now, chat = self._database.now(), chat_row(connection, message.chat, message.sender_id)
         message, settings = _resolve(connection, chat, message, now), read_settings(chat)
@@ -95,6 +99,8 @@ class Intake:
         if command == "cancel":
             message = _cancel(connection, key, message, choose_stopped, now)
         new = NewJob(key, message, command, recording, is_silent=self.is_silent(command))
+        if chat.used_at is None and self.needs_introduction(message.chat.platform):
+            _introduce(connection, new, now)
         if (added := _add(connection, new, now)) is None:
             return None
         if chat.gone_at is not None:
@@ -117,6 +123,16 @@ class Intake:
         """
         row = chat_row(connection, message.chat)
         return add_own(connection, row.chat_pk, message, self._database.now())
+
+
+def _introduce(connection: Connection, new: NewJob, now: datetime) -> None:
+    """Let a person who is new, and has not begun with /start, be told first that an AI answers."""
+    is_greeted = new.command == "start" or not new.message.is_private
+    if is_greeted or connection.execute(_FIRST, {"of_chat": new.chat_pk}).first():
+        return
+    if new.message.chat.is_reachable:
+        own = replace(build_own(new.message, INTRODUCTION, now), reply_token="")
+        add_own(connection, new.chat_pk, own, now)
 
 
 def _add(connection: Connection, new: NewJob, now: datetime) -> dict[str, Any] | None:
