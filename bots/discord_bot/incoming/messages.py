@@ -88,7 +88,7 @@ def read_messages(
     message = Message(
         chat=Chat(PLATFORM, bot_id, channel.chat_id),
         message_id=str(raw["id"]),
-        sent_at=snowflake_time(int(raw["id"])),
+        sent_at=_read_time(int(raw["id"])),
         sender_id=str(author["id"]), sender_name=read_name(author, raw.get("member")),
         thread_id=channel.thread_id, server_id=channel.guild_id, is_private=not channel.guild_id,
         edit_id=_read_edit_id(raw) if is_edit else "",
@@ -157,6 +157,13 @@ def read_content(raw: Mapping[str, Any], bot_id: str) -> str:
 
     text = _EMOJI.sub(r"\1", _MENTION.sub(name, raw.get("content") or ""))
     return clean(text).strip()
+
+
+def _read_time(message_id: int) -> datetime:
+    """Return when a message was sent. Raises ValueError if that is no id of 63 bits."""
+    if not 0 <= message_id < 1 << 63:
+        raise ValueError("no id of a message")
+    return snowflake_time(message_id)
 
 
 def read_name(user: Mapping[str, Any], member: Mapping[str, Any] | None = None) -> str:
