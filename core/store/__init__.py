@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from core.clock import CLOCK, Clock
+from core.store.audit import Audit
+from core.store.budgets import BudgetLedger
 from core.store.chats import Chats
 from core.store.database.cipher import Cipher
 from core.store.database.encryption import make_cipher
@@ -25,8 +27,6 @@ from core.store.talk.forgetting import Forgetting
 from core.store.talk.forgotten import ForgottenCounts
 from core.store.talk.memory import Memory
 from core.store.work.admissions import Admissions
-from core.store.work.audit import Audit
-from core.store.work.budgets import BudgetLedger
 from core.store.work.cancellation import Cancellation
 from core.store.work.deliveries import Deliveries
 from core.store.work.intake import Intake

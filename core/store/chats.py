@@ -11,6 +11,7 @@ from sqlalchemy import Connection, ScalarSelect, Select, delete, func, select, t
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import Chat, ChatSettings, Conversation
+from core.store.budgets import move_budget
 from core.store.database.queries import (
     Database,
     build_settings,
@@ -24,7 +25,6 @@ from core.store.database.queries import (
 )
 from core.store.database.tables import buttons, chats, jobs, messages, schedules, voices, watermarks
 from core.store.talk.memory import move_talk
-from core.store.work.budgets import move_budget
 from core.store.work.deliveries import move_deliveries
 
 #: A chat in which nothing but this was asked has no content left: it is not listed.

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from core.models import PAGE, Chat, JobState, Message
+from core.store.audit import note_action
 from core.store.database.operator_tables import switches
 from core.store.database.queries import Database, adds_jobs, insert_new, reads, writes
 from core.store.database.tables import chats, jobs
-from core.store.work.audit import note_action
 from core.store.work.job_rows import add_own
 from core.store.work.turns import OF_OPERATORS
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from core.admission import Decision, find_subject
 from core.models import AccessRequest, Chat, Job, JobState, Message
+from core.store.audit import note_action
 from core.store.database.operator_tables import admissions
 from core.store.database.queries import (
     Database,
@@ -21,7 +22,6 @@ from core.store.database.queries import (
     writes,
 )
 from core.store.database.tables import jobs
-from core.store.work.audit import note_action
 from core.store.work.job_rows import add_own
 
 _DENIED_NOTICE = "access_denied"

@@ -17,11 +17,11 @@ from core.errors import ConfirmationNeeded, OverBudget
 from core.models import Answer, Audio, Settlement, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import StallTimer, find_timer, set_timer
+from core.store.budgets import settle
 from core.store.database.queries import Database, insert_new, writes
 from core.store.database.schema import usage, uses
 from core.store.database.tables import answers, sounds, transcripts
 from core.store.people.voices import hash_sample
-from core.store.work.budgets import settle
 
 Result = TypeVar("Result")
 
