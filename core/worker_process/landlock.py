@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import struct
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _PATH_BENEATH = 1
@@ -16,13 +17,8 @@ _READ_FILE, _READ_FOLDER = 1 << 2, 1 << 3
 _EVERYTHING = (1 << 13) - 1
 
 
-class _Ruleset(ctypes.Structure):
-    _fields_ = (("handled", ctypes.c_uint64),)
-
-
-class _Beneath(ctypes.Structure):
-    _pack_ = 1
-    _fields_ = (("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32))
+#: struct landlock_ruleset_attr, and the packed struct landlock_path_beneath_attr.
+_RULESET, _BENEATH = struct.Struct("=Q"), struct.Struct("=Qi")
 
 
 def allow_reading(folder: str) -> None:
@@ -30,14 +26,12 @@ def allow_reading(folder: str) -> None:
 
     Needs PR_SET_NO_NEW_PRIVS, or root. Raises OSError where the system does not have it.
     """
-    ruleset = _Ruleset(_EVERYTHING)
-    rules = _call(
-        _CREATE_RULESET, ctypes.byref(ruleset), ctypes.c_size_t(ctypes.sizeof(ruleset)), 0
-    )
+    ruleset, size = _RULESET.pack(_EVERYTHING), ctypes.c_size_t(_RULESET.size)
+    rules = _call(_CREATE_RULESET, ruleset, size, 0)
     opened = os.open(folder, os.O_PATH | os.O_CLOEXEC)
     try:
-        beneath = _Beneath(_READ_FILE | _READ_FOLDER, opened)
-        _call(_ADD_RULE, rules, _PATH_BENEATH, ctypes.byref(beneath), 0)
+        beneath = _BENEATH.pack(_READ_FILE | _READ_FOLDER, opened)
+        _call(_ADD_RULE, rules, _PATH_BENEATH, beneath, 0)
         _call(_RESTRICT_SELF, rules, 0)
     finally:
         os.close(opened)
