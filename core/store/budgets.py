@@ -7,11 +7,28 @@ one ends, and a clock that is set back or forward finds the row of whatever day 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, case, delete, func, or_, select, union, update
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    Connection,
+    Select,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal_column,
+    or_,
+    select,
+    union,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from core.models import (
@@ -39,14 +56,24 @@ _OF_PEOPLE = ("person", "chat")
 _USE = budget_uses.c
 #: What is used, and what is held, in the order of `Amount`.
 _USED, _HELD = Amount._fields, [f"held_{name}" for name in Amount._fields]
-_OWN = select(budgets.c.limits).where(budgets.c.account == bindparam("of"))
 
 
-def _select_standing() -> Select[Any]:
-    """Return the query for an account's own limits and for what it has used and holds.
+@cache
+def _select_standings(count: int) -> CompoundSelect[Any]:
+    """Return the query for the own limits of accounts, and for what they have used and hold.
+
+    Their rows are found by the parameters `of0`, `of1`, …, whose number each result begins with.
+    """
+    return union_all(*map(_select_standing, range(count)))
+
+
+def _select_standing(number: int) -> Select[Any]:
+    """Return the query for one account.
 
     The sums stand as in `Amount`: used and held on the day `today`, then in its month.
     """
+    of: BindParameter[str] = bindparam(f"of{number}")
+    own = select(budgets.c.limits).where(budgets.c.account == of).scalar_subquery()
     is_fresh = _USE.day >= bindparam("fresh")
     used, held = ([_USE[name] for name in names] for names in (_USED, _HELD))
     sums = [
@@ -56,11 +83,10 @@ def _select_standing() -> Select[Any]:
         for column in columns
     ]
     is_month = _USE.day.between(bindparam("first"), bindparam("last"))
-    query = select(_OWN.scalar_subquery(), *sums).select_from(budget_uses)
-    return query.where(_USE.account == bindparam("of"), is_month)
+    query = select(literal_column(str(number)), own, *sums).select_from(budget_uses)
+    return query.where(_USE.account == of, is_month)
 
 
-_STANDING = _select_standing()
 _NEW = insert(budget_uses)
 _HOLD = _NEW.on_conflict_do_update(
     index_elements=[_USE.account, _USE.day],
@@ -124,11 +150,12 @@ class BudgetLedger:
 
         Returns how they stood before.
         """
-        standings = [_read(connection, account, day) for account in accounts]
+        keys = {_key(connection, one): one for one in accounts}
+        standings = _read(connection, keys, day)
         if not any(standing.find_lack(amount) for standing in standings):
             new = {"day": day.isoformat(), **dict.fromkeys(_USED, 0)}
             new |= dict(zip(_HELD, amount, strict=True))
-            rows = [new | {"account": _key(connection, one), "kind": one.kind} for one in accounts]
+            rows = [new | {"account": key, "kind": one.kind} for key, one in keys.items()]
             connection.execute(_HOLD, rows)
         return standings
 
@@ -150,7 +177,7 @@ class BudgetLedger:
         self, connection: Connection, accounts: Sequence[Account], day: date
     ) -> list[Standing]:
         """Return how accounts stand on a day and in its month."""
-        return [_read(connection, account, day) for account in accounts]
+        return _read(connection, {_key(connection, one): one for one in accounts}, day)
 
     @reads
     def top(
@@ -165,11 +192,8 @@ class BudgetLedger:
         rows = sorted(
             connection.execute(query.where(is_it)), key=lambda row: tuple(row[1:]), reverse=True
         )
-        found = []
-        for row in rows[:count]:
-            account = Account(kind, _name(row.account), budget)
-            found.append(_read(connection, account, day, row.account))
-        return found
+        found = {row.account: Account(kind, _name(row.account), budget) for row in rows[:count]}
+        return _read(connection, found, day)
 
     @writes
     def set_budget(self, connection: Connection, account: Account, budget: Budget | None) -> None:
@@ -211,19 +235,23 @@ class BudgetLedger:
         return _name(_key(connection, account))
 
 
-def _read(
-    connection: Connection, account: Account, day: date, stored: str | None = None
-) -> Standing:
-    """Return how an account stands. stored: what its rows are found by, if that is known."""
+def _read(connection: Connection, accounts: Mapping[str, Account], day: date) -> list[Standing]:
+    """Return how accounts stand. accounts: by what their rows are found by."""
+    if not accounts:
+        return []
     month, fresh = f"{day:%Y-%m}", (day - _HELD_FOR).isoformat()
-    key = {"of": stored or _key(connection, account), "today": day.isoformat(), "fresh": fresh}
+    key = {f"of{number}": account for number, account in enumerate(accounts)}
+    key |= {"today": day.isoformat(), "fresh": fresh}
     key |= {"first": f"{month}-01", "last": f"{month}-31"}
-    own, *sums = connection.execute(_STANDING, key).one()
-    size = len(_USED)
-    amounts = [Amount(*(n or 0 for n in sums[at : at + size])) for at in range(0, len(sums), size)]
-    used, held = dict(zip(BudgetPeriod, amounts[::2], strict=True)), amounts[1::2]
-    limits = account.budget if own is None else parse_budget(own)
-    return Standing(account, limits, used, dict(zip(BudgetPeriod, held, strict=True)))
+    rows = sorted(connection.execute(_select_standings(len(accounts)), key), key=itemgetter(0))
+    standings, size = [], len(_USED)
+    for account, (_, own, *sums) in zip(accounts.values(), rows, strict=True):
+        starts = range(0, len(sums), size)
+        amounts = [Amount(*(n or 0 for n in sums[at : at + size])) for at in starts]
+        used, held = (dict(zip(BudgetPeriod, amounts[at::2], strict=True)) for at in (0, 1))
+        limits = account.budget if own is None else parse_budget(own)
+        standings.append(Standing(account, limits, used, held))
+    return standings
 
 
 def _name(stored: str) -> str:

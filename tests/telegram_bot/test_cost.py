@@ -12,8 +12,8 @@ from tests.support.loopback import Loopback
 
 #: Of the database, from the update to the end of the job. Nothing else looks at it meanwhile.
 # One statement, in the transaction of the result, says which job was given it: /forget needs it.
-# Four more hold what the note may cost for the person and the bot, and book what it did cost.
-MAX_STATEMENTS, MAX_TRANSACTIONS = 20, 6
+# Three more hold what the note may cost for the person and the bot, and book what it did cost.
+MAX_STATEMENTS, MAX_TRANSACTIONS = 18, 6
 _FRAME = ("BEGIN IMMEDIATE", "SAVEPOINT one", "RELEASE one")
 
 

@@ -23,6 +23,13 @@ _NEW = insert_new(deliveries).values(
     state=DeliveryState.PENDING,
     platform_id="",
 )
+#: Only if no part is known.
+_BEGIN = deliveries.insert().from_select(
+    [column.name for column in deliveries.c],
+    select(
+        bindparam("of_job"), literal(0), literal(DeliveryState.PENDING.value), literal("")
+    ).where(~exists().where(_IS_JOB)),
+)
 _AGAIN = (
     update(deliveries)
     .where(_IS_PART, deliveries.c.state != DeliveryState.SENT)
@@ -104,10 +111,9 @@ class StoredLedger:
 
         In the transaction that saves the reply.
         """
-        self._parts = _read_parts(connection, self._job.job_id)
-        if not self._parts:
-            connection.execute(_NEW, {"job_id": self._job.job_id, "part": 0})
-            self._is_begun = self._is_fresh = True
+        begun = connection.execute(_BEGIN, {"of_job": self._job.job_id}).rowcount
+        self._is_begun = self._is_fresh = bool(begun)
+        self._parts = {} if begun else _read_parts(connection, self._job.job_id)
 
     async def refresh(self) -> None:
         """Take notice of what a live message has recorded since `begin`."""
