@@ -50,6 +50,9 @@ from core.store.database.schema import budget_uses, budgets
 #: No call takes longer: what is held since then was held by a process that ended.
 _HELD_FOR = timedelta(days=1)
 
+#: Accounts in one query: SQLite takes 500.
+_MOST_AT_ONCE = 100
+
 #: Kinds of accounts whose names are ids.
 _OF_PEOPLE = ("person", "chat")
 
@@ -177,7 +180,11 @@ class BudgetLedger:
         self, connection: Connection, accounts: Sequence[Account], day: date
     ) -> list[Standing]:
         """Return how accounts stand on a day and in its month."""
-        return _read(connection, {_key(connection, one): one for one in accounts}, day)
+        found = list[Standing]()
+        for at in range(0, len(accounts), _MOST_AT_ONCE):
+            some = {_key(connection, one): one for one in accounts[at : at + _MOST_AT_ONCE]}
+            found += _read(connection, some, day)
+        return found
 
     @reads
     def top(

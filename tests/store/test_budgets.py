@@ -67,3 +67,15 @@ async def test_no_id_of_a_person_is_on_the_disk(store: Store, tmp_path: Path) ->
     stored = b"".join(path.read_bytes() for path in files)
     assert b"5 min/day" in stored
     assert b"70701001" not in stored and b"100200300" not in stored
+
+
+async def test_any_number_of_accounts_is_read(store: Store) -> None:
+    keys = [Account("key", f"key {number}") for number in range(600)]
+    for number in (99, 100, 599):
+        await store.budgets.reserve([keys[number]], Amount(number, 0, 1), TODAY)
+    standings = await store.budgets.standings(keys, TODAY)
+    assert [one.account for one in standings] == keys
+    held = [one.held[BudgetPeriod.DAY].audio_ms for one in standings]
+    assert {number: amount for number, amount in enumerate(held) if amount} == {
+        99: 99, 100: 100, 599: 599,
+    }  # fmt: skip
