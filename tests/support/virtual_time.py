@@ -3,7 +3,8 @@
 Every async test runs on it unless marked `real_time`: sleeping for an hour takes no time, and a
 timeout expires only when everything that could still respond is idle. It waits in real time for:
 
-- calls to other threads, which are counted;
+- calls to other threads, which are counted, those of anyio as well: the web server reads files
+  in them;
 - sockets: local servers run on the same loop (see `tests.emulators.local_server`), so what one side
   has sent the other can read at once;
 - child processes, unless all of them sleep.
@@ -19,7 +20,10 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from queue import Queue
 from typing import Any
+
+import anyio._backends._asyncio
 
 from core.clock import Clock
 
@@ -113,6 +117,18 @@ class LoopClock(Clock):
 
     def monotonic(self) -> float:
         return self._loop.time()
+
+
+class _WatchedQueue(Queue[Any]):
+    """The queue of a worker thread of anyio; the loop watches what each item waits for."""
+
+    def put_nowait(self, item: Any) -> None:
+        if item is not None and isinstance(loop := item[3].get_loop(), VirtualLoop):
+            loop.watch(item[3])
+        super().put_nowait(item)
+
+
+anyio._backends._asyncio.Queue = _WatchedQueue  # type: ignore[attr-defined]
 
 
 def is_virtual() -> bool:
