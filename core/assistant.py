@@ -57,7 +57,7 @@ class Inbox:
         self._store = store
         self._synthesis = synthesis
         store.intake.is_silent = lambda command: load_command(command).is_silent
-        store.intake.needs_introduction = lambda name: self.platforms[name].needs_introduction
+        store.intake.needs_introduction = self._needs_introduction
         #: Which person of the web page each browser is.
         self.web_sessions = store.web_sessions
         #: What the operator's view shows.
@@ -94,6 +94,10 @@ class Inbox:
             if job.state is JobState.HELD:
                 self._store.admissions.on_ask()
         return job
+
+    def _needs_introduction(self, name: str) -> bool:
+        platform = self.platforms.get(name)
+        return platform is not None and platform.needs_introduction
 
     async def open_form(self, message: Message) -> None:
         """Commit a message that opens a form: what is typed there comes as another message."""

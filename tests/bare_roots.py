@@ -99,7 +99,10 @@ def try_system(root: BareRoot, tests: str) -> None:
     with root.running() as health:
         print(f"  make run answers after {time.monotonic() - began:.0f} s: {health}", flush=True)
     print(root("make doctor || true"), flush=True)
-    print(root(f'make test TESTS="{tests}" | tail -n 20'), flush=True)
+    # `tail` would hide that tests fail.
+    tested = root(f'(make test TESTS="{tests}" || echo FAILED) | tail -n 200')
+    print(tested, flush=True)
+    assert not tested.endswith("FAILED\n"), f"{root.python}: tests fail"
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -90,6 +91,9 @@ class Filling:
             connection.execute(messages.insert(), [message for message, _ in rows])
             connection.execute(jobs.insert(), [job for _, job in rows])
 
+    def close(self) -> None:
+        self._engine.dispose()
+
     def _build(
         self, chat: Chat, chat_pk: int, at: datetime
     ) -> tuple[dict[str, object], dict[str, object]]:
@@ -119,7 +123,11 @@ async def measure(browser: Browser, url: str, key: str, scrolls: int) -> list[fl
 
 
 def fill(home: Path) -> None:
-    filling = Filling(home)
+    with closing(Filling(home)) as filling:
+        _fill(filling)
+
+
+def _fill(filling: Filling) -> None:
     for number in range(CHATS - 1):
         filling.add(MANY, f"c{number}", OTHER_ENTRIES, timedelta(hours=1 + number))
     filling.add(MANY, LONG, ENTRIES, timedelta(0))

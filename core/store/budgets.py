@@ -25,7 +25,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    union,
     union_all,
     update,
 )
@@ -230,7 +229,7 @@ class BudgetLedger:
         The name is a digest, which stands for the id.
         """
         of_day = select(_USE.kind, _USE.account).where(_USE.day == day.isoformat())
-        known = union(of_day, select(budgets.c.kind, budgets.c.account))
+        known = union_all(of_day, select(budgets.c.kind, budgets.c.account))
         for row in await self._database.rows(known):
             if row.kind in _OF_PEOPLE and _name(row.account) == short_id:
                 return row.kind, row.account.partition("|")[2]

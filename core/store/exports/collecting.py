@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, select, union, union_all
+from sqlalchemy import Column, select, union_all
 
 from core.models import Chat, SpeechSettings
 from core.privacy.archive import ExportSound
@@ -120,8 +120,9 @@ class Exports:
     async def _history(self, found: Found) -> tuple[ExportedTalk, ...]:
         of, person_id = remembered.c, found.person_id
         by_person = (of.sender_id == person_id, of.origin_id == person_id)
-        chosen = union(*(select(of.remembered_pk).where(one) for one in by_person))
-        keys = [row.remembered_pk for row in await self._database.rows(chosen)]
+        chosen = union_all(*(select(of.remembered_pk).where(one) for one in by_person))
+        # Whoever forwards their own words is both.
+        keys = sorted({row.remembered_pk for row in await self._database.rows(chosen)})
         made: list[ExportedTalk] = []
         query = select(*COLUMNS, chats.c.platform, chats.c.bot_id, chats.c.address).join(
             chats, chats.c.chat_pk == of.chat_pk
