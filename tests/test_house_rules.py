@@ -16,6 +16,11 @@ OWN_TIME = {
     "core/engines/wire/errors.py": "reads a date of a service at once; pure with a moment given",
     "core/logs.py": "a problem is noted when it is logged, by whatever library",
 }
+#: Tests that read it, besides those of whole programs in `tests/chaos/`.
+OWN_TIME_OF_TESTS = {
+    "tests/cli/test_doctor.py": "it is about the machine's clock",
+    "tests/emulators/tls.py": "OpenSSL judges certificates by no other clock",
+}
 SOURCES = [path for folder in ("bots", "core") for path in (ROOT / folder).rglob("*.py")]
 BENCHMARKS = [*(ROOT / "benchmarks").rglob("*.py")]
 TESTS = [*(ROOT / "tests").rglob("*.py")]
@@ -61,6 +66,13 @@ def test_time_comes_from_the_clock() -> None:
     own = re.compile(r"time\.monotonic|time\.time\(|perf_counter|datetime\.now|asyncio\.sleep")
     names = {str(path.relative_to(ROOT)) for path in SOURCES if own.search(path.read_text())}
     assert names == set(OWN_TIME)
+
+
+def test_tests_do_not_depend_on_the_time_of_day() -> None:
+    own = re.compile(r"time\.time\(|datetime\.now\(|\.today\(|utcnow\(")
+    paths = [path for path in TESTS if "chaos" not in path.parts and path != Path(__file__)]
+    names = {str(path.relative_to(ROOT)) for path in paths if own.search(path.read_text())}
+    assert names == set(OWN_TIME_OF_TESTS)
 
 
 def test_real_sleeps_are_explained() -> None:

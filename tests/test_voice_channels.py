@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -13,6 +13,7 @@ from core.errors import EngineRefused, UserError
 from core.models import JobState, Message, SpeechSettings, Voice
 from core.store import Store
 from tests.support.group_talk import ADA, BEN, EVE, Group, group_on
+from tests.support.virtual_time import current_clock
 
 CHANNEL_COMMANDS = {"join", "leave", "stop", "read"}
 
@@ -175,7 +176,7 @@ def test_a_voice_follows_from_the_person_and_speaks_the_language() -> None:
 
 async def test_old_words_and_those_who_opted_out_are_not_read(group: Group) -> None:
     await read_aloud(group)
-    await group.say("long ago", sent_at=datetime.now(UTC) - timedelta(minutes=5))
+    await group.say("long ago", sent_at=current_clock().now() - timedelta(minutes=5))
     await group.loopback.store.memory.opt_out("test", BEN, True)
     await group.say("not me", BEN)
     assert said(group) == []

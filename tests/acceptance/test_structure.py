@@ -5,7 +5,6 @@ One row of each kind; `tests.telegram_bot` covers the parsing of updates.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -15,11 +14,12 @@ from tests.chaos.notes import read_number
 from tests.chaos.report import row
 from tests.emulators.telegram import ANONYMOUS_ADMIN
 from tests.support import audio_samples
+from tests.support.virtual_time import BEGAN_AT
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 STALE = "This button has expired. Send the recording again."
-NOW = int(time.time())
+NOW = int(BEGAN_AT.timestamp())
 #: Unknown and malformed updates.
 ODD: tuple[dict[str, Any], ...] = (
     {"brand_new_thing": {"id": "1", "chat": {"id": 5}}},

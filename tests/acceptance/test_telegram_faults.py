@@ -5,7 +5,6 @@ One row of each kind: all others, and G4, G5, G10, G13 and G15, are in `tests.te
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from tests.chaos.notes import read_number
 from tests.chaos.report import row
 from tests.chaos.running_program import wait_for
 from tests.emulators.telegram import RecordedRequest
+from tests.support.virtual_time import current_clock
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
@@ -163,7 +163,7 @@ async def test_a_migrated_group_keeps_its_settings(stage: Stage, row: str) -> No
         await wait_for_call()
     new = telegram.migrate(old, is_announced=False)
     service = {
-        "message_id": 9000, "date": int(time.time()),
+        "message_id": 9000, "date": int(current_clock().now().timestamp()),
         "chat": {"id": old, "type": "group", "title": "Group"}, "migrate_to_chat_id": new,
     }  # fmt: skip
     telegram.raw_update({"message": service})

@@ -10,7 +10,7 @@ import threading
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -24,6 +24,7 @@ from tests.emulators.mimo.tones import make_recording
 from tests.support.clean_start import ask_database
 from tests.support.hearsay_command import CANARIES, HEARSAY, KEY, PLAIN_KEY, TOKEN, Hearsay
 from tests.support.paths import SPEECH
+from tests.support.virtual_time import current_clock
 
 ENGLISH = SPEECH / "sr_english.wav"
 
@@ -62,7 +63,7 @@ async def opened(hearsay: Hearsay) -> AsyncIterator[Store]:
 
 
 async def add_dead(store: Store, number: int, *, state: JobState = JobState.DEAD) -> Job:
-    chat, now = Chat("web", "1", "100"), datetime.now(UTC)
+    chat, now = Chat("web", "1", "100"), current_clock().now()
     message = Message(chat, str(number), now, text="what I said in private", command="help")
     job = await store.intake.add(message, lambda *_: "help")
     assert job is not None

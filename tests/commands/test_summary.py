@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from tests.support.clean_start import open_store
 from tests.support.group_talk import ADA, BEN, EVE, Group
 from tests.support.group_week import OPTED_OUT, Week, make_note, make_week, tell
 from tests.support.loopback import Loopback, ScriptedTranscriber
+from tests.support.virtual_time import BEGAN_AT
 
 FORUM = Chat("test", "1", "-100500")
 _LINE = re.compile(r"^#(\d+) \d\d:\d\d (\S+)(?: \(to #\d+\))?(?: \(voice ([\d:]+)\))?: (.*)$")
@@ -153,7 +154,7 @@ class Forum(Group):
         return [link.message_id for link in reply.links]
 
 
-END_AT = datetime.now(UTC) - timedelta(seconds=30)
+END_AT, TOMORROW = BEGAN_AT - timedelta(seconds=30), BEGAN_AT + timedelta(days=1)
 WEEK = make_week(END_AT, FORUM, count=250, notes=14)
 
 
@@ -241,8 +242,7 @@ async def test_voice_messages_are_summarised_with_true_positions(group: Forum) -
 async def test_failure_at_any_step_repeats_no_call(group: Forum, step: int) -> None:
     group.reader.failures = [None] * step + [EngineBusy("now", retry_after_s=30)]
     sent = len(group.loopback.platform.sent)
-    reply = await group.ask("summary everything")
-    assert " messages, " in reply.text
+    assert " messages, " in (await group.ask("summary everything")).text
     asked = [repr(question) for question in group.reader.asked]
     again = {text for text in asked if asked.count(text) > 1}
     assert len(asked) - len(set(asked)) == len(again) <= 1, "only what failed is asked again"
@@ -291,8 +291,8 @@ async def test_spoken_summary_has_several_voices_and_a_minute_at_most(group: For
 
 
 async def test_times_are_in_the_chats_time_zone(group: Forum) -> None:
-    tokyo = DigestSchedule("s1", FORUM, "09:00", "Asia/Tokyo", False, None, False, "en", END_AT)
-    await group.loopback.store.schedules.add(replace(tokyo, next_at=END_AT + timedelta(days=1)))
+    tokyo = DigestSchedule("s1", FORUM, "09:00", "Asia/Tokyo", False, None, False, "en", TOMORROW)
+    await group.loopback.store.schedules.add(tokyo)
     reply = await group.ask("summary 20 messages")
     first = sorted(group.week.kept.values(), key=lambda m: m.sent_at)[-20]
     local = first.sent_at.astimezone(ZoneInfo("Asia/Tokyo"))

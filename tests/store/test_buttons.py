@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from core.store import Store, migrate
 from tests.conftest import NewMessage
 from tests.store.conftest import Add
 from tests.support.clean_start import ask_database
+from tests.support.virtual_time import current_clock
 
 STALE = ("stale_button", "")
 OFFER = Button(".txt", "text_file", "txt key")
@@ -116,7 +116,7 @@ async def old(store: Store, tmp_path: Path) -> tuple[str, Path]:
     await migrate(url, None, "0009")
     seal = store._database.cipher.encrypt
     message, reply = seal(OLD_MESSAGE, b"messages.content"), seal(OLD_REPLY, b"jobs.reply")
-    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S.000000")
+    at = current_clock().now().strftime("%Y-%m-%d %H:%M:%S.000000")
     ended = f"'transcribe', 'done', 1, 0, '{at}', '{at}', '{at}', ''"
     for statement, *values in (
         ("INSERT INTO chats (platform, bot_id, chat_id) VALUES ('test', '1', '100')",),

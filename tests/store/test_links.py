@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from core.store import LinkResult, Store, make_cipher, migrate
 from core.store.people.links import MAX_TRIES
 from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import REMEMBERS, say, talk, texts
+from tests.support.virtual_time import current_clock
 
 ADA = ("telegram", "7")
 ADA_THERE = ("discord", "4242")
@@ -26,7 +27,7 @@ HERE, THERE = Chat("telegram", "1", "-100"), Chat("discord", "2", "900")
 
 def own_voice(voice_id: str) -> SavedVoice:
     sample = Audio(voice_id.encode(), "audio/wav", 8.0)
-    return SavedVoice(voice_id, "me", sample, is_clone=True, consented_at=datetime.now(UTC))
+    return SavedVoice(voice_id, "me", sample, is_clone=True, consented_at=current_clock().now())
 
 
 async def join(store: Store, made: tuple[str, str], used: tuple[str, str], job: str) -> LinkResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from core.store import Store, migrate
 from core.store.recordings import StoredRecording
 from tests.store.conftest import Add
 from tests.support.clean_start import ask_database, open_store
+from tests.support.virtual_time import current_clock
 
 PIECES = [b"RIFF" + bytes(5000), b"\x01" * 6000, b"the end"]
 
@@ -62,7 +63,7 @@ async def test_its_pieces_are_deleted_with_it(
     if is_forgotten:
         await store.forgetting.forget_message(job.message.chat, job.message.message_id)
     else:
-        await store.retention.purge(datetime.now(UTC) + timedelta(days=8))
+        await store.retention.purge(current_clock().now() + timedelta(days=8))
     assert stored_sizes(tmp_path) == [] and await read(store, job) is None
 
 
@@ -71,7 +72,7 @@ async def test_what_is_never_handed_in_is_deleted_once_nobody_has_it(
     store: Store, tmp_path: Path
 ) -> None:
     recording = await receive(store)
-    await store.retention.purge(datetime.now(UTC))
+    await store.retention.purge(current_clock().now())
     assert [chunk async for chunk in recording.chunks()] == PIECES
     del recording
     gc.collect()
@@ -82,7 +83,7 @@ async def test_what_is_never_handed_in_is_deleted_once_nobody_has_it(
     # What a process left that was killed.
     await store.close()
     again = open_store(tmp_path)
-    await again.retention.purge(datetime.now(UTC))
+    await again.retention.purge(current_clock().now())
     assert stored_sizes(tmp_path) == []
     await again.close()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from core.clock import Clock
 from core.models import Answer, Audio, Chat, Message, ProbeResult, SavedVoice, Transcript, Usage
 from core.store import Store
 from core.store.operations.probes import INTERVAL
+from tests.support.virtual_time import current_clock
 
 COST = Usage("mimo", "m-1", 2.0, 3, 4)
 Save = Callable[[Any, str], Awaitable[None]]
@@ -79,7 +80,7 @@ async def test_what_was_said_with_a_voice_goes_with_it(store: Store) -> None:
 async def test_only_one_saved_voice_is_renamed(store: Store) -> None:
     chat, sample = Chat("test", "1", "100"), Audio(b"RIFF\xff\x00", "audio/wav", 2.0)
     designed = SavedVoice("v1", "Grandma", sample)
-    own = SavedVoice("v2", "me", sample, is_clone=True, consented_at=datetime.now(UTC))
+    own = SavedVoice("v2", "me", sample, is_clone=True, consented_at=current_clock().now())
     for voice in (designed, own):
         await store.voices.keep(chat, "7", voice)
     renamed = replace(own, name="mine")

@@ -29,8 +29,9 @@ from core.store.operations.slices import SLICE_S
 from tests.conftest import NewMessage
 from tests.support.clean_start import ask_database
 from tests.support.remembered_talk import CHAT, say, talk, texts
+from tests.support.virtual_time import BEGAN_AT
 
-NOW = datetime.now(UTC)
+NOW = BEGAN_AT
 TABLES = (
     *("messages", "jobs", "deliveries", "buttons", "blobs", "blob_pieces"),
     *("transcripts", "answers", "sounds"),

@@ -24,6 +24,7 @@ from core.store.database.tables import jobs
 from tests.conftest import NewMessage
 from tests.store.conftest import claim_job
 from tests.support.clean_start import ask_database
+from tests.support.virtual_time import current_clock
 
 MARKER = "canary-of-content"
 HOUR = datetime(2026, 3, 1, 14, tzinfo=UTC)
@@ -42,7 +43,7 @@ async def change(store: Store, job_id: str, **values: object) -> None:
 
 
 async def test_queue_tells_what_waits_and_since_when(store: Store, new_message: NewMessage) -> None:
-    now = datetime.now(UTC)
+    now = current_clock().now()
     empty = await store.statistics.queue(now)
     assert (empty.due, empty.later, empty.running, empty.dead) == (0, 0, 0, 0)
     assert empty.oldest_at is None
@@ -54,7 +55,7 @@ async def test_queue_tells_what_waits_and_since_when(store: Store, new_message: 
     assert claimed and claimed.job_id == ids[0]
     await store.jobs.finish(ids[2], JobState.DEAD, "EngineBusy")
     await store.jobs.finish(ids[3], JobState.DONE)
-    queue = await store.statistics.queue(datetime.now(UTC))
+    queue = await store.statistics.queue(current_clock().now())
     assert (queue.due, queue.later, queue.running, queue.dead) == (2, 1, 1, 1)
     assert queue.oldest_at == old, "what waits for its moment keeps nobody waiting"
 

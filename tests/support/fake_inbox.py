@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from core.admission import Decisions
@@ -156,7 +155,7 @@ class FakeInbox(Inbox):
 
 
 def make_job(message: Message) -> Job:
-    now = datetime.now(UTC)
+    now = current_clock().now()
     return Job("00000000aa", message, "transcribe", JobState.WAITING, 0, now, now)
 
 

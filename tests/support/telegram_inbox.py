@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from bots.telegram_bot.bot import TelegramBot
@@ -42,7 +41,7 @@ class FakeInbox(fake_inbox.FakeInbox):
 def make_message(chat_id: int, message_id: int | str = 1, **fields: Any) -> Message:
     """Return a message as read from an update: private if the chat is a person's."""
     values: dict[str, Any] = {
-        "sent_at": datetime.now(UTC),
+        "sent_at": current_clock().now(),
         "sender_id": str(abs(chat_id)),
         "is_private": chat_id > 0,
         "attachment": VOICE,

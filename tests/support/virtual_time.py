@@ -27,6 +27,12 @@ import anyio._backends._asyncio
 
 from core.clock import Clock
 
+#: When every virtual loop begins: a Wednesday at noon. Were it the moment of the run, tests would
+#: depend on the time of day. It is years from now, so that whatever reads the machine's clock
+#: instead is found, and between two milliseconds, as moments are.
+BEGAN_AT = datetime(2029, 5, 16, 12, 0, 0, 123_456, tzinfo=UTC)
+#: What `time()` says then.
+_FIRST_S = 1000.0
 #: How long to wait for the kernel to deliver what was sent.
 _QUIET_S = 0.001
 #: A thread or child that takes longer than this hangs, even on a busy machine.
@@ -61,13 +67,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose `time()` only moves by jumps."""
 
     def __init__(self) -> None:
-        self._now_s = 1000.0
+        self._now_s = _FIRST_S
         self._outside: set[asyncio.Future[Any]] = set()
         self._children: set[asyncio.SubprocessTransport] = set()
         selector = _JumpingSelector()
         selector.loop = self
         super().__init__(selector)
-        self.started_at = datetime.now(UTC) - timedelta(seconds=self._now_s)
 
     def time(self) -> float:
         return self._now_s
@@ -113,7 +118,7 @@ class LoopClock(Clock):
         self._loop = loop
 
     def now(self) -> datetime:
-        return self._loop.started_at + timedelta(seconds=self._loop.time())
+        return BEGAN_AT + timedelta(seconds=self._loop.time() - _FIRST_S)
 
     def monotonic(self) -> float:
         return self._loop.time()

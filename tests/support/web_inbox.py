@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bots.web_chat import WebChat
 from core.config import Settings
@@ -80,7 +80,7 @@ class FakeInbox(fake_inbox.FakeInbox):
         if recording is not None:
             self.recordings[key] = recording
         job_id = hashlib.sha256(repr(key).encode()).hexdigest()[:10]
-        now = datetime.now(UTC)
+        now = current_clock().now()
         job = Job(job_id, message, message.command or "transcribe", JobState.WAITING, 0, now, now)
         self.jobs[key] = job
         if self.is_answering:

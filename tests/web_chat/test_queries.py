@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from httpx import AsyncClient
@@ -10,6 +9,7 @@ from httpx import AsyncClient
 from bots.web_chat.wire import build_title
 from core.models import Attachment, ChatSettings, Job, JobState, RepliesMode, Reply, SpeechSettings
 from tests.conftest import NewMessage
+from tests.support.virtual_time import current_clock
 from tests.support.web_client import SOUND, send_sound, wait_for_reply
 from tests.support.web_inbox import FakeInbox
 
@@ -31,6 +31,7 @@ async def test_a_browser_has_many_chats_and_sees_no_others(
     browser: AsyncClient, stranger: AsyncClient, inbox: FakeInbox
 ) -> None:
     await say(browser, "good morning", "")
+    await current_clock().sleep(1)
     await say(browser, "/say voice:Mia  good\nnight", "abc12345")
     assert await list_chats(browser) == [("abc12345", "good night"), ("", "good morning")]
     assert await list_chats(stranger) == []
@@ -94,7 +95,7 @@ async def test_choices_show_the_settings(browser: AsyncClient, inbox: FakeInbox)
 
 def test_titles_tell_what_a_chat_is_about(new_message: NewMessage) -> None:
     def title(reply: Reply | None = None, **fields: Any) -> str:
-        now, message = datetime.now(UTC), new_message(**fields)
+        now, message = current_clock().now(), new_message(**fields)
         return build_title(Job("1", message, "transcribe", JobState.DONE, 0, now, now, reply=reply))
 
     voice, file = Attachment("1", "voice", "voice.webm"), Attachment("1", "audio", "call.mp3")
