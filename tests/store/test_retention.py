@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -18,7 +17,6 @@ from core.models import (
     ChatSettings,
     JobState,
     Reply,
-    TalkRange,
     TalkSettings,
     Transcript,
     Usage,
@@ -137,16 +135,6 @@ async def test_talk_ends_after_the_days_of_its_chat(store: Store) -> None:
     assert await store.retention.purge(NOW) == 4
     assert await texts(store, week) == ["7 days", "1 days"]
     assert await texts(store, month) == ["30 days", "8 days", "7 days", "1 days"]
-
-
-async def test_what_was_forwarded_ends_after_a_day(store: Store, new_message: NewMessage) -> None:
-    for hours in (23, 25):
-        message = new_message(text=f"{hours} hours", forwarded_from="Eve", attachment=None)
-        sent_at = NOW - timedelta(hours=hours)
-        assert await store.intake.add(replace(message, sent_at=sent_at), pick_command)
-    await store.retention.purge(NOW)
-    kept = await store.memory.select(message.chat, TalkRange())
-    assert [(m.text, m.sender_name) for m in kept] == [("23 hours", "Eve")]
 
 
 #: Seconds that each deleted row takes -> changes of each transaction: talk, recordings, jobs with

@@ -208,7 +208,7 @@ class World:
         message = await self._say(place, person, button=token)
         return (place.answers(message) or [Reply()])[-1]
 
-    ask, press = _ask, _press
+    say, ask, press = _say, _ask, _press
 
     async def rows(self) -> Rows:
         """Return every row of every table, decrypted and as it is stored."""

@@ -147,3 +147,13 @@ newcomers = Table(
     Index(None, "joined_at"),
     Index("ix_newcomers_untold_chat_pk", "chat_pk", sqlite_where=text("told_at IS NULL")),
 )
+
+#: How far people have read, for "since I last read".
+readers = Table(
+    "readers",
+    metadata,
+    Column("chat_pk", ForeignKey("chats.chat_pk"), primary_key=True),
+    Column("person_id", KeyedId(b"person"), primary_key=True),
+    Column("read_at", UtcDateTime, nullable=False),
+    Index(None, "read_at"),
+)

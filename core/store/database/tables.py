@@ -37,6 +37,7 @@ from core.store.database.operator_tables import admissions as admissions
 from core.store.database.schema import deliveries as deliveries
 from core.store.database.schema import metadata as metadata
 from core.store.database.schema import newcomers as newcomers
+from core.store.database.schema import readers as readers
 from core.store.database.schema import watermarks as watermarks
 
 #: Chats and their settings.
@@ -160,6 +161,8 @@ blob_pieces = Table(
     UniqueConstraint("blob_id", "number"),
 )
 
+#: Jobs that nobody asked for and that have content; written out for SQLite to use their index.
+IS_UNASKED = "command IN ('collect', 'note', 'read_out') AND error != 'forgotten'"
 _OPEN_INDEXES = ["state", "run_at"], ["chat_pk"], ["state", "turn"], ["person", "state", "turn"]
 #: One per message that wants a reply. `seq` is the order of arrival.
 jobs = Table(
@@ -197,6 +200,7 @@ jobs = Table(
         for names in _OPEN_INDEXES
     ),
     Index("ix_jobs_export_finished_at", "finished_at", sqlite_where=text("command = 'export'")),
+    Index("ix_jobs_unasked_finished_at", "finished_at", sqlite_where=text(IS_UNASKED)),
 )
 
 #: Paid transcripts by sha256 of scope + audio + engine + model + parameters + piece.
@@ -245,16 +249,6 @@ remembered = Table(
     Index(None, "chat_pk", "sent_at"),
     Index(None, "sender_id", "chat_pk"),
     Index(None, "origin_id", "chat_pk"),
-)
-
-#: How far people have read, for "since I last read".
-readers = Table(
-    "readers",
-    metadata,
-    Column("chat_pk", ForeignKey("chats.chat_pk"), primary_key=True),
-    Column("person_id", KeyedId(b"person"), primary_key=True),
-    Column("read_at", UtcDateTime, nullable=False),
-    Index(None, "read_at"),
 )
 
 #: Scheduled digests.

@@ -35,6 +35,7 @@ from core.store.database.tables import (
 )
 from core.store.operations.disuse import Disuse
 from core.store.operations.slices import PAGE, Slices
+from core.store.operations.unasked import Unasked
 from core.store.people.links import drop_codes
 from core.store.recordings import Recordings
 
@@ -68,6 +69,7 @@ class Retention:
         self._recordings = recordings
         self._slices = Slices(database)
         self._disuse = Disuse(database)
+        self._unasked = Unasked(database, recordings)
 
     async def purge(self, now: datetime) -> int:
         """Delete what has expired at `now`, in small transactions. Return the number of rows.
@@ -75,6 +77,7 @@ class Retention:
         What an open job needs is never deleted; a dead letter can be run again until then.
         """
         count = await self._purge_talk(now)
+        count += await self._unasked.purge()
         count += await self._purge_blobs(now - RECORDINGS_KEPT)
         is_old = messages.c.received_at < now - FORMS_KEPT
         count += await self._slices.delete(messages, IS_FORM & is_old)
