@@ -153,11 +153,13 @@ WORDING: Mapping[str, str] = MappingProxyType(
         ),
         "Chat history is off now.": mark("Message history is off now."),
         "Messages and voice messages here are stored for {days}, encrypted, for /summary and "
-        "/find. Admins can turn this off with /remember off. /remember me off opts you out in all "
-        "chats; /forget me deletes your data here.": mark(
+        "/find, and replies to requests about them for 30 days. Admins can turn this off with "
+        "/remember off. /remember me off opts you out in all chats; /forget me deletes your data "
+        "here.": mark(
             "Messages and voice messages here are stored for {days}, encrypted, for /summary and "
-            "/find. Members with the permission Manage Server can turn this off with /remember "
-            "off. /remember me off opts you out in all servers; /forget me deletes your data here."
+            "/find, and replies to requests about them for 30 days. Members with the permission "
+            "Manage Server can turn this off with /remember off. /remember me off opts you out in "
+            "all servers; /forget me deletes your data here."
         ),
         "You have opted out: nothing of yours is stored in any chat, and in groups nobody else can "
         "transcribe your voice messages. /remember me on undoes this.": mark(
@@ -165,11 +167,15 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "can transcribe your voice messages. /remember me on undoes this."
         ),
         "Messages in the chat itself are not deleted. What others wrote about you is kept until it "
-        "expires, at most 30 days; so are this receipt and the numbers of messages, by which none "
-        "is taken in twice.": mark(
+        "expires: requests after 30 days, a history after the days that were announced. Also kept: "
+        "this receipt, and message numbers, so that no message is processed twice (30 days); how "
+        "much you have used, without your id (62 days); a budget of your own, and what the "
+        "operator has decided or done about you (see /privacy).": mark(
             "Messages on Discord itself are not deleted. What others wrote about you is kept until "
-            "it expires, at most 30 days; so are this receipt and the numbers of messages, by "
-            "which none is taken in twice."
+            "it expires: requests after 30 days, a history after the days that were announced. "
+            "Also kept: this receipt, and message numbers, so that no message is processed twice "
+            "(30 days); how much you have used, without your id (62 days); a budget of your own, "
+            "and what the operator has decided or done about you (see /privacy)."
         ),
         "Joined {channel}. What you send with /say is spoken there. /read on reads this chat "
         "aloud, /stop stops playback, /leave disconnects me. My voices are AI-generated.": mark(

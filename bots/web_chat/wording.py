@@ -12,7 +12,7 @@ WORDING: Mapping[str, str] = MappingProxyType({
     "Reply to a recording with /ask and your question: /ask What did they agree on?": mark(
         "Press Ask below a transcript and type your question."
     ),
-    "Nothing found. Here only forwarded messages are kept, for one day.": mark(
+    "Nothing found among the messages that you forwarded in the last day.": mark(
         "Use the search box above your chats: it finds words in all transcripts."
     ),
     "Reply to a message with /forget, or delete all your data here: /forget me. In all chats: "
@@ -20,9 +20,11 @@ WORDING: Mapping[str, str] = MappingProxyType({
         "Delete a chat in the list of chats, or everything stored about this one: /forget me"
     ),
     "Messages in the chat itself are not deleted. What others wrote about you is kept until it "
-    "expires, at most 30 days; so are this receipt and the numbers of messages, by which none is "
-    "taken in twice.": mark(
-        "Your other chats are not affected."
+    "expires: requests after 30 days, a history after the days that were announced. Also kept: "
+    "this receipt, and message numbers, so that no message is processed twice (30 days); how much "
+    "you have used, without your id (62 days); a budget of your own, and what the operator has "
+    "decided or done about you (see /privacy).": mark(
+        "This receipt and how much you have used are kept for a while: /privacy says how long."
     ),
     "Your voice, style, language and links are for all your chats. They stay, as does what is in "
     "other chats: /forget me everywhere deletes that, too.": mark(
@@ -37,8 +39,9 @@ WORDING: Mapping[str, str] = MappingProxyType({
     "Kovalsky = Kowalski. I will correct it and remember it for this chat.": mark(
         "Press Fix below the transcript and change the word. It is remembered for this chat."
     ),
-    "Only messages you forward here are kept, for one day. See /summary.": mark(
-        "Chats on this page are kept for 30 days, recordings for 7."
+    "Texts that you forward here are kept for one day, for /summary. Requests and their replies "
+    "are kept for 30 days; a recording is a request, too. /privacy says more.": mark(
+        "Chats on this page are kept for 30 days, recordings for 7 (30 if a request failed)."
     ),
     "Send me a voice message, or reply to one with /transcribe.": mark(
         "Record a message or choose a file: it is transcribed automatically."

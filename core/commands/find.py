@@ -35,7 +35,7 @@ async def find(ctx: Context) -> Reply:
     found = await memory.find(message.chat, message.text, MAX_HITS, talk.glossary)
     if not found:
         if message.is_private:
-            raise UserError("Nothing found. Here only forwarded messages are kept, for one day.")
+            raise UserError("Nothing found among the messages that you forwarded in the last day.")
         days = Plural("day", "{count} days", talk.remember_days or 0)
         raise UserError("Nothing found in the last {days}.", days=days)
     hits = HitList(search)

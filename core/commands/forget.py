@@ -29,8 +29,10 @@ USAGE = mark(
 )
 KEPT = mark(
     "Messages in the chat itself are not deleted. What others wrote about you is kept until it "
-    "expires, at most 30 days; so are this receipt and the numbers of messages, by which none is "
-    "taken in twice."
+    "expires: requests after 30 days, a history after the days that were announced. Also kept: "
+    "this receipt, and message numbers, so that no message is processed twice (30 days); how much "
+    "you have used, without your id (62 days); a budget of your own, and what the operator has "
+    "decided or done about you (see /privacy)."
 )
 ELSEWHERE = mark(
     "Your voice, style, language and links are for all your chats. They stay, as does what is in "

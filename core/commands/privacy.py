@@ -34,8 +34,8 @@ def _list_kept(ctx: Context) -> list[str]:
     language = ctx.message.language
     kept = [f"{ctx.text(one.what)}: {one.describe(language)}" for one in PERIODS if one.is_personal]
     how = ctx.text(
-        "Encrypted ({cipher}), the key apart from the data. Other recordings are fetched for a "
-        "request and not kept.",
+        "What you write and say is encrypted ({cipher}); the key is not in the database. Other "
+        "recordings are fetched for a request and not kept.",
         cipher=ENCRYPTION,
     )
     return [*kept, how]

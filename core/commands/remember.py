@@ -19,9 +19,18 @@ from core.text.scripts import join_texts
 USAGE = mark("Usage: /remember on | off | 30d | me off | me on")
 DEFAULT_DAYS, MAX_DAYS = 7, LONGEST_HISTORY.days
 HISTORY_ON = mark(
-    "Messages and voice messages here are stored for {days}, encrypted, for /summary and "
-    "/find. Admins can turn this off with /remember off. /remember me off opts you out in all "
-    "chats; /forget me deletes your data here."
+    "Messages and voice messages here are stored for {days}, encrypted, for /summary and /find, "
+    "and replies to requests about them for 30 days. Admins can turn this off with /remember off. "
+    "/remember me off opts you out in all chats; /forget me deletes your data here."
+)
+#: What was made from the history belongs to the request, and to whoever has made it.
+REPLIES_KEPT = mark(
+    "Replies that were made from it, such as those to /find, are kept for 30 days, as all requests "
+    "are. /forget deletes them."
+)
+PRIVATE = mark(
+    "Texts that you forward here are kept for one day, for /summary. Requests and their replies "
+    "are kept for 30 days; a recording is a request, too. /privacy says more."
 )
 HISTORY_OFF = mark("Chat history is off. An admin can turn it on with /remember on.")
 OPTED_OUT = mark("You have opted out: nothing of yours is stored in any chat.")
@@ -78,14 +87,17 @@ async def turn_off(ctx: Context) -> Reply:
     """Keep no history any more, and delete what there is."""
     await ctx.save_settings(talk={"remember_days": None, "remembered_since_at": None})
     count = await ctx.store.memory.forget_chat(ctx.message.chat)
-    return Reply(join_texts([ctx.text("Chat history is off now."), ctx.describe_deleted(count)]))
+    texts = [ctx.text("Chat history is off now."), ctx.describe_deleted(count)]
+    if ctx.settings.talk.remember_days:
+        texts.append(ctx.text(REPLIES_KEPT))
+    return Reply(join_texts(texts))
 
 
 async def show(ctx: Context) -> Reply:
     """Reply with the setting of the chat, and whether the sender has opted out."""
     message, days = ctx.message, ctx.settings.talk.remember_days
     if message.is_private:
-        text = ctx.text("Only messages you forward here are kept, for one day. See /summary.")
+        text = ctx.text(PRIVATE)
     elif days:
         count = await ctx.store.memory.count(message.chat)
         stored = Plural("{count} message is stored.", "{count} messages are stored.", count)

@@ -200,7 +200,7 @@ TABLES = {
     "budgets": "not: limits that operators have set, under such digests; /usage shows them",
     "usage": "not: sums over everybody",
     "admissions": "access; decisions about chats and servers are theirs",
-    "audit": "not: what operators have done",
+    "audit": "not: what operators have done, and whom it was about",
     "switches": "not: what operators have turned on",
     "index_key": "not: a key of the database",
     "retired_keys": "not: names of keys",

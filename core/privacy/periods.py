@@ -16,7 +16,7 @@ REQUESTS_KEPT = timedelta(days=30)
 RECORDINGS_KEPT = timedelta(days=7)
 #: The archives that /export has made: there is no need to keep everything twice.
 EXPORTS_KEPT = timedelta(days=1)
-#: Messages forwarded in private.
+#: Texts forwarded in private, and forwarded recordings as part of what /summary summarizes.
 FORWARDS_KEPT = timedelta(days=1)
 #: What forms are about, which Discord lets people leave open.
 FORMS_KEPT = timedelta(days=1)
@@ -86,18 +86,19 @@ PERIODS = (
     ),
     Period(
         ("blobs", "blob_pieces"),
-        mark("Recordings uploaded to the web page"), RECORDINGS_KEPT, _REPLY,
+        mark("Recordings uploaded to the web page (30 days if the request failed)"),
+        RECORDINGS_KEPT, _REPLY,
     ),
     Period(
         ("messages",),
         mark("What an open form is about"), FORMS_KEPT, mark("after it was opened"),
     ),
     Period(
-        ("remembered",), mark("Messages forwarded in private"), FORWARDS_KEPT,
+        ("remembered", "messages", "jobs"), mark("Texts forwarded in private"), FORWARDS_KEPT,
     ),
     Period(
-        ("remembered",), mark("History, after /remember on"), None,
-        mark("as many days as was announced"),
+        ("remembered", "messages", "jobs", "transcripts"),
+        mark("History, after /remember on"), None, mark("as many days as was announced"),
     ),
     Period(
         ("readers",), mark("Up to when you have read"), LONGEST_HISTORY,
@@ -133,7 +134,8 @@ PERIODS = (
         mark("until the operator takes it back"),
     ),
     Period(
-        ("audit",), "What operators have done", AUDIT_KEPT, is_personal=False, column="done_at",
+        ("audit",), mark("What the operator has done, with your id if it was about you"),
+        AUDIT_KEPT, column="done_at",
     ),
     Period(
         ("switches",), "Whether all work is paused", None, "until it goes on", is_personal=False,

@@ -8,11 +8,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Table
 
+from core.privacy.periods import PERIODS
 from core.store import Store
 from core.store.database.encryption import Encrypted
 from core.store.database.tables import metadata
 from tests.support.full_chats import ADA, DISCORD, EVE, IMPERSONAL, TELEGRAM, Rows, World
 from tests.support.loopback import run_loopback
+
+#: Tables that /forget leaves on purpose -> how the receipt names what is in them.
+STAYS = {
+    "budget_uses": "how much you have used, without your id (62 days)",
+    "budgets": "a budget of your own",
+    "admissions": "what the operator has decided",
+    "audit": "or done about you",
+}
 
 
 @pytest.fixture
@@ -73,6 +82,9 @@ async def test_nothing_of_a_person_is_left_anywhere(world: World, before: Rows) 
     check_bytes(world, before, after)
     kinds = "message repl transcript answer spoken recording voice correction digest position"
     assert [kind for kind in f"{kinds} account".split() if kind not in receipt.text] == []
+    personal = {table for one in PERIODS if one.is_personal for table in one.tables}
+    stays = personal & (IMPERSONAL - {"watermarks"})
+    assert {STAYS[table] in receipt.text for table in stays} == {True}
     await check_ben(world, after)
 
 

@@ -32,8 +32,12 @@ async def test_admin_turns_history_on_and_off(group: Group) -> None:
     await group.say("between")
     reply = await group.ask("remember")
     assert "7 days" in reply.text and "1 message is stored." in reply.text
+    found = await group.ask("find between")
     reply = await group.ask("remember off")
     assert "1 message was deleted." in reply.text
+    # What was made from it is kept as long as all requests are, and that is said.
+    assert "/find, are kept for 30 days" in reply.text
+    assert found in [job.reply for job in await group.loopback.store.jobs.history(group.chat)]
     await group.say("after")
     assert await group.kept() == []
     assert "is off" in (await group.ask("remember")).text

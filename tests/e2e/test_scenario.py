@@ -30,7 +30,8 @@ FURTHER, FURTHER_ANSWER = "Who calls the plumber?", "Anna does."
 NOTHING = "Forward messages to me, then send /summary."
 WEB_KEPT = (
     "Your voice, style, language and links stay: /forget me everywhere deletes them, too, and all "
-    "your chats.\nYour other chats are not affected."
+    "your chats.\nThis receipt and how much you have used are kept for a while: /privacy says how "
+    "long."
 )
 WEB_NOTHING = "There is nothing to summarize yet: send a recording first."
 #: On Discord a command in a text is a link that enters it.

@@ -86,7 +86,7 @@ async def test_no_reply_speaks_of_replying_or_forwarding(
 async def test_forgetting_on_the_page_says_what_stays_there(client: AsyncClient) -> None:
     await ask(client, "message-1", "hello")
     reply = await ask(client, "message-2", "/forget me")
-    assert reply["text"].endswith("Your other chats are not affected.")
+    assert reply["text"].endswith("/privacy says how long.")
     history = (await client.get("/api/history")).json()["entries"]
     assert [entry["id"] for entry in history] == ["message-2"]
 

@@ -31,7 +31,7 @@ async def confirm_forwarded(ctx: Context) -> Reply:
     texts = [m for m in await memory.select(message.chat, span) if m.attachment is None]
     if texts and texts[0].message_id != message.message_id:
         return Reply()
-    return Reply(ctx.text("Forwarded messages are kept for one day. /summary summarizes them."))
+    return Reply(ctx.text("Forwarded texts are kept for one day. /summary summarizes them."))
 
 
 note = Command("", transcribe_silently, is_listed=False, is_silent=True)
