@@ -22,6 +22,7 @@ from core.assistant import Assistant
 from core.clock import CLOCK, Clock
 from core.commands import load_command
 from core.commands.buttons.failure import offer_buttons
+from core.commands.start import describe_self
 from core.errors import (
     AssistantError,
     ChatGone,
@@ -213,6 +214,8 @@ class JobRunner:
                 if reply is None:
                     async with self._delays.limit(job):
                         made = await self._assistant.make_reply(job, platform)
+                    if job.message.is_first and made != Reply():
+                        made = made.begin_with(describe_self(job.message.language))
                     save = self._store.jobs.save_reply
                     reply = await save(job.job_id, made, JobState.DONE, ledger)
                 await platform.deliver(self._store.deliveries.target(job, ledger), reply)
@@ -283,6 +286,8 @@ class JobRunner:
         is_given_up = decision.kind == "give_up"
         outcome = JobState.DEAD if is_given_up else JobState.REFUSED
         reply = Reply(text, buttons=offer_buttons(job, error, is_given_up=is_given_up))
+        if job.message.is_first:
+            reply = reply.begin_with(describe_self(language))
         if command.is_silent:
             reply = Reply()  # nobody waits for it
         await self._store.jobs.save_reply(job.job_id, reply, outcome)

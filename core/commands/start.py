@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.commands import Command
 from core.commands.context import Context
-from core.locale import mark
+from core.locale import mark, translate
 from core.models import Button, Reply
 from core.text.scripts import join_texts
 
@@ -43,7 +43,12 @@ def _offer_first_steps(ctx: Context) -> tuple[Button, ...]:
 
 async def introduce(ctx: Context) -> Reply:
     """Say that an AI answers, before the first reply in a chat that did not begin with /start."""
-    return Reply(join_texts([ctx.text(HELLO), ctx.text(PRIVACY)]))
+    return Reply(describe_self(ctx.message.language))
+
+
+def describe_self(language: str) -> str:
+    """Return who answers, as somebody is told who is new."""
+    return join_texts([translate(HELLO, language), translate(PRIVACY, language)])
 
 
 command = Command("", start, is_listed=False)

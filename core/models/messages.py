@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
@@ -113,6 +113,8 @@ class Message:
     is_held: bool = False
     #: When the sender joined the server, where the platform says so.
     sender_joined_at: datetime | None = None
+    #: The first of somebody to whom nothing but replies can be sent: that to it says who answers.
+    is_first: bool = False
 
     @property
     def author_ids(self) -> frozenset[str]:
@@ -241,3 +243,11 @@ class Reply:
     #: Parts of the quote, by their positions in it, and the last line of the text, about them.
     marks: tuple[Span, ...] = ()
     note: str = ""
+
+    def begin_with(self, line: str) -> Reply:
+        """Return the reply with a line before its text, and its links and spans moved along."""
+        text = "\n\n".join(filter(None, (line, self.text)))
+        by = len(text) - len(self.text)
+        links = (replace(link, start=link.start + by, end=link.end + by) for link in self.links)
+        spans = (replace(span, start=span.start + by, end=span.end + by) for span in self.spans)
+        return replace(self, text=text, links=tuple(links), spans=tuple(spans))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from core.commands.unasked.digest_due import prepend
 from core.models import Button, DigestSchedule, JobState, Link, Reply
 from core.store import Store, make_cipher
 from tests.support.clean_start import settle
@@ -150,7 +149,7 @@ async def test_digests_end_when_history_is_turned_off(group: Group) -> None:
 
 def test_links_move_with_their_text() -> None:
     reply = Reply("see here", links=(Link(4, 8, "12"),), buttons=(Button("x", "y"),))
-    late = prepend("Late.", reply)
+    late = reply.begin_with("Late.")
     assert late.text == "Late.\n\nsee here"
     [link] = late.links
     assert late.text[link.start : link.end] == "here"

@@ -91,6 +91,45 @@ async def test_whoever_is_greeted_anyway_is_not_told_again(
     assert "AI assistant" in greeting and answer == "> call 1"
 
 
+@pytest.mark.parametrize(
+    ("command", "arguments", "answer"),
+    [("help", {}, "/ask"), ("find", {"words": "tea"}, "Nothing found")],
+)
+async def test_the_app_of_a_person_says_in_its_first_response_that_an_ai_answers(
+    whole: Loopback, server: Server, command: str, arguments: dict[str, str], answer: str
+) -> None:
+    """Nothing else can be sent where the bot is no member; a refusal is a response, too."""
+    eve = server.add_user("Eve", has_app=True)
+    foreign = server.channel(server.add_guild(members=[eve], has_bot=False))
+    await server.wait_for(server.commands)
+    told = []
+    for _ in range(2):
+        used = server.slash(foreign, eve, command, arguments)
+        [response] = await server.wait_for(partial(server.responses_to, used))
+        told.append(response.content)
+    first, second = told
+    assert first.startswith("Hi, I am Hearsay, an AI assistant") and "</privacy:" in first
+    assert answer in first and answer in second and "AI assistant" not in second
+
+
+async def test_the_app_of_a_person_says_it_before_a_transcript_and_after_a_form(
+    whole: Loopback, server: Server
+) -> None:
+    eve, bob = server.add_user("Eve", has_app=True), server.add_user("Bob", has_app=True)
+    chat = server.private_chat(eve, bob)
+    note = server.send_voice(chat, bob, NOTE, duration=4.0)
+    await server.wait_for(server.commands)
+    used = server.context_menu(note, eve, "Transcribe")
+    [response] = await server.wait_for(partial(server.responses_to, used))
+    assert response.content.startswith("Hi, I am Hearsay, an AI assistant")
+    assert response.content.endswith("> call 1")
+    opened = server.context_menu(note, bob, "Ask about this")
+    await server.wait_for(lambda: server.interaction(opened).modal)
+    sent = server.submit(opened, bob, {"text": "Who is it?"})
+    [response] = await server.wait_for(partial(server.responses_to, sent))
+    assert response.content.startswith("Hi, I am Hearsay, an AI assistant")
+
+
 async def test_who_joined_later_is_told_at_their_first_message(
     whole: Loopback, server: Server, ann: str, clock: Clock
 ) -> None:

@@ -8,8 +8,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from core.models import Chat, ChatSettings, Message
+from sqlalchemy import Connection, update
+
+from core.models import Chat, ChatSettings
 from core.store import Store
+from core.store.database.queries import chat_row
+from core.store.database.tables import chats
 from tests.chaos.running_program import START_S, Launcher, RunningProgram, wait_for
 from tests.emulators.discord import DiscordServer
 from tests.emulators.discord.records import DEFER
@@ -92,7 +96,7 @@ class DiscordProgram(RunningProgram):
             await store.close()
 
     async def note_known(self, channel: str) -> None:
-        """Let there be an earlier message in a channel: see `note_known`."""
+        """Let a channel have been used before: see `note_known`."""
         store = open_store(self.home)
         try:
             await note_known(store, self.server, channel)
@@ -101,9 +105,15 @@ class DiscordProgram(RunningProgram):
 
 
 async def note_known(store: Store, server: DiscordServer, channel: str) -> None:
-    """Let there be an earlier message in a channel: nothing in it is the first contact."""
+    """Let a channel have been used before: nothing in it is the first contact."""
     chat = Chat("discord", server.world.bot.user_id, channel)
-    await store.intake.open_form(Message(chat, "earlier", current_clock().now(), text="Hello"))
+    used_at = current_clock().now()
+
+    def note(connection: Connection) -> None:
+        is_it = chats.c.chat_pk == chat_row(connection, chat).chat_pk
+        connection.execute(update(chats).where(is_it).values(used_at=used_at))
+
+    await store._database.write(note)
 
 
 @asynccontextmanager

@@ -38,16 +38,8 @@ async def digest_due(ctx: Context) -> Reply:
         return Reply()
     if not due.is_late:
         return reply
-    return prepend(ctx.text("This digest is late: the bot was offline when it was due."), reply)
-
-
-def prepend(line: str, reply: Reply) -> Reply:
-    """Return `reply` with a line before its text, and its links and spans moved along."""
-    text = f"{line}\n\n{reply.text}"
-    by = len(text) - len(reply.text)
-    links = (replace(link, start=link.start + by, end=link.end + by) for link in reply.links)
-    spans = (replace(span, start=span.start + by, end=span.end + by) for span in reply.spans)
-    return replace(reply, text=text, links=tuple(links), spans=tuple(spans))
+    line = ctx.text("This digest is late: the bot was offline when it was due.")
+    return reply.begin_with(line)
 
 
 command = Command("", digest_due, SUMMARY, is_listed=False, action=lambda text: Action.SCHEDULED)

@@ -57,7 +57,11 @@ _QUOTED = (
     .order_by(jobs.c.seq.desc())
     .limit(1)
 )
-_FIRST = select(messages.c.message_pk).where(messages.c.chat_pk == bindparam("of_chat")).limit(1)
+_FIRST = (
+    select(messages.c.message_pk)
+    .where(messages.c.chat_pk == bindparam("of_chat"), ~IS_FORM)
+    .limit(1)
+)
 _RESTORE = update(chats).where(chats.c.chat_pk == bindparam("of_chat")).values(gone_at=None)
 #: The command that says that an AI answers.
 INTRODUCTION = "introduction"
@@ -100,12 +104,12 @@ class Intake:
             message = _cancel(connection, key, message, choose_stopped, now)
         new = NewJob(key, message, command, recording, is_silent=self.is_silent(command))
         if chat.used_at is None and self.needs_introduction(message.chat.platform):
-            _introduce(connection, new, now)
+            new = _introduce(connection, new, now)
         if (added := _add(connection, new, now)) is None:
             return None
         if chat.gone_at is not None:
             connection.execute(_RESTORE, {"of_chat": key})
-        return Job(added["job_id"], message, command, added["state"], 0, now, now, settings)
+        return Job(added["job_id"], new.message, command, added["state"], 0, now, now, settings)
 
     @writes
     def open_form(self, connection: Connection, message: Message) -> None:
@@ -125,14 +129,23 @@ class Intake:
         return add_own(connection, row.chat_pk, message, self._database.now())
 
 
-def _introduce(connection: Connection, new: NewJob, now: datetime) -> None:
-    """Let a person who is new, and has not begun with /start, be told first that an AI answers."""
-    is_greeted = new.command == "start" or not new.message.is_private
-    if is_greeted or connection.execute(_FIRST, {"of_chat": new.chat_pk}).first():
-        return
-    if new.message.chat.is_reachable:
-        own = replace(build_own(new.message, INTRODUCTION, now), reply_token="")
+def _introduce(connection: Connection, new: NewJob, now: datetime) -> NewJob:
+    """Let a person who is new, and has not begun with /start, be told first that an AI answers.
+
+    Where only replies can be sent, the one to this message is to begin with it.
+    """
+    message = new.message
+    # Buttons are below messages of ours; a form may be the first that somebody sees.
+    is_press = message.button and not message.button.startswith(FORM_TOKEN)
+    is_greeted = new.command == "start" or not message.is_private
+    if is_greeted or is_press or connection.execute(_FIRST, {"of_chat": new.chat_pk}).first():
+        return new
+    if message.chat.is_reachable:
+        own = replace(build_own(message, INTRODUCTION, now), reply_token="")
         add_own(connection, new.chat_pk, own, now)
+    # Who has to wait for an operator is told so by an AI.
+    is_first = not (message.chat.is_reachable or message.is_held)
+    return replace(new, message=replace(message, is_first=is_first)) if is_first else new
 
 
 def _add(connection: Connection, new: NewJob, now: datetime) -> dict[str, Any] | None:
