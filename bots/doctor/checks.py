@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bots.doctor import access_checks, machine_checks, service_checks, web_checks
+from bots.doctor import access_checks, key_checks, machine_checks, service_checks, web_checks
 from bots.doctor.results import Check, CheckRun, Result, fail
 from bots.exit_codes import STORE, exit_code_of
 from core.errors import AssistantError
@@ -10,12 +10,12 @@ from core.errors import AssistantError
 #: Name -> check; the clock comes after the services that it is compared with.
 CHECKS: dict[str, Check] = {
     "home": machine_checks.check_home,
-    "modes": machine_checks.check_modes,
+    "modes": key_checks.check_modes,
     "user": machine_checks.check_user,
     "disk": machine_checks.check_disk,
     "sqlite": machine_checks.check_sqlite,
     "database": machine_checks.check_database,
-    "key": machine_checks.check_key,
+    "key": key_checks.check_key,
     "access": access_checks.check_access,
     "engine": service_checks.check_engine,
     "telegram": service_checks.check_telegram,

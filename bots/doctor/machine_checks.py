@@ -1,4 +1,4 @@
-"""Checks of this machine: files, disk, database, audio."""
+"""Checks of this machine: home, disk, database, audio."""
 
 from __future__ import annotations
 
@@ -13,16 +13,12 @@ from core.audio import Media
 from core.engines.wire.speech import make_silence
 from core.errors import AssistantError
 from core.store.database import check as database
-from core.store.database.encryption import build_cipher
-from core.store.database.key import KeyFit, examine_key, find_keys
 from core.worker_process.sandbox import is_root
 
 _MB = 2**20
 _FEW_BYTES, _LOW_BYTES = 100 * _MB, 1024 * _MB
 #: Older ones may corrupt a database in WAL mode that has several connections.
 _GOOD_SQLITE = (3, 51, 3)
-#: Permissions of anybody but the owner.
-_OTHERS = 0o077
 
 
 async def check_home(run: CheckRun) -> Result:
@@ -35,18 +31,6 @@ async def check_home(run: CheckRun) -> Result:
         cure = "Let this user write there, or set HEARSAY_HOME to another folder."
         return fail(f"{place} cannot be written to: {refused}", cure, CONFIG)
     return ok(f"{home}" if home.exists() else f"{home} will be created at the first start")
-
-
-async def check_modes(run: CheckRun) -> Result:
-    """Check that no other user can read the files."""
-    home = run.settings.hearsay_home
-    key = home / "secret.key"
-    if key.exists() and key.stat().st_mode & _OTHERS:
-        cure = f"Run: chmod 600 {key}"
-        return fail("other users of this machine can read the database key", cure, CONFIG)
-    if home.exists() and home.stat().st_mode & _OTHERS:
-        return warn(f"other users of this machine can read {home}", f"Run: chmod 700 {home}")
-    return ok("only this user can read the files")
 
 
 async def check_disk(run: CheckRun) -> Result:
@@ -90,23 +74,6 @@ async def check_database(run: CheckRun) -> Result:
         cure = "The next start updates it; or run: hearsay migrate"
         return warn("the database has an older schema", cure)
     return ok("intact and up to date")
-
-
-async def check_key(run: CheckRun) -> Result:
-    """Check that the key decrypts the database, as every start does."""
-    settings = run.settings
-    source = find_keys(settings)
-    if source.path is None or source.path.exists():
-        build_cipher(source)  # a malformed key is an error before any use
-    fit = await examine_key(settings.url, source)
-    if fit is KeyFit.EMPTY:
-        return ok("there is nothing to decrypt yet")
-    if fit is KeyFit.PART:
-        cure = "If you still have that key, set HEARSAY_SECRET_KEY to both: NEW,OLD."
-        return warn("a part of the database was encrypted with another key", cure)
-    beside = source.path and source.path.parent == settings.hearsay_home
-    where = "beside the database: whoever copies the folder has both" if beside else "apart"
-    return ok(f"decrypts the database; it is in {source.name}, {where}")
 
 
 async def check_audio(_: CheckRun) -> Result:

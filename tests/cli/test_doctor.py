@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import telegram as sdk
-from cryptography.fernet import Fernet
 
 from bots.doctor.checks import CHECKS, run_check
 from bots.doctor.results import CheckRun, Status
@@ -250,38 +249,6 @@ async def test_a_database_that_is_newer_or_damaged(tmp_path: Path) -> None:
     path.write_bytes(data)
     found = await check("database", hearsay_home=home)
     assert (found.status, found.code) == (Status.FAIL, 74)
-
-
-async def test_a_wrong_key_and_a_missing_one(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    await fill(home)
-    assert "secret.key, beside the database" in (await check("key", hearsay_home=home)).text
-    key_file = tmp_path / "elsewhere"
-    key_file.write_text((home / "secret.key").read_text())
-    found = await check("key", hearsay_home=home, hearsay_secret_key_file=key_file)
-    assert found.text == "decrypts the database; it is in HEARSAY_SECRET_KEY_FILE, apart"
-    other = Fernet.generate_key().decode()
-    found = await check("key", hearsay_home=home, hearsay_secret_key=other)
-    assert (found.status, found.code) == (Status.FAIL, 78)
-    assert other not in found.text + found.cure
-    (home / "secret.key").unlink()
-    found = await check("key", hearsay_home=home)
-    assert (found.status, found.code) == (Status.FAIL, 78)
-    assert found.text.startswith(f"{home / 'secret.key'} is missing")
-    assert "backup" in found.text
-    assert not (home / "secret.key").exists()
-
-
-async def test_file_modes(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    await fill(home)
-    assert (await check("modes", hearsay_home=home)).status is Status.OK
-    home.chmod(0o755)
-    assert (await check("modes", hearsay_home=home)).status is Status.WARN
-    (home / "secret.key").chmod(0o644)
-    found = await check("modes", hearsay_home=home)
-    assert (found.status, found.code) == (Status.FAIL, 78)
-    assert f"chmod 600 {home / 'secret.key'}" in found.cure
 
 
 async def test_a_home_that_is_not_writable(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from core.store.database.errors import read_error
 from core.store.database.migrate import is_file, list_revisions, open_plain, read_revision
@@ -27,6 +27,16 @@ class DatabaseCondition:
     path: Path | None = field(default=None, compare=False)
 
 
+def find_path(url: str) -> Path | None:
+    """Return the file of an SQLite database, whether it is there or not; None for others."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None
+    is_sqlite = parsed.get_backend_name() == "sqlite"
+    return Path(parsed.database) if is_sqlite and parsed.database else None
+
+
 async def examine(url: str) -> DatabaseCondition:
     """Check the database at `url`. Raises StoreError if it cannot be read, ConfigError."""
     return await asyncio.to_thread(_examine, url)
@@ -35,7 +45,7 @@ async def examine(url: str) -> DatabaseCondition:
 def _examine(url: str) -> DatabaseCondition:
     engine = open_plain(url, is_read_only=True)
     is_sqlite = engine.dialect.name == "sqlite"
-    path = Path(make_url(url).database or "") if is_sqlite else None
+    path = find_path(url)
     try:
         if is_sqlite and not is_file(url):
             return DatabaseCondition(is_there=False, path=path)
