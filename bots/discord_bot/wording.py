@@ -96,8 +96,8 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "In private chats every voice message is transcribed automatically.": mark(
             "In direct messages every voice message is transcribed automatically."
         ),
-        "You have opted out: nothing of yours is stored in any chat.": mark(
-            "You have opted out: nothing of yours is stored in any server."
+        "You have opted out: in all chats, only what you ask for is stored, for 30 days.": mark(
+            "You have opted out: in all servers, only what you ask for is stored, for 30 days."
         ),
         "You have opted in again, in chats that keep a history.": mark(
             "You have opted in again, in channels that keep a history."
@@ -161,10 +161,10 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Manage Server can turn this off with /remember off. /remember me off opts you out in "
             "all servers; /forget me deletes your data here."
         ),
-        "You have opted out: nothing of yours is stored in any chat, and in groups nobody else can "
-        "transcribe your voice messages. /remember me on undoes this.": mark(
-            "You have opted out: nothing of yours is stored in any server, and nobody else there "
-            "can transcribe your voice messages. /remember me on undoes this."
+        "You have opted out: in all chats, only what you ask for is stored, for 30 days, and in "
+        "groups nobody else can transcribe your voice messages. /remember me on undoes this.": mark(
+            "You have opted out: in all servers, only what you ask for is stored, for 30 days, and "
+            "nobody else there can transcribe your voice messages. /remember me on undoes this."
         ),
         "Messages in the chat itself are not deleted. What others wrote about you is kept until it "
         "expires: requests after 30 days, a history after the days that were announced. Also kept: "

@@ -28,7 +28,7 @@ UNLINKED = mark(
     "Your account is not linked and no code is active. Voice, style and opt-out stay as they were "
     "on both sides; a custom voice stays with the account that recorded it."
 )
-OPTED_OUT = mark("You have opted out: nothing of yours is stored in any chat.")
+OPTED_OUT = mark("You have opted out: in all chats, only what you ask for is stored, for 30 days.")
 REFUSALS = {
     LinkResult.UNKNOWN: mark(
         "This code is unknown, used or older than 10 minutes. Get a new one with /link on the "

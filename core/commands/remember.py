@@ -33,7 +33,7 @@ PRIVATE = mark(
     "are kept for 30 days; a recording is a request, too. /privacy says more."
 )
 HISTORY_OFF = mark("Chat history is off. An admin can turn it on with /remember on.")
-OPTED_OUT = mark("You have opted out: nothing of yours is stored in any chat.")
+OPTED_OUT = mark("You have opted out: in all chats, only what you ask for is stored, for 30 days.")
 
 
 async def remember(ctx: Context) -> Reply:
@@ -120,8 +120,8 @@ async def set_opt_out(ctx: Context, words: list[str]) -> Reply:
         return Reply(ctx.text("You have opted in again, in chats that keep a history."))
     counts = await forget_everywhere(ctx, keeps_account=True)
     text = ctx.text(
-        "You have opted out: nothing of yours is stored in any chat, and in groups nobody else can "
-        "transcribe your voice messages. /remember me on undoes this."
+        "You have opted out: in all chats, only what you ask for is stored, for 30 days, and in "
+        "groups nobody else can transcribe your voice messages. /remember me on undoes this."
     )
     return Reply(join_texts([text, describe_counts(ctx, counts)]))
 
