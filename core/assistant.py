@@ -75,8 +75,9 @@ class Inbox:
         sender or its chat has too many open jobs, which was told before.
         """
         platform = self.platforms.get(message.chat.platform)
-        pick = partial(pick_command, voice=platform.voice if platform else None)
-        may_others = False
+        pick, may_others = pick_command, False
+        if platform:
+            pick = partial(pick_command, voice=platform.voice, operators=platform.operators)
         if platform and (message.command == "cancel" or message.button.startswith(CANCEL_TOKEN)):
             may_others = await may_cancel_others(platform, message)
         stop = partial(pick_cancelled, may_others)

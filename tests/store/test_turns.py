@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from sqlalchemy import select, update
 
 from core.clock import Clock
 from core.commands import pick_command
+from core.commands.cancel import pick_cancelled
 from core.models import Attachment, Job, JobState, Message
 from core.store import Store
 from core.store.database.tables import jobs
@@ -115,6 +117,44 @@ async def test_what_is_cancelled_waits_for_nobody(store: Store, new_message: New
     assert [one.job_id for one in (await store.jobs.claim(1)).jobs] == [job.job_id]
 
 
+async def test_a_cancel_is_taken_beyond_the_limit_if_it_ends_something(
+    store: Store, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(excess, "MAX_OF_PERSON", 3)
+    for _ in range(3):
+        await add(store, note(new_message, "a", chat="one"))
+    ends = []
+    for _ in range(3):
+        cancel = new_message("one", sender_id="a", attachment=None, command="cancel")
+        stop = partial(pick_cancelled, False)
+        job = await store.intake.add(cancel, pick_command, choose_stopped=stop)
+        found = await store.jobs.find(job.job_id) if job else None
+        assert found
+        ends.append((found.state, found.outcome))
+    waiting, refused = JobState.WAITING, JobState.REFUSED
+    assert ends == [(waiting, JobState.DONE), (waiting, refused), (refused, refused)]
+
+
+async def test_urgent_jobs_of_one_person_take_one_place(
+    store: Store, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers to slash commands that are refused, or /cancel, however many there are."""
+    monkeypatch.setattr(excess, "MAX_OF_PERSON", 5)
+    for _ in range(5):
+        await add(store, new_message("one", sender_id="a", attachment=None, command="cancel"))
+    for number in range(40):
+        asked = replace(note(new_message, "a"), reply_token="token", message_id=f"i{number}")
+        assert (await add(store, asked)).state is JobState.WAITING
+    await add(store, note(new_message, "b"))
+    assert await claim(store, 32, reserve=8) == ["a", "b"]
+    assert await claim(store, 32) == [], "until that one has ended"
+    [urgent] = [
+        one for one in await store.jobs.recent([JobState.RUNNING]) if one.command == "cancel"
+    ]
+    await store.jobs.finish(urgent.job_id, JobState.DONE)
+    assert await claim(store, 32, reserve=8) == ["a"]
+
+
 async def test_a_person_is_stored_as_a_digest(store: Store, new_message: NewMessage) -> None:
     mine = await add(store, note(new_message, "123456789"))
     again = await add(store, note(new_message, "123456789"))
@@ -149,9 +189,6 @@ async def test_too_many_requests_of_a_person_get_one_answer(
     await clock.sleep(600)
     again = await add(store, note(new_message, "a"))
     assert again.state is JobState.WAITING, "that was long ago"
-    cancel = await add(store, new_message(sender_id="a", attachment=None, command="cancel"))
-    assert cancel.state is JobState.WAITING
-    assert (await store.jobs.find(cancel.job_id)).reply is None  # type: ignore[union-attr]
 
 
 async def test_a_chat_has_a_limit_of_its_own(

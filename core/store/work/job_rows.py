@@ -27,7 +27,7 @@ _NEW: dict[str, Any] = {
     **dict.fromkeys(("attempts", "crashes"), 0),
     "error": "",
 }
-#: What takes effect, or has to, before everything else that waits.
+#: What takes effect, or has to, before everything else that waits: /cancel, and what operators do.
 _URGENT = frozenset({"cancel", "admin"})
 
 
@@ -81,7 +81,9 @@ def add_job(connection: Connection, new: NewJob, now: datetime) -> dict[str, Any
     # What tells the person that it is held does not wait for it.
     values |= {"is_told": is_held}
     is_over = found.of_person >= excess.MAX_OF_PERSON or found.in_chat >= excess.MAX_IN_CHAT
-    if is_over and not (new.is_own or values["is_urgent"]):
+    # A /cancel whose text names jobs has ended them: it makes room.
+    is_taken = new.is_own or new.command == "admin" or (new.command == "cancel" and message.text)
+    if is_over and not is_taken:
         is_silent = new.is_silent or is_held
         values |= excess.refuse(connection, message, found, values, is_silent=is_silent)
     elif new.recording is not None:

@@ -33,7 +33,7 @@ from core.store.database.queries import (
 from core.store.database.tables import chats, deliveries, jobs, messages
 from core.store.work.buttons import keep_buttons
 from core.store.work.deliveries import StoredLedger, end_job, turn_into_placeholder
-from core.store.work.turns import BEGIN, NEXT, NEXT_PAUSED, SHARE, URGENT
+from core.store.work.turns import BEGIN, NEXT, NEXT_PAUSED, SHARE, URGENT, URGENT_SHARE
 
 _IS_WAITING = IS_OPEN & (jobs.c.state == JobState.WAITING)
 # Built once: building them costs more than running them, and every job waits for them.
@@ -261,7 +261,7 @@ def _take(
     connection: Connection, following: Select[Any], now: datetime, most: int, share: int
 ) -> list[Any]:
     """Begin up to `most` jobs, and return their rows; `share`: of one person that may then run."""
-    taken, more = list[Any](), Counter[str]()
+    taken, more = list[Any](), Counter[tuple[str, bool]]()
     is_page_full = True
     # A page full of few people's jobs: those of others come after it.
     while is_page_full and (room := most - len(taken)) > 0:
@@ -269,10 +269,11 @@ def _take(
         more.clear()
         chosen = []
         for row in page:
-            is_limited = row.person is not None and row.turn != URGENT
-            if not is_limited or row.held + more[row.person] < share:
+            is_urgent = row.turn == URGENT
+            limit, key = URGENT_SHARE if is_urgent else share, (row.person, is_urgent)
+            if row.person is None or row.held + more[key] < limit:
                 chosen.append(row)
-                more[row.person] += is_limited
+                more[key] += 1
         if chosen:
             connection.execute(BEGIN, [{"next_seq": row.seq} for row in chosen])
         taken += chosen

@@ -21,8 +21,10 @@ from core.store.database.tables import jobs
 
 #: Jobs of one person that run at once while somebody waits who has fewer.
 SHARE = 4
-#: The turn of what neither waits for its chat nor for its person.
+#: The turn of what neither waits for its chat nor for other jobs of its person.
 URGENT = -1
+#: Urgent jobs of one person that run at once, whoever waits: else many would leave others no place.
+URGENT_SHARE = 1
 #: What a job counts for, in seconds of audio: at least what its overhead is worth. More than the
 #: most counts as that: a long recording would wait for hundreds of notes.
 COST_S = range(10, 301)
@@ -53,20 +55,22 @@ def _select_next(may_run: ColumnElement[bool]) -> Select[Any]:
         earlier.c.seq < jobs.c.seq,
         ~earlier.c.is_told,
     )
+    # A /cancel has taken effect already, and would come too late after the others.
+    is_urgent = jobs.c.turn == URGENT
+    is_alike = (_RUNNING.c.turn == URGENT) == is_urgent
     held: ColumnElement[int] = (
         select(func.count())
-        .where(_IS_RUNNING, _RUNNING.c.person == jobs.c.person)
+        .where(_IS_RUNNING, _RUNNING.c.person == jobs.c.person, is_alike)
         .correlate(jobs)
         .scalar_subquery()
     )
+    share = case((is_urgent, URGENT_SHARE), else_=bindparam("share", type_=Integer()))
     is_due = unindexed(jobs.c.run_at) <= bindparam("now", type_=UtcDateTime())
-    # A /cancel has taken effect already, and would come too late after the others.
-    is_urgent = jobs.c.turn == URGENT
-    is_next = ~is_blocked & (held < bindparam("share", type_=Integer()))
+    is_next = (is_urgent | ~is_blocked) & (held < share)
     return (
         select_jobs()
         .add_columns(held.label("held"))
-        .where(IS_OPEN, jobs.c.state == JobState.WAITING, is_due, is_urgent | is_next, may_run)
+        .where(IS_OPEN, jobs.c.state == JobState.WAITING, is_due, is_next, may_run)
         .order_by(jobs.c.turn, jobs.c.seq)
         .limit(bindparam("most"))
     )
