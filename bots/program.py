@@ -19,6 +19,7 @@ import structlog
 from bots import PLATFORMS, list_platforms, load
 from bots.home import make_home
 from core import commands
+from core.admission import Admission
 from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant, Inbox
 from core.audio import Media, limit_files
@@ -101,6 +102,7 @@ async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLO
 async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[Program]:
     """Migrate the database and build the parts; close them when the context ends."""
     async with open_store(settings, clock) as store, AsyncExitStack() as stack:
+        store.admissions.rules = Admission.read(settings, store.admissions.decisions)
         media = Media(limits=limit_files(settings.max_file_bytes))
         stack.push_async_callback(media.close)
         engines = Engines(settings)

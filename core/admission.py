@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Self
 
-from core.config import ASK
+from core.config import ASK, Settings
 from core.models import Message
 
 
@@ -35,36 +36,43 @@ Decisions = Mapping[tuple[str, str], Decision]
 
 def find_subject(message: Message) -> str:
     """Return whom an operator decides about: a person, else a server or a group."""
-    chat = message.chat.chat_id
-    return (message.sender_id or chat) if message.is_private else (message.server_id or chat)
+    own = message.sender_id if message.is_private else message.server_id
+    return own or message.subject or message.chat.chat_id
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """The rules of one platform."""
+    """The rules. By default everybody is let in about whom nothing else was decided."""
 
-    platform: str
-    allowed: Set[str]
-    denied: Set[str]
-    operators: Set[str]
     #: Those that are stored; they change while the program runs.
-    decisions: Decisions
+    decisions: Decisions = field(default_factory=dict)
+    allowed: Set[str] = frozenset()
+    denied: Set[str] = frozenset()
+    #: "platform:id" of each.
+    operators: Set[str] = frozenset()
+
+    @classmethod
+    def read(cls, settings: Settings, decisions: Decisions) -> Self:
+        """Return the rules in the settings."""
+        lists = settings.allowed_chats, settings.denied_chats, settings.admin_ids
+        return cls(decisions, *map(frozenset, lists))
 
     def judge(self, message: Message) -> Verdict:
         """Return what happens to a message. A denial or a ban of anybody it names wins."""
-        ids = {message.chat.chat_id, message.sender_id, message.server_id} - {""}
-        found = {self.decisions.get((self.platform, one)) for one in ids}
+        platform, chat_id = message.chat.platform, message.chat.chat_id
+        ids = {chat_id, message.sender_id, message.server_id, message.subject} - {""}
+        found = {self.decisions.get((platform, one)) for one in ids}
         if self.denied & ids or Decision.BANNED in found:
             return Verdict.CLOSED
-        is_operators = message.is_private and message.sender_id in self.operators
+        private = {chat_id, message.subject, message.sender_id if message.is_private else ""}
+        is_operators = self.operators & {f"{platform}:{one}" for one in private}
         if not self.allowed or self.allowed & ids or is_operators:
             return Verdict.OPEN
         if ASK not in self.allowed:
             return Verdict.CLOSED
         if Decision.APPROVED in found:
             return Verdict.OPEN
-        subject = (self.platform, find_subject(message))
-        is_denied = self.decisions.get(subject) is Decision.DENIED
+        is_denied = self.decisions.get((platform, find_subject(message))) is Decision.DENIED
         return Verdict.CLOSED if is_denied else Verdict.HELD
 
 

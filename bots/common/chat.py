@@ -84,8 +84,7 @@ class ChatBot(ABC):
         self.max_file_bytes = settings.max_file_bytes
         #: Ids of the people on this platform who operate the bot.
         self.operators: Set[str] = pick_people(self.name, settings.admin_ids)
-        allowed, denied = frozenset(settings.allowed_chats), frozenset(settings.denied_chats)
-        self._admission = Admission(self.name, allowed, denied, self.operators, inbox.decisions)
+        self._admission = Admission.read(settings, inbox.decisions)
         self._background: set[asyncio.Task[None]] = set()
         #: Closed in this order, after the background tasks.
         self._parts: tuple[Closable, ...] = ()

@@ -189,21 +189,17 @@ def can_type(name: str, *, is_private: bool) -> bool:
 
 
 def pick_command(
-    message: Message,
-    settings: ChatSettings,
-    voice: VoiceChannels | None = None,
+    message: Message, settings: ChatSettings, voice: VoiceChannels | None = None,
     operators: Set[str] = frozenset(),
-) -> str | None:
+) -> str | None:  # fmt: skip
     """Return the command that answers `message`, None if nobody asked for an answer.
 
     In private every message is answered. In a group only commands are, replies to the bot's own,
-    and voice messages if the admins have turned that on. voice: reads plain messages aloud.
-    operators: ids of those for whom /admin exists.
+    and voice messages if the admins want that. voice: reads the rest aloud. operators: have /admin.
     """
-    may_type = can_type(message.command, is_private=message.is_private)
-    if may_type or (message.button and message.command in COMMANDS):
-        is_hidden = message.command == "admin" and message.sender_id not in operators
-        return "unknown" if is_hidden else message.command
+    name = message.command
+    if can_type(name, is_private=message.is_private) or (message.button and name in COMMANDS):
+        return "unknown" if name == "admin" and message.sender_id not in operators else name
     attachment, expects = message.attachment, settings.expects
     if expects and attachment and expects.is_for(message.sender_id, message.sent_at):
         return expects.command

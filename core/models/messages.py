@@ -109,6 +109,9 @@ class Message:
     is_granted: bool = False
     #: The server that the chat belongs to, empty where chats belong to none.
     server_id: str = ""
+    #: In a message of the program, which names neither sender nor server: whom operators decide
+    #: about in this chat, empty if that is the chat itself.
+    subject: str = ""
     #: An operator has not decided yet whether this chat may use the bot.
     is_held: bool = False
     #: When the sender joined the server, where the platform says so.

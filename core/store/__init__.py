@@ -75,7 +75,7 @@ class Store:
         self.rotation = Rotation(self._database)
         self.admissions = Admissions(self._database)
         self.audit = Audit(self._database)
-        self.controls = Controls(self._database)
+        self.controls = Controls(self._database, self.admissions)
 
     async def load(self) -> None:
         """Read what operators have decided. Called once, before anything runs."""

@@ -15,9 +15,9 @@ NOTE = mark(
 
 
 async def welcome(ctx: Context) -> Reply:
-    """Say what is stored here; nothing if that has been turned off meanwhile."""
+    """Say what is stored here; nothing if that has been turned off meanwhile, or the bot banned."""
     days = ctx.settings.talk.remember_days
-    if not days:
+    if not days or not ctx.platform.is_allowed(ctx.message):
         return Reply()
     return Reply(ctx.text(NOTE, days=Plural("{count} day", "{count} days", days)))
 

@@ -52,6 +52,8 @@ chats = Table(
     Column("address", Encrypted(str), nullable=False),
     #: For one of several chats of a person, whose ids begin with the same and a "-": that id.
     Column("owner_id", KeyedId(b"chat")),
+    #: Whom operators decide about, where that is not the chat itself: its server, or its person.
+    Column("subject", Encrypted(str)),
     Column("language", String(16)),
     Column("is_auto", Boolean, nullable=False, server_default=false()),
     Column("speech", Encrypted(SpeechSettings)),
@@ -66,8 +68,7 @@ chats = Table(
     Column("used_at", UtcDateTime),
     UniqueConstraint("platform", "bot_id", "chat_id"),
     Index("ix_chats_gone_at", "gone_at", sqlite_where=text("gone_at IS NOT NULL")),
-    Index(None, "used_at"),
-    Index(None, "owner_id"),
+    *(Index(None, name) for name in ("used_at", "owner_id")),
 )
 
 #: Accounts of people, one per platform, and their settings.
@@ -89,8 +90,7 @@ people = Table(
     Column("next_session_hash", String(64), index=True, unique=True),
     Column("used_at", UtcDateTime),
     UniqueConstraint("platform", "person_id"),
-    Index(None, "identity"),
-    Index(None, "used_at"),
+    *(Index(None, name) for name in ("identity", "used_at")),
 )
 
 #: Codes that link an account with the one where they are typed: one per account at a time.

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Select, bindparam, delete, select
 
+from core.admission import Verdict
 from core.models import PAGE, Chat, JobState, Message
 from core.store.audit import note_action
+from core.store.database.encryption import UtcDateTime
 from core.store.database.operator_tables import switches
 from core.store.database.queries import Database, adds_jobs, insert_new, reads, writes
 from core.store.database.tables import chats, jobs
+from core.store.work.admissions import Admissions
 from core.store.work.job_rows import add_own
 from core.store.work.turns import OF_OPERATORS
 
@@ -25,11 +28,29 @@ _PAUSED = "paused"
 _COMMAND = "broadcast"
 
 
+def _select_active() -> Select[Any]:
+    is_recent = jobs.c.created_at >= bindparam("since_at", type_=UtcDateTime())
+    # Those of operators do not make a chat active.
+    is_answered = jobs.c.state.in_(_ANSWERED) & jobs.c.command.not_in(OF_OPERATORS)
+    is_here = jobs.c.chat_pk == chats.c.chat_pk
+    return (
+        select(chats.c.chat_pk, chats.c.platform, chats.c.bot_id, chats.c.address, chats.c.subject)
+        # Nobody is written to on the page.
+        .where(chats.c.platform != PAGE, chats.c.gone_at.is_(None))
+        .where(select(jobs.c.seq).where(is_here, is_recent, is_answered).exists())
+        .order_by(chats.c.chat_pk)
+    )
+
+
+_ACTIVE = _select_active()
+
+
 class Controls:
     """Queries about what operators do."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, admissions: Admissions) -> None:
         self._database = database
+        self._admissions = admissions
 
     @property
     def is_paused(self) -> bool:
@@ -60,38 +81,40 @@ class Controls:
     @reads
     def count_active(self, connection: Connection) -> int:
         """Return how many chats a broadcast reaches."""
-        return len(_list_active(connection, self._database.now() - ACTIVE_FOR))
+        return len(self._prepare(connection))
 
     @adds_jobs
     def broadcast(self, connection: Connection, operator: str, key: str, text: str) -> int:
-        """Add a job per active chat that sends `text` there, and return how many.
+        """Add a job per chat that it reaches, which sends `text` there, and return how many.
 
         key: the same for a repeat, which adds none.
         """
         now = self._database.now()
         added = 0
-        for number, row in enumerate(_list_active(connection, now - ACTIVE_FOR)):
-            chat = Chat(row.platform, row.bot_id, row.address)
-            message = Message(
-                chat, f"broadcast:{key}", now, is_private=False, text=text, command=_COMMAND
-            )
-            run_at = now + number * _PACE
-            added += add_own(connection, row.chat_pk, message, now, run_at)
+        for number, (chat_pk, message) in enumerate(self._prepare(connection, key, text).items()):
+            added += add_own(connection, chat_pk, message, now, now + number * _PACE)
         if added:
             note_action(connection, now, operator, "broadcast", f"{added} chats")
         return added
 
-
-def _list_active(connection: Connection, since_at: datetime) -> list[Any]:
-    is_here = (jobs.c.chat_pk == chats.c.chat_pk) & (jobs.c.created_at >= since_at)
-    # Those of operators do not make a chat active.
-    is_answered = jobs.c.state.in_(_ANSWERED) & jobs.c.command.not_in(OF_OPERATORS)
-    query = (
-        select(chats.c.chat_pk, chats.c.platform, chats.c.bot_id, chats.c.address)
-        # Nobody is written to on the page.
-        .where(chats.c.platform != PAGE, chats.c.gone_at.is_(None))
-        .where(select(jobs.c.seq).where(is_here, is_answered).exists())
-        .order_by(chats.c.chat_pk)
-    )
-    rows = connection.execute(query)
-    return [row for row in rows if Chat(row.platform, row.bot_id, row.address).is_reachable]
+    def _prepare(self, connection: Connection, key: str = "", text: str = "") -> dict[int, Message]:
+        """Return the messages of a broadcast: to active chats where the bot may be used."""
+        now = self._database.now()
+        messages = {
+            row.chat_pk: Message(
+                Chat(row.platform, row.bot_id, row.address),
+                f"broadcast:{key}",
+                now,
+                is_private=False,
+                text=text,
+                command=_COMMAND,
+                subject=row.subject or "",
+            )
+            for row in connection.execute(_ACTIVE, {"since_at": now - ACTIVE_FOR})
+        }
+        judge = self._admissions.rules.judge
+        return {
+            chat_pk: message
+            for chat_pk, message in messages.items()
+            if message.chat.is_reachable and judge(message) is not Verdict.CLOSED
+        }

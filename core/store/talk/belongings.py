@@ -80,7 +80,8 @@ def drop_voices(connection: Connection, rows: Sequence[Any], counts: ForgottenCo
 def reset_chat(connection: Connection, chat_pk: int) -> None:
     """Give a chat the settings of a new one."""
     change = update(chats).where(chats.c.chat_pk == chat_pk)
-    connection.execute(change.values(**build_settings(ChatSettings()), no_voice_at=None))
+    empty = {"no_voice_at": None, "subject": None}
+    connection.execute(change.values(**build_settings(ChatSettings()), **empty))
 
 
 def drop_accounts(

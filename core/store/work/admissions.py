@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
-from core.admission import Decision, find_subject
+from core.admission import Admission, Decision, find_subject
 from core.models import AccessRequest, Chat, Job, JobState, Message
 from core.store.audit import note_action
 from core.store.database.operator_tables import admissions
@@ -35,6 +35,8 @@ class Admissions:
         self._database = database
         #: All that is stored, for every message to be judged by.
         self.decisions = dict[tuple[str, str], Decision]()
+        #: These and the lists in the settings, which the program adds.
+        self.rules = Admission(self.decisions)
         #: Called when somebody new has asked.
         self.on_ask: Callable[[], None] = lambda: None
 

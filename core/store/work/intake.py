@@ -15,6 +15,7 @@ from core.models import (
     CANCEL_TOKEN,
     FORM_TOKEN,
     LIVE,
+    PAGE,
     WITHHELD,
     ChatSettings,
     Job,
@@ -63,6 +64,11 @@ _FIRST = (
     .limit(1)
 )
 _RESTORE = update(chats).where(chats.c.chat_pk == bindparam("of_chat")).values(gone_at=None)
+_NOTE_SUBJECT = (
+    update(chats)
+    .where(chats.c.chat_pk == bindparam("of_chat"))
+    .values(subject=bindparam("of_subject"))
+)
 #: The command that says that an AI answers.
 INTRODUCTION = "introduction"
 #: It is noted that seldom when a chat and a person were last there.
@@ -181,6 +187,7 @@ def _resolve(connection: Connection, chat: Any, message: Message, now: datetime)
     """Fill in the sender's own language, what is quoted, or what the pressed button or form is for.
 
     Those of another chat or person do nothing. Chat and sender are in use: their settings stay.
+    Whom operators decide about in the chat is noted for messages of the program.
     """
     own = (people.c.person_pk, chat.own_person_pk, chat.own_used_at)
     for key, row, used_at in ((chats.c.chat_pk, chat.chat_pk, chat.used_at), own):
@@ -188,10 +195,15 @@ def _resolve(connection: Connection, chat: Any, message: Message, now: datetime)
             connection.execute(update(key.table).where(key == row).values(used_at=now))
     if chat.own_speech and chat.own_speech.language:
         message = replace(message, language=chat.own_speech.language)
+    subject = message.sender_id if message.is_private else message.server_id
+    # Nobody is written to on the page.
+    if subject not in ("", chat.address, chat.subject) and chat.platform != PAGE:
+        connection.execute(_NOTE_SUBJECT, {"of_chat": chat.chat_pk, "of_subject": subject})
     if not message.button:
-        if message.reply_to is None:
-            return message
-        return replace(message, reply_to=_find_quoted(connection, chat, message.reply_to))
+        quoted = message.reply_to
+        return (
+            replace(message, reply_to=_find_quoted(connection, chat, quoted)) if quoted else message
+        )
     if message.button.startswith(CANCEL_TOKEN):
         return replace(message, command="cancel", text=message.button.removeprefix(CANCEL_TOKEN))
     if message.button.startswith(FORM_TOKEN):

@@ -102,4 +102,5 @@ def _build_message(row: Any, language: str, now: datetime) -> Message:
         is_private=False,
         language=language,
         command=COMMAND,
+        subject=row.subject or "",
     )

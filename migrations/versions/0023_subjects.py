@@ -1,0 +1,17 @@
+"""Whom operators decide about in each chat, where the chat's own id does not say so."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0023"
+down_revision = "0020"
+
+
+def upgrade() -> None:
+    op.add_column("chats", sa.Column("subject", sa.LargeBinary()))
+
+
+def downgrade() -> None:
+    op.drop_column("chats", "subject")
