@@ -118,3 +118,13 @@ async def test_what_a_server_gets_by_the_clock_depends_on_the_server(
     sent, is_admitted = texts(discord, channel), state == "admitted"
     assert ("Boats" in sent) is ("If you are new here" in sent) is is_admitted
     assert questions == int(is_admitted), "nothing is paid for the others"
+
+
+async def test_a_person_of_the_list_is_told_first_that_an_ai_answers(
+    discord: DiscordServer, ann: str, store: Store
+) -> None:
+    dm = discord.dm(ann)
+    async with connected(store, discord, allowed_chats=ann):
+        sent = discord.send_text(dm, ann, "/help")
+        await discord.wait_for(partial(discord.replies_to, sent))
+    assert "an AI assistant" in discord.replies(dm)[0].content

@@ -162,6 +162,7 @@ def build_own(message: Message, command: str, now: datetime) -> Message:
         language=message.language,
         command=command,
         reply_token=message.reply_token,
+        subject=find_subject(message),
     )
 
 
