@@ -46,6 +46,7 @@ class Admission:
 
     #: Those that are stored; they change while the program runs.
     decisions: Decisions = field(default_factory=dict)
+    #: Ids of every platform, or "platform:id" of one.
     allowed: Set[str] = frozenset()
     denied: Set[str] = frozenset()
     #: "platform:id" of each.
@@ -61,12 +62,13 @@ class Admission:
         """Return what happens to a message. A denial or a ban of anybody it names wins."""
         platform, chat_id = message.chat.platform, message.chat.chat_id
         ids = {chat_id, message.sender_id, message.server_id, message.subject} - {""}
+        names = ids | {f"{platform}:{one}" for one in ids}
         found = {self.decisions.get((platform, one)) for one in ids}
-        if self.denied & ids or Decision.BANNED in found:
+        if self.denied & names or Decision.BANNED in found:
             return Verdict.CLOSED
         private = {chat_id, message.subject, message.sender_id if message.is_private else ""}
         is_operators = self.operators & {f"{platform}:{one}" for one in private}
-        if not self.allowed or self.allowed & ids or is_operators:
+        if not self.allowed or self.allowed & names or is_operators:
             return Verdict.OPEN
         if ASK not in self.allowed:
             return Verdict.CLOSED

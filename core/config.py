@@ -52,6 +52,14 @@ def _check_person(value: str) -> str:
     return value
 
 
+def _check_chat(value: str) -> str:
+    """Return the id of a chat, person or server: a mistyped one would do nothing, silently."""
+    if value != ASK and not re.fullmatch(r"((telegram|discord):)?-?[0-9]{1,20}", value):
+        example = "12345, telegram:12345 or discord:12345"
+        raise ValueError(f"each must be an id, such as {example}; names are not accepted")
+    return value
+
+
 def _check_budget(text: str) -> str:
     parse_budget(text)
     return text
@@ -88,6 +96,9 @@ BudgetText = Annotated[str, AfterValidator(_check_budget)]
 #: A person on a platform where bots can start private chats.
 Person = Annotated[str, _LOWER, AfterValidator(_check_person)]
 PersonList = Annotated[tuple[Person, ...], NoDecode, BeforeValidator(_split)]
+#: A chat, person or server: "12345" on every platform, "telegram:12345" on one.
+ChatId = Annotated[str, _LOWER, AfterValidator(_check_chat)]
+ChatList = Annotated[tuple[ChatId, ...], NoDecode, BeforeValidator(_split)]
 #: Addresses of machines; one alone is a network of one.
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_read_network)]
 NetworkList = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
@@ -226,11 +237,12 @@ class Settings(BaseSettings):
     budget_chat: BudgetText = "360 min/day, 1 USD/day, 500 requests/day"
     budget_bot: BudgetText = "5 USD/day, 20 USD/month, 5000 requests/day"
 
-    #: Chats, people or Discord servers that may use the bot: ids, comma-separated; empty = all.
-    #: With "ask" others wait until an operator lets them in.
-    allowed_chats: IdList = ()
+    #: Chats, people or Discord servers that may use the bot: ids, comma-separated, of one platform
+    #: alone with its name before them: telegram:ID; empty = all. With "ask" others wait until an
+    #: operator lets them in.
+    allowed_chats: ChatList = ()
     #: Those that may not, whatever else allows them.
-    denied_chats: IdList = ()
+    denied_chats: ChatList = ()
     #: Operators, who get alerts and use /admin in their private chat: telegram:ID or discord:ID,
     #: comma-separated, of people who have written to the bot before.
     admin_ids: PersonList = ()
@@ -267,6 +279,8 @@ class Settings(BaseSettings):
         for name in {admin.partition(":")[0] for admin in self.admin_ids}:
             if not getattr(self, f"{name}_bot_token"):
                 raise ValueError(f"ADMIN_IDS names {name}, and {name.upper()}_BOT_TOKEN is not set")
+        if ASK in self.denied_chats:
+            raise ValueError("DENIED_CHATS: ask belongs in ALLOWED_CHATS")
         if ASK in self.allowed_chats and not self.admin_ids:
             raise ValueError("ALLOWED_CHATS=ask needs ADMIN_IDS: those who are asked")
         return self

@@ -73,6 +73,37 @@ def test_what_is_no_address_is_refused(wrong: str, monkeypatch: pytest.MonkeyPat
         monkeypatch.delenv(name)
 
 
+def test_ids_of_chats_may_name_their_platform(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_IDS", "telegram:1")
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", CANARY)
+    monkeypatch.setenv("ALLOWED_CHATS", " Ask, -100123,Telegram:7")
+    monkeypatch.setenv("DENIED_CHATS", "discord:8")
+    settings = Settings()
+    assert settings.allowed_chats == ("ask", "-100123", "telegram:7")
+    assert settings.denied_chats == ("discord:8",)
+
+
+@pytest.mark.parametrize("wrong", ["@mallory", "mallory", "telegrm:7", "telegram:", "7 8", "-"])
+@pytest.mark.parametrize("name", ["ALLOWED_CHATS", "DENIED_CHATS"])
+def test_what_is_no_id_of_a_chat_is_refused(
+    name: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would do nothing, or close the bot for everybody."""
+    monkeypatch.setenv(name, f"7,{wrong}")
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    assert str(caught.value) == (
+        f"{name}: each must be an id, such as 12345, telegram:12345 or discord:12345;"
+        " names are not accepted"
+    )
+
+
+def test_ask_is_no_denial(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DENIED_CHATS", "ask")
+    with pytest.raises(ConfigError, match="DENIED_CHATS: ask belongs in ALLOWED_CHATS"):
+        read_settings()
+
+
 @pytest.mark.parametrize("name", SECRETS)
 def test_a_secret_may_be_in_a_file(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("secret").write_text(f"{CANARY}\n")
