@@ -24,12 +24,13 @@ from core.answering.pipeline import AnsweringPipeline
 from core.assistant import Assistant, Inbox
 from core.audio import Media, limit_files
 from core.clock import CLOCK, Clock
-from core.config import ASK, Settings
+from core.config import Settings
 from core.engines import Engines
 from core.errors import PlatformLocked
 from core.interfaces import Platform
 from core.jobs import JobRunner
 from core.limits.budgets import BudgetRules, Budgets
+from core.models import ASK
 from core.operations.access_requests import AccessRequests
 from core.operations.alerts import Alerts
 from core.operations.budget_notices import BudgetNotices

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -20,7 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from core.models import parse_budget
+from core.models import ASK, check_listed, check_person, parse_budget
 
 #: Settings that also come from a file named by `<NAME>_FILE`.
 SECRETS = (
@@ -33,8 +32,6 @@ SECRETS = (
     "admin_password",
     "api_keys",
 )
-#: In ALLOWED_CHATS: whoever is not listed waits until an operator decides.
-ASK = "ask"
 #: Of these, the ones that are lists of secrets.
 _LISTS = ("hearsay_secret_key", "api_keys")
 _TELEGRAM = "https://api.telegram.org/bot"
@@ -44,20 +41,6 @@ def _split(value: object) -> object:
     if not isinstance(value, str):
         return value
     return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _check_person(value: str) -> str:
-    if not re.fullmatch(r"(telegram|discord):[0-9]{1,20}", value):
-        raise ValueError("each must be like telegram:12345 or discord:12345")
-    return value
-
-
-def _check_chat(value: str) -> str:
-    """Return the id of a chat, person or server: a mistyped one would do nothing, silently."""
-    if value != ASK and not re.fullmatch(r"((telegram|discord):)?-?[0-9]{1,20}", value):
-        example = "12345, telegram:12345 or discord:12345"
-        raise ValueError(f"each must be an id, such as {example}; names are not accepted")
-    return value
 
 
 def _check_budget(text: str) -> str:
@@ -94,10 +77,10 @@ IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 #: What `core.models.parse_budget` reads.
 BudgetText = Annotated[str, AfterValidator(_check_budget)]
 #: A person on a platform where bots can start private chats.
-Person = Annotated[str, _LOWER, AfterValidator(_check_person)]
+Person = Annotated[str, _LOWER, AfterValidator(check_person)]
 PersonList = Annotated[tuple[Person, ...], NoDecode, BeforeValidator(_split)]
 #: A chat, person or server: "12345" on every platform, "telegram:12345" on one.
-ChatId = Annotated[str, _LOWER, AfterValidator(_check_chat)]
+ChatId = Annotated[str, _LOWER, AfterValidator(check_listed)]
 ChatList = Annotated[tuple[ChatId, ...], NoDecode, BeforeValidator(_split)]
 #: Addresses of machines; one alone is a network of one.
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_read_network)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bots.doctor.results import CheckRun, Result, ok, warn
-from core.config import ASK
+from core.models import ASK
 
 
 async def check_access(run: CheckRun) -> Result:

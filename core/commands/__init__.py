@@ -64,6 +64,7 @@ COMMANDS = {
     "access_asked": "core.commands.unasked.access:asked",
     "access_request": "core.commands.unasked.access:request",
     "access_denied": "core.commands.unasked.access:denied",
+    "access_approved": "core.commands.unasked.access:approved",
     "consent": "core.commands.unasked.consent:command",
     "private_summary": "core.commands.buttons.summary:private_summary",
     "brief": "core.commands.buttons.transcript:brief",

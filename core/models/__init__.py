@@ -63,7 +63,7 @@ from core.models.messages import (
     Reply,
     Span,
 )
-from core.models.operators import AccessRequest, AuditEntry
+from core.models.operators import ASK, AccessRequest, AuditEntry, check_listed, check_person
 from core.models.schedules import DigestSchedule
 from core.models.settings import (
     ChatSettings,
@@ -88,6 +88,7 @@ from core.models.statistics import (
 from core.models.talk import RememberedMessage, TalkRange
 
 __all__ = [
+    "ASK",
     "CANCEL_TOKEN",
     "FORM_TOKEN",
     "LIVE",
@@ -159,6 +160,8 @@ __all__ = [
     "Voice",
     "WaitTimes",
     "add_usages",
+    "check_listed",
+    "check_person",
     "end_of",
     "measure_wait_times",
     "parse_budget",

@@ -57,7 +57,8 @@ class Store:
         self.job_search = JobSearch(self._database)
         self.cancellation = Cancellation(self._database)
         self.deliveries = Deliveries(self._database)
-        self.chats = Chats(self._database)
+        self.admissions = Admissions(self._database)
+        self.chats = Chats(self._database, self.admissions)
         self.results = Results(self._database)
         self.voices = Voices(self._database)
         self.links = Links(self._database)
@@ -73,7 +74,6 @@ class Store:
         self.budgets = BudgetLedger(self._database)
         self.statistics = Statistics(self._database)
         self.rotation = Rotation(self._database)
-        self.admissions = Admissions(self._database)
         self.audit = Audit(self._database)
         self.controls = Controls(self._database, self.admissions)
 

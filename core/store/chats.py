@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import Connection, ScalarSelect, Select, delete, func, select, true, update
 from sqlalchemy.sql.elements import ColumnElement
 
+from core.admission import DecisionChange
 from core.models import Chat, ChatSettings, Conversation
 from core.store.budgets import move_budget
 from core.store.database.queries import (
     Database,
+    adds_jobs,
     build_settings,
     chat_row,
     is_chat,
@@ -25,7 +27,9 @@ from core.store.database.queries import (
 )
 from core.store.database.tables import buttons, chats, jobs, messages, schedules, voices, watermarks
 from core.store.talk.memory import move_talk
+from core.store.work.admissions import Admissions
 from core.store.work.deliveries import move_deliveries
+from core.store.work.rulings import move_decision
 
 #: A chat in which nothing but this was asked has no content left: it is not listed.
 _LAST_COMMAND = "forget"
@@ -39,8 +43,9 @@ _MINOR = (
 class Chats:
     """Queries about chats."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, admissions: Admissions) -> None:
         self._database = database
+        self._admissions = admissions
 
     async def settings(self, chat: Chat) -> ChatSettings:
         """Return the settings of the chat, or the defaults."""
@@ -129,17 +134,22 @@ class Chats:
             if seq in first
         ]
 
-    @writes
-    def move(self, connection: Connection, old: Chat, new: Chat) -> None:
+    async def move(self, old: Chat, new: Chat) -> None:
         """Move everything that belongs to a chat to its new id. Safe to repeat.
 
         The old row stays for its messages: message ids start over in the new chat, and a clash
         would make a new message look known.
         """
+        if change := await self._move(old, new):
+            self._admissions.note(old.platform, old.chat_id, None)
+            self._admissions.note(new.platform, new.chat_id, change.after)
+
+    @adds_jobs
+    def _move(self, connection: Connection, old: Chat, new: Chat) -> DecisionChange | None:
         before = chat_row(connection, old)
         after = chat_row(connection, new)
         if before.gone_at is not None:
-            return
+            return None
         at_old, at_new = chats.c.chat_pk == before.chat_pk, chats.c.chat_pk == after.chat_pk
         values = build_settings(read_settings(before))
         connection.execute(update(chats).where(at_new).values(**values))
@@ -154,6 +164,7 @@ class Chats:
         for table in (jobs, voices, schedules):
             change = update(table).where(table.c.chat_pk == before.chat_pk)
             connection.execute(change.values(chat_pk=after.chat_pk))
+        return move_decision(connection, old, new, self._database.now())
 
 
 def _pick(order: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:

@@ -111,8 +111,9 @@ async def test_who_is_denied_is_told_once_and_then_ignored(scene: Scene) -> None
         # A mistake can be put right.
         telegram.send_command(scene.boss, scene.boss, f"/admin approve {ann}")
         await scene.reply(scene.boss, 3)
+        assert "can use it after all" in await scene.reply(ann, 3)
         telegram.send_text(ann, ann, "and now?")
-        assert KNOWN in await scene.reply(ann, 3)
+        assert KNOWN in await scene.reply(ann, 4)
 
 
 async def test_a_group_is_one_request_and_its_talk_none(scene: Scene) -> None:

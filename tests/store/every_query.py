@@ -259,9 +259,11 @@ async def _operate(store: Store, new_message: NewMessage) -> None:
     for who, decision in (("71", Decision.APPROVED), ("72", Decision.DENIED)):
         message = new_message(who, sender_id=who, is_held=True)
         assert await store.intake.add(message, pick_command)
-        assert await store.admissions.list_untold()
+        assert await store.admissions.list_untold() == await store.admissions.list_open()
         await store.admissions.note_told("test", who)
         await store.admissions.decide("test:7", "test", who, decision)
+    await store.admissions.decide("test:7", "test", "72", Decision.APPROVED)
+    await store.chats.move(Chat("test", "1", "72"), Chat("test", "1", "74"))
     await store.intake.add(new_message("73", sender_id="73", is_held=True), pick_command)
     assert await store.admissions.release_all() == 1
     await store.load()

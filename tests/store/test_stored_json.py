@@ -20,7 +20,7 @@ REPLY = Reply(quote=WORDS, aloud=WORDS, buttons=(Button("Listen", "listen", WORD
 TRANSCRIPT = Transcript(WORDS, (Segment(0.0, 4.5, WORDS),), 4.5, usage=Usage("e", "m", 4.5))
 #: The defaults that stored values were left without. To change one would change those values.
 DEFAULTS = {
-    "AccessRequest": "is_person=True",
+    "AccessRequest": "is_person=True by='' earlier='' earlier_by=''",
     "Answer": "is_extract=False is_cut=False reasoning='' usage=None is_thought=False",
     "Attachment": "kind='voice' name='' mime='' size_bytes=None duration_s=None",
     "Audio": "url=''",

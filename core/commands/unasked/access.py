@@ -22,6 +22,11 @@ async def tell_denied(ctx: Context) -> Reply:
     return Reply(ctx.text("The operator of this bot has decided that you cannot use it."))
 
 
+async def tell_approved(ctx: Context) -> Reply:
+    """Say that the operator has changed their mind."""
+    return Reply(ctx.text("The operator of this bot has decided that you can use it after all."))
+
+
 async def ask_operator(ctx: Context) -> Reply:
     """Ask an operator to decide. The text: "PLATFORM SUBJECT", and who asks on the next line."""
     subject, _, text = ctx.message.text.partition("\n")
@@ -38,4 +43,5 @@ def _scheduled(text: str) -> Action:
 
 asked = Command("", tell_asked, is_listed=False, action=_scheduled)
 denied = Command("", tell_denied, is_listed=False, action=_scheduled)
+approved = Command("", tell_approved, is_listed=False, action=_scheduled)
 request = Command("", ask_operator, is_listed=False, action=_scheduled)

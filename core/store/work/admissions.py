@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 
-from core.admission import Admission, Decision, find_subject
-from core.models import AccessRequest, Chat, Job, JobState, Message
-from core.store.audit import note_action
+from core.admission import Admission, Decision, DecisionChange, find_subject
+from core.models import PAGE, AccessRequest, JobState, Message
 from core.store.database.operator_tables import admissions
 from core.store.database.queries import (
     Database,
     adds_jobs,
-    chat_row,
     insert_new,
     read_job,
     select_jobs,
     writes,
 )
 from core.store.database.tables import jobs
+from core.store.people.accounts import accounts_of
 from core.store.work.job_rows import add_own
+from core.store.work.rulings import Ruling, build_own, is_about, release, rule
 
-_DENIED_NOTICE = "access_denied"
 _FIRST_STATES = {Decision.ASKED: JobState.HELD, Decision.APPROVED: JobState.WAITING}
+_OPEN = select(admissions).where(admissions.c.decision == Decision.ASKED)
 
 
 class Admissions:
@@ -43,127 +44,64 @@ class Admissions:
     async def load(self) -> None:
         """Read what was decided. Called once, before anything runs."""
         for row in await self._database.rows(select(admissions)):
-            self.decisions[row.platform, row.content.subject] = Decision(row.decision)
+            self.note(row.platform, row.content.subject, Decision(row.decision))
+
+    def note(self, platform: str, subject: str, decision: Decision | None) -> None:
+        """Let messages be judged by what was stored about somebody, None for nothing."""
+        self.decisions.pop((platform, subject), None)
+        if decision:
+            self.decisions[platform, subject] = decision
+
+    async def list_open(self) -> list[AccessRequest]:
+        """Return the requests about which nobody has decided, the oldest first."""
+        rows = await self._database.rows(_OPEN)
+        return sorted((row.content for row in rows), key=attrgetter("asked_at"))
 
     async def list_untold(self) -> list[AccessRequest]:
         """Return the requests that the operators do not know of yet."""
-        is_new = (admissions.c.decision == Decision.ASKED) & ~admissions.c.is_told
-        rows = await self._database.rows(select(admissions).where(is_new))
+        rows = await self._database.rows(_OPEN.where(~admissions.c.is_told))
         return [row.content for row in rows]
 
     @writes
     def note_told(self, connection: Connection, platform: str, subject: str) -> None:
         """Record that the operators were asked about somebody."""
-        change = update(admissions).where(_is_it(platform, subject))
+        change = update(admissions).where(is_about(platform, subject))
         connection.execute(change.values(is_told=True))
 
     async def decide(
-        self, operator: str, platform: str, subject: str, decision: Decision | None
-    ) -> None:
+        self, operator: str, platform: str, subject: str, decision: Decision | None, *,
+        is_first: bool = False,
+    ) -> list[DecisionChange]:  # fmt: skip
         """Save a decision; what waits for it runs, or ends. Safe to repeat.
 
-        None: as if nothing had been asked or decided.
+        A ban and its end hold for all accounts of a person: the one that is named comes first.
+        decision: None lifts a ban, and what was decided before it holds again.
+        is_first: change nothing if another operator has decided otherwise.
         """
-        await self._decide(operator, platform, subject, decision)
-        self.decisions.pop((platform, subject), None)
-        if decision:
-            self.decisions[platform, subject] = decision
+        ruling = Ruling(operator, decision, self._database.now(), is_first)
+        changes = await self._decide(platform, subject, ruling)
+        for change in changes:
+            self.note(change.platform, change.subject, change.after)
+        return changes
+
+    @adds_jobs
+    def _decide(
+        self, connection: Connection, platform: str, subject: str, ruling: Ruling
+    ) -> list[DecisionChange]:
+        named = (platform, subject)
+        is_of_person = ruling.decision in (Decision.BANNED, None)
+        accounts = accounts_of(connection, *named) if is_of_person else set()
+        # Whoever opens the page may use it.
+        linked = sorted(one for one in accounts - {named} if one[0] != PAGE)
+        return [rule(connection, *one, ruling) for one in (named, *linked)]
 
     @adds_jobs
     def release_all(self, connection: Connection) -> int:
         """Let all held jobs run: nobody is asked any more. Return how many there were."""
         rows = connection.execute(select_jobs().where(jobs.c.state == JobState.HELD)).all()
         now = self._database.now()
-        _release(connection, [read_job(row, now) for row in rows], now)
+        release(connection, [read_job(row, now) for row in rows], now)
         return len(rows)
-
-    @adds_jobs
-    def _decide(
-        self,
-        connection: Connection,
-        operator: str,
-        platform: str,
-        subject: str,
-        decision: Decision | None,
-    ) -> bool:
-        now = self._database.now()
-        before = connection.execute(
-            select(admissions.c.decision).where(_is_it(platform, subject))
-        ).scalar()
-        if before == decision:
-            return False
-        connection.execute(delete(admissions).where(_is_it(platform, subject)))
-        if decision:
-            _save(connection, platform, subject, decision, now)
-        action = decision or "unbanned"
-        note_action(connection, now, operator, action, f"{platform}:{subject}")
-        held = _find_held(connection, platform, subject, now)
-        if decision is Decision.APPROVED:
-            _release(connection, held, now)
-        elif decision in (Decision.DENIED, Decision.BANNED):
-            _end(connection, held, now)
-            if decision is Decision.DENIED:
-                _tell_denied(connection, held, now)
-        return True
-
-
-def _save(
-    connection: Connection, platform: str, subject: str, decision: Decision, now: datetime
-) -> None:
-    content = AccessRequest(platform, subject, "", now)
-    row = {"platform": platform, "subject": subject, "decision": decision}
-    values = {"changed_at": now, "is_told": True, "content": content}
-    connection.execute(admissions.insert().values(**row, **values))
-
-
-def _is_it(platform: str, subject: str) -> Any:
-    return (admissions.c.platform == platform) & (admissions.c.subject == subject)
-
-
-def _find_held(connection: Connection, platform: str, subject: str, now: datetime) -> list[Job]:
-    """Return the held jobs of a chat, person or server."""
-    rows = connection.execute(select_jobs().where(jobs.c.state == JobState.HELD)).all()
-    found = (read_job(row, now) for row in rows)
-    return [
-        job
-        for job in found
-        if job.message.chat.platform == platform and find_subject(job.message) == subject
-    ]
-
-
-def _release(connection: Connection, held: list[Job], now: datetime) -> None:
-    """Let held jobs run as if they had just come in."""
-    values = {"state": JobState.WAITING, "is_told": False, "created_at": now, "run_at": now}
-    is_held = jobs.c.job_id.in_([job.job_id for job in held])
-    connection.execute(update(jobs).where(is_held).values(values))
-
-
-def _end(connection: Connection, held: list[Job], now: datetime) -> None:
-    is_held = jobs.c.job_id.in_([job.job_id for job in held])
-    values = {"state": JobState.CANCELLED, "finished_at": now, "error": "not admitted"}
-    connection.execute(update(jobs).where(is_held).values(values))
-
-
-def _tell_denied(connection: Connection, held: list[Job], now: datetime) -> None:
-    first = {job.message.chat: job.message for job in reversed(held)}
-    for chat, message in first.items():
-        own = build_own(message, _DENIED_NOTICE, now)
-        add_own(connection, chat_row(connection, chat).chat_pk, own, now)
-
-
-def build_own(message: Message, command: str, now: datetime) -> Message:
-    """Return a message of the program itself that is sent where `message` came from."""
-    return Message(
-        Chat(message.chat.platform, message.chat.bot_id, message.chat.chat_id),
-        f"{command}:{now.isoformat()}",
-        now,
-        thread_id=message.thread_id,
-        is_private=message.is_private,
-        language=message.language,
-        command=command,
-        reply_token=message.reply_token,
-        subject=find_subject(message),
-    )
 
 
 def admit(connection: Connection, chat_pk: int, message: Message, now: datetime) -> JobState | None:
@@ -179,5 +117,5 @@ def admit(connection: Connection, chat_pk: int, message: Message, now: datetime)
         add_own(connection, chat_pk, build_own(message, "access_asked", now), now)
         return JobState.HELD
     # It may have been decided since the message was judged.
-    known = select(admissions.c.decision).where(_is_it(platform, subject))
+    known = select(admissions.c.decision).where(is_about(platform, subject))
     return _FIRST_STATES.get(connection.execute(known).scalar_one())

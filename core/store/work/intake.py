@@ -37,11 +37,12 @@ from core.store.database.queries import (
 from core.store.database.tables import chats, deliveries, jobs, messages, people
 from core.store.talk.memory import drop, is_opted_out, remember
 from core.store.talk.newcomers import note_sender
-from core.store.work.admissions import admit, build_own
+from core.store.work.admissions import admit
 from core.store.work.buttons import resolve_press
 from core.store.work.cancellation import cancel_jobs
 from core.store.work.job_rows import NEW_MESSAGE, NewJob, add_job, add_own
 from core.store.work.repeats import is_known
+from core.store.work.rulings import build_own
 
 #: Returns the command that answers a message in a chat with these settings, None for no reply.
 Choose = Callable[[Message, ChatSettings], str | None]

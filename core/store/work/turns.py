@@ -81,7 +81,7 @@ NEXT = _select_next(true())
 #: Commands of operators, and those of messages to people who have asked for nothing.
 OF_OPERATORS = (
     *("admin", "notice", "broadcast"),
-    *("access_asked", "access_request", "access_denied"),
+    *("access_asked", "access_request", "access_denied", "access_approved"),
 )
 #: While all work is paused: jobs of operators, and what has only to be delivered.
 NEXT_PAUSED = _select_next(
