@@ -48,8 +48,8 @@ class AccessRequests:
     async def _pass_on(self, request: AccessRequest) -> None:
         text = f"{request.platform} {request.subject}\n{describe(request)}"
         key = f"{request.subject}:{request.asked_at.isoformat()}"
-        await self._alerts.send(key, text, _COMMAND)
-        await self._admissions.note_told(request.platform, request.subject)
+        if await self._alerts.send(key, text, _COMMAND):
+            await self._admissions.note_told(request.platform, request.subject)
 
 
 def describe(request: AccessRequest) -> str:

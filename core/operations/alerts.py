@@ -39,24 +39,30 @@ class Alerts:
         self._admins = admins
         self.clock = clock
 
-    async def send(self, key: str, text: str, command: str = _COMMAND) -> None:
+    async def send(self, key: str, text: str, command: str = _COMMAND) -> bool:
         """Send `text` to each operator, once for each `key`. command: makes the reply of it.
 
         Who cannot be reached gets nothing: the alert is in the log and in the operator's view.
+        Returns whether one of them was reached, now or before.
         """
-        await asyncio.gather(*(self.send_to(admin, key, text, command) for admin in self._admins))
+        sent = (self.send_to(admin, key, text, command) for admin in self._admins)
+        return any(await asyncio.gather(*sent))
 
-    async def send_to(self, person: str, key: str, text: str, command: str = _COMMAND) -> None:
-        """Send `text` to one person, "platform:id", once for each `key`."""
+    async def send_to(self, person: str, key: str, text: str, command: str = _COMMAND) -> bool:
+        """Send `text` to one person, "platform:id", once for each `key`.
+
+        Returns whether the person was reached, now or before.
+        """
         name, _, person_id = person.partition(":")
         try:
             chat = await _find_chat(self._platforms[name], person_id)
         except PlatformError as error:
             log.warning("alert not sent", platform=name, error=str(error))
-        else:
-            message_id, now = f"{_COMMAND}:{key}", self.clock.now()
-            message = Message(chat, message_id, now, text=text, command=command)
-            await self._intake.add_own(message)
+            return False
+        message_id, now = f"{_COMMAND}:{key}", self.clock.now()
+        message = Message(chat, message_id, now, text=text, command=command)
+        await self._intake.add_own(message)
+        return True
 
 
 @stamina.retry(on=PlatformBusy, attempts=_ATTEMPTS, timeout=None, wait_max=10.0)

@@ -23,7 +23,7 @@ from core.store.operations.probes import Probes, is_fresh
 _RECORDING = "probe"
 
 #: Callback `(key, text)`; each key is reported once.
-Report = Callable[[str, str], Awaitable[None]]
+Report = Callable[[str, str], Awaitable[object]]
 
 #: What the operator reads for the name of a role.
 TASKS = {"hears": "transcription", "understands": "answers", "speaks": "speech"}

@@ -14,7 +14,7 @@ from core.admission import Decision
 from core.clock import Clock
 from core.config import Settings
 from core.models import Chat, ChatSettings, JobState, Message
-from core.operations.access_requests import AccessRequests
+from core.operations.access_requests import CHECK_S, AccessRequests
 from core.operations.alerts import Alerts
 from core.store import Store
 from tests.emulators.discord import DiscordServer
@@ -238,3 +238,42 @@ async def test_a_discord_server_waits_as_a_whole(telegram: TelegramServer, tmp_p
             await discord.wait_for(
                 lambda: any("/transcribe" in one.content for one in discord.responses_to(used))
             )
+
+
+async def test_a_request_waits_until_an_operator_can_be_reached(
+    telegram: TelegramServer, tmp_path: Path, clock: Clock
+) -> None:
+    """Bots cannot write first: an operator who has never written to this one is not reached."""
+    scene = Scene(telegram, tmp_path, admin_ids="telegram:4040404")
+    async with asking(scene.settings) as store:
+        telegram.send_text(scene.ann, scene.ann, "hello")
+        assert ASKED in await scene.reply(scene.ann, 1)
+        await clock.sleep(3600)
+        assert len(await store.admissions.list_untold()) == 1
+        scene.boss = telegram.add_user("Boss", user_id=4040404)
+        await clock.sleep(CHECK_S)
+        assert "Ann wants to use this bot" in await scene.reply(scene.boss, 1)
+        await clock.sleep(3600)
+        assert len(scene.texts(scene.boss)) == 1 and not await store.admissions.list_untold()
+        # Whoever has lost the message finds it here.
+        telegram.send_command(scene.boss, scene.boss, "/admin status")
+        assert "1 chat or person waits for a decision: /admin requests" in await scene.reply(
+            scene.boss, 2
+        )
+        telegram.send_command(scene.boss, scene.boss, "/admin requests")
+        assert (await scene.reply(scene.boss, 3)).endswith(f"telegram:{scene.ann} Ann")
+        telegram.send_command(scene.boss, scene.boss, f"/admin approve {scene.ann}")
+        await scene.reply(scene.boss, 4)
+        telegram.send_command(scene.boss, scene.boss, "/admin requests")
+        assert await scene.reply(scene.boss, 5) == "Nobody waits for a decision."
+
+
+async def test_one_operator_who_is_reached_is_enough(
+    telegram: TelegramServer, tmp_path: Path, clock: Clock
+) -> None:
+    scene = Scene(telegram, tmp_path)
+    admins = ("telegram:4040404", f"telegram:{scene.boss}")
+    async with asking(scene.settings.model_copy(update={"admin_ids": admins})) as store:
+        telegram.send_text(scene.ann, scene.ann, "hello")
+        assert "Ann wants to use this bot" in await scene.reply(scene.boss, 1)
+        assert await store.admissions.list_untold() == []
