@@ -42,6 +42,7 @@ from core.operations.status import OperatorStatus
 from core.permissions import Action, may
 from core.requester import requester_of, work_for
 from core.store import Store
+from core.store.audit import PAGE_OPERATOR
 from core.summaries.pipeline import find_chat_zone
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -227,8 +228,8 @@ class Inbox:
         return bool(self._synthesis.synthesizer.voices())
 
     async def retry(self, job_id: str) -> bool:
-        """Run a dead letter again at once. Return False if there is none of that id."""
-        return await self._store.jobs.retry(job_id)
+        """Run a dead letter again, for the operator. Return False if there is none of that id."""
+        return await self._store.jobs.retry(job_id, PAGE_OPERATOR)
 
     def readiness(self) -> dict[str, bool]:
         """Return whether each platform can take messages in, by name."""

@@ -77,6 +77,8 @@ async def test_retry_wakes_the_worker_only_for_a_dead_letter(
     assert not await inbox.retry(job.job_id) and woken == []
     await store.jobs.finish(job.job_id, JobState.DEAD)
     assert await inbox.retry(job.job_id) and woken == [True]
+    [done] = await store.audit.recent()
+    assert (done.operator, done.action, done.subject) == ("page", "retry", job.job_id)
 
 
 async def test_what_platforms_remember_by_us(inbox: Inbox, store: Store) -> None:

@@ -18,6 +18,7 @@ from bots.exit_codes import exit_with, prepare
 from bots.program import open_store
 from core.clock import CLOCK
 from core.models import OPEN_STATES, PLACEHOLDER, Job, JobState, Reply
+from core.store.audit import SHELL_OPERATOR
 
 #: States that are listed by default: all that are not done.
 UNSETTLED = (JobState.DEAD, *OPEN_STATES)
@@ -104,7 +105,7 @@ def _metadata(job: Job) -> dict[str, str | int | None]:
 
 async def _retry(job_id: str) -> None:
     async with open_store(prepare()) as store:
-        if not await store.jobs.retry(job_id):
+        if not await store.jobs.retry(job_id, SHELL_OPERATOR):
             job = await store.jobs.find(job_id)
             if job is None:
                 exit_with(f"there is no job {job_id}", 1)

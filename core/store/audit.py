@@ -9,7 +9,10 @@ from sqlalchemy import Connection, select
 
 from core.models import AuditEntry
 from core.store.database.operator_tables import audit
-from core.store.database.queries import Database, writes
+from core.store.database.queries import Database
+
+#: Operators without an account on a platform: whoever is logged in on their page, or has a shell.
+PAGE_OPERATOR, SHELL_OPERATOR = "page", "command line"
 
 log = structlog.get_logger()
 
@@ -29,11 +32,6 @@ class Audit:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    @writes
-    def note(self, connection: Connection, operator: str, action: str, subject: str = "") -> None:
-        """Log what an operator does."""
-        note_action(connection, self._database.now(), operator, action, subject)
 
     async def recent(self, limit: int = 20) -> list[AuditEntry]:
         """Return what was done last, the newest first."""

@@ -42,6 +42,7 @@ from core.models import (
     parse_budget,
     show_budget,
 )
+from core.store.audit import note_action
 from core.store.database.cipher import Cipher
 from core.store.database.queries import Database, reads, writes
 from core.store.database.schema import budget_uses, budgets
@@ -54,6 +55,9 @@ _MOST_AT_ONCE = 100
 
 #: Kinds of accounts whose names are ids.
 _OF_PEOPLE = ("person", "chat")
+
+#: What the log of operators calls a change of limits or of what was used.
+_ACTION = "budget"
 
 _USE = budget_uses.c
 #: What is used, and what is held, in the order of `Amount`.
@@ -202,16 +206,29 @@ class BudgetLedger:
         return _read(connection, found, day)
 
     @writes
-    def set_budget(self, connection: Connection, account: Account, budget: Budget | None) -> None:
-        """Give an account limits of its own, None to take them away again. Safe to repeat."""
+    def set_budget(
+        self, connection: Connection, account: Account, budget: Budget | None,
+        operator: str, logged: str,
+    ) -> None:  # fmt: skip
+        """Give an account limits of its own, None to take them away again. Safe to repeat.
+
+        operator, logged: who does it, and what the log of operators says of it.
+        """
+        note_action(connection, self._database.now(), operator, _ACTION, logged)
         connection.execute(delete(budgets).where(budgets.c.account == _key(connection, account)))
         if budget is not None:
             own = {"account": _key(connection, account), "kind": account.kind}
             connection.execute(budgets.insert(), own | {"limits": show_budget(budget)})
 
     @writes
-    def reset(self, connection: Connection, account: Account, day: date) -> None:
-        """Let an account begin anew in the month of a day. What is held stays held."""
+    def reset(
+        self, connection: Connection, account: Account, day: date, operator: str, logged: str
+    ) -> None:
+        """Let an account begin anew in the month of a day. What is held stays held.
+
+        operator, logged: as above.
+        """
+        note_action(connection, self._database.now(), operator, _ACTION, logged)
         month = f"{day:%Y-%m}"
         is_month = _USE.day.between(f"{month}-01", f"{month}-31")
         change = update(budget_uses).where(_USE.account == _key(connection, account), is_month)

@@ -254,6 +254,8 @@ async def test_a_bot_runs_once_and_runs_a_dead_letter_again(hearsay: Hearsay) ->
         job = await add_dead(store, 1)
         again = await asyncio.to_thread(hearsay, "jobs", "retry", job.job_id)
         assert (again.returncode, again.stdout) == (0, f"Job {job.job_id} will be run again.\n")
+        [logged] = await store.audit.recent()
+        assert (logged.operator, logged.subject) == ("command line", job.job_id)
         with running(hearsay, API_KEYS=f"me={KEY}") as url:
             await asyncio.to_thread(check_running, hearsay, url)
             async with asyncio.timeout(20):

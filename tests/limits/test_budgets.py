@@ -217,13 +217,13 @@ async def test_own_budgets_hold_instead_of_the_rules(store: Store) -> None:
     budgets = make(store, people="1 min/day")
     account = budgets.rules.person("telegram", "7")
     with work_for(ADA):
-        await store.budgets.set_budget(account, parse_budget("3 min/day"))
+        await store.budgets.set_budget(account, parse_budget("3 min/day"), "test:7", "who")
         assert [await use(store, budgets, MINUTE) for _ in range(4)] == [True] * 3 + [False]
-        await store.budgets.set_budget(account, ())
+        await store.budgets.set_budget(account, (), "test:7", "who")
         assert await use(store, budgets, MINUTE), "off"
-        await store.budgets.set_budget(account, None)
+        await store.budgets.set_budget(account, None, "test:7", "who")
         assert not await use(store, budgets, SECOND)
-        await store.budgets.reset(account, budgets.clock.now().date())
+        await store.budgets.reset(account, budgets.clock.now().date(), "test:7", "who")
         assert await use(store, budgets, SECOND)
     assert await used(budgets) == {"person": 1000, "bot": 241_000}
 
@@ -232,7 +232,9 @@ async def test_a_group_that_moves_keeps_what_it_has_used(store: Store) -> None:
     budgets, new = make(store, groups="1 min/day"), Chat("telegram", "1", "-200")
     with work_for(Requester("g", GROUP, True, "7")):
         assert await use(store, budgets, MINUTE)
-    await store.budgets.set_budget(budgets.rules.group(GROUP), parse_budget("2 min/day"))
+    await store.budgets.set_budget(
+        budgets.rules.group(GROUP), parse_budget("2 min/day"), "test:7", "who"
+    )
     for _ in range(2):
         await store.chats.move(GROUP, new)
     with work_for(Requester("g", new, True, "7")):

@@ -130,7 +130,7 @@ async def test_who_cannot_pay_for_a_shared_call_does_not_spoil_it_for_others(
 ) -> None:
     payer = Payer(store, clock, "20 min/day")
     ada = payer.budgets.rules.person("test", "7")
-    await store.budgets.set_budget(ada, parse_budget("1 min/day"))
+    await store.budgets.set_budget(ada, parse_budget("1 min/day"), "test:7", "who")
     first = asyncio.create_task(payer.transcribe("talk 4 180", ADA))
     await clock.sleep(0.5)
     results = await asyncio.gather(*(payer.transcribe("talk 4 180", BEN) for _ in range(3)))

@@ -41,7 +41,7 @@ async def test_what_api_keys_have_used_outlives_the_migration(
 async def test_whoever_is_in_a_list_is_found_by_its_short_id(store: Store) -> None:
     keyed, bot = Account("key", "alice"), Account("bot")
     await store.budgets.reserve([ADA, keyed, bot], Amount(1000, 5, 1), TODAY)
-    await store.budgets.set_budget(GROUP, parse_budget("5 min/day"))
+    await store.budgets.set_budget(GROUP, parse_budget("5 min/day"), "test:7", "who")
     [top] = await store.budgets.top("person", (), TODAY, 5)
     short_id = await store.budgets.short_id(ADA)
     assert top.account.name == short_id and len(short_id) == 7 and short_id.startswith("#")
@@ -49,7 +49,7 @@ async def test_whoever_is_in_a_list_is_found_by_its_short_id(store: Store) -> No
         found = await store.budgets.find(await store.budgets.short_id(account), TODAY)
         assert found and found[0] == account.kind and account.name not in found[1]
         # What is set under that name holds for the id.
-        await store.budgets.set_budget(Account(*found), parse_budget("7 min/day"))
+        await store.budgets.set_budget(Account(*found), parse_budget("7 min/day"), "test:7", "who")
         [standing] = await store.budgets.standings([account], TODAY)
         assert standing.budget == parse_budget("7 min/day")
     listed = {await store.budgets.short_id(one) for one in (ADA, GROUP)}
@@ -62,7 +62,7 @@ async def test_whoever_is_in_a_list_is_found_by_its_short_id(store: Store) -> No
 async def test_no_id_of_a_person_is_on_the_disk(store: Store, tmp_path: Path) -> None:
     await store.budgets.reserve([ADA, GROUP], Amount(1000, 5, 1), TODAY)
     for account in (ADA, GROUP):
-        await store.budgets.set_budget(account, parse_budget("5 min/day"))
+        await store.budgets.set_budget(account, parse_budget("5 min/day"), "test:7", "who")
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     stored = b"".join(path.read_bytes() for path in files)
     assert b"5 min/day" in stored

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
+from core.admission import Decision
 from core.commands import pick_command
 from core.models import (
     Answer,
@@ -181,7 +182,7 @@ async def test_purging_a_lot_keeps_nobody_waiting(
 
 
 async def test_what_operators_do_is_kept_for_a_year(store: Store) -> None:
-    await store.audit.note("test:7", "retry", "0123456789")
+    await store.admissions.decide("test:7", "test", "9", Decision.BANNED)
     await store.retention.purge(NOW + timedelta(days=364))
     assert len(await store.audit.recent()) == 1
     await store.retention.purge(NOW + timedelta(days=366))

@@ -86,7 +86,7 @@ async def fill_every_table(store: Store, new_message: NewMessage) -> None:
     await store._database.write(lambda one: one.execute(retired_keys.insert(), former))
     account, amount = Account.of_person("test", "7"), Amount(1000, 5)
     await store.budgets.reserve([account], amount, now.date())
-    await store.budgets.set_budget(account, parse_budget("5 min/day"))
+    await store.budgets.set_budget(account, parse_budget("5 min/day"), "test:7", "who")
     await store.probes.begin("transcriber", now)
     await store.probes.end(ProbeResult("transcriber", "mimo", "m", now, ""))
     await store.probes.begin_incident("disk", now)

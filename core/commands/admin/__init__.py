@@ -64,9 +64,8 @@ def _describe_job(ctx: Context, job: Job) -> str:
 async def retry(ctx: Context, rest: str) -> Reply:
     """Run a dead letter again."""
     job_id = rest.strip()
-    if not await ctx.store.jobs.retry(job_id):
+    if not await ctx.store.jobs.retry(job_id, name_sender(ctx.message)):
         raise UserError("There is no dead letter {job_id}.", job_id=job_id)
-    await ctx.store.audit.note(name_sender(ctx.message), "retry", job_id)
     return Reply(ctx.text("{job_id} runs again.", job_id=job_id))
 
 

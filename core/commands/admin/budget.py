@@ -39,11 +39,11 @@ async def budget(ctx: Context, rest: str) -> Reply:
     ledger, today = ctx.store.budgets, ctx.clock.now().date()
     who = rest.strip()[: found.start(6) if found[6] else None].strip()
     if change := (found[6] or "").strip().lower():
+        logged = name_sender(ctx.message), f"{who} {change}"
         if change == "reset":
-            await ledger.reset(account, today)
+            await ledger.reset(account, today, *logged)
         else:
-            await ledger.set_budget(account, _read_limits(change))
-        await ctx.store.audit.note(name_sender(ctx.message), "budget", f"{who} {change}")
+            await ledger.set_budget(account, _read_limits(change), *logged)
     [standing] = await ledger.standings([account], today)
     short_id = await ledger.short_id(account)
     shown = f"{who} ({short_id})" if short_id.startswith("#") and short_id != who else who

@@ -15,6 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import JobCancelled
 from core.models import PLACEHOLDER, Chat, ClaimedJobs, DeliveryState, Job, JobState, Reply
+from core.store.audit import note_action
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import (
     IS_CANCELLED,
@@ -166,17 +167,21 @@ class Jobs:
         return {row.job_id: place for place, row in enumerate(rows, 1)}
 
     @adds_jobs
-    def retry(self, connection: Connection, job_id: str) -> bool:
+    def retry(self, connection: Connection, job_id: str, operator: str = "") -> bool:
         """Run a dead letter again. Return False if there is no dead letter of that id.
 
         The message that reported the failure becomes the placeholder of the new reply.
+        operator: who is logged to have done it, empty if it was nobody who operates the bot.
         """
         is_dead = (jobs.c.job_id == job_id) & (jobs.c.state == JobState.DEAD)
         if not connection.execute(select(jobs.c.seq).where(is_dead)).first():
             return False
         keep_buttons(connection, job_id)
-        values = {"run_at": self._database.now(), "reply": None, "outcome": JobState.DONE}
+        now = self._database.now()
+        values = {"run_at": now, "reply": None, "outcome": JobState.DONE}
         connection.execute(update(jobs).where(is_dead).values(_ANEW | values))
+        if operator:
+            note_action(connection, now, operator, "retry", job_id)
         turn_into_placeholder(connection, job_id)
         return True
 
