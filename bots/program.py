@@ -176,7 +176,7 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     keys = ApiKeys(settings, program.budgets, clock)
     pipelines = program.transcription, program.synthesis, program.answering
     access = settings.api_lenient, settings.api_cors_origins
-    context = ApiContext(*pipelines, keys, clock, *access)
+    context = ApiContext(*pipelines, keys, clock, *access, program.store.controls.paused)
     files = settings.max_file_bytes, program.inbox.begin_recording
     for platform in platforms.values():
         if isinstance(platform, WebChat):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from asyncio import Event
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 import stamina
@@ -114,6 +115,8 @@ class ApiContext:
     is_lenient: bool = True
     #: Sites whose pages may use the API, "*" = all.
     cors_origins: tuple[str, ...] = ()
+    #: Set while operators let no new work begin.
+    paused: Event = field(default_factory=Event)
 
     def list_served(self) -> list[Served]:
         """Return the models that the next calls will use."""

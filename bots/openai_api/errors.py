@@ -32,6 +32,8 @@ OURS = "server_error"
 
 #: A longer wait is not worth an automatic retry.
 _LONG_WAIT_S = 60.0
+#: After that a request may be tried again, in case that a pause has ended.
+_PAUSE_S = 60.0
 _MAX_PARAM_CHARS = 100
 _KEY_REFUSED = ("upstream_key_refused", "The speech service does not accept the key of this server")
 #: What only the operator can mend: the code and the sentence for each status of the service.
@@ -148,6 +150,12 @@ def add_retry_after(error: ApiError, wait_s: float | None) -> ApiError:
         if wait_s > _LONG_WAIT_S:
             return _stop_retries(error)
     return error
+
+
+def make_pause_error() -> ApiError:
+    """Return the error for a request that comes while operators let no new work begin."""
+    text = "The operator of this server has paused it. Please try again later."
+    return add_retry_after(ApiError(503, text, kind=OURS, code="paused"), _PAUSE_S)
 
 
 def _stop_retries(error: ApiError) -> ApiError:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bots.common.body_limit import BodyLimit, measure
 from bots.openai_api.context import ApiContext
-from bots.openai_api.errors import ApiError
+from bots.openai_api.errors import ApiError, make_pause_error
 from bots.openai_api.leniency import Leniency
 from core.logs import ThinnedLog
 
@@ -35,7 +35,7 @@ class ApiMiddleware:
 
     def __init__(self, app: ASGIApp, context: ApiContext, body_limit: BodyLimit) -> None:
         self._app = app
-        self._keys = context.keys
+        self._keys, self._paused = context.keys, context.paused
         self._clock = context.clock
         self._is_lenient = context.is_lenient
         self._body_limit = body_limit
@@ -83,9 +83,11 @@ class ApiMiddleware:
         given, is_post = headers.get("authorization", own), scope["method"] == "POST"
         try:
             key_name = await self._keys.admit(given, needs_budget=is_post)
+            scope["state"]["key_name"] = key_name
+            if is_post and self._paused.is_set():
+                raise make_pause_error()
         except ApiError as error:
             return await _build_refusal(error, headers)(scope, receive, send)
-        scope["state"]["key_name"] = key_name
         async with self._body_limit.admit(f"key {key_name}", headers, receive) as paced:
             await self._app(scope, paced, send)
 

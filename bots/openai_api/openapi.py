@@ -49,7 +49,7 @@ _REFUSALS = {
     415: "The body has the wrong Content-Type",
     429: "The key has used its budget, or the speech service is busy",
     502: "The reply of the speech service could not be used",
-    503: "The speech service could not be reached",
+    503: "The speech service could not be reached, or the server is paused",
 }
 _REF = "#/components/schemas/{model}"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}

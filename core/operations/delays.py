@@ -125,10 +125,10 @@ class DelayNotices:
         next_s, old_s = CHECK_S, self._clock.monotonic() - self.tell_after_s
         self.ended_at_s = {chat: at_s for chat, at_s in self.ended_at_s.items() if at_s > old_s}
         untold = await self._store.jobs.list_untold()
-        if not self._store.controls.is_paused:
+        if not self._store.controls.paused.is_set():
             await self._tell_queued([job for job in untold if job.job_id not in self.timers])
         for job in untold:
-            if self._store.controls.is_paused and job.job_id not in self.timers:
+            if self._store.controls.paused.is_set() and job.job_id not in self.timers:
                 await self._tell(job, PAUSED)
                 continue
             left_s = self.tell_after_s - self._idle_s(job)

@@ -15,6 +15,7 @@ from httpx import AsyncClient
 from bots.common.api_keys import read_keys
 from bots.openai_api.access import ApiKeys
 from bots.openai_api.errors import ApiError
+from bots.program import open_store
 from core.errors import ConfigError
 from core.limits.budgets import Budgets
 from core.store import Store
@@ -53,6 +54,23 @@ async def test_client_sending_a_body_gets_401(api: ApiServer) -> None:
             files: Any = {"file": ("a.wav", bytes(size)), "model": (None, "whisper-1")}
             answer = await client.post("/audio/transcriptions", files=files)
             assert answer.status_code == 401
+
+
+async def test_nothing_is_begun_while_the_program_is_paused(
+    tmp_path: Path, mimo: MimoServer
+) -> None:
+    async with open_store(make_settings(tmp_path, mimo)) as store:
+        await store.controls.pause("telegram:1", is_on=True)
+    async with ApiServer(tmp_path, mimo) as server:
+        for path in ROUTES[:3]:
+            status, error, head = await announce_body(server, path, RIGHT)
+            assert (status, error["type"], error["code"]) == (503, "server_error", "paused")
+            assert "retry-after: 60" in head and "x-should-retry" not in head
+        async with open_client(server) as client:
+            assert (await client.get("/models")).status_code == 200
+        async with open_client(server, "sk-wrong") as client:
+            assert (await client.post("/audio/speech", json={})).status_code == 401
+    assert mimo.requests == []
 
 
 async def test_wrong_key_is_refused_unread(api: ApiServer) -> None:

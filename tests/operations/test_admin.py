@@ -63,7 +63,7 @@ async def test_others_get_the_answer_of_an_unknown_command(desk: Desk) -> None:
             got = await send(group, person, f"/admin@hearsay_test_bot{words}")
             expected = await send(group, person, f"/xyzzy@hearsay_test_bot{words}")
             assert got == expected and "don't know" in got[0]
-    assert await desk.log() == [] and not desk.store.controls.is_paused
+    assert await desk.log() == [] and not desk.store.controls.paused.is_set()
     assert "/admin status" in await desk.ask("")
     menus = [str(one.params["commands"]) for one in telegram.requests_to("setMyCommands")]
     assert menus and not any('"admin"' in one for one in menus)
@@ -119,9 +119,9 @@ async def test_a_pause_keeps_the_work_and_tells_people_once(desk: Desk, clock: C
     await clock.sleep(600)
     assert len(telegram.replies(ann)) == 1
     # A restart changes nothing.
-    assert desk.store.controls.is_paused
+    assert desk.store.controls.paused.is_set()
     await desk.store.controls.load()
-    assert desk.store.controls.is_paused
+    assert desk.store.controls.paused.is_set()
     await desk.ask("resume")
     await telegram.wait_for(lambda: "/transcribe" in "".join(desk.texts(ann)))
     assert PAUSED not in desk.texts(ann) and len(telegram.replies_to(ann, first)) <= 1

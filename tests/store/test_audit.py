@@ -30,7 +30,7 @@ ACTIONS: dict[str, Callable[[Store, str], Awaitable[object]]] = {
 async def describe(store: Store) -> object:
     """Return all that the actions change."""
     found = await store.jobs.counts(), await store.budgets.own()
-    return found, dict(store.admissions.decisions), store.controls.is_paused
+    return found, dict(store.admissions.decisions), store.controls.paused.is_set()
 
 
 @pytest.mark.parametrize("action", ACTIONS)

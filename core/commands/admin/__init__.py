@@ -43,7 +43,7 @@ async def show_status(ctx: Context, _: str) -> Reply:
     lines += [f"⚠ {key}" for key in await ctx.store.probes.incidents()]
     if requests := await ctx.store.admissions.list_open():
         lines.append(describe_requests(ctx, len(requests)))
-    if ctx.store.controls.is_paused:
+    if ctx.store.controls.paused.is_set():
         lines.append(ctx.text("Paused: no new work is begun until /admin resume."))
     return Reply("\n".join(lines))
 

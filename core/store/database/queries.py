@@ -6,6 +6,7 @@ Each transaction begins IMMEDIATE: one that reads first and writes later would f
 
 from __future__ import annotations
 
+from asyncio import Event
 from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
@@ -57,7 +58,7 @@ class Database:
         self.cipher = cipher
         #: Returns the current moment, aware, in UTC.
         self.clock, self.now = clock, clock.now
-        self._url, self.is_paused = url, False  # paused by `Controls`: no new work is begun
+        self._url, self.paused = url, Event()  # set by `Controls`: no new work is begun
         #: Why not everything can be saved, None if it can: see `Probes.check_space`.
         self.fault: StorageFull | None = None
         #: Called after each commit by which a job may have to run.

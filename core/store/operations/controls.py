@@ -51,22 +51,25 @@ class Controls:
     def __init__(self, database: Database, admissions: Admissions) -> None:
         self._database = database
         self._admissions = admissions
-
-    @property
-    def is_paused(self) -> bool:
-        """Whether no new work is begun."""
-        return self._database.is_paused
+        #: Set while no new work is begun.
+        self.paused = database.paused
 
     async def load(self) -> None:
         """Read the switch. Called once, before anything runs."""
         found = await self._database.rows(select(switches).where(switches.c.name == _PAUSED))
-        self._database.is_paused = bool(found)
+        self._note(is_on=bool(found))
 
     async def pause(self, operator: str, *, is_on: bool) -> None:
         """Begin no new work, or begin it again. Safe to repeat."""
         await self._switch(operator, is_on)
-        self._database.is_paused = is_on
+        self._note(is_on=is_on)
         self._database.on_job()
+
+    def _note(self, *, is_on: bool) -> None:
+        if is_on:
+            self.paused.set()
+        else:
+            self.paused.clear()
 
     @writes
     def _switch(self, connection: Connection, operator: str, is_on: bool) -> None:

@@ -67,7 +67,7 @@ class Jobs:
         later ones pass.
         """
         now, running = self._database.now(), JobState.RUNNING
-        following = NEXT_PAUSED if self._database.is_paused else NEXT
+        following = NEXT_PAUSED if self._database.paused.is_set() else NEXT
         rows = _take(connection, following, now, most, SHARE)
         waiting = connection.execute(_WAITING, {"now": now}).one()
         room = most - len(rows) - reserve
