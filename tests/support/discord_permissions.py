@@ -70,6 +70,7 @@ class Stage:
         self.whole.engine.text = "Kovalsky came."
         for one in Person:
             people[one] = server.add_user(one.title(), is_bot=one is Person.BOT)
+        self.bot.operators = frozenset({people[Person.OPERATOR]})
         self.ben = server.add_user("Ben")
         members = [self.ben, *(people[one] for one in Person if one is not Person.OWNER)]
         self.guild = server.add_guild(owner=people[Person.OWNER], members=members)

@@ -23,6 +23,7 @@ class Person(StrEnum):
     MEMBER = "member"
     ADMIN = "admin"
     OWNER = "owner"
+    OPERATOR = "operator"
     ANONYMOUS = "anonymous admin"
     CHANNEL = "channel identity"
     LEFT = "left"
@@ -86,6 +87,7 @@ _MEMBERSHIPS = {
     Person.MEMBER: Membership.MEMBER,
     Person.ADMIN: Membership.ADMIN,
     Person.OWNER: Membership.OWNER,
+    Person.OPERATOR: Membership.MEMBER,
     Person.ANONYMOUS: Membership.ADMIN,
 }
 #: They write in groups only, in the name of a chat.
@@ -101,7 +103,8 @@ def decide_cell(row: Row, person: Person, place: Place) -> bool | None:
     found = _MEMBERSHIPS.get(person, Membership.NONE)
     if place is Place.PRIVATE and row.action is not Action.READ_ELSEWHERE:
         found = Membership.OWNER
-    return decide(row.action, Standing(found, is_own=row.is_own))
+    is_operator = person is Person.OPERATOR and place is Place.PRIVATE
+    return decide(row.action, Standing(found, is_own=row.is_own, is_operator=is_operator))
 
 
 def _is_faceless_impossible(row: Row, place: Place) -> bool:
@@ -124,6 +127,7 @@ for a minute at most; a change that the platform reports counts at once.
 | member | sees the chat; on Discord: the channel |
 | admin | on Discord: has Administrator or Manage Server |
 | owner | has created the chat, or was given it |
+| operator | is named in `ADMIN_IDS`; in the tables below a member of the chat |
 | anonymous admin | Telegram: writes in the name of the group |
 | channel identity | Telegram: writes in the name of a channel |
 | left, banned | wrote it in the chat before that; in private: was in the group that it is about |
@@ -131,8 +135,8 @@ for a minute at most; a change that the platform reports counts at once.
 | forger | presses a button that was not offered there: made up, or copied from another chat |
 
 On Discord, servers may grant the commands of admins to others, under Server Settings →
-Integrations. `–` cannot occur. In a private chat everybody decides about their own chat. Operators
-are the people in `ADMIN_IDS`, whatever they are in a chat.
+Integrations. `–` cannot occur. In a private chat everybody decides about their own chat.
+Operators have their rights in their private chat alone, whatever they are in others.
 """
 
 

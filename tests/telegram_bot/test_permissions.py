@@ -33,6 +33,7 @@ NOTE = (SPEECH / "cards-001.wav").read_bytes()
 CHANNEL_BOT, NEWS = 136817688, {"id": -1007, "type": "channel", "title": "News"}
 STATUSES = {
     Person.MEMBER: "member", Person.ADMIN: "administrator", Person.OWNER: "creator",
+    Person.OPERATOR: "member",
     Person.LEFT: "left", Person.BANNED: "kicked", Person.BOT: "member",
 }  # fmt: skip
 #: What those get who may not.
@@ -76,9 +77,14 @@ class Stage:
         telegram.add_user("Channel", user_id=CHANNEL_BOT, is_bot=True)
         self.people |= {Person.ANONYMOUS: ANONYMOUS_ADMIN, Person.CHANNEL: CHANNEL_BOT}
         self.people[Person.FORGER] = telegram.add_user("Forger")
+        self.bot.operators = frozenset({str(self.people[Person.OPERATOR])})
         self.ben = telegram.add_user("Ben")
         self.group = telegram.add_chat(members={self.ben: "member"})
         self.topic = telegram.add_topic(self.group)
+
+    @property
+    def bot(self) -> Any:
+        return self.whole.inbox.platforms["telegram"]
 
     def note(self) -> bytes:
         """Return a recording that was not transcribed before."""
