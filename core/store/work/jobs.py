@@ -244,12 +244,9 @@ class Jobs:
         """Cancel every open job of a chat that is gone."""
         now = self._database.now()
         row = chat_row(connection, chat)
-        is_here = jobs.c.chat_pk == row.chat_pk
-        connection.execute(
-            update(jobs)
-            .where(is_here, IS_OPEN)
-            .values(state=JobState.CANCELLED, finished_at=now, error="ChatGone")
-        )
+        change = update(jobs).where(jobs.c.chat_pk == row.chat_pk, IS_OPEN)
+        ended = {"state": JobState.CANCELLED, "finished_at": now, "error": "ChatGone"}
+        connection.execute(change.values(ended))
         gone = update(chats).where(chats.c.chat_pk == row.chat_pk)
         connection.execute(gone.values(gone_at=now))
 
