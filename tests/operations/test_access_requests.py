@@ -257,7 +257,7 @@ async def test_a_request_waits_until_an_operator_can_be_reached(
         assert len(scene.texts(scene.boss)) == 1 and not await store.admissions.list_untold()
         # Whoever has lost the message finds it here.
         telegram.send_command(scene.boss, scene.boss, "/admin status")
-        assert "1 chat or person waits for a decision: /admin requests" in await scene.reply(
+        assert "1 request to use this bot is open: /admin requests" in await scene.reply(
             scene.boss, 2
         )
         telegram.send_command(scene.boss, scene.boss, "/admin requests")

@@ -57,8 +57,8 @@ async def list_requests(ctx: Context, _: str) -> Reply:
 def describe_requests(ctx: Context, count: int) -> str:
     """Return a sentence about that many requests."""
     text = Plural(
-        "{count} chat or person waits for a decision: /admin requests",
-        "{count} chats or people wait for a decision: /admin requests",
+        "{count} request to use this bot is open: /admin requests",
+        "{count} requests to use this bot are open: /admin requests",
         count,
     )
     return ctx.text(text)
