@@ -44,7 +44,7 @@ KEPT = {"last 2h | 200 | unread | topic | me | voice | short"}
 OF_OPERATORS = (
     "Say whose budget: ",
     *("Commands of operators: ", "Paused", "Add the text: /admin ", "Nothing was sent: "),
-    *("('Send to {count} ", "('Sent to {count} "),
+    *("('Send to {count} ", "('Sent to {count} ", "('{count} request to use this bot "),
 )
 
 
