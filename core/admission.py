@@ -89,7 +89,8 @@ class Admission:
         and everybody in the group or server that it names.
         """
         platform, chat_id = message.chat.platform, message.chat.chat_id
-        ids = {chat_id, message.sender_id, message.server_id, message.subject} - {""}
+        ids = {chat_id, message.parent_id, message.sender_id, message.server_id, message.subject}
+        ids -= {""}
         names = ids | {f"{platform}:{one}" for one in ids}
         if self.denied & names:
             return Verdict.CLOSED

@@ -19,6 +19,9 @@ NEEDED = {
     "send_messages": mark("Send Messages"),
     "read_message_history": mark("Read Message History"),
 }
+NOT_IN_THREAD = mark(
+    "But I cannot read messages in this private thread yet. Mention me in it: that adds me."
+)
 LACKING = mark(
     "But I cannot read and answer messages here yet. In the settings of this channel, under "
     "Permissions, allow me: {permissions}."
@@ -34,7 +37,7 @@ class DiscordMembers:
         self._cache = MembershipCache(client.clock)
 
     async def membership(self, chat: Chat, person_id: str) -> Membership:
-        """Return what a person is in a channel: NONE unless they can see it.
+        """Return what a person is in a channel or private thread: NONE unless they can see it.
 
         Members with Administrator or Manage Server are its admins. Raises PlatformError.
         """
@@ -67,15 +70,23 @@ class DiscordMembers:
             if guild is None or guild.unavailable or not guild.owner_id:
                 guild = await self._client.fetch_guild(guild_id, with_counts=False)
             # The gateway reports every change of roles and channels, but not of members.
-            channel = guild.get_channel(channel_id) or await guild.fetch_channel(channel_id)
+            known = guild.get_channel_or_thread(channel_id)
+            channel = known or await guild.fetch_channel(channel_id)
             member = await guild.fetch_member(person_id)
+            is_visible = await _is_visible(guild, channel, member)
         except REQUEST_ERRORS as error:
             ours = read_error(error)
             # 10007, an unknown member, is NotFound without being ChatGone.
             if isinstance(ours, ChatGone) or isinstance(error, discord.NotFound):
                 return Membership.NONE
             raise ours from None
-        return _read_membership(guild, channel, member)
+        if guild.owner_id == member.id:
+            return Membership.OWNER
+        if not is_visible:
+            return Membership.NONE
+        granted = member.guild_permissions
+        is_admin = granted.administrator or granted.manage_guild
+        return Membership.ADMIN if is_admin else Membership.MEMBER
 
     async def explain_blindness(self, message: Message) -> str:
         """Return which permissions the bot lacks in a server's channel, empty if none.
@@ -88,25 +99,28 @@ class DiscordMembers:
         lacking = [NEEDED["view_channel"]]
         if guild_id := await self._channels.find_guild(message.chat):
             guild = self._client.get_guild(int(guild_id))
-            channel = guild.get_channel(int(message.chat.chat_id)) if guild else None
+            channel_id = int(message.parent_id or message.chat.chat_id)
+            channel = guild.get_channel(channel_id) if guild else None
             if guild is None or guild.me is None or channel is None:
                 return ""
             granted = channel.permissions_for(guild.me)
             lacking = [name for flag, name in NEEDED.items() if not getattr(granted, flag)]
+        elif message.parent_id:
+            return translate(NOT_IN_THREAD, message.language)
         names = ", ".join(translate(name, message.language) for name in lacking)
         return translate(LACKING, message.language, permissions=names) if lacking else ""
 
 
-def _read_membership(
+async def _is_visible(
     guild: discord.Guild, channel: discord.abc.GuildChannel | discord.Thread, member: discord.Member
-) -> Membership:
-    granted = member.guild_permissions
-    is_visible = granted.administrator
-    if isinstance(channel, discord.abc.GuildChannel):
-        is_visible = channel.permissions_for(member).view_channel
-    if guild.owner_id == member.id:
-        return Membership.OWNER
-    if not is_visible:
-        return Membership.NONE
-    is_admin = granted.administrator or granted.manage_guild
-    return Membership.ADMIN if is_admin else Membership.MEMBER
+) -> bool:
+    """Return whether a member sees a channel or thread. Raises REQUEST_ERRORS."""
+    if not isinstance(channel, discord.Thread):
+        return channel.permissions_for(member).view_channel
+    parent = channel.parent or await guild.fetch_channel(channel.parent_id)
+    granted = parent.permissions_for(member)
+    if not channel.is_private() or granted.manage_threads or not granted.view_channel:
+        return granted.view_channel
+    # The gateway does not report who is added to a thread and who is removed.
+    await channel.fetch_member(member.id)
+    return True

@@ -109,6 +109,8 @@ class Message:
     is_granted: bool = False
     #: The server that the chat belongs to, empty where chats belong to none.
     server_id: str = ""
+    #: The channel that a private thread belongs to, which is a chat of its own; else empty.
+    parent_id: str = ""
     #: In a message of the program, which names neither sender nor server: whom operators decide
     #: about in this chat, empty if that is the chat itself.
     subject: str = ""

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bots.discord_bot import DiscordBot
 from core.clock import Clock
 from core.config import Settings
+from core.store import Store
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.mimo import MimoServer
 from tests.support.discord_inbox import FakeInbox, make_settings
 from tests.support.discord_program import DiscordProgram
 from tests.support.discord_server_chat import ServerChannel, make_server_channel
+from tests.support.loopback import Loopback, ScriptedTranscriber
 from tests.support.virtual_time import VirtualLoop, current_clock
 
 #: Lets seconds pass at once: nothing else runs meanwhile.
@@ -91,6 +94,25 @@ async def running(settings: Settings, inbox: FakeInbox) -> AsyncIterator[Discord
     """A running bot."""
     async with run_bot(settings, inbox) as bot:
         yield bot
+
+
+@pytest.fixture
+async def whole(
+    server: Server, settings: Settings, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[tuple[Loopback, DiscordBot]]:
+    """The whole assistant on a real store, and a bot on an emulated Discord."""
+    loopback = Loopback(store, ScriptedTranscriber())
+    async with loopback.running(), run_bot(settings, loopback.inbox) as bot:  # type: ignore[arg-type]
+        loopback.inbox.platforms["discord"] = bot  # type: ignore[index]
+        connect: Callable[..., Awaitable[Any]] = bot.client.http.ws_connect
+
+        async def ws_connect(url: str, **options: Any) -> Any:
+            # The virtual Discord has no certificate.
+            return await connect(url.replace("wss://127.", "ws://127."), **options)
+
+        monkeypatch.setattr(bot.client.http, "ws_connect", ws_connect)
+        await server.wait_for(server.commands)
+        yield loopback, bot
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from core.models import Chat, QuotedMessage, Segment, TalkRange, Transcript
-from core.store import Store
+from core.store import Store, migrate
 from core.store.database.connections import Work
 from core.store.database.tables import remembered
 from tests.support.clean_start import open_store
@@ -222,3 +222,23 @@ async def test_each_message_costs_one_commit(store: Store, monkeypatch: pytest.M
         quoted = QuotedMessage(str(n)) if n % 2 else None
         assert await store.intake.add(say(n, "words", reply_to=quoted), silent) is None
     assert len(begun) == 5
+
+
+async def test_what_was_kept_of_private_threads_goes_with_the_update(
+    store: Store, tmp_path: Path
+) -> None:
+    """Which threads were private is not known, but those that began with a message were not."""
+    home = tmp_path / "old"
+    home.mkdir()
+    url = f"sqlite:///{home / 'hearsay.db'}"
+    await migrate(url, None, "0020")
+    old = Store(url, store._database.cipher)
+    channels = [Chat(platform, "1", "55") for platform in ("discord", "telegram")]
+    said = (("1", None), ("2", "1"), ("3", "777"), ("4", "777"))
+    for chat in channels:
+        await talk(old, *(say(int(n), n, chat=chat, thread_id=thread) for n, thread in said))
+    await old.close()
+    await migrate(url, store._database.cipher)
+    grown = Store(url, store._database.cipher)
+    assert [await texts(grown, chat) for chat in channels] == [["1", "2"], ["1", "2", "3", "4"]]
+    await grown.close()

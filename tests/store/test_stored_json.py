@@ -33,7 +33,7 @@ DEFAULTS = {
     "Message": "sender_id='' sender_name='' thread_id=None edit_id='' is_private=True language=''"
     " text='' command='' button='' attachment=None has_other_file=False reply_to=None"
     " forwarded_from='' origin_id='' reply_token='' is_granted=False server_id=''"
-    " subject='' is_held=False sender_joined_at=None is_first=False",
+    " parent_id='' subject='' is_held=False sender_joined_at=None is_first=False",
     "QuotedMessage": "text='' attachment=None sender_id='' job_id='' command='' origin_id=''",
     "RecordingReference": "sender_id='' heard='' origin_id=''",
     "RememberedMessage": "text='' thread_id=None reply_to='' attachment=None transcript=None"

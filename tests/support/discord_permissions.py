@@ -56,7 +56,7 @@ WRITTEN = {Action.OPERATE: "/admin status", Action.SCHEDULED: "/digest_due 2026-
 
 @dataclass
 class Stage:
-    """A server with a thread and a voice channel, and one person of each kind."""
+    """A server with threads and a voice channel, and one person of each kind."""
 
     server: Server
     whole: Loopback
@@ -77,18 +77,21 @@ class Stage:
         server.make_manager(self.guild, people[Person.ADMIN])
         self.channel = server.channel(self.guild)
         self.thread = server.add_thread(self.channel, self.ben)
+        self.secret = server.add_private_thread(self.channel, *members)
         self.sofa = server.add_channel(self.guild, "Sofa", VOICE_CHANNEL)
 
     def place_of(self, who: str) -> str:
         if self.place is Place.PRIVATE:
             return self.server.dm(who)
-        return self.thread if self.place is Place.TOPIC else self.channel
+        shared = {Place.TOPIC: self.thread, Place.PRIVATE_THREAD: self.secret}
+        return shared.get(self.place, self.channel)
 
     def chat(self, chat_id: str) -> Chat:
         return Chat("discord", self.server.world.bot.user_id, chat_id)
 
     def chat_of(self, who: str) -> Chat:
-        return self.chat(self.server.dm(who) if self.place is Place.PRIVATE else self.channel)
+        # A public thread belongs to the chat of its channel.
+        return self.chat(self.channel if self.place is Place.TOPIC else self.place_of(who))
 
     def note(self, who: str) -> str:
         """Send a recording that was not transcribed before."""

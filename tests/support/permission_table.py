@@ -37,6 +37,7 @@ class Place(StrEnum):
 
     GROUP = "In a group or a server's channel"
     TOPIC = "In a topic or a thread"
+    PRIVATE_THREAD = "In a private thread (Discord)"
     PRIVATE = "In the private chat with the bot"
 
 
@@ -51,7 +52,7 @@ class Row:
     platforms: tuple[str, ...] = ("telegram", "discord")
 
 
-_SHARED = frozenset({Place.GROUP, Place.TOPIC})
+_SHARED = frozenset({Place.GROUP, Place.TOPIC, Place.PRIVATE_THREAD})
 _PRIVATE = frozenset({Place.PRIVATE})
 ROWS = (
     Row(Action.USE, "transcribe, ask, translate, summarise, search, read aloud, see settings"),
@@ -108,7 +109,15 @@ def decide_cell(row: Row, person: Person, place: Place) -> bool | None:
 
 
 def _is_faceless_impossible(row: Row, place: Place) -> bool:
-    return place is Place.PRIVATE or "telegram" not in row.platforms
+    return place in (Place.PRIVATE, Place.PRIVATE_THREAD) or "telegram" not in row.platforms
+
+
+def list_cells(platform: str) -> list[tuple[Row, Place]]:
+    """Return the cells of a platform, each for all persons."""
+    is_discord = platform == "discord"
+    places = [place for place in Place if is_discord or place is not Place.PRIVATE_THREAD]
+    rows = [row for row in ROWS if platform in row.platforms]
+    return [(row, place) for row in rows for place in places if place in row.places]
 
 
 _MARKS: Mapping[bool | None, str] = {True: "yes", False: "no", None: "–"}
@@ -124,7 +133,7 @@ for a minute at most; a change that the platform reports counts at once.
 
 | Who | Means |
 |---|---|
-| member | sees the chat; on Discord: the channel |
+| member | sees the chat; on Discord: the channel, or the private thread |
 | admin | on Discord: has Administrator or Manage Server |
 | owner | has created the chat, or was given it |
 | operator | is named in `ADMIN_IDS`; in the tables below a member of the chat |
@@ -135,8 +144,10 @@ for a minute at most; a change that the platform reports counts at once.
 | forger | presses a button that was not offered there: made up, or copied from another chat |
 
 On Discord, servers may grant the commands of admins to others, under Server Settings →
-Integrations. `–` cannot occur. In a private chat everybody decides about their own chat.
-Operators have their rights in their private chat alone, whatever they are in others.
+Integrations. A private thread there is a chat of its own, with settings and a history of its own,
+for those who were added to it and those with Manage Threads. `–` cannot occur. In a private chat
+everybody decides about their own chat. Operators have their rights in their private chat alone,
+whatever they are in others.
 """
 
 

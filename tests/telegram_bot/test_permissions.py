@@ -26,7 +26,7 @@ from tests.emulators.telegram import ANONYMOUS_ADMIN
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.loopback import Loopback
 from tests.support.paths import SPEECH
-from tests.support.permission_table import ROWS, Person, Place, Row, decide_cell
+from tests.support.permission_table import Person, Place, Row, decide_cell, list_cells
 from tests.support.virtual_time import current_clock
 
 NOTE = (SPEECH / "cards-001.wav").read_bytes()
@@ -227,10 +227,7 @@ class Stage:
 
 CELLS = [
     pytest.param(row, place, id=f"{row.action}-{'own' if row.is_own else 'any'}-{place.name}")
-    for row in ROWS
-    if "telegram" in row.platforms
-    for place in Place
-    if place in row.places
+    for row, place in list_cells("telegram")
 ]
 
 

@@ -39,8 +39,8 @@ _DEFAULT, _REPLY = 0, 19
 #: Type of a message reference: a forward.
 _FORWARD = 1
 
-#: Channel types that are threads.
-_THREADS = frozenset({10, 11, 12})
+#: Channel types that are threads, and the one that only its own members see.
+_THREADS, _PRIVATE_THREAD = frozenset({10, 11, 12}), 12
 
 _COMMAND = re.compile(r"/(\w{1,32})(?!\S)")
 _MENTION = re.compile(r"<@!?([0-9]{1,20})>")
@@ -49,12 +49,17 @@ _EMOJI = re.compile(r"<a?(:\w{1,64}:)[0-9]{1,20}>")
 
 @dataclass(frozen=True, slots=True)
 class ChannelRef:
-    """A channel; threads and forum posts belong to the chat of their parent channel."""
+    """A channel; public threads and forum posts belong to the chat of their parent channel.
+
+    A private thread is a chat of its own: those who see the channel need not see the thread.
+    """
 
     #: Empty in private chats.
     guild_id: str
     chat_id: str
     thread_id: str | None = None
+    #: The channel that a private thread belongs to.
+    parent_id: str = ""
 
     @property
     def channel_id(self) -> str:
@@ -64,18 +69,25 @@ class ChannelRef:
 
 def read_channel(channel: discord.abc.GuildChannel | discord.Thread) -> ChannelRef:
     """Return discord.py's channel as ours."""
-    guild_id = str(channel.guild.id)
+    guild_id, channel_id = str(channel.guild.id), str(channel.id)
     if isinstance(channel, discord.Thread):
-        return ChannelRef(guild_id, str(channel.parent_id), str(channel.id))
-    return ChannelRef(guild_id, str(channel.id))
+        return _read_thread(guild_id, channel_id, str(channel.parent_id), channel.is_private())
+    return ChannelRef(guild_id, channel_id)
 
 
 def read_raw_channel(raw: Mapping[str, Any]) -> ChannelRef:
     """Return the REST API's channel object as ours."""
     guild_id, channel_id = str(raw.get("guild_id") or ""), str(raw["id"])
-    if raw.get("type") in _THREADS and raw.get("parent_id"):
-        return ChannelRef(guild_id, str(raw["parent_id"]), channel_id)
+    if (kind := raw.get("type")) in _THREADS and raw.get("parent_id"):
+        is_private = kind == _PRIVATE_THREAD
+        return _read_thread(guild_id, channel_id, str(raw["parent_id"]), is_private)
     return ChannelRef(guild_id, channel_id)
+
+
+def _read_thread(guild_id: str, thread_id: str, parent_id: str, is_private: bool) -> ChannelRef:
+    if is_private:
+        return ChannelRef(guild_id, thread_id, parent_id=parent_id)
+    return ChannelRef(guild_id, parent_id, thread_id)
 
 
 def read_messages(
@@ -90,7 +102,8 @@ def read_messages(
         message_id=str(raw["id"]),
         sent_at=_read_time(int(raw["id"])),
         sender_id=str(author["id"]), sender_name=read_name(author, raw.get("member")),
-        thread_id=channel.thread_id, server_id=channel.guild_id, is_private=not channel.guild_id,
+        thread_id=channel.thread_id, parent_id=channel.parent_id,
+        server_id=channel.guild_id, is_private=not channel.guild_id,
         edit_id=_read_edit_id(raw) if is_edit else "",
         text=read_content(raw, bot_id),
         attachment=attachments[0] if attachments else None,

@@ -16,6 +16,7 @@ from bots.discord_bot.incoming.messages import (
     PLATFORM,
     ChannelRef,
     build_attachment,
+    read_channel,
     read_content,
     read_quoted,
 )
@@ -168,9 +169,9 @@ def is_user_installed(interaction: discord.Interaction) -> bool:
 def read_channel_ref(interaction: discord.Interaction) -> ChannelRef:
     """Return the channel of an interaction."""
     channel = interaction.channel
-    guild_id = str(interaction.guild_id or "")
     if isinstance(channel, discord.Thread):
-        return ChannelRef(guild_id, str(channel.parent_id), str(channel.id))
+        return read_channel(channel)
+    guild_id = str(interaction.guild_id or "")
     return ChannelRef(guild_id, str(channel.id if channel else interaction.user.id))
 
 
@@ -201,6 +202,7 @@ def build_message(
         reply_token=token.write(),
         is_granted=parsed.is_granted and not is_own,
         server_id=str(interaction.guild_id or ""),
+        parent_id=channel.parent_id,
     )
 
 

@@ -44,7 +44,8 @@ def can_have_thread(message: Message) -> bool:
     """Return whether the reply to a message is public in a channel that can have threads."""
     token = read_interaction_token(message.reply_token)
     is_secret = token is not None and (token.is_ephemeral or token.is_personal)
-    is_channel = message.chat.chat_id.isdecimal() and message.thread_id is None
+    is_thread = message.thread_id is not None or message.parent_id != ""
+    is_channel = message.chat.chat_id.isdecimal() and not is_thread
     return is_channel and not message.is_private and not is_secret
 
 

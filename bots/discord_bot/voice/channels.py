@@ -151,7 +151,9 @@ class DiscordVoiceChannels:
         if message.is_private or not message.chat.chat_id.isdecimal():
             return None
         channel = self._client.get_channel(int(message.chat.chat_id))
-        return channel.guild if isinstance(channel, discord.abc.GuildChannel) else None
+        if isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+            return channel.guild
+        return None
 
     def _find_connection(self, message: Message) -> VoiceConnection | None:
         guild = self._guild(message)

@@ -9,7 +9,7 @@ from tests.emulators.discord.api import NO_CONTENT, ApiRequest, ApiResponse
 from tests.emulators.discord.bot_messages import create_message, delete_message, edit_message
 from tests.emulators.discord.errors import bad_field, refused
 from tests.emulators.discord.events import emit_channel, message_event_json
-from tests.emulators.discord.payloads import channel_json
+from tests.emulators.discord.payloads import channel_json, thread_member_json
 from tests.emulators.discord.records import FORUM, Channel, Message
 
 #: How long `enforce_nonce` returns the earlier message: "the past few minutes".
@@ -161,3 +161,10 @@ def thread_from_message(request: ApiRequest) -> ApiResponse:
     message.thread_id = thread.channel_id
     emit_channel(request.world, thread, "CREATE")
     return 201, channel_json(request.world, thread)
+
+
+def get_thread_member(request: ApiRequest) -> ApiResponse:
+    thread, user = open_channel(request), request.params["user"]
+    if user not in thread.thread_members:
+        raise refused(10007)
+    return 200, thread_member_json(thread, user)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tests.emulators.discord import permissions
 from tests.emulators.discord.payloads import (
     JSON,
     channel_json,
     member_json,
     message_json,
+    thread_member_json,
     voice_state_json,
 )
 from tests.emulators.discord.records import Channel, Guild, Message
@@ -82,6 +85,25 @@ def emit_channel(world: World, channel: Channel, change: str) -> None:
     if channel.is_thread and change == "CREATE":
         payload["newly_created"] = True
     world.emit(f"{kind}_{change}", payload, guild_id=channel.guild_id, intent=GUILDS)
+
+
+def emit_thread_members(
+    world: World, thread: Channel, added: Sequence[str] = (), removed: Sequence[str] = ()
+) -> None:
+    """Emit THREAD_MEMBERS_UPDATE: without GUILD_MEMBERS, bots learn of themselves only.
+
+    Source: Discord, "Threads", Thread Membership and Thread Access.
+    """
+    me, guild_id = world.bot.user_id, thread.guild_id
+    if me in added:
+        world.emit("THREAD_CREATE", channel_json(world, thread), guild_id=guild_id, intent=GUILDS)
+    payload = {
+        "id": thread.channel_id, "guild_id": guild_id, "member_count": len(thread.thread_members),
+        "added_members": [thread_member_json(thread, one) for one in added],
+        "removed_member_ids": list(removed),
+    }  # fmt: skip
+    intent = GUILDS if me in (*added, *removed) else GUILD_MEMBERS
+    world.emit("THREAD_MEMBERS_UPDATE", payload, guild_id=guild_id, intent=intent)
 
 
 def emit_voice_state(world: World, guild: Guild, user_id: str) -> None:

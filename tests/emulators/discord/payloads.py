@@ -67,7 +67,7 @@ def channel_json(world: World, channel: Channel) -> JSON:
     place = {"guild_id": channel.guild_id, "parent_id": channel.parent_id}
     value |= {**place, "name": channel.name, "rate_limit_per_user": 0}
     if channel.is_thread:
-        return value | _thread_json(channel)
+        return value | _thread_json(world, channel)
     value |= {"position": 0, "nsfw": False, "topic": None}
     value["permission_overwrites"] = [
         {"id": target, "type": int(target in world.users), "allow": str(allow), "deny": str(deny)}
@@ -80,15 +80,23 @@ def channel_json(world: World, channel: Channel) -> JSON:
     return value
 
 
-def _thread_json(channel: Channel) -> JSON:
+def _thread_json(world: World, channel: Channel) -> JSON:
     count = sum(not message.is_deleted for message in channel.messages.values())
     state = {"archived": channel.is_archived, "locked": channel.is_locked}
     times = {"archive_timestamp": moment(0), "create_timestamp": moment(0)}
+    me, members = world.bot.user_id, channel.thread_members
     return {
-        "owner_id": channel.owner_id, "message_count": count, "member_count": 1,
+        "owner_id": channel.owner_id, "message_count": count, "member_count": len(members),
         "total_message_sent": len(channel.messages), "applied_tags": [],
         "thread_metadata": {**state, **times, "auto_archive_duration": 1440},
+        **({"member": thread_member_json(channel, me)} if me in members else {}),
     }  # fmt: skip
+
+
+def thread_member_json(thread: Channel, user_id: str) -> JSON:
+    """Return a Thread Member object."""
+    ids = {"id": thread.channel_id, "user_id": user_id}
+    return {**ids, "join_timestamp": moment(0), "flags": 0}
 
 
 def guild_json(world: World, guild: Guild) -> JSON:

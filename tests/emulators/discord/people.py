@@ -7,9 +7,23 @@ from typing import Any
 
 from tests.emulators.common import Emulator, locked
 from tests.emulators.discord import permissions
-from tests.emulators.discord.events import GUILD_MEMBERS, GUILD_MODERATION, GUILDS, emit_channel
+from tests.emulators.discord.events import (
+    GUILD_MEMBERS,
+    GUILD_MODERATION,
+    GUILDS,
+    emit_channel,
+    emit_thread_members,
+)
 from tests.emulators.discord.payloads import guild_create_json, member_json, role_json, user_json
-from tests.emulators.discord.records import DM, FORUM, TEXT, Guild, Member, Role
+from tests.emulators.discord.records import (
+    DM,
+    FORUM,
+    PRIVATE_THREAD,
+    TEXT,
+    Guild,
+    Member,
+    Role,
+)
 from tests.emulators.discord.world import World
 
 
@@ -178,6 +192,29 @@ class People(Emulator):
         thread = self.world.add_thread(self.world.channels[channel], user, name)
         emit_channel(self.world, thread, "CREATE")
         return thread.channel_id
+
+    @locked
+    def add_private_thread(self, channel: str, user: str, *members: str) -> str:
+        """Create a private thread of the user, these members and the bot; return its id."""
+        thread = self.world.add_thread(
+            self.world.channels[channel], user, "Private", kind=PRIVATE_THREAD
+        )
+        self.add_to_thread(thread.channel_id, self.world.bot.user_id, *members)
+        return thread.channel_id
+
+    @locked
+    def add_to_thread(self, thread: str, *users: str) -> None:
+        """Add users to a thread."""
+        place = self.world.channels[thread]
+        place.thread_members |= {*users}
+        emit_thread_members(self.world, place, added=users)
+
+    @locked
+    def remove_from_thread(self, thread: str, user: str) -> None:
+        """Remove a user from a thread."""
+        place = self.world.channels[thread]
+        place.thread_members.remove(user)
+        emit_thread_members(self.world, place, removed=[user])
 
     @locked
     def archive_thread(self, thread: str, *, is_locked: bool = False) -> None:

@@ -167,6 +167,8 @@ class Channel:
     parent_id: str | None = None
     #: The creator of a thread; one user of a DM channel without the bot.
     owner_id: str = ""
+    #: Users who were added to a thread.
+    thread_members: set[str] = field(default_factory=set)
     #: The other user of a DM channel.
     recipient_id: str = ""
     #: Role or user -> allowed and denied permissions.

@@ -38,6 +38,7 @@ ROUTES: dict[str, RouteFunction] = {
     "DELETE /channels/{channel}/messages/{message}": channel_routes.remove_message,
     "POST /channels/{channel}/typing": channel_routes.show_typing,
     "POST /channels/{channel}/messages/{message}/threads": channel_routes.thread_from_message,
+    "GET /channels/{channel}/thread-members/{user}": channel_routes.get_thread_member,
     "POST /interactions/{interaction}/{token}/callback": interaction_routes.create_response,
     "POST /webhooks/{application}/{token}": interaction_routes.create_followup,
     "PATCH /webhooks/{application}/{token}/messages/{message}": interaction_routes.edit_response,

@@ -10,7 +10,7 @@ from tests.emulators.common import locked
 from tests.emulators.discord.events import emit_deletion, emit_message
 from tests.emulators.discord.mentions import set_mentions
 from tests.emulators.discord.people import People
-from tests.emulators.discord.records import HAS_SNAPSHOT, VOICE, Message
+from tests.emulators.discord.records import HAS_SNAPSHOT, PRIVATE_THREAD, VOICE, Message
 
 WAVEFORM = bytes(range(0, 256, 4))
 
@@ -84,6 +84,9 @@ class UserMessages(People):
             message.kind = 19
         set_mentions(self.world, message)
         self._mention_quoted_author(message)
+        if place.kind == PRIVATE_THREAD and (added := {*message.mentions} - place.thread_members):
+            # A mention in a private thread adds to it.
+            self.add_to_thread(channel, *added)
         emit_message(self.world, message)
         return message.message_id
 

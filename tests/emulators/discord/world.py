@@ -14,6 +14,7 @@ from tests.emulators.discord import permissions
 from tests.emulators.discord.errors import ApiError, refused
 from tests.emulators.discord.records import (
     DM,
+    PRIVATE_THREAD,
     PUBLIC_THREAD,
     Channel,
     File,
@@ -81,10 +82,12 @@ class World:
         self.channels[channel.channel_id] = channel
         return channel
 
-    def add_thread(self, parent: Channel, owner: str, name: str, thread_id: str = "") -> Channel:
+    def add_thread(
+        self, parent: Channel, owner: str, name: str, thread_id: str = "", kind: int = PUBLIC_THREAD
+    ) -> Channel:
         """Create a thread. thread_id: the id of the message it is started from, if any."""
-        place = (thread_id or self.snowflake(), PUBLIC_THREAD, parent.guild_id, name)
-        thread = Channel(*place, parent_id=parent.channel_id, owner_id=owner)
+        place = (thread_id or self.snowflake(), kind, parent.guild_id, name)
+        thread = Channel(*place, parent.channel_id, owner, thread_members={owner})
         self.channels[thread.channel_id] = thread
         return thread
 
@@ -150,7 +153,10 @@ class World:
         place = (
             self.channels[channel.parent_id] if channel.is_thread and channel.parent_id else channel
         )
-        return permissions.in_channel(guild, member, place)
+        granted = permissions.in_channel(guild, member, place)
+        # Source: Discord, "Threads", Permissions: one must be invited, or be a moderator.
+        is_hidden = channel.kind == PRIVATE_THREAD and user_id not in channel.thread_members
+        return 0 if is_hidden and not permissions.has(granted, "MANAGE_THREADS") else granted
 
     def require(self, channel: Channel, *names: str) -> None:
         """Check the bot's permissions in a channel. Raises ApiError 50001 or 50013."""
