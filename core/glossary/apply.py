@@ -1,4 +1,4 @@
-"""Corrections of a chat: apply, add and undo them. `rules` says which may be added."""
+"""Corrections of a chat: apply and add them. `rules` says which may be added."""
 
 from __future__ import annotations
 
@@ -77,27 +77,6 @@ def learn(corrections: tuple[Correction, ...], new: Correction) -> tuple[Correct
     if new.heard != new.meant:
         kept.append(new)
     return tuple(kept)
-
-
-def list_changes(
-    before: tuple[Correction, ...], after: tuple[Correction, ...]
-) -> tuple[Correction, ...]:
-    """Return what `undo_changes` needs: the former corrections, without a meaning if new."""
-    old, new = ({c.heard: c for c in corrections} for corrections in (before, after))
-    return tuple(
-        old.get(heard, Correction(heard, ""))
-        for heard in old | new
-        if old.get(heard) != new.get(heard)
-    )
-
-
-def undo_changes(
-    corrections: tuple[Correction, ...], changes: tuple[Correction, ...]
-) -> tuple[Correction, ...]:
-    """Return `corrections` without `changes`; later ones are kept."""
-    changed = {change.heard for change in changes}
-    kept = [c for c in corrections if c.heard not in changed]
-    return (*kept, *(change for change in changes if change.meant))
 
 
 def _build_table(

@@ -89,9 +89,11 @@ def check(before: tuple[Correction, ...], after: tuple[Correction, ...], person_
 def find_foreign(
     before: tuple[Correction, ...], after: tuple[Correction, ...], person_id: str
 ) -> Correction | None:
-    """Return a correction that another person made and that `after` changes or lacks."""
-    kept = {(one.heard, one.meant) for one in after}
-    return next(
-        (one for one in before if one.by != person_id and (one.heard, one.meant) not in kept),
-        None,
+    """Return a correction that another person made and that `after` changes, lacks or adds."""
+    differing = (
+        one
+        for these, those in ((before, after), (after, before))
+        for one in these
+        if one not in those
     )
+    return next((one for one in differing if one.by != person_id), None)

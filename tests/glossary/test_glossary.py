@@ -12,8 +12,13 @@ from core.glossary.apply import (
     apply,
     apply_to,
     learn,
-    list_changes,
     replace_words,
+)
+from core.glossary.changes import (
+    dump_changes,
+    is_undone,
+    list_changes,
+    load_changes,
     undo_changes,
 )
 from core.glossary.corrections import parse_correction
@@ -73,8 +78,19 @@ def test_other_words_are_unchanged(text: str, known: tuple[Correction, ...]) -> 
 def test_a_correction_can_be_undone(known: tuple[Correction, ...], new: Correction) -> None:
     known = tuple({c.heard: c for c in known}.values())
     after = learn(known, new)
-    back = undo_changes(after, list_changes(known, after))
+    changes = load_changes(dump_changes(list_changes(known, after)))
+    back = undo_changes(after, changes)
     assert {(c.heard, c.meant) for c in back} == {(c.heard, c.meant) for c in known}
+    assert is_undone(back, changes) and undo_changes(back, changes) == back, "safe to repeat"
+
+
+def test_what_was_changed_since_stays_when_a_correction_is_undone() -> None:
+    ben, ada = (Correction("Kovalsky", "Kowalsky", who, who) for who in ("Ben", "Ada"))
+    changes = list_changes((), (ben,))
+    for now in ((Correction("Kovalsky", "Kowalski", "Ada", "Ada"),), (ada,), ()):
+        assert undo_changes(now, changes) == now
+    assert not is_undone((ada,), changes)
+    assert undo_changes((ben,), changes) == ()
 
 
 def test_a_correction_of_a_correction_replaces_it() -> None:

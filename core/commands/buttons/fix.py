@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import astuple, replace
+from dataclasses import replace
 
 from core.answering.conversation import find_subjects
 from core.commands import Command
 from core.commands.context import TRANSCRIPT_GONE, Context
 from core.errors import UserError
-from core.glossary.apply import apply, apply_to, learn, list_changes, undo_changes
+from core.glossary.apply import apply, apply_to, learn
+from core.glossary.changes import (
+    Change,
+    dump_changes,
+    is_undone,
+    list_changes,
+    load_changes,
+    undo_changes,
+)
 from core.glossary.corrections import parse_correction
 from core.glossary.fuzzy_match import find_misheard
 from core.glossary.replacements import find_replacements
@@ -31,6 +39,7 @@ NOT_YOUR_WORDS = mark(
     "Only the person who speaks in this recording, or an admin, can correct its transcript."
 )
 NOT_YOUR_CORRECTION = mark("Only the person who made this correction, or an admin, can undo it.")
+NOT_STANDING = mark("This correction has been changed or removed since.")
 NOT_YOUR_ENTRY = mark(
     "Another person made the correction {correction}. Only they or an admin can change it."
 )
@@ -49,8 +58,8 @@ async def fix(ctx: Context) -> Reply:
     """
     message, quoted = ctx.message, ctx.message.reply_to
     if message.button:
-        version, *lines = message.text.split("\n")
-        return await undo(ctx, version.split(" "), lines) if version else Reply(ctx.text(HOW_TO))
+        version, _, changes = message.text.partition("\n")
+        return await undo(ctx, version.split(" "), changes) if version else Reply(ctx.text(HOW_TO))
     text = disable_links(message.text) if message.command else ""
     wanted = None if message.command else parse_correction(message.text)
     if not (text or wanted) or quoted is None or not quoted.job_id:
@@ -73,7 +82,7 @@ async def _correct(ctx: Context, job: Job, wanted: Correction) -> Reply:
         key = await _save_edited(ctx, transcript, apply(transcript.text, (learned,)), former)
     await _save(ctx, job, key, after)
     text = ctx.text("Saved: {heard} → {meant}", heard=learned.heard, meant=learned.meant)
-    changes = list_changes(before, after) or (replace(learned, meant=""),)
+    changes = list_changes(before, after) or (Change(None, learned),)
     return _reply(ctx, job, text, (former, changes))
 
 
@@ -91,7 +100,7 @@ async def _rewrite(ctx: Context, job: Job, text: str) -> Reply:
     found = await asyncio.to_thread(find_replacements, shown.text, text)
     after, learned = await _learn_allowed(ctx, before, found)
     await _save(ctx, job, key, after)
-    changes = list_changes(before, after) or tuple(replace(one, meant="") for one in learned)
+    changes = list_changes(before, after) or tuple(Change(None, one) for one in learned)
     is_all = len(learned) == len(found)
     return _reply(ctx, job, _describe(ctx, learned, is_all=is_all), (former, changes))
 
@@ -122,14 +131,17 @@ def _describe(ctx: Context, learned: Glossary, *, is_all: bool) -> str:
     return "\n".join(lines)
 
 
-async def undo(ctx: Context, version: list[str], lines: list[str]) -> Reply:
+async def undo(ctx: Context, version: list[str], changed: str) -> Reply:
     """Take back a correction: its changes of the glossary and of the transcript.
 
     version: the id of the transcript's job, the key of the transcript before, and the job that
-    made the correction. lines: "HEARD<tab>MEANT<tab>ID<tab>NAME", as it was before.
+    made the correction. changed: the changes of the glossary.
     """
     job_id, former, by_job = [*version, "", ""][:3]
-    changes = tuple(Correction(*line.split("\t", 3)) for line in lines)
+    try:
+        changes = load_changes(changed)
+    except ValueError:  # of an earlier version, which did not say what the job had made
+        raise UserError(NOT_STANDING) from None
     job = await _find_job(ctx, job_id)
     made = await ctx.store.jobs.find(by_job)
     is_own = made is not None and made.message.sender_id == ctx.message.sender_id
@@ -138,8 +150,12 @@ async def undo(ctx: Context, version: list[str], lines: list[str]) -> Reply:
     shown = job.reply.heard_key if job.reply else ""
     if former and shown not in (former, _edited_key(by_job)):
         raise UserError("The transcript was changed again since. Undo that first.")
-    glossary = undo_changes(ctx.settings.talk.glossary, changes)
-    await _save(ctx, job, former or shown, glossary)
+    before = (await ctx.store.chats.settings(ctx.message.chat)).talk.glossary
+    after = undo_changes(before, changes)
+    if former in ("", shown) and after == before and not is_undone(after, changes):
+        raise UserError(NOT_STANDING)
+    await _require_allowed(ctx, before, after)
+    await _save(ctx, job, former or shown, after)
     return Reply(ctx.text("Correction undone."))
 
 
@@ -199,15 +215,14 @@ async def _complete(ctx: Context, job: Job, wanted: Correction) -> Correction:
     )
 
 
-def _reply(ctx: Context, job: Job, text: str, before: tuple[str, Glossary]) -> Reply:
+def _reply(ctx: Context, job: Job, text: str, undoes: tuple[str, tuple[Change, ...]]) -> Reply:
     """Return the reply to a correction, which is forgotten with the recording.
 
-    before: the key of the transcript, and the corrections as they were.
+    undoes: the key of the transcript before, and the changes of the glossary.
     """
-    former, changes = before
+    former, changes = undoes
     version = f"{job.job_id} {former} {ctx.job.job_id}"
-    lines = [version, *("\t".join(astuple(change)) for change in changes)]
-    undo_button = Button(ctx.text("Undo"), "fix", "\n".join(lines))
+    undo_button = Button(ctx.text("Undo"), "fix", f"{version}\n{dump_changes(changes)}")
     return Reply(text, buttons=(undo_button,), about=find_subjects(job))
 
 
