@@ -12,6 +12,7 @@ import structlog
 
 from core import metrics
 from core.admission import Decisions
+from core.answering.conversation import find_speaker
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
 from core.commands import load_command, pick_command
@@ -195,7 +196,7 @@ class Inbox:
         """Return the transcript that the reply of `job` rests on, None if it is not kept."""
         key = job.reply.heard_key if job.reply else ""
         found = await self._store.results.find(key) if key else None
-        return apply_to(found, job.settings.talk.glossary) if found else None
+        return apply_to(found, job.settings.talk.glossary, find_speaker(job)) if found else None
 
     async def conversations(
         self, person: Chat, limit: int, before: datetime | None = None

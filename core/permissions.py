@@ -23,6 +23,7 @@ class Action(StrEnum):
     CHANGE_OWN_SETTINGS = "change_own_settings"
     FORGET_OWN_DATA = "forget_own_data"
     CORRECT = "correct"
+    CORRECT_FOR_ALL = "correct_for_all"
     JOIN_VOICE = "join_voice"
     DIRECT_VOICE = "direct_voice"
     FORGET_MESSAGE = "forget_message"
@@ -65,6 +66,7 @@ PERMISSIONS: Mapping[Action, Who] = {
     Action.JOIN_VOICE: Who.EVERYBODY,
     Action.DIRECT_VOICE: Who.SELF_OR_ADMIN,
     Action.CORRECT: Who.SELF_OR_ADMIN,
+    Action.CORRECT_FOR_ALL: Who.ADMIN,
     Action.CHANGE_GLOSSARY: Who.SELF_OR_ADMIN,
     Action.FORGET_MESSAGE: Who.SELF_OR_ADMIN,
     Action.FORGET_CHAT: Who.ADMIN,

@@ -49,7 +49,12 @@ def quote(message: Message, subject: RecordingReference) -> Message:
     if subject.message_id == message.message_id:
         return replace(message, reply_to=None)
     quoted = QuotedMessage(
-        subject.message_id, "", subject.attachment, subject.sender_id, origin_id=subject.origin_id
+        subject.message_id,
+        "",
+        subject.attachment,
+        subject.sender_id,
+        origin_id=subject.origin_id,
+        is_forwarded=subject.is_forwarded,
     )
     return replace(message, attachment=None, reply_to=quoted)
 
@@ -97,7 +102,7 @@ def _find_own(job: Job) -> tuple[RecordingReference, ...]:
 def _refer(
     message: Message | QuotedMessage | RememberedMessage, attachment: Attachment
 ) -> RecordingReference:
-    authors = message.sender_id, "", message.origin_id
+    authors = message.sender_id, "", message.origin_id, message.is_forwarded
     return RecordingReference(message.message_id, attachment, *authors)
 
 
@@ -110,6 +115,11 @@ def find_subjects(job: Job) -> tuple[RecordingReference, ...]:
     key = job.reply.heard_key if job.reply else ""
     # A job transcribes one recording: its own, or else the quoted one.
     return tuple(replace(subject, heard=key) for subject in _find_recordings(job)[:1])
+
+
+def find_speaker(job: Job) -> str:
+    """Return the id of who speaks in the recording that a job was about, "" if not known."""
+    return next((subject.speaker_id for subject in find_subjects(job)), "")
 
 
 def _find_recordings(job: Job) -> tuple[RecordingReference, ...]:

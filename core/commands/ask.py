@@ -178,7 +178,7 @@ class AnswerAttempt:
                 options=TranscriptionOptions(asks_first=ctx.asks_first),
             )
             recording, transcript = replace(recording, heard=stored.key), stored.transcript
-        return recording, ctx.correct(transcript)
+        return recording, ctx.correct(transcript, recording.speaker_id)
 
     async def _fetch(self, recording: RecordingReference) -> Recording:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import Any
 
+from core.answering.conversation import find_speaker
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import Clock
 from core.commands.arguments import name_choice, split_word
@@ -17,6 +18,7 @@ from core.glossary.apply import apply_to
 from core.interfaces import OnText, Platform, Recording
 from core.locale import Plural, mark, translate
 from core.models import (
+    JOB_ID_CHARS,
     Button,
     ChatSettings,
     Job,
@@ -177,14 +179,14 @@ class Context:
             on_progress=on_progress,
             options=replace(options, asks_first=asks_first),
         )
-        if not (stored.transcript.text or may_be_silent):
-            raise NoSpeech(can_insist=stored.transcript.is_silent)
+        if not ((found := stored.transcript).text or may_be_silent):
+            raise NoSpeech(can_insist=found.is_silent)
         # Of recordings sent in private only forwarded ones are kept, to be summarised.
         is_kept_in_private = message.forwarded_from or source is not message
         if source.message_id and (is_kept_in_private if message.is_private else talk.remember_days):
             save = self.store.memory.save_transcript
-            await save(message.chat, source.message_id, stored.transcript, stored.key)
-        corrected = self.correct(stored.transcript) if talk.glossary else stored.transcript
+            await save(message.chat, source.message_id, found, stored.key)
+        corrected = self.correct(found, source.speaker_id) if talk.glossary else found
         return replace(stored, transcript=corrected)
 
     async def spoken_language(self, person_id: str) -> str | None:
@@ -193,15 +195,16 @@ class Context:
         return own.language or self.settings.language
 
     async def stored_transcript(self, key: str) -> Transcript:
-        """Return an earlier transcript, with the glossary applied. Raises UserError if gone."""
+        """Return a button's transcript, with the glossary applied. Raises UserError if gone."""
         transcript = await self.store.results.find(key)
         if transcript is None or not transcript.text:
             raise UserError(TRANSCRIPT_GONE)
-        return self.correct(transcript)
+        under = await self.store.jobs.find(self.message.button[:JOB_ID_CHARS])
+        return self.correct(transcript, find_speaker(under) if under else "")
 
-    def correct(self, transcript: Transcript) -> Transcript:
-        """Return `transcript` with the chat's glossary applied."""
-        return apply_to(transcript, self.settings.talk.glossary)
+    def correct(self, transcript: Transcript, speaker_id: str) -> Transcript:
+        """Return `transcript` with the glossary applied, as far as it holds for the speaker."""
+        return apply_to(transcript, self.settings.talk.glossary, speaker_id)
 
     async def require_no_opt_out(self, people: Set[str]) -> None:
         """Raise UserError if one of `people` (ids), other than the sender, has opted out."""

@@ -41,7 +41,7 @@ async def find(ctx: Context) -> Reply:
     hits = HitList(search)
     for hit in found:
         if hit.transcript:
-            hit = replace(hit, transcript=ctx.correct(hit.transcript))
+            hit = replace(hit, transcript=ctx.correct(hit.transcript, hit.speaker_id))
         hits.add(hit)
     people = frozenset[str]().union(*(hit.author_ids for hit in found))
     return Reply(

@@ -12,6 +12,9 @@ from core.permissions import Action, require
 from core.safety import disable_links
 from core.text.split import shorten_name
 
+#: Beside the name of whoever made the correction.
+OWN = mark("own recordings only")
+
 
 async def glossary(ctx: Context) -> Reply:
     """List the corrections with their makers, or remove one: one's own, or any as an admin."""
@@ -37,14 +40,16 @@ def _list(ctx: Context, corrections: tuple[Correction, ...]) -> str:
             "No corrections yet. Reply to a transcript with: no, it is Kowalski. "
             "Or with: Kovalsky = Kowalski"
         )
-    lines = [f"{number}. {_describe(c)}" for number, c in enumerate(corrections, 1)]
+    lines = [f"{number}. {_describe(ctx, c)}" for number, c in enumerate(corrections, 1)]
     hint = ctx.text("/glossary remove 2 removes the second one.")
     return "\n".join([*map(disable_links, lines), "", hint])
 
 
-def _describe(correction: Correction) -> str:
-    name = shorten_name(correction.by_name)
-    return f"{correction.heard} → {correction.meant}" + (f" ({name})" if name else "")
+def _describe(ctx: Context, correction: Correction) -> str:
+    notes = [shorten_name(correction.by_name)]
+    notes += [ctx.text(OWN)] if correction.is_own else []
+    about = ctx.text(", ").join(filter(None, notes))
+    return f"{correction.heard} → {correction.meant}" + (f" ({about})" if about else "")
 
 
 command = Command(

@@ -51,8 +51,14 @@ def replace_words(
     return "".join([*parts, text[done:]]), tuple(replaced)
 
 
-def apply_to(transcript: Transcript, corrections: tuple[Correction, ...]) -> Transcript:
-    """Return `transcript` with its text and segments corrected, unless a person edited it."""
+def apply_to(
+    transcript: Transcript, corrections: tuple[Correction, ...], speaker_id: str = ""
+) -> Transcript:
+    """Return `transcript` with its text and segments corrected, unless a person edited it.
+
+    speaker_id: see `select_for`.
+    """
+    corrections = select_for(corrections, speaker_id)
     if not corrections or transcript.edited_from:
         return transcript
     text, replaced = replace_words(transcript.text, corrections)
@@ -60,23 +66,45 @@ def apply_to(transcript: Transcript, corrections: tuple[Correction, ...]) -> Tra
     return replace(transcript, text=text, segments=tuple(segments), corrected=replaced)
 
 
+def select_for(corrections: tuple[Correction, ...], speaker_id: str) -> tuple[Correction, ...]:
+    """Return the corrections that hold for what a person says; "" = nobody knows who speaks."""
+    return tuple(one for one in corrections if one.scope in ("", speaker_id))
+
+
 def learn(corrections: tuple[Correction, ...], new: Correction) -> tuple[Correction, ...]:
     """Return `corrections` with `new` appended.
 
     The words that `new` replaces may come from an older correction. That one then gets the new
-    meaning, since nothing is corrected twice.
+    meaning, since nothing is corrected twice. If it is for everybody's recordings and `new` is
+    not, it stays, and one with the new meaning is added for those of the person.
     """
-    kept = []
+    own = _follow_shared(corrections, new) if new.is_own else []
+    added = {_fold(one.heard) for one in (*own, new)}
+    kept: list[Correction] = []
     for old in corrections:
-        if (old.heard, old.meant) == (new.heard, new.meant):
+        if old == new and old.scope == new.scope:
             new = old  # whoever made it first
-        if _fold(old.meant) == _fold(new.heard):
-            old = replace(new, heard=old.heard)
-        if _fold(old.heard) != _fold(new.heard) and old.heard != old.meant:
+        if _fold(old.meant) == _fold(new.heard) and new.scope in ("", old.scope):
+            old = replace(old if old.is_own else new, heard=old.heard, meant=new.meant)
+        if old.scope != new.scope or _fold(old.heard) not in added:
             kept.append(old)
-    if new.heard != new.meant:
-        kept.append(new)
-    return tuple(kept)
+    shared = {_fold(one.heard) for one in kept if not one.is_own}
+    # Words that a person leaves as they are matter where they are corrected for everybody.
+    return tuple(
+        one
+        for one in (*kept, new, *own)
+        if one.heard != one.meant or (one.is_own and _fold(one.heard) in shared)
+    )
+
+
+def _follow_shared(corrections: tuple[Correction, ...], new: Correction) -> list[Correction]:
+    """Return what a person's own correction adds for words that were corrected for everybody."""
+    newest = {_fold(one.heard): one for one in select_for(corrections, new.scope)}
+    return [
+        replace(new, heard=old.heard)
+        for old in newest.values()
+        if not old.is_own and _fold(old.meant) == _fold(new.heard)
+    ]
 
 
 def _build_table(
@@ -84,8 +112,10 @@ def _build_table(
 ) -> dict[str, list[tuple[re.Pattern[str], Correction]]]:
     """Return the corrections by their first word, the longest first."""
     newest = {_fold(c.heard): c for c in corrections}
+    # Words that stay as they are for one person, and are corrected for the others.
+    changing = [one for one in newest.values() if one.heard != one.meant]
     table: dict[str, list[tuple[re.Pattern[str], Correction]]] = {}
-    for correction in sorted(newest.values(), key=lambda c: -len(c.heard)):
+    for correction in sorted(changing, key=lambda c: -len(c.heard)):
         if first := WORD.match(correction.heard):
             words = map(re.escape, correction.heard.split())
             pattern = re.compile(r"\s+".join(words), re.IGNORECASE)

@@ -9,6 +9,9 @@ from pydantic import TypeAdapter
 
 from core.models import Correction
 
+#: Whose words an entry is for, and the words that it replaces.
+Key = tuple[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -18,9 +21,9 @@ class Change:
     after: Correction | None
 
     @property
-    def heard(self) -> str:
-        """The words that the entry replaces."""
-        return next(one.heard for one in (self.before, self.after) if one)
+    def key(self) -> Key:
+        """What an entry has at most once in a glossary."""
+        return next(_key(one) for one in (self.before, self.after) if one)
 
 
 _CHANGES = TypeAdapter(tuple[Change, ...])
@@ -42,9 +45,9 @@ def list_changes(
     """Return what differs between two states of a glossary."""
     old, new = _index(before), _index(after)
     return tuple(
-        Change(old.get(heard), new.get(heard))
-        for heard in old | new
-        if not _is_same(old.get(heard), new.get(heard))
+        Change(old.get(key), new.get(key))
+        for key in old | new
+        if not _is_same(old.get(key), new.get(key))
     )
 
 
@@ -57,23 +60,27 @@ def undo_changes(
     """
     kept = _index(corrections)
     for change in changes:
-        if not _is_same(kept.get(change.heard), change.after):
+        if not _is_same(kept.get(change.key), change.after):
             continue
         if change.before:
-            kept[change.heard] = change.before
+            kept[change.key] = change.before
         else:
-            del kept[change.heard]
+            del kept[change.key]
     return tuple(kept.values())
 
 
 def is_undone(corrections: tuple[Correction, ...], changes: tuple[Change, ...]) -> bool:
     """Return True if every entry is now as it was before the changes."""
     now = _index(corrections)
-    return all(_is_same(now.get(one.heard), one.before) for one in changes)
+    return all(_is_same(now.get(one.key), one.before) for one in changes)
 
 
-def _index(corrections: Iterable[Correction]) -> dict[str, Correction]:
-    return {one.heard: one for one in corrections}
+def _key(correction: Correction) -> Key:
+    return correction.scope, correction.heard
+
+
+def _index(corrections: Iterable[Correction]) -> dict[Key, Correction]:
+    return {_key(one): one for one in corrections}
 
 
 def _is_same(one: Correction | None, other: Correction | None) -> bool:

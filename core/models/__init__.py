@@ -47,6 +47,7 @@ from core.models.jobs import (
 from core.models.messages import (
     CANCEL_TOKEN,
     FORM_TOKEN,
+    JOB_ID_CHARS,
     PAGE,
     PAGE_BOT,
     PERSON_PREFIX,
@@ -91,6 +92,7 @@ __all__ = [
     "ASK",
     "CANCEL_TOKEN",
     "FORM_TOKEN",
+    "JOB_ID_CHARS",
     "LIVE",
     "NOTHING",
     "OPEN_STATES",

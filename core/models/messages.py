@@ -50,8 +50,28 @@ class Attachment:
     duration_s: float | None = None
 
 
+class Authored:
+    """What one person has sent, and another one may have written or said."""
+
+    __slots__ = ()
+    sender_id: str
+    #: Id of the original author, empty if it was not forwarded or the platform withholds it.
+    origin_id: str
+    is_forwarded: bool
+
+    @property
+    def author_ids(self) -> frozenset[str]:
+        """The ids of whoever sent it and of whoever wrote or said what is in it."""
+        return frozenset({self.sender_id, self.origin_id} - {""})
+
+    @property
+    def speaker_id(self) -> str:
+        """The id of whoever wrote or said what is in it, empty if that is not known."""
+        return self.origin_id or ("" if self.is_forwarded else self.sender_id)
+
+
 @dataclass(frozen=True, slots=True)
-class QuotedMessage:
+class QuotedMessage(Authored):
     """The message that a message replies to."""
 
     message_id: str
@@ -63,15 +83,11 @@ class QuotedMessage:
     command: str = ""
     #: As that of a `Message`.
     origin_id: str = ""
-
-    @property
-    def author_ids(self) -> frozenset[str]:
-        """The ids of whoever sent it and of whoever wrote or said what is in it."""
-        return frozenset({self.sender_id, self.origin_id} - {""})
+    is_forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Message(Authored):
     """A message that a person sent, or a button that a person pressed."""
 
     chat: Chat
@@ -122,9 +138,9 @@ class Message:
     is_first: bool = False
 
     @property
-    def author_ids(self) -> frozenset[str]:
-        """The ids of whoever sent it and of whoever wrote or said what is in it."""
-        return frozenset({self.sender_id, self.origin_id} - {""})
+    def is_forwarded(self) -> bool:  # type: ignore[override]
+        """Whether somebody else may have written or said what is in it."""
+        return self.forwarded_from != ""
 
     @property
     def is_unasked(self) -> bool:
@@ -133,6 +149,8 @@ class Message:
         return not (self.is_private or self.command or is_reply or self.attachment is None)
 
 
+#: Length of the id of a job, with which the tokens of its reply's buttons begin.
+JOB_ID_CHARS = 10
 #: Starts the token of a job's Cancel button, which is never stored; the job's id follows.
 CANCEL_TOKEN = "_cancel_job_"
 #: The command of a forward whose author has opted out: it has lost all else.
@@ -203,7 +221,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingReference:
+class RecordingReference(Authored):
     """A recording that a reply is about, so that the next question finds it."""
 
     message_id: str
@@ -213,11 +231,7 @@ class RecordingReference:
     heard: str = ""
     #: As that of a `Message`.
     origin_id: str = ""
-
-    @property
-    def author_ids(self) -> frozenset[str]:
-        """The ids of whoever sent it and of whoever speaks in it."""
-        return frozenset({self.sender_id, self.origin_id} - {""})
+    is_forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,13 @@ class Correction:
     #: Id and name of the person who made it; empty if that was not kept.
     by: str = field(default="", compare=False)
     by_name: str = field(default="", compare=False)
+    #: It is for what that person says, else for everybody's recordings.
+    is_own: bool = False
+
+    @property
+    def scope(self) -> str:
+        """The id of the person whose recordings it is for, empty = everybody's."""
+        return self.by if self.is_own else ""
 
 
 @dataclass(frozen=True, slots=True)

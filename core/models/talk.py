@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from core.models.audio import Transcript
-from core.models.messages import Attachment
+from core.models.messages import Attachment, Authored
 
 
 @dataclass(frozen=True, slots=True)
-class RememberedMessage:
+class RememberedMessage(Authored):
     """One remembered message, as last edited."""
 
     message_id: str
@@ -26,11 +26,7 @@ class RememberedMessage:
     transcript: Transcript | None = None
     #: Id of the original author, empty if it was not forwarded or the platform withholds it.
     origin_id: str = ""
-
-    @property
-    def author_ids(self) -> frozenset[str]:
-        """The ids of whoever sent it and of whoever wrote or said what is in it."""
-        return frozenset({self.sender_id, self.origin_id} - {""})
+    is_forwarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,9 @@ class SummaryPipeline:
         corrections = (await self._store.chats.settings(chat)).talk.glossary
         complete = (new.get(message.message_id, message) for message in messages)
         return [
-            replace(m, transcript=apply_to(m.transcript, corrections)) if m.transcript else m
+            replace(m, transcript=apply_to(m.transcript, corrections, m.speaker_id))
+            if m.transcript
+            else m
             for m in complete
         ]
 

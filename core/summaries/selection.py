@@ -89,4 +89,5 @@ async def _load(store: Store, job: Job) -> RememberedMessage | None:
         attachment=attachment,
         transcript=transcript,
         origin_id=message.origin_id,
+        is_forwarded=message.is_forwarded,
     )

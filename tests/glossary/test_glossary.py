@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from core.glossary.apply import (
     apply_to,
     learn,
     replace_words,
+    select_for,
 )
 from core.glossary.changes import (
     dump_changes,
@@ -26,7 +27,8 @@ from core.glossary.fuzzy_match import find_misheard
 from core.models import CorrectedWords, Correction, Segment, Transcript
 
 WORDS = st.text(st.sampled_from("abcAB 王小"), min_size=1, max_size=6).filter(str.strip)
-GLOSSARIES = st.lists(st.builds(Correction, WORDS, WORDS), max_size=6).map(tuple)
+MADE = st.builds(Correction, WORDS, WORDS, st.sampled_from(["Ada", "Ben"]), is_own=st.booleans())
+GLOSSARIES = st.lists(MADE, max_size=6).map(tuple)
 
 
 def corrections(*pairs: tuple[str, str]) -> tuple[Correction, ...]:
@@ -74,13 +76,13 @@ def test_other_words_are_unchanged(text: str, known: tuple[Correction, ...]) -> 
         assert apply(text, unnamed) == text
 
 
-@given(known=GLOSSARIES, new=st.builds(Correction, WORDS, WORDS))
+@given(known=GLOSSARIES, new=MADE)
 def test_a_correction_can_be_undone(known: tuple[Correction, ...], new: Correction) -> None:
-    known = tuple({c.heard: c for c in known}.values())
+    known = tuple({(c.scope, c.heard): c for c in known}.values())
     after = learn(known, new)
     changes = load_changes(dump_changes(list_changes(known, after)))
     back = undo_changes(after, changes)
-    assert {(c.heard, c.meant) for c in back} == {(c.heard, c.meant) for c in known}
+    assert {(*astuple(c),) for c in back} == {(*astuple(c),) for c in known}
     assert is_undone(back, changes) and undo_changes(back, changes) == back, "safe to repeat"
 
 
@@ -98,6 +100,33 @@ def test_a_correction_of_a_correction_replaces_it() -> None:
     assert apply("Kovalsky Kowalsky", known) == "Kowalski Kowalski"
 
 
+@given(text=st.text(st.sampled_from("abcAB 王小.'")), known=GLOSSARIES, new=MADE)
+def test_what_is_for_one_person_changes_nothing_of_others(
+    text: str, known: tuple[Correction, ...], new: Correction
+) -> None:
+    after = learn(known, replace(new, by="Ben", is_own=True))
+    for speaker in ("Ada", "Eve", ""):
+        assert apply(text, select_for(after, speaker)) == apply(text, select_for(known, speaker))
+
+
+def test_a_person_keeps_words_that_are_corrected_for_everybody() -> None:
+    shared = corrections(("Kovalsky", "Kowalsky"))
+    after = learn(shared, Correction("Kowalsky", "Kowalski", "Ben", is_own=True))
+    assert apply("Kovalsky", select_for(after, "Ben")) == "Kowalski"
+    assert apply("Kovalsky", select_for(after, "Ada")) == "Kowalsky"
+    after = learn(shared, Correction("Kowalsky", "Kovalsky", "Ben", is_own=True))
+    assert replace_words("Kovalsky", select_for(after, "Ben")) == ("Kovalsky", ())
+    assert apply("Kovalsky", select_for(after, "Ada")) == "Kowalsky"
+
+
+def test_an_admin_changes_an_entry_of_one_person_and_takes_nothing_from_it() -> None:
+    """What a person says of their own words would else be said of everybody's."""
+    own = Correction("harbour", "Kowalsky", "Ben", "Ben", is_own=True)
+    after = learn((own,), Correction("Kowalsky", "Kowalski", "Ada"))
+    assert apply("harbour", select_for(after, "Ben")) == "Kowalski"
+    assert apply("harbour", select_for(after, "Eve")) == "harbour"
+
+
 @given(text=st.text(st.sampled_from("abcAB 王小.'")), known=GLOSSARIES)
 def test_what_was_replaced_is_known_by_its_place(text: str, known: tuple[Correction, ...]) -> None:
     corrected, replaced = replace_words(text, known)
@@ -113,11 +142,11 @@ def test_who_made_a_correction_is_kept() -> None:
     assert [one.by for one in learn((ada,), ben)] == ["Ada"], "it was there"
     changed = learn((ada,), Correction("Kowalski", "Kovacs", "Ben", "Ben"))
     assert [*map(astuple, changed)] == [
-        ("Kovalsky", "Kovacs", "Ben", "Ben"),
-        ("Kowalski", "Kovacs", "Ben", "Ben"),
+        ("Kovalsky", "Kovacs", "Ben", "Ben", False),
+        ("Kowalski", "Kovacs", "Ben", "Ben", False),
     ]
     [back] = undo_changes(changed, list_changes((ada,), changed))
-    assert astuple(back) == ("Kovalsky", "Kowalski", "Ada", "Ada")
+    assert astuple(back) == ("Kovalsky", "Kowalski", "Ada", "Ada", False)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ DEFAULTS = {
     "Attachment": "kind='voice' name='' mime='' size_bytes=None duration_s=None",
     "Audio": "url=''",
     "Button": "text='' token='' is_private=False",
-    "Correction": "by='' by_name=''",
+    "Correction": "by='' by_name='' is_own=False",
     "DigestSchedule": "last_at=None by=''",
     "ExpectedRecording": "since_at=None person_id='' after_job='' difference=''",
     "File": "duration_s=None waveform=b'' title=''",
@@ -34,10 +34,11 @@ DEFAULTS = {
     " text='' command='' button='' attachment=None has_other_file=False reply_to=None"
     " forwarded_from='' origin_id='' reply_token='' is_granted=False server_id=''"
     " parent_id='' subject='' is_held=False sender_joined_at=None is_first=False",
-    "QuotedMessage": "text='' attachment=None sender_id='' job_id='' command='' origin_id=''",
-    "RecordingReference": "sender_id='' heard='' origin_id=''",
+    "QuotedMessage": "text='' attachment=None sender_id='' job_id='' command='' origin_id=''"
+    " is_forwarded=False",
+    "RecordingReference": "sender_id='' heard='' origin_id='' is_forwarded=False",
     "RememberedMessage": "text='' thread_id=None reply_to='' attachment=None transcript=None"
-    " origin_id=''",
+    " origin_id='' is_forwarded=False",
     "Reply": "text='' quote='' files=() buttons=() aloud='' is_quote_first=False links=() spans=()"
     " is_markdown=False heard_key='' about=() people=() marks=() note=''",
     "SavedVoice": "is_clone=False consented_at=None by=''",

@@ -160,7 +160,7 @@ class Stage:
             job = await self.used(person, server.context_menu(note, who, "Cancel"))
             await current_clock().sleep(100)
             return job
-        assert row.action is Action.CORRECT
+        assert row.action in (Action.CORRECT, Action.CORRECT_FOR_ALL)
         asked = server.context_menu(note, speaker, "Transcribe")
         await current_clock().sleep(5)
         if not (shown := server.responses_to(asked)):
@@ -281,6 +281,8 @@ class Stage:
         refusals = (*REFUSALS, self.word(NotAllowed.user_text), self.word(NotMember.user_text))
         if reply.text.startswith(refusals):
             return False
+        if row.action is Action.CORRECT_FOR_ALL:
+            return reply.text.endswith("for everybody's recordings.")
         expected = {Action.OPERATE: "admin", Action.SCHEDULED: "digest_due"}
         assert job.command == expected.get(row.action, job.command)
         assert job.reply and job.outcome is JobState.DONE, (row, job)

@@ -60,6 +60,8 @@ ROWS = (
     Row(Action.FORGET_OWN_DATA, "delete one's own data (`/forget me`)"),
     Row(Action.CORRECT, "correct one's own words, or take one's own correction back", is_own=True),
     Row(Action.CORRECT, "correct another's words, or take their correction back", places=_SHARED),
+    Row(Action.CORRECT_FOR_ALL, "have one's correction hold for everybody's recordings",
+        True, _SHARED),
     Row(Action.FORGET_MESSAGE, "delete what is stored of one's own message", is_own=True),
     Row(Action.FORGET_MESSAGE, "delete what is stored of another's message", places=_SHARED),
     Row(Action.FORGET_CHAT, "delete all that is stored about the chat (`/forget chat`)"),

@@ -55,7 +55,7 @@ TYPED = {
     Action.SCHEDULED: "/digest_due 2026-01-01 2026-01-02",
 }
 #: As a reply to a transcript.
-CORRECTION = "Kovalsky = Kowalski"
+CORRECTION, FOR_ALL = "Kovalsky = Kowalski", "for everybody's recordings."
 
 
 @dataclass
@@ -159,7 +159,7 @@ class Stage:
         if self.place is Place.PRIVATE and person is Person.BOT:
             return await self.ask(who, "/help")
         recording, _, transcript = await self.record(speaker)
-        if row.action is Action.CORRECT:
+        if row.action in (Action.CORRECT, Action.CORRECT_FOR_ALL):
             return await self.ask(who, CORRECTION, reply_to=transcript)
         assert row.action is Action.FORGET_MESSAGE
         return await self.ask(who, "/forget", reply_to=recording)
@@ -219,6 +219,8 @@ class Stage:
         assert job.reply, job
         if job.reply.text.startswith(REFUSALS):
             return False
+        if row.action is Action.CORRECT_FOR_ALL:
+            return job.reply.text.endswith(FOR_ALL)
         expected = {Action.OPERATE: "admin", Action.SCHEDULED: "digest_due"}
         assert job.command == expected.get(row.action, job.command)
         assert job.outcome is JobState.DONE, (row, job.reply.text)

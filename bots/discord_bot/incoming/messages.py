@@ -140,8 +140,14 @@ def read_quoted(raw: Mapping[str, Any], bot_id: str, *, has_links: bool = False)
     """Return a message as one that is replied to. has_links: see `read_attachments`."""
     sender_id = str((raw.get("author") or {}).get("id") or "")
     attachment = next(read_attachments(raw, has_links=has_links, may_guess=True), None)
-    text, origin_id = read_content(raw, bot_id), read_origin(raw)
-    return QuotedMessage(str(raw["id"]), text, attachment, sender_id, origin_id=origin_id)
+    return QuotedMessage(
+        str(raw["id"]),
+        read_content(raw, bot_id),
+        attachment,
+        sender_id,
+        origin_id=read_origin(raw),
+        is_forwarded=bool(raw.get("message_snapshots")),
+    )
 
 
 def read_origin(raw: Mapping[str, Any]) -> str:

@@ -274,8 +274,14 @@ def _build_quoted(message: telegram.Message) -> QuotedMessage:
     sender_id, _ = _read_sender(message.sender_chat or message.from_user)
     attachment = read_attachment(message, may_guess=True)
     origin_id, _ = _read_origin(message.forward_origin)
-    message_id = str(message.message_id)
-    return QuotedMessage(message_id, text, attachment, sender_id, origin_id=origin_id)
+    return QuotedMessage(
+        str(message.message_id),
+        text,
+        attachment,
+        sender_id,
+        origin_id=origin_id,
+        is_forwarded=message.forward_origin is not None,
+    )
 
 
 def _read_origin(origin: telegram.MessageOrigin | None) -> tuple[str, str]:

@@ -6,11 +6,11 @@ import asyncio
 import hashlib
 from dataclasses import replace
 
-from core.answering.conversation import find_subjects
+from core.answering.conversation import find_speaker, find_subjects
 from core.commands import Command
 from core.commands.context import TRANSCRIPT_GONE, Context
 from core.errors import UserError
-from core.glossary.apply import apply, apply_to, learn
+from core.glossary.apply import apply, apply_to, learn, select_for
 from core.glossary.changes import (
     Change,
     dump_changes,
@@ -44,9 +44,14 @@ NOT_YOUR_ENTRY = mark(
     "Another person made the correction {correction}. Only they or an admin can change it."
 )
 ONLY_HERE = mark(
-    "Some changes count in this transcript only: numbers, addresses, opposites, and words that "
-    "others have corrected."
+    "Some changes count in this transcript only, such as numbers, addresses and opposites."
 )
+SAVED = mark("Saved: {heard} → {meant}")
+#: In groups, where corrections of admins are for all, and those of others for themselves.
+SAVED_FOR_ALL = mark("Saved: {heard} → {meant}, for everybody's recordings.")
+SAVED_FOR_OWN = mark("Saved: {heard} → {meant}, for your own recordings.")
+REMEMBERED = mark("Remembered for this chat: {corrections}")
+REMEMBERED_FOR_OWN = mark("Remembered for your own recordings: {corrections}")
 
 Glossary = tuple[Correction, ...]
 
@@ -72,16 +77,18 @@ async def _correct(ctx: Context, job: Job, wanted: Correction) -> Reply:
     """Learn a correction and apply it to the transcript."""
     await _require_speaker(ctx, job)
     before = ctx.settings.talk.glossary
-    learned = _sign(ctx, await _complete(ctx, job, wanted))
+    [learned] = await _sign(ctx, await _complete(ctx, job, wanted))
     after = learn(before, learned)
-    await _require_allowed(ctx, before, after)
+    check(before, after, ctx.message.sender_id)
     former, _ = await _find_former(ctx, job)
     key, transcript = former, await ctx.store.results.find(former)
     if transcript and transcript.edited_from:
         # The glossary does not touch a text that a person wrote.
         key = await _save_edited(ctx, transcript, apply(transcript.text, (learned,)), former)
     await _save(ctx, job, key, after)
-    text = ctx.text("Saved: {heard} → {meant}", heard=learned.heard, meant=learned.meant)
+    saved = SAVED if ctx.message.is_private else SAVED_FOR_ALL
+    saved = SAVED_FOR_OWN if learned.is_own else saved
+    text = ctx.text(saved, heard=learned.heard, meant=learned.meant)
     changes = list_changes(before, after) or (Change(None, learned),)
     return _reply(ctx, job, text, (former, changes))
 
@@ -94,26 +101,24 @@ async def _rewrite(ctx: Context, job: Job, text: str) -> Reply:
     if transcript is None or job.command != "transcribe":
         raise UserError(TRANSCRIPT_GONE)
     # An earlier attempt may have learned already what the text would then be corrected with.
-    shown = transcript if is_repeated else ctx.correct(transcript)
+    shown = transcript if is_repeated else ctx.correct(transcript, find_speaker(job))
     key = await _save_edited(ctx, shown, text, former)
     before = ctx.settings.talk.glossary
     found = await asyncio.to_thread(find_replacements, shown.text, text)
-    after, learned = await _learn_allowed(ctx, before, found)
+    after, learned = _learn_allowed(before, await _sign(ctx, *found))
     await _save(ctx, job, key, after)
     changes = list_changes(before, after) or tuple(Change(None, one) for one in learned)
     is_all = len(learned) == len(found)
     return _reply(ctx, job, _describe(ctx, learned, is_all=is_all), (former, changes))
 
 
-async def _learn_allowed(
-    ctx: Context, before: Glossary, found: Glossary
-) -> tuple[Glossary, Glossary]:
+def _learn_allowed(before: Glossary, found: Glossary) -> tuple[Glossary, Glossary]:
     """Return the glossary with those of the corrections that may be learned, and these."""
     after, learned = before, []
-    for one in (_sign(ctx, correction) for correction in found):
+    for one in found:
         longer = learn(after, one)
         try:
-            await _require_allowed(ctx, after, longer)
+            check(after, longer, one.by)
         except UserError:
             continue
         after = longer
@@ -125,7 +130,8 @@ def _describe(ctx: Context, learned: Glossary, *, is_all: bool) -> str:
     lines = [ctx.text("The transcript was changed.")]
     if learned:
         corrections = ", ".join(f"{one.heard} → {one.meant}" for one in learned)
-        lines += [ctx.text("Remembered for this chat: {corrections}", corrections=corrections)]
+        remembered = REMEMBERED_FOR_OWN if learned[0].is_own else REMEMBERED
+        lines += [ctx.text(remembered, corrections=corrections)]
     if not is_all:
         lines += [ctx.text(ONLY_HERE)]
     return "\n".join(lines)
@@ -159,10 +165,14 @@ async def undo(ctx: Context, version: list[str], changed: str) -> Reply:
     return Reply(ctx.text("Correction undone."))
 
 
-def _sign(ctx: Context, correction: Correction) -> Correction:
-    """Return a correction with its maker."""
-    name = shorten_name(ctx.message.sender_name)
-    return replace(correction, by=ctx.message.sender_id, by_name=name)
+async def _sign(ctx: Context, *corrections: Correction) -> Glossary:
+    """Return corrections with their maker, and whose recordings they are for.
+
+    In a group those of admins are for everybody's, those of others for their own.
+    """
+    is_own = not await may(ctx.platform, ctx.message, Action.CORRECT_FOR_ALL)
+    who = ctx.message.sender_id, shorten_name(ctx.message.sender_name), is_own
+    return tuple(Correction(one.heard, one.meant, *who) for one in corrections)
 
 
 async def _require_speaker(ctx: Context, job: Job) -> None:
@@ -170,9 +180,7 @@ async def _require_speaker(ctx: Context, job: Job) -> None:
 
     Whoever sends or forwards a recording in a private chat may correct it: nobody else reads it.
     """
-    forwarded = job.message.attachment and job.message.forwarded_from
-    authors = {one.origin_id or ("" if forwarded else one.sender_id) for one in find_subjects(job)}
-    is_own = ctx.message.sender_id in authors - {""}
+    is_own = find_speaker(job) == ctx.message.sender_id != ""
     if not await may(ctx.platform, ctx.message, Action.CORRECT, is_own=is_own):
         raise UserError(NOT_YOUR_WORDS)
 
@@ -203,7 +211,7 @@ async def _complete(ctx: Context, job: Job, wanted: Correction) -> Correction:
     heard = None if wanted.heard else await asyncio.to_thread(find_misheard, shown, wanted.meant)
     if heard:
         return replace(wanted, heard=heard)
-    for known in reversed(ctx.settings.talk.glossary):
+    for known in reversed(select_for(ctx.settings.talk.glossary, find_speaker(job))):
         # Learned by an earlier attempt of this job, or given twice.
         if known.meant == wanted.meant and wanted.heard in ("", known.heard):
             return known
@@ -252,7 +260,7 @@ async def _save(ctx: Context, job: Job, key: str, glossary: Glossary) -> None:
     transcript = await ctx.store.results.find(key)
     if not (job.reply and transcript):
         return
-    shown = apply_to(transcript, glossary)
+    shown = apply_to(transcript, glossary, find_speaker(job))
     reply = replace_text(job.reply, shown.text, key)
     reply = show_corrections(reply, shown, job.message.language)
     if not await ctx.store.jobs.redo(job.job_id, reply):

@@ -36,7 +36,7 @@ async def _find_recordings(ctx: Context, key: str) -> tuple[RecordingReference, 
             return recordings
     quoted = ctx.message.reply_to
     if quoted and quoted.attachment:
-        authors = quoted.sender_id, key, quoted.origin_id
+        authors = quoted.sender_id, key, quoted.origin_id, quoted.is_forwarded
         return (RecordingReference(quoted.message_id, quoted.attachment, *authors),)
     return ()
 

@@ -9,13 +9,12 @@ from typing import Any, Protocol
 from sqlalchemy import literal, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import Message, QuotedMessage, RecordingReference
+from core.models import JOB_ID_CHARS, Message, QuotedMessage, RecordingReference
 from core.store.database.tables import jobs, messages, remembered
 from core.store.talk.search import MOVED
 
 #: The error of a job that was forgotten; its outcome is then the state in which it had ended.
 FORGOTTEN = "forgotten"
-_JOB_ID_CHARS = 10
 
 
 @dataclass(slots=True)
@@ -187,4 +186,4 @@ def parent_of(message: Message) -> str:
     """Return the id of the job whose reply a message replies to, or has the button of; or ""."""
     if message.reply_to and message.reply_to.job_id:
         return message.reply_to.job_id
-    return message.button[:_JOB_ID_CHARS]
+    return message.button[:JOB_ID_CHARS]

@@ -229,6 +229,7 @@ def remember(connection: Connection, chat_pk: int, message: Message) -> None:
             reply_to=message.reply_to.message_id if message.reply_to else "",
             attachment=message.attachment,
             origin_id=message.origin_id,
+            is_forwarded=message.is_forwarded,
         ),
     }
     key = {"chat_pk": chat_pk, "message_id": message.message_id}

@@ -82,7 +82,9 @@ class Search:
     def matches(self, message: RememberedMessage) -> bool:
         """Return whether a message matches."""
         found = message.transcript
-        corrections = () if found and found.edited_from else self._corrections
+        corrections = glossary.select_for(self._corrections, message.speaker_id)
+        if found and found.edited_from:
+            corrections = ()
         transcript = glossary.apply(found.text, corrections) if found else ""
         return self.matches_text(f"{message.text}\n{transcript}")
 

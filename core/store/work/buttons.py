@@ -14,14 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 
-from core.models import Button, Message, Reply
+from core.models import JOB_ID_CHARS, Button, Message, Reply
 from core.permissions import Action, Standing, decide
 from core.store.database.queries import insert_new
 from core.store.database.tables import buttons, chats, jobs, messages
 
 #: How long a button that opens a private chat can be pressed.
 _PRIVATE_AGE = timedelta(hours=1)
-_JOB_ID_CHARS = 10
 #: The text of a button that makes a file of a transcript. Earlier versions called it "export".
 _OLD_FILE = re.compile(r"(?:txt|srt|vtt)(?: |\Z)")
 _REPLY = (
@@ -48,7 +47,7 @@ def resolve_press(connection: Connection, chat: Any, message: Message, now: date
     """Return the press of a button as what it asks for. One of another chat or person is stale."""
     token = message.button
     stale = replace(message, command="stale_button", text="")
-    key = {"of_job": token[:_JOB_ID_CHARS]}
+    key = {"of_job": token[:JOB_ID_CHARS]}
     row: Any = connection.execute(_REPLY, key).one_or_none()
     for button in row.reply.buttons if row and row.reply else ():
         if button.token == token:
