@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from core.errors import UserError
-from core.glossary.amounts import list_amounts
-from core.glossary.opposites import are_opposites, list_negations
+from core.glossary.guards.amounts import changes_amounts
+from core.glossary.guards.opposites import are_opposites, list_negations
 from core.locale import mark
 from core.models import Correction
 from core.safety import find_addresses
@@ -55,7 +55,7 @@ def check_words(correction: Correction) -> None:
         reason = ALPHABETS
     elif has_address(heard) or has_address(meant):
         reason = ADDRESS
-    elif list_amounts(heard) != list_amounts(meant):
+    elif changes_amounts(heard, meant):
         reason = AMOUNT
     elif list_negations(heard) != list_negations(meant) or are_opposites(heard, meant):
         reason = OPPOSITE

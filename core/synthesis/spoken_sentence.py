@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from core.glossary.opposites import are_opposites, list_negations
+from core.glossary.guards.opposites import are_opposites, list_negations
 from core.locale import mark
 from core.models import ExpectedRecording, Transcript
 from core.text.align import Change, find_changes

@@ -36,28 +36,29 @@ _SIMILAR = frozenset({"CYRILLIC", "GREEK", "ARMENIAN"})
 _EXOTIC = frozenset({"LISU", "CHEROKEE", "COPTIC", "DESERET", "GOTHIC", "OLD", "OSAGE"})
 
 
+def normalize(text: str) -> str:
+    """Return `text` in Unicode's compatibility form (NFKC), without what shows nothing."""
+    text = text.translate(_APOSTROPHES).translate(_BOXED)
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)))
+
+
 def fold(text: str) -> str:
     """Return `text` without case, accents, invisible characters and compatibility forms."""
-    return _fold(_normalize(text))
+    return _fold(normalize(text))
 
 
 def fold_as_latin(text: str) -> str:
     """Return the same with each letter that looks Latin as that letter."""
-    return _fold(_normalize(text).translate(_FOREIGN))
+    return _fold(normalize(text).translate(_FOREIGN))
 
 
 def mixes_alphabets(text: str) -> bool:
     """Return True if a word has letters of two alphabets that look alike, or of an exotic one."""
-    for word in re.findall(r"[^\W\d_]+", _normalize(text)):
+    for word in re.findall(r"[^\W\d_]+", normalize(text)):
         names = {unicodedata.name(letter, "").split(" ")[0] for letter in word}
         if names & _EXOTIC or len(names & (_SIMILAR | {"LATIN"})) > 1:
             return True
     return False
-
-
-def _normalize(text: str) -> str:
-    text = text.translate(_APOSTROPHES).translate(_BOXED)
-    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", _INVISIBLE.sub("", text)))
 
 
 def _fold(text: str) -> str:

@@ -1,8 +1,8 @@
 """Numbers, dates and amounts in a few words, in figures and in words of many languages. Pure.
 
-Languages: English, Chinese (the characters are those of Japanese, too), German, French, Spanish,
-Portuguese, Italian, Dutch, Russian, Polish, Turkish, Korean, Arabic and Hindi. Words are compared
-as `core.text.lookalikes.fold` writes them, without accents.
+Languages of numbers: English, Chinese, Japanese, German, French, Spanish, Portuguese, Italian,
+Dutch, Russian, Polish, Turkish, Korean, Arabic and Hindi; `kinds` has more, with days and units.
+Words are compared as `core.text.lookalikes.fold` writes them, without accents.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from core.glossary.words import list_disguised, split
-from core.text.lookalikes import fold
+from core.glossary.guards.kinds import has_other_kinds
+from core.glossary.guards.words import list_disguised, split
+from core.text.lookalikes import fold, normalize
 from core.text.scripts import UNSPACED
 
 #: A run without spaces that has a digit of any script: a number, a date, an account, "GPT-4".
@@ -29,15 +30,31 @@ _ZH = re.compile(
     r"[年月日号號时時点點分秒元圆块塊角岁歲]?"
     r"|(?:星期|礼拜|禮拜|周|週)[日天末]|[今明昨后後前去][天年日晚早]|[上下中]午|[上下]个?[周月]"
     r"|凌晨|早上|晚上|[美欧日韩港台]元|英镑|人民币|美金|港币|卢布|块钱"
+    r"|(?<=[零一二三四五六七八九十百千万萬两兩半几幾数數\d])(?:个|個)?"
+    r"(?:天|周|週|世纪|世紀|米|克|斤|公斤|公里|里|吨|噸|升|亩|畝|寸|尺)"
 )
-#: Roman numerals up to 39: longer ones are rather abbreviations, such as CD and MD.
-_ROMAN = re.compile(r"(?<![\w])(?:X{1,3}(?:IX|IV|V?I{1,3}|V)|X{2,3}|IX|IV|V?I{2,3}|VI)(?![\w])")
+#: Japanese numbers in the syllabary. Those of one character, and さん, are other words, too.
+_JA_PARTS = (
+    "いち|さん|よん|ろく|なな|しち|はち|きゅう|じゅう|[ひびぴ]ゃく|せん|ぜん|まん|おく|に|し|ご|く"
+)
+_JA = re.compile(
+    rf"(?:ひと|ふた|みっ|よっ|いつ|むっ|なな|やっ|ここの)つ|ひとり|ふたり"
+    rf"|(?=\w*?(?:いち|よん|ろく|なな|しち|はち|きゅう|じゅう|ゃく))(?:{_JA_PARTS})+"
+)
+#: Katakana as hiragana.
+_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
+#: Roman numerals up to 39: longer ones are rather abbreviations, such as CD and MD. The small ones
+#: are also words and names: Swedish "vi", Chinese "Xi".
+_ROMAN = re.compile(
+    r"(?<!\w)(?:(?i:X{1,3}(?:IX|IV|V?I{2,3}|VI|V)|X{2,3}I?|IX|IV|V?I{2,3})|XI|VI)(?!\w)"
+)
+_SMALL_ROMAN = re.compile(r"(?=[ivx])x{0,3}(?:ix|iv|v?i{0,3})")
 
 _EN = (
     r"(?:zero|nil|nought|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve"
     r"|(?:thir|four|fif|six|seven|eigh|nine)teen|(?:twen|thir|four?|fif|six|seven|eigh|nine)ty"
     r"|hundred|thousand|[mb]illion|trillion|dozen|half|halves|quarter|double|triple|once|twice"
-    r"|first|second|third|fifth|ninth|twelfth|\w+tieth)(?:s|es|th|ths)?"
+    r"|first|second|third|fifth|eighth|ninth|twelfth|\w+tieth)(?:s|es|th|ths)?"
 )
 _DE = (
     r"(?:null|eins|ein(?=und|hundert|tausend)|zwei|zwo|drei|vier|funf|sechs?|sieb(?:en)?|acht|neun"
@@ -85,8 +102,8 @@ _KO = (
     r"|[일이삼사오육칠팔구십백천만억](?:원|년|월|시|분|명|개|번)|[삼육칠팔구십백천억]"
 )
 _AR_HI = (
-    "صفر|واحد|اثن(?:ان|ين)|ثلاث(?:ة|ون|ين)?|اربع(?:ة|ون|ين)?|خمس(?:ة|ون|ين)?|ست(?:ة|ون|ين)"
-    "|سبع(?:ة|ون|ين)?|ثمان(?:ية|ون|ين)?|تسع(?:ة|ون|ين)?|عشر(?:ة|ون|ين)?|مئة|ماية|مائة|الف|مليون"
+    "صفر|واحد|اثن(?:ان|ين)|(?:ثلاث|اربع|خمس|ست|سبع|ثمان|تسع)(?:ة|ون|ين|مية|ماية)?|ثمانية"
+    "|عشر(?:ة|ون|ين)?|ميتان|ميتين|مية|ماية|الف|الفان|الفين|الاف|مليون|مليار|نصف|ربع"
     "|शून्य|एक|दो|तीन|चार|पांच|पाँच|छह|छः|सात|आठ|नौ|दस|ग्यारह|बारह|तेरह|चौदह|पंद्रह|सोलह|सत्रह|अठारह|उन्नीस"
     "|बीस|तीस|चालीस|पचास|साठ|सत्तर|अस्सी|नब्बे|सौ|हजार|हज़ार|लाख|करोड़|करोड़"
 )
@@ -124,8 +141,27 @@ def list_amounts(text: str) -> tuple[str, ...]:
     figures = [found.strip(_EDGES) for found in _FIGURES.findall(folded)]
     words = [word for word in split(folded) if _NUMBER_WORD.fullmatch(word)]
     seen = {word for word in list_disguised(text) if _NUMBER_WORD.fullmatch(word)}
-    shown = [*_list_signs(text), *figures, *words, *_ZH.findall(folded)]
+    kana = _JA.findall(folded.translate(_HIRAGANA))
+    shown = [*_list_signs(text), *figures, *words, *_ZH.findall(folded), *kana]
     return (*shown, *sorted(seen - {*words}))
+
+
+def changes_amounts(before: str, after: str) -> bool:
+    """Return True if a text has other numbers, days, units and amounts than the one before."""
+    return (
+        list_amounts(before) != list_amounts(after)
+        or _have_other_numerals(before, after)
+        or has_other_kinds(before, after)
+    )
+
+
+def _have_other_numerals(one: str, other: str) -> bool:
+    """Return True if both texts have words that can be Roman numerals, but not the same ones."""
+    left, right = (
+        [word for word in split(fold(text)) if _SMALL_ROMAN.fullmatch(word)]
+        for text in (one, other)
+    )
+    return bool(left and right) and left != right
 
 
 def _list_signs(text: str) -> list[str]:
@@ -133,4 +169,5 @@ def _list_signs(text: str) -> list[str]:
     signs = [
         char for char in text if char in _SIGNS or unicodedata.category(char) in _SIGN_CATEGORIES
     ]
-    return [*_ROMAN.findall(unicodedata.normalize("NFKC", text)), *signs]
+    numerals = _ROMAN.findall(normalize(text))
+    return [*(one.casefold() for one in numerals), *signs]

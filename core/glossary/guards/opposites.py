@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from core.glossary.words import list_disguised, split
+from core.glossary.guards.words import list_disguised, split
 from core.text.lookalikes import fold
 
 # English (contractions have a rule of their own), German, Dutch, French, Spanish, Portuguese,

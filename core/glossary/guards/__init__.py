@@ -1,0 +1,1 @@
+"""What the words of a correction say: amounts, days, units, and the sense of a sentence."""
