@@ -37,11 +37,23 @@ FULL_FOR_PERSON = mark(
     "You have made {limit} corrections in this chat, which is the most. Remove one first: /glossary"
 )
 
-#: Said or spelled in words: "dot com", "点com". Names with an underscore are names of accounts.
+#: Ends of host names in other alphabets, and those that are no words where a point is said.
+_FOREIGN_ENDS = (
+    "рф|онлайн|саит|москва|укр|бел|срб|中国|中國|公司|网络|網絡|网址|網址|在线|商城|香港"
+    "|台湾|台灣|한국|닷컴"
+)
+_ENDS = (
+    "com|org|net|io|de|cn|ru|me|gg|info|app|dev|ai|co|uk|fr|es|it|eu|xyz|shop|zip|mov|site|online"
+    "|store|club|top|vip|icu|live|link|click|ly|ch|nl|pl|se|cz|fi|dk|tr|br|jp|kr"
+)
+#: Said or spelled in words: "evil dot xyz", "t me slash evil", "点com". Names with an underscore
+#: are names of accounts.
 _SPOKEN_ADDRESS = re.compile(
     r"[@#]\s*\w|://|www\W|localhost|\w_\w|(?:^|\s)[ur]/\w"
-    r"|(?:(?<![^\W\d_])(?:dot|punkt|punto|ponto|point|kropka|nokta)\s*|точка\s*|点\s*|點\s*)"
-    r"(?:com|org|net|io|de|cn|ru|me|gg|info|app|dev|ai|co|uk|fr|es|it|eu)(?![^\W\d_])"
+    r"|\w[\W_]+(?:dot|slash|schragstrich|слэш|слеш)[\W_]+\w|\w\s*斜[杠線线]\s*\w"
+    r"|(?:(?<![^\W\d_])(?:dot|punkt|punto|ponto|point|kropka|nokta)[\W_]*|точка\s*|点\s*|點\s*)"
+    rf"(?:(?:{_ENDS})(?![^\W\d_])|{_FOREIGN_ENDS})"
+    rf"|[a-z0-9][.。](?:{_FOREIGN_ENDS})|\w\.(?=[^\W\d_])[^\u0000-\u024f]"
 )
 #: Browsers take the Chinese full stop in a host name for a point.
 _CHINESE_POINT = re.compile(r"(?<=[a-z0-9])。(?=[a-z0-9])")

@@ -45,7 +45,9 @@ def refusal(heard: str, meant: str) -> str:
         ("no Kovalsky", "no Kowalski"), ("sie ping", "Xi Jinping"), ("路小姐", "陆小姐"),
         ("a weak", "a week"), ("Dan", "Den"), ("Marko", "Marco"), ("Nam", "Tam"), ("دوست", "دست"),
         ("She", "Xi"), ("fi", "vi"), ("days", "day"), ("foot", "food"), ("田中さん", "田仲さん"),
-        ("light", "delight"), ("tail", "detail"), ("own", "Owen"), ("sending", "ending"),
+        ("Dot Meier", "Dot Meyer"), ("at this point", "at that point"), ("A. 王", "A. 黄"),
+        ("point of few", "point of view"), ("light", "delight"), ("tail", "detail"),
+        ("own", "Owen"), ("sending", "ending"),
         ("gelmedim", "gelmedik"), ("Amadi", "Ahmadi"), ("田中", "田仲"), ("winner", "Wiener"),
         ("Mahlzeit", "Mahlzeit!"), ("Elfride", "Elfriede"), ("Trend", "Trento"),
     ],
@@ -101,7 +103,11 @@ def test_numbers_dates_and_amounts_stay(heard: str, meant: str) -> None:
         ("a", "evil．com"), ("a", "evil。com"), ("a", "e\u200bvil.c\u2060om"),
         ("Ada", "ada_lovelace"),
         ("a", "#general"), ("a", "u/ada"), ("a", "discord.gg/x"),
-        ("bank", "b．ank.com"),
+        ("bank", "b．ank.com"), ("the bank", "evil dot xyz"), ("the bank", "bit dot ly slash abc"),
+        ("the bank", "ada at example dot ch"), ("x", "t me slash evil"), ("x", "evil (dot) biz"),
+        ("x", "evil.中国"), ("x", "evil。中国"), ("x", "evil dot онлайн"), ("x", "恶意.公司"),
+        ("x", "evil punto xyz"), ("x", "恶意点中国"), ("x", "evil.한국"), ("x", "evil.москва"),
+        ("x", "t me 斜杠 evil"),
     ],
 )  # fmt: skip
 def test_addresses_stay(heard: str, meant: str) -> None:
