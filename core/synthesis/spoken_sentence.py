@@ -6,22 +6,33 @@ but neither in this order nor at this number.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import NamedTuple
 
 from core.glossary.guards.opposites import are_opposites, list_negations
-from core.locale import mark
+from core.locale import mark, translate
 from core.models import ExpectedRecording, Transcript
 from core.text.align import Change, find_changes
 from core.text.lookalikes import fold
-from core.text.scripts import split_words
+from core.text.scripts import guess_language, has_han, split_words
 
 #: A recording may be that long.
 MAX_S = 60.0
-#: Of so many words of the sentence, one may be misheard; of all, one may be added.
-_WORDS_PER_ERROR, _MAX_EXTRA = 12, 1
-#: Of the code, one word (in Chinese: one character) may be misheard as a similar one.
-_MAX_WRONG_CODE, _SIMILAR = 1, 0.6
+#: Of so many words of the sentence, one may be misheard. None may be added.
+_WORDS_PER_ERROR = 12
+#: What is agreed to: here nothing may be misheard.
+CARRYING = mark("I am the speaker|I agree|only I may use")
+#: Of an English code, one word may be misheard as a similar one. A wrong Chinese character is
+#: another word.
+_MAX_WRONG_CODE, _SIMILAR = 1, 0.85
+#: Seconds in which even slow readers say a word, or a Chinese character. In what is longer,
+#: something else was said that the engine did not write down.
+_S_PER_WORD, _S_PER_CHARACTER = 0.9, 0.6
+#: Sounds that people make before they speak. They count for nothing.
+_SOUNDS = "um umm uhm uh uhh er erm eh ah ahm hm hmm mm mhm euh 嗯 呃 额 唔"
+_FILLERS = frozenset(_SOUNDS.split())
+_CONTRACTION = re.compile(r"\bi'm\b")
 #: Kept before and after the speech.
 _MARGIN_S = 0.15
 
@@ -53,9 +64,19 @@ class Comparison(NamedTuple):
 
 
 def compare(sentence: str, transcript: str) -> Comparison:
-    """Compare what was said with the sentence, in order."""
-    wanted, said = split_words(fold(sentence)), split_words(fold(transcript))
-    return Comparison(wanted, said, find_changes(wanted, said))
+    """Compare what was said with the sentence, in order, without fillers."""
+    wanted, said = _read(sentence), [word for word in _read(transcript) if word not in _FILLERS]
+    changes = [
+        one
+        for one in find_changes(wanted, said)
+        # A word that is written as two.
+        if "".join(wanted[slice(*one.old_span)]) != "".join(said[slice(*one.new_span)])
+    ]
+    return Comparison(wanted, said, changes)
+
+
+def _read(text: str) -> list[str]:
+    return split_words(_CONTRACTION.sub("i am", fold(text)))
 
 
 def find_difference(expects: ExpectedRecording, transcript: Transcript) -> str:
@@ -65,9 +86,13 @@ def find_difference(expects: ExpectedRecording, transcript: Transcript) -> str:
         return TOO_LONG
     if not compared.said:
         return SILENT
-    if len(compared.said) > len(compared.wanted) + _MAX_EXTRA:
+    if len(compared.said) > len(compared.wanted) + 1:
         return EXTRA
-    return _find_error(compared, split_words(fold(expects.code)))
+    if error := _find_error(compared, _read(expects.code)):
+        return error
+    if not _agrees(compared, expects.text):
+        return DIFFERENT
+    return "" if _fits(compared, transcript) else EXTRA
 
 
 def _find_error(compared: Comparison, code: list[str]) -> str:
@@ -80,18 +105,17 @@ def _find_error(compared: Comparison, code: list[str]) -> str:
     wrong = sum(max(one.old, one.new) for one in compared.changes)
     if wrong > max(1, len(compared.wanted) // _WORDS_PER_ERROR):
         return DIFFERENT
-    if sum(max(0, one.new - one.old) for one in compared.changes) > _MAX_EXTRA:
+    if _is_opposite(compared):
+        return OPPOSITE
+    if any(one.new > one.old for one in compared.changes):
         return EXTRA
-    if moved:
-        return ORDER
-    return OPPOSITE if _is_opposite(compared) else ""
+    return ORDER if moved else ""
 
 
-def find_speech(expects: ExpectedRecording, transcript: Transcript) -> tuple[float, float]:
-    """Return where the sentence begins and ends in the recording, in seconds.
+def find_speech(transcript: Transcript) -> tuple[float, float]:
+    """Return where the speech begins and ends in the recording, in seconds.
 
-    By the times of the transcript's segments as far as there are any, else by the pauses before
-    and after the speech.
+    By the times of the transcript's segments with words, and by the pauses before and after.
     """
     end_s = transcript.duration_s
     first_s, last_s = 0.0, end_s
@@ -100,14 +124,8 @@ def find_speech(expects: ExpectedRecording, transcript: Transcript) -> tuple[flo
             first_s = max(first_s, stop_s - _MARGIN_S)
         if stop_s >= end_s - _MARGIN_S:
             last_s = min(last_s, start_s + _MARGIN_S)
-    segments = [one for one in transcript.segments if split_words(fold(one.text))]
-    if len(segments) > 1:
-        compared = compare(expects.text, transcript.text)
-        before, after = _count_edges(compared)
-        while before and len(split_words(fold(segments[0].text))) <= before:
-            before -= len(split_words(fold(segments.pop(0).text)))
-        while after and len(split_words(fold(segments[-1].text))) <= after:
-            after -= len(split_words(fold(segments.pop().text)))
+    segments = [one for one in transcript.segments if {*_read(one.text)} - _FILLERS]
+    if segments:
         first_s = max(first_s, segments[0].start_s - _MARGIN_S)
         last_s = min(last_s, segments[-1].end_s + _MARGIN_S)
     return first_s, max(last_s, first_s)
@@ -134,8 +152,7 @@ def _is_similar(compared: Comparison, change: Change) -> bool:
 
     wanted = "".join(compared.wanted[slice(*change.old_span)])
     said = "".join(compared.said[slice(*change.new_span)])
-    # A Chinese character is written like others that sound the same.
-    return len(wanted) == len(said) == 1 or normalized_similarity(wanted, said) >= _SIMILAR
+    return normalized_similarity(wanted, said) >= _SIMILAR
 
 
 def _is_opposite(compared: Comparison) -> bool:
@@ -144,9 +161,19 @@ def _is_opposite(compared: Comparison) -> bool:
     return list_negations(added) != list_negations(removed) or are_opposites(removed, added)
 
 
-def _count_edges(compared: Comparison) -> tuple[int, int]:
-    """Return how many words were said before the sentence, and after it."""
-    wanted, changes = len(compared.wanted), compared.changes
-    before = next((one.new for one in changes if one.old_span == (0, 0)), 0)
-    after = next((one.new for one in changes if one.old_span == (wanted, wanted)), 0)
-    return before, after
+def _agrees(compared: Comparison, sentence: str) -> bool:
+    """Return True if the words that say what is agreed to are there as they were to be said."""
+    phrases = translate(CARRYING, guess_language(sentence)).split("|")
+    said = f" {' '.join(compared.said)} "
+    return all(f" {' '.join(_read(phrase))} " in said for phrase in phrases)
+
+
+def _fits(compared: Comparison, transcript: Transcript) -> bool:
+    """Return True if nobody speaks for longer than the words of the sentence take."""
+    first_s, last_s = find_speech(transcript)
+    quiet_s = sum(
+        max(0.0, min(stop_s, last_s) - max(start_s, first_s))
+        for start_s, stop_s in transcript.pauses
+    )
+    most_s = sum(_S_PER_CHARACTER if has_han(word) else _S_PER_WORD for word in compared.wanted)
+    return last_s - first_s - quiet_s <= most_s

@@ -39,7 +39,7 @@ async def consent(ctx: Context) -> Reply:
     heard = await _listen(ctx, expects)
     if difference := find_difference(expects, heard.transcript):
         return await _refuse(ctx, difference, may_retry=tries < voice_consent.MAX_TRIES)
-    return await _keep(ctx, find_speech(expects, heard.transcript))
+    return await _keep(ctx, find_speech(heard.transcript))
 
 
 async def _find_made(ctx: Context) -> SavedVoice | None:
