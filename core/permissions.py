@@ -145,7 +145,9 @@ async def may(
     at_best = replace(standing, membership=Membership.OWNER)
     if decide(action, standing) or not decide(action, at_best):
         return decide(action, standing)
-    found = await platform.membership(chat, message.sender_id)
+    # What others have said is shown to those who are there now, not a minute ago.
+    is_live = action is Action.READ_ELSEWHERE
+    found = await platform.membership(chat, message.sender_id, is_live=is_live)
     return decide(action, replace(standing, membership=found))
 
 

@@ -21,15 +21,20 @@ class MembershipCache:
         self._drops = 0
 
     async def find(
-        self, group_id: str, person_id: str, ask: Callable[[], Awaitable[Membership]]
+        self,
+        group_id: str,
+        person_id: str,
+        ask: Callable[[], Awaitable[Membership]],
+        *,
+        is_live: bool,
     ) -> Membership:
-        """Return the cached result, or what `ask` returns. Raises what it raises.
+        """Return the cached result, unless `is_live`, or what `ask` returns. Raises what it raises.
 
         NONE is never cached: whoever has just joined is let in.
         """
         key, now_s = (group_id, person_id), self._clock.monotonic()
         until_s, found = self._found.get(key, (0.0, Membership.NONE))
-        if now_s < until_s:
+        if now_s < until_s and not is_live:
             return found
         drops = self._drops
         found = await ask()

@@ -36,10 +36,11 @@ class DiscordMembers:
         self._channels = channels
         self._cache = MembershipCache(client.clock)
 
-    async def membership(self, chat: Chat, person_id: str) -> Membership:
+    async def membership(self, chat: Chat, person_id: str, *, is_live: bool = False) -> Membership:
         """Return what a person is in a channel or private thread: NONE unless they can see it.
 
-        Members with Administrator or Manage Server are its admins. Raises PlatformError.
+        Members with Administrator or Manage Server are its admins. is_live: now, not a minute ago.
+        Raises PlatformError.
         """
         guild_id = await self._channels.find_guild(chat)
         if not (guild_id and person_id.isdecimal()):
@@ -47,7 +48,7 @@ class DiscordMembers:
         channel_id = int(chat.chat_id)
         return await self._cache.find(
             guild_id, f"{chat.chat_id}/{person_id}",
-            lambda: self._ask(int(guild_id), channel_id, int(person_id)),
+            lambda: self._ask(int(guild_id), channel_id, int(person_id)), is_live=is_live,
         )  # fmt: skip
 
     def note_interaction(self, interaction: discord.Interaction) -> None:

@@ -40,15 +40,18 @@ class TelegramMembers:
         self._pacer = pacer
         self._cache = MembershipCache(clock)
 
-    async def membership(self, chat: Chat, person_id: str) -> Membership:
-        """Return what a person is in a chat. Raises PlatformError."""
+    async def membership(self, chat: Chat, person_id: str, *, is_live: bool = False) -> Membership:
+        """Return what a person is in a chat, now if `is_live`. Raises PlatformError."""
         # Only admins can write in the chat's own name.
         if person_id and person_id == chat.chat_id:
             return Membership.ADMIN
         if not person_id.isdecimal() or person_id in SHARED_IDS:
             return Membership.NONE
         return await self._cache.find(
-            chat.chat_id, person_id, lambda: self._ask(chat.chat_id, person_id)
+            chat.chat_id,
+            person_id,
+            lambda: self._ask(chat.chat_id, person_id),
+            is_live=is_live,
         )
 
     def note_change(self, change: MemberChange) -> None:

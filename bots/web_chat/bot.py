@@ -152,7 +152,7 @@ class WebChat:
         """Return True: whoever opens the page may use it."""
         return True
 
-    async def membership(self, chat: Chat, person_id: str) -> Membership:
+    async def membership(self, chat: Chat, person_id: str, *, is_live: bool = False) -> Membership:
         """Return OWNER: a chat belongs to its sender alone."""
         return Membership.OWNER
 

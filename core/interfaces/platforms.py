@@ -165,11 +165,11 @@ class Platform(Protocol):
     def is_allowed(self, message: Message) -> bool:
         """Return False for messages that nothing is done about: the operator has said so."""
 
-    async def membership(self, chat: Chat, person_id: str) -> Membership:
+    async def membership(self, chat: Chat, person_id: str, *, is_live: bool = False) -> Membership:
         """Ask the platform what a person is in a chat; cached for a minute at most.
 
-        NONE for accounts that several people share. Not asked about private chats.
-        Raises PlatformError.
+        is_live: ask, whatever is cached. Returns NONE for accounts that several people share. Not
+        called for private chats. Raises PlatformError.
         """
 
     async def explain_blindness(self, message: Message) -> str:

@@ -19,10 +19,10 @@ from tests.support.virtual_time import current_clock
 async def test_a_button_asks_who_is_in_the_group_now(
     talk: Talk, command: str, is_member: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[tuple[str, str]] = []
+    asked: list[tuple[str, str, bool]] = []
 
-    async def membership(chat: object, person_id: str) -> Membership:
-        asked.append((chat.chat_id, person_id))  # type: ignore[attr-defined]
+    async def membership(chat: object, person_id: str, *, is_live: bool = False) -> Membership:
+        asked.append((chat.chat_id, person_id, is_live))  # type: ignore[attr-defined]
         return Membership.MEMBER if is_member else Membership.NONE
 
     monkeypatch.setattr(talk.loopback.platform, "membership", membership)
@@ -36,7 +36,7 @@ async def test_a_button_asks_who_is_in_the_group_now(
     shown = await jobs.find(job.job_id)
     assert shown and shown.reply
     told = (await talk.send(button=shown.reply.buttons[0].token)).text
-    assert asked == [("-100", "7")]
+    assert asked == [("-100", "7", True)]
     assert (told == NotMember.user_text) is not is_member
     # What is here is nobody's but the sender's.
     here = replace(offer, text="5 1.0")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 
-from bots.common.members import CACHE_S
 from bots.discord_bot import DiscordBot
 from core.errors import NotAllowed, NotMember
 from core.models import (
@@ -205,10 +204,9 @@ class Stage:
         assert await store.jobs.redo(job.job_id, replace(job.reply, buttons=(offer,)))
         job = await self.job(self.chat(self.channel), f"interaction:{asked}")
         assert job and job.reply
+        # What was known before does not count: Discord does not report that people leave.
+        await self.bot.membership(self.chat(self.channel), who)
         self.leave(person)
-        if person is Person.LEFT:
-            # Discord reports bans to all bots, but that people leave to few.
-            await current_clock().sleep(CACHE_S)
         server.send_text(self.dm(who), who, "hello")
         under = (await server.wait_for(lambda: server.replies(self.dm(who))))[-1].message_id
         token = job.reply.buttons[0].token

@@ -73,7 +73,7 @@ class LoopbackPlatform:
     def is_allowed(self, message: Message) -> bool:
         return True
 
-    async def membership(self, chat: Chat, person_id: str) -> Membership:
+    async def membership(self, chat: Chat, person_id: str, *, is_live: bool = False) -> Membership:
         return Membership.ADMIN if self.can_administer else Membership.MEMBER
 
     async def private_chat(self, person_id: str) -> Chat:

@@ -131,7 +131,8 @@ however they do it: by a message or its edit, a button, a form, a slash command 
 A test compares this page with that table, and others try every cell on both platforms.
 
 What depends on what a person is in a chat is asked live, on Telegram and on Discord, and believed
-for a minute at most; a change that the platform reports counts at once.
+for a minute at most; a change that the platform reports counts at once. What was said in a group
+is shown in private to those who are in it when they press the button, whatever was known before.
 
 | Who | Means |
 |---|---|

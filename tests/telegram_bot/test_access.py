@@ -80,6 +80,18 @@ async def test_a_reported_change_is_believed_at_once(
     assert await ask(running, group, ann) is Membership.NONE
 
 
+async def test_what_is_asked_live_is_not_taken_from_the_cache(
+    telegram: Server, bot: Bot, ann: int
+) -> None:
+    group = telegram.add_chat(members={ann: "member"})
+    assert await ask(bot, group, ann) is Membership.MEMBER
+    telegram.world.chats[group].members[ann].status = "kicked"
+    assert await ask(bot, group, ann) is Membership.MEMBER, "nobody has reported it"
+    chat = Chat("telegram", "123456", str(group))
+    assert await bot.membership(chat, str(ann), is_live=True) is Membership.NONE
+    assert await ask(bot, group, ann) is Membership.NONE, "what was found is believed"
+
+
 @pytest.mark.parametrize("sender", ["1087968824", "777000", "136817688", "", "-1005", "@ann", "²"])
 async def test_shared_senders_are_nobody(sender: str, telegram: Server, bot: Bot) -> None:
     group = telegram.add_chat(members={1087968824: "administrator", 777000: "creator"})

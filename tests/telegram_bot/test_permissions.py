@@ -187,7 +187,10 @@ class Stage:
         asked = self.telegram.send_text(self.group, asker, "/summary me")
         await current_clock().sleep(5)
         [[button]] = self.telegram.replies_to(self.group, asked)[0].buttons
-        self.telegram.set_member(self.group, who, STATUSES[person])
+        # What was known before does not count: Telegram reports changes to admins alone.
+        platform = self.whole.inbox.platforms["telegram"]
+        await platform.membership(self.chat(self.group), str(who))
+        self.telegram.world.chats[self.group].members[who].status = STATUSES[person]
         job = await self.job(who, self.telegram.open_link(who, button["url"]))
         assert job
         if row.action is Action.PRESS_PRIVATE:
