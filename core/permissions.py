@@ -133,8 +133,7 @@ async def may(
     """
     if PERMISSIONS[action] is Who.EVERYBODY:
         return True
-    chat = about or message.chat
-    is_here = chat == message.chat
+    is_here = (chat := about or message.chat) == message.chat
     standing = Standing(
         Membership.OWNER if message.is_private and is_here else Membership.NONE,
         is_own=is_own,

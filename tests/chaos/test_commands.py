@@ -46,7 +46,7 @@ ASK = {
     ("S8 reply saved", 1): 3,
     ("S9 reply sent", 1): 3,
 }
-LEARNED = "Saved: sound → Saund"
+LEARNED = "Saved: sound → Saund, for your own recordings."
 FIX = [
     *(("F2 reply replaced", 1), ("S9 reply sent", 2), ("F1 correction saved", 1)),
     *(("S8 reply saved", 1), ("S9 reply sent", 1), ("SX job ended", 1)),
@@ -142,7 +142,7 @@ async def kill_during_correction(bot: RunningProgram, step: Step) -> Outcome:
     faults = {
         "not edited in place": not edited.text.endswith(shown.text.replace("sound", "Saund")),
         "another reply": any(answer.text != LEARNED for answer in answers),
-        "not saved once": saved != (Correction("sound", "Saund", str(ann), "Ann"),),
+        "not saved once": saved != (Correction("sound", "Saund", str(ann), "Ann", is_own=True),),
         "transcribed again": len(bot.mimo.billed) != 1,
     }
     return Outcome(answers, len(bot.mimo.billed), faults)

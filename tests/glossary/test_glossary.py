@@ -104,6 +104,7 @@ def test_a_correction_of_a_correction_replaces_it() -> None:
 def test_what_is_for_one_person_changes_nothing_of_others(
     text: str, known: tuple[Correction, ...], new: Correction
 ) -> None:
+    known = tuple(one for one in known if one.heard != one.meant)
     after = learn(known, replace(new, by="Ben", is_own=True))
     for speaker in ("Ada", "Eve", ""):
         assert apply(text, select_for(after, speaker)) == apply(text, select_for(known, speaker))
