@@ -16,16 +16,20 @@ from typing import NamedTuple
 
 
 class _Call(NamedTuple):
-    """A system call; `bits` of the argument number `argument` must all be zero."""
+    """A system call, and what must be zero: (number of an argument, bits of its lower half)."""
 
     x86_64: int
     aarch64: int
-    argument: int = 0
-    bits: int = 0
+    zeros: tuple[tuple[int, int], ...] = ()
 
 
+_ALL_BITS = 0xFFFF_FFFF
+#: Clocks with a negative number tell the CPU time of any process, such as the bot.
+_OWN_CLOCK = ((0, 0x8000_0000),)
+#: No code is made while this runs.
+_NO_NEW_CODE = ((2, 4),)  # PROT_EXEC
 #: Numbers on x86-64 and on ARM64; -1 where there is no such call.
-_PLAIN = (
+_NEEDED = (
     _Call(0, 63),  # read
     _Call(1, 64),  # write
     _Call(20, 66),  # writev
@@ -37,8 +41,8 @@ _PLAIN = (
     _Call(25, 216),  # mremap
     _Call(28, 233),  # madvise
     _Call(35, 101),  # nanosleep
-    _Call(230, 115),  # clock_nanosleep
-    _Call(228, 113),  # clock_gettime
+    _Call(230, 115, _OWN_CLOCK),  # clock_nanosleep
+    _Call(228, 113, _OWN_CLOCK),  # clock_gettime
     _Call(96, 169),  # gettimeofday
     _Call(98, 165),  # getrusage
     _Call(202, 98),  # futex
@@ -47,20 +51,17 @@ _PLAIN = (
     _Call(219, 128),  # restart_syscall
     _Call(60, 93),  # exit
     _Call(231, 94),  # exit_group
+    _Call(9, 222, _NO_NEW_CODE),  # mmap
+    _Call(10, 226, _NO_NEW_CODE),  # mprotect
+    # Its own limit (process 0) on CPU time (RLIMIT_CPU is 0), of which the hard one cannot be
+    # raised. That of any process of its user could be set, and so end it.
+    _Call(302, 261, ((0, _ALL_BITS), (1, _ALL_BITS))),  # prlimit64
 )
-_PROT_EXEC = 4
-_ALL_BITS = 0xFFFF_FFFF
-_NO_NEW_CODE = (
-    _Call(9, 222, argument=2, bits=_PROT_EXEC),  # mmap
-    _Call(10, 226, argument=2, bits=_PROT_EXEC),  # mprotect
-)
-#: Its own limit on CPU time, of which the hard limit cannot be raised: RLIMIT_CPU is 0.
-_OWN_CPU_LIMIT = _Call(302, 261, argument=1, bits=_ALL_BITS)  # prlimit64
 #: All flags that open a file for writing or make one.
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | 0o20000000
 _READING = (
-    _Call(257, 56, argument=2, bits=_WRITES),  # openat
-    _Call(2, -1, argument=1, bits=_WRITES),  # open
+    _Call(257, 56, ((2, _WRITES),)),  # openat
+    _Call(2, -1, ((1, _WRITES),)),  # open
     _Call(262, 79),  # newfstatat
     _Call(4, -1),  # stat
     _Call(332, 291),  # statx
@@ -106,7 +107,7 @@ def filter_calls(*, can_read_files: bool) -> None:
     if sys.platform != "linux" or found is None:
         raise OSError(errno.ENOSYS, "no filter for this machine")
     machine, seccomp, column = found
-    calls = (*_PLAIN, *_NO_NEW_CODE, _OWN_CPU_LIMIT, *(_READING if can_read_files else ()))
+    calls = (*_NEEDED, *(_READING if can_read_files else ()))
     code = [
         _Instruction(_LOAD_WORD, 0, 0, _MACHINE_AT),
         # Numbers of 32-bit programs mean other calls.
@@ -126,13 +127,12 @@ def filter_calls(*, can_read_files: bool) -> None:
 
 def _allow(number: int, call: _Call) -> list[_Instruction]:
     """Return the instructions that end with the verdict if the call is `number`."""
-    allow = _Instruction(_RETURN, 0, 0, _ALLOW)
-    if not call.bits:
-        return [_Instruction(_JUMP_IF_EQUAL, 0, 1, number), allow]
-    return [
-        _Instruction(_JUMP_IF_EQUAL, 0, 4, number),
-        _Instruction(_LOAD_WORD, 0, 0, _ARGUMENTS_AT + 8 * call.argument),
-        _Instruction(_JUMP_IF_ANY_BIT, 0, 1, call.bits),
-        _Instruction(_RETURN, 0, 0, _DENY),
-        allow,
-    ]
+    verdict: list[_Instruction] = []
+    for argument, bits in call.zeros:
+        verdict += [
+            _Instruction(_LOAD_WORD, 0, 0, _ARGUMENTS_AT + 8 * argument),
+            _Instruction(_JUMP_IF_ANY_BIT, 0, 1, bits),
+            _Instruction(_RETURN, 0, 0, _DENY),
+        ]
+    verdict.append(_Instruction(_RETURN, 0, 0, _ALLOW))
+    return [_Instruction(_JUMP_IF_EQUAL, 0, len(verdict), number), *verdict]

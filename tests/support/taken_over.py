@@ -32,6 +32,8 @@ SECRET = b"a-secret-of-the-bot"
 IN_MEMORY = ctypes.create_string_buffer(SECRET)
 #: Set by `main`.
 BOT, SIBLING, FILE = 0, 0, ""
+#: What the bot may use of CPU time, as it starts.
+CPU_LIMITS = resource.getrlimit(resource.RLIMIT_CPU)
 COLUMN = system_calls._MACHINES[platform.machine()][2]
 _SEIZE, _CPU_S = 0x4206, 1
 
@@ -112,6 +114,16 @@ def limit_bot() -> None:
     resource.prlimit(BOT, resource.RLIMIT_NOFILE, limits)
 
 
+def limit_sibling_cpu() -> None:
+    """Limit it to what it has: less would end it before its time."""
+    resource.prlimit(SIBLING, resource.RLIMIT_CPU, resource.getrlimit(resource.RLIMIT_CPU))
+
+
+def watch_cpu(pid: str) -> None:
+    """Read how much CPU time a process has used, by a clock of its own (CPUCLOCK_SCHED)."""
+    time.clock_gettime(~globals()[pid] << 3 | 2)
+
+
 ATTACKS: dict[str, Callable[[], Any]] = {
     "read a file": lambda: open(FILE).close(),
     "write a file": lambda: open(FILE + "-canary", "w").close(),
@@ -124,6 +136,12 @@ ATTACKS: dict[str, Callable[[], Any]] = {
     "signal the bot": lambda: os.kill(BOT, 0),
     "signal a sibling": lambda: os.kill(SIBLING, 0),
     "limit the bot": limit_bot,
+    "read the bot's limit of CPU time": lambda: resource.prlimit(BOT, resource.RLIMIT_CPU),
+    "limit the bot's CPU time": lambda: resource.prlimit(BOT, resource.RLIMIT_CPU, CPU_LIMITS),
+    "read a sibling's limit of CPU time": lambda: resource.prlimit(SIBLING, resource.RLIMIT_CPU),
+    "limit a sibling's CPU time": limit_sibling_cpu,
+    "watch the bot's CPU time": partial(watch_cpu, "BOT"),
+    "watch a sibling's CPU time": partial(watch_cpu, "SIBLING"),
     "become root": lambda: os.setuid(0),
     "open a socket": lambda: socket.socket().close(),
     "make a file in memory": lambda: os.close(os.memfd_create("canary")),
@@ -146,20 +164,26 @@ def attempt(attack: Callable[[], Any]) -> str:
 
 
 def call_everything() -> dict[str, str]:
-    """Make every system call but those that are allowed, and those that would end the attacker."""
-    calls = (*system_calls._PLAIN, *system_calls._NO_NEW_CODE, system_calls._OWN_CPU_LIMIT)
-    allowed = {getattr(call, COLUMN) for call in calls}
-    allowed |= {335, 336}  # u(ret)probe: no filter is asked, the kernel ends who calls them
+    """Make every system call but those that are allowed, and those that would end the attacker.
+
+    Of those that are allowed with some arguments only, make each with others.
+    """
+    forbidden = {
+        getattr(call, COLUMN): [[-1 if n == one else 0 for n in range(6)] for one, _ in call.zeros]
+        for call in system_calls._NEEDED
+    }
+    none_allowed = [[0] * 6]
+    # u(ret)probe: no filter is asked, the kernel ends who calls them.
+    forbidden |= {335: [], 336: []}
     found = {}
+    LIBC.syscall.restype = ctypes.c_long
     for number in range(600):
-        for other in (0, 0x4000_0000):  # those of x32 are others
-            if number in allowed and not other:
-                continue
-            LIBC.syscall.restype = ctypes.c_long
-            if LIBC.syscall(number | other, 0, 0, 0, 0, 0, 0) != -1 or (
-                ctypes.get_errno() != errno.EPERM
-            ):
-                found[str(number | other)] = errno.errorcode.get(ctypes.get_errno(), "done")
+        # Those of x32 are others.
+        attempts = [(number, arguments) for arguments in forbidden.get(number, none_allowed)]
+        for made, arguments in [*attempts, (number | 0x4000_0000, none_allowed[0])]:
+            longs = [ctypes.c_long(argument) for argument in arguments]
+            if LIBC.syscall(made, *longs) != -1 or ctypes.get_errno() != errno.EPERM:
+                found[f"{made} {arguments}"] = errno.errorcode.get(ctypes.get_errno(), "done")
     return found
 
 
