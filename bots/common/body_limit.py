@@ -121,8 +121,9 @@ class BodyLimit:
 
 def measure(headers: Headers, most_bytes: int = LARGEST_BYTES) -> int:
     """Return what a body counts, 0 if there is none. What is announced is not trusted."""
+    # Chunks are read to their end, whatever length was announced.
     is_chunked = "transfer-encoding" in headers
-    announced = headers.get("content-length", "" if is_chunked else "0")
+    announced = "" if is_chunked else headers.get("content-length", "0")
     if headers.get("content-type", "").startswith("multipart/form-data"):
         most_bytes = min(most_bytes, FORM_BYTES)
     is_size = announced.isascii() and announced.isdigit() and len(announced) < 12

@@ -43,6 +43,9 @@ def hold(limit: BodyLimit, owner: str, size_bytes: int) -> Any:
         ({"transfer-encoding": "chunked"}, LARGEST_BYTES),
         *(({"content-length": text}, LARGEST_BYTES) for text in ("", "x", "-1", str(99 << 30))),
         ({"content-length": "0000000000000"}, LARGEST_BYTES),
+        # Where both are there, the body is read in chunks.
+        ({"content-length": "0", "transfer-encoding": "chunked"}, LARGEST_BYTES),
+        ({"content-length": "1", "transfer-encoding": "chunked"}, LARGEST_BYTES),
         # Of a form a piece is in memory.
         ({"content-length": "2000000000", **FORM}, FORM_BYTES),
         ({"transfer-encoding": "chunked", **FORM}, FORM_BYTES),
@@ -220,3 +223,42 @@ async def test_a_body_that_trickles_in_is_refused(api: ApiServer, kind: str) -> 
     assert b" 408 " in answer and b"too slowly" in answer and b"connection: close" in answer.lower()
     sending.cancel()
     writer.close()
+
+
+#: Bodies of which two servers in a row could see different ends, or which are read without limits.
+AMBIGUOUS = [
+    "Content-Length: 0\r\nTransfer-Encoding: chunked",
+    "Transfer-Encoding: chunked\r\nContent-Length: 1",
+    "content-length: 5\r\nTRANSFER-ENCODING: Chunked",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+    "Transfer-Encoding: chunked, chunked",
+    "Transfer-Encoding: gzip, chunked",
+    "Transfer-Encoding: xchunked",
+    "Transfer-Encoding : chunked",
+    "Transfer-Encoding: chunked\x0b",
+    "X: y\r\n Transfer-Encoding: chunked\r\nContent-Length : 0",
+    "Content-Length: 0\r\nContent-Length: 5",
+    "Content-Length: 0, 5",
+    "Content-Length: +5",
+]
+
+
+@pytest.mark.asyncio(loop_scope="session")
+@pytest.mark.parametrize("framing", AMBIGUOUS)
+async def test_a_body_without_one_clear_end_is_refused_unread(api: ApiServer, framing: str) -> None:
+    """By the page and by the API, and the connection is closed."""
+    clock = current_clock()
+    address = api.origin.removeprefix("http://").split(":")
+    for path in ("/api/session", "/v1/chat/completions"):
+        reader, writer = await asyncio.open_connection(address[0], int(address[1]))
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEY}\r\n"
+        kind = "Content-Type: application/json\r\n"
+        writer.write(f"{head}{kind}{framing}\r\n\r\n1\r\n{{\r\n".encode())
+        started_s = clock.monotonic()
+        try:
+            answer = await reader.read()
+        finally:
+            writer.close()
+        assert answer.startswith(b"HTTP/1.1 400 ") and answer.count(b"HTTP/1.1") == 1, answer
+        assert clock.monotonic() - started_s < 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,6 +17,22 @@ REST_S = 30.0
 STALL_S = 120.0
 
 
+class _UnambiguousConnection(h11.Connection):
+    """Refuses requests with a length and chunks too, as RFC 9112, section 6.1, allows.
+
+    A proxy in front could see another end of the body. h11 itself refuses all else that has two.
+    """
+
+    def next_event(self) -> Any:
+        """Return the next event. Raises RemoteProtocolError, which becomes status 400."""
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            names = {name for name, _ in event.headers}
+            if {b"content-length", b"transfer-encoding"} <= names:
+                raise h11.RemoteProtocolError("Content-Length and Transfer-Encoding")
+        return event
+
+
 class HttpProtocol(H11Protocol):
     """One connection. uvicorn itself has a deadline for silence between requests only.
 
@@ -25,6 +42,10 @@ class HttpProtocol(H11Protocol):
     _deadline: asyncio.TimerHandle | None = None
     _deadline_s: float | None = None
     _stall: asyncio.TimerHandle | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.conn = _UnambiguousConnection(h11.SERVER)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start to wait for the first request."""
