@@ -19,7 +19,8 @@ TOTAL_BYTES = 256 * 2**20
 #: What a request counts that does not announce the size of its body, or announces too much: it is
 #: refused or cut off there.
 LARGEST_BYTES = 72 * 2**20
-#: What a form counts, however large: its file is stored in pieces, eight fields are short.
+#: What a form counts, however large: its file is stored in pieces, and its fields
+#: together are short.
 FORM_BYTES = 6 * 2**20
 #: How much an owner may hold of what is left for the others: one alone leaves a third of all, which
 #: is more than the largest body.

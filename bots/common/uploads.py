@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import HTTPException, Request
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
@@ -16,24 +17,33 @@ from core.locale import mark
 
 #: The other fields and the multipart framing.
 _FRAMING_BYTES = 768 * 1024
-#: A field that is no file, and a body that is no form.
+#: All of a form but its file, and a body that is no form.
 SMALL_BYTES = 512 * 1024
 #: The rest of a body that is too large is not read.
 _LAST = {"Connection": "close"}
 
-LONG_BODY = mark("This is too much text for one request.")
+LONG_BODY = mark("This is too much text for one request: the limit is {limit} KB.")
 BAD_FORM = mark("This upload cannot be read. Please send it again.")
 #: The page always sends forms: this is read by programmers.
 _NO_FORM = "Content-Type must be multipart/form-data, with the recording in file: curl -F file=@…"
+_NO_UTF_8 = "The fields of a form must be UTF-8"
 
 
-class FileTooLarge(HTTPException):
-    """A file is larger than the limit, which `values` hold for the text."""
+class TooLarge(HTTPException):
+    """A body, or a part of it, is larger than the limit, which `values` hold for the text."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, text: str, limit: int) -> None:
         # The rest of the body is not read.
-        super().__init__(413, TOO_LARGE, headers=_LAST)
-        self.values = {"limit": max_bytes // 10**6}
+        super().__init__(413, text, headers=_LAST)
+        self.values = {"limit": limit}
+
+
+def _refuse_file(max_bytes: int) -> TooLarge:
+    return TooLarge(TOO_LARGE, max_bytes // 10**6)
+
+
+def _refuse_text() -> TooLarge:
+    return TooLarge(LONG_BODY, SMALL_BYTES // 1024)
 
 
 class Upload(UploadFile):
@@ -47,10 +57,12 @@ class Upload(UploadFile):
 
 
 class _WholeForm(MultiPartParser):
-    """Parser that spools the file and knows whether the body was complete."""
+    """Parser that spools the file, limits the rest, and knows whether the body was complete."""
 
     is_whole = False
     max_file_bytes = 0
+    #: Fields and headers so far.
+    text_bytes = 0
     begin_recording: Callable[[], GrowingRecording]
 
     def on_headers_finished(self) -> None:
@@ -59,6 +71,20 @@ class _WholeForm(MultiPartParser):
             upload = Upload(given.file, filename=given.filename, headers=given.headers)
             upload.spool = RecordingSpool(self.begin_recording)
             self._current_part.file = upload
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count_text(end - start)
+        super().on_header_value(data, start, end)
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None:
+            self._count_text(end - start)
+        super().on_part_data(data, start, end)
+
+    def _count_text(self, size_bytes: int) -> None:
+        self.text_bytes += size_bytes
+        if self.text_bytes > SMALL_BYTES:
+            raise _refuse_text()
 
     def on_end(self) -> None:
         self.is_whole = True
@@ -69,7 +95,7 @@ class _WholeForm(MultiPartParser):
         async for chunk in body:
             seen_bytes += len(chunk)
             if seen_bytes > self.max_file_bytes + _FRAMING_BYTES:
-                raise FileTooLarge(self.max_file_bytes)
+                raise _refuse_file(self.max_file_bytes)
             yield chunk
         if not self.is_whole:
             raise HTTPException(400, BAD_FORM)
@@ -87,9 +113,13 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
     if not announced.isascii() or not announced.isdigit():
         raise HTTPException(400, BAD_FORM)
     if int(announced) > max_bytes + _FRAMING_BYTES:
-        raise FileTooLarge(max_bytes)
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise _refuse_file(max_bytes)
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    if kind != b"multipart/form-data":
         raise HTTPException(415, _NO_FORM)
+    # Any other that Python knows would be obeyed, even if decoding takes minutes, as of Punycode.
+    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
+        raise HTTPException(400, _NO_UTF_8)
     source, limits = request.stream(), {"max_files": 1, "max_fields": max_fields}
     parser = _WholeForm(request.headers, source, **limits, max_part_size=SMALL_BYTES)
     parser.max_file_bytes = max_bytes
@@ -97,8 +127,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
     parser.stream = parser.check(source)
     try:
         form = await parser.parse()
-    # UnicodeError: the fields are not what the charset of the header says.
-    except (MultiPartException, UnicodeError) as error:
+    except MultiPartException as error:
         raise HTTPException(400, BAD_FORM) from error
     try:
         yield form
@@ -108,7 +137,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
 
 async def read_small(request: Request) -> bytes:
     """Return a body of at most 512 KB. Raises HTTPException 413."""
-    return await read_body(request, SMALL_BYTES, HTTPException(413, LONG_BODY, headers=_LAST))
+    return await read_body(request, SMALL_BYTES, _refuse_text())
 
 
 async def read_body(request: Request, max_bytes: int, too_large: Exception) -> bytes:

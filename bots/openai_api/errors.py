@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 
-from bots.common.uploads import FileTooLarge
+from bots.common.uploads import TooLarge
 from core.errors import (
     AssistantError,
     EngineBadReply,
@@ -187,7 +187,7 @@ def _read_http_error(error: HTTPException) -> ApiError:
     if isinstance(error, ApiError):
         return error
     kind = NOT_FOUND if error.status_code == 404 else INVALID
-    values = error.values if isinstance(error, FileTooLarge) else {}
+    values = error.values if isinstance(error, TooLarge) else {}
     found = ApiError(error.status_code, translate(error.detail, "en", **values), kind=kind)
     found.headers = error.headers
     return found

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 
-from bots.common.uploads import FileTooLarge
+from bots.common.uploads import TooLarge
 from bots.web_chat.api import Api
 from bots.web_chat.wire import read_language
 from core.assistant import Inbox
@@ -83,7 +83,7 @@ def _build_error(request: Request, status: int, text: str, **values: object) -> 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    values = error.values if isinstance(error, FileTooLarge) else {}
+    values = error.values if isinstance(error, TooLarge) else {}
     response = _build_error(request, error.status_code, error.detail, **values)
     response.headers.update(error.headers or {})
     return response
