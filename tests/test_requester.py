@@ -39,6 +39,8 @@ def test_scopes_are_a_group_a_person_and_a_key(new_message: NewMessage) -> None:
         requester_of_key("7").scope,
     ]
     assert len(set(scopes)) == 3
+    assert requester_of_key("a").scope == requester_of_key("a").scope
+    assert requester_of_key("a").scope != requester_of_key("b").scope
     # A message without a sender shares with its chat at most.
     assert scope(sender_id="", **private) != scope(sender_id="", chat_id="101", **private)
 
