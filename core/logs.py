@@ -7,6 +7,7 @@ httpx logs each URL at INFO, and a Telegram URL contains the bot's token.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import re
@@ -15,6 +16,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import quote, quote_plus
 
 import stamina
 import structlog
@@ -145,30 +147,45 @@ class ThinnedLog:
         getattr(structlog.get_logger(), self._level)(self._event, **fields)
 
 
-def sort_secrets(secrets: Iterable[str]) -> tuple[str, ...]:
-    """Return the secrets, the longest first: a short one may be part of a longer one.
+def list_forms(secrets: Iterable[str]) -> tuple[str, ...]:
+    """Return what to replace: each secret as it is and as logs quote it, the longest first.
 
-    Very short ones are left out: their characters stand in any text, and each place where they are
-    covered would tell what they are.
+    A short one may be part of a longer one. Very short secrets are left out: their characters stand
+    in any text, and each place where they are covered would tell what they are.
     """
-    return tuple(sorted((s for s in secrets if len(s) >= _MIN_SECRET_CHARS), key=len, reverse=True))
+    forms = {secret for secret in secrets if len(secret) >= _MIN_SECRET_CHARS}
+    # A log in JSON has what an error quotes of another one.
+    for _ in range(3):
+        forms = {quoted for form in forms for quoted in _quote(form)}
+    return tuple(sorted(forms, key=len, reverse=True))
 
 
-def redact(text: str, secrets: Iterable[str]) -> str:
-    """Return the text without `secrets`, sorted by length, and without what looks like one."""
-    for secret in secrets:
-        text = text.replace(secret, "[secret]")
+def _quote(text: str) -> set[str]:
+    """Return `text` as it is, and as it stands in strings of Python and JSON and in URLs."""
+    utf_8 = text.encode("utf-8", "surrogatepass")
+    # After both kinds of quotation marks, and without these.
+    in_python = {repr(f"\"'{text}")[4:-1], repr(b"\"'" + utf_8)[5:-1]}
+    # Within double quotes a single one is not escaped.
+    in_python |= {form.replace("\\'", "'") for form in in_python}
+    in_json = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    return {text, quote(utf_8, safe=""), quote(utf_8), quote_plus(utf_8), *in_python, *in_json}
+
+
+def redact(text: str, forms: Iterable[str]) -> str:
+    """Return the text without `forms` of secrets, and without what looks like a secret."""
+    for form in forms:
+        text = text.replace(form, "[secret]")
     return _LOOKS_SECRET.sub("[secret]", text)
 
 
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     """Formats a record and redacts every secret in it."""
 
-    secrets: tuple[str, ...] = ()
+    forms: tuple[str, ...] = ()
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the formatted record and its traceback without secrets."""
-        return redact(super().format(record), self.secrets)
+        return redact(super().format(record), self.forms)
 
 
 def set_up_logs(level: str, secrets: Iterable[str] = (), *, format: str = "auto") -> None:
@@ -207,7 +224,7 @@ def _formatter(secrets: Iterable[str], is_json: bool) -> RedactingFormatter:
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers],
         foreign_pre_chain=_SHARED,
     )
-    formatter.secrets = sort_secrets(secrets)
+    formatter.forms = list_forms(secrets)
     return formatter
 
 

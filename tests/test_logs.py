@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
 
 import httpx
 import pytest
@@ -42,6 +43,31 @@ def test_no_secret_reaches_a_log(
     logged = capsys.readouterr().err
     assert logged.count("[secret]") >= 4 and "ConnectError" in logged
     assert secret not in logged and what_was_said not in logged
+
+
+@pytest.mark.parametrize("is_json", [True, False])
+@pytest.mark.parametrize("marks", ['"', "'", "\\", "\"'\\", "/ +&%", "é", "😀", "\t", '\\"', "'\""])
+def test_no_secret_reaches_a_log_in_quotation_marks(
+    marks: str, is_json: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """However Python, JSON and URLs escape its characters, one in the other too."""
+    secret = f"canary{marks}canary{marks}"
+    set_up_logs("DEBUG", [secret], format="json" if is_json else "text")
+    log = structlog.get_logger()
+    for around in ("", '"', "'", "\"'", "é"):
+        text = around + secret
+        quoted = (repr(text), repr(text.encode()), json.dumps({"text": text}), repr([{text: text}]))
+        sent = (quote(text), quote(text, safe=""), quote_plus(text))
+        log.info("said", raw=text, inside={text: [text]}, quoted=quoted, sent=sent)
+        for told in (text, *quoted, *sent):
+            log.info(told, detail=told)
+            logging.getLogger("foreign").warning("of %r and %s", told, told)
+        try:
+            raise KeyError(text)
+        except KeyError as error:
+            log.exception("failed", error=repr(error))
+    logged = capsys.readouterr().err
+    assert logged.count("[secret]") >= 100 and "canary" not in logged, logged
 
 
 def test_short_secrets_are_not_covered(capsys: pytest.CaptureFixture[str]) -> None:

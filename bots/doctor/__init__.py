@@ -9,7 +9,7 @@ from bots.doctor.results import CheckRun, Report, fail, ok
 from bots.exit_codes import CONFIG, read_settings
 from core.config import Settings
 from core.errors import ConfigError
-from core.logs import set_up_logs
+from core.logs import list_forms, set_up_logs
 
 _SETTINGS_CURE = "Correct it in the environment or in .env; .env.example lists every setting."
 
@@ -23,7 +23,7 @@ def run_doctor(*, is_json: bool) -> None:
         report.add("settings", fail(str(error), _SETTINGS_CURE, CONFIG))
     else:
         set_up_logs("ERROR", settings.secrets())
-        report.secrets = settings.secrets()
+        report.secrets = list_forms(settings.secrets())
         report.add("settings", ok("all are valid"))
         asyncio.run(_run_checks(settings, report))
     report.end()

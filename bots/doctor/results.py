@@ -13,6 +13,7 @@ import typer
 
 from core.clock import CLOCK
 from core.config import Settings
+from core.logs import redact
 
 
 class Status(StrEnum):
@@ -101,6 +102,4 @@ class Report:
             typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
     def _clean(self, text: str) -> str:
-        for secret in self.secrets:
-            text = text.replace(secret, "[secret]")
-        return " ".join(text.split())
+        return " ".join(redact(text, self.secrets).split())

@@ -29,7 +29,7 @@ from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.limits.prices import READ_AT
 from core.locale import mark
-from core.logs import recent_problems, redact, sort_secrets
+from core.logs import list_forms, recent_problems, redact
 from core.models import OPEN_STATES, JobDetails, JobState, measure_wait_times
 
 NO_JOB = mark("There is no such job.")
@@ -132,4 +132,4 @@ class OperatorApi:
 
     @property
     def _redact(self) -> partial[str]:
-        return partial(redact, secrets=sort_secrets(self.settings.secrets()))
+        return partial(redact, forms=list_forms(self.settings.secrets()))
