@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import HTTPException, Request
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from core.audio import RecordingSpool
@@ -109,17 +109,7 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
     Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is truncated.
     """
     max_bytes: int = request.app.state.max_file_bytes
-    announced = request.headers.get("content-length", "0")
-    if not announced.isascii() or not announced.isdigit():
-        raise HTTPException(400, BAD_FORM)
-    if int(announced) > max_bytes + _FRAMING_BYTES:
-        raise _refuse_file(max_bytes)
-    kind, options = parse_options_header(request.headers.get("content-type"))
-    if kind != b"multipart/form-data":
-        raise HTTPException(415, _NO_FORM)
-    # Any other that Python knows would be obeyed, even if decoding takes minutes, as of Punycode.
-    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
-        raise HTTPException(400, _NO_UTF_8)
+    _check_head(request.headers, max_bytes)
     source, limits = request.stream(), {"max_files": 1, "max_fields": max_fields}
     parser = _WholeForm(request.headers, source, **limits, max_part_size=SMALL_BYTES)
     parser.max_file_bytes = max_bytes
@@ -133,6 +123,20 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
         yield form
     finally:
         await form.close()
+
+
+def _check_head(headers: Headers, max_bytes: int) -> None:
+    announced = headers.get("content-length", "0")
+    if not announced.isascii() or not announced.isdigit():
+        raise HTTPException(400, BAD_FORM)
+    if int(announced) > max_bytes + _FRAMING_BYTES:
+        raise _refuse_file(max_bytes)
+    kind, options = parse_options_header(headers.get("content-type"))
+    if kind != b"multipart/form-data":
+        raise HTTPException(415, _NO_FORM)
+    # Any other that Python knows would be obeyed, even if decoding takes minutes, as of Punycode.
+    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
+        raise HTTPException(400, _NO_UTF_8)
 
 
 async def read_small(request: Request) -> bytes:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG, OTHER, STORE
 from core.audio import Media
+from core.engines.offline.role import WorkerRole
+from core.engines.offline.synthesizer import OfflineSynthesizer
+from core.engines.offline.transcriber import OfflineTranscriber
 from core.engines.wire.speech import make_silence
 from core.errors import AssistantError
 from core.store.database import check as database
@@ -102,17 +106,20 @@ async def check_user(_: CheckRun) -> Result:
 
 
 async def check_sandbox(_: CheckRun) -> Result:
-    """Check that what decodes files of people is kept from everything else."""
-    media = Media(workers=1)
-    try:
-        await media.warm_up()
-    except AssistantError as error:
-        return fail(f"no decoder can be started: {error}", "Install hearsay again.", OTHER)
-    finally:
-        await media.close()
-    if media.lacks:
+    """Check that what reads files and words of people is kept from everything else."""
+    lacks: dict[str, None] = {}
+    for make in (partial(Media, workers=1), OfflineTranscriber, OfflineSynthesizer):
+        work: Media | WorkerRole = make()
+        try:
+            await work.warm_up(1)
+        except AssistantError as error:
+            return fail(f"a worker does not start: {error}", "Install hearsay again.", OTHER)
+        finally:
+            await work.close()
+        lacks |= dict.fromkeys(work.lacks)
+    if lacks:
         cure = "Run it on Linux on x86-64 or ARM64, where a container must not forbid seccomp."
-        return warn(f"this system lacks a part of the sandbox: {', '.join(media.lacks)}", cure)
+        return warn(f"this system lacks a part of the sandbox: {', '.join(lacks)}", cure)
     return ok("decoders reach no files, network, programs or other processes")
 
 

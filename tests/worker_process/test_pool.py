@@ -11,6 +11,7 @@ from typing import Any
 import psutil
 import pytest
 import pytest_asyncio
+import structlog
 
 from core.worker_process import WorkerDied, WorkerError, WorkerMissing, WorkerRefused, WorkerStalled
 from tests.worker_process.conftest import WORK, MakePool, Pool, run
@@ -51,6 +52,17 @@ async def test_frames_arrive_unchanged(shared: Pool) -> None:
     assert all(back == data for _, back in frames)
     assert await run(shared, {"do": "echo", "times": 0}) == []
     assert await run(shared, {"do": "print"}) == [({}, b"")], "a print is no frame"
+
+
+async def test_what_the_sandbox_lacks_is_logged_once(make_pool: MakePool) -> None:
+    code = """send(b'S', b'{"lacks": ["folder", "system calls"]}'); take(); send(b'E')"""
+    pool = make_pool(code=code, size=1, recycle_after=1)
+    with structlog.testing.capture_logs() as logged:
+        for _ in range(3):
+            await run(pool, {})
+        await pool.warm_up()
+    [told] = [one for one in logged if one["log_level"] == "warning"]
+    assert (told["parts"], told["worker"]) == (("folder", "system calls"), "-")
 
 
 @pytest.mark.asyncio(loop_scope="module")

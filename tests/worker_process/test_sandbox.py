@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -15,16 +16,22 @@ import psutil
 import pytest
 
 from core.audio import Media
+from core.engines.offline.espeak import run_program
 from core.engines.offline.synthesizer import OfflineSynthesizer
 from core.engines.offline.transcriber import OfflineTranscriber
+from core.errors import EngineBusy
 from core.models import Utterance
 from core.worker_process.launch import command_of
 from core.worker_process.pool import WorkerPool
+from core.worker_process.sandbox import _DUMPABLE, _prctl
 from tests.support.paths import ROOT
+from tests.worker_process.conftest import MakePool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is Linux's")
 
 PROGRAM = ROOT / "tests" / "support" / "taken_over.py"
+#: Of prctl(2).
+_GET_DUMPABLE = 3
 PARTS = ("bot", "user", "limits", "privileges", "system calls")
 #: Attack -> the parts of which each alone prevents it.
 ATTACKS = {
@@ -199,12 +206,25 @@ def test_a_program_is_limited_before_it_gets_any_input() -> None:
     assert process.communicate(b"text\n")[0] == b"text\n"
 
 
-def test_the_memory_of_a_program_with_workers_is_hidden() -> None:
-    """`PR_GET_DUMPABLE` is 3; a child of this test is asked, which starts as any program does."""
-    code = (
-        "import ctypes; from core.worker_process.sandbox import hide_memory;"
-        "libc = ctypes.CDLL(None); before = libc.prctl(3, 0, 0, 0, 0); hide_memory();"
-        "print(before, libc.prctl(3, 0, 0, 0, 0))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=ROOT)
-    assert done.stdout.split() == [b"1", b"0"]
+def is_memory_hidden() -> bool:
+    return bool(ctypes.CDLL(None).prctl(_GET_DUMPABLE, 0, 0, 0, 0) == 0)
+
+
+@pytest.fixture
+def _show_memory() -> None:
+    """Show the memory of this process, as at the start of a program."""
+    _prctl(_DUMPABLE, 1)
+    assert not is_memory_hidden()
+
+
+@pytest.mark.usefixtures("_show_memory")
+async def test_who_starts_a_worker_hides_its_memory_first(make_pool: MakePool) -> None:
+    await make_pool(size=1).warm_up()
+    assert is_memory_hidden()
+
+
+@pytest.mark.usefixtures("_show_memory")
+async def test_who_starts_the_program_of_espeak_hides_its_memory() -> None:
+    with pytest.raises(EngineBusy):
+        await run_program("/no/such/program", b"hello", "en")
+    assert is_memory_hidden()

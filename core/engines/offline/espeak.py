@@ -15,6 +15,7 @@ from core.errors import EngineBadReply, EngineBusy
 from core.models import Voice
 from core.text.scripts import ARABIC, CYRILLIC, DEVANAGARI, HAN, HANGUL
 from core.worker_process.launch import NOT_STARTED, command_of
+from core.worker_process.sandbox import hide_memory
 
 RATE_HZ = 22_050
 #: Names that the program and the library both know, the default of each language first.
@@ -83,6 +84,7 @@ async def run_program(program: str, text: bytes, voice_id: str) -> bytes:
     arguments = (program, "--stdin", "--stdout", "-b", "1", "-v", voice_id, "-p", pitch)
     command = command_of(arguments, memory_bytes=MEMORY_BYTES, cpu_s=DEADLINE_S)
     pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    hide_memory()
     try:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=pipe, stdout=pipe, stderr=nowhere, env={"PATH": ""}, cwd="/"

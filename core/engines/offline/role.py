@@ -1,4 +1,4 @@
-"""Base class of the offline engine's three roles."""
+"""Base classes of the offline engine's three roles."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import ClassVar
 from core.config import Settings
 from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
 from core.worker_process import WorkerError, WorkerMissing, WorkerRefused
+from core.worker_process.pool import WorkerPool
 
 #: Calls at once, each of which keeps one core busy.
 CONCURRENCY = min(2, os.cpu_count() or 1)
@@ -19,7 +20,7 @@ class OfflineRole:
     name = "offline"
     requires: ClassVar[str] = ""
     processor = ""
-    #: Each role has its own worker processes, or none.
+    #: Each role has worker processes of its own, or none.
     shared = None
 
     def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
@@ -31,7 +32,40 @@ class OfflineRole:
         return True
 
     async def close(self) -> None:
-        """End the worker processes, if the role has any."""
+        """Do nothing: there is nothing to end."""
+
+
+class WorkerRole(OfflineRole):
+    """A role whose work is done by worker processes."""
+
+    #: The module of the workers.
+    worker: ClassVar[str]
+
+    def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
+        super().__init__(settings, shared)
+        self._pool = WorkerPool(self.worker, size=CONCURRENCY)
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """Return the parts of the workers' sandbox that this system lacks. Valid once warm."""
+        return self._pool.lacks
+
+    def has_worker(self) -> bool:
+        """Return whether what the workers need is installed, and they are used."""
+        raise NotImplementedError
+
+    async def warm_up(self, count: int | None = None) -> None:
+        """Start `count` workers, or all, if there are any. Raises EngineBusy."""
+        if not self.has_worker():
+            return
+        try:
+            await self._pool.warm_up(count)
+        except WorkerError as error:
+            raise read_error(error) from error
+
+    async def close(self) -> None:
+        """End the worker processes."""
+        await self._pool.close()
 
 
 def read_error(error: WorkerError) -> EngineError:

@@ -8,30 +8,29 @@ from contextlib import aclosing
 
 from core.config import Settings
 from core.engines.offline import espeak
-from core.engines.offline.role import CONCURRENCY, OfflineRole, read_error
+from core.engines.offline.role import CONCURRENCY, WorkerRole, read_error
 from core.engines.wire.speech import check_preset, strip_tags
 from core.errors import EngineBadReply, EngineRefused, SynthesizerMissing
 from core.interfaces import SynthesizerLimits
 from core.models import Utterance, Voice
 from core.worker_process import WorkerError
-from core.worker_process.pool import WorkerPool
 
 _SPEAKABLE = re.compile(r"\w")
 
 
-class OfflineSynthesizer(OfflineRole):
+class OfflineSynthesizer(WorkerRole):
     """Synthesizes clearly, in several languages and without any style.
 
     It uses the program or the library, whichever is installed at each call.
     """
 
     model = "espeak-ng"
+    worker = "core.engines.offline.espeak_worker"
     rate_hz = espeak.RATE_HZ
     limits = SynthesizerLimits(concurrency=CONCURRENCY, is_slow=True)
 
     def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
         super().__init__(settings, shared)
-        self._pool = WorkerPool("core.engines.offline.espeak_worker", size=CONCURRENCY)
         self._is_found = False
 
     def voices(self) -> tuple[Voice, ...]:
@@ -59,9 +58,9 @@ class OfflineSynthesizer(OfflineRole):
             raise EngineBadReply("no audio")
         yield samples
 
-    async def close(self) -> None:
-        """End the worker processes."""
-        await self._pool.close()
+    def has_worker(self) -> bool:
+        """Return whether the library is used: if the program is there, that is."""
+        return not espeak.find_program() and espeak.has_library()
 
     async def _synthesize(self, text: bytes, voice_id: str) -> bytes:
         if program := espeak.find_program():

@@ -5,19 +5,18 @@ from __future__ import annotations
 from contextlib import aclosing
 from importlib.util import find_spec
 
-from core.config import Settings
-from core.engines.offline.role import CONCURRENCY, OfflineRole, read_error
+from core.engines.offline.role import CONCURRENCY, WorkerRole, read_error
 from core.errors import LanguageUnsupported, TranscriberMissing
 from core.interfaces import OnText, TranscriberLimits
 from core.models import Audio, Segment, Transcript, Usage
 from core.worker_process import WorkerError
-from core.worker_process.pool import WorkerPool
 
 
-class OfflineTranscriber(OfflineRole):
+class OfflineTranscriber(WorkerRole):
     """Knows English only: a word in four is wrong, and other languages would become nonsense."""
 
     model = "pocketsphinx-en-us"
+    worker = "core.engines.offline.pocketsphinx_worker"
     limits = TranscriberLimits(
         formats=("wav",),
         max_piece_s=120.0,
@@ -27,10 +26,6 @@ class OfflineTranscriber(OfflineRole):
     )
     #: Longest silence of a worker, beyond the length of its audio (it needs about a seventh).
     stall_s: float = 20.0
-
-    def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
-        super().__init__(settings, shared)
-        self._pool = WorkerPool("core.engines.offline.pocketsphinx_worker", size=CONCURRENCY)
 
     async def transcribe(
         self,
@@ -63,18 +58,9 @@ class OfflineTranscriber(OfflineRole):
             usage=Usage(engine=self.name, model=self.model, audio_s=audio.duration_s),
         )
 
-    async def warm_up(self) -> None:
-        """Load the model before the first recording comes, if there is one. Raises EngineBusy."""
-        if not is_installed():
-            return
-        try:
-            await self._pool.warm_up()
-        except WorkerError as error:
-            raise read_error(error) from error
-
-    async def close(self) -> None:
-        """End the worker processes."""
-        await self._pool.close()
+    def has_worker(self) -> bool:
+        """Return whether there is a model to load."""
+        return is_installed()
 
 
 def is_installed() -> bool:
