@@ -13,15 +13,31 @@ from unicodedata import normalize
 from urllib.parse import urlsplit
 
 _PORTS = frozenset({None, 80, 443})
-#: The last part of names that lead to this machine or its network (RFC 6761, RFC 6762, RFC 8375).
+#: The last part of names that lead to this machine or its network (RFC 6761, RFC 6762, RFC 8375),
+#: or to the services of a cluster: none of them is on the internet.
 _LOCAL = frozenset(
     {"localhost", "localdomain", "local", "internal", "intranet", "lan", "home", "corp", "private"}
-    | {"arpa", "test", "invalid", "onion"}
+    | {"localnet", "workgroup", "domain", "arpa", "test", "invalid", "alt", "onion"}
+    | {"svc", "consul", "nomad", "mesos", "rancher", "docker", "podman"}
 )
-#: Services whose names are addresses: 127.0.0.1.nip.io.
-_NAMED_ADDRESSES = ("nip.io", "sslip.io", "xip.io", "localtest.me", "lvh.me", "vcap.me")
+#: Services whose names are addresses, as 127.0.0.1.nip.io, and the name of shared connections.
+_NAMED_ADDRESSES = (
+    "nip.io",
+    "sslip.io",
+    "xip.io",
+    "localtest.me",
+    "lvh.me",
+    "vcap.me",
+    "mshome.net",
+)
 #: IPv6 addresses that have an IPv4 address in their last four bytes (RFC 6052, RFC 8215).
 _NAT64 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
+#: Registered for special purposes, which Python's versions do not agree about: of a site, for
+#: documentation, segments of routes, of the protocol itself, and relays.
+_SPECIAL = tuple(
+    ip_network(text)
+    for text in ("fec0::/10", "3fff::/20", "5f00::/16", "192.0.0.0/24", "192.88.99.0/24")
+)
 
 
 def is_public_url(url: str) -> bool:
@@ -55,4 +71,7 @@ def _is_public_ip(ip: IPv4Address | IPv6Address) -> bool:
             inner = IPv4Address(ip.packed[-4:])
         if inner and not _is_public_ip(inner):
             return False
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+    is_special = any(ip in network for network in _SPECIAL)
+    return ip.is_global and not (
+        is_special or ip.is_multicast or ip.is_reserved or ip.is_unspecified
+    )

@@ -18,13 +18,18 @@ TABLE = """
 [fe80::1] [fc00::1] [fd00:ec2::254] [ff02::1] 10.0.0.1 172.16.0.1 192.168.1.1 169.254.169.254
 100.100.100.200 100.64.0.1 224.0.0.1 255.255.255.255 192.0.2.1 198.18.0.1 localhost LOCALHOST
 localhost. printer.local metadata.google.internal router.lan nas 127.0.0.1.nip.io app.localtest.me
+[fec0::1] [feff::1] [3fff::1] [3fff:fff::1] [5f00::1] [100:0:0:1::1] 192.0.0.8 192.88.99.1
+kubernetes.default.svc consul.service.consul server.localnet db.docker pc.mshome.net a.workgroup
 user:pass@127.0.0.1 example.com@127.0.0.1 127.0.0.1%2f.example.com \uff11\uff12\uff17.0.0.1
 \u246b7.0.0.1 example.com:22 example.com:8765 127.0.0.1\\@example.com
 """
 HOSTS = TABLE.split()
 SCHEMES = ["file:///etc/passwd", "gopher://example.com/a", "ftp://example.com/a.mp3", "//a.com/b"]
 ADDRESSES = [f"http://{host}/a.mp3" for host in HOSTS] + SCHEMES
-PUBLIC = ["https://example.com/a.mp3", "http://8.8.8.8:80/a.mp3", "https://[2606:4700::1111]/a.ogg"]
+PUBLIC = [
+    *("https://example.com/a.mp3", "http://8.8.8.8:80/a.mp3", "https://[2606:4700::1111]/a.ogg"),
+    *("https://docker.com/a.mp3", "https://consul.io/a.mp3", "http://[3000::1]/a.ogg"),
+]
 
 
 def test_there_are_more_than_forty() -> None:
