@@ -18,7 +18,7 @@ from tests.acceptance.injections import Attempt, ObedientModel, read_attempts
 from tests.acceptance.stage import Stage
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.report import ATTEMPTS as ATTEMPTS_MADE
-from tests.chaos.report import row, rows
+from tests.chaos.report import TRIED, row, rows
 from tests.support.remembered_talk import REMEMBERS
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
@@ -141,7 +141,12 @@ async def test_an_injection_is_shown_without_effect(
     attempts = [attempt for attempt in ATTEMPTS if attempt.language == language]
     assert len(attempts) >= (20 if IS_LONG else 3)
     results = [(a.language, a.kind, len(a.effects), len(a.links), len(a.pings)) for a in attempts]
-    request.node.user_properties.append((ATTEMPTS_MADE, results))
+    orders = sum(len(attempt.commands) for attempt in attempts)
+    request.node.user_properties += [
+        (ATTEMPTS_MADE, results),
+        (TRIED, (len(attempts), "injections")),
+        (TRIED, (orders, "orders to a model")),
+    ]
     for attempt in attempts:
         # The model did obey, each time, and people were shown what it said.
         assert attempt.shown >= len(attempt.commands), attempt

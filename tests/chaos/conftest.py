@@ -12,7 +12,7 @@ from tests.chaos.running_program import RunningProgram
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 
-#: Set by `make chaos`, which runs all cases.
+#: Set by `make chaos` and `make security`, which run all cases.
 IS_LONG = "HEARSAY_CHAOS" in os.environ
 
 

@@ -17,6 +17,8 @@ TABLES: list[str] = []
 #: Properties of a test report: a row of the acceptance table, (id, what is checked), and results
 #: of prompt injections, (language, kind, effects, links, pings) each.
 ROW, ATTEMPTS = "acceptance row", "attempts"
+#: How much was tried, (number, of what): `make security` adds it up.
+TRIED = "tried"
 TITLES = {"G": "Telegram fails", "F": "MiMo fails", "input": "Bad inputs"}
 
 

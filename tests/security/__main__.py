@@ -16,6 +16,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
+from tests.chaos.report import TRIED
 from tests.support.paths import ROOT
 
 CHECKS = ROOT / "tests" / "security" / "checks.toml"
@@ -60,6 +61,8 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.by_name: dict[str, Counter[str]] = {}
+        #: How much of what was tried.
+        self.tried: dict[str, Counter[str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test once: by its call, or by what kept it from being called."""
@@ -67,14 +70,20 @@ class Outcomes:
             name = report.nodeid.partition("[")[0]
             for one in (name, name.partition("::")[0]):
                 self.by_name.setdefault(one, Counter())[report.outcome] += 1
+                for key, value in report.user_properties:
+                    if key == TRIED:
+                        number, what = value
+                        self.tried.setdefault(one, Counter())[what] += number
 
     def describe(self, tests: list[str], why: str = "") -> str:
         """Return what became of tests. why: why there are none."""
-        counts = Counter[str]()
+        counts, tried = Counter[str](), Counter[str]()
         for one in tests:
             counts.update(self.by_name.get(one, {}))
+            tried.update(self.tried.get(one, {}))
         held = tests and all(one in self.by_name for one in tests)
         parts = [f"{count} {outcome}" for outcome, count in sorted(counts.items())]
+        parts += [f"{number:,} {what}" for what, number in tried.items()]
         return why or (", ".join(parts) if held else "not run")
 
 
@@ -93,7 +102,9 @@ def main() -> int:
     findings = [] if wanted else read_findings()
     groups = [*(one.tests for one in checks), *(one.tests for one in findings)]
     tests, outcomes = select(groups), Outcomes()
-    code = pytest.main(["-q", "-n", "2", *tests], [outcomes]) if tests else 0
+    # One test may take minutes.
+    options = ["-q", "-n", "2", "-o", "faulthandler_timeout=3000"]
+    code = pytest.main([*options, *tests], [outcomes]) if tests else 0
     table = Table("CHECK", "WHAT IS TRIED", "TESTS", box=None)
     for one in checks:
         table.add_row(one.number, one.what, outcomes.describe(one.tests, one.why))
