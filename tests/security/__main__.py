@@ -70,10 +70,7 @@ class Outcomes:
             name = report.nodeid.partition("[")[0]
             for one in (name, name.partition("::")[0]):
                 self.by_name.setdefault(one, Counter())[report.outcome] += 1
-                for key, value in report.user_properties:
-                    if key == TRIED:
-                        number, what = value
-                        self.tried.setdefault(one, Counter())[what] += number
+                self.tried.setdefault(one, Counter()).update(_read_tried(report))
 
     def describe(self, tests: list[str], why: str = "") -> str:
         """Return what became of tests. why: why there are none."""
@@ -85,6 +82,16 @@ class Outcomes:
         parts = [f"{count} {outcome}" for outcome, count in sorted(counts.items())]
         parts += [f"{number:,} {what}" for what, number in tried.items()]
         return why or (", ".join(parts) if held else "not run")
+
+
+def _read_tried(report: pytest.TestReport) -> Counter[str]:
+    """Return how much of what a test has tried."""
+    found = Counter[str]()
+    for key, value in report.user_properties:
+        if key == TRIED and isinstance(value, tuple | list):
+            number, what = value
+            found[what] += number
+    return found
 
 
 def select(groups: Iterable[list[str]]) -> list[str]:

@@ -14,6 +14,7 @@ from httpx_sse import EventSource
 
 from core.engines.wire.connections import join_writes
 from core.errors import ConfigError, EngineBadReply, EngineBusy, EngineError
+from core.logs import list_forms, redact
 from core.stall import note_progress
 
 #: Largest response that is read.
@@ -40,6 +41,7 @@ class EngineClient:
     def __init__(self, base_url: str, headers: Mapping[str, str], read_error: ReadError) -> None:
         self._base_url = _check_url(base_url)
         self._read_error = read_error
+        self._keys = list_forms(value.removeprefix("Bearer ") for value in headers.values())
         self._http = httpx.AsyncClient(
             headers={**_check_headers(headers), "accept-encoding": "identity"},
             # Each call has a total deadline instead of a timeout per read.
@@ -81,7 +83,7 @@ class EngineClient:
             ):
                 _cap(response)
                 if response.status_code != 200:
-                    raise await _fail(response, read_error or self._read_error)
+                    raise await self._fail(response, read_error or self._read_error)
                 yield response
         except TimeoutError:
             raise EngineBusy(f"no complete response within {deadline_s:.0f} s") from None
@@ -91,6 +93,21 @@ class EngineClient:
             host = f"{address.host}:{address.port}" if address.port else address.host
             detail = f"{type(error).__name__}: the connection to {host} failed"
             raise EngineBusy(detail) from None
+
+    async def _fail(self, response: httpx.Response, read_error: ReadError) -> EngineError:
+        """Return the error that a response with a bad status means.
+
+        People see the reason that a service gives, in which some repeat what they were sent.
+        """
+        start = b""
+        async for chunk in response.aiter_raw():
+            start += chunk
+            if len(start) > _MAX_ERROR_BYTES:
+                break
+        told = redact(start.decode("utf-8", "replace"), self._keys).encode()
+        error = read_error(response.status_code, told, response.headers.get("retry-after"))
+        error.status = error.status or response.status_code
+        return error
 
     @property
     def host(self) -> str:
@@ -170,18 +187,6 @@ class _CappedStream(httpx.AsyncByteStream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-
-
-async def _fail(response: httpx.Response, read_error: ReadError) -> EngineError:
-    """Return the error that a response with a bad status means."""
-    start = b""
-    async for chunk in response.aiter_raw():
-        start += chunk
-        if len(start) > _MAX_ERROR_BYTES:
-            break
-    error = read_error(response.status_code, start, response.headers.get("retry-after"))
-    error.status = error.status or response.status_code
-    return error
 
 
 def _cap(response: httpx.Response) -> None:
