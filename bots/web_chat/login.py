@@ -148,18 +148,17 @@ class Login:
     async def log_in(self, request: Request) -> Response:
         """Log in. Raises HTTPException 403 if the password is wrong, 429 after many failures."""
         client = self._proxies.find_client(request)
-        self._check_throttle(client)
+        _refuse_early(self._throttle.wait_s(client))
         try:
             body = await read_body(request, FORM_BYTES, HTTPException(413, BAD_FORM))
             given = _LoginForm.model_validate_json(body)
         except ValidationError:
             # Without its cause, which contains what was typed.
             raise HTTPException(400, BAD_FORM) from None
-        await self._clock.sleep(self._throttle.slowness_s())
-        # There may have been failures of this client meanwhile.
-        self._check_throttle(client)
-        if not self._check_password(given.password, client):
-            raise HTTPException(403, WRONG_PASSWORD)
+        async with self._throttle.turn(client) as wait_s:
+            _refuse_early(wait_s)
+            if not self._check_password(given.password, client):
+                raise HTTPException(403, WRONG_PASSWORD)
         response = self._start_login(request)
         if self._sessions:
             await self._sessions.renew(request, response)
@@ -196,19 +195,13 @@ class Login:
     def _read_key(self, connection: HTTPConnection) -> bytes:
         return _hash(connection.cookies.get(self.area.cookie, ""))
 
-    def _check_throttle(self, client: str) -> None:
-        wait_s = self._throttle.wait_s(client)
-        if wait_s > 0:
-            headers = {"Retry-After": str(math.ceil(wait_s)), "Connection": "close"}
-            raise HTTPException(429, TOO_MANY_TRIES, headers=headers)
-
     async def _sends_password(self, connection: HTTPConnection) -> bool:
         scheme, _, given = connection.headers.get("authorization", "").partition(" ")
         client = self._proxies.find_client(connection)
         if scheme.lower() != "bearer" or self._throttle.wait_s(client) > 0:
             return False
-        await self._clock.sleep(self._throttle.slowness_s())
-        return self._throttle.wait_s(client) == 0 and self._check_password(given, client)
+        async with self._throttle.turn(client) as wait_s:
+            return wait_s == 0 and self._check_password(given, client)
 
     def _check_password(self, password: str, client: str) -> bool:
         """Compare the hashes, in a time that does not depend on the password."""
@@ -244,6 +237,13 @@ def check_passwords(settings: Settings) -> None:
         password = settings.secret(name)
         if password and len(password) < MIN_CHARS:
             raise ConfigError(f"{name.upper()} is shorter than {MIN_CHARS} characters")
+
+
+def _refuse_early(wait_s: float) -> None:
+    """Raise HTTPException 429 if there is any time to wait."""
+    if wait_s > 0:
+        headers = {"Retry-After": str(math.ceil(wait_s)), "Connection": "close"}
+        raise HTTPException(429, TOO_MANY_TRIES, headers=headers)
 
 
 def _hash(text: str) -> bytes:

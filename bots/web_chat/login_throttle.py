@@ -1,12 +1,16 @@
 """Login throttling: per client, and for all of them together.
 
 After some failures each attempt of a client is delayed longer. A botnet has as many addresses as it
-likes, so everybody's failures slow down every attempt a little. Nobody is locked out by others.
+likes, so everybody's failures slow down every attempt a little, and then one is made at a time:
+less than a hundred passwords a minute are tried, from however many addresses. Clients that have
+logged in before have a turn of their own, for which they need not compete with a botnet.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from core.clock import CLOCK, Clock
@@ -39,11 +43,33 @@ class LoginThrottle:
         #: When the last failures of everybody happened; more would slow down no further.
         most = FREE_FAILURES + round(MAX_SLOWNESS_S / _SLOWER_S)
         self._failed_at_s: deque[float] = deque(maxlen=most)
+        #: Clients that have logged in, the first to be forgotten first.
+        self._known: OrderedDict[str, None] = OrderedDict()
+        #: Whether a slow attempt is under way: of a known client, and of another one.
+        self._under_way = {True: False, False: False}
 
     def wait_s(self, client: str) -> float:
         """Return the time until `client` may try again, 0 = now."""
         attempts = self._attempts.get(client)
         return max(0.0, attempts.allowed_at_s - self._clock.monotonic()) if attempts else 0.0
+
+    @asynccontextmanager
+    async def turn(self, client: str) -> AsyncIterator[float]:
+        """Wait as long as an attempt takes now; yield 0, or the time until `client` may try again.
+
+        The attempt is to be judged within the context, without a pause.
+        """
+        slowness_s, is_known = self.slowness_s(), client in self._known
+        if not slowness_s or self._under_way[is_known]:
+            yield max(slowness_s, self.wait_s(client))
+            return
+        self._under_way[is_known] = True
+        try:
+            await self._clock.sleep(slowness_s)
+            # There may have been failures of this client meanwhile.
+            yield self.wait_s(client)
+        finally:
+            self._under_way[is_known] = False
 
     def slowness_s(self) -> float:
         """Return how long every attempt takes now, whoever makes it."""
@@ -67,5 +93,9 @@ class LoginThrottle:
         return attempts.count
 
     def reset(self, client: str) -> None:
-        """Forget the failures of a client that knows the password."""
+        """Forget the failures of a client that knows the password, and remember the client."""
         self._attempts.pop(client, None)
+        self._known[client] = None
+        self._known.move_to_end(client)
+        if len(self._known) > MAX_CLIENTS:
+            self._known.popitem(last=False)

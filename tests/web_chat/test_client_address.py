@@ -109,6 +109,23 @@ async def test_a_botnet_is_slowed_and_the_owner_gets_in(tmp_path: Path, clock: C
         assert 1 < clock.monotonic() - started_s <= MAX_SLOWNESS_S + 1
 
 
+async def test_of_a_botnet_one_guess_is_made_at_a_time(tmp_path: Path, clock: Clock) -> None:
+    settings = make_settings(tmp_path, trusted_proxies="127.0.0.1")
+    async with open_web(settings, FakeInbox()) as web, open_client(web) as browser:
+        assert (await log_in(browser, PASSWORD, "7.7.7.7")).status_code == 200
+        answers: list[Response] = []
+        for first in (0, 100):
+            guesses = (log_in(browser, "wrong", f"8.8.{n}.1") for n in range(first, first + 100))
+            answers += await asyncio.gather(*guesses, log_in(browser, PASSWORD, "7.7.7.7"))
+            assert answers.pop().status_code == 200, "its address is known"
+        statuses = [answer.status_code for answer in answers]
+        assert statuses.count(403) <= 2 * FREE_FAILURES and set(statuses) == {403, 429}
+        assert all(("retry-after" in one.headers) == (one.status_code == 429) for one in answers)
+        assert (await browser.get("/api/commands")).status_code == 200, "still logged in"
+        await clock.sleep(60)
+        assert (await log_in(browser, PASSWORD, "9.9.9.9")).status_code == 200
+
+
 async def test_guesses_at_the_same_time_are_no_more(tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     async with open_web(settings, FakeInbox()) as web, open_client(web) as browser:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 from http.cookies import SimpleCookie
 from typing import Any
 
@@ -59,6 +61,44 @@ async def test_failures_of_everybody_slow_down_everybody_a_little(clock: Clock) 
     assert throttle.slowness_s() == MAX_SLOWNESS_S
     await clock.sleep(1)
     assert throttle.slowness_s() == 0
+
+
+async def test_guesses_per_minute_are_bounded_whatever_the_addresses(clock: Clock) -> None:
+    """Each of 400 addresses tries as soon as it may; who has logged in before has a turn."""
+    throttle, guesses, minutes = LoginThrottle(clock), [0, 0, 0, 0, 0], 5
+    throttle.reset("owner")
+    ends_s = clock.monotonic() + 60 * minutes
+
+    async def guess(client: str) -> None:
+        while (left_s := ends_s - clock.monotonic()) > 0:
+            async with throttle.turn(client) as wait_s:
+                if not wait_s:
+                    throttle.add_failure(client)
+                    guesses[-math.ceil(left_s / 60)] += 1
+            await clock.sleep(max(1.0, wait_s))
+
+    bots = [asyncio.create_task(guess(f"bot {number}")) for number in range(400)]
+    for _ in range(minutes):
+        await clock.sleep(30)
+        started_s = clock.monotonic()
+        async with throttle.turn("owner") as wait_s:
+            assert wait_s == 0 and clock.monotonic() - started_s <= MAX_SLOWNESS_S
+    await asyncio.gather(*bots)
+    assert guesses[0] < 80 and max(guesses[1:]) < 60, guesses
+
+
+async def test_a_second_slow_attempt_is_refused(clock: Clock) -> None:
+    throttle = LoginThrottle(clock)
+    for number in range(FREE_FAILURES + 20):
+        throttle.add_failure(str(number))
+    async with throttle.turn("a") as first, throttle.turn("b") as second:
+        assert (first, second) == (0, throttle.slowness_s()) and second > 0
+    async with throttle.turn("b") as third:
+        assert third == 0
+    clients = [f"known {number}" for number in range(MAX_CLIENTS + 1)]
+    for client in clients:
+        throttle.reset(client)
+    assert [*throttle._known] == clients[1:]
 
 
 async def test_least_recent_address_is_dropped_first() -> None:
