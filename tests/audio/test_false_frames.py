@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from core.audio import Media, MediaLimits
 from core.errors import BadAudio
 from core.interfaces import AnswererLimits, TranscriberLimits
-from tests.worker_process.conftest import Pool
+from tests.worker_process.conftest import Pool, tell
 
 PIECE = {
     "start_s": 0.0,
@@ -25,14 +24,6 @@ PIECE = {
 #: Forty seconds of WAV take 1.28 MB.
 WAV = 40 * 32_000
 LIMITS = TranscriberLimits(max_piece_s=60.0, formats=("wav",))
-
-
-def tell(*frames: tuple[dict[str, Any], int]) -> str:
-    """Return the code of a worker that answers with these frames: header, bytes of data."""
-    sends = [
-        f"send(b'W', {json.dumps(header).encode()!r}, bytes({size}))" for header, size in frames
-    ]
-    return "\n".join(["send(b'S'); take()", *sends, "send(b'E')", "take()"])
 
 
 @pytest.fixture

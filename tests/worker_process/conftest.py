@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -34,6 +35,14 @@ def take():
     _, header, data = struct.unpack(">cII", sys.stdin.buffer.read(9))
     return sys.stdin.buffer.read(header + data)
 """
+
+
+def tell(*frames: tuple[dict[str, Any], int]) -> str:
+    """Return the code of a worker that answers with these frames: header, bytes of data."""
+    sends = [
+        f"send(b'W', {json.dumps(header).encode()!r}, bytes({size}))" for header, size in frames
+    ]
+    return "\n".join(["send(b'S'); take()", *sends, "send(b'E')", "take()"])
 
 
 MakePool = Callable[..., Pool]

@@ -59,7 +59,7 @@ class OfflineSynthesizer(WorkerRole):
         yield samples
 
     def has_worker(self) -> bool:
-        """Return whether the library is used: if the program is there, that is."""
+        """Return whether the library is used: where the program is missing."""
         return not espeak.find_program() and espeak.has_library()
 
     async def _synthesize(self, text: bytes, voice_id: str) -> bytes:
@@ -70,8 +70,14 @@ class OfflineSynthesizer(WorkerRole):
             raise SynthesizerMissing("no espeak-ng: apt install espeak-ng")
         header = {"voice": voice_id, "pitch": espeak.find_pitch(voice_id)}
         work = self._pool.run(header, text, stall_s=espeak.DEADLINE_S)
+        samples = b""
         try:
             async with aclosing(work) as frames:
-                return b"".join([pcm async for _, pcm in frames])
+                async for _, sent in frames:
+                    # A worker that was taken over could go on for ever.
+                    if samples or not sent or len(sent) % 2:
+                        raise EngineBadReply("a worker sent something else than one sound")
+                    samples = sent
         except WorkerError as error:
             raise read_error(error) from error
+        return samples
