@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.chaos.report import TRIED
 from tests.security.__main__ import Outcomes, read_checks, read_findings, select
 from tests.support.paths import ROOT
 
@@ -46,3 +47,15 @@ def test_the_table_counts_by_file(outcomes: list[tuple[str, str]], expected: str
     assert plugin.describe(["a.py", "b.py"]) == expected
     assert plugin.describe(["a.py::test"]).endswith("passed")
     assert plugin.describe([], "not yet") == "not yet"
+
+
+def test_the_table_adds_up_what_was_tried() -> None:
+    plugin = Outcomes()
+    for number, found in enumerate(((5000, "steps"), [5000, "steps"], (3, "words"))):
+        report = pytest.TestReport(
+            f"a.py::test_{number}[1]", ("a.py", 1, "test"), {}, "passed", None, "call"
+        )
+        report.user_properties = [(TRIED, found), ("other", 1)]
+        plugin.pytest_runtest_logreport(report)
+    assert plugin.describe(["a.py"]) == "3 passed, 10,000 steps, 3 words"
+    assert plugin.describe(["a.py::test_2"]) == "1 passed, 3 words"
