@@ -65,12 +65,12 @@ class Limit(NamedTuple):
 #: digests of ids (`core/store/database/cipher.py`), whether somebody new has to be told that an AI
 #: answers, the live message with its button to cancel, and the recording, which is received and
 #: read in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`), over a connection with
-#: deadlines (`HttpProtocol`) and within the memory for bodies (`BodyLimit`), and whose decoder is
-#: not believed (`core/audio/frames.py`).
+#: deadlines and one clear end (`HttpProtocol`) and within the memory for bodies (`BodyLimit`), and
+#: whose decoder is not believed (`core/audio/frames.py`).
 LIMITS = {
     "telegram": Limit(44, 177),
     "discord": Limit(48, 191),
-    "transcriptions": Limit(28, 110),
+    "transcriptions": Limit(28, 111),
 }
 
 

@@ -6,8 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import HTTPException, Request
-from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from core.audio import RecordingSpool
@@ -61,30 +60,18 @@ class _WholeForm(MultiPartParser):
 
     is_whole = False
     max_file_bytes = 0
-    #: Fields and headers so far.
-    text_bytes = 0
     begin_recording: Callable[[], GrowingRecording]
+    _spool: RecordingSpool | None = None
 
     def on_headers_finished(self) -> None:
+        # Any that Python knows would be obeyed, even if decoding takes minutes, as of Punycode.
+        if self._charset not in ("utf-8", "ascii"):
+            raise HTTPException(400, _NO_UTF_8)
         super().on_headers_finished()
         if given := self._current_part.file:
             upload = Upload(given.file, filename=given.filename, headers=given.headers)
-            upload.spool = RecordingSpool(self.begin_recording)
+            upload.spool = self._spool = RecordingSpool(self.begin_recording)
             self._current_part.file = upload
-
-    def on_header_value(self, data: bytes, start: int, end: int) -> None:
-        self._count_text(end - start)
-        super().on_header_value(data, start, end)
-
-    def on_part_data(self, data: bytes, start: int, end: int) -> None:
-        if self._current_part.file is None:
-            self._count_text(end - start)
-        super().on_part_data(data, start, end)
-
-    def _count_text(self, size_bytes: int) -> None:
-        self.text_bytes += size_bytes
-        if self.text_bytes > SMALL_BYTES:
-            raise _refuse_text()
 
     def on_end(self) -> None:
         self.is_whole = True
@@ -97,6 +84,9 @@ class _WholeForm(MultiPartParser):
             if seen_bytes > self.max_file_bytes + _FRAMING_BYTES:
                 raise _refuse_file(self.max_file_bytes)
             yield chunk
+            # The parser has taken the chunk, and kept all of it but the file.
+            if seen_bytes - (self._spool.size_bytes if self._spool else 0) > SMALL_BYTES:
+                raise _refuse_text()
         if not self.is_whole:
             raise HTTPException(400, BAD_FORM)
 
@@ -109,9 +99,15 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
     Raises HTTPException 413 as soon as too much is announced or sent, 400 if it is truncated.
     """
     max_bytes: int = request.app.state.max_file_bytes
-    _check_head(request.headers, max_bytes)
-    source, limits = request.stream(), {"max_files": 1, "max_fields": max_fields}
-    parser = _WholeForm(request.headers, source, **limits, max_part_size=SMALL_BYTES)
+    announced = request.headers.get("content-length", "0")
+    if not announced.isascii() or not announced.isdigit():
+        raise HTTPException(400, BAD_FORM)
+    if int(announced) > max_bytes + _FRAMING_BYTES:
+        raise _refuse_file(max_bytes)
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise HTTPException(415, _NO_FORM)
+    source = request.stream()
+    parser = _WholeForm(request.headers, source, max_files=1, max_fields=max_fields)
     parser.max_file_bytes = max_bytes
     parser.begin_recording = request.app.state.begin_recording
     parser.stream = parser.check(source)
@@ -123,20 +119,6 @@ async def read_form(request: Request, *, max_fields: int = 8) -> AsyncIterator[F
         yield form
     finally:
         await form.close()
-
-
-def _check_head(headers: Headers, max_bytes: int) -> None:
-    announced = headers.get("content-length", "0")
-    if not announced.isascii() or not announced.isdigit():
-        raise HTTPException(400, BAD_FORM)
-    if int(announced) > max_bytes + _FRAMING_BYTES:
-        raise _refuse_file(max_bytes)
-    kind, options = parse_options_header(headers.get("content-type"))
-    if kind != b"multipart/form-data":
-        raise HTTPException(415, _NO_FORM)
-    # Any other that Python knows would be obeyed, even if decoding takes minutes, as of Punycode.
-    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
-        raise HTTPException(400, _NO_UTF_8)
 
 
 async def read_small(request: Request) -> bytes:

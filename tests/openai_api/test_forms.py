@@ -125,7 +125,7 @@ async def test_fields_are_utf_8(
 ) -> None:
     """Python's decoder of Punycode would hold up everybody: its time grows with the square."""
     body = build_fields(1, 100)
-    for known in ("utf-8", "UTF8", '"utf-8"'):
+    for known in ("utf-8", "UTF8", '"utf-8"', "US-ASCII"):
         assert "UTF-8" not in (await send(client, api, path, body, known)).text
     answer = await send(client, api, path, body, charset)
     assert answer.status_code == 400 and "must be UTF-8" in answer.text
