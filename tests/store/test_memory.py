@@ -16,7 +16,7 @@ from core.models import Chat, QuotedMessage, Segment, TalkRange, Transcript
 from core.store import Store, migrate
 from core.store.database.connections import Work
 from core.store.database.tables import remembered
-from tests.support.clean_start import open_store
+from tests.support.clean_start import ask_database, open_store
 from tests.support.remembered_talk import CHAT, REMEMBERS, START, VOICE, say, silent, talk, texts
 
 
@@ -224,21 +224,21 @@ async def test_each_message_costs_one_commit(store: Store, monkeypatch: pytest.M
     assert len(begun) == 5
 
 
-async def test_what_was_kept_of_private_threads_goes_with_the_update(
-    store: Store, tmp_path: Path
-) -> None:
+async def test_what_was_kept_of_private_threads_goes_with_the_update(tmp_path: Path) -> None:
     """Which threads were private is not known, but those that began with a message were not."""
-    home = tmp_path / "old"
-    home.mkdir()
-    url = f"sqlite:///{home / 'hearsay.db'}"
+    url = f"sqlite:///{tmp_path / 'hearsay.db'}"
     await migrate(url, None, "0020")
-    old = Store(url, store._database.cipher)
-    channels = [Chat(platform, "1", "55") for platform in ("discord", "telegram")]
-    said = (("1", None), ("2", "1"), ("3", "777"), ("4", "777"))
-    for chat in channels:
-        await talk(old, *(say(int(n), n, chat=chat, thread_id=thread) for n, thread in said))
-    await old.close()
-    await migrate(url, store._database.cipher)
-    grown = Store(url, store._database.cipher)
-    assert [await texts(grown, chat) for chat in channels] == [["1", "2"], ["1", "2", "3", "4"]]
-    await grown.close()
+    add_chat = "INSERT INTO chats (platform, bot_id, chat_id, address) VALUES (?, '1', '5', '')"
+    add_message = (
+        "INSERT INTO remembered (chat_pk, message_id, thread_id, sender_id, sent_at, edit_id,"
+        " content) SELECT chat_pk, ?, ?, '', '2029-01-01 00:00:00.000000', '', 'said' FROM chats"
+    )
+    for platform in ("discord", "telegram"):
+        ask_database(tmp_path, add_chat, platform)
+    for message_id, thread_id in (("1", None), ("2", "1"), ("3", "777"), ("4", "777")):
+        ask_database(tmp_path, add_message, message_id, thread_id)
+    await migrate(url, None)
+    kept = "SELECT platform, message_id FROM remembered NATURAL JOIN chats WHERE content = 'said'"
+    on_discord = [("discord", "1"), ("discord", "2")]
+    on_telegram = [("telegram", number) for number in "1234"]
+    assert sorted(ask_database(tmp_path, kept)) == on_discord + on_telegram
