@@ -42,6 +42,7 @@ from core.operations.delays import DelayNotices, is_too_late
 from core.operations.model_probe import ModelProbe
 from core.safety import disable_links_in
 from core.store import Store
+from core.store.work.restarts import Settle
 
 #: Jobs that run concurrently.
 MAX_RUNNING = 32
@@ -126,8 +127,9 @@ class JobRunner:
         self.wake = self._is_awake.set
         store.on_job(self.wake)
         store.cancellation.on_cancel = self.cancel
+        store.restarts.interrupt = self.interrupt
         self._chores = Chores(store, model_probe, clock)
-        #: The tasks of jobs, named after them, and those that interrupt cancelled ones.
+        #: The tasks of jobs, named after them, and those that interrupt them.
         self._running: set[asyncio.Task[None]] = set()
         #: Held from a job's claim until it has its task.
         self._claiming = asyncio.Lock()
@@ -173,19 +175,23 @@ class JobRunner:
 
     def cancel(self, job_ids: Collection[str]) -> None:
         """Interrupt jobs that were cancelled in the database; they end with the replies there."""
-        task = asyncio.create_task(self._interrupt(job_ids), name="cancel")
+        self.interrupt(job_ids, self._store.cancellation.requeue)
+
+    def interrupt(self, job_ids: Collection[str], settle: Settle) -> asyncio.Task[None]:
+        """Interrupt jobs, and settle them before any job begins."""
+        task = asyncio.create_task(self._interrupt(job_ids, settle), name="interrupt")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        return task
 
-    @stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
-    async def _interrupt(self, job_ids: Collection[str]) -> None:
+    async def _interrupt(self, job_ids: Collection[str], settle: Settle) -> None:
+        persist = stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
         async with self._claiming:
             tasks = [task for task in self._running if task.get_name() in job_ids]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        stopped = {task.get_name() for task in tasks if task.cancelled()}
-        await self._store.cancellation.requeue(job_ids, stopped)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await persist(settle)(job_ids, {task.get_name() for task in tasks if task.cancelled()})
         self.wake()
 
     async def stop(self, grace_s: float = 5.0) -> None:

@@ -15,7 +15,7 @@ from core.commands.context import Context
 from core.glossary.corrections import parse_correction
 from core.interfaces import Platform, VoiceChannels
 from core.locale import mark
-from core.models import WITHHELD, ChatSettings, Message, NoteMode, QuotedMessage, Reply
+from core.models import WITHHELD, Chat, ChatSettings, Message, NoteMode, QuotedMessage, Reply
 from core.permissions import Action
 
 #: Name -> "module:attribute", imported on first use. The menus keep this order.
@@ -138,6 +138,9 @@ class Command:
     #: Returns what the words after the name ask for: `core.permissions` says who may. Derived from
     #: `is_for_admins`. What is decided by more than the words is asked in the command's function.
     action: Callable[[str], Action] = lambda text: Action.USE
+    #: Returns the chat whose history it reads to answer a message, None if it reads none. While it
+    #: runs, it begins anew whenever something there is forgotten.
+    history: Callable[[Message], Chat | None] = lambda message: None
     #: Entries in the context menu of messages on Discord; elsewhere people reply with the command.
     message_actions: tuple[MessageAction, ...] = ()
     #: Shown only on platforms with voice channels, which is Discord, and there in servers only.
@@ -160,6 +163,16 @@ def load_command(name: str) -> Command:
     module, attribute = COMMANDS[name].split(":")
     command: Command = getattr(import_module(module), attribute)
     return command
+
+
+def find_history(name: str, message: Message) -> Chat | None:
+    """Return the chat whose history the command called `name` reads to answer a message."""
+    return load_command(name).history(message) if name in COMMANDS else None
+
+
+def chat_of(message: Message) -> Chat:
+    """Return the chat of a message."""
+    return message.chat
 
 
 def menu(*, has_voice: bool = False, hidden: Set[str] = frozenset()) -> list[tuple[str, Command]]:

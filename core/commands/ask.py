@@ -15,7 +15,16 @@ from core.commands.context import Context, in_steps
 from core.errors import AudioNotSupported, EngineError, TooLong, UserError
 from core.interfaces import Recording
 from core.locale import mark
-from core.models import Answer, Audio, NoteMode, RecordingReference, Reply, Transcript
+from core.models import (
+    Answer,
+    Audio,
+    Chat,
+    Message,
+    NoteMode,
+    RecordingReference,
+    Reply,
+    Transcript,
+)
 from core.safety import defuse, disable_links, find_addresses, restore_links
 from core.summaries.format import EXTRACT
 from core.text.public_url import is_public_url
@@ -237,6 +246,11 @@ def _build_reply(ctx: Context, result: AskResult, spoken: StoredTranscript | Non
     )
 
 
+def read_history(message: Message) -> Chat | None:
+    """Return the chat of a message: a question with nothing to it is about the last recording."""
+    return None if message.reply_to or message.attachment else message.chat
+
+
 command = Command(
     mark("Ask about a recording or text: reply to it with your question"),
     ask,
@@ -244,5 +258,6 @@ command = Command(
     usage=mark("question"),
     arguments=(Argument("question", mark("Your question"), is_required=True),),
     takes_audio=True,
+    history=read_history,
     message_actions=(MessageAction(mark("Ask about this"), argument="question"),),
 )

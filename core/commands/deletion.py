@@ -1,4 +1,8 @@
-"""What becomes of jobs under way when their message, or a person's data, is deleted; receipts."""
+"""What becomes of jobs under way when their message, or a person's data, is deleted; receipts.
+
+Jobs about what is deleted are cancelled. Those that read a history, such as summaries, begin anew:
+they then find it without what is gone.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from functools import partial
 
+from core.commands import find_history
 from core.commands.context import Context
 from core.errors import PlatformError
 from core.locale import Plural, list_counts, mark, translate
@@ -19,6 +24,9 @@ COUNTS = mark("Deleted: {counts}.")
 
 #: How long /forget waits for the end of jobs that it has cancelled, and how often it looks.
 _END_S, _LOOK_S = 10.0, 0.1
+
+#: How often a job is begun that reads what is forgotten meanwhile.
+_MAX_ATTEMPTS = 5
 
 #: Returns what ends a job, None to let it run.
 Choose = Callable[[Job], Reply | None]
@@ -52,17 +60,28 @@ def pick_persons(accounts: Collection[tuple[str, str]], job: Job) -> Reply | Non
     if is_theirs(message):
         is_own = (message.chat.platform, message.sender_id) in accounts
         return None if job.command == "forget" else Reply() if is_own else _end_about(job)
-    return _end_about(job) if quoted and is_theirs(quoted) else None
+    is_about = quoted is not None and is_theirs(quoted) and not _reads(job)
+    return _end_about(job) if is_about else None
 
 
-def pick_derived(job_ids: Collection[str], job: Job) -> Reply | None:
+def _pick_derived(job_ids: Collection[str], job: Job) -> Reply | None:
     """Return what ends a job about a reply that was deleted, None if it is not about one."""
     return _end_about(job) if parent_of(job.message) in job_ids else None
+
+
+def _pick_these(job_ids: Collection[str], job: Job) -> Reply | None:
+    """Return what ends a job that is one of these, None if it is not."""
+    return _end_about(job) if job.job_id in job_ids else None
 
 
 def pick_all(job: Job) -> Reply | None:
     """Return what ends any job of a chat that is forgotten."""
     return None if job.command == "forget" else Reply()
+
+
+def _reads(job: Job) -> bool:
+    """Return whether a job reads a history: what it quotes only says where that begins."""
+    return find_history(job.command, job.message) is not None
 
 
 def _end_about(job: Job) -> Reply | None:
@@ -84,12 +103,34 @@ async def forget_after(
 
     chat: None for all chats.
     """
-    await _stop(ctx, choose, chat)
-    counts = await forget()
+    # What came in later asks for something new. Besides, it waits for the end of this job.
+    before = ctx.job.job_id
+    await _stop(ctx, choose, chat, before)
+    began_at, counts = ctx.clock.now(), await forget()
+    await _begin_anew(ctx, chat, counts)
     # What somebody has asked about the replies meanwhile holds what was in them.
-    if await _stop(ctx, partial(pick_derived, counts.job_ids), chat):
+    is_more = await _stop(ctx, partial(_pick_derived, counts.job_ids), None, before)
+    ended = await ctx.store.restarts.list_ended(began_at)
+    if is_more or _find_readers(ended, chat):
         counts.add(await forget())
     return counts
+
+
+async def _begin_anew(ctx: Context, chat: Chat | None, counts: ForgottenCounts) -> None:
+    """Let jobs under way begin anew that may have read what is gone.
+
+    One that had to do so too often ends instead: each time may cost something.
+    """
+    readers = _find_readers(await ctx.store.restarts.list_open(), chat)
+    await ctx.store.restarts.begin_anew({job.job_id: read for job, read in readers}, counts)
+    if worn := {job.job_id for job, _ in readers if job.attempts >= _MAX_ATTEMPTS}:
+        await _stop(ctx, partial(_pick_these, worn), None, "")
+
+
+def _find_readers(jobs: Collection[Job], chat: Chat | None) -> list[tuple[Job, Chat]]:
+    """Return those of the jobs that read the history of a chat, None = any, and of which."""
+    found = ((job, find_history(job.command, job.message)) for job in jobs)
+    return [(job, read) for job, read in found if read and chat in (None, read)]
 
 
 async def forget_everywhere(ctx: Context, *, keeps_account: bool) -> ForgottenCounts:
@@ -108,13 +149,12 @@ async def forget_everywhere(ctx: Context, *, keeps_account: bool) -> ForgottenCo
     return await forget_after(ctx, partial(pick_persons, accounts), forget, None)
 
 
-async def _stop(ctx: Context, choose: Choose, chat: Chat | None) -> bool:
+async def _stop(ctx: Context, choose: Choose, chat: Chat | None, before: str) -> bool:
     """Cancel jobs under way, and wait until they have ended: then nothing of them is left.
 
-    Return whether there were any.
+    before: only those that came before this one. Return whether there were any.
     """
-    # What came in later asks for something new. Besides, it waits for the end of this job.
-    cancelled = await ctx.store.cancellation.cancel(chat, choose, before=ctx.job.job_id)
+    cancelled = await ctx.store.cancellation.cancel(chat, choose, before)
     open_jobs, end_s = cancelled, ctx.clock.monotonic() + _END_S
     while open_jobs and ctx.clock.monotonic() < end_s:
         await ctx.clock.sleep(_LOOK_S)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from core.commands import Command
+from core.commands import Command, chat_of
 from core.commands.context import Context
 from core.errors import ChatGone, UserError
 from core.locale import Plural, mark
@@ -113,5 +113,8 @@ def _describe(ctx: Context, found: Export) -> str:
 
 
 command = Command(
-    mark("Get everything that is stored about you, as a file"), export, is_ephemeral=True
+    mark("Get everything that is stored about you, as a file"),
+    export,
+    is_ephemeral=True,
+    history=chat_of,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from core.commands import Command
+from core.commands import Command, chat_of
 from core.commands.arguments import Argument
 from core.commands.context import Context
 from core.errors import UserError
@@ -108,6 +108,7 @@ class HitList:
 command = Command(
     mark("Search this chat, voice messages included"),
     find,
+    history=chat_of,
     usage=mark("words"),
     arguments=(Argument("words", mark("Words to look for"), is_required=True),),
 )

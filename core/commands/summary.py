@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from core.commands import SUMMARY, Command
+from core.commands import SUMMARY, Command, chat_of
 from core.commands.arguments import Argument, offer
 from core.commands.context import Context
 from core.errors import UserError
@@ -61,6 +61,7 @@ command = Command(
     summary,
     SUMMARY,
     asks_privately=asks_privately,
+    history=chat_of,
     usage=mark("last 2h | 200 | unread | topic | me | voice | short"),
     arguments=(
         Argument(

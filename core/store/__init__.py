@@ -33,6 +33,7 @@ from core.store.work.intake import Intake
 from core.store.work.job_search import JobSearch
 from core.store.work.jobs import Jobs
 from core.store.work.newcomers import Newcomers
+from core.store.work.restarts import Restarts
 from core.store.work.results import Results
 from core.store.work.schedules import Schedules
 
@@ -68,6 +69,7 @@ class Store:
         self.recordings = Recordings(self._database)
         self.exports = Exports(self._database, self.recordings)
         self.forgetting = Forgetting(self._database, self.recordings)
+        self.restarts = Restarts(self._database)
         self.retention = Retention(self._database, self.recordings)
         self.schedules = Schedules(self._database)
         self.probes = Probes(self._database)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,9 @@ from core.privacy.periods import PERIODS
 from core.store import Store
 from core.store.database.encryption import Encrypted
 from core.store.database.tables import metadata
-from tests.support.full_chats import ADA, DISCORD, EVE, IMPERSONAL, TELEGRAM, Rows, World
+from tests.support.full_chats import ADA, DISCORD, EVE, IMPERSONAL, TELEGRAM, World
 from tests.support.loopback import run_loopback
+from tests.support.stored_rows import Rows, mentions
 
 #: Tables that /forget leaves on purpose -> how the receipt names what is in them.
 STAYS = {
@@ -37,15 +38,6 @@ async def before(world: World) -> Rows:
     known = await world.rows()
     await world.fill(of_ada=True)
     return {key: one for key, one in (await world.rows()).items() if known.get(key) != one}
-
-
-def mentions(rows: Rows, *words: str, without: tuple[str, ...] = ()) -> Iterator[str]:
-    """Yield the places at which a value has one of the words."""
-    for (table, key), (values, _) in rows.items():
-        for column, value in values.items():
-            shown = repr(value)
-            if f"{table}.{column}" not in without and any(word in shown for word in words):
-                yield f"{table}.{column} {key}: {shown}"
 
 
 def is_request(place: str) -> bool:

@@ -6,9 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import select, type_coerce
-from sqlalchemy.types import NullType
-
 from core.errors import EngineBadReply
 from core.interfaces import Platform
 from core.models import (
@@ -22,10 +19,10 @@ from core.models import (
     Reply,
     SavedVoice,
 )
-from core.store.database.tables import metadata
 from tests.support.group_talk import Group, quote
 from tests.support.loopback import Loopback
 from tests.support.paths import SPEECH
+from tests.support.stored_rows import Rows, read_rows
 
 #: Tables without anything of any person: costs, the models' state, how far a bot has read. What was
 #: used is kept without ids, or else who has used a budget up would only have to forget it.
@@ -41,9 +38,6 @@ ADA = {TELEGRAM: "70701001", DISCORD: "70702002"}
 BEN = {TELEGRAM: "80801001", DISCORD: "80802002"}
 EVE = {TELEGRAM: "90901001", DISCORD: "90902002"}
 NOTE = Attachment("file", duration_s=3.0)
-
-#: Table and primary key of a row -> the values of its columns, and how they are stored.
-Rows = dict[tuple[str, tuple[Any, ...]], tuple[dict[str, Any], dict[str, Any]]]
 
 
 class World:
@@ -212,16 +206,7 @@ class World:
 
     async def rows(self) -> Rows:
         """Return every row of every table, decrypted and as it is stored."""
-        found: Rows = {}
-        for table in metadata.sorted_tables:
-            raw = select(*(type_coerce(column, NullType()) for column in table.columns))
-            shown = await self.store._database.rows(select(table))
-            stored = await self.store._database.rows(raw)
-            for one, other in zip(shown, stored, strict=True):
-                values = dict(zip(table.columns.keys(), one, strict=True))
-                key = tuple(values[column.name] for column in table.primary_key)
-                found[table.name, key] = values, dict(zip(values, other, strict=True))
-        return found
+        return await read_rows(self.store)
 
     def read_files(self) -> bytes:
         """Return the bytes of all files of the program but its key."""

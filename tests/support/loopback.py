@@ -144,11 +144,12 @@ class ScriptedAnswerer(ScriptedEngine):
         self.scripts: dict[str, str | Answer] = {}
         #: Pattern of questions answered by LISTEN if there is only text.
         self.wants_audio = ""
+        self.latency_s = 0.0
         self.questions: list[Question] = []
 
     async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:
         self.questions.append(question)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.latency_s)
         self.fail()
         answer = self._find(question)
         if on_text:

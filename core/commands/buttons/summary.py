@@ -8,7 +8,7 @@ from core.commands import SUMMARY, Command
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
-from core.models import Chat, QuotedMessage, Reply
+from core.models import Chat, Message, QuotedMessage, Reply
 from core.permissions import Action, require
 from core.requester import share_with
 from core.summaries.pipeline import READING
@@ -73,5 +73,21 @@ async def summarize_in_private(ctx: Context) -> Reply:
         return await ctx.summaries.summarize(ctx.job, payload.request, ctx.synthesis, chat)
 
 
-replay = Command("", play_excerpt, is_listed=False)
-private_summary = Command("", summarize_in_private, SUMMARY, is_listed=False)
+def _find_played(message: Message) -> Chat | None:
+    """Return the chat of the recording that a button plays."""
+    chat_id = [*message.text.split(" ", 2), "", ""][2]
+    return replace(message.chat, chat_id=chat_id or message.chat.chat_id)
+
+
+def _find_summarized(message: Message) -> Chat | None:
+    """Return the chat whose summary a button brings."""
+    try:
+        return replace(message.chat, chat_id=parse_copy(message.text).chat_id)
+    except ValueError:
+        return None
+
+
+replay = Command("", play_excerpt, is_listed=False, history=_find_played)
+private_summary = Command(
+    "", summarize_in_private, SUMMARY, is_listed=False, history=_find_summarized
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from core.commands import SUMMARY, Command
+from core.commands import SUMMARY, Command, chat_of
 from core.commands.context import Context
 from core.models import Reply, TalkRange
 from core.permissions import Action
@@ -42,4 +42,11 @@ async def digest_due(ctx: Context) -> Reply:
     return reply.begin_with(line)
 
 
-command = Command("", digest_due, SUMMARY, is_listed=False, action=lambda text: Action.SCHEDULED)
+command = Command(
+    "",
+    digest_due,
+    SUMMARY,
+    is_listed=False,
+    action=lambda text: Action.SCHEDULED,
+    history=chat_of,
+)

@@ -13,7 +13,7 @@ from core.models import OPEN_STATES, JobState, Message
 from core.store.database.encryption import digest
 from core.store.database.queries import IS_CANCELLED, IS_OPEN
 from core.store.database.schema import uses
-from core.store.database.tables import answers, buttons, jobs, messages, sounds
+from core.store.database.tables import answers, buttons, jobs, messages, remembered, sounds
 from core.store.recordings import Recordings
 from core.store.talk.belongings import reset_chat
 from core.store.talk.forgotten import (
@@ -126,6 +126,21 @@ def free_results(
     task.counts.answers += connection.execute(delete(answers).where(is_key)).rowcount
     is_key = sounds.c.key.in_(keys)
     task.counts.sounds += connection.execute(delete(sounds).where(is_key)).rowcount
+
+
+def drop_unfinished(
+    connection: Connection, chat_pk: int | None, job_ids: Collection[str], counts: ForgottenCounts
+) -> None:
+    """Delete what jobs have paid for and what no reply shows, since it may have anybody's words.
+
+    chat_pk: the chat whose history they read: it keeps the transcripts of its recordings.
+    """
+    is_job = uses.c.job_id.in_(job_ids)
+    keys = set(connection.execute(select(uses.c.key).where(is_job)).scalars())
+    connection.execute(delete(uses).where(is_job))
+    is_kept = (remembered.c.chat_pk == chat_pk) & remembered.c.heard_key.in_(keys)
+    kept = set(connection.execute(select(remembered.c.heard_key).where(is_kept)).scalars())
+    free_results(connection, ForgetTask(chat_pk or 0, Person(set()), counts), set(), keys - kept)
 
 
 def _is_private(whose: Whose, row: Any) -> bool:

@@ -71,7 +71,7 @@ class Cancellation:
         change = update(jobs).where(jobs.c.job_id.in_(job_ids), IS_CANCELLED, is_free)
         values = {"state": JobState.WAITING, "run_at": self._database.now()}
         again = connection.execute(change.values(values).returning(jobs.c.job_id))
-        _outdate(connection, {*interrupted} & {row.job_id for row in again})
+        outdate(connection, {*interrupted} & {row.job_id for row in again})
 
 
 def _select_open(chat: Chat | None, before: str = "") -> Select[Any]:
@@ -103,12 +103,12 @@ def cancel_jobs(
             values |= {"state": JobState.CANCELLED, "finished_at": now}  # nothing was shown
         change = update(jobs).where(jobs.c.job_id == job.job_id)
         connection.execute(change.values(**values, reply=reply, error="cancelled"))
-        _outdate(connection, (job.job_id,))
+        outdate(connection, (job.job_id,))
         cancelled.append(replace(job, reply=reply, outcome=JobState.CANCELLED))
     return cancelled
 
 
-def _outdate(connection: Connection, job_ids: Collection[str]) -> None:
+def outdate(connection: Connection, job_ids: Collection[str]) -> None:
     """Note that the parts that were sent of the jobs' replies are to be edited or deleted."""
     is_part = deliveries.c.job_id.in_(job_ids) & (deliveries.c.part > PLACEHOLDER)
     change = update(deliveries).where(is_part, deliveries.c.state == DeliveryState.SENT)
