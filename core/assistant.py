@@ -59,6 +59,7 @@ class Inbox:
         self._store = store
         self._synthesis = synthesis
         store.intake.is_silent = lambda command: load_command(command).is_silent
+        store.intake.uses_quote = lambda command: load_command(command).uses_quote
         store.intake.needs_introduction = self._needs_introduction
         #: Which person of the web page each browser is.
         self.web_sessions = store.web_sessions

@@ -138,6 +138,8 @@ class Command:
     #: Returns what the words after the name ask for: `core.permissions` says who may. Derived from
     #: `is_for_admins`. What is decided by more than the words is asked in the command's function.
     action: Callable[[str], Action] = lambda text: Action.USE
+    #: It works on the text of the message that it replies to. For others that is not stored.
+    uses_quote: bool = False
     #: Returns the chat whose history it reads to answer a message, None if it reads none. While it
     #: runs, it begins anew whenever something there is forgotten.
     history: Callable[[Message], Chat | None] = lambda message: None

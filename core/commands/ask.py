@@ -258,6 +258,7 @@ command = Command(
     usage=mark("question"),
     arguments=(Argument("question", mark("Your question"), is_required=True),),
     takes_audio=True,
+    uses_quote=True,
     history=read_history,
     message_actions=(MessageAction(mark("Ask about this"), argument="question"),),
 )

@@ -16,7 +16,7 @@ from core.errors import PlatformError
 from core.locale import Plural, list_counts, mark, translate
 from core.models import OPEN_STATES, Chat, Job, Message, QuotedMessage, Reply
 from core.store import ForgottenCounts
-from core.store.talk.forgotten import parent_of
+from core.store.talk.forgotten import has_content, parent_of
 
 DELETED = mark("The recording was deleted, so I did not reply to it.")
 TEXT_DELETED = mark("The message was deleted, so I did not reply to it.")
@@ -40,11 +40,10 @@ def pick_deleted(message_id: str, job: Job, job_id: str = "") -> Reply | None:
     message, quoted = job.message, job.message.reply_to
     # Ids from before the chat moved belong to other messages now.
     is_here = message.message_id != ""
-    is_quoted = is_here and quoted is not None and quoted.message_id == message_id
     if job.job_id == job_id or (is_here and message.message_id == message_id):
         return Reply()
-    has_recording = quoted is not None and quoted.attachment is not None
-    return _end_about(job) if is_quoted and has_recording else None
+    is_about = quoted is not None and quoted.message_id == message_id and has_content(quoted)
+    return _end_about(job) if is_here and is_about and not _reads(job) else None
 
 
 def pick_persons(accounts: Collection[tuple[str, str]], job: Job) -> Reply | None:

@@ -47,6 +47,7 @@ async def find(ctx: Context) -> Reply:
     return Reply(
         hits.text,
         people=tuple(sorted(people)),
+        sources=tuple(hit.message_id for hit in found),
         links=tuple(hits.links),
         spans=tuple(hits.spans),
         buttons=tuple(hits.buttons),

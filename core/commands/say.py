@@ -53,5 +53,6 @@ command = Command(
         Argument("style", mark("Speaking style"), suggest=suggest_styles, template='style:"{}"'),
         Argument("text", mark("Text to read aloud"), is_required=True),
     ),
+    uses_quote=True,
     message_actions=(MessageAction(mark("Read aloud")),),
 )

@@ -82,6 +82,7 @@ command = Command(
     transcribe,
     TRANSCRIPT,
     takes_audio=True,
+    uses_quote=True,
     message_actions=(
         MessageAction(mark("Transcribe")),
         MessageAction(mark("Transcribe for me"), is_ephemeral=True),

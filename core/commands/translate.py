@@ -173,5 +173,6 @@ command = Command(
         Argument("text", mark("The text to translate, if there is no recording")),
     ),
     takes_audio=True,
+    uses_quote=True,
     message_actions=(MessageAction(mark("Translate")),),
 )

@@ -259,6 +259,8 @@ class Reply:
     about: tuple[RecordingReference, ...] = ()
     #: Ids of the people whose words it has or sums up: it is deleted with what is theirs.
     people: tuple[str, ...] = ()
+    #: Ids of the messages that it has words of or sums up, in the chat whose history it rests on.
+    sources: tuple[str, ...] = ()
     #: Parts of the quote, by their positions in it, and the last line of the text, about them.
     marks: tuple[Span, ...] = ()
     note: str = ""

@@ -103,9 +103,11 @@ class SummaryPipeline:
         """
         result = await self.summarize_talk(job, request, chat)
         origin = chat.chat_id if chat and chat != job.message.chat else ""
-        people = frozenset[str]().union(*(one.author_ids for one in result.talk.messages))
+        messages = result.talk.messages
+        people = frozenset[str]().union(*(one.author_ids for one in messages))
         reply = format_summary(result, job.message.language, origin)
-        reply = replace(reply, people=tuple(sorted(people)))
+        sources = tuple(one.message_id for one in messages)
+        reply = replace(reply, people=tuple(sorted(people)), sources=sources)
         if request.is_spoken:
             reply = await self._add_speech(reply, result, (job, request), synthesis)
         until_at, person = request.span.until_at, job.message.sender_id

@@ -40,7 +40,7 @@ DEFAULTS = {
     "RememberedMessage": "text='' thread_id=None reply_to='' attachment=None transcript=None"
     " origin_id='' is_forwarded=False",
     "Reply": "text='' quote='' files=() buttons=() aloud='' is_quote_first=False links=() spans=()"
-    " is_markdown=False heard_key='' about=() people=() marks=() note=''",
+    " is_markdown=False heard_key='' about=() people=() sources=() marks=() note=''",
     "SavedVoice": "is_clone=False consented_at=None by=''",
     "Span": "kind='bold' at_s=0",
     "SpeechSettings": "voice='' style='' language='' clone_tries=()",

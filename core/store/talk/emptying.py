@@ -109,38 +109,46 @@ def _drop_results_of(connection: Connection, task: ForgetTask, rows: Sequence[An
         heard |= {one.heard for one in recordings_about(row)[1:]}
         keys[row.job_id] |= {digest(connection, uses.c.key, key) for key in heard}
     connection.execute(delete(uses).where(is_job))
-    owned = set[str]().union(*(keys[row.job_id] for row in rows if task.whose.owns(row))) - {""}
-    free_results(connection, task, owned, set[str]().union(*keys.values()) - owned)
+    owned, freed = (
+        set[str]().union(*(keys[row.job_id] for row in rows if is_chosen(row))) - {""}
+        for is_chosen in (task.whose.owns, task.whose.frees)
+    )
+    every = set[str]().union(*keys.values())
+    free_results(connection, task.chat_pk, task.counts, owned | freed, every)
     return owned
 
 
 def free_results(
-    connection: Connection, task: ForgetTask, owned: Set[str], others: Set[str]
+    connection: Connection,
+    chat_pk: int,
+    counts: ForgottenCounts,
+    keys: Set[str],
+    others: Set[str],
 ) -> None:
-    """Delete paid results: those made from their recordings, and others if no job has them now."""
-    used = select(uses.c.key).where(uses.c.key.in_(others))
-    rows = () if task.whose.frees_all else connection.execute(used).all()
-    keys = (owned | others) - {row.key for row in rows}
-    task.counts.transcripts += drop_transcripts(connection, keys)
+    """Delete paid results: those of `keys`, and of the others what no job and no history has."""
+    used = select(uses.c.key).where(uses.c.key.in_(others - keys))
+    is_kept = (remembered.c.chat_pk == chat_pk) & remembered.c.heard_key.in_(others - keys)
+    heard = select(remembered.c.heard_key).where(is_kept)
+    keep = {key for query in (used, heard) for key in connection.execute(query).scalars()}
+    keys |= others - keep
+    counts.transcripts += drop_transcripts(connection, keys)
     is_key = answers.c.key.in_(keys)
-    task.counts.answers += connection.execute(delete(answers).where(is_key)).rowcount
+    counts.answers += connection.execute(delete(answers).where(is_key)).rowcount
     is_key = sounds.c.key.in_(keys)
-    task.counts.sounds += connection.execute(delete(sounds).where(is_key)).rowcount
+    counts.sounds += connection.execute(delete(sounds).where(is_key)).rowcount
 
 
 def drop_unfinished(
-    connection: Connection, chat_pk: int | None, job_ids: Collection[str], counts: ForgottenCounts
+    connection: Connection, chat_pk: int, job_ids: Collection[str], counts: ForgottenCounts
 ) -> None:
     """Delete what jobs have paid for and what no reply shows, since it may have anybody's words.
 
-    chat_pk: the chat whose history they read: it keeps the transcripts of its recordings.
+    chat_pk: the chat whose history they read.
     """
     is_job = uses.c.job_id.in_(job_ids)
     keys = set(connection.execute(select(uses.c.key).where(is_job)).scalars())
     connection.execute(delete(uses).where(is_job))
-    is_kept = (remembered.c.chat_pk == chat_pk) & remembered.c.heard_key.in_(keys)
-    kept = set(connection.execute(select(remembered.c.heard_key).where(is_kept)).scalars())
-    free_results(connection, ForgetTask(chat_pk or 0, Person(set()), counts), set(), keys - kept)
+    free_results(connection, chat_pk, counts, set(), keys)
 
 
 def _is_private(whose: Whose, row: Any) -> bool:

@@ -157,7 +157,9 @@ class Forgetting:
         else:
             connection.execute(update(remembered).where(is_it, IS_KEPT).values(EMPTY))
         owned = {row.heard_key for row in heard if task.whose.speaks(row.content)}
-        free_results(connection, task, owned, {row.heard_key for row in heard} - owned)
+        keys = {row.heard_key for row in heard}
+        freed = keys if task.whose.frees_talk else owned
+        free_results(connection, task.chat_pk, task.counts, freed, keys)
         self._emptying.run(connection, task, find_users(connection, task.chat_pk, owned))
 
     async def _jobs(self, chat_pk: int) -> AsyncIterator[Sequence[Any]]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import literal, select, union_all
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import JOB_ID_CHARS, Message, QuotedMessage, RecordingReference
+from core.models import JOB_ID_CHARS, Message, QuotedMessage, RecordingReference, Reply
 from core.store.database.tables import jobs, messages, remembered
 from core.store.talk.search import MOVED
 
@@ -64,8 +64,11 @@ class Whose(Protocol):
     def speaks(self, row: Any) -> bool:
         """Return the same for a row of `remembered`."""
 
-    #: Whether the results that a job was given go even if other jobs have them, too.
-    frees_all: bool
+    #: Whether the transcripts of what is remembered of them go even if jobs have them.
+    frees_talk: bool
+
+    def frees(self, row: Any) -> bool:
+        """Return whether the results that a job was given go even if other jobs have them, too."""
 
     def is_form(self, opener: Message) -> bool:
         """Return whether a form is theirs, or about something of theirs."""
@@ -78,7 +81,7 @@ class Whose(Protocol):
 class Everybody:
     """The whole chat."""
 
-    talk, frees_all = remembered.c.remembered_pk.is_not(None), True
+    talk, frees_talk = remembered.c.remembered_pk.is_not(None), True
 
     def is_theirs(self, row: Any) -> bool:
         """Return True."""
@@ -89,16 +92,13 @@ class Everybody:
         return False
 
     speaks = owns
-
-    def is_form(self, opener: Message) -> bool:
-        """Return True."""
-        return True
+    frees = is_form = is_theirs
 
 
 class Person:
     """What a person wrote, said and asked, and what others asked about it or forwarded."""
 
-    frees_all = False
+    frees_talk = False
 
     def __init__(self, ids: Set[str]) -> None:
         """ids: those of the person on the platform of the chat."""
@@ -120,6 +120,10 @@ class Person:
         speakers = [spoken] if spoken and spoken.attachment else []
         return any(map(self.speaks, (*speakers, *recordings_about(row)[1:])))
 
+    def frees(self, row: Any) -> bool:
+        """Return False: what somebody else was given, too, stays theirs."""
+        return False
+
     def speaks(self, one: Any) -> bool:
         """Return whether a message is theirs, and not forwarded from somebody else."""
         return (one.origin_id or one.sender_id) in self.ids
@@ -131,9 +135,9 @@ class Person:
 
 
 class OneMessage:
-    """One message, and what was asked about it."""
+    """One message, and what was made from it: what was asked about it, summaries, searches."""
 
-    frees_all = True
+    frees_talk = True
 
     def __init__(self, message_id: str, job_id: str) -> None:
         """job_id: the job of the message, if known: it has no id any more once its chat moved."""
@@ -147,12 +151,16 @@ class OneMessage:
         self.talk = remembered.c.message_id.in_(ids)
 
     def is_theirs(self, row: Any) -> bool:
-        """Return whether it is the job of the message, or about its recording."""
-        message: Message = row.content
-        return row.job_id == self._job_id or (
-            # Ids from before the chat moved belong to other messages now.
-            row.origin_pk == row.chat_pk and (self._is_it(message) or self._is_quoted(row))
-        )
+        """Return whether it is the job of the message, about it, or has words of it."""
+        return self.frees(row) or (_is_here(row) and self._is_source(row.reply))
+
+    def frees(self, row: Any) -> bool:
+        """Return whether it is the job of the message or about it. Others have more sources."""
+        if row.job_id == self._job_id:
+            return True
+        quoted, *about = recordings_about(row)
+        is_about = has_content(quoted) and self._is_it(quoted)
+        return _is_here(row) and (is_about or any(map(self._is_it, (row.content, *about))))
 
     def owns(self, row: Any) -> bool:
         """Return False: the same recording may have come with another message."""
@@ -164,12 +172,24 @@ class OneMessage:
         """Return whether it is about the message."""
         return bool(opener.reply_to and self._is_it(opener.reply_to))
 
-    def _is_quoted(self, row: Any) -> bool:
-        quoted, *about = recordings_about(row)
-        return any(map(self._is_it, about)) or bool(quoted.attachment and self._is_it(quoted))
+    def _is_source(self, reply: Reply | None) -> bool:
+        linked = (one.message_id for one in reply.links) if reply else ()
+        return reply is not None and self._message_id in (*linked, *reply.sources)
 
     def _is_it(self, one: Message | QuotedMessage | RecordingReference) -> bool:
-        return one.message_id == self._message_id
+        return one.message_id == self._message_id != ""
+
+
+def has_content(quoted: QuotedMessage | RecordingReference) -> bool:
+    """Return whether what is quoted is more than a place in the chat."""
+    return quoted.attachment is not None or (
+        isinstance(quoted, QuotedMessage) and quoted.text != ""
+    )
+
+
+def _is_here(row: Any) -> bool:
+    """Return whether the chat has not moved since: ids from before belong to other messages now."""
+    return bool(row.origin_pk == row.chat_pk)
 
 
 _NOTHING = QuotedMessage("")

@@ -83,6 +83,8 @@ class Intake:
         self._database = database
         #: Returns whether nobody asks for what a command does: its refusal is not told.
         self.is_silent: Callable[[str], bool] = lambda command: False
+        #: Returns whether a command works on the text of the message that it replies to.
+        self.uses_quote: Callable[[str], bool] = lambda command: True
         #: Returns whether nothing on a platform tells people beforehand that an AI answers.
         self.needs_introduction: Callable[[str], bool] = lambda platform: False
 
@@ -109,6 +111,7 @@ class Intake:
             return None
         if command == "cancel":
             message = _cancel(connection, key, message, choose_stopped, now)
+        message = self._trim_quote(message, command)
         new = NewJob(key, message, command, recording, is_silent=self.is_silent(command))
         if chat.used_at is None and self.needs_introduction(message.chat.platform):
             new = _introduce(connection, new, now)
@@ -123,8 +126,16 @@ class Intake:
         """Save a message that has no job: it opens a form, in which the rest is typed."""
         chat_pk = chat_row(connection, message.chat).chat_pk
         row = {"chat_pk": chat_pk, "message_id": message.message_id, "edit_id": FORM}
+        message = self._trim_quote(message, message.command)
         row |= {"received_at": self._database.now(), "content": message}
         connection.execute(NEW_MESSAGE, row)
+
+    def _trim_quote(self, message: Message, command: str) -> Message:
+        """Return a message without the text that it replies to if its command does not need it."""
+        quoted = message.reply_to
+        if quoted is None or not quoted.text or self.uses_quote(command):
+            return message
+        return replace(message, reply_to=replace(quoted, text=""))
 
     @adds_jobs
     def add_own(self, connection: Connection, message: Message) -> bool:

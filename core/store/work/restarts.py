@@ -18,12 +18,12 @@ from core.store.database.queries import (
     IS_CANCELLED,
     IS_OPEN,
     Database,
-    is_chat,
+    chat_row,
     read_job,
     select_jobs,
     writes,
 )
-from core.store.database.tables import buttons, chats, jobs
+from core.store.database.tables import buttons, jobs
 from core.store.talk.emptying import drop_unfinished
 from core.store.talk.forgotten import ForgottenCounts
 from core.store.work.cancellation import outdate
@@ -85,6 +85,6 @@ class Restarts:
         connection.execute(delete(buttons).where(buttons.c.job_id.in_(anew)))
         outdate(connection, anew)
         for chat in {*anew.values()}:
-            chat_pk = connection.execute(select(chats.c.chat_pk).where(is_chat(chat))).scalar()
+            chat_pk = chat_row(connection, chat).chat_pk
             of_chat = [job_id for job_id, read in anew.items() if read == chat]
             drop_unfinished(connection, chat_pk, of_chat, counts)
