@@ -96,8 +96,10 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "In private chats every voice message is transcribed automatically.": mark(
             "In direct messages every voice message is transcribed automatically."
         ),
-        "You have opted out: in all chats, only what you ask for is stored, for 30 days.": mark(
-            "You have opted out: in all servers, only what you ask for is stored, for 30 days."
+        "You have opted out: nothing that you say in chats is stored. What you ask me yourself is "
+        "kept as /privacy says.": mark(
+            "You have opted out: nothing that you say in servers is stored. What you ask me "
+            "yourself is kept as /privacy says."
         ),
         "You have opted in again, in chats that keep a history.": mark(
             "You have opted in again, in channels that keep a history."
@@ -161,10 +163,12 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Manage Server can turn this off with /remember off. /remember me off opts you out in "
             "all servers; /forget me deletes your data here."
         ),
-        "You have opted out: in all chats, only what you ask for is stored, for 30 days, and in "
-        "groups nobody else can transcribe your voice messages. /remember me on undoes this.": mark(
-            "You have opted out: in all servers, only what you ask for is stored, for 30 days, and "
-            "nobody else there can transcribe your voice messages. /remember me on undoes this."
+        "You have opted out: nothing that you say in chats is stored, and nobody else can have it "
+        "transcribed, translated or read aloud. What you ask me yourself is kept as /privacy says. "
+        "/remember me on undoes this.": mark(
+            "You have opted out: nothing that you say in servers is stored, and nobody else there "
+            "can have it transcribed, translated or read aloud. What you ask me yourself is kept "
+            "as /privacy says. /remember me on undoes this."
         ),
         "Messages in the chat itself are not deleted. What others wrote about you is kept until it "
         "expires: requests after 30 days, a history after the days that were announced. Also kept: "

@@ -28,6 +28,8 @@ from core.text.tokens import count_tokens
 
 #: How often an answer that was cut off is continued.
 MAX_CONTINUATIONS = 2
+#: Partial text is shown again when it has grown by this much.
+_STEP_CHARS = 24
 CONTINUE = "Continue exactly where you stopped. Repeat nothing."
 
 
@@ -163,3 +165,19 @@ def join_parts(begun: str, rest: str) -> str:
     if not begun or begun[-1].isspace() or not rest[:1].isalnum():
         return begun + rest
     return begun + rest if is_unspaced(begun[-1]) or is_unspaced(rest[0]) else f"{begun} {rest}"
+
+
+def in_steps(show: OnText) -> OnText:
+    """Return a callback that calls `show` only when the text has grown by a step or began anew.
+
+    Sanitizing a text costs more than receiving a few letters of it.
+    """
+    shown_chars = 0
+
+    def on_text(text: str) -> None:
+        nonlocal shown_chars
+        if not 0 <= len(text) - shown_chars < _STEP_CHARS:
+            shown_chars = len(text)
+            show(text)
+
+    return on_text

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 
 from core.answering import prompt as prompts
 from core.answering.conversation import Topic, find_topic, is_spoken, quote
+from core.answering.pipeline import in_steps
 from core.commands import ANSWER, Command
 from core.commands.arguments import Argument, MessageAction
-from core.commands.context import Context, in_steps
+from core.commands.context import Context
 from core.errors import AudioNotSupported, EngineError, TooLong, UserError
 from core.interfaces import Recording
 from core.locale import mark
@@ -61,6 +62,8 @@ class RecordingGone(UserError):
 
 async def ask(ctx: Context) -> Reply:
     """Reply with the answer; a spoken question is quoted above it."""
+    if ctx.message.reply_to and not ctx.message.reply_to.attachment:
+        await ctx.quoted_text()  # its author may have opted out
     is_note = is_spoken(ctx.job)
     spoken = await ctx.transcribe(on_progress=ctx.show_share) if is_note else None
     question = spoken.transcript.text if spoken else ctx.message.text.strip()

@@ -43,6 +43,8 @@ from core.transcription.progress import OnProgress, Progress
 from core.transcription.subtitles import FORMATS, name_transcript
 
 NOT_GIVEN = mark("{platform} does not give me this file. Please send it again.")
+SILENT = mark("The speaker has opted out of transcription.")
+WITHHELD = mark("Whoever said or wrote this has opted out: it is neither transcribed nor stored.")
 TRANSCRIPT_GONE = mark("This transcript is no longer available. Send the recording again.")
 
 #: Recordings longer than this get a Summary button.
@@ -53,8 +55,6 @@ _FILES_OVER_S = 30.0
 _VOICE_STALL_S = 60.0
 #: A platform that does not give us a file by then is not asked again: half a minute of attempts.
 _FETCH_ATTEMPTS, _FETCH_S = 5, 40.0
-#: Partial text is shown again when it has grown by this much.
-_STEP_CHARS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +206,21 @@ class Context:
         """Return `transcript` with the glossary applied, as far as it holds for the speaker."""
         return apply_to(transcript, self.settings.talk.glossary, speaker_id)
 
-    async def require_no_opt_out(self, people: Set[str]) -> None:
+    async def require_no_opt_out(self, people: Set[str], refusal: str = SILENT) -> None:
         """Raise UserError if one of `people` (ids), other than the sender, has opted out."""
         message = self.message
         others = people - {"", message.sender_id}
         if others and await self.store.memory.opted_out(message.chat.platform, others):
-            raise UserError("The speaker has opted out of transcription.")
+            raise UserError(refusal)
+
+    async def quoted_text(self) -> str:
+        """Return the text that the message replies to, "" for none.
+
+        Raises UserError if its author, other than the sender, has opted out.
+        """
+        quoted = self.message.reply_to
+        await self.require_no_opt_out(quoted.author_ids if quoted else frozenset(), WITHHELD)
+        return quoted.text if quoted else ""
 
     async def own_speech(self) -> SpeechSettings:
         """Return the voice and style that the sender has chosen."""
@@ -281,19 +290,3 @@ class Context:
             *((has_times, Button(f".{form}", "text_file", f"{form} {of}")) for form in FORMATS),
         )
         return tuple(button for is_offered, button in offers if is_offered)
-
-
-def in_steps(show: OnText) -> OnText:
-    """Return a callback that calls `show` only when the text has grown by a step or began anew.
-
-    Sanitizing a text costs more than receiving a few letters of it.
-    """
-    shown_chars = 0
-
-    def on_text(text: str) -> None:
-        nonlocal shown_chars
-        if not 0 <= len(text) - shown_chars < _STEP_CHARS:
-            shown_chars = len(text)
-            show(text)
-
-    return on_text

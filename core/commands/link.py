@@ -28,7 +28,10 @@ UNLINKED = mark(
     "Your account is not linked and no code is active. Voice, style and opt-out stay as they were "
     "on both sides; a custom voice stays with the account that recorded it."
 )
-OPTED_OUT = mark("You have opted out: in all chats, only what you ask for is stored, for 30 days.")
+OPTED_OUT = mark(
+    "You have opted out: nothing that you say in chats is stored. What you ask me yourself is kept "
+    "as /privacy says."
+)
 REFUSALS = {
     LinkResult.UNKNOWN: mark(
         "This code is unknown, used or older than 10 minutes. Get a new one with /link on the "

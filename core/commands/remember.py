@@ -33,7 +33,10 @@ PRIVATE = mark(
     "are kept for 30 days; a recording is a request, too. /privacy says more."
 )
 HISTORY_OFF = mark("Chat history is off. An admin can turn it on with /remember on.")
-OPTED_OUT = mark("You have opted out: in all chats, only what you ask for is stored, for 30 days.")
+OPTED_OUT = mark(
+    "You have opted out: nothing that you say in chats is stored. What you ask me yourself is kept "
+    "as /privacy says."
+)
 
 
 async def remember(ctx: Context) -> Reply:
@@ -120,8 +123,9 @@ async def set_opt_out(ctx: Context, words: list[str]) -> Reply:
         return Reply(ctx.text("You have opted in again, in chats that keep a history."))
     counts = await forget_everywhere(ctx, keeps_account=True)
     text = ctx.text(
-        "You have opted out: in all chats, only what you ask for is stored, for 30 days, and in "
-        "groups nobody else can transcribe your voice messages. /remember me on undoes this."
+        "You have opted out: nothing that you say in chats is stored, and nobody else can have it "
+        "transcribed, translated or read aloud. What you ask me yourself is kept as /privacy says. "
+        "/remember me on undoes this."
     )
     return Reply(join_texts([text, describe_counts(ctx, counts)]))
 

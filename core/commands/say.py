@@ -29,8 +29,7 @@ def read_call(text: str) -> tuple[SpeechSettings, str]:
 async def say(ctx: Context) -> Reply:
     """Reply with the text as a voice message."""
     call, text = read_call(ctx.message.text)
-    if not text and ctx.message.reply_to:
-        text = ctx.message.reply_to.text
+    text = text or await ctx.quoted_text()
     if not text and ctx.message.reply_to:
         raise UserError("That message contains no text to read aloud.")
     if not text:

@@ -7,9 +7,10 @@ import re
 from dataclasses import dataclass, replace
 
 from core.answering import translation_prompt as prompts
+from core.answering.pipeline import in_steps
 from core.commands import TRANSLATION, Command
 from core.commands.arguments import Argument, MessageAction, suggest_languages
-from core.commands.context import Context, in_steps
+from core.commands.context import Context
 from core.errors import UserError
 from core.interfaces import OnText
 from core.locale import mark
@@ -112,8 +113,8 @@ async def _find_source(ctx: Context, rest: str) -> SourceText:
         job = await ctx.store.jobs.find(quoted.job_id)
         if job and job.reply and (text := job.reply.quote or job.reply.text):
             return SourceText(restore_links(text), job.reply.heard_key)
-    if quoted and quoted.text:
-        return SourceText(restore_links(quoted.text))
+    if text := await ctx.quoted_text():
+        return SourceText(restore_links(text))
     raise UserError(HOW_TO)
 
 

@@ -71,7 +71,7 @@ async def test_opt_out_applies_to_both_linked_accounts(places: Places) -> None:
     await places.other_group.ask("remember me off", ADA_THERE)
     await places.group.say("mine", ADA)
     reply = await places.use(await places.code())
-    assert "only what you ask for is stored" in reply and "Deleted: 3 messages" in reply
+    assert "nothing that you say in chats is stored" in reply and "Deleted: 3 messages" in reply
     assert await places.group.kept() == await places.other_group.kept() == []
 
 

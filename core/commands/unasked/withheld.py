@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from core.commands import Command
-from core.commands.context import Context
+from core.commands.context import WITHHELD, Context
 from core.models import Reply
 
 
 async def explain(ctx: Context) -> Reply:
     """Say why there is no transcript."""
-    text = "Whoever said or wrote this has opted out: it is neither transcribed nor stored."
-    return Reply(ctx.text(text))
+    return Reply(ctx.text(WITHHELD))
 
 
 command = Command("", explain, is_listed=False)

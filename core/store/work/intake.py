@@ -111,7 +111,7 @@ class Intake:
             return None
         if command == "cancel":
             message = _cancel(connection, key, message, choose_stopped, now)
-        message = self._trim_quote(message, command)
+        message = self._trim_quote(connection, message, command)
         new = NewJob(key, message, command, recording, is_silent=self.is_silent(command))
         if chat.used_at is None and self.needs_introduction(message.chat.platform):
             new = _introduce(connection, new, now)
@@ -126,14 +126,18 @@ class Intake:
         """Save a message that has no job: it opens a form, in which the rest is typed."""
         chat_pk = chat_row(connection, message.chat).chat_pk
         row = {"chat_pk": chat_pk, "message_id": message.message_id, "edit_id": FORM}
-        message = self._trim_quote(message, message.command)
+        message = self._trim_quote(connection, message, message.command)
         row |= {"received_at": self._database.now(), "content": message}
         connection.execute(NEW_MESSAGE, row)
 
-    def _trim_quote(self, message: Message, command: str) -> Message:
-        """Return a message without the text that it replies to if its command does not need it."""
+    def _trim_quote(self, connection: Connection, message: Message, command: str) -> Message:
+        """Return a message without the text that it replies to if nobody may or need store it."""
         quoted = message.reply_to
-        if quoted is None or not quoted.text or self.uses_quote(command):
+        if quoted is None or not quoted.text:
+            return message
+        others, platform = quoted.author_ids - {message.sender_id}, message.chat.platform
+        is_kept = self.uses_quote(command)
+        if is_kept and not any(is_opted_out(connection, platform, one) for one in others):
             return message
         return replace(message, reply_to=replace(quoted, text=""))
 
