@@ -15,7 +15,7 @@ from core.admission import Decisions
 from core.answering.conversation import find_speaker
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
-from core.commands import load_command, pick_command
+from core.commands import find_history, load_command, pick_command
 from core.commands.arguments import ArgumentInput
 from core.commands.buttons.failure import GO, go_on
 from core.commands.cancel import may_cancel_others, pick_cancelled
@@ -60,6 +60,9 @@ class Inbox:
         self._synthesis = synthesis
         store.intake.is_silent = lambda command: load_command(command).is_silent
         store.intake.uses_quote = lambda command: load_command(command).uses_quote
+        store.forgetting.reads_history = lambda command, message: bool(
+            find_history(command, message)
+        )
         store.intake.needs_introduction = self._needs_introduction
         #: Which person of the web page each browser is.
         self.web_sessions = store.web_sessions

@@ -106,7 +106,7 @@ async def forget_after(
     before = ctx.job.job_id
     await _stop(ctx, choose, chat, before)
     began_at, counts = ctx.clock.now(), await forget()
-    await _begin_anew(ctx, chat, counts)
+    await _begin_anew(ctx, chat)
     # What somebody has asked about the replies meanwhile holds what was in them.
     is_more = await _stop(ctx, partial(_pick_derived, counts.job_ids), None, before)
     ended = await ctx.store.restarts.list_ended(began_at)
@@ -115,13 +115,13 @@ async def forget_after(
     return counts
 
 
-async def _begin_anew(ctx: Context, chat: Chat | None, counts: ForgottenCounts) -> None:
+async def _begin_anew(ctx: Context, chat: Chat | None) -> None:
     """Let jobs under way begin anew that may have read what is gone.
 
     One that had to do so too often ends instead: each time may cost something.
     """
     readers = _find_readers(await ctx.store.restarts.list_open(), chat)
-    await ctx.store.restarts.begin_anew({job.job_id: read for job, read in readers}, counts)
+    await ctx.store.restarts.begin_anew({job.job_id: read for job, read in readers})
     if worn := {job.job_id for job, _ in readers if job.attempts >= _MAX_ATTEMPTS}:
         await _stop(ctx, partial(_pick_these, worn), None, "")
 

@@ -32,7 +32,7 @@ from core.models import (
     parse_budget,
 )
 from core.privacy.archive import ExportSound
-from core.store import ForgottenCounts, Store
+from core.store import Store
 from tests.conftest import NewMessage
 from tests.store.conftest import schedule
 from tests.support.remembered_talk import CHAT, say, talk
@@ -104,7 +104,7 @@ async def _work(store: Store, new_message: NewMessage) -> None:
     await store.cancellation.requeue([untold.job_id], [untold.job_id])
     await store.restarts.list_open()
     await store.restarts.list_ended(now)
-    await store.restarts.begin_anew({waiting.job_id: HERE}, ForgottenCounts())
+    await store.restarts.begin_anew({waiting.job_id: HERE})
     await _results(store)
 
 

@@ -36,6 +36,7 @@ ALLOWED = {
     "ORDER BY anon_1.last_at DESC, anon_1.seq DESC": "the last job of each chat of one person",
     "AND chats.chat_id = ? ORDER BY schedules.next_at": "the digests of one chat",
     "WHERE usage.hour_at >= ? GROUP BY": "as many as a month has hours",
+    "AND jobs.command = 'private_summary'": "summaries in private chats of the last month",
     "FROM admissions": "one row per chat or person that asked: read at the start and once a minute",
     "WHERE chats.platform != ? AND chats.gone_at IS NULL": "a broadcast goes to all chats",
     "FROM audit ORDER BY audit.audit_pk DESC": "the last ones, read backwards",

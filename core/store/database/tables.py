@@ -201,6 +201,7 @@ jobs = Table(
     ),
     Index("ix_jobs_export_finished_at", "finished_at", sqlite_where=text("command = 'export'")),
     Index("ix_jobs_unasked_finished_at", "finished_at", sqlite_where=text(IS_UNASKED)),
+    Index("ix_jobs_copy_chat_pk", "chat_pk", sqlite_where=text("command = 'private_summary'")),
 )
 
 #: Paid transcripts by sha256 of scope + audio + engine + model + parameters + piece.
@@ -210,8 +211,7 @@ transcripts = Table(
     Column("key", KeyedId(b"result"), primary_key=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("content", Encrypted(Transcript), nullable=False),
-    #: For a piece or an edited transcript, the key of that of the whole recording: all are deleted
-    #: together.
+    #: For a piece or an edited transcript, the key of the whole recording's: they go together.
     Column("whole", KeyedId(b"result")),
     Index(None, "whole"),
     Index(None, "created_at"),

@@ -80,14 +80,18 @@ class Emptying:
         counts.recordings += self._recordings.drop(connection, message_pks)
 
 
-def select_jobs_of(chat_pk: int) -> Select[Any]:
-    """Return the query for the ended or cancelled jobs of a chat that have content."""
+def select_ended() -> Select[Any]:
+    """Return the query for the ended or cancelled jobs that have content."""
     return (
         select(jobs, messages.c.content, messages.c.chat_pk.label("origin_pk"))
         .join(messages, messages.c.message_pk == jobs.c.message_pk)
-        .where(jobs.c.chat_pk == chat_pk, ~IS_OPEN | IS_CANCELLED)
-        .where(messages.c.content.is_not(None))
+        .where(~IS_OPEN | IS_CANCELLED, messages.c.content.is_not(None))
     )
+
+
+def select_jobs_of(chat_pk: int) -> Select[Any]:
+    """Return the same for one chat."""
+    return select_ended().where(jobs.c.chat_pk == chat_pk)
 
 
 def find_users(connection: Connection, chat_pk: int, keys: Collection[str]) -> Sequence[Any]:
@@ -138,9 +142,7 @@ def free_results(
     counts.sounds += connection.execute(delete(sounds).where(is_key)).rowcount
 
 
-def drop_unfinished(
-    connection: Connection, chat_pk: int, job_ids: Collection[str], counts: ForgottenCounts
-) -> None:
+def drop_unfinished(connection: Connection, chat_pk: int, job_ids: Collection[str]) -> None:
     """Delete what jobs have paid for and what no reply shows, since it may have anybody's words.
 
     chat_pk: the chat whose history they read.
@@ -148,7 +150,8 @@ def drop_unfinished(
     is_job = uses.c.job_id.in_(job_ids)
     keys = set(connection.execute(select(uses.c.key).where(is_job)).scalars())
     connection.execute(delete(uses).where(is_job))
-    free_results(connection, chat_pk, counts, set(), keys)
+    if keys:
+        free_results(connection, chat_pk, ForgottenCounts(), set(), keys)
 
 
 def _is_private(whose: Whose, row: Any) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, literal_column, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import Chat
+from core.models import Chat, Message
 from core.store.database.queries import IS_FORM, Database, is_chat, writes
 from core.store.database.tables import chats, jobs, messages, remembered
 from core.store.recordings import Recordings
@@ -16,12 +17,15 @@ from core.store.talk.belongings import drop_accounts, drop_belongings, reset_cha
 from core.store.talk.emptying import (
     Emptying,
     ForgetTask,
+    drop_unfinished,
     find_users,
     free_results,
+    select_ended,
     select_jobs_of,
 )
 from core.store.talk.forgotten import (
     FORGOTTEN,
+    Copies,
     Everybody,
     ForgottenCounts,
     OneMessage,
@@ -33,6 +37,8 @@ from core.store.talk.memory import EMPTY, IS_KEPT
 
 #: Jobs that are read and emptied at once, to hold the write lock briefly.
 _BATCH = 100
+#: Summaries in private chats; written out: with a parameter, SQLite does not use their index.
+_COPIES = select_ended().where(jobs.c.command == literal_column("'private_summary'"))
 #: The command that asks for all this: it is about a reply, but not made from it.
 _COMMAND = "forget"
 #: How often the WAL is tried to be emptied while others read it, and the pause between.
@@ -52,6 +58,8 @@ class Forgetting:
         self._database = database
         self._recordings = recordings
         self._emptying = Emptying(recordings)
+        #: Returns whether a command reads the history of a chat to answer a message.
+        self.reads_history: Callable[[str, Message], bool] = lambda command, message: False
 
     async def forget_person(
         self, chat: Chat, person_id: str, *, is_private: bool = False
@@ -63,7 +71,8 @@ class Forgetting:
         counts = ForgottenCounts()
         authors = {person_id, ""} if is_private else {person_id}
         for row in await self._find_chats(is_chat(chat)):
-            await self._forget(ForgetTask(row.chat_pk, Person({person_id}), counts))
+            await self._forget(task := ForgetTask(row.chat_pk, Person({person_id}), counts))
+            await self._forget_copies(task)
             await self._drop_belongings(row.chat_pk, authors, counts)
         await self._finish()
         return counts
@@ -100,7 +109,8 @@ class Forgetting:
         """Delete all that is stored about a chat, and its settings."""
         counts = ForgottenCounts()
         for row in await self._find_chats(is_chat(chat)):
-            await self._forget(ForgetTask(row.chat_pk, Everybody(), counts))
+            await self._forget(task := ForgetTask(row.chat_pk, Everybody(), counts))
+            await self._forget_copies(task)
             await self._drop_belongings(row.chat_pk, None, counts, is_own=True)
         await self._finish()
         return counts
@@ -115,7 +125,9 @@ class Forgetting:
         """
         counts = ForgottenCounts()
         for row in await self._find_chats(is_chat(chat)):
-            await self._forget(ForgetTask(row.chat_pk, OneMessage(message_id, job_id), counts))
+            whose = OneMessage(message_id, job_id)
+            await self._forget(task := ForgetTask(row.chat_pk, whose, counts))
+            await self._forget_copies(task)
         await self._finish()
         return counts
 
@@ -134,8 +146,23 @@ class Forgetting:
         await self._forget_forms(task)
         await self._forget_talk(task)
         async for rows in self._jobs(task.chat_pk):
-            if chosen := await self._choose(task.whose, rows):
-                await self._empty(task, chosen)
+            chosen = await self._choose(task.whose, rows)
+            await self._empty(task, chosen, [row for row in rows if row not in chosen])
+
+    async def _forget_copies(self, task: ForgetTask) -> None:
+        """Do so with summaries of the chat in private chats, and with what was made from these."""
+        rows = await self._database.rows(_COPIES)
+        is_asked = jobs.c.job_id.in_({parent_of(row.content) for row in rows})
+        query = select(jobs.c.job_id).where(is_asked, jobs.c.chat_pk == task.chat_pk)
+        asked = {row.job_id for row in await self._database.rows(query)}
+        here = [row for row in rows if parent_of(row.content) in asked]
+        theirs = [row for row in here if task.whose.has_words(row.reply)]
+        for chat_pk in {row.chat_pk for row in here}:
+            whose = Copies(row.job_id for row in theirs if row.chat_pk == chat_pk)
+            others = [row for row in here if row.chat_pk == chat_pk and row not in theirs]
+            copies = replace(task, chat_pk=chat_pk, whose=whose)
+            async for rows in self._jobs(chat_pk):
+                await self._empty(copies, await self._choose(whose, rows), others)
 
     async def _forget_forms(self, task: ForgetTask) -> None:
         """Delete what forms are about that nobody has submitted, or not yet."""
@@ -184,9 +211,27 @@ class Forgetting:
                 chosen.append(row)
         return chosen
 
+    async def _empty(self, task: ForgetTask, chosen: Sequence[Any], others: Sequence[Any]) -> None:
+        """Empty ended jobs. What others have paid for and not shown goes, too: it may be theirs."""
+        failed = [row.job_id for row in others if self._may_have_read(row)]
+        if chosen or failed:
+            await self._write(task, chosen, failed)
+
+    def _may_have_read(self, row: Any) -> bool:
+        """Return whether a job may have read anything, since its reply does not say what it has."""
+        is_known = row.reply and (row.reply.people or row.reply.about)
+        return not is_known and self.reads_history(row.command, row.content)
+
     @writes
-    def _empty(self, connection: Connection, task: ForgetTask, rows: Sequence[Any]) -> None:
-        self._emptying.run(connection, task, rows)
+    def _write(
+        self,
+        connection: Connection,
+        task: ForgetTask,
+        chosen: Sequence[Any],
+        failed: Sequence[str],
+    ) -> None:
+        self._emptying.run(connection, task, chosen)
+        drop_unfinished(connection, task.chat_pk, failed)
 
     @writes
     def _drop_belongings(

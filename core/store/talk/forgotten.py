@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
 
@@ -58,6 +58,9 @@ class Whose(Protocol):
     def is_theirs(self, row: Any) -> bool:
         """Return whether a job is theirs, or about something of theirs."""
 
+    def has_words(self, reply: Reply | None) -> bool:
+        """Return whether a reply that rests on the history of the chat has something of theirs."""
+
     def owns(self, row: Any) -> bool:
         """Return whether the recording of a job is theirs: what others made from it goes, too."""
 
@@ -92,7 +95,7 @@ class Everybody:
         return False
 
     speaks = owns
-    frees = is_form = is_theirs
+    frees = is_form = has_words = is_theirs
 
 
 class Person:
@@ -109,9 +112,12 @@ class Person:
     def is_theirs(self, row: Any) -> bool:
         """Return whether they asked, are quoted, or the reply has words of theirs."""
         subjects = (row.content, *recordings_about(row))
-        authors = (one.author_ids for one in subjects)
-        words = row.reply.people if row.reply else ()
-        return not self.ids.isdisjoint({*words, *frozenset[str]().union(*authors)})
+        authors = frozenset[str]().union(*(one.author_ids for one in subjects))
+        return not self.ids.isdisjoint(authors) or self.has_words(row.reply)
+
+    def has_words(self, reply: Reply | None) -> bool:
+        """Return whether a reply has words of theirs, or sums them up."""
+        return reply is not None and not self.ids.isdisjoint(reply.people)
 
     def owns(self, row: Any) -> bool:
         """Return whether it is they who speak in the recording of a job."""
@@ -152,7 +158,12 @@ class OneMessage:
 
     def is_theirs(self, row: Any) -> bool:
         """Return whether it is the job of the message, about it, or has words of it."""
-        return self.frees(row) or (_is_here(row) and self._is_source(row.reply))
+        return self.frees(row) or (_is_here(row) and self.has_words(row.reply))
+
+    def has_words(self, reply: Reply | None) -> bool:
+        """Return whether the message is one of the sources of a reply."""
+        linked = (one.message_id for one in reply.links) if reply else ()
+        return reply is not None and self._message_id in (*linked, *reply.sources)
 
     def frees(self, row: Any) -> bool:
         """Return whether it is the job of the message or about it. Others have more sources."""
@@ -172,12 +183,30 @@ class OneMessage:
         """Return whether it is about the message."""
         return bool(opener.reply_to and self._is_it(opener.reply_to))
 
-    def _is_source(self, reply: Reply | None) -> bool:
-        linked = (one.message_id for one in reply.links) if reply else ()
-        return reply is not None and self._message_id in (*linked, *reply.sources)
-
     def _is_it(self, one: Message | QuotedMessage | RecordingReference) -> bool:
         return one.message_id == self._message_id != ""
+
+
+class Copies:
+    """Jobs that have something of it in another chat, and what was made from their replies."""
+
+    talk, frees_talk = remembered.c.remembered_pk.is_(None), False
+
+    def __init__(self, job_ids: Iterable[str]) -> None:
+        self._job_ids = set(job_ids)
+
+    def is_theirs(self, row: Any) -> bool:
+        """Return whether it is one of the jobs. They are asked about in order of arrival."""
+        is_one = not self._job_ids.isdisjoint({row.job_id, parent_of(row.content)})
+        if is_one:
+            self._job_ids.add(row.job_id)
+        return is_one
+
+    def owns(self, row: Any) -> bool:
+        """Return False: others may have the results, too."""
+        return False
+
+    frees = speaks = is_form = has_words = owns
 
 
 def has_content(quoted: QuotedMessage | RecordingReference) -> bool:

@@ -25,7 +25,6 @@ from core.store.database.queries import (
 )
 from core.store.database.tables import buttons, jobs
 from core.store.talk.emptying import drop_unfinished
-from core.store.talk.forgotten import ForgottenCounts
 from core.store.work.cancellation import outdate
 
 #: Writes what becomes of interrupted jobs: given their ids, and those of them that ran.
@@ -55,13 +54,13 @@ class Restarts:
         rows = await self._database.rows(select_jobs().where(jobs.c.finished_at >= since))
         return [read_job(row, self._database.now()) for row in rows]
 
-    async def begin_anew(self, reading: Mapping[str, Chat], counts: ForgottenCounts) -> None:
+    async def begin_anew(self, reading: Mapping[str, Chat]) -> None:
         """Let open jobs begin anew, without what they have saved. Those that run are interrupted.
 
         reading: job -> the chat whose history it reads.
         """
         if reading:
-            settle = partial(self._settle, reading, counts)
+            settle = partial(self._settle, reading)
             # It goes on if this is cancelled, or else they would stay interrupted.
             await asyncio.shield(asyncio.ensure_future(self.interrupt([*reading], settle)))
 
@@ -70,7 +69,6 @@ class Restarts:
         self,
         connection: Connection,
         reading: Mapping[str, Chat],
-        counts: ForgottenCounts,
         job_ids: Collection[str],
         _ran: Collection[str],
     ) -> None:
@@ -87,4 +85,4 @@ class Restarts:
         for chat in {*anew.values()}:
             chat_pk = chat_row(connection, chat).chat_pk
             of_chat = [job_id for job_id, read in anew.items() if read == chat]
-            drop_unfinished(connection, chat_pk, of_chat, counts)
+            drop_unfinished(connection, chat_pk, of_chat)
