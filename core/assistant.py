@@ -262,14 +262,19 @@ class Assistant:
         self._answering = answering
         self._clock = clock
 
-    async def make_reply(self, job: Job, platform: Platform) -> Reply:
-        """Run the job's command and return its reply. Safe to repeat. Raises AssistantError."""
+    async def make_reply(self, job: Job, platforms: Mapping[str, Platform]) -> Reply:
+        """Run the job's command and return its reply. Safe to repeat. Raises AssistantError.
+
+        platforms: all that are on, by name.
+        """
+        platform = platforms[job.message.chat.platform]
         target, updates = self._store.deliveries.target(job), asyncio.Queue[str | Progress]()
         progress = asyncio.create_task(show_updates(platform, target, updates))
         context = Context(
             job, job.message, job.settings, platform, self._transcription, self._synthesis,
             self._answering, self._store, self._clock, on_text=updates.put_nowait,
             on_progress=updates.put_nowait, on_audio=partial(platform.play, target),
+            platforms=platforms,
         )  # fmt: skip
         try:
             command = load_command(job.command)

@@ -219,7 +219,7 @@ class JobRunner:
                 reply, ledger = job.reply, self._store.deliveries.ledger(job)
                 if reply is None:
                     async with self._delays.limit(job):
-                        made = await self._assistant.make_reply(job, platform)
+                        made = await self._assistant.make_reply(job, self._platforms)
                     if job.message.is_first and made != Reply():
                         made = made.begin_with(describe_self(job.message.language))
                     save = self._store.jobs.save_reply

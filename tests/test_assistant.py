@@ -54,7 +54,7 @@ async def test_the_newest_partial_text_is_shown(
     monkeypatch.setattr(loopback.engine, "transcribe", transcribe)
     job = await loopback.inbox.accept(new_message())
     assert job
-    reply = await loopback.assistant.make_reply(job, platform)
+    reply = await loopback.assistant.make_reply(job, {"test": platform})
     assert reply.quote == "whole"
     assert platform.broken_off == 1
     await clock.sleep(60)

@@ -5,8 +5,8 @@ It also makes the parts that the replies of several commands share.
 
 from __future__ import annotations
 
-from collections.abc import Set
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.answering.conversation import find_speaker
@@ -79,6 +79,8 @@ class Context:
     on_audio: OnAudio
     #: Ask before much of what is left of a budget is used; False once the person has pressed Go.
     asks_first: bool = True
+    #: Name -> platform, of all that are on.
+    platforms: Mapping[str, Platform] = field(default_factory=dict)
     #: The recording of an earlier job with which this one goes on, after a button.
     about: tuple[RecordingReference, ...] = ()
 

@@ -137,11 +137,13 @@ async def forget_everywhere(ctx: Context, *, keeps_account: bool) -> ForgottenCo
 
     keeps_account: leave their settings, voices, corrections and digests.
     """
-    platform, person_id = ctx.message.chat.platform, ctx.message.sender_id
-    accounts = await ctx.store.links.accounts(platform, person_id)
-    private = [ctx.message.chat] if ctx.message.is_private else []
-    with suppress(PlatformError):
-        private.append(await ctx.platform.private_chat(person_id))
+    message = ctx.message
+    accounts = await ctx.store.links.accounts(message.chat.platform, message.sender_id)
+    private = [message.chat] if message.is_private else []
+    for name, person_id in accounts:
+        if platform := ctx.platforms.get(name):
+            with suppress(PlatformError):
+                private.append(await platform.private_chat(person_id))
     forget = partial(
         ctx.store.forgetting.forget_everywhere, accounts, private, keeps_account=keeps_account
     )
@@ -176,6 +178,7 @@ def describe_counts(ctx: Context, counts: ForgottenCounts) -> str:
         Plural("{count} voice", "{count} voices", counts.voices),
         Plural("{count} correction", "{count} corrections", counts.corrections),
         Plural("{count} digest", "{count} digests", counts.digests),
+        Plural("{count} set of settings", "{count} sets of settings", counts.settings),
         Plural("{count} reading position", "{count} reading positions", counts.positions),
         Plural("{count} account", "{count} accounts", counts.accounts),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from sqlalchemy import select
@@ -10,12 +11,17 @@ from sqlalchemy import select
 from core.clock import Clock
 from core.commands.deletion import DELETED, TEXT_DELETED
 from core.errors import EngineLocked
-from core.models import Attachment, Chat, QuotedMessage, Reply
+from core.interfaces import Platform
+from core.models import Attachment, Chat, ChatSettings, QuotedMessage, Reply
+from core.store import Store
 from core.store.database.schema import uses
 from core.store.database.tables import transcripts
 from core.store.operations.statistics import Statistics
-from tests.support.group_talk import ADA, BEN, EVE, Group, quote
+from tests.support.group_talk import ADA, BEN, EVE, NAMES, Group, quote
+from tests.support.loopback import run_loopback
 
+#: Ada's account on another platform.
+THERE = "77"
 NOTE = Attachment("file-1", duration_s=3.0)
 
 
@@ -51,6 +57,48 @@ async def test_everywhere_reaches_all_chats_and_the_account(
     assert (await store.voices.choice("test", ADA)).style == ""
     assert (await store.chats.settings(private.chat)).language is None, "her chat is hers"
     assert await store.jobs.history(private.chat) == []
+
+
+@pytest.mark.parametrize("is_purged", [False, True])
+@pytest.mark.parametrize("chat_id", [ADA, f"{ADA}-second", f"user:{ADA}", "555"])
+@pytest.mark.parametrize("asks_in", ["private", "group"])
+async def test_everywhere_resets_private_chats(
+    group: Group, clock: Clock, chat_id: str, asks_in: str, *, is_purged: bool
+) -> None:
+    """Also if nobody has written there for so long that no request is left."""
+    private = Group(group.loopback, Chat("test", "1", chat_id), is_private=True)
+    group.loopback.platform.private_chats[ADA] = private.chat
+    await private.ask("style chat canary style", ADA)
+    await private.ask("language fr", ADA)
+    store = group.loopback.store
+    if is_purged:
+        for days in (0, 31):
+            await store.retention.purge(clock.now() + timedelta(days=days))
+        assert await store.jobs.history(private.chat) == []
+    place = private if asks_in == "private" else group
+    receipt = await place.ask("forget me everywhere", ADA)
+    assert "1 set of settings" in receipt.text
+    assert await store.chats.settings(private.chat) == ChatSettings()
+
+
+async def test_everywhere_resets_the_private_chat_of_a_linked_account(
+    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with run_loopback(store) as loopback:
+        platforms = cast(dict[str, Platform], loopback.inbox.platforms)
+        platforms["other"] = platforms["test"]
+        monkeypatch.setitem(NAMES, THERE, "Ada")
+        here = Group(loopback, Chat("test", "1", ADA), is_private=True)
+        there = Group(loopback, Chat("other", "1", "555"), is_private=True)
+        loopback.platform.private_chats[THERE] = there.chat
+        await there.ask("style chat canary style", THERE)
+        given = await here.ask("link", ADA)
+        [code] = given.spans
+        await there.ask(given.text[code.start : code.end].removeprefix("/"), THERE)
+        for days in (0, 31):
+            await store.retention.purge(clock.now() + timedelta(days=days))
+        assert "1 set of settings" in (await here.ask("forget me everywhere", ADA)).text
+        assert await store.chats.settings(there.chat) == ChatSettings()
 
 
 async def test_what_is_for_all_chats_stays_after_forgetting_one(private: Group) -> None:

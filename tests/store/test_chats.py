@@ -60,6 +60,7 @@ async def test_a_chat_that_moves_takes_all_that_hangs_on_it_along(store: Store, 
     await store.chats.move(old, new)
     assert [d.platform_id for d in await store.deliveries.parts(job.job_id)] == [f"{MOVED}55"]
     assert await store.chats.settings(new) == chosen
+    assert await store.chats.settings(old) == ChatSettings(), "/forget does not look there"
     assert await store.voices.usable(new, "9") == [VOICE]
     assert await store.schedules.find(new) == [replace(DIGEST, chat=new)]
     await store.chats.save_settings(new, ChatSettings("fr"))

@@ -29,6 +29,8 @@ class LoopbackPlatform:
         #: Ids of messages edited in place, and of those whose jobs a button cancels.
         self.edited, self.cancellable = list[str](), list[str]()
         self.played: list[bytes] = []
+        #: The private chats of people, by their ids; those of all others have the id of the person.
+        self.private_chats: dict[str, Chat] = {}
         #: Raised by the next deliveries, one each.
         self.failures: list[AssistantError] = []
 
@@ -77,7 +79,7 @@ class LoopbackPlatform:
         return Membership.ADMIN if self.can_administer else Membership.MEMBER
 
     async def private_chat(self, person_id: str) -> Chat:
-        return Chat(self.name, "1", person_id)
+        return self.private_chats.get(person_id, Chat(self.name, "1", person_id))
 
     async def close(self) -> None:
         pass

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, tuple_, update
 
 from core.models import ChatSettings, Correction
-from core.store.database.queries import build_settings
+from core.store.database.queries import build_settings, read_settings
 from core.store.database.tables import (
     chats,
     link_codes,
@@ -77,10 +77,14 @@ def drop_voices(connection: Connection, rows: Sequence[Any], counts: ForgottenCo
         counts.sounds += connection.execute(delete(sounds).where(spoken)).rowcount
 
 
-def reset_chat(connection: Connection, chat_pk: int) -> None:
+def reset_chat(connection: Connection, chat_pk: int, counts: ForgottenCounts) -> None:
     """Give a chat the settings of a new one."""
-    change = update(chats).where(chats.c.chat_pk == chat_pk)
+    is_it = chats.c.chat_pk == chat_pk
+    row = connection.execute(select(chats).where(is_it)).one()
+    if read_settings(row) != ChatSettings() or row.no_voice_at is not None:
+        counts.settings += 1
     empty = {"no_voice_at": None, "subject": None}
+    change = update(chats).where(is_it)
     connection.execute(change.values(**build_settings(ChatSettings()), **empty))
 
 

@@ -50,7 +50,7 @@ class Emptying:
             owned = _drop_results_of(connection, task, rows)
             self._empty_jobs(connection, rows, task.counts)
             if task.is_everywhere and any(_is_private(task.whose, row) for row in rows):
-                reset_chat(connection, task.chat_pk)
+                reset_chat(connection, task.chat_pk, task.counts)
             rows = find_users(connection, task.chat_pk, owned)
 
     def _empty_jobs(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, literal_column, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import Chat, Message
+from core.models import PERSON_PREFIX, Chat, Message
 from core.store.database.queries import IS_FORM, Database, is_chat, writes
 from core.store.database.tables import chats, jobs, messages, remembered
 from core.store.recordings import Recordings
@@ -93,12 +93,11 @@ class Forgetting:
         for platform in {platform for platform, _ in accounts}:
             ids = {person_id for on, person_id in accounts if on == platform}
             for row in await self._find_chats(chats.c.platform == platform):
-                chat = Chat(row.platform, row.bot_id, row.chat_id)
                 task = ForgetTask(row.chat_pk, Person(ids), counts, is_everywhere=not keeps_account)
                 await self._forget(task)
                 if not keeps_account:
-                    # On some platforms a private chat has the id of its person.
-                    is_own = chat in private or row.chat_id in ids
+                    chat = Chat(row.platform, row.bot_id, row.address)
+                    is_own = chat in private or _is_chat_of(ids, row.address)
                     await self._drop_belongings(row.chat_pk, ids, counts, is_own=is_own)
         if not keeps_account:
             await self._database.write(lambda one: drop_accounts(one, accounts, counts))
@@ -132,7 +131,7 @@ class Forgetting:
         return counts
 
     async def _find_chats(self, condition: ColumnElement[bool]) -> Sequence[Any]:
-        names = chats.c.chat_pk, chats.c.platform, chats.c.bot_id, chats.c.chat_id
+        names = chats.c.chat_pk, chats.c.platform, chats.c.bot_id, chats.c.address
         return await self._database.rows(select(*names).where(condition))
 
     async def _finish(self) -> None:
@@ -245,4 +244,13 @@ class Forgetting:
     ) -> None:
         drop_belongings(connection, chat_pk, authors, counts)
         if is_own:
-            reset_chat(connection, chat_pk)
+            reset_chat(connection, chat_pk, counts)
+
+
+def _is_chat_of(ids: Collection[str], chat_id: str) -> bool:
+    """Return whether the id of a chat says that it is the private one of a person with these ids.
+
+    On some platforms it is that of the person; or it begins with it, where people have several.
+    """
+    name = chat_id.removeprefix(PERSON_PREFIX)
+    return name in ids or name.partition("-")[0] in ids

@@ -33,6 +33,8 @@ class ForgottenCounts:
     voices: int = 0
     corrections: int = 0
     digests: int = 0
+    #: Chats whose settings were reset.
+    settings: int = 0
     #: How far a person has read a chat.
     positions: int = 0
     #: Accounts with their settings and links.
