@@ -10,7 +10,7 @@ from sqlalchemy import Table
 
 from core.privacy.periods import PERIODS
 from core.store import Store
-from core.store.database.encryption import Encrypted
+from core.store.database.encryption import Encrypted, KeyedId
 from core.store.database.tables import metadata
 from tests.support.full_chats import ADA, DISCORD, EVE, IMPERSONAL, TELEGRAM, World
 from tests.support.loopback import run_loopback
@@ -45,6 +45,22 @@ def is_request(place: str) -> bool:
     return "text='me everywhere'" in place or "text='me off'" in place
 
 
+def find_ids(world: World, rows: Rows) -> set[str]:
+    """Return the columns that have a digest of an id of Ada's, but for the jobs of her orders."""
+    cipher, found = world.store._database.cipher, set()
+    names = [name for on, one in ADA.items() for name in (one, f"{on}|{one}")]
+    orders = {key[1] for key, (values, _) in rows.items() if is_request(repr(values))}
+    for (table, _), (values, _) in rows.items():
+        for column, value in values.items():
+            kind = metadata.tables[table].columns[column].type
+            digests = [
+                cipher.digest(kind.kind, name) for name in names if isinstance(kind, KeyedId)
+            ]
+            if value in digests and not (table == "jobs" and (values["message_pk"],) in orders):
+                found.add(f"{table}.{column}")
+    return found
+
+
 def check_bytes(world: World, before: Rows, after: Rows) -> None:
     """Check that no file holds a value of a row that is gone or has changed."""
     data = world.read_files()
@@ -71,6 +87,7 @@ async def test_nothing_of_a_person_is_left_anywhere(world: World, before: Rows) 
     after = await world.rows()
     found = mentions(after, "anary", *ADA.values(), without=("chats.address",))
     assert [place for place in found if not is_request(place)] == []
+    assert find_ids(world, after) == {"chats.chat_id", "chats.owner_id"}, "the chat is still there"
     check_bytes(world, before, after)
     kinds = "message repl transcript answer spoken recording voice correction digest position"
     assert [kind for kind in f"{kinds} account".split() if kind not in receipt.text] == []
@@ -132,6 +149,8 @@ async def test_nothing_is_left_of_who_opts_out(world: World, before: Rows) -> No
     account = (*people, "chats.talk", "chats.address", "schedules.content")
     found = mentions(after, "anary", *ADA.values(), without=account)
     assert [place for place in found if not is_request(place)] == []
+    kept = {"people.person_id", "readers.person_id", "newcomers.person_id"}
+    assert find_ids(world, after) == {"chats.chat_id", "chats.owner_id", *kept}
     check_bytes(world, before, after)
     await world.forward()
     found = mentions(await world.rows(), "anary", without=account)

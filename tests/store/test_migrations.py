@@ -77,3 +77,18 @@ async def test_a_newer_database_is_refused(database_url: str, tmp_path: Path) ->
     ask_database(tmp_path, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(ConfigError, match="newer"):
         await migrate(database_url)
+
+
+async def test_jobs_that_were_forgotten_are_nobodys(database_url: str, tmp_path: Path) -> None:
+    await migrate(database_url, None, "0020")
+    values = "1, ?, 'say', 'cancelled', 1, 0, '2026-01-01', '2026-01-01', ?, ?, 'done', 'hers'"
+    names = (
+        "chat_pk, job_id, command, state, attempts, crashes, created_at, run_at, finished_at, "
+        "error, outcome, person, message_pk"
+    )
+    rows = [("a", "2026-01-01", "forgotten"), ("b", "2026-01-01", ""), ("c", None, "forgotten")]
+    for number, row in enumerate(rows):
+        ask_database(tmp_path, f"INSERT INTO jobs ({names}) VALUES ({values}, {number})", *row)
+    await migrate(database_url)
+    found = dict(ask_database(tmp_path, "SELECT job_id, person FROM jobs"))
+    assert found == {"a": None, "b": "hers", "c": "hers"}

@@ -68,6 +68,7 @@ class Emptying:
         counts.replies += sum(map(bool, is_reply))
         is_job = jobs.c.job_id.in_(job_ids)
         ended = {"reply": None, "outcome": jobs.c.state, "state": JobState.CANCELLED}
+        connection.execute(update(jobs).where(is_job).values(person=None))
         change = update(jobs).where(is_job, ~IS_OPEN)
         connection.execute(change.values(**ended, error=FORGOTTEN))
         is_message = messages.c.message_pk.in_(message_pks)
