@@ -21,7 +21,8 @@ async def glossary(ctx: Context) -> Reply:
     word, number = split_word(ctx.message.text)
     corrections = (await ctx.store.chats.settings(ctx.message.chat)).talk.glossary
     if not word:
-        return Reply(_list(ctx, corrections))
+        makers = tuple(sorted({one.by for one in corrections} - {""}))
+        return Reply(_list(ctx, corrections), people=makers)
     if word != "remove" or not number.isdecimal():
         raise UserError("Example: /glossary remove 2")
     number = number[:9]

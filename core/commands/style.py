@@ -28,23 +28,26 @@ async def style(ctx: Context) -> Reply:
     if not (ctx.synthesis.synthesizer.limits.can_style or is_off):
         raise UserError("The voices here have no styles: they always sound the same.")
     if not wanted:
-        return Reply(await _describe(ctx))
+        return await _describe(ctx)
     if len(wanted) > MAX_CHARS:
         raise UserError("The style is too long: the limit is {limit} characters.", limit=MAX_CHARS)
     wanted = "" if is_off else wanted
     if word == "chat":
-        await ctx.save_settings(speech={"style": wanted})
+        by = ctx.message.sender_id if wanted else ""
+        await ctx.save_settings(speech={"style": wanted, "style_by": by})
     else:
         await ctx.save_own_speech(style=wanted)
     return Reply(ctx.text("Style: {style}", style=wanted) if wanted else ctx.text("Style removed."))
 
 
-async def _describe(ctx: Context) -> str:
+async def _describe(ctx: Context) -> Reply:
     if own := (await ctx.own_speech()).style:
-        return ctx.text("Your style: {style}. /style off removes it.", style=own)
-    if chosen := ctx.settings.speech.style:
-        return ctx.text("This chat's style: {style}", style=chosen)
-    return ctx.text("No style is set. Example: /style warm, tired, slow")
+        return Reply(ctx.text("Your style: {style}. /style off removes it.", style=own))
+    chosen = ctx.settings.speech
+    if chosen.style:
+        text = ctx.text("This chat's style: {style}", style=chosen.style)
+        return Reply(text, people=(chosen.style_by,) if chosen.style_by else ())
+    return Reply(ctx.text("No style is set. Example: /style warm, tired, slow"))
 
 
 async def suggest(entered: ArgumentInput) -> list[Suggestion]:

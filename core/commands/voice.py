@@ -59,7 +59,7 @@ async def show(ctx: Context) -> Reply:
     presets = [(v.name, label_voice(v, reader)) for v in ctx.synthesis.synthesizer.voices()]
     offers = presets + [(v.choice, v.name) for v in saved]
     buttons = tuple(Button(label, "voice", f"try {name}") for name, label in offers)
-    return Reply(f"{line}\n\n{ctx.text(HINT)}", buttons=buttons)
+    return Reply(f"{line}\n\n{ctx.text(HINT)}", buttons=buttons, people=makers_of(*saved))
 
 
 async def find(ctx: Context, name: str) -> str | SavedVoice | None:
@@ -101,6 +101,12 @@ def name_of(ctx: Context, voice: str | SavedVoice) -> str:
     return next((preset.name for preset in presets if preset.voice_id == voice), voice)
 
 
+def makers_of(*found: str | SavedVoice) -> tuple[str, ...]:
+    """Return the ids of those who have named these voices."""
+    makers = {one.by for one in found if isinstance(one, SavedVoice)}
+    return tuple(sorted(makers - {""}))
+
+
 async def choose(ctx: Context, name: str) -> Reply:
     """Set or reset the sender's voice."""
     if read_word(name) == "off":
@@ -108,7 +114,8 @@ async def choose(ctx: Context, name: str) -> Reply:
         return Reply(ctx.text("Your voice was reset."))
     found = await require_voice(ctx, name)
     await ctx.save_own_speech(voice=choice_of(found))
-    return Reply(ctx.text("Your voice is now {voice}.", voice=name_of(ctx, found)))
+    text = ctx.text("Your voice is now {voice}.", voice=name_of(ctx, found))
+    return Reply(text, people=makers_of(found))
 
 
 async def choose_for_chat(ctx: Context, name: str) -> Reply:
@@ -120,7 +127,8 @@ async def choose_for_chat(ctx: Context, name: str) -> Reply:
     if isinstance(found, SavedVoice) and found.is_clone:
         raise UserError("A cloned voice can only be used by its owner.")
     await ctx.save_settings(speech={"voice": choice_of(found)})
-    return Reply(ctx.text("This chat's voice is now {voice}.", voice=name_of(ctx, found)))
+    text = ctx.text("This chat's voice is now {voice}.", voice=name_of(ctx, found))
+    return Reply(text, people=makers_of(found))
 
 
 async def preview(ctx: Context, name: str) -> Reply:
@@ -132,7 +140,8 @@ async def preview(ctx: Context, name: str) -> Reply:
         Button(ctx.text("For me"), "voice", name),
         Button(ctx.text("For this chat"), "voice", f"chat {name}"),
     )
-    return Reply(name_of(ctx, found), files=(result.file,), buttons=buttons)
+    name = name_of(ctx, found)
+    return Reply(name, files=(result.file,), buttons=buttons, people=makers_of(found))
 
 
 async def design(ctx: Context, description: str) -> Reply:
@@ -170,7 +179,7 @@ async def list_saved(ctx: Context, _: str) -> Reply:
     saved = await ctx.store.voices.usable(ctx.message.chat, ctx.message.sender_id)
     if not saved:
         return Reply(ctx.text("No saved voices yet. Create one: /voice design DESCRIPTION"))
-    return Reply("\n".join(f"– {v.name}" for v in saved))
+    return Reply("\n".join(f"– {v.name}" for v in saved), people=makers_of(*saved))
 
 
 async def delete(ctx: Context, name: str) -> Reply:

@@ -19,6 +19,8 @@ class SpeechSettings:
     language: str = ""
     #: When the person tried to clone their voice within the last hour, for the limit on it.
     clone_tries: tuple[datetime, ...] = ()
+    #: Id of whoever typed the style of a chat, empty if that is not known.
+    style_by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,8 @@ class Contribution:
     #: Corrections in its glossary.
     corrections: tuple[Correction, ...]
     digests: tuple[DigestSchedule, ...]
+    #: Its speaking style, empty if somebody else has typed it.
+    style: str = ""
 
 
 @dataclass(frozen=True, slots=True)

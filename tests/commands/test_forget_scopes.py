@@ -19,6 +19,7 @@ from core.store.database.tables import transcripts
 from core.store.operations.statistics import Statistics
 from tests.support.group_talk import ADA, BEN, EVE, NAMES, Group, quote
 from tests.support.loopback import run_loopback
+from tests.support.stored_rows import mentions, read_rows
 
 #: Ada's account on another platform.
 THERE = "77"
@@ -106,6 +107,31 @@ async def test_what_is_for_all_chats_stays_after_forgetting_one(private: Group) 
     reply = await private.ask("forget me", ADA)
     assert "/forget me everywhere deletes that, too" in reply.text
     assert (await private.loopback.store.voices.choice("test", ADA)).style == "warm"
+
+
+@pytest.mark.parametrize("scope", ["me", "me everywhere"])
+async def test_a_style_of_the_chat_goes_with_who_has_typed_it(group: Group, scope: str) -> None:
+    store = group.loopback.store
+    await group.ask("style chat canary style", ADA)
+    assert "canary style" in (await group.ask("style", BEN)).text
+    assert "1 set of settings" in (await group.ask(f"forget {scope}", ADA)).text
+    assert [*mentions(await read_rows(store), "canary")] == []
+    await group.ask("style chat of Ben", BEN)
+    assert "settings" not in (await group.ask(f"forget {scope}", ADA)).text
+    assert (await store.chats.settings(group.chat)).speech.style == "of Ben"
+
+
+async def test_lists_of_what_people_have_made_go_with_it(group: Group) -> None:
+    await group.ask("auto on", EVE)
+    await group.speak(ADA)
+    sent = QuotedMessage(f"sent-{len(group.loopback.platform.sent)}")
+    await group.say("call = canary", ADA, reply_to=sent)
+    await group.press(await group.ask("voice design canary voice", ADA), "Keep A", ADA)
+    for command in ("glossary", "voice", "voice list", "voice canary voice"):
+        assert "canary" in repr(await group.ask(command, BEN)), command
+    await group.ask("voice off", BEN)
+    await group.ask("forget me", ADA)
+    assert [*mentions(await read_rows(group.loopback.store), "canary")] == []
 
 
 async def test_an_opt_out_outlasts_everything(group: Group) -> None:

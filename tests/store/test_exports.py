@@ -162,7 +162,10 @@ async def test_nothing_of_anybody_else_is_in_it(store: Store, new_message: NewMe
 async def test_what_one_has_made_in_a_group_is_in_it(store: Store) -> None:
     words = (Correction("hersay", "Hearsay", by="7"), Correction("secret", "secret", by=EVE))
     settings = ChatSettings(talk=TalkSettings(remember_days=7, glossary=words))
+    settings = replace(settings, speech=SpeechSettings(style="warm", style_by="7"))
     await store.chats.save_settings(GROUP, settings)
+    elsewhere = ChatSettings(speech=SpeechSettings(style="secret", style_by=EVE))
+    await store.chats.save_settings(replace(GROUP, chat_id="-999"), elsewhere)
     for number, by in enumerate(("7", EVE)):
         voice = SavedVoice(f"v{number}", f"made by {by}", SAMPLE, by=by)
         await store.voices.keep(GROUP, by, voice)
@@ -171,7 +174,7 @@ async def test_what_one_has_made_in_a_group_is_in_it(store: Store) -> None:
     found, parsed = await collect(store)
     [one] = found.contributions
     assert one.chat_id == GROUP.chat_id
-    assert [word.meant for word in one.corrections] == ["Hearsay"]
+    assert [word.meant for word in one.corrections] == ["Hearsay"] and one.style == "warm"
     assert [digest.thread_id for digest in one.digests] == ["7"]
     assert [voice.name for voice in found.voices] == ["made by 7"]
     assert "secret" not in json.dumps(parsed)

@@ -43,7 +43,7 @@ DEFAULTS = {
     " is_markdown=False heard_key='' about=() people=() sources=() marks=() note=''",
     "SavedVoice": "is_clone=False consented_at=None by=''",
     "Span": "kind='bold' at_s=0",
-    "SpeechSettings": "voice='' style='' language='' clone_tries=()",
+    "SpeechSettings": "voice='' style='' language='' clone_tries=() style_by=''",
     "TalkSettings": "notes=<NoteMode.TRANSCRIBE: 'transcribe'> is_thinking=False"
     " remember_days=None remembered_since_at=None glossary=()",
     "Transcript": "segments=() duration_s=0.0 is_cut=False is_rough=False usage=None"

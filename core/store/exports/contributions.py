@@ -1,4 +1,4 @@
-"""What a person has made in chats: corrections, digests, voices; and what was decided of them."""
+"""What a person has made in chats, such as corrections, and what was decided about them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from core.store.database.tables import admissions, chats, schedules, voices
 _BATCH = 100
 _TALK = (
     select(chats)
-    .where(chats.c.chat_pk > bindparam("after"), chats.c.talk.is_not(None))
+    .where(chats.c.chat_pk > bindparam("after"))
+    .where(chats.c.talk.is_not(None) | chats.c.speech.is_not(None))
     .order_by(chats.c.chat_pk)
     .limit(_BATCH)
 )
@@ -42,17 +43,26 @@ class Contributions:
         """Return what a person has made in each chat, private ones too."""
         corrections: dict[str, tuple[Correction, ...]] = {}
         digests: dict[str, tuple[DigestSchedule, ...]] = {}
+        styles: dict[str, str] = {}
         async for row in self._chats(platform):
-            if theirs := tuple(one for one in row.talk.glossary if one.by == person_id):
+            glossary = row.talk.glossary if row.talk else ()
+            if theirs := tuple(one for one in glossary if one.by == person_id):
                 corrections[row.address] = theirs
+            if row.speech and row.speech.style_by == person_id:
+                styles[row.address] = row.speech.style
         for row in await self._database.rows(_SCHEDULES):
             if row.platform == platform and row.content.by == person_id:
                 chat = Chat(platform, row.bot_id, row.address)
                 kept = digests.get(row.address, ())
                 digests[row.address] = (*kept, replace(row.content, chat=chat))
         return tuple(
-            Contribution(chat_id, corrections.get(chat_id, ()), digests.get(chat_id, ()))
-            for chat_id in dict.fromkeys((*corrections, *digests))
+            Contribution(
+                chat_id,
+                corrections.get(chat_id, ()),
+                digests.get(chat_id, ()),
+                styles.get(chat_id, ""),
+            )
+            for chat_id in dict.fromkeys((*corrections, *digests, *styles))
         )
 
     async def access(self, platform: str, person_id: str) -> tuple[AccessDecision, ...]:

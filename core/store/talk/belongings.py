@@ -1,4 +1,4 @@
-"""What people own beside their messages: settings, voices, corrections, digests, links."""
+"""What people own beside their messages: settings, voices, styles, corrections, digests, links."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def drop_belongings(
     authors: Collection[str] | None,
     counts: ForgottenCounts,
 ) -> None:
-    """Delete what people have made in a chat: voices, corrections, digests; and how far they read.
+    """Delete what people have made in a chat, such as voices, and how far they have read it.
 
     authors: their ids, "" where it is not known who made something. None = everybody.
     """
@@ -52,6 +52,8 @@ def drop_belongings(
     found = connection.execute(select(voices).where(voices.c.chat_pk == chat_pk))
     drop_voices(connection, [row for row in found if is_theirs(row.content.by)], counts)
     counts.corrections += _drop_corrections(connection, chat_pk, is_theirs)
+    if _drop_style(connection, chat_pk, is_theirs):
+        counts.reset.add(chat_pk)
 
 
 def _drop_corrections(
@@ -68,6 +70,17 @@ def _drop_corrections(
     return len(before) - len(kept)
 
 
+def _drop_style(connection: Connection, chat_pk: int, is_theirs: Callable[[str], bool]) -> bool:
+    """Delete the speaking style of a chat. Return False if it has none, or somebody else's."""
+    is_here = chats.c.chat_pk == chat_pk
+    speech = connection.execute(select(chats.c.speech).where(is_here)).scalar()
+    if not (speech and speech.style and is_theirs(speech.style_by)):
+        return False
+    change = update(chats).where(is_here)
+    connection.execute(change.values(speech=replace(speech, style="", style_by="")))
+    return True
+
+
 def drop_voices(connection: Connection, rows: Sequence[Any], counts: ForgottenCounts) -> None:
     """Delete saved voices with their samples and all audio that was made with them."""
     for row in rows:
@@ -82,7 +95,7 @@ def reset_chat(connection: Connection, chat_pk: int, counts: ForgottenCounts) ->
     is_it = chats.c.chat_pk == chat_pk
     row = connection.execute(select(chats).where(is_it)).one()
     if read_settings(row) != ChatSettings() or row.no_voice_at is not None:
-        counts.settings += 1
+        counts.reset.add(chat_pk)
     empty = {"no_voice_at": None, "subject": None}
     change = update(chats).where(is_it)
     connection.execute(change.values(**build_settings(ChatSettings()), **empty))

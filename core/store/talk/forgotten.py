@@ -33,8 +33,8 @@ class ForgottenCounts:
     voices: int = 0
     corrections: int = 0
     digests: int = 0
-    #: Chats whose settings were reset.
-    settings: int = 0
+    #: Chats whose settings were reset, or whose style was deleted.
+    reset: set[int] = field(default_factory=set)
     #: How far a person has read a chat.
     positions: int = 0
     #: Accounts with their settings and links.
@@ -46,6 +46,11 @@ class ForgottenCounts:
     def messages(self) -> int:
         """The number of messages."""
         return len(self.message_ids)
+
+    @property
+    def settings(self) -> int:
+        """The number of chats whose settings have changed."""
+        return len(self.reset)
 
     def add(self, other: ForgottenCounts) -> None:
         """Add what else was deleted."""
