@@ -55,11 +55,13 @@ async def make_export(ctx: Context) -> Reply:
     await _require_pause(ctx)
     message, max_bytes = ctx.message, ctx.platform.max_upload_bytes - MARGIN_BYTES
     sound = ExportSound(SOUND_BYTES, max_bytes)
-    found = await ctx.store.exports.collect(await _private_chat(ctx), message.sender_id, sound)
+    private, person_id = await _private_chat(ctx), message.sender_id
+    found, people = await ctx.store.exports.collect(private, person_id, sound)
     archives = await asyncio.to_thread(_pack, found, sound, max_bytes)
     if max(map(len, archives)) > ctx.platform.max_upload_bytes:
         raise UserError(TOO_LARGE)
-    return Reply(_describe(ctx, found), files=tuple(_name(archives, found)))
+    files = tuple(_name(archives, found))
+    return Reply(_describe(ctx, found), files=files, people=tuple(sorted(people)))
 
 
 async def _require_pause(ctx: Context) -> None:

@@ -1,13 +1,18 @@
-"""What private chats have of a group's history goes with what is forgotten in the group."""
+"""What other chats have of what is forgotten: summaries in private, what was forwarded, exports."""
 
 from __future__ import annotations
 
+import io
+import zipfile
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import select
 
 from core.errors import EngineBadReply
 from core.models import Chat, JobState, QuotedMessage, Reply
+from core.privacy.export import JSON_NAME
+from core.store.database.tables import jobs
 from tests.support.group_talk import ADA, BEN, EVE, Group
 from tests.support.stored_rows import mentions, read_rows
 
@@ -104,3 +109,38 @@ async def test_what_a_failed_summary_has_paid_for_goes(
     assert any(place.startswith("answers") for place in await left(group))
     await forget(group, scope)
     assert await left(group) == []
+
+
+async def count_exported(group: Group) -> int:
+    """Return how often the word is in stored archives."""
+    rows = await group.loopback.store._database.rows(
+        select(jobs.c.reply).where(jobs.c.command == "export", jobs.c.reply.is_not(None))
+    )
+    archives = [file.data for row in rows for file in row.reply.files]
+    return sum(
+        zipfile.ZipFile(io.BytesIO(one)).read(JSON_NAME).count(b"canary") for one in archives
+    )
+
+
+@pytest.mark.parametrize("scope", ["forget me everywhere", "remember me off"])
+@pytest.mark.parametrize("is_spoken", [False, True])
+async def test_an_export_goes_that_has_what_was_forwarded(
+    group: Group, bens: Group, scope: str, *, is_spoken: bool
+) -> None:
+    forward = {"forwarded_from": "Ada", "origin_id": ADA}
+    group.loopback.engine.text = "canary spoken"
+    if is_spoken:
+        await bens.speak(BEN, **forward)
+    else:
+        await bens.say("canary forwarded", BEN, **forward)
+    assert (await bens.ask("export", BEN)).files and await count_exported(group)
+    await group.ask(scope, ADA)
+    assert await count_exported(group) == 0
+
+
+async def test_an_export_without_it_stays_for_a_day(group: Group, bens: Group) -> None:
+    await bens.say("of Eve", BEN, forwarded_from="Eve", origin_id=EVE)
+    await bens.ask("export", BEN)
+    await group.ask("forget me everywhere", ADA)
+    [job, *_] = await group.loopback.store.jobs.history(bens.chat)
+    assert job.reply and job.reply.files and EVE in job.reply.people

@@ -57,7 +57,7 @@ async def collect(
     store: Store, person_id: str = "7", sound: ExportSound | None = None, chat: Chat = PRIVATE
 ) -> tuple[Export, dict[str, Any]]:
     """Return an export and its JSON, which fits the schema."""
-    found = await store.exports.collect(chat, person_id, sound or make_sound())
+    found, _ = await store.exports.collect(chat, person_id, sound or make_sound())
     parsed = json.loads(b"".join(dump(found)))
     jsonschema_rs.validate(json.loads(SCHEMA.read_text()), parsed)
     return found, parsed
@@ -256,7 +256,7 @@ async def test_much_data_keeps_nobody_waiting(store: Store, new_message: NewMess
             steps.append(loop.time() - before)
 
     ticking, began = asyncio.create_task(tick()), loop.time()
-    found = await store.exports.collect(PRIVATE, "7", make_sound())
+    found, _ = await store.exports.collect(PRIVATE, "7", make_sound())
     size = await asyncio.to_thread(lambda: sum(map(len, dump(found))))
     took = loop.time() - began
     ticking.cancel()

@@ -47,10 +47,13 @@ class Exports:
         self._links = Links(database)
         self._contributions = Contributions(database)
 
-    async def collect(self, private: Chat, person_id: str, sound: ExportSound) -> Export:
+    async def collect(
+        self, private: Chat, person_id: str, sound: ExportSound
+    ) -> tuple[Export, frozenset[str]]:
         """Return all that is kept of an account, whose chat with the bot is `private`.
 
-        Nothing that others wrote or said is in it. Its sound goes into `sound`.
+        Also return the ids of others whose words may be in it: what the person has forwarded
+        there. Nothing else that others wrote or said is in it. Its sound goes into `sound`.
         """
         found = await self._begin(private, person_id, sound)
         account = await self._account(found)
@@ -59,7 +62,7 @@ class Exports:
         await self._requests.read(found)
         history = await self._history(found)
         private_chats = [await self._chat(found, chat) for chat in found.chats]
-        return Export(
+        made = Export(
             self._database.now(), found.platform, person_id,
             account.get("speech") or SpeechSettings(),
             account.get("is_opted_out", False),
@@ -76,6 +79,7 @@ class Exports:
             joined=await self._moments(found, newcomers.c.joined_at),
             left_out=tuple(sound.left_out),
         )  # fmt: skip
+        return made, frozenset(found.people - {person_id})
 
     async def _begin(self, private: Chat, person_id: str, sound: ExportSound) -> Found:
         """Return what knows nothing but the private chats: that one, and those of the same id."""

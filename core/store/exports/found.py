@@ -25,6 +25,8 @@ class Found:
     chats: dict[Chat, None]
     voices: dict[str, ExportedVoice] = field(default_factory=dict)
     requests: list[ExportedRequest] = field(default_factory=list)
+    #: Ids of people who may have said or written something of it, such as what was forwarded.
+    people: set[str] = field(default_factory=set)
     #: None of them twice: people ask more than once about a message.
     quotations: dict[ExportedQuotation, None] = field(default_factory=dict)
 
@@ -52,6 +54,7 @@ class Found:
 
     def add_talk(self, chat: Chat, message: RememberedMessage) -> ExportedTalk | None:
         """Return a remembered message; None if somebody else forwarded it, which is a quotation."""
+        self.people |= message.author_ids
         if message.sender_id != self.person_id:
             quotation = ExportedQuotation("", "", message.text, message.transcript)
             self.quotations[quotation] = None

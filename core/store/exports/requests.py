@@ -17,6 +17,7 @@ from core.store.database.queries import Database
 from core.store.database.tables import blobs, deliveries, jobs, messages
 from core.store.exports.found import Found
 from core.store.recordings import Recordings
+from core.store.talk.forgotten import recordings_about
 from core.store.work.results import Results
 from core.text.file_names import safe_name
 
@@ -88,6 +89,8 @@ class Requests:
         for one in found.own.quoted(message):
             found.add_quotation(message.chat, one, transcript if one is spoken else None)
         if found.own.is_sender(message):
+            for subject in (message, *recordings_about(row)):
+                found.people |= subject.author_ids
             found.chats |= {message.chat: None} if message.is_private else {}
             own_transcript = transcript if spoken is message else None
             reply = await self._build_reply(found, row) if row.reply else None
