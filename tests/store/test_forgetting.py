@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from core.clock import Clock
 from core.models import (
     OPEN_STATES,
     Button,
@@ -228,3 +231,21 @@ async def test_what_open_forms_are_about_is_deleted_with_its_message_or_person(
     assert count() == 1
     await store.forgetting.forget_message(GROUP, "quoted-2")
     assert count() == 0
+
+
+async def test_what_somebody_reads_meanwhile_goes_from_the_files_with_the_next_purge(
+    store: Store, clock: Clock, tmp_path: Path
+) -> None:
+    await talk(store, say(1, "canary " * 20, sender_id=ADA))
+    [(content,)] = ask_database(tmp_path, "SELECT content FROM remembered")
+
+    def is_on_disk() -> bool:
+        return any(content in file.read_bytes() for file in tmp_path.glob("hearsay.db*"))
+
+    with closing(sqlite3.connect(tmp_path / "hearsay.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM remembered").fetchall()
+        assert (await store.forgetting.forget_person(CHAT, ADA)).messages == 1
+        assert is_on_disk()
+    await store.retention.purge(clock.now())
+    assert not is_on_disk()

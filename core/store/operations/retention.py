@@ -74,7 +74,8 @@ class Retention:
     async def purge(self, now: datetime) -> int:
         """Delete what has expired at `now`, in small transactions. Return the number of rows.
 
-        What an open job needs is never deleted; a dead letter can be run again until then.
+        What an open job needs is never deleted; a dead letter can be run again until then. What
+        was deleted goes from the WAL, too, also what could not while somebody was reading.
         """
         count = await self._purge_talk(now)
         count += await self._unasked.purge()
@@ -87,7 +88,9 @@ class Retention:
         await self._recordings.sweep()
         count += await self._database.write(lambda one: drop_codes(one, now))
         count += await self._purge_simple(now)
-        return count + await self._disuse.purge(now)
+        count += await self._disuse.purge(now)
+        await self._database.scrub()
+        return count
 
     async def _purge_simple(self, now: datetime) -> int:
         """Delete the old rows of tables that need no more than that."""

@@ -41,7 +41,8 @@ _BATCH = 100
 _COPIES = select_ended().where(jobs.c.command == literal_column("'private_summary'"))
 #: The command that asks for all this: it is about a reply, but not made from it.
 _COMMAND = "forget"
-#: How often the WAL is tried to be emptied while others read it, and the pause between.
+#: How often the WAL is tried to be emptied while others read it, and the pause between. The next
+#: purge does it if they never pause.
 _SCRUBS, _SCRUB_AGAIN_S = 10, 0.5
 _SELECT_HEARD = select(remembered.c.heard_key, remembered.c.content).where(
     remembered.c.heard_key.is_not(None)
