@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Table
 
+from core.clock import Clock
+from core.errors import PlatformBusy
+from core.models import QuotedMessage
 from core.privacy.periods import PERIODS
 from core.store import Store
 from core.store.database.encryption import Encrypted, KeyedId
@@ -23,6 +27,11 @@ STAYS = {
     "admissions": "what the operator has decided",
     "audit": "or done about you",
 }
+#: Voices, styles, corrections and digests are no messages: an opt-out leaves them.
+ACCOUNT = (
+    *("people.speech", "people.address", "voices.content"),
+    *("chats.talk", "chats.speech", "chats.address", "schedules.content"),
+)
 
 
 @pytest.fixture
@@ -123,6 +132,58 @@ async def test_nothing_of_a_person_is_left_in_one_chat(
     await check_ben(world, after)
 
 
+async def test_nothing_is_left_once_all_requests_have_expired(world: World, before: Rows) -> None:
+    """Her settings are all that there is."""
+    now = world.store._database.now()
+    for days in (0, 31):
+        await world.store.retention.purge(now + timedelta(days=days))
+    assert [*mentions(await world.rows(), "canary discord private style of the chat")]
+    receipt = await world.ask(world.private[TELEGRAM], ADA[TELEGRAM], "forget me everywhere")
+    assert "4 sets of settings" in receipt.text
+    after = await world.rows()
+    assert [place for place in mentions(after, "anary") if not is_request(place)] == []
+    check_bytes(world, before, after)
+
+
+@pytest.mark.parametrize("on", [TELEGRAM, DISCORD])
+async def test_nothing_of_one_message_is_left(world: World, before: Rows, on: str) -> None:
+    group, text = world.groups[on], f"canary {on} group written"
+    [said] = [one for one in await group.kept() if one.text == text]
+    places = [*mentions(await world.rows(), text)]
+    assert {"remembered", "messages", "jobs"} <= {place.partition(".")[0] for place in places}
+    quoted = QuotedMessage(said.message_id, sender_id=ADA[on])
+    await world.ask(group, ADA[on], "forget", reply_to=quoted)
+    after = await world.rows()
+    assert [*mentions(after, text)] == []
+    sums = [values["reply"] for (table, _), (values, _) in after.items() if table == "jobs"]
+    assert not any(one and said.message_id in one.sources for one in sums)
+    await check_ben(world, after)
+
+
+@pytest.mark.parametrize("order", ["forget me everywhere", "remember me off"])
+async def test_nothing_is_left_of_what_was_under_way(
+    world: World, before: Rows, clock: Clock, order: str
+) -> None:
+    """A search that has words of hers waits to be sent, and a summary of them is being made."""
+    answerer, platform = world.loopback.answerer, world.loopback.platform
+    answerer.scripts, answerer.latency_s = {"anary": "- canary [1]", "": "- of Ben [1]"}, 40.0
+    platform.failures = [PlatformBusy("x", retry_after_s=99.0)]
+    asked = []
+    for (name, text), on in zip((("find", "written"), ("summary", "today")), ADA, strict=True):
+        asked.append(world.groups[on].write_as(EVE[on], "Eve", command=name, text=text))
+        await world.loopback.inbox.accept(asked[-1])
+        await clock.sleep(5)
+    assert not any(map(world.groups[TELEGRAM].answers, asked))
+    await world.ask(world.private[TELEGRAM], ADA[TELEGRAM], order)
+    shown = [world.groups[TELEGRAM].answers(one) for one in asked]
+    assert [*map(len, shown)] == [1, 1] and "anary" not in repr(shown)
+    account = ACCOUNT if order == "remember me off" else ("chats.address",)
+    found = mentions(await world.rows(), "anary", without=account)
+    assert [
+        place for place in found if not is_request(place) and "text='canary'" not in place
+    ] == []
+
+
 @pytest.mark.parametrize("on", [TELEGRAM, DISCORD])
 async def test_nothing_of_a_whole_chat_is_left(world: World, before: Rows, on: str) -> None:
     group, eve = world.groups[on], EVE[on]
@@ -144,14 +205,11 @@ async def test_nothing_is_left_of_who_opts_out(world: World, before: Rows) -> No
     receipt = await world.ask(world.private[DISCORD], ADA[DISCORD], "remember me off")
     assert "Deleted: " in receipt.text
     after = await world.rows()
-    # Voices, styles, corrections and digests are no messages: /forget me everywhere deletes them.
-    people = ("people.speech", "people.address", "voices.content")
-    account = (*people, "chats.talk", "chats.address", "schedules.content")
-    found = mentions(after, "anary", *ADA.values(), without=account)
+    found = mentions(after, "anary", *ADA.values(), without=ACCOUNT)
     assert [place for place in found if not is_request(place)] == []
     kept = {"people.person_id", "readers.person_id", "newcomers.person_id"}
     assert find_ids(world, after) == {"chats.chat_id", "chats.owner_id", *kept}
     check_bytes(world, before, after)
     await world.forward()
-    found = mentions(await world.rows(), "anary", without=account)
+    found = mentions(await world.rows(), "anary", without=ACCOUNT)
     assert [place for place in found if not is_request(place)] == []

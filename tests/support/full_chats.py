@@ -46,9 +46,11 @@ class World:
     def __init__(self, loopback: Loopback, home: Path) -> None:
         platforms = cast(dict[str, Platform], loopback.inbox.platforms)
         platforms[TELEGRAM] = platforms[DISCORD] = platforms["test"]
+        loopback.platform.private_chats[ADA[DISCORD]] = Chat(DISCORD, "1", "555")
         self.loopback, self.store, self.home = loopback, loopback.store, home
         self.groups = {on: Group(loopback, Chat(on, "1", f"-10{on}")) for on in ADA}
         self.private = self._open_private(ADA, "555")
+        self.eves = self._open_private(EVE, "777")
 
     def _open_private(self, person: dict[str, str], on_discord: str) -> dict[str, Group]:
         """Return the private chats of a person. On Telegram they have the id of the person."""
@@ -120,12 +122,16 @@ class World:
         sent = QuotedMessage(f"sent-{len(self.loopback.platform.sent)}")
         await self._say(group, other, text="what of it?", reply_to=sent)
         await ask(group, other, "transcribe", reply_to=quote(note))
-        await ask(group, other, "ask what was said?", reply_to=quote(said))
+        for command in ("ask what was said?", "translate de", "say"):
+            await ask(group, other, command, reply_to=quote(said))
         await ask(group, other, f"find {words.split()[0]}")
+        await self._summarize(group, other)
         await ask(group, person, "summary since yesterday")
         await ask(group, person, "summary")
         await self._correct(group, note, " ".join(words.split()[:3]))
         await ask(group, person, "digest 09:00 Europe/Berlin")
+        await ask(group, person, f"style chat {words} style")
+        await ask(group, other, "style")
         await ask(group, person, f"say {words} aloud")
         takes = await ask(group, person, f"voice design {words} voice")
         await self._press(group, person, takes, "Keep A")
@@ -133,6 +139,16 @@ class World:
         form = group.write_as(person, _name(person), command="ask", reply_to=quote(said))
         await self.loopback.inbox.open_form(form)
         await self.store.newcomers.add(group.chat, [person])
+
+    async def _summarize(self, group: Group, person: str) -> None:
+        """Let a person read a summary in private and have it read aloud; a further one fails."""
+        private = self.eves[group.chat.platform]
+        offered = await self._ask(group, person, "summary me since yesterday")
+        summary = await self._press(private, person, offered, "Read in private")
+        await self._press(private, person, summary, "Listen")
+        self.loopback.synthesizer.failures = [EngineBadReply("x")] * 5
+        await self._ask(group, person, "summary voice short since yesterday")
+        self.loopback.synthesizer.failures.clear()
 
     async def _correct(self, group: Group, note: Message, meant: str) -> None:
         job = await self.store.jobs.of_message(group.chat, note.message_id)
@@ -166,6 +182,8 @@ class World:
         await self._ask(private, person, f"voice {own.voice_id}")
         await self._ask(private, person, f"say {words} in my voice")
         await self._ask(private, person, f"style {words} style")
+        await self._ask(private, person, f"style chat {words} style of the chat")
+        await self._ask(private, person, "language fr")
 
     async def _link(self) -> None:
         first, second = self.private.values()
