@@ -263,18 +263,14 @@ class Assistant:
         self._clock = clock
 
     async def make_reply(self, job: Job, platforms: Mapping[str, Platform]) -> Reply:
-        """Run the job's command and return its reply. Safe to repeat. Raises AssistantError.
-
-        platforms: all that are on, by name.
-        """
+        """Run the job's command and return its reply. Safe to repeat. Raises AssistantError."""
         platform = platforms[job.message.chat.platform]
         target, updates = self._store.deliveries.target(job), asyncio.Queue[str | Progress]()
         progress = asyncio.create_task(show_updates(platform, target, updates))
         context = Context(
             job, job.message, job.settings, platform, self._transcription, self._synthesis,
-            self._answering, self._store, self._clock, on_text=updates.put_nowait,
-            on_progress=updates.put_nowait, on_audio=partial(platform.play, target),
-            platforms=platforms,
+            self._answering, self._store, self._clock, updates.put_nowait, updates.put_nowait,
+            partial(platform.play, target), platforms=platforms,
         )  # fmt: skip
         try:
             command = load_command(job.command)
@@ -288,8 +284,7 @@ class Assistant:
             if job.message.button and job.message.text.startswith(GO):
                 context = await go_on(context)
             with work_for(requester_of(job.message, job.job_id)):
-                reply = await command.function(context)
-                return await context.add_voice(reply)
+                return await context.add_voice(await command.function(context))
         except OverBudget as error:
             zone = await find_chat_zone(self._store, job.message.chat)
             add_local_time(error, zone, job.message.language)

@@ -52,17 +52,15 @@ class Exports:
     ) -> tuple[Export, frozenset[str]]:
         """Return all that is kept of an account, whose chat with the bot is `private`.
 
-        Also return the ids of others whose words may be in it: what the person has forwarded
-        there. Nothing else that others wrote or said is in it. Its sound goes into `sound`.
+        Also return whose words beside the person's may be in it, where they were forwarded:
+        nothing else of others is. Its sound goes into `sound`.
         """
         found = await self._begin(private, person_id, sound)
         account = await self._account(found)
-        person_pk = account.get("person_pk", _NOBODY)
-        await self._own_voices(found, person_pk)
+        await self._own_voices(found, person_pk := account.get("person_pk", _NOBODY))
         await self._requests.read(found)
-        history = await self._history(found)
         private_chats = [await self._chat(found, chat) for chat in found.chats]
-        made = Export(
+        return Export(
             self._database.now(), found.platform, person_id,
             account.get("speech") or SpeechSettings(),
             account.get("is_opted_out", False),
@@ -73,13 +71,12 @@ class Exports:
             contributions=await self._contributions.find(found.platform, person_id),
             voices=tuple(found.voices.values()),
             requests=tuple(reversed(found.requests)),
-            history=history,
+            history=await self._history(found),
             quotations=tuple(found.quotations),
             read_marks=await self._moments(found, readers.c.read_at),
             joined=await self._moments(found, newcomers.c.joined_at),
             left_out=tuple(sound.left_out),
-        )  # fmt: skip
-        return made, frozenset(found.people - {person_id})
+        ), frozenset(found.people - {person_id})  # fmt: skip
 
     async def _begin(self, private: Chat, person_id: str, sound: ExportSound) -> Found:
         """Return what knows nothing but the private chats: that one, and those of the same id."""

@@ -96,9 +96,8 @@ class Intake:
     ) -> Job | None:  # fmt: skip
         """Save `message` and the job it asks for, in one commit.
 
-        recording: the one that it came with, where the platform does not keep it.
-        choose_stopped: used for /cancel, which then has the ids of those jobs as its text.
-        Returns None if it is known already or asks for nothing new. Some are refused: `excess.py`.
+        recording: given where the platform does not keep it. choose_stopped: for /cancel, whose
+        text is then the ids of those jobs. Returns None if it is known or asks for nothing new.
         """
         now, chat = self._database.now(), chat_row(connection, message.chat, message.sender_id)
         message, settings = _resolve(connection, chat, message, now), read_settings(chat)
@@ -111,7 +110,7 @@ class Intake:
             return None
         if command == "cancel":
             message = _cancel(connection, key, message, choose_stopped, now)
-        message = self._trim_quote(connection, message, command)
+        message = self._trim_quote(connection, message, command) if message.reply_to else message
         new = NewJob(key, message, command, recording, is_silent=self.is_silent(command))
         if chat.used_at is None and self.needs_introduction(message.chat.platform):
             new = _introduce(connection, new, now)
