@@ -135,7 +135,7 @@ def free_results(
     is_kept = (remembered.c.chat_pk == chat_pk) & remembered.c.heard_key.in_(others - keys)
     heard = select(remembered.c.heard_key).where(is_kept)
     keep = {key for query in (used, heard) for key in connection.execute(query).scalars()}
-    keys |= others - keep
+    keys = keys | (others - keep)
     counts.transcripts += drop_transcripts(connection, keys)
     is_key = answers.c.key.in_(keys)
     counts.answers += connection.execute(delete(answers).where(is_key)).rowcount
