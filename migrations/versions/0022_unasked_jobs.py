@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0022"
-down_revision = "0020"
+down_revision = "0021"
 
 NAME = "ix_jobs_unasked_finished_at"
 IS_UNASKED = "command IN ('collect', 'note', 'read_out') AND error != 'forgotten'"
