@@ -65,12 +65,13 @@ class Limit(NamedTuple):
 #: digests of ids (`core/store/database/cipher.py`), whether somebody new has to be told that an AI
 #: answers, the live message with its button to cancel, and the recording, which is received and
 #: read in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`), over a connection with
-#: deadlines and one clear end (`HttpProtocol`) and within the memory for bodies (`BodyLimit`), and
-#: whose decoder is not believed (`core/audio/frames.py`).
+#: deadlines and one clear end (`HttpProtocol`) and within the memory for bodies (`BodyLimit`), whose
+#: turn it is to be decoded (`core/fair_line.py`), and whose decoder is not believed
+#: (`core/audio/frames.py`).
 LIMITS = {
-    "telegram": Limit(44, 177),
-    "discord": Limit(48, 191),
-    "transcriptions": Limit(28, 111),
+    "telegram": Limit(45, 180),
+    "discord": Limit(49, 194),
+    "transcriptions": Limit(29, 114),
 }
 
 

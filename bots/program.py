@@ -104,7 +104,8 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
     """Migrate the database and build the parts; close them when the context ends."""
     async with open_store(settings, clock) as store, AsyncExitStack() as stack:
         store.admissions.rules = Admission.read(settings, store.admissions.decisions)
-        media = Media(limits=limit_files(settings.max_file_bytes))
+        limits = limit_files(settings.max_file_bytes)
+        media = Media(limits=limits, begin=store.recordings.begin)
         stack.push_async_callback(media.close)
         engines = Engines(settings)
         stack.push_async_callback(engines.close)

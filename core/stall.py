@@ -121,6 +121,30 @@ set_timer = _CURRENT.set
 find_timer = _CURRENT.get
 
 
+class MovingLine:
+    """A line in which jobs wait: that is no stall while it moves."""
+
+    def __init__(self) -> None:
+        #: Of those who wait.
+        self.timers = list[StallTimer]()
+
+    @contextmanager
+    def wait(self) -> Iterator[None]:
+        """Wait in the body."""
+        waiting = [timer] if (timer := find_timer()) else []
+        self.timers += waiting
+        try:
+            yield
+        finally:
+            for one in waiting:
+                self.timers.remove(one)
+
+    def move(self) -> None:
+        """Begin to count the waits of those in the line anew."""
+        for timer in self.timers:
+            timer.extend()
+
+
 @asynccontextmanager
 async def limit_stall(max_s: float) -> AsyncIterator[None]:
     """Raise EngineBusy in the body once the current job, if there is one, waited for `max_s`."""

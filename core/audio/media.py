@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, nullcontext
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -18,7 +17,9 @@ from core.audio.frames import (
     read_converted,
     read_prepared,
 )
+from core.audio.read_ahead import ReadAhead
 from core.errors import BadAudio, TooLong, UserError
+from core.fair_line import FairSlots, OnQueued
 from core.interfaces import (
     PIECE_BYTES,
     AnswererLimits,
@@ -27,6 +28,8 @@ from core.interfaces import (
     TranscriberLimits,
 )
 from core.models import Audio, File
+from core.requester import REQUESTER
+from core.stall import MovingLine
 from core.worker_process import Frame, WorkerDied, WorkerRefused, WorkerStalled
 from core.worker_process.pool import WorkerPool
 
@@ -35,8 +38,10 @@ Format = Literal["wav", "mp3", "ogg"]
 #: A piece is held in the worker's memory as a whole.
 _LONGEST_PIECE_S = 180.0
 _STALL_S = 30.0
-#: Above either of these a recording counts as long.
+#: Above either of these a recording counts as long, also if only decoding it shows that.
 _LONG_S, _LONG_BYTES = 120.0, 2**20
+#: Of a recording whose length nobody claims, by which people take turns: about 32 kbit/s.
+_USUAL_BYTES_PER_S = 4000
 #: A worker takes 18 MB, and starts while a recording is downloaded.
 _IDLE_S = 30.0
 #: What a worker needs beside the file.
@@ -68,14 +73,23 @@ class Media:
     """Decodes people's media in worker processes. One instance per program.
 
     workers: files that are decoded at once; all but one of them may be long.
+    begin: returns an empty recording, to store pieces that are decoded before they are taken.
     """
 
-    def __init__(self, *, workers: int | None = None, limits: MediaLimits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        workers: int | None = None,
+        limits: MediaLimits | None = None,
+        begin: Callable[[], GrowingRecording] | None = None,
+    ) -> None:
         self._limits = limits or MediaLimits()
         size = workers or 2
         memory = str(self._limits.memory_bytes)
-        # A long recording occupies its worker until its last piece is transcribed.
-        self._long = asyncio.Semaphore(max(1, size - 1))
+        self._moving = MovingLine()
+        #: Held while a recording is decoded; long ones leave one free.
+        self._decoders = FairSlots(size, self._moving, most_long=max(1, size - 1))
+        self._ahead = ReadAhead(self._decoders, begin)
         self._pool = WorkerPool("core.audio.worker", size=size, arguments=(memory,), idle_s=_IDLE_S)
         #: Tells that a recording is about to be decoded: a worker takes 0.15 s to start.
         self.expect = self._pool.expect
@@ -90,25 +104,35 @@ class Media:
         await self._pool.warm_up(count)
 
     async def pieces(
-        self, recording: Recording, limits: TranscriberLimits, *, hint_s: float | None = None
+        self,
+        recording: Recording,
+        limits: TranscriberLimits,
+        *,
+        hint_s: float | None = None,
+        on_wait: OnQueued | None = None,
     ) -> AsyncGenerator[Piece, None]:
         """Yield the recording piece by piece, in the first suitable format of `limits`.
 
-        To stop early, close the generator (`contextlib.aclosing`).
-        hint_s: the length that the platform claims, used if the file claims none.
-        Raises BadAudio, TooLong, possibly after some pieces.
+        To stop early, close the generator. hint_s: the claimed length, for files that claim none.
+        on_wait: called if others go first. Raises BadAudio, TooLong, possibly after some pieces.
         """
         format = next((name for name in limits.formats if name in BYTES_PER_S), "wav")
         fitting_s = (limits.max_bytes - OVERHEAD_BYTES) / BYTES_PER_S[format]
         max_s = max(1.0, min(limits.max_piece_s, fitting_s, _LONGEST_PIECE_S))
+        target_s = min(limits.target_piece_s, max_s)
         # The fields of `core.audio.cutter.CutLimits`, which this process does not import.
-        cut = {"max_s": max_s, "target_s": min(limits.target_piece_s, max_s)}
-        cut["concurrency"] = limits.concurrency
+        cut = {"max_s": max_s, "target_s": target_s, "concurrency": limits.concurrency}
         header = {"operation": "pieces", "format": format, "hint_s": hint_s, "cut": cut}
         reader = PieceReader(format, max_s, self._limits.max_s)
-        async with aclosing(self._run(header, recording, hint_s)) as frames:
+        async with aclosing(self._run(header, recording, hint_s, on_wait)) as frames:
             async for frame in frames:
-                yield reader.read(frame)
+                if (first := reader.read(frame)).is_whole:
+                    yield first
+                    continue
+                rest = (reader.read(frame) async for frame in frames)
+                async with aclosing(self._ahead.read(first, rest)) as pieces:
+                    async for piece in pieces:
+                        yield piece
 
     async def convert(
         self,
@@ -166,23 +190,59 @@ class Media:
         await self._pool.close()
 
     async def _run(
-        self, header: dict[str, Any], recording: Recording, hint_s: float | None = None
+        self,
+        header: dict[str, Any],
+        recording: Recording,
+        hint_s: float | None = None,
+        on_wait: OnQueued | None = None,
     ) -> AsyncGenerator[Frame, None]:
+        """Yield the frames that a worker makes of a recording, once it is this person's turn."""
         limits, size = self._limits, len(recording)
         if size > limits.max_bytes:
             raise TooLong(refusals.TOO_LARGE, limit=limits.max_bytes // 10**6)
         cpu_s = limits.cpu_s + limits.cpu_s_per_megabyte * size / 2**20
         header = {"max_s": limits.max_s, "cpu_s": cpu_s, **header}
-        is_long = size > _LONG_BYTES or (hint_s or 0.0) > _LONG_S
+        length_s, seen = hint_s or min(_LONG_S, size / _USUAL_BYTES_PER_S), 0
+        if size <= _LONG_BYTES and length_s <= _LONG_S < header["max_s"]:
+            short = {**header, "max_s": _LONG_S}
+            try:
+                async with aclosing(self._decode(short, recording, length_s, on_wait)) as frames:
+                    async for frame in frames:
+                        seen += 1
+                        yield frame
+                return
+            except TooLong:
+                length_s = 2 * _LONG_S  # nobody has said so: it begins again
+        async with aclosing(self._decode(header, recording, length_s, on_wait)) as frames:
+            async for frame in frames:
+                seen -= 1
+                if seen < 0:
+                    yield frame
+
+    async def _decode(
+        self,
+        header: dict[str, Any],
+        recording: Recording,
+        length_s: float,
+        on_wait: OnQueued | None,
+    ) -> AsyncGenerator[Frame, None]:
+        """Yield the frames of a recording that is as long as the header allows at most."""
+        size, person = len(recording), REQUESTER.get().person
+        turn = {"is_long": size > _LONG_BYTES or length_s > _LONG_S}
+        await self._decoders.acquire(person, length_s, **turn, on_wait=on_wait)
         work = self._pool.run(header, read_chunks(recording), size=size, stall_s=_STALL_S)
         try:
-            async with self._long if is_long else nullcontext(), aclosing(work) as frames:
+            async with aclosing(work) as frames:
                 async for frame in frames:
+                    if self._moving.timers:
+                        self._moving.move()
                     yield frame
         except WorkerRefused as refused:
             raise _read_refusal(refused, header["max_s"]) from None
         except (WorkerDied, WorkerStalled) as error:
             raise BadAudio(refusals.UNREADABLE) from error
+        finally:
+            self._decoders.release(person, **turn)
 
 
 async def read_chunks(recording: Recording) -> AsyncGenerator[bytes, None]:

@@ -4,7 +4,5 @@ from __future__ import annotations
 
 from core.limits.gate import AccountGate as AccountGate
 from core.limits.gate import AccountState as AccountState
-from core.limits.line import FairSlots as FairSlots
-from core.limits.line import Waiter as Waiter
 from core.limits.rates import RateLimit as RateLimit
 from core.limits.rates import RateUse as RateUse

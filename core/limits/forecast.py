@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import takewhile
 
-from core.limits.line import FairLine, Waiter
+from core.fair_line import FairLine, Waiter
 
 
 @dataclass(frozen=True, slots=True)

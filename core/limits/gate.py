@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from math import inf
@@ -15,12 +15,12 @@ import structlog
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.errors import EngineError
+from core.fair_line import FairLine, Waiter
 from core.interfaces import CallLimits
 from core.limits.forecast import Ahead, find_ahead
-from core.limits.line import FairLine, Waiter
 from core.limits.rates import RateUse, SharedRate
 from core.requester import REQUESTER
-from core.stall import StallTimer, find_timer, note_progress, slow_call
+from core.stall import MovingLine, note_progress, slow_call
 
 #: Consecutive failures, of any callers, after which the engine is paused.
 FAILURES_BEFORE_PAUSE = 5
@@ -75,9 +75,10 @@ class AccountGate:
         self._most_of_one = limits.concurrency - (limits.concurrency > 2)
         #: Set, and replaced, when those who wait are to look again.
         self._change = asyncio.Event()
-        #: The call that finds out whether the engine is back, and the jobs that wait.
+        #: The call that finds out whether the engine is back.
         self._probe: Waiter | None = None
-        self._timers = list[StallTimer]()
+        #: Waiting in the body of its `wait` is no stall while calls of others succeed.
+        self.moving = MovingLine()
         self._calls = SharedRate(limits.calls_per_minute, clock)
         self._tokens = SharedRate(limits.tokens_per_minute, clock)
         #: What a call takes of each rate, and what a second of its audio does.
@@ -152,7 +153,7 @@ class AccountGate:
         waiter = Waiter(REQUESTER.get().person, duration_s)
         try:
             if self._line.waiting or await self._admit(waiter):
-                with self.in_line():
+                with self.moving.wait():
                     await self._wait(waiter, on_wait)
             began_s = self._clock.monotonic()
             with slow_call() if self._limits.is_slow else nullcontext():
@@ -179,8 +180,8 @@ class AccountGate:
         self.has_succeeded = True
         self._failed_recording, self._is_down = None, False
         note_progress()
-        for waiting in self._timers:
-            waiting.extend()
+        if self.moving.timers:
+            self.moving.move()
 
     def _note_error(self, error: EngineError, recording: str, *, is_probe: bool) -> None:
         """Take into account that a call has failed."""
@@ -191,17 +192,6 @@ class AccountGate:
         if is_probe and error.is_retryable and self._is_down:
             # Down for everybody, so this recording is not the cause: it waits with the others.
             self._set_wait(error)
-
-    @contextmanager
-    def in_line(self) -> Iterator[None]:
-        """Wait in the body for a call: that is no stall while calls of others succeed."""
-        waiting = [timer] if (timer := find_timer()) else []
-        self._timers += waiting
-        try:
-            yield
-        finally:
-            for one in waiting:
-                self._timers.remove(one)
 
     async def _wait(self, waiter: Waiter, on_wait: OnWait | None) -> None:
         """Wait for the end of a pause, then for the turn of this call and room for it."""

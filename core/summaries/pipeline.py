@@ -197,7 +197,7 @@ class SummaryPipeline:
         """Return recordings by id with their transcripts, and show meanwhile how far they are."""
         slots = asyncio.Semaphore(_TRANSCRIBED_AT_ONCE)
         reading = translate(READING, job.message.language)
-        report = self._transcription.report_jointly(
+        report = self._transcription.reports.open_jointly(
             lambda progress: self._on_progress(replace(progress, text=reading)),
             {key: m.attachment.duration_s or 0.0 for key, m in messages.items() if m.attachment},
         )

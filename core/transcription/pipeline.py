@@ -16,10 +16,11 @@ from functools import partial
 from core import metrics
 from core.audio import Media, Piece, read_chunks
 from core.clock import CLOCK, Clock
+from core.fair_line import FairSlots, FindPlace, Waiter
 from core.interfaces import Recording, Transcriber
-from core.limits import AccountGate, FairSlots, Waiter
+from core.limits import AccountGate
 from core.limits.budgets import Budgets, Reservation, measure
-from core.models import NOTHING, Amount, Audio, File, Segment, Transcript, Usage
+from core.models import NOTHING, Amount, Audio, Segment, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
@@ -27,14 +28,12 @@ from core.text.scripts import join_texts
 from core.transcription.options import NO_OPTIONS, StoredTranscript, TranscriptionOptions
 from core.transcription.progress import (
     LONG_S,
-    JointReport,
     LongReports,
     OnProgress,
     Progress,
     ProgressReport,
 )
 
-Pieces = AsyncGenerator[Piece, None]
 #: Hashing so much takes less time than the switch to another thread.
 _SMALL_BYTES = 64 * 1024
 
@@ -51,36 +50,26 @@ class TranscriptionPipeline:
         clock: Clock = CLOCK,
     ) -> None:
         self._media = media
-        #: Tells that a recording is being downloaded.
-        self.expect = media.expect
+        #: Tells that a recording is being downloaded. Returns some seconds of one.
+        self.expect, self.excerpt = media.expect, media.excerpt
         self.transcriber = transcriber
         self._results = results
         #: Of all pipelines.
         self.budgets = budgets
-        self._clock = clock
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
-        self._reports = LongReports(transcriber, budgets, clock)
+        self.reports = LongReports(transcriber, self.gate, budgets, clock)
         # With two, a piece is done soon enough, and half of them would be too many to leave free.
         count = transcriber.limits.concurrency - (transcriber.limits.concurrency > 2)
         self._piece_limits = replace(transcriber.limits, concurrency=count)
-        #: Held by pieces of recordings that have several. No more of them are in memory, and short
-        #: recordings find a place free, or get the next.
-        self._piece_slots = FairSlots(count)
+        #: Held by pieces of recordings that have several: others find a place, or get the next.
+        self._piece_slots = FairSlots(count, self.gate.moving)
 
     async def convert(
         self, recording: Recording, span_s: tuple[float, float] | None = None
     ) -> Audio:
         """Return a recording, or a part of it, as WAV, 24 kHz mono. Raises BadAudio, TooLong."""
         return await self._media.convert(recording, "wav", rate_hz=24_000, span_s=span_s)
-
-    async def excerpt(self, recording: Recording, start_s: float, end_s: float) -> File:
-        """Return some seconds of a recording as a voice message. Raises BadAudio, TooLong."""
-        return await self._media.excerpt(recording, start_s, end_s)
-
-    def report_jointly(self, on_progress: OnProgress, lengths_s: dict[str, float]) -> JointReport:
-        """Return the report on several recordings, which the caller starts."""
-        return JointReport(on_progress, lengths_s, self.gate, self._clock)
 
     async def transcribe(
         self,
@@ -106,17 +95,18 @@ class TranscriptionPipeline:
         if transcript := await self._results.find(key):
             note_progress()
             return StoredTranscript(key, transcript)
-        pending = PendingTranscript(base_key, key, language, options)
-        pieces = self._media.pieces(recording, self._piece_limits, hint_s=hint_s)
-        make = partial(self._transcribe_pieces, pending, pieces)
+        pending = PendingTranscript(base_key, key, language, options, hint_s)
+        make = partial(self._transcribe_pieces, pending, recording)
         # Whoever insists is not content with the silence that another one is about to get.
         turn = f"{key}|even silent" if options.even_silent else key
         return StoredTranscript(key, await self._results.share(turn, make, on_progress))
 
     async def _transcribe_pieces(
-        self, pending: PendingTranscript, pieces: Pieces, on_progress: OnProgress | None
+        self, pending: PendingTranscript, recording: Recording, on_progress: OnProgress | None
     ) -> Transcript:
         pending.on_progress = on_progress
+        on_wait, limits = partial(self._note_queued, pending), self._piece_limits
+        pieces = self._media.pieces(recording, limits, hint_s=pending.hint_s, on_wait=on_wait)
         async with self.budgets.reserve() as pending.reservation:
             await self._finish_pieces(pending, pieces)
             transcript = stitch([pending.done[index] for index in sorted(pending.done)])
@@ -127,14 +117,18 @@ class TranscriptionPipeline:
                     await save(pending.key, transcript, is_booked=is_booked, settlement=settlement)
         return transcript
 
-    async def _finish_pieces(self, pending: PendingTranscript, pieces: Pieces) -> None:
+    async def _finish_pieces(
+        self, pending: PendingTranscript, pieces: AsyncGenerator[Piece, None]
+    ) -> None:
         tasks = pending.tasks
         try:
             async with aclosing(pieces):
                 async for piece in pieces:
                     pending.count = piece.index + 1
+                    if pending.report and not piece.index:
+                        pending.report.begin(piece.recording_s or piece.audio.duration_s)
                     if (piece.recording_s or 0.0) >= LONG_S:
-                        self._start_report(pending, piece)
+                        self._start_report(pending, piece.recording_s or 0.0)
                     await self._start_piece(pending, piece)
                     # If one has failed, more would be paid for in vain.
                     if any(task.done() and task.exception() for task in tasks):
@@ -147,22 +141,29 @@ class TranscriptionPipeline:
             await asyncio.gather(*tasks, *pending.chores, return_exceptions=True)
         if error := next((one for one in results if isinstance(one, BaseException)), None):
             if pending.report:
-                self._reports.interrupt(pending.key, pending.report)
+                self.reports.interrupt(pending.key, pending.report)
             raise error
 
+    def _note_queued(self, pending: PendingTranscript, find_place: FindPlace) -> None:
+        """Show that the recordings of others are decoded first."""
+        if pending.hint_s:
+            self._start_report(pending, pending.hint_s)
+        if pending.report:
+            pending.report.find_place = find_place
+
     def _start_report(
-        self, pending: PendingTranscript, piece: Piece, waiter: Waiter | None = None
+        self, pending: PendingTranscript, total_s: float, waiter: Waiter | None = None
     ) -> None:
         """Show from now on how far a recording is, if it takes long. waiter: a call that waits."""
         if pending.on_progress and pending.report is None:
-            shown, total_s = pending.on_progress, piece.recording_s or piece.audio.duration_s
-            pending.report = self._reports.open(pending.key, shown, total_s, self.gate)
+            pending.report = self.reports.open(pending.key, pending.on_progress, total_s)
             pending.chores.append(pending.report.start())
         if pending.report and waiter:
             pending.report.waiting.append(waiter)
 
     async def _start_piece(self, pending: PendingTranscript, piece: Piece) -> None:
         """Start to transcribe `piece` once a slot is free, if there is speech and no result yet."""
+        person = REQUESTER.get().person
         key = f"{pending.base_key}|{piece.start_s:.3f}+{piece.audio.duration_s:.3f}"
         key = hashlib.sha256(key.encode()).hexdigest()
         if not (piece.has_speech or pending.options.even_silent):
@@ -172,15 +173,13 @@ class TranscriptionPipeline:
             pending.update(piece, transcript)
         else:
             await self._hold(pending, piece)
-            # Waiting here holds the decoder back.
             if not piece.is_whole:
-                with self.gate.in_line():
-                    await self._piece_slots.acquire(REQUESTER.get().person, piece.audio.duration_s)
+                await self._piece_slots.acquire(person, piece.audio.duration_s)
             task = asyncio.create_task(self._transcribe_piece(pending, piece, key))
             pending.tasks.append(task)
             if not piece.is_whole:
                 # Not by the task itself: one that is cancelled before its first step does nothing.
-                task.add_done_callback(lambda _: self._piece_slots.release())
+                task.add_done_callback(lambda _: self._piece_slots.release(person))
 
     async def _hold(self, pending: PendingTranscript, piece: Piece) -> None:
         """Hold the cost of all of the recording before its first call; of what comes beyond the
@@ -200,7 +199,7 @@ class TranscriptionPipeline:
 
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
-        on_wait = partial(self._start_report, pending, piece)
+        on_wait = partial(self._start_report, pending, piece.recording_s or duration_s)
         async with self.gate.call(duration_s, pending.key, on_wait):
             if pending.report:
                 pending.report.admitted_s += duration_s
@@ -231,6 +230,8 @@ class PendingTranscript:
     key: str
     language: str | None
     options: TranscriptionOptions
+    #: Its claimed length.
+    hint_s: float | None = None
     on_progress: OnProgress | None = None
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     #: Of a long recording, and the task that keeps it up to date.

@@ -13,8 +13,9 @@ from functools import partial
 
 from core.clock import Clock
 from core.errors import StoreError
+from core.fair_line import FindPlace, Waiter
 from core.interfaces import Transcriber
-from core.limits import AccountGate, Waiter
+from core.limits import AccountGate
 from core.limits.budget_texts import Share
 from core.limits.budgets import Budgets, measure
 from core.locale import mark, translate
@@ -92,12 +93,19 @@ class ProgressReport:
         self._pace = 0.0
         #: Its calls that wait, or did.
         self.waiting: list[Waiter] = []
+        #: Finds its place among the recordings that are to be decoded; None if it never waited.
+        self.find_place: FindPlace | None = None
         #: When the end was expected, as it was last shown.
         self._ends_at_s: float | None = None
         #: Finds what it takes of a budget; asked once, when the report is first shown.
         self.find_share: FindShare | None = None
         #: It takes long, by what was known at some moment, or was shown by an attempt before.
         self._is_shown = latest.done_s > 0
+
+    def begin(self, total_s: float) -> None:
+        """Take into account that the recording was held back until now; total_s: its length."""
+        self._total_s, self.latest = total_s, replace(self.latest, total_s=total_s)
+        self._held_back_s = self._clock.monotonic() - self._started_s
 
     def show(self, text: str, done_s: float) -> None:
         """Report the text so far and how much of the recording it is."""
@@ -131,16 +139,18 @@ class ProgressReport:
             own_s = pace * open_s
         left_s = held_back_s + (own_s or 0.0)
         elapsed_s = self._clock.monotonic() - self._started_s
-        is_slow = own_s is None and self._total_s >= LONG_S
+        queued = self.find_place() if self.find_place else 0
+        is_unknown = own_s is None or (queued > 0 and elapsed_s >= TICK_S)
+        is_slow = is_unknown and self._total_s >= LONG_S
         # While the service fails, notices tell what is known, which is not how long it takes.
         if is_known := not self._gate.is_failing:
             self._is_shown |= is_slow or elapsed_s + left_s > SHOWN_OVER_S
-        place = 1
-        if is_held_back and not self.admitted_s:
+        place = 1 + queued
+        if is_held_back and not (self.admitted_s or queued):
             place += self._gate.find_ahead(rest_s, self.waiting).calls
         self.latest = replace(
             self.latest,
-            left_s=self._settle(left_s) if left_s and is_known else None,
+            left_s=self._settle(left_s) if left_s and is_known and not queued else None,
             is_held_back=is_held_back,
             place=place,
         )
@@ -171,20 +181,25 @@ class ProgressReport:
 class LongReports:
     """The reports on recordings. After an attempt that failed, the next one goes on from there."""
 
-    def __init__(self, transcriber: Transcriber, budgets: Budgets, clock: Clock) -> None:
-        self._transcriber, self._budgets, self._clock = transcriber, budgets, clock
+    def __init__(
+        self, transcriber: Transcriber, gate: AccountGate, budgets: Budgets, clock: Clock
+    ) -> None:
+        self._transcriber, self._budgets = transcriber, budgets
+        self._gate, self._clock = gate, clock
         #: By the key of the transcript: how far the last attempt came.
         self._interrupted: dict[str, Progress] = {}
 
-    def open(
-        self, key: str, on_progress: OnProgress, total_s: float, gate: AccountGate
-    ) -> ProgressReport:
+    def open(self, key: str, on_progress: OnProgress, total_s: float) -> ProgressReport:
         """Return the report on a recording that is `total_s` long."""
         before = self._interrupted.pop(key, NOTHING_YET)
-        report = ProgressReport(on_progress, total_s, gate, self._clock, before)
+        report = ProgressReport(on_progress, total_s, self._gate, self._clock, before)
         cost = measure(Usage(self._transcriber.name, self._transcriber.model, total_s), total_s)
         report.find_share = partial(self._budgets.share, REQUESTER.get(), cost, is_own=True)
         return report
+
+    def open_jointly(self, on_progress: OnProgress, lengths_s: dict[str, float]) -> JointReport:
+        """Return the report on several recordings, which the caller starts."""
+        return JointReport(on_progress, lengths_s, self._gate, self._clock)
 
     def interrupt(self, key: str, report: ProgressReport) -> None:
         """Remember how far an attempt came that failed: most are made again."""

@@ -11,9 +11,10 @@ from itertools import accumulate
 import psutil
 import pytest
 
-from core.audio import Media, Piece
+from core.audio import Media, Piece, read_ahead
 from core.audio.segment import audioop
 from core.interfaces import TranscriberLimits
+from core.store import Store
 from core.worker_process import WorkerMissing
 from tests.support import audio_samples, crafted
 from tests.support.audio_samples import KINDS, decode, file, silence, speech, wav
@@ -201,3 +202,74 @@ async def test_a_short_note_does_not_wait_for_long_recordings(media: Media) -> N
     await asyncio.gather(*tasks, return_exceptions=True)
     for pieces in slow:
         await pieces.aclose()
+
+
+@pytest.mark.parametrize("claimed_s", [None, 4.0])
+async def test_a_long_recording_that_was_taken_for_short_is_whole(
+    media: Media, claimed_s: float | None
+) -> None:
+    """The platform claims nothing of it, and the file nothing or something false."""
+    recording = crafted.silent_opus(0.06, claimed_s)
+    assert len(recording) < 2**20
+    times = [
+        [(one.start_s, one.audio.duration_s) for one in await hear(media, recording, hint_s=hint_s)]
+        for hint_s in (None, 216.0)
+    ]
+    assert times[0] == times[1]
+    assert sum(length_s for _, length_s in times[0]) == pytest.approx(216.0, abs=2.0)
+
+
+async def test_decoders_go_on_for_others_and_only_for_them(store: Store) -> None:
+    """What they have decoded by then is stored; of who waits for nobody nothing is."""
+    media = Media(workers=2, begin=store.recordings.begin)
+    talks = [wav(speech(130.0 + number)) for number in range(2)]
+    limits = TranscriberLimits(target_piece_s=20.0)
+    alone = [samples(await hear(media, talk, limits)) for talk in talks]
+    assert await store.recordings.sweep() == 0
+
+    slow = media.pieces(talks[0], limits)
+    found = [await anext(slow)]  # its engine is busy: nobody asks for the second piece
+    async with asyncio.timeout(20):
+        assert samples(await hear(media, talks[1], limits)) == alone[1]
+    found += [piece async for piece in slow]
+    assert samples(found) == alone[0]
+    await slow.aclose()
+    await media.close()
+    assert await store.recordings.sweep() > 0
+
+
+async def test_not_more_is_stored_than_there_is_room_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read_ahead, "_MOST_STORED_BYTES", 1)
+    media = Media(workers=2, begin=store.recordings.begin)
+    limits = TranscriberLimits(target_piece_s=20.0)
+    slow = [media.pieces(wav(speech(130.0 + number)), limits) for number in range(2)]
+    first = await anext(slow[0])
+    waiting = asyncio.create_task(anext(slow[1]))
+    note = wav(speech(1.0))
+    assert len(await hear(media, note, limits)) == 1
+    assert not waiting.done(), "a piece is stored, and then the decoder waits"
+    rest = [piece async for piece in slow[0]]
+    assert first.index == 0 and [piece.index for piece in rest] == [*range(1, len(rest) + 1)]
+    assert (await waiting).index == 0
+    for pieces in slow:
+        await pieces.aclose()
+    await media.close()
+
+
+async def test_recordings_that_claim_to_be_short_hold_no_decoder_while_their_engine_is_busy(
+    store: Store,
+) -> None:
+    media = Media(workers=2, begin=store.recordings.begin)
+    limits = TranscriberLimits(target_piece_s=20.0)
+    recording = crafted.silent_opus(0.2)
+    slow = [media.pieces(recording, limits, hint_s=hint_s) for hint_s in (None, 4.0)]
+    async with asyncio.timeout(20):
+        for pieces in slow:
+            assert (await anext(pieces)).index == 0
+        for _ in range(3):
+            assert len(await hear(media, wav(speech(1.0)), limits)) == 1
+    for pieces in slow:
+        await pieces.aclose()
+    await media.close()

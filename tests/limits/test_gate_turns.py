@@ -8,10 +8,12 @@ from collections import Counter
 import pytest
 
 from core.clock import Clock
+from core.fair_line import FairSlots
 from core.interfaces import TranscriberLimits
-from core.limits import AccountGate, FairSlots
+from core.limits import AccountGate
 from core.models import Chat
 from core.requester import Requester, work_for
+from core.stall import MovingLine
 
 #: Those of MiMo's account for transcription.
 MIMO = TranscriberLimits(
@@ -105,18 +107,40 @@ async def test_a_cancelled_call_gives_its_place_back(clock: Clock) -> None:
     assert await engine.call("a") == 0.0
 
 
+class SharedSlot:
+    """A slot that people hold for a second."""
+
+    def __init__(self, clock: Clock, count: int = 1) -> None:
+        self.slots, self.order, self._clock = FairSlots(count, MovingLine()), list[str](), clock
+
+    def take(self, person: str, length_s: float = 1.0) -> asyncio.Task[None]:
+        return asyncio.create_task(self._hold(person, length_s))
+
+    async def _hold(self, person: str, length_s: float) -> None:
+        await self.slots.acquire(person, length_s)
+        self.order.append(person)
+        await self._clock.sleep(1.0)
+        self.slots.release(person)
+
+
 async def test_slots_are_taken_in_turns(clock: Clock) -> None:
-    slots, order = FairSlots(1), list[str]()
-
-    async def hold(person: str) -> None:
-        await slots.acquire(person)
-        order.append(person)
-        await clock.sleep(1.0)
-        slots.release()
-
-    tasks = [asyncio.create_task(hold(person)) for person in "aaab"]
-    lost = asyncio.create_task(hold("lost"))
+    slot = SharedSlot(clock)
+    tasks = [slot.take(person) for person in "aaab"]
+    lost = slot.take("lost")
     await clock.sleep(0.5)
     lost.cancel()
     await asyncio.gather(*tasks)
-    assert order == ["a", "a", "b", "a"] or order == ["a", "b", "a", "a"]
+    assert slot.order == ["a", "a", "b", "a"] or slot.order == ["a", "b", "a", "a"]
+
+
+async def test_who_holds_no_slot_comes_before_who_holds_some(clock: Clock) -> None:
+    """However long that which they ask for is."""
+    slot = SharedSlot(clock, 2)
+    tasks = [slot.take(person) for person in "aaaa"]
+    await clock.sleep(0.25)
+    tasks.append(slot.take("b", 100.0))
+    await clock.sleep(0.25)
+    assert slot.order == ["a", "a"] and slot.slots.is_wanted
+    await asyncio.gather(*tasks)
+    assert slot.order == ["a", "a", "b", "a", "a"]
+    assert not slot.slots.is_wanted

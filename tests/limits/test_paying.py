@@ -49,7 +49,7 @@ class ClaimingMedia(Media):
     """Makes pieces of 45 s: "content count claimed_s" says how many, and how long it claims."""
 
     async def pieces(
-        self, recording: Any, limits: TranscriberLimits, *, hint_s: float | None = None
+        self, recording: Any, limits: TranscriberLimits, *, hint_s: Any = None, on_wait: Any = None
     ) -> AsyncGenerator[Piece, None]:
         _, count, claimed = recording.split()
         await asyncio.sleep(1)  # to decode takes a moment

@@ -183,7 +183,7 @@ class Loopback:
         synthesizer: Synthesizer | None = None,
         answerer: Answerer | None = None,
     ) -> None:
-        media = media or ThreadMedia()
+        media = media or ThreadMedia(store.recordings.begin)
         self.store, self.engine, self.platform = store, engine, LoopbackPlatform()
         clock = current_clock()
         self.budgets = Budgets(store.budgets, clock=clock)

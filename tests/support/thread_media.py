@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from core.audio import Media, worker
 from core.errors import UserError
+from core.interfaces import GrowingRecording
 from core.worker_process import Frame, WorkerRefused
 
 
 class ThreadMedia(Media):
     """`Media` that decodes in threads, without limits."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, begin: Callable[[], GrowingRecording] | None = None) -> None:
+        super().__init__(begin=begin)
         self._pool = _Threads()  # type: ignore[assignment]
         self.expect = self._pool.expect
 

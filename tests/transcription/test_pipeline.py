@@ -48,7 +48,7 @@ class WordMedia(Media):
         self.hints: list[float | None] = []
 
     async def pieces(
-        self, recording: Any, limits: TranscriberLimits, *, hint_s: float | None = None
+        self, recording: Any, limits: TranscriberLimits, *, hint_s: Any = None, on_wait: Any = None
     ) -> AsyncGenerator[Piece, None]:
         self.hints.append(hint_s)
         for index, word in enumerate(recording.decode().split()):
