@@ -266,7 +266,7 @@ class Assistant:
         """Run the job's command and return its reply. Safe to repeat. Raises AssistantError."""
         platform = platforms[job.message.chat.platform]
         target, updates = self._store.deliveries.target(job), asyncio.Queue[str | Progress]()
-        progress = asyncio.create_task(show_updates(platform, target, updates))
+        progress = asyncio.create_task(show_updates(self._store.jobs, platform, target, updates))
         context = Context(
             job, job.message, job.settings, platform, self._transcription, self._synthesis,
             self._answering, self._store, self._clock, updates.put_nowait, updates.put_nowait,

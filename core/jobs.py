@@ -133,7 +133,7 @@ class JobRunner:
         self._running: set[asyncio.Task[None]] = set()
         #: Held from a job's claim until it has its task.
         self._claiming = asyncio.Lock()
-        self._delays = DelayNotices(store, platforms, self.wake, clock)
+        self._delays = DelayNotices(store, platforms, clock)
         self._is_stopping = False
         #: At the last look at the table there were jobs that could not run yet.
         self._has_waiting = False

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from math import ceil
 
 import stamina
 
 from core.clock import CLOCK, Clock
 from core.commands import load_command
-from core.errors import EngineError
+from core.errors import EngineError, StoreError
 from core.interfaces import DeliveryTarget, Platform
 from core.locale import mark, translate
 from core.models import Chat, Job
 from core.operations.queue import MOST_ENDS, estimate_wait_s
 from core.stall import MIN_TRY_S, StallTimer, find_timer, set_timer
 from core.store import Store
+from core.store.work.jobs import Jobs
 from core.transcription.progress import SHOWN_OVER_S, Progress, describe
 
 #: Longest wait for a new try that the person is not told about.
@@ -59,13 +60,10 @@ class DelayNotices:
         self,
         store: Store,
         platforms: Mapping[str, Platform],
-        wake: Callable[[], None],
         clock: Clock = CLOCK,
     ) -> None:
-        """wake: called once a person was told: later messages of the chat may pass theirs."""
         self._store = store
         self._platforms = platforms
-        self._wake = wake
         self._clock = clock
         self._started_at = clock.now()
         #: Cleared by the job runner while there is no job: then nobody waits.
@@ -187,7 +185,6 @@ class DelayNotices:
 
     async def _tell(self, job: Job, text: str, **values: object) -> None:
         is_open = await self._store.jobs.note_delay_shown(job.job_id)
-        self._wake()
         command = load_command(job.command)
         if is_open and not (command.is_silent or job.message.is_unasked):
             platform = self._platforms[job.message.chat.platform]
@@ -223,30 +220,29 @@ def _is_wait_asked(error: Exception) -> bool:
 
 
 async def show_updates(
-    platform: Platform, target: DeliveryTarget, updates: asyncio.Queue[str | Progress]
+    jobs: Jobs, platform: Platform, target: DeliveryTarget, updates: asyncio.Queue[str | Progress]
 ) -> None:
     """Show partial texts as they come. While one is being shown, only the newest waits.
 
-    In a group, how far something is that nobody has asked for is not shown.
+    Once it is known that the job takes long, that is noted in `jobs`. In a group, how far something
+    is that nobody has asked for is not shown.
     """
-    shown, message = "", target.message
+    shown, message, is_noted = "", target.message, False
     while True:
         update = await updates.get()
         while not updates.empty():
             update = updates.get_nowait() or update
-        is_long = is_told = False
-        if isinstance(update, Progress):
-            text, is_long = update.text, update.total_s is not None and not message.is_unasked
-            # That it waits, and how long, is there to be seen all the time.
-            is_told = is_long and update.is_held_back
-            if is_long:
-                text = describe(update, message.language, is_private=message.is_private)
-        else:
-            text = update
-        is_new = bool(text) and text != shown
-        if is_new:
-            shown = text
+        text = update.text if isinstance(update, Progress) else update
+        is_lasting = False
+        if isinstance(update, Progress) and update.total_s is not None:
+            with suppress(StoreError):  # the next one tries again
+                is_noted = is_noted or await jobs.note_delay_shown(target.job_id)
             # It lasts: people who wait for long want to see it when they come back.
-            await platform.show(target, text, is_lasting=is_long)
-        if (is_new or is_told) and (timer := find_timer()):
-            timer.moved_at_s = timer.clock.monotonic()  # seen, though it is no progress
+            is_lasting = bool(message.sender_id) and not message.is_unasked
+            if is_lasting:
+                text = describe(update, message.language, is_private=message.is_private)
+        if text and text != shown:
+            shown = text
+            await platform.show(target, text, is_lasting=is_lasting)
+            if timer := find_timer():
+                timer.moved_at_s = timer.clock.monotonic()  # seen, though it is no progress

@@ -19,7 +19,7 @@ async def digest_due(ctx: Context) -> Reply:
 
     The text was written by the schedule: the period, and whether the digest is late.
     """
-    ctx = replace(ctx, on_progress=lambda progress: None)  # nobody waits for it
+    ctx = replace(ctx, on_progress=ctx.show_share)  # nobody waits for it
     message = ctx.message
     if not ctx.platform.is_allowed(message):
         return Reply()

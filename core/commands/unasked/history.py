@@ -18,7 +18,7 @@ async def transcribe_silently(ctx: Context) -> Reply:
     # None: deleted or forgotten, or the chat no longer keeps a history.
     stored = await ctx.store.memory.message(message.chat, message.message_id)
     if message.attachment and stored:
-        await ctx.transcribe(may_be_silent=True)
+        await ctx.transcribe(may_be_silent=True, on_progress=ctx.show_share)
     return Reply()
 
 

@@ -147,9 +147,12 @@ class Jobs:
             values["attempts"] = jobs.c.attempts - 1
         connection.execute(_CHANGE.values(values), {"of_job": job_id})
 
-    @writes
+    @adds_jobs
     def note_delay_shown(self, connection: Connection, job_id: str) -> bool:
-        """Record that the person is shown that this takes longer. Return False if it is over."""
+        """Record that the person is shown that this takes longer, so that later messages pass it.
+
+        Return False if it is over.
+        """
         is_open = IS_OPEN & jobs.c.reply.is_(None)
         change = _CHANGE.where(is_open).values(is_told=True)
         return bool(connection.execute(change, {"of_job": job_id}).rowcount)
