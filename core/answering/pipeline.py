@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -25,6 +27,10 @@ from core.stall import note_progress
 from core.store.work.results import Results
 from core.text.scripts import is_unspaced
 from core.text.tokens import count_tokens
+from core.transcription.progress import OnProgress, Progress
+from core.transcription.reports import CallReport
+
+Show = Callable[[str | Progress], None]
 
 #: How often an answer that was cut off is continued.
 MAX_CONTINUATIONS = 2
@@ -86,15 +92,17 @@ class AnsweringPipeline:
         question: Question,
         *,
         on_text: OnText | None = None,
+        on_progress: OnProgress | None = None,
         continuations: int = MAX_CONTINUATIONS,
     ) -> Answer:
         """Return the answer, the stored one if the same was asked before.
 
-        on_text: called with the text so far. continuations: how often an answer that the engine
-        cut off is continued; `is_cut` is True if it is cut off even then.
+        on_text: called with the text so far. on_progress: called before that, if it takes long
+        until others were answered. continuations: how often an answer that the engine cut off is
+        continued; `is_cut` is True if it is cut off even then.
         Raises QuestionTooLong, EngineError.
         """
-        answer = await self._ask(question, on_text)
+        answer = await self._ask(question, _join(on_text, on_progress))
         for _ in range(continuations):
             if not answer.is_cut:
                 break
@@ -106,19 +114,19 @@ class AnsweringPipeline:
         turns = (*question.turns, so_far, Turn("user", CONTINUE))
         show = on_text and (lambda text: on_text(join_parts(begun.text, text)))
         try:
-            rest = await self._ask(replace(question, turns=turns), show)
+            rest = await self._ask(replace(question, turns=turns), _join(show, None))
         except QuestionTooLong:
             return begun
         usage = add_usages((begun.usage, rest.usage))
         text = join_parts(begun.text, rest.text)
         return replace(rest, text=text, reasoning=begun.reasoning, usage=usage)
 
-    async def _ask(self, question: Question, on_text: OnText | None) -> Answer:
+    async def _ask(self, question: Question, show: Show | None) -> Answer:
         # In a thread: the recordings may be many megabytes.
         key = await asyncio.to_thread(self._key, question)
-        return await self._results.share(key, partial(self._call, question, key), on_text)
+        return await self._results.share(key, partial(self._call, question, key), show)
 
-    async def _call(self, question: Question, key: str, on_text: OnText | None) -> Answer:
+    async def _call(self, question: Question, key: str, show: Show | None) -> Answer:
         if answer := await self._results.find_answer(key):
             note_progress()
             return answer
@@ -131,8 +139,13 @@ class AnsweringPipeline:
         most = Usage(name, model, audio_s, prompt_tokens, most_tokens)
         async with self._budgets.reserve() as reservation:
             await reservation.hold(measure(most, audio_s))
-            async with self.gate.call(audio_s, key):
-                answer = await self.answerer.answer(question, on_text=on_text)
+            report = CallReport(show, self.gate, self._clock)
+            share = self._budgets.share
+            report.find_share = partial(share, REQUESTER.get(), reservation.held, is_own=True)
+            with closing(report):
+                async with self.gate.call(audio_s, key, report.wait):
+                    on_text = show and report.end_before(show)
+                    answer = await self.answerer.answer(question, on_text=on_text)
             metrics.ENGINE_AUDIO_SECONDS.labels(name).inc(audio_s)
             # An engine that does not count is taken to have used all that it might.
             cost = measure(answer.usage or most, audio_s)
@@ -151,6 +164,21 @@ class AnsweringPipeline:
         )
         engine = f"{REQUESTER.get().scope}|{self.answerer.name}|{self.answerer.model}"
         return hashlib.sha256(f"{engine}|{replace(question, turns=turns)!r}".encode()).hexdigest()
+
+
+def _join(on_text: OnText | None, on_progress: OnProgress | None) -> Show | None:
+    """Return a function that is called with both kinds of news."""
+    if not (on_text or on_progress):
+        return None
+
+    def show(news: str | Progress) -> None:
+        if isinstance(news, Progress):
+            if on_progress:
+                on_progress(news)
+        elif on_text:
+            on_text(news)
+
+    return show
 
 
 def count_question_tokens(question: Question, limits: AnswererLimits) -> int:

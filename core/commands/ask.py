@@ -209,7 +209,9 @@ class AnswerAttempt:
                 self._ctx.on_text(sanitize(prompts.read_tone(text)[0].strip()))
 
         question = prompts.build_question(given)
-        answer = await self._ctx.answering.answer(question, on_text=in_steps(show))
+        answer = await self._ctx.answering.answer(
+            question, on_text=in_steps(show), on_progress=self._ctx.show_share
+        )
         return AskResult(answer, given, self._topic.subjects)
 
 

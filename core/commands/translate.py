@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 
 from core.answering import translation_prompt as prompts
 from core.answering.pipeline import in_steps
@@ -19,6 +20,7 @@ from core.models import Reply
 from core.safety import defuse, disable_links, find_addresses, restore_links
 from core.text.scripts import guess_language
 from core.text.split import split_speech
+from core.transcription.progress import Progress
 
 HOW_TO = mark(
     "Reply to a text or voice message with /translate, or add the text: "
@@ -122,11 +124,16 @@ async def _translate(ctx: Context, text: str, target: str) -> str | None:
     """Translate part by part. Return None if all of it is in the target language already."""
     done: list[str] = []
     is_changed = is_cut = False
-    for part in cut(text):
+    parts = cut(text)
+    for part in parts:
         question = prompts.build_question(
             part, name_language(target, "en"), ctx.job.created_at.date()
         )
-        answer = await ctx.answering.answer(question, on_text=_show_partial(ctx, done, part))
+        answer = await ctx.answering.answer(
+            question,
+            on_text=_show_partial(ctx, done, part),
+            on_progress=partial(_show_waiting, ctx, "\n".join(done), is_last=part is parts[-1]),
+        )
         is_same = prompts.is_same(answer.text) and not prompts.is_same(part)
         is_changed = is_changed or not is_same
         is_cut = is_cut or answer.is_cut
@@ -146,6 +153,11 @@ def _show_partial(ctx: Context, done: list[str], part: str) -> OnText:
             ctx.on_text("\n".join([*done, defuse(text, addresses)]))
 
     return in_steps(show)
+
+
+def _show_waiting(ctx: Context, done: str, progress: Progress, *, is_last: bool) -> None:
+    """Show the finished parts, and that the next one waits; how long is known of the last one."""
+    ctx.on_progress(replace(progress, text=done, left_s=progress.left_s if is_last else None))
 
 
 def cut(text: str) -> list[str]:

@@ -62,7 +62,7 @@ class AccountGate:
     pace: float | None = None
     #: Whether any call has succeeded, and how long such calls took, on an average.
     has_succeeded = False
-    _call_s = 0.0
+    call_s = 0.0
 
     def __init__(
         self, engine: str, limits: CallLimits, role: str = "", clock: Clock = CLOCK
@@ -125,20 +125,27 @@ class AccountGate:
 
         duration_s: what of it has not been let through. own: its calls that may be in the line.
         """
-        if duration_s <= 0:
+        own_calls = sum(one in self._line.waiting for one in own)
+        if duration_s <= 0 and not own_calls:
             return 0.0
         ahead = self.find_ahead(duration_s, own)
-        length_s, calls = duration_s + ahead.length_s, ahead.calls + 1
+        length_s, calls = duration_s + ahead.length_s, ahead.calls + max(1, own_calls)
         waits = [
             await rate.all.expected_wait_s(int(calls * each + length_s * per_s))
             for rate, each, per_s in self._rates
         ]
-        busy_s = ahead.calls * self._call_s / self._limits.concurrency
+        places = self._limits.concurrency
+        is_full = own_calls > 0 and self._under_way.total() >= places
+        busy_s = (ahead.calls + is_full) * self.call_s / places
         return max(self._pause_left_s, busy_s, *waits)
 
     def find_ahead(self, duration_s: float, own: Collection[Waiter] = ()) -> Ahead:
         """Return which calls go before those of a recording; see `expected_wait_s`."""
         return find_ahead(self._line, own, REQUESTER.get().person, duration_s)
+
+    def waiting_of(self, person: str) -> list[Waiter]:
+        """Return the calls of a person that wait."""
+        return [one for one in self._line.waiting if one.person == person]
 
     @asynccontextmanager
     async def call(
@@ -174,7 +181,7 @@ class AccountGate:
 
     def _note_success(self, took_s: float) -> None:
         """Take into account that a call has succeeded."""
-        self._call_s += (took_s - self._call_s) * (_NEW_SHARE if self.has_succeeded else 1.0)
+        self.call_s += (took_s - self.call_s) * (_NEW_SHARE if self.has_succeeded else 1.0)
         metrics.ENGINE_CALLS.labels(self._engine, "ok").inc()
         self._failures, self._paused_until = 0, self._asked_until
         self.has_succeeded = True

@@ -46,7 +46,7 @@ from core.synthesis.pipeline import SynthesisPipeline
 from core.text.moments import find_moments
 from core.text.timestamps import format_timestamp
 from core.transcription.pipeline import TranscriptionPipeline
-from core.transcription.progress import OnProgress
+from core.transcription.progress import OnProgress, Progress
 
 #: Shown while the summary is being made.
 READING = mark("Reading the conversation …")
@@ -197,7 +197,7 @@ class SummaryPipeline:
         """Return recordings by id with their transcripts, and show meanwhile how far they are."""
         slots = asyncio.Semaphore(_TRANSCRIBED_AT_ONCE)
         reading = translate(READING, job.message.language)
-        report = self._transcription.reports.open_jointly(
+        report = self._transcription.report_jointly(
             lambda progress: self._on_progress(replace(progress, text=reading)),
             {key: m.attachment.duration_s or 0.0 for key, m in messages.items() if m.attachment},
         )
@@ -261,12 +261,18 @@ class SummaryPipeline:
 
     async def _ask(self, questions: Sequence[Question]) -> list[Answer]:
         """Ask in parallel. If one fails, the others still finish, since they are paid for."""
-        calls = (self._answering.answer(question) for question in questions)
+        ask, (*first, last) = self._answering.answer, questions
+        # They wait in order. After several, their answers are asked about: nobody knows how long.
+        show = self._show_place if first else self._on_progress
+        calls = [*map(ask, first), ask(last, on_progress=show)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         for answer in answers:
             if isinstance(answer, BaseException):
                 raise answer
         return [answer for answer in answers if isinstance(answer, Answer)]
+
+    def _show_place(self, progress: Progress) -> None:
+        self._on_progress(replace(progress, left_s=None))
 
     def _part_tokens(self, length: Length) -> int:
         context = self._answering.answerer.limits.context_tokens

@@ -21,6 +21,7 @@ from core.errors import EngineBadReply, EngineError
 from core.interfaces import Synthesizer
 from core.limits import AccountGate
 from core.limits.budgets import Budgets, measure
+from core.limits.gate import OnWait
 from core.locale import mark
 from core.models import Audio, File, SavedVoice, Usage, Utterance
 from core.requester import REQUESTER
@@ -116,10 +117,7 @@ class SynthesisPipeline:
         utterances = await asyncio.to_thread(self._plan, lines)
         rate_hz = self.synthesizer.rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
-        report = None
-        if on_progress:
-            texts = [utterance.text for utterance in utterances]
-            report = SpeechReport(on_progress, texts, rate_hz, self.gate, self._clock)
+        report = self._open_report(utterances, on_progress) if on_progress else None
         async with aclosing(self._join(utterances, lines[0][1].speed, report)) as parts:
             async for pcm in parts:
                 if on_audio and pcm:
@@ -128,6 +126,13 @@ class SynthesisPipeline:
         note = await encoder.finish()
         title = shorten(utterances[0].text, MAX_TITLE_CHARS)
         return File(f"speech.{format}", note.mime, note.data, note.duration_s, note.waveform, title)
+
+    def _open_report(self, utterances: list[Utterance], on_progress: OnProgress) -> SpeechReport:
+        engine, texts = self.synthesizer, [utterance.text for utterance in utterances]
+        report = SpeechReport(on_progress, texts, engine.rate_hz, self.gate, self._clock)
+        cost = measure(Usage(engine.name, engine.model, report.total_s), report.total_s)
+        report.find_share = partial(self._budgets.share, REQUESTER.get(), cost, is_own=True)
+        return report
 
     @property
     def _credit(self) -> str:
@@ -203,8 +208,9 @@ class SynthesisPipeline:
         puts: list[Put] = [queue.put_nowait for queue in queues]
         if report:
             puts = [report.watch(number, put) for number, put in enumerate(puts)]
+        on_wait = report.waiting.append if report else None
         tasks = [
-            asyncio.create_task(self._synthesize_one(utterance, put))
+            asyncio.create_task(self._synthesize_one(utterance, put, on_wait=on_wait))
             for utterance, put in zip(utterances, puts, strict=True)
         ]
         chores = [report.start()] if report else []
@@ -225,7 +231,9 @@ class SynthesisPipeline:
                 task.cancel()
             await asyncio.gather(*tasks, *chores, return_exceptions=True)
 
-    async def _synthesize_one(self, utterance: Utterance, put: Put, take: str = "") -> None:
+    async def _synthesize_one(
+        self, utterance: Utterance, put: Put, take: str = "", on_wait: OnWait | None = None
+    ) -> None:
         """Put the PCM of one call, stored or from the engine, then None."""
         key = self._key(utterance, take)
         put_bytes = 0
@@ -237,13 +245,17 @@ class SynthesisPipeline:
                 put_bytes = len(whole)
 
         try:
-            make = partial(self._call_engine, utterance, key)
+            make = partial(self._call_engine, utterance, key, on_wait)
             stream(await self._results.share(key, make, stream))
         finally:
             put(None)
 
     async def _call_engine(
-        self, utterance: Utterance, key: str, stream: Callable[[bytearray], None] | None
+        self,
+        utterance: Utterance,
+        key: str,
+        on_wait: OnWait | None,
+        stream: Callable[[bytearray], None] | None,
     ) -> bytes:
         """Return the stored PCM, or else that of a call, whose PCM so far is streamed."""
         engine, rate_hz = self.synthesizer, self.synthesizer.rate_hz
@@ -254,7 +266,8 @@ class SynthesisPipeline:
         async with self._budgets.reserve() as reservation:
             most = Usage(engine.name, engine.model, audio_s=most_s)
             await reservation.hold(measure(most, most_s))
-            pcm = await self._read_speech(utterance, key, stream)
+            async with self.gate.call(0.0, key, on_wait):
+                pcm = await self._read_speech(utterance, stream)
             packed = await asyncio.to_thread(audio.encode, pcm, rate_hz=rate_hz, format="flac")
             cost = Usage(engine.name, engine.model, audio_s=len(pcm) / 2 / rate_hz)
             with reservation.pay(measure(cost, cost.audio_s), is_last=True) as settlement:
@@ -263,13 +276,10 @@ class SynthesisPipeline:
         return pcm
 
     async def _read_speech(
-        self, utterance: Utterance, key: str, stream: Callable[[bytearray], None] | None
+        self, utterance: Utterance, stream: Callable[[bytearray], None] | None
     ) -> bytes:
         whole = bytearray()
-        async with (
-            self.gate.call(0.0, key),
-            aclosing(self.synthesizer.synthesize(utterance)) as chunks,
-        ):
+        async with aclosing(self.synthesizer.synthesize(utterance)) as chunks:
             async for chunk in chunks:
                 whole += chunk
                 if stream:

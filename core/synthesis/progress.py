@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from core.clock import Clock
+from core.fair_line import Waiter
 from core.limits import AccountGate
 from core.text.scripts import EAST_ASIAN
-from core.transcription.progress import JointReport, OnProgress, Progress
+from core.transcription.progress import OnProgress, Progress
+from core.transcription.reports import JointReport
 
 #: Letters spoken per second; a Chinese character takes as long as three.
 _LETTERS_PER_S = 13
@@ -26,10 +28,7 @@ def estimate_s(text: str) -> float:
 
 
 class SpeechReport(JointReport):
-    """The progress of the passages of one text, which are synthesized side by side.
-
-    Short texts have none.
-    """
+    """The progress of the passages of one text, which are synthesized side by side."""
 
     def __init__(
         self,
@@ -45,6 +44,9 @@ class SpeechReport(JointReport):
         lengths_s = {str(n): estimate_s(text) for n, text in enumerate(texts)}
         super().__init__(show, lengths_s, gate, clock)
         self._rate_hz = rate_hz
+
+    def _find_waiting(self) -> list[Waiter]:
+        return self.waiting
 
     def watch(self, number: int, put: Put) -> Put:
         """Return `put`, so that the audio of a passage that is put is reported."""

@@ -26,13 +26,8 @@ from core.stall import note_progress
 from core.store.work.results import Results
 from core.text.scripts import join_texts
 from core.transcription.options import NO_OPTIONS, StoredTranscript, TranscriptionOptions
-from core.transcription.progress import (
-    LONG_S,
-    LongReports,
-    OnProgress,
-    Progress,
-    ProgressReport,
-)
+from core.transcription.progress import OnProgress, Progress
+from core.transcription.reports import LONG_S, JointReport, LongReports, ProgressReport
 
 #: Hashing so much takes less time than the switch to another thread.
 _SMALL_BYTES = 64 * 1024
@@ -58,7 +53,7 @@ class TranscriptionPipeline:
         self.budgets = budgets
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
-        self.reports = LongReports(transcriber, self.gate, budgets, clock)
+        self._reports = LongReports(transcriber, budgets, clock)
         # With two, a piece is done soon enough, and half of them would be too many to leave free.
         count = transcriber.limits.concurrency - (transcriber.limits.concurrency > 2)
         self._piece_limits = replace(transcriber.limits, concurrency=count)
@@ -70,6 +65,10 @@ class TranscriptionPipeline:
     ) -> Audio:
         """Return a recording, or a part of it, as WAV, 24 kHz mono. Raises BadAudio, TooLong."""
         return await self._media.convert(recording, "wav", rate_hz=24_000, span_s=span_s)
+
+    def report_jointly(self, on_progress: OnProgress, lengths_s: dict[str, float]) -> JointReport:
+        """Return the report on several recordings, which the caller starts."""
+        return self._reports.open_jointly(on_progress, lengths_s, self.gate)
 
     async def transcribe(
         self,
@@ -141,7 +140,7 @@ class TranscriptionPipeline:
             await asyncio.gather(*tasks, *pending.chores, return_exceptions=True)
         if error := next((one for one in results if isinstance(one, BaseException)), None):
             if pending.report:
-                self.reports.interrupt(pending.key, pending.report)
+                self._reports.interrupt(pending.key, pending.report)
             raise error
 
     def _note_queued(self, pending: PendingTranscript, find_place: FindPlace) -> None:
@@ -156,7 +155,8 @@ class TranscriptionPipeline:
     ) -> None:
         """Show from now on how far a recording is, if it takes long. waiter: a call that waits."""
         if pending.on_progress and pending.report is None:
-            pending.report = self.reports.open(pending.key, pending.on_progress, total_s)
+            shown = pending.on_progress
+            pending.report = self._reports.open(pending.key, shown, total_s, self.gate)
             pending.chores.append(pending.report.start())
         if pending.report and waiter:
             pending.report.waiting.append(waiter)
