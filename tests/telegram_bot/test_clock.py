@@ -7,6 +7,7 @@ from core.interfaces import TranscriberLimits
 from core.limits import AccountGate
 from core.limits.budgets import BudgetRules
 from core.models import parse_budget
+from tests.emulators.telegram import ANONYMOUS_ADMIN
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support import audio_samples
 from tests.support.loopback import Loopback
@@ -79,3 +80,20 @@ async def test_much_of_a_budget_is_asked_about_first(
         telegram.press_button(chat, ann, question.message_id, "Go")
         await clock.sleep(5)
         assert "call " in telegram.replies(chat)[-1].text
+
+
+async def test_what_an_anonymous_admin_asked_for_is_started_by_any_admin_under_their_own_name(
+    telegram: Server, whole: Loopback, clock: Clock, ann: int
+) -> None:
+    whole.budgets.rules = BudgetRules(of_people=parse_budget("4 min/day"))
+    member = telegram.add_user("Ben")
+    group = telegram.add_chat("supergroup", members={ann: "creator", member: "member"})
+    note = telegram.send_voice(group, member, sound(61.0), duration=61)
+    telegram.send_command(group, ANONYMOUS_ADMIN, "/transcribe", reply_to=note)
+    await clock.sleep(5)
+    [question] = telegram.replies(group)
+    assert question.labels == ["Go"]
+    for person, text in ((member, "Only the person who asked"), (ann, "call ")):
+        telegram.press_button(group, person, question.message_id, "Go")
+        await clock.sleep(5)
+        assert text in telegram.replies(group)[-1].text

@@ -46,8 +46,12 @@ async def go_on(ctx: Context) -> Context:
     is_here = earlier is not None and earlier.message.chat == ctx.message.chat
     if earlier is None or not is_here or ctx.job.created_at - earlier.created_at > _AGE:
         raise UserError(EXPIRED)
-    is_own = earlier.message.sender_id == ctx.message.sender_id
-    if not await may(ctx.platform, ctx.message, Action.PRESS_PRIVATE, is_own=is_own):
+    asker_id, message = earlier.message.sender_id, ctx.message
+    # Anonymous admins ask in the name of the group, and press in their own: what they have asked
+    # for is started by those who may cancel it.
+    is_groups = asker_id == message.chat.chat_id and not message.is_private
+    action = Action.CANCEL if is_groups else Action.PRESS_PRIVATE
+    if not await may(ctx.platform, message, action, is_own=asker_id == message.sender_id):
         raise UserError("Only the person who asked for it can start this.")
     job = replace(ctx.job, message=earlier.message)
     about = find_subjects(earlier)
