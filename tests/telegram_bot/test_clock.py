@@ -52,6 +52,7 @@ async def test_a_group_is_told_without_the_queue(
     other = telegram.add_user("Other")
     for seconds in (3.0, 4.0):
         telegram.send_voice(other, other, sound(seconds), duration=int(seconds))
+        await clock.sleep(0.5)
     note = telegram.send_voice(group, ann, sound(6.0), duration=6)
     telegram.send_command(group, ann, "/transcribe", reply_to=note)
     await clock.sleep(5)

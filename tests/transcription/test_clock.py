@@ -68,6 +68,17 @@ def press_cancel(job: Job | None) -> Message:
     )
 
 
+async def accept_in_turn(
+    loopback: Loopback, clock: Clock, messages: list[Message]
+) -> list[Job | None]:
+    """Accept messages a second apart: of those of one moment, any may be the first at the gate."""
+    jobs = []
+    for message in messages:
+        jobs.append(await loopback.inbox.accept(message))
+        await clock.sleep(1)
+    return jobs
+
+
 def seconds_left(shown: list[str]) -> list[int]:
     found = re.findall(r"about (\d+) (s|min) left", "\n".join(shown))
     return [int(count) * (60 if unit == "min" else 1) for count, unit in found]
@@ -77,10 +88,7 @@ async def test_who_has_to_wait_is_told_at_once_how_long(
     busy: Loopback, note: Note, clock: Clock
 ) -> None:
     messages = [note(person) for person in "abcd"]
-    for message in messages:
-        await busy.inbox.accept(message)
-        await clock.sleep(0.5)
-    await clock.sleep(1)
+    await accept_in_turn(busy, clock, messages)
     first = [texts(busy, message)[:1] for message in messages]
     assert first == [
         [],
@@ -107,8 +115,8 @@ async def test_the_end_that_is_told_is_the_end(busy: Loopback, note: Note, clock
 
     busy.platform.show = record  # type: ignore[method-assign]
     messages = [note(person) for person in "abcdef"]
-    jobs = [await busy.inbox.accept(message) for message in messages]
-    await clock.sleep(30)
+    jobs = await accept_in_turn(busy, clock, messages)
+    await clock.sleep(24)
     await busy.inbox.accept(press_cancel(jobs[2]))
     await clock.sleep(60)
     messages.append(note("g"))
@@ -157,11 +165,9 @@ async def test_what_is_told_can_be_cancelled_at_each_stage(
 async def test_in_a_group_nothing_is_said_of_the_queue(
     busy: Loopback, note: Note, clock: Clock
 ) -> None:
-    await busy.inbox.accept(note("a"))
-    await busy.inbox.accept(note("b"))
+    before = [note("a"), note("b")]
     asked = note("c", is_private=False, command="transcribe")
-    await busy.inbox.accept(asked)
-    await clock.sleep(2)
+    await accept_in_turn(busy, clock, [*before, asked])
     assert texts(busy, asked) == [f"{BEGUN} · about 2 min left · {HELD}"]
 
 
@@ -205,8 +211,7 @@ async def test_an_estimate_changes_in_small_steps(busy: Loopback, note: Note, cl
     await clock.sleep(1)
     await busy.inbox.accept(late)
     await clock.sleep(20)
-    for person in "bcd":
-        await busy.inbox.accept(note(person))
+    await accept_in_turn(busy, clock, [note(person) for person in "bcd"])
     assert await busy.settle() == {JobState.DONE: 5}
     left = seconds_left(texts(busy, late))
     steps = [after - before for before, after in pairwise(left)]
