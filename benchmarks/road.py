@@ -60,17 +60,17 @@ class Limit(NamedTuple):
 #: there are, each a handful of functions and a file at most: whose messages are taken in
 #: (`core/admission.py`), who may do what (`core/permissions.py`), the watch over stalls
 #: (`core/stall.py`, `core/operations/delays.py`), one call per paid result and whose it is
-#: (`core/requester.py`), who has to pay and whether they can (`core/limits/budgets.py` with its
-#: values, prices and rows), the language of the person who speaks, the keys of the database and the
-#: digests of ids (`core/store/database/cipher.py`), whether somebody new has to be told that an AI
-#: answers, the live message with its button to cancel, and the recording, which is received and
-#: read in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`), over a connection with
-#: deadlines (`HttpProtocol`) and within the memory for bodies (`BodyLimit`), and whose decoder is
-#: not believed (`core/audio/frames.py`).
+#: (`core/requester.py`), who has to pay, whether they can, and what a call costs that is cancelled
+#: (`core/limits/budgets.py` with its values, prices and rows), the language of the person who
+#: speaks, the keys of the database and the digests of ids (`core/store/database/cipher.py`),
+#: whether somebody new has to be told that an AI answers, the live message with its button to
+#: cancel, and the recording, which is received and read in pieces (`RecordingSpool`, `read_chunks`,
+#: and for forms `Upload`), over a connection with deadlines (`HttpProtocol`) and within the memory
+#: for bodies (`BodyLimit`), and whose decoder is not believed (`core/audio/frames.py`).
 LIMITS = {
-    "telegram": Limit(44, 177),
-    "discord": Limit(48, 191),
-    "transcriptions": Limit(28, 110),
+    "telegram": Limit(44, 179),
+    "discord": Limit(48, 193),
+    "transcriptions": Limit(28, 112),
 }
 
 

@@ -18,7 +18,8 @@ from core.clock import CLOCK, Clock
 from core.errors import UserError
 from core.interfaces import Answerer, AnswererLimits, OnText, Recording
 from core.limits import AccountGate
-from core.limits.budgets import Budgets, measure
+from core.limits.budgets import Budgets
+from core.limits.prices import measure
 from core.models import Answer, Audio, Question, Turn, Usage, add_usages
 from core.requester import REQUESTER
 from core.stall import note_progress
@@ -127,15 +128,17 @@ class AnsweringPipeline:
         prompt_tokens, most_tokens = tokens - question.max_tokens, question.max_tokens
         name, model = self.answerer.name, self.answerer.model
         most = Usage(name, model, audio_s, prompt_tokens, most_tokens)
+        shown = _Shown(on_text)
         async with self._budgets.reserve() as reservation:
             await reservation.hold(measure(most, audio_s))
             async with self.gate.call(audio_s, key):
-                answer = await self.answerer.answer(question, on_text=on_text)
+                with reservation.send(lambda: measure(shown.count(most), audio_s)) as call:
+                    answer = await self.answerer.answer(question, on_text=on_text and shown)
+                    # An engine that does not count is taken to have used all that it might.
+                    call.cost = measure(answer.usage or most, audio_s)
             metrics.ENGINE_AUDIO_SECONDS.labels(name).inc(audio_s)
-            # An engine that does not count is taken to have used all that it might.
-            cost = measure(answer.usage or most, audio_s)
-            with reservation.pay(cost, is_last=True) as settlement:
-                await self._results.save_answer(key, answer, settlement)
+            save = partial(self._results.save_answer, key, answer)
+            await reservation.pay(save, is_last=True)
         return answer
 
     def _key(self, question: Question) -> str:
@@ -149,6 +152,22 @@ class AnsweringPipeline:
         )
         engine = f"{REQUESTER.get().scope}|{self.answerer.name}|{self.answerer.model}"
         return hashlib.sha256(f"{engine}|{replace(question, turns=turns)!r}".encode()).hexdigest()
+
+
+class _Shown:
+    """The text of an answer that has been streamed so far, which is passed on."""
+
+    def __init__(self, on_text: OnText | None) -> None:
+        self._on_text, self._text = on_text, ""
+
+    def __call__(self, text: str) -> None:
+        self._text = text
+        if self._on_text:
+            self._on_text(text)
+
+    def count(self, most: Usage) -> Usage:
+        """Return the part of `most` that was used so far."""
+        return replace(most, completion_tokens=count_tokens(self._text))
 
 
 def count_question_tokens(question: Question, limits: AnswererLimits) -> int:

@@ -6,10 +6,11 @@ services publish no prices that their servers could be told apart by, so theirs 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date
 
-from core.models import EngineUsage, Usage
+from core.models import Amount, EngineUsage, Usage
 
 #: When the prices were read.
 READ_AT = date(2026, 10, 1)
@@ -59,3 +60,13 @@ def estimate_cost(usage: EngineUsage | Usage) -> float | None:
         + price.completion * usage.completion_tokens
     )
     return tokens / _MILLION + price.audio_hour * usage.audio_s / _HOUR_S
+
+
+def measure(usage: Usage, audio_s: float) -> Amount:
+    """Return the cost of a call. audio_s: what counts as audio.
+
+    An unknown price counts as none: that nobody asks without end is up to the number of requests.
+    Those to this machine's own engines do not count.
+    """
+    cost_usd, requests = estimate_cost(usage) or 0.0, int(usage.engine != OWN)
+    return Amount(math.ceil(audio_s * 1000), math.ceil(cost_usd * 1e6), requests)

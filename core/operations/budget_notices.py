@@ -8,7 +8,8 @@ from typing import Any
 
 import structlog
 
-from core.limits.budget_texts import NEARLY, BudgetNews, describe_wait, show_left
+from core.limits.budget_texts import NEARLY, describe_wait, show_left
+from core.limits.budget_watch import BudgetNews
 from core.locale import translate
 from core.operations.alerts import Alerts
 

@@ -18,8 +18,9 @@ from core.audio import Media, Piece, read_chunks
 from core.clock import CLOCK, Clock
 from core.interfaces import Recording, Transcriber
 from core.limits import AccountGate, FairSlots, Waiter
-from core.limits.budgets import Budgets, Reservation, measure
-from core.models import NOTHING, Amount, Audio, File, Segment, Transcript, Usage
+from core.limits.budgets import Budgets, Reservation
+from core.limits.prices import measure
+from core.models import Audio, File, Segment, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
@@ -122,9 +123,10 @@ class TranscriptionPipeline:
             transcript = stitch([pending.done[index] for index in sorted(pending.done)])
             # Nothing was paid for one of silence, and the engine may be asked about it yet.
             if not transcript.is_silent:
-                with pending.reservation.pay(pending.unbooked, is_last=True) as settlement:
-                    is_booked, save = pending.unbooked == NOTHING, self._results.save
-                    await save(pending.key, transcript, is_booked=is_booked, settlement=settlement)
+                # Several pieces have been booked themselves.
+                is_booked = not any(piece.is_whole for piece, _ in pending.done.values())
+                save = partial(self._results.save, pending.key, transcript, is_booked=is_booked)
+                await pending.reservation.pay(save, is_last=True)
         return transcript
 
     async def _finish_pieces(self, pending: PendingTranscript, pieces: Pieces) -> None:
@@ -200,24 +202,23 @@ class TranscriptionPipeline:
 
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
+        sent = Usage(engine.name, engine.model, duration_s)
         on_wait = partial(self._start_report, pending, piece)
         async with self.gate.call(duration_s, pending.key, on_wait):
             if pending.report:
                 pending.report.admitted_s += duration_s
-            transcript = await engine.transcribe(
-                piece.audio,
-                language=pending.language,
-                on_text=pending.on_progress and partial(pending.update, piece),
-                temperature=pending.options.temperature,
-            )
+            with pending.reservation.send(partial(measure, sent, duration_s)) as call:
+                transcript = await engine.transcribe(
+                    piece.audio,
+                    language=pending.language,
+                    on_text=pending.on_progress and partial(pending.update, piece),
+                    temperature=pending.options.temperature,
+                )
+                call.cost = measure(transcript.usage or sent, duration_s)
         metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
-        used = transcript.usage or Usage(engine.name, engine.model, duration_s)
-        cost = measure(used, duration_s)
-        if piece.is_whole:
-            pending.unbooked = cost
-        else:
-            with pending.reservation.pay(cost) as settlement:
-                await self._results.save(key, transcript, pending.key, settlement=settlement)
+        if not piece.is_whole:
+            save = partial(self._results.save, key, transcript, pending.key)
+            await pending.reservation.pay(save)
         pending.update(piece, transcript)
 
 
@@ -242,8 +243,6 @@ class PendingTranscript:
     done: dict[int, tuple[Piece, Transcript]] = field(default_factory=dict)
     _texts: dict[int, str] = field(default_factory=dict)
     _done_s: float = 0.0
-    #: What was paid for the only piece, and is saved with the whole; several are saved themselves.
-    unbooked: Amount = NOTHING
     reservation: Reservation = field(init=False)
     #: Audio that the engine gets, and how much of it the reservation covers.
     called_s: float = 0.0

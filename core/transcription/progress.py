@@ -16,7 +16,8 @@ from core.errors import StoreError
 from core.interfaces import Transcriber
 from core.limits import AccountGate, Waiter
 from core.limits.budget_texts import Share
-from core.limits.budgets import Budgets, measure
+from core.limits.budgets import Budgets
+from core.limits.prices import measure
 from core.locale import mark, translate
 from core.models import Usage
 from core.requester import REQUESTER

@@ -24,7 +24,6 @@ from core.models import (
     Chat,
     Message,
     Question,
-    Transcript,
     Turn,
     end_of,
     parse_budget,
@@ -36,6 +35,7 @@ from core.store import Store
 from core.transcription.options import TranscriptionOptions
 from core.transcription.pipeline import TranscriptionPipeline
 from tests.conftest import NewMessage
+from tests.limits.test_budgets import pay
 from tests.store.conftest import schedule
 from tests.support import audio_samples
 from tests.support.loopback import Loopback, ScriptedTranscriber
@@ -231,7 +231,7 @@ async def test_the_person_is_warned_in_private_once(loopback: Loopback, clock: C
     platforms = {"test": loopback.platform}
     operator, group = Chat("test", "1", "99"), Chat("test", "1", "-100")
     alerts = Alerts(loopback.store.intake, platforms, ("test:99",), clock)
-    loopback.budgets.on_news = BudgetNotices(alerts).tell
+    loopback.budgets.watch.on_news = BudgetNotices(alerts).tell
     limits = parse_budget("10 min/day")
     loopback.budgets.rules = BudgetRules(of_groups=limits, of_bot=parse_budget("20 min/month"))
 
@@ -239,9 +239,7 @@ async def test_the_person_is_warned_in_private_once(loopback: Loopback, clock: C
         with work_for(Requester("g", group, True, person, "en")):
             async with loopback.budgets.reserve() as reservation:
                 await reservation.hold(Amount(minutes * 60_000))
-                with reservation.pay(Amount(minutes * 60_000), is_last=True) as settlement:
-                    save = loopback.store.results.save
-                    await save(f"{person} {minutes}", Transcript("x"), settlement=settlement)
+                await pay(loopback.store, reservation, Amount(minutes * 60_000))
 
     async def told(chat: Chat) -> list[str]:
         await loopback.settle()

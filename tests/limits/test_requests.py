@@ -63,7 +63,7 @@ async def test_what_is_stored_and_what_this_machine_does_is_no_request(loopback:
     assert await used(loopback) == Amount(0, 0, 1)
 
 
-async def test_a_call_that_fails_is_no_request(loopback: Loopback) -> None:
+async def test_a_call_that_a_busy_service_did_not_take_is_no_request(loopback: Loopback) -> None:
     loopback.answerer.name, loopback.budgets.rules = UNKNOWN, DEFAULTS
     loopback.answerer.failures = [EngineBusy("503")]
     with pytest.raises(EngineBusy), work_for(ADA):

@@ -1,0 +1,117 @@
+"""Calls to a synthesizer: each piece of a text is stored, or paid for and stored.
+
+Stored as FLAC before the next step, so that a job that runs again pays for nothing twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
+
+from core import audio
+from core.clock import Clock
+from core.errors import EngineBadReply
+from core.interfaces import Synthesizer
+from core.limits import AccountGate
+from core.limits.budgets import Budgets, Reservation
+from core.limits.prices import measure
+from core.models import Amount, Usage, Utterance
+from core.requester import REQUESTER
+from core.stall import note_progress
+from core.store.work.results import Results
+from core.synthesis.progress import Put, estimate_s
+
+#: How much longer slow speech is than expected: so much of a budget is held for it.
+_SLOWEST = 1.5
+
+
+class SpeechCalls:
+    """Calls to one synthesizer."""
+
+    def __init__(
+        self, synthesizer: Synthesizer, results: Results, budgets: Budgets, clock: Clock
+    ) -> None:
+        self.synthesizer = synthesizer
+        self._results, self._budgets = results, budgets
+        #: Limits the calls to the engine.
+        self.gate = AccountGate(synthesizer.name, synthesizer.limits, "speech", clock)
+
+    async def synthesize(self, utterance: Utterance, put: Put, take: str = "") -> None:
+        """Put the PCM of one call, stored or from the engine, then None."""
+        key = self._key(utterance, take)
+        put_bytes = 0
+
+        def stream(whole: bytes | bytearray) -> None:
+            nonlocal put_bytes
+            if len(whole) > put_bytes:
+                put(bytes(whole[put_bytes:]))
+                put_bytes = len(whole)
+
+        try:
+            make = partial(self._call_engine, utterance, key)
+            stream(await self._results.share(key, make, stream))
+        finally:
+            put(None)
+
+    async def _call_engine(
+        self, utterance: Utterance, key: str, stream: Callable[[bytearray], None] | None
+    ) -> bytes:
+        """Return the stored PCM, or else that of a call, whose PCM so far is streamed."""
+        engine, rate_hz = self.synthesizer, self.synthesizer.rate_hz
+        if (kept := await self._results.find_audio(key)) is not None:
+            note_progress()
+            return await asyncio.to_thread(_unpack, kept, rate_hz)
+        most_s = _SLOWEST * estimate_s(utterance.text)
+        async with self._budgets.reserve() as reservation:
+            most = Usage(engine.name, engine.model, audio_s=most_s)
+            await reservation.hold(measure(most, most_s))
+            async with self.gate.call(0.0, key):
+                pcm = await self._read_speech(utterance, reservation, stream)
+            packed = await asyncio.to_thread(audio.encode, pcm, rate_hz=rate_hz, format="flac")
+            cost = self._count(pcm)
+            save = partial(self._results.save_audio, key, packed, cost, utterance.sample)
+            await reservation.pay(save, is_last=True)
+        return pcm
+
+    async def _read_speech(
+        self,
+        utterance: Utterance,
+        reservation: Reservation,
+        stream: Callable[[bytearray], None] | None,
+    ) -> bytes:
+        whole = bytearray()
+
+        def measure_so_far() -> Amount:
+            cost = self._count(whole)
+            return measure(cost, cost.audio_s)
+
+        with reservation.send(measure_so_far) as call:
+            async with aclosing(self.synthesizer.synthesize(utterance)) as chunks:
+                async for chunk in chunks:
+                    whole += chunk
+                    if stream:
+                        stream(whole)
+            if not whole:
+                raise EngineBadReply("no audio")
+            call.cost = measure_so_far()
+        return bytes(whole)
+
+    def _count(self, pcm: bytes | bytearray) -> Usage:
+        """Return the usage of a call that has returned so much audio."""
+        engine = self.synthesizer
+        return Usage(engine.name, engine.model, audio_s=len(pcm) / 2 / engine.rate_hz)
+
+    def _key(self, utterance: Utterance, take: str) -> str:
+        sample = hashlib.sha256(utterance.sample.data).hexdigest() if utterance.sample else ""
+        engine = f"{REQUESTER.get().scope}|{self.synthesizer.name}|{self.synthesizer.model}"
+        plain = replace(utterance, sample=None)
+        return hashlib.sha256(f"{engine}|{plain!r}|{sample}|{take}".encode()).hexdigest()
+
+
+def _unpack(packed: bytes, rate_hz: int) -> bytes:
+    pcm: bytes = audio.VoiceSegment.from_file(packed, rate_hz=rate_hz).raw_data
+    return pcm
