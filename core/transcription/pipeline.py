@@ -214,7 +214,11 @@ class TranscriptionPipeline:
                     on_text=pending.on_progress and partial(pending.update, piece),
                     temperature=pending.options.temperature,
                 )
-                call.cost = measure(transcript.usage or sent, duration_s)
+                # The service need not say how much audio it was.
+                used = transcript.usage or sent
+                used = replace(used, audio_s=used.audio_s or duration_s)
+                call.cost = measure(used, duration_s)
+            transcript = replace(transcript, usage=used)
         metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
         if not piece.is_whole:
             save = partial(self._results.save, key, transcript, pending.key)
@@ -272,14 +276,12 @@ class PendingTranscript:
 
 def stitch(parts: list[tuple[Piece, Transcript]]) -> Transcript:
     """Join the transcripts of all pieces, with times from the start of the recording."""
-    segments: list[Segment] = []
-    for piece, part in parts:
-        own = part.segments or (Segment(0.0, piece.audio.duration_s, part.text),)
-        segments += [
-            Segment(piece.start_s + s.start_s, piece.start_s + s.end_s, s.text.strip())
-            for s in own
-            if s.text.strip()
-        ]
+    segments = [
+        Segment(piece.start_s + s.start_s, piece.start_s + s.end_s, s.text.strip())
+        for piece, part in parts
+        for s in part.segments or (Segment(0.0, piece.audio.duration_s, part.text),)
+        if s.text.strip()
+    ]
     costs = [astuple(part.usage) for _, part in parts if part.usage]
     return Transcript(
         text=join_texts([part.text for _, part in parts]),

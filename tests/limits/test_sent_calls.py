@@ -191,6 +191,20 @@ async def test_the_button_to_cancel_is_no_way_around_a_budget(slow: Loopback, cl
     assert "5 requests per day" in slow.platform.sent[-2][1].text
 
 
+@pytest.mark.parametrize("fault", ["no_usage", "no_seconds"])
+async def test_a_service_that_does_not_say_how_long_a_recording_was_is_paid_for_it(
+    mimo: MimoServer, tmp_path: Path, fault: str
+) -> None:
+    async with ApiServer(tmp_path, mimo) as server, open_client(server) as client:
+        mimo.add_fault(fault, times=None)
+        files: Any = {"file": ("a.wav", make_recording([1] * 60)), "model": (None, "whisper-1")}
+        assert (await client.post("/audio/transcriptions", files=files)).status_code == 200
+    [(paid,)] = ask_database(tmp_path, "SELECT micro_usd FROM budget_uses WHERE kind = 'bot'")
+    assert paid == pytest.approx(0.074e6 / 60, rel=0.01)
+    [(shown_s,)] = ask_database(tmp_path, "SELECT sum(audio_s) FROM usage")
+    assert shown_s == pytest.approx(60, abs=0.5)
+
+
 USED = "SELECT sum(audio_ms) / 1000, sum(requests), sum(held_audio_ms) FROM budget_uses WHERE kind"
 
 
