@@ -8,10 +8,10 @@ from functools import partial
 from core.engines.mimo import chat_wire, transcription_wire
 from core.engines.mimo.role import CHAT_LIMITS, MimoRole
 from core.engines.wire import chat
-from core.engines.wire.models import CHAT
 from core.errors import EngineBadReply
 from core.interfaces import AnswererLimits, OnText
 from core.models import Answer, Question
+from core.text.mimo_names import CHAT
 
 #: Time for each token of the longest answer, and for each second of the recordings: they are
 #: uploaded, and then listened to far faster than they were spoken.

@@ -12,10 +12,10 @@ from typing import Any
 
 from core.engines.mimo.speech_wire import build_speech as build_mimo_speech
 from core.engines.mimo.speech_wire import preset_voices
-from core.engines.wire.models import TTS_CLONE, TTS_DESIGN, find_mimo, swap_mimo
 from core.engines.wire.speech import check_preset, strip_tags
 from core.errors import EngineRefused, NotSent
 from core.models import Utterance, Voice
+from core.text.mimo_names import TTS_CLONE, TTS_DESIGN, find_mimo, swap_mimo
 
 RATE_HZ = 24_000
 _NAMES = (
