@@ -28,7 +28,7 @@ from core.engines import Engines
 from core.errors import PlatformLocked
 from core.interfaces import Platform
 from core.jobs import JobRunner
-from core.limits.budgets import BudgetRules, Budgets
+from core.limits.budgets import Budgets
 from core.operations.access_requests import AccessRequests
 from core.operations.alerts import Alerts
 from core.operations.budget_notices import BudgetNotices
@@ -36,6 +36,7 @@ from core.operations.incidents import Incidents
 from core.operations.model_probe import ModelProbe
 from core.operations.roles import Role, list_roles
 from core.operations.status import OperatorStatus
+from core.requester import BudgetRules
 from core.store import Store, find_keys, migrate, open_cipher
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -20,7 +22,7 @@ from core.interfaces import Answerer, AnswererLimits, OnText, Recording
 from core.limits import AccountGate
 from core.limits.budgets import Budgets
 from core.limits.prices import measure
-from core.models import Answer, Audio, Question, Turn, Usage, add_usages
+from core.models import Answer, Audio, Question, Turn, Usage, add_amounts, add_usages
 from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
@@ -80,6 +82,31 @@ class AnsweringPipeline:
         """
         return await self._media.prepare(recording, self.answerer.limits, hint_s=hint_s)
 
+    @asynccontextmanager
+    async def hold_all(self, questions: Sequence[Question], later: int = 0) -> AsyncIterator[None]:
+        """Hold what the answers to questions that are asked in the body may cost together.
+
+        Those that are stored already cost nothing. later: how many more will follow, none of them
+        longer. Raises OverBudget.
+        """
+        keys = await asyncio.to_thread(lambda: {self._key(one): one for one in questions})
+        stored = await self._results.stored_answers(keys) if len(keys) + later > 1 else keys.keys()
+        costs = [
+            measure(self._count_most(keys[key]), keys[key].audio_s) for key in keys.keys() - stored
+        ]
+        more = [max(costs)] * later if costs else []
+        async with self._budgets.hold_for_all(add_amounts([*costs, *more])):
+            yield
+
+    async def answer_all(self, questions: Sequence[Question]) -> list[Answer]:
+        """Ask in parallel. If one fails, the others still finish, since they are paid for."""
+        calls = map(self.answer, questions)
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Answer)]
+
     async def answer(
         self,
         question: Question,
@@ -121,13 +148,9 @@ class AnsweringPipeline:
         if answer := await self._results.find_answer(key):
             note_progress()
             return answer
-        limits = self.answerer.limits
-        tokens, audio_s = count_question_tokens(question, limits), question.audio_s
-        if tokens > limits.context_tokens:
+        name, audio_s, most = self.answerer.name, question.audio_s, self._count_most(question)
+        if most.prompt_tokens + most.completion_tokens > self.answerer.limits.context_tokens:
             raise QuestionTooLong
-        prompt_tokens, most_tokens = tokens - question.max_tokens, question.max_tokens
-        name, model = self.answerer.name, self.answerer.model
-        most = Usage(name, model, audio_s, prompt_tokens, most_tokens)
         shown = _Shown(on_text)
         async with self._budgets.reserve() as reservation:
             await reservation.hold(measure(most, audio_s))
@@ -140,6 +163,12 @@ class AnsweringPipeline:
             save = partial(self._results.save_answer, key, answer)
             await reservation.pay(save, is_last=True)
         return answer
+
+    def _count_most(self, question: Question) -> Usage:
+        """Return the usage of a call with the longest answer."""
+        prompt = count_question_tokens(question, self.answerer.limits) - question.max_tokens
+        name, model = self.answerer.name, self.answerer.model
+        return Usage(name, model, question.audio_s, prompt, question.max_tokens)
 
     def _key(self, question: Question) -> str:
         """Return a hash of the question, with the audio of each turn replaced by its digest."""

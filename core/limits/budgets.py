@@ -11,33 +11,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from operator import add, sub
-from typing import Any, Protocol, Self
+from typing import Any
 
 from core.clock import CLOCK, Clock
-from core.config import Settings
 from core.errors import EngineError
 from core.interfaces import BudgetLedger
 from core.limits.budget_texts import Share
 from core.limits.budget_watch import BudgetNews, BudgetWatch
 from core.models import (
     NOTHING,
-    PAGE,
     Account,
     Amount,
-    Budget,
-    BudgetPeriod,
-    Chat,
-    Limit,
     Settlement,
     Standing,
     Unit,
     end_of,
-    parse_budget,
 )
-from core.requester import REQUESTER, Requester
+from core.requester import NO_RULES, REQUESTER, BudgetRules, Requester
 
 #: From here on it is looked at whether somebody has to be warned.
 _NEAR = 0.75
@@ -45,69 +39,8 @@ _NEAR = 0.75
 GO_OVER = 0.2
 #: People, and groups, that an operator sees with their budgets.
 _TOP = 5
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetRules:
-    """The limits of all who have not been given their own."""
-
-    of_people: Budget = ()
-    of_groups: Budget = ()
-    of_keys: Budget = ()
-    of_bot: Budget = ()
-    #: "platform:id" of people who are not limited.
-    operators: frozenset[str] = frozenset()
-
-    @classmethod
-    def read(cls, settings: Settings) -> Self:
-        """Return the rules of the settings."""
-        minutes = settings.api_audio_minutes_per_day
-        per_day = Limit(BudgetPeriod.DAY, Unit.MINUTES, (minutes or 0) * 60_000)
-        texts = settings.budget_person, settings.budget_chat, settings.budget_bot
-        people, groups, bot = map(parse_budget, texts)
-        of_keys = (per_day,) if minutes else ()
-        return cls(people, groups, of_keys, bot, frozenset(settings.admin_ids))
-
-    def person(self, platform: str, person_id: str) -> Account:
-        """Return the account of a person."""
-        name = f"{platform}:{person_id}"
-        # The people of the page have the operator's password: only the bot's budget limits them.
-        is_free = platform == PAGE or name in self.operators
-        return Account("person", name, () if is_free else self.of_people)
-
-    def group(self, chat: Chat) -> Account:
-        """Return the account of a group."""
-        return Account.of_group(chat, self.of_groups)
-
-    def key(self, name: str) -> Account:
-        """Return the account of an API key."""
-        return Account("key", name, self.of_keys)
-
-    @property
-    def bot(self) -> Account:
-        """The account of the whole bot."""
-        return Account("bot", budget=self.of_bot)
-
-    def list_accounts(self, requester: Requester) -> tuple[Account, ...]:
-        """Return who pays for the work of a requester; the bot pays for all, and is the last."""
-        chat, found = requester.chat, []
-        if chat and requester.person_id:
-            found.append(self.person(chat.platform, requester.person_id))
-        if chat and requester.is_group:
-            found.append(self.group(chat))
-        if requester.api_key:
-            found.append(self.key(requester.api_key))
-        return (*found, self.bot)
-
-
-NO_RULES = BudgetRules()
-
-
-class Save(Protocol):
-    """Saves what was paid for, and settles in the same transaction."""
-
-    def __call__(self, *, settlement: Settlement) -> Coroutine[Any, Any, None]:
-        """Raises StoreError: nothing was written."""
+#: Saves what was paid for; its keyword argument `settlement` is settled in the same transaction.
+Save = Callable[..., Coroutine[Any, Any, None]]
 
 
 @dataclass(slots=True)
@@ -147,6 +80,10 @@ class Reservation:
             raise share.ask(self.requester.language)
         if self.is_counted or self.held.requests:
             amount = amount._replace(requests=0)
+        if whole := _WHOLE.get():
+            amount = self._take(whole, amount)
+        if not any(amount):
+            return
         reserve = self.budgets.ledger.reserve(self.accounts, amount, self.day)
         task = asyncio.ensure_future(reserve)
         try:
@@ -158,6 +95,15 @@ class Reservation:
         if any(standing.find_lack(amount, _NEAR) for standing in task.result()):
             self.budgets.check(task.result(), amount, self.requester)
             self.is_near = True
+
+    def _take(self, whole: Reservation, amount: Amount) -> Amount:
+        """Hold what `whole` has held of `amount`. Return the rest."""
+        if (whole.accounts, whole.day) != (self.accounts, self.day):
+            return amount
+        part = Amount(*map(min, whole.held, amount))
+        whole.held = Amount(*map(sub, whole.held, part))
+        self.held = Amount(*map(add, self.held, part))
+        return Amount(*map(sub, amount, part))
 
     @contextmanager
     def send(self, least: Callable[[], Amount]) -> Iterator[SentCall]:
@@ -198,6 +144,10 @@ class Reservation:
                 )
 
 
+#: What is held for all calls of the work under way together.
+_WHOLE: ContextVar[Reservation | None] = ContextVar("WHOLE", default=None)
+
+
 class Budgets:
     """The budgets of everybody."""
 
@@ -220,9 +170,24 @@ class Budgets:
         finally:
             if any(reservation.held + reservation.owed):
                 settlement = Settlement(accounts, day, reservation.owed, reservation.held)
+                reservation.held = reservation.owed = NOTHING
                 await finish(asyncio.ensure_future(self.ledger.release(settlement)))
             if reservation.is_near:
                 self.watch.warn(await self.standings(requester), requester, self.clock.now())
+
+    @asynccontextmanager
+    async def hold_for_all(self, amount: Amount) -> AsyncIterator[None]:
+        """Hold what the calls in the body may cost together. Each reservation takes its part of it.
+
+        So they are all made, or none: half of a result is worth nothing. Raises OverBudget.
+        """
+        async with self.reserve() as whole:
+            await whole.hold(amount)
+            token = _WHOLE.set(whole)
+            try:
+                yield
+            finally:
+                _WHOLE.reset(token)
 
     async def standings(self, requester: Requester) -> list[Standing]:
         """Return how all who pay for a requester stand, the bot last."""

@@ -6,7 +6,7 @@ A day is one of UTC, a month one of the calendar.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -41,6 +41,13 @@ class Amount(NamedTuple):
 
 
 NOTHING = Amount()
+
+
+def add_amounts(amounts: Iterable[Amount]) -> Amount:
+    """Return the sum of amounts."""
+    return Amount(*map(sum, zip(NOTHING, *amounts, strict=True)))
+
+
 #: By unit: what people type, how much of it a minute or a dollar is, and how many decimals matter.
 UNIT_NAMES, _SIZES, _DECIMALS = ("min", "USD", "requests"), (60_000, 1_000_000, 1), (1, 2, 0)
 _LIMIT = re.compile(r"(\d{1,7}(?:\.\d{1,6})?) ?(min|usd|requests) ?/ ?(day|month)", re.IGNORECASE)

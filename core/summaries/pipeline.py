@@ -18,7 +18,6 @@ from core.interfaces import Platform
 from core.locale import mark, translate
 from core.locale.languages import name_language
 from core.models import (
-    Answer,
     Chat,
     Job,
     Passage,
@@ -159,17 +158,17 @@ class SummaryPipeline:
         task = make_task(job, "short")
         moments = await asyncio.to_thread(find_moments, transcript)
         passages = [Passage(format_timestamp(moment.start_s), moment.text) for moment in moments]
-        find = recording_sources(transcript.duration_s)
-        while True:
-            groups = prompt.group_passages(passages, self._part_tokens(task.length))
-            answers = await self._ask(
-                [prompt.build_recording_question(group, task) for group in groups]
-            )
-            summaries = parse_summaries(answers, find)
-            if len(summaries) == 1:
-                break
-            points = [point for summary in summaries for point in summary.points]
-            passages = [Passage(format_timestamp(_second(point)), point.text) for point in points]
+        find, build = recording_sources(transcript.duration_s), self._build_recording_questions
+        questions = build(passages, task)
+        async with self._answering.hold_all(questions, later=_count_joins(len(questions))):
+            while True:
+                answers = await self._answering.answer_all(questions)
+                summaries = parse_summaries(answers, find)
+                if len(summaries) == 1:
+                    break
+                points = [point for summary in summaries for point in summary.points]
+                passages = [Passage(format_timestamp(_second(one)), one.text) for one in points]
+                questions = build(passages, task)
         summary = replace(summaries[0], is_extract=answers[0].is_extract)
         return defuse_summary(summary, transcript.text)
 
@@ -240,40 +239,47 @@ class SummaryPipeline:
         if not parts:
             raise NothingTranscribed
         names = {talk.name(message) for message in talk.messages}
-        answers = await self._ask([prompt.build_part_question(part, task) for part in parts])
-        is_cut = any(answer.is_cut for answer in answers)
-        summaries = parse_summaries(answers, talk_sources(talk), names)
-        if all(answer.is_extract for answer in answers):
-            summaries = [join_extracts(summaries, prompt.POINTS[task.length])]
-        while len(summaries) > 1:
-            questions = [
-                prompt.build_join_question(group, task) for group in self._group(summaries, task)
-            ]
-            answers = await self._ask(questions)
-            is_cut = is_cut or any(answer.is_cut for answer in answers)
+        questions = [prompt.build_part_question(part, task) for part in parts]
+        size = self._find_group_size(task.length)
+        async with self._answering.hold_all(questions, later=_count_joins(len(parts), size)):
+            answers = await self._answering.answer_all(questions)
+            is_cut = any(answer.is_cut for answer in answers)
             summaries = parse_summaries(answers, talk_sources(talk), names)
+            if all(answer.is_extract for answer in answers):
+                summaries = [join_extracts(summaries, prompt.POINTS[task.length])]
+            while len(summaries) > 1:
+                starts = range(0, len(summaries), size)
+                groups = [summaries[at : at + size] for at in starts]
+                questions = [prompt.build_join_question(group, task) for group in groups]
+                answers = await self._answering.answer_all(questions)
+                is_cut = is_cut or any(answer.is_cut for answer in answers)
+                summaries = parse_summaries(answers, talk_sources(talk), names)
         known = "\n".join(part.text for part in parts)
         return await asyncio.to_thread(defuse_summary, summaries[0], known), is_cut
 
-    async def _ask(self, questions: Sequence[Question]) -> list[Answer]:
-        """Ask in parallel. If one fails, the others still finish, since they are paid for."""
-        calls = (self._answering.answer(question) for question in questions)
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, Answer)]
+    def _build_recording_questions(
+        self, passages: Sequence[Passage], task: prompt.SummaryTask
+    ) -> list[Question]:
+        groups = prompt.group_passages(passages, self._part_tokens(task.length))
+        return [prompt.build_recording_question(group, task) for group in groups]
 
     def _part_tokens(self, length: Length) -> int:
         context = self._answering.answerer.limits.context_tokens
         free = context - prompt.INSTRUCTION_TOKENS - prompt.TOKENS[length]
         return max(_LEAST_PART_TOKENS, min(_PART_TOKENS, free))
 
-    def _group(self, summaries: Sequence[Summary], task: prompt.SummaryTask) -> list[list[Summary]]:
-        """Return partial summaries in as few groups as fit into one question each."""
-        max_tokens = self._part_tokens(task.length)
-        size = max(2, min(_MOST_JOINED, max_tokens // prompt.TOKENS[task.length]))
-        return [list(summaries[at : at + size]) for at in range(0, len(summaries), size)]
+    def _find_group_size(self, length: Length) -> int:
+        """Return how many partial summaries fit into one question."""
+        return max(2, min(_MOST_JOINED, self._part_tokens(length) // prompt.TOKENS[length]))
+
+
+def _count_joins(parts: int, size: int = _MOST_JOINED) -> int:
+    """Return how many questions it takes to join partial summaries, `size` in each, into one."""
+    joins = 0
+    while parts > 1:
+        parts = -(-parts // size)
+        joins += parts
+    return joins
 
 
 def _second(point: Point) -> int:

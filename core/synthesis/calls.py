@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -19,7 +19,7 @@ from core.interfaces import Synthesizer
 from core.limits import AccountGate
 from core.limits.budgets import Budgets, Reservation
 from core.limits.prices import measure
-from core.models import Amount, Usage, Utterance
+from core.models import Amount, Usage, Utterance, add_amounts
 from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
@@ -39,6 +39,16 @@ class SpeechCalls:
         self._results, self._budgets = results, budgets
         #: Limits the calls to the engine.
         self.gate = AccountGate(synthesizer.name, synthesizer.limits, "speech", clock)
+
+    @asynccontextmanager
+    async def hold_all(self, utterances: Sequence[Utterance]) -> AsyncIterator[None]:
+        """Hold what the calls in the body may cost that are not stored yet. Raises OverBudget."""
+        keys = {self._key(utterance, ""): utterance for utterance in utterances}
+        # One call holds its cost itself.
+        stored = await self._results.stored_audio(keys) if len(keys) > 1 else keys.keys()
+        most = (self._measure_most(keys[key].text) for key in keys.keys() - stored)
+        async with self._budgets.hold_for_all(add_amounts(most)):
+            yield
 
     async def synthesize(self, utterance: Utterance, put: Put, take: str = "") -> None:
         """Put the PCM of one call, stored or from the engine, then None."""
@@ -61,14 +71,12 @@ class SpeechCalls:
         self, utterance: Utterance, key: str, stream: Callable[[bytearray], None] | None
     ) -> bytes:
         """Return the stored PCM, or else that of a call, whose PCM so far is streamed."""
-        engine, rate_hz = self.synthesizer, self.synthesizer.rate_hz
+        rate_hz = self.synthesizer.rate_hz
         if (kept := await self._results.find_audio(key)) is not None:
             note_progress()
             return await asyncio.to_thread(_unpack, kept, rate_hz)
-        most_s = _SLOWEST * estimate_s(utterance.text)
         async with self._budgets.reserve() as reservation:
-            most = Usage(engine.name, engine.model, audio_s=most_s)
-            await reservation.hold(measure(most, most_s))
+            await reservation.hold(self._measure_most(utterance.text))
             async with self.gate.call(0.0, key):
                 pcm = await self._read_speech(utterance, reservation, stream)
             packed = await asyncio.to_thread(audio.encode, pcm, rate_hz=rate_hz, format="flac")
@@ -99,6 +107,11 @@ class SpeechCalls:
                 raise EngineBadReply("no audio")
             call.cost = measure_so_far()
         return bytes(whole)
+
+    def _measure_most(self, text: str) -> Amount:
+        most_s = _SLOWEST * estimate_s(text)
+        engine = self.synthesizer
+        return measure(Usage(engine.name, engine.model, audio_s=most_s), most_s)
 
     def _count(self, pcm: bytes | bytearray) -> Usage:
         """Return the usage of a call that has returned so much audio."""

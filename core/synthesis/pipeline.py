@@ -103,17 +103,18 @@ class SynthesisPipeline:
         """Return lines of several speakers as one voice note, one after the other.
 
         Its pace is that of the first. Lines with nothing to say are skipped. Raises UserError
-        (NothingToSay if all are, TextTooLong), EngineError.
+        (NothingToSay if all are, TextTooLong, OverBudget before the first call), EngineError.
         """
         # In a thread: making long Markdown speakable takes a while.
         utterances = await asyncio.to_thread(self._plan, lines)
         rate_hz = self.synthesizer.rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
-        report = None
-        if on_progress:
-            texts = [utterance.text for utterance in utterances]
-            report = SpeechReport(on_progress, texts, rate_hz, self.gate, self._clock)
-        async with aclosing(self._join(utterances, lines[0][1].speed, report)) as parts:
+        texts, clock = [utterance.text for utterance in utterances], self._clock
+        report = on_progress and SpeechReport(on_progress, texts, rate_hz, self.gate, clock)
+        async with (
+            self._calls.hold_all(utterances),
+            aclosing(self._join(utterances, lines[0][1].speed, report)) as parts,
+        ):
             async for pcm in parts:
                 if on_audio and pcm:
                     on_audio(pcm, rate_hz)

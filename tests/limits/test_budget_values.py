@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.limits.budgets import BudgetRules
 from core.models import (
     Account,
     Amount,
@@ -21,7 +20,7 @@ from core.models import (
     parse_budget,
     show_budget,
 )
-from core.requester import Requester
+from core.requester import BudgetRules, Requester
 
 ADA = Requester("person", Chat("telegram", "1", "7"), False, "7", "en")
 

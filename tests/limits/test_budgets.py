@@ -13,7 +13,7 @@ import pytest
 from core.clock import Clock
 from core.errors import OverBudget
 from core.limits.budget_watch import BudgetNews
-from core.limits.budgets import BudgetRules, Budgets, Reservation
+from core.limits.budgets import Budgets, Reservation
 from core.models import (
     Amount,
     BudgetPeriod,
@@ -21,7 +21,7 @@ from core.models import (
     Transcript,
     parse_budget,
 )
-from core.requester import Requester, requester_of_key, work_for
+from core.requester import BudgetRules, Requester, requester_of_key, work_for
 from core.store import Store
 from tests.support.virtual_time import current_clock
 

@@ -15,7 +15,7 @@ from core.audio import Media, Piece
 from core.clock import Clock
 from core.errors import ConfirmationNeeded, EngineBusy, OverBudget
 from core.interfaces import TranscriberLimits
-from core.limits.budgets import BudgetRules, Budgets
+from core.limits.budgets import Budgets
 from core.models import (
     Amount,
     Answer,
@@ -30,7 +30,7 @@ from core.models import (
 )
 from core.operations.alerts import Alerts
 from core.operations.budget_notices import BudgetNotices
-from core.requester import Requester, work_for
+from core.requester import BudgetRules, Requester, work_for
 from core.store import Store
 from core.transcription.options import TranscriptionOptions
 from core.transcription.pipeline import TranscriptionPipeline

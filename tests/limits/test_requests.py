@@ -9,9 +9,8 @@ import pytest
 from core.clock import Clock
 from core.config import Settings
 from core.errors import EngineBusy, OverBudget
-from core.limits.budgets import BudgetRules
 from core.models import Amount, BudgetPeriod, Chat, Question, Turn, parse_budget
-from core.requester import Requester, work_for
+from core.requester import BudgetRules, Requester, work_for
 from core.store import Store
 from tests.limits.test_paying import ADA, BEN, Payer
 from tests.support.loopback import Loopback

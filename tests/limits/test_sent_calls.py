@@ -12,7 +12,6 @@ import pytest
 from core.clock import Clock
 from core.errors import EngineBadReply, EngineBusy, EngineRefused
 from core.interfaces import OnText
-from core.limits.budgets import BudgetRules
 from core.models import (
     CANCEL_TOKEN,
     Amount,
@@ -24,7 +23,7 @@ from core.models import (
     Utterance,
     parse_budget,
 )
-from core.requester import Requester, work_for
+from core.requester import BudgetRules, Requester, work_for
 from core.store import Store
 from core.synthesis.pipeline import VoiceStyle
 from core.text.tokens import count_tokens
