@@ -161,7 +161,7 @@ async def budget(ctx: Context, rest: str) -> Reply:
     who = rest.strip()[: found.start(6) if found[6] else None].strip()
     if change := (found[6] or "").strip().lower():
         if change == "reset":
-            await ledger.reset(account, today)
+            await ctx.transcription.budgets.reset(account)
         else:
             await ledger.set_budget(account, _read_limits(change))
         await ctx.store.audit.note(_operator(ctx), "budget", f"{who} {change}")

@@ -1,16 +1,18 @@
-"""News about budgets: a limit is nearly used up, or has no room. Each is told once."""
+"""News about budgets: a limit is nearly, or quite, used up. Each is told once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.models import Limit, Standing, end_of
+from core.models import Limit, Standing, Unit, end_of
 from core.requester import Requester
 
 #: Whoever has used so much of a limit is warned.
 WARN_AT = 0.8
+#: With less left, hardly any call has room: a minute, a cent, a request.
+_LEAST: Mapping[Unit, int] = {Unit.MINUTES: 60_000, Unit.MONEY: 10_000, Unit.REQUESTS: 1}
 #: News that are remembered; told twice, they are known all the same.
 _MOST_TOLD = 10_000
 
@@ -25,15 +27,17 @@ class BudgetNews:
     requester: Requester
     #: When the period is over.
     free_at: datetime
-    #: A call was refused.
+    #: A call was refused, and there is nothing left.
     is_used_up: bool = False
+    #: When an operator let the account begin anew, None if that is not known.
+    reset_at: datetime | None = None
 
     @property
     def key(self) -> str:
-        """The same for all news of this kind in one period."""
-        account, state = self.standing.account, "used up" if self.is_used_up else "nearly"
-        who, what = f"{account.kind} {account.name}", f"{self.limit.unit.name} {self.limit.period}"
-        return f"{who} {what} {self.free_at:%Y-%m-%d} {state}"
+        """The same for all news of this kind in one period, unless the limit changes meanwhile."""
+        state = "used up" if self.is_used_up else "nearly"
+        begun = f" {self.reset_at:%H:%M:%S}" if self.reset_at else ""
+        return f"{self.standing.key} {self.limit} {self.free_at:%Y-%m-%d} {state}{begun}"
 
 
 class BudgetWatch:
@@ -43,18 +47,45 @@ class BudgetWatch:
         #: Called with news, once for each key.
         self.on_news: Callable[[BudgetNews], None] = lambda news: None
         self._told: set[str] = set()
+        #: By `Standing.key`.
+        self._reset_at: dict[str, datetime] = {}
 
     def warn(self, standings: Sequence[Standing], requester: Requester, now: datetime) -> None:
         """Tell of limits that are nearly used up. What is only held may yet be free again."""
         for standing in standings:
             for limit in standing.budget:
-                if standing.used[limit.period][limit.unit] >= WARN_AT * limit.most:
-                    self.tell(BudgetNews(standing, limit, requester, end_of(limit.period, now)))
+                if _is_nearly_used(standing, limit):
+                    self._tell(standing, limit, requester, now)
 
-    def tell(self, news: BudgetNews) -> None:
-        """Tell one, unless it was told before."""
+    def note_refusal(
+        self, standing: Standing, limit: Limit, requester: Requester, now: datetime
+    ) -> None:
+        """Tell of a limit that had no room for a call if it is used up: others may have room."""
+        left = limit.most - standing.used[limit.period][limit.unit]
+        if _is_nearly_used(standing, limit) and left < _LEAST[limit.unit]:
+            self._tell(standing, limit, requester, now, is_used_up=True)
+
+    def note_reset(self, standing: Standing, now: datetime) -> None:
+        """Tell anew of an account that an operator lets begin anew."""
+        self._reset_at[standing.key] = now
+
+    def _tell(
+        self,
+        standing: Standing,
+        limit: Limit,
+        requester: Requester,
+        now: datetime,
+        *,
+        is_used_up: bool = False,
+    ) -> None:
+        free_at, reset_at = end_of(limit.period, now), self._reset_at.get(standing.key)
+        news = BudgetNews(standing, limit, requester, free_at, is_used_up, reset_at)
         if news.key not in self._told:
             if len(self._told) > _MOST_TOLD:
                 self._told.clear()
             self._told.add(news.key)
             self.on_news(news)
+
+
+def _is_nearly_used(standing: Standing, limit: Limit) -> bool:
+    return 0 < WARN_AT * limit.most <= standing.used[limit.period][limit.unit]

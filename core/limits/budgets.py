@@ -21,7 +21,7 @@ from core.clock import CLOCK, Clock
 from core.errors import EngineError
 from core.interfaces import BudgetLedger
 from core.limits.budget_texts import Share
-from core.limits.budget_watch import BudgetNews, BudgetWatch
+from core.limits.budget_watch import BudgetWatch
 from core.models import (
     NOTHING,
     Account,
@@ -29,7 +29,6 @@ from core.models import (
     Settlement,
     Standing,
     Unit,
-    end_of,
 )
 from core.requester import NO_RULES, REQUESTER, BudgetRules, Requester
 
@@ -206,6 +205,13 @@ class Budgets:
             *await self.ledger.top("chat", rules.of_groups, day, _TOP),
         ]
 
+    async def reset(self, account: Account) -> None:
+        """Let an account begin anew in this month, and tell of its limits anew."""
+        now = self.clock.now()
+        await self.ledger.reset(account, now.date())
+        for standing in await self.ledger.standings([account], now.date()):
+            self.watch.note_reset(standing, now)
+
     async def require_room(self, requester: Requester) -> None:
         """Raise OverBudget if a limit of a requester is used up."""
         self.check(await self.standings(requester), Amount(1, 1, 1), requester)
@@ -231,8 +237,7 @@ class Budgets:
         for standing in standings:
             if limit := standing.find_lack(amount):
                 now = self.clock.now()
-                free_at = end_of(limit.period, now)
-                self.watch.tell(BudgetNews(standing, limit, requester, free_at, is_used_up=True))
+                self.watch.note_refusal(standing, limit, requester, now)
                 raise Share(standing, limit, amount).refuse(now, requester.language)
 
 

@@ -148,6 +148,8 @@ class Standing:
     #: What was used, and what calls under way may use beside it; of each period.
     used: Mapping[BudgetPeriod, Amount] = field(default_factory=dict)
     held: Mapping[BudgetPeriod, Amount] = field(default_factory=dict)
+    #: What it is stored under; the same however the account was named.
+    key: str = ""
 
     def left_of(self, limit: Limit) -> int:
         """Return how much of a limit may still be taken, 0 if nothing may."""

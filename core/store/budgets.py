@@ -251,12 +251,12 @@ def _read(connection: Connection, accounts: Mapping[str, Account], day: date) ->
     key |= {"first": f"{month}-01", "last": f"{month}-31"}
     rows = sorted(connection.execute(_select_standings(len(accounts)), key), key=itemgetter(0))
     standings, size = [], len(_USED)
-    for account, (_, own, *sums) in zip(accounts.values(), rows, strict=True):
+    for (stored, account), (_, own, *sums) in zip(accounts.items(), rows, strict=True):
         starts = range(0, len(sums), size)
         amounts = [Amount(*(n or 0 for n in sums[at : at + size])) for at in starts]
         used, held = (dict(zip(BudgetPeriod, amounts[at::2], strict=True)) for at in (0, 1))
         limits = account.budget if own is None else parse_budget(own)
-        standings.append(Standing(account, limits, used, held))
+        standings.append(Standing(account, limits, used, held, stored))
     return standings
 
 

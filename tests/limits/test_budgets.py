@@ -12,7 +12,6 @@ import pytest
 
 from core.clock import Clock
 from core.errors import OverBudget
-from core.limits.budget_watch import BudgetNews
 from core.limits.budgets import Budgets, Reservation
 from core.models import (
     Amount,
@@ -158,34 +157,6 @@ async def test_a_clock_that_jumps_and_back_begins_no_day_twice(
         assert await used(budgets) == {"person": 60_000, "bot": 60_000}
         clock.at += jump
         assert await used(budgets) == {"person": 60_000, "bot": 60_000}
-
-
-async def test_warned_once_at_eighty_percent_and_the_operator_also_at_the_end(
-    store: Store,
-) -> None:
-    budgets, told = make(store, people="10 min/day", bot="20 min/month"), list[BudgetNews]()
-    budgets.watch.on_news = told.append
-    with work_for(ADA):
-        for _ in range(7):
-            await use(store, budgets, MINUTE)
-        assert told == []
-        # What is held is not used yet: most of it will be free again.
-        await use(store, budgets, Amount(180_000), paid=SECOND)
-        assert told == []
-        for _ in range(2):
-            await use(store, budgets, MINUTE)
-        assert [(one.standing.account.kind, one.is_used_up) for one in told] == [("person", False)]
-        assert not await use(store, budgets, MINUTE)
-        assert [one.is_used_up for one in told] == [False, True]
-    told.clear()
-    for person in ("8", "9"):
-        with work_for(Requester("p", Chat("telegram", "1", person), False, person)):
-            for _ in range(7):
-                await use(store, budgets, MINUTE)
-    assert [(one.standing.account.kind, one.is_used_up) for one in told] == [
-        ("bot", False),
-        ("bot", True),
-    ]
 
 
 async def test_own_budgets_hold_instead_of_the_rules(store: Store) -> None:

@@ -1,0 +1,91 @@
+"""Who is told of budgets that are nearly, or quite, used up, and how often."""
+
+from __future__ import annotations
+
+from core.limits.budget_watch import BudgetNews
+from core.models import Account, Amount, BudgetPeriod, Chat, parse_budget
+from core.requester import Requester, work_for
+from core.store import Store
+from tests.limits.test_budgets import ADA, MINUTE, SECOND, make, use
+from tests.support.virtual_time import BEGAN_AT
+
+
+async def test_warned_once_at_eighty_percent_and_the_operator_also_at_the_end(
+    store: Store,
+) -> None:
+    budgets, told = make(store, people="10 min/day", bot="20 min/month"), list[BudgetNews]()
+    budgets.watch.on_news = told.append
+    with work_for(ADA):
+        for _ in range(7):
+            await use(store, budgets, MINUTE)
+        assert told == []
+        # What is held is not used yet: most of it will be free again.
+        await use(store, budgets, Amount(180_000), paid=SECOND)
+        assert told == []
+        for _ in range(2):
+            await use(store, budgets, MINUTE)
+        assert [(one.standing.account.kind, one.is_used_up) for one in told] == [("person", False)]
+        assert not await use(store, budgets, MINUTE)
+        assert [one.is_used_up for one in told] == [False, True]
+    told.clear()
+    for person in ("8", "9"):
+        with work_for(Requester("p", Chat("telegram", "1", person), False, person)):
+            for _ in range(7):
+                await use(store, budgets, MINUTE)
+    assert [(one.standing.account.kind, one.is_used_up) for one in told] == [
+        ("bot", False),
+        ("bot", True),
+    ]
+
+
+async def test_what_has_no_room_is_no_news_while_others_have(store: Store) -> None:
+    budgets, told = make(store, bot="10 min/day"), list[BudgetNews]()
+    budgets.watch.on_news = told.append
+
+    def list_told() -> list[tuple[int, bool]]:
+        return [(one.standing.used[BudgetPeriod.DAY].audio_ms, one.is_used_up) for one in told]
+
+    with work_for(ADA):
+        assert not await use(store, budgets, Amount(11 * 60_000))
+        assert told == []
+        for _ in range(10):
+            assert await use(store, budgets, MINUTE)
+        assert list_told() == [(480_000, False)]
+        for _ in range(2):
+            assert not await use(store, budgets, MINUTE)
+        assert list_told()[1:] == [(600_000, True)]
+
+
+async def test_what_others_hold_is_not_used_up(store: Store) -> None:
+    budgets, told = make(store, bot="10 min/day"), list[BudgetNews]()
+    budgets.watch.on_news = told.append
+    with work_for(ADA):
+        async with budgets.reserve() as reservation:
+            await reservation.hold(Amount(10 * 60_000))
+            assert not await use(store, budgets, MINUTE)
+        assert told == []
+
+
+async def test_warned_again_once_the_limit_is_another_or_begins_anew(store: Store) -> None:
+    budgets, told = make(store, people="10 min/day"), list[BudgetNews]()
+    budgets.watch.on_news = told.append
+    account = budgets.rules.person("telegram", "7")
+    found = await store.budgets.find(await store.budgets.short_id(account), BEGAN_AT.date())
+    assert found is None
+
+    async def use_up() -> int:
+        while await use(store, budgets, MINUTE):
+            pass
+        return len({one.key for one in told})
+
+    with work_for(ADA):
+        assert await use_up() == 2, "nearly, and quite"
+        await store.budgets.set_budget(account, parse_budget("20 min/day"))
+        assert await use_up() == 4
+        # An operator may name the account by its id, or by what stands for it in lists.
+        found = await store.budgets.find(await store.budgets.short_id(account), BEGAN_AT.date())
+        assert found
+        for named in (account, Account(*found)):
+            await budgets.reset(named)
+            before = len({one.key for one in told})
+            assert await use_up() == before + 2
