@@ -88,7 +88,7 @@ async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLO
         gc.freeze()
         gc.enable()
         alerts = Alerts(program.store.intake, platforms, settings.admin_ids, clock)
-        program.budgets.watch.on_news = BudgetNotices(alerts).tell
+        BudgetNotices(alerts, program.budgets.watch)
         incidents = Incidents(
             program.roles, program.store.probes, alerts.send, settings.hearsay_home, clock
         )

@@ -279,9 +279,16 @@ class Assistant:
                 reply = await command.function(context)
                 return await context.add_voice(reply)
         except OverBudget as error:
-            zone = await find_chat_zone(self._store, job.message.chat)
-            add_local_time(error, zone, job.message.language)
+            await self._explain(job, error)
             raise
         finally:
             progress.cancel()
             await asyncio.gather(progress, return_exceptions=True)
+
+    async def _explain(self, job: Job, error: OverBudget) -> None:
+        """Let the sentence say at what local time there is room, and to whom it is said."""
+        zone = await find_chat_zone(self._store, job.message.chat)
+        add_local_time(error, zone, job.message.language)
+        if job.message.is_unasked and not load_command(job.command).is_silent:
+            watch = self._transcription.budgets.watch
+            watch.note_unasked(error, requester_of(job.message))

@@ -28,6 +28,7 @@ from core.errors import (
     ChatMoved,
     EngineRefused,
     JobCancelled,
+    OverBudget,
     PlatformError,
     StoreError,
     UserError,
@@ -283,7 +284,8 @@ class JobRunner:
         is_given_up = decision.kind == "give_up"
         outcome = JobState.DEAD if is_given_up else JobState.REFUSED
         reply = Reply(text, buttons=offer_buttons(job, error, is_given_up=is_given_up))
-        if command.is_silent:
+        is_unasked = isinstance(error, OverBudget) and job.message.is_unasked
+        if command.is_silent or is_unasked:
             reply = Reply()  # nobody waits for it
         await self._store.jobs.save_reply(job.job_id, reply, outcome)
         # The failure is delivered like a reply; that is no further attempt.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from core.errors import OverBudget
+from core.limits.budget_texts import Share
 from core.models import Limit, Standing, Unit, end_of
 from core.requester import Requester
 
@@ -27,10 +29,10 @@ class BudgetNews:
     requester: Requester
     #: When the period is over.
     free_at: datetime
-    #: A call was refused, and there is nothing left.
-    is_used_up: bool = False
     #: When an operator let the account begin anew, None if that is not known.
     reset_at: datetime | None = None
+    #: A call was refused, and there is nothing left.
+    is_used_up: bool = False
 
     @property
     def key(self) -> str:
@@ -46,6 +48,8 @@ class BudgetWatch:
     def __init__(self) -> None:
         #: Called with news, once for each key.
         self.on_news: Callable[[BudgetNews], None] = lambda news: None
+        #: Called with what was refused of a person who has not asked for it.
+        self.on_unasked: Callable[[OverBudget, Requester], None] = lambda refusal, requester: None
         self._told: set[str] = set()
         #: By `Standing.key`.
         self._reset_at: dict[str, datetime] = {}
@@ -55,36 +59,45 @@ class BudgetWatch:
         for standing in standings:
             for limit in standing.budget:
                 if _is_nearly_used(standing, limit):
-                    self._tell(standing, limit, requester, now)
+                    self._tell(self._make_news(standing, limit, requester, now))
 
-    def note_refusal(
-        self, standing: Standing, limit: Limit, requester: Requester, now: datetime
-    ) -> None:
-        """Tell of a limit that had no room for a call if it is used up: others may have room."""
+    def refuse(self, share: Share, requester: Requester, now: datetime) -> OverBudget:
+        """Return the error for a call that a limit has no room for.
+
+        Tell of the limit if it is used up: else others may have room.
+        """
+        standing, limit = share.standing, share.limit
         left = limit.most - standing.used[limit.period][limit.unit]
         if _is_nearly_used(standing, limit) and left < _LEAST[limit.unit]:
-            self._tell(standing, limit, requester, now, is_used_up=True)
+            news = self._make_news(standing, limit, requester, now)
+            self._tell(replace(news, is_used_up=True))
+        return share.refuse(now, requester.language)
+
+    def note_unasked(self, refusal: OverBudget, requester: Requester) -> None:
+        """Tell a person, once a period, that what nobody has asked for is not done."""
+        if self._is_new(f"{requester.person} {refusal.free_at:%Y-%m-%d} unasked"):
+            self.on_unasked(refusal, requester)
 
     def note_reset(self, standing: Standing, now: datetime) -> None:
         """Tell anew of an account that an operator lets begin anew."""
         self._reset_at[standing.key] = now
 
-    def _tell(
-        self,
-        standing: Standing,
-        limit: Limit,
-        requester: Requester,
-        now: datetime,
-        *,
-        is_used_up: bool = False,
-    ) -> None:
-        free_at, reset_at = end_of(limit.period, now), self._reset_at.get(standing.key)
-        news = BudgetNews(standing, limit, requester, free_at, is_used_up, reset_at)
-        if news.key not in self._told:
-            if len(self._told) > _MOST_TOLD:
-                self._told.clear()
-            self._told.add(news.key)
+    def _make_news(
+        self, standing: Standing, limit: Limit, requester: Requester, now: datetime
+    ) -> BudgetNews:
+        reset_at = self._reset_at.get(standing.key)
+        return BudgetNews(standing, limit, requester, end_of(limit.period, now), reset_at)
+
+    def _tell(self, news: BudgetNews) -> None:
+        if self._is_new(news.key):
             self.on_news(news)
+
+    def _is_new(self, key: str) -> bool:
+        if len(self._told) > _MOST_TOLD:
+            self._told.clear()
+        is_new = key not in self._told
+        self._told.add(key)
+        return is_new
 
 
 def _is_nearly_used(standing: Standing, limit: Limit) -> bool:

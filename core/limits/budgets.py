@@ -236,9 +236,8 @@ class Budgets:
         """Raise OverBudget if somebody has no room for `amount`."""
         for standing in standings:
             if limit := standing.find_lack(amount):
-                now = self.clock.now()
-                self.watch.note_refusal(standing, limit, requester, now)
-                raise Share(standing, limit, amount).refuse(now, requester.language)
+                share, now = Share(standing, limit, amount), self.clock.now()
+                raise self.watch.refuse(share, requester, now)
 
 
 async def finish(transaction: asyncio.Future[Any]) -> None:

@@ -8,10 +8,15 @@ from typing import Any
 
 import structlog
 
+from core.errors import OverBudget
 from core.limits.budget_texts import NEARLY, describe_wait, show_left
-from core.limits.budget_watch import BudgetNews
-from core.locale import translate
+from core.limits.budget_watch import BudgetNews, BudgetWatch
+from core.locale import mark, translate
 from core.operations.alerts import Alerts
+from core.requester import Requester
+
+#: In private, about a group that has all recordings transcribed.
+NOT_DONE = mark("A recording that you sent to a group was not transcribed. {reason}")
 
 log = structlog.get_logger()
 
@@ -19,16 +24,26 @@ log = structlog.get_logger()
 class BudgetNotices:
     """Tells in private chats, once per limit and period."""
 
-    def __init__(self, alerts: Alerts) -> None:
+    def __init__(self, alerts: Alerts, watch: BudgetWatch) -> None:
         self._alerts = alerts
         self._tasks: set[asyncio.Task[None]] = set()
+        watch.on_news, watch.on_unasked = self.tell, self.tell_unasked
 
     def tell(self, news: BudgetNews) -> None:
         """Send the news to whom they concern; `BudgetNews.key` keeps them from being repeated."""
         if news.standing.account.kind == "bot":
             self._start(self._tell_operators(news))
         elif not news.is_used_up:
-            self._start(self._tell_person(news))
+            text = self._describe(news)
+            self._start(self._tell_person(news.requester, f"budget {news.key}", text))
+
+    def tell_unasked(self, refusal: OverBudget, requester: Requester) -> None:
+        """Tell a person that their recordings in groups are not transcribed, once a period."""
+        language = requester.language
+        reason = translate(refusal.user_text, language, **refusal.values)
+        text = translate(NOT_DONE, language, reason=reason)
+        key = f"unasked {refusal.free_at:%Y-%m-%d}"
+        self._start(self._tell_person(requester, key, text))
 
     def _start(self, sending: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(sending)
@@ -46,17 +61,17 @@ class BudgetNotices:
         )
         await self._alerts.send(f"budget {news.key}", text)
 
-    async def _tell_person(self, news: BudgetNews) -> None:
-        """Tell whoever asked: nobody else learns how much somebody uses."""
-        requester, limit, account = news.requester, news.limit, news.standing.account
-        text = NEARLY.get((account.kind, limit.period), "")
+    async def _tell_person(self, requester: Requester, key: str, text: str) -> None:
+        """Tell whose work it was: nobody else learns how much somebody uses."""
         if text and requester.chat and requester.person_id:
-            wait_s = (news.free_at - self._alerts.clock.now()).total_seconds()
-            shown = translate(
-                text,
-                requester.language,
-                when=describe_wait(wait_s, requester.language),
-                **show_left(news.standing, limit, requester.language),
-            )
             person = f"{requester.chat.platform}:{requester.person_id}"
-            await self._alerts.send_to(person, f"budget {news.key}", shown)
+            await self._alerts.send_to(person, key, text)
+
+    def _describe(self, news: BudgetNews) -> str:
+        """Return a sentence about a limit that is nearly used up, "" if a person has none such."""
+        limit, language = news.limit, news.requester.language
+        text = NEARLY.get((news.standing.account.kind, limit.period), "")
+        wait_s = (news.free_at - self._alerts.clock.now()).total_seconds()
+        when = describe_wait(wait_s, language)
+        left = show_left(news.standing, limit, language)
+        return translate(text, language, when=when, **left) if text else ""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from core.clock import Clock
 from core.limits.budget_watch import BudgetNews
-from core.models import Account, Amount, BudgetPeriod, Chat, parse_budget
-from core.requester import Requester, work_for
+from core.models import Account, Amount, Attachment, BudgetPeriod, Chat, parse_budget
+from core.operations.alerts import Alerts
+from core.operations.budget_notices import BudgetNotices
+from core.requester import BudgetRules, Requester, work_for
 from core.store import Store
 from tests.limits.test_budgets import ADA, MINUTE, SECOND, make, use
+from tests.support.group_talk import Group, quote
+from tests.support.loopback import Loopback
 from tests.support.virtual_time import BEGAN_AT
+
+NOTE = Attachment("file-1", duration_s=3.0)
 
 
 async def test_warned_once_at_eighty_percent_and_the_operator_also_at_the_end(
@@ -64,6 +71,28 @@ async def test_what_others_hold_is_not_used_up(store: Store) -> None:
             await reservation.hold(Amount(10 * 60_000))
             assert not await use(store, budgets, MINUTE)
         assert told == []
+
+
+async def test_a_group_hears_nothing_of_a_budget_that_is_used_up(
+    loopback: Loopback, clock: Clock
+) -> None:
+    """Nobody has asked: whoever spoke is told in private, once."""
+    alerts = Alerts(loopback.store.intake, {"test": loopback.platform}, (), clock)
+    BudgetNotices(alerts, loopback.budgets.watch)
+    loopback.budgets.rules = BudgetRules(of_people=parse_budget("0.01 min/day, 9 requests/month"))
+    async with loopback.running():
+        group = Group(loopback)
+        await group.ask("auto on")
+        for speaker in ("8", "8", "8", "9"):
+            assert group.answers(await group.speak(speaker, language="en")) == []
+        asked = await group.ask("transcribe", "8", reply_to=quote(group.write(attachment=NOTE)))
+        assert "more than the 0 min" in asked.text, "whoever asks gets a reply"
+        await clock.sleep(1)
+        for speaker in ("8", "9"):
+            [notice] = await loopback.inbox.recent(Chat("test", "1", speaker), 9)
+            start = "A recording that you sent to a group was not transcribed. This takes up to"
+            assert notice.message.text.startswith(start)
+    assert loopback.engine.calls == []
 
 
 async def test_warned_again_once_the_limit_is_another_or_begins_anew(store: Store) -> None:

@@ -231,7 +231,7 @@ async def test_the_person_is_warned_in_private_once(loopback: Loopback, clock: C
     platforms = {"test": loopback.platform}
     operator, group = Chat("test", "1", "99"), Chat("test", "1", "-100")
     alerts = Alerts(loopback.store.intake, platforms, ("test:99",), clock)
-    loopback.budgets.watch.on_news = BudgetNotices(alerts).tell
+    BudgetNotices(alerts, loopback.budgets.watch)
     limits = parse_budget("10 min/day")
     loopback.budgets.rules = BudgetRules(of_groups=limits, of_bot=parse_budget("20 min/month"))
 
