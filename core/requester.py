@@ -14,17 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from core.config import Settings
-from core.models import (
-    PAGE,
-    Account,
-    Budget,
-    BudgetPeriod,
-    Chat,
-    Limit,
-    Message,
-    Unit,
-    parse_budget,
-)
+from core.models import PAGE, Account, Budget, Chat, Message, parse_budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +93,9 @@ class BudgetRules:
     @classmethod
     def read(cls, settings: Settings) -> Self:
         """Return the rules of the settings."""
-        minutes = settings.api_audio_minutes_per_day
-        per_day = Limit(BudgetPeriod.DAY, Unit.MINUTES, (minutes or 0) * 60_000)
-        texts = settings.budget_person, settings.budget_chat, settings.budget_bot
-        people, groups, bot = map(parse_budget, texts)
-        of_keys = (per_day,) if minutes else ()
-        return cls(people, groups, of_keys, bot, frozenset(settings.admin_ids))
+        people, groups = map(parse_budget, (settings.budget_person, settings.budget_chat))
+        keys, bot = map(parse_budget, (settings.budget_key, settings.budget_bot))
+        return cls(people, groups, keys, bot, frozenset(settings.admin_ids))
 
     def person(self, platform: str, person_id: str) -> Account:
         """Return the account of a person."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import structlog
@@ -12,11 +12,14 @@ from core.errors import OverBudget
 from core.limits.budget_texts import NEARLY, describe_wait, show_left
 from core.limits.budget_watch import BudgetNews, BudgetWatch
 from core.locale import mark, translate
+from core.models import AccountKind
 from core.operations.alerts import Alerts
 from core.requester import Requester
 
 #: In private, about a group that has all recordings transcribed.
 NOT_DONE = mark("A recording that you sent to a group was not transcribed. {reason}")
+#: By kind of account, the settings of budgets that are the operators' business.
+_SETTINGS: Mapping[AccountKind, str] = {"bot": "BUDGET_BOT", "key": "BUDGET_KEY"}
 
 log = structlog.get_logger()
 
@@ -31,7 +34,7 @@ class BudgetNotices:
 
     def tell(self, news: BudgetNews) -> None:
         """Send the news to whom they concern; `BudgetNews.key` keeps them from being repeated."""
-        if news.standing.account.kind == "bot":
+        if news.standing.account.kind in _SETTINGS:
             self._start(self._tell_operators(news))
         elif not news.is_used_up:
             text = self._describe(news)
@@ -51,13 +54,14 @@ class BudgetNotices:
         task.add_done_callback(self._tasks.discard)
 
     async def _tell_operators(self, news: BudgetNews) -> None:
-        limit = news.limit
-        used = news.standing.used[limit.period][limit.unit]
+        limit, account = news.limit, news.standing.account
+        used = limit.describe(news.standing.used[limit.period][limit.unit])
+        who = f"The API key {account.name}" if account.kind == "key" else "The bot"
         state = "has used its budget up" if news.is_used_up else "has nearly used its budget"
-        log.warning("budget", state=state, used=limit.describe(used), limit=str(limit))
+        log.warning("budget", who=who, state=state, used=used, limit=str(limit))
         text = (
-            f"The bot {state}: {limit.describe(used)} of {limit}. It starts anew at"
-            f" {news.free_at:%Y-%m-%d %H:%M} UTC. BUDGET_BOT sets it."
+            f"{who} {state}: {used} of {limit}. It starts anew at"
+            f" {news.free_at:%Y-%m-%d %H:%M} UTC. {_SETTINGS[account.kind]} sets it."
         )
         await self._alerts.send(f"budget {news.key}", text)
 

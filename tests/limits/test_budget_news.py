@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from structlog.testing import capture_logs
+
 from core.clock import Clock
 from core.limits.budget_watch import BudgetNews
 from core.models import Account, Amount, Attachment, BudgetPeriod, Chat, parse_budget
 from core.operations.alerts import Alerts
 from core.operations.budget_notices import BudgetNotices
-from core.requester import BudgetRules, Requester, work_for
+from core.requester import BudgetRules, Requester, requester_of_key, work_for
 from core.store import Store
 from tests.limits.test_budgets import ADA, MINUTE, SECOND, make, use
 from tests.support.group_talk import Group, quote
@@ -93,6 +95,32 @@ async def test_a_group_hears_nothing_of_a_budget_that_is_used_up(
             start = "A recording that you sent to a group was not transcribed. This takes up to"
             assert notice.message.text.startswith(start)
     assert loopback.engine.calls == []
+
+
+async def test_operators_are_told_of_a_key_that_has_nearly_used_its_budget(
+    loopback: Loopback, clock: Clock
+) -> None:
+    alerts = Alerts(loopback.store.intake, {"test": loopback.platform}, ("test:99",), clock)
+    BudgetNotices(alerts, loopback.budgets.watch)
+    loopback.budgets.rules = BudgetRules(of_keys=parse_budget("10 min/day, 1 USD/month"))
+    with capture_logs() as logs:
+        for name in ("alice", "bob"):
+            with work_for(requester_of_key(name)):
+                for _ in range(8 if name == "alice" else 12):
+                    await use(loopback.store, loopback.budgets, MINUTE)
+        async with loopback.running():
+            await clock.sleep(1)
+            await loopback.settle()
+    jobs = await loopback.inbox.recent(Chat("test", "1", "99"), 9)
+    told = [job.message.text.partition(". ")[0] for job in jobs]
+    assert told == [
+        "The API key alice has nearly used its budget: 8 min of 10 min/day",
+        "The API key bob has nearly used its budget: 8 min of 10 min/day",
+        "The API key bob has used its budget up: 10 min of 10 min/day",
+    ]
+    assert all(job.message.text.endswith("UTC. BUDGET_KEY sets it.") for job in jobs)
+    named = [log["who"] for log in logs if log["event"] == "budget"]
+    assert named == ["The API key alice", "The API key bob", "The API key bob"]
 
 
 async def test_warned_again_once_the_limit_is_another_or_begins_anew(store: Store) -> None:

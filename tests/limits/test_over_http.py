@@ -30,7 +30,7 @@ async def test_eight_requests_at_once_get_no_more_than_one_after_the_other(
     """A minute has room for two of 25 s, however many ask for it."""
     mimo.rules.latency_s = 2.0
     async with (
-        ApiServer(tmp_path, mimo, api_audio_minutes_per_day=1) as server,
+        ApiServer(tmp_path, mimo, budget_key="1 min/day") as server,
         open_client(server) as client,
     ):
         asked = [
@@ -56,7 +56,7 @@ async def test_what_a_killed_program_held_is_released_at_the_next_start(
     mimo.rules.latency_s = 60.0
     settings = {
         "API_KEYS": f"alice={KEY}",
-        "API_AUDIO_MINUTES_PER_DAY": "1",
+        "BUDGET_KEY": "1 min/day",
         "MIMO_API_KEY": mimo.key,
         "MIMO_BASE_URL": mimo.base_url,
         "MODEL_PROBE": "off",

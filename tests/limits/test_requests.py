@@ -10,7 +10,7 @@ from core.clock import Clock
 from core.config import Settings
 from core.errors import EngineBusy, OverBudget
 from core.models import Amount, BudgetPeriod, Chat, Question, Turn, parse_budget
-from core.requester import BudgetRules, Requester, work_for
+from core.requester import BudgetRules, Requester, requester_of_key, work_for
 from core.store import Store
 from tests.limits.test_paying import ADA, BEN, Payer
 from tests.support.loopback import Loopback
@@ -51,6 +51,18 @@ async def test_three_hundred_tiny_questions_of_unknown_price(loopback: Loopback)
     assert await used(loopback) == Amount(0, 0, 250)
     other = replace(BEN, scope="ben")
     assert await ask(loopback, range(3), other) == 3 and (await used(loopback, other)).requests == 3
+
+
+async def test_a_key_has_limits_by_default(loopback: Loopback) -> None:
+    loopback.answerer.name, loopback.budgets.rules = UNKNOWN, DEFAULTS
+    assert {str(limit) for limit in DEFAULTS.of_keys} == {
+        "360 min/day",
+        "1 USD/day",
+        "1000 requests/day",
+    }
+    with work_for(requester_of_key("alice")), pytest.raises(OverBudget, match="per day"):
+        async with loopback.budgets.reserve() as reservation:
+            await reservation.hold(Amount(micro_usd=1_000_001))
 
 
 async def test_what_is_stored_and_what_this_machine_does_is_no_request(loopback: Loopback) -> None:

@@ -151,7 +151,7 @@ async def limited(
 ) -> AsyncIterator[ApiServer]:
     """A server whose keys may make ten requests and use a minute of audio."""
     home: Path = tmp_path_factory.mktemp("poor")
-    limits = {"api_requests_per_minute": 10, "api_audio_minutes_per_day": 1}
+    limits = {"api_requests_per_minute": 10, "budget_key": "1 min/day"}
     async with ApiServer(home, mimo_server, **limits) as server:
         yield server
 
@@ -220,7 +220,7 @@ async def test_stored_results_are_not_charged(mimo: MimoServer, tmp_path: Path) 
     ask = {"model": "gpt-audio", "messages": [question]}
     files: Any = {"file": ("a.wav", make_recording([3] * 25)), "model": (None, "whisper-1")}
     async with (
-        ApiServer(tmp_path, mimo, api_audio_minutes_per_day=1) as server,
+        ApiServer(tmp_path, mimo, budget_key="1 min/day") as server,
         open_client(server) as client,
     ):
         for _ in range(4):
