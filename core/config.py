@@ -33,6 +33,8 @@ SECRETS = (
     "admin_password",
     "api_keys",
 )
+#: Platforms on which people have ids.
+PLATFORMS = ("telegram", "discord")
 #: In ALLOWED_CHATS: whoever is not listed waits until an operator decides.
 ASK = "ask"
 #: Of these, the ones that are lists of secrets.
@@ -47,7 +49,7 @@ def _split(value: object) -> object:
 
 
 def _check_person(value: str) -> str:
-    if not re.fullmatch(r"(telegram|discord):[0-9]{1,20}", value):
+    if not re.fullmatch(rf"({'|'.join(PLATFORMS)}):[0-9]{{1,20}}", value):
         raise ValueError("each must be like telegram:12345 or discord:12345")
     return value
 
@@ -284,6 +286,12 @@ class Settings(BaseSettings):
         """Return the plain value of a secret setting."""
         value: SecretStr | None = getattr(self, name)
         return value.get_secret_value() if value else None
+
+    @property
+    def api_key_names(self) -> tuple[str, ...]:
+        """The names in API_KEYS."""
+        listed = (self.secret("api_keys") or "").split(",")
+        return tuple(one.partition("=")[0].strip() for one in listed if "=" in one)
 
     def secrets(self) -> list[str]:
         """Return all secrets, for the log to redact."""

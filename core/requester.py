@@ -89,13 +89,16 @@ class BudgetRules:
     of_bot: Budget = ()
     #: "platform:id" of people who are not limited.
     operators: frozenset[str] = frozenset()
+    #: The names of the API keys.
+    key_names: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, settings: Settings) -> Self:
         """Return the rules of the settings."""
         people, groups = map(parse_budget, (settings.budget_person, settings.budget_chat))
         keys, bot = map(parse_budget, (settings.budget_key, settings.budget_bot))
-        return cls(people, groups, keys, bot, frozenset(settings.admin_ids))
+        operators, names = frozenset(settings.admin_ids), settings.api_key_names
+        return cls(people, groups, keys, bot, operators, names)
 
     def person(self, platform: str, person_id: str) -> Account:
         """Return the account of a person."""

@@ -193,14 +193,14 @@ class Budgets:
         accounts = self.rules.list_accounts(requester)
         return await self.ledger.standings(accounts, self.clock.now().date())
 
-    async def overview(self, keys: Sequence[str] = ()) -> list[Standing]:
+    async def overview(self) -> list[Standing]:
         """Return how the bot and the API keys stand, then the people and groups that used most.
 
-        keys: the names of the API keys. People and groups have short ids for names.
+        People and groups have short ids for names.
         """
         rules, day = self.rules, self.clock.now().date()
         return [
-            *await self.ledger.standings([rules.bot, *map(rules.key, keys)], day),
+            *await self.ledger.standings([rules.bot, *map(rules.key, rules.key_names)], day),
             *await self.ledger.top("person", rules.of_people, day, _TOP),
             *await self.ledger.top("chat", rules.of_groups, day, _TOP),
         ]
