@@ -51,7 +51,7 @@ class SentCall:
 
 @dataclass
 class Reservation:
-    """What a piece of work may still cost. All of it is booked on the day on which it began.
+    """What a piece of work may still cost. It is booked on the day on which that was held.
 
     It counts as one request, however many calls it takes.
     """
@@ -73,6 +73,9 @@ class Reservation:
 
         asks_first: raise ConfirmationNeeded if it takes much of what is left.
         """
+        if not any(self.held + self.owed):
+            # It may have waited for hours.
+            self.day = self.budgets.clock.now().date()
         # Nothing is held for a question.
         share = await self.budgets.share(self.requester, amount) if asks_first else None
         if share and GO_OVER < share.of_left <= 1:
@@ -168,7 +171,8 @@ class Budgets:
             yield reservation
         finally:
             if any(reservation.held + reservation.owed):
-                settlement = Settlement(accounts, day, reservation.owed, reservation.held)
+                amounts = reservation.owed, reservation.held
+                settlement = Settlement(accounts, reservation.day, *amounts)
                 reservation.held = reservation.owed = NOTHING
                 await finish(asyncio.ensure_future(self.ledger.release(settlement)))
             if reservation.is_near:

@@ -142,6 +142,22 @@ async def test_a_call_over_midnight_counts_on_the_day_on_which_it_began(store: S
         assert await use(store, budgets, MINUTE)
 
 
+async def test_work_that_waits_over_midnight_has_the_room_of_the_new_day(store: Store) -> None:
+    clock = SetClock(NEW_YEAR)
+    budgets = make(store, clock, people="1 min/day, 1 min/month")
+    with work_for(ADA):
+        assert await use(store, budgets, MINUTE)
+        async with budgets.reserve() as reservation:
+            clock.at += timedelta(minutes=1)
+            await reservation.hold(MINUTE)
+            assert (await budgets.standings(ADA))[0].held[BudgetPeriod.DAY] == MINUTE
+            with pytest.raises(OverBudget) as refused:
+                await reservation.hold(MINUTE)
+            assert refused.value.values["when"] == "in 31 d"
+            await pay(store, reservation, SECOND)
+        assert await used(budgets) == {"person": 1000, "bot": 1000}
+
+
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=365)])
 async def test_a_clock_that_jumps_and_back_begins_no_day_twice(
     store: Store, jump: timedelta
