@@ -42,6 +42,7 @@ from core.summaries.ranges import SummaryRequest, load_zone
 from core.summaries.selection import select_messages
 from core.summaries.spoken_summary import assign_voices, synthesize_script, write_script
 from core.synthesis.pipeline import SynthesisPipeline
+from core.synthesis.refusals import describe_no_voice
 from core.text.moments import find_moments
 from core.text.timestamps import format_timestamp
 from core.transcription.pipeline import TranscriptionPipeline
@@ -119,16 +120,15 @@ class SummaryPipeline:
         order: tuple[Job, SummaryRequest],
         synthesis: SynthesisPipeline,
     ) -> Reply:
-        job, request = order
-        language = job.message.language
+        (job, request), language = order, order[0].message.language
         task = make_task(job, request.length)
         voices = assign_voices(result.talk, synthesis.synthesizer.voices(), language)
         synthesize = partial(synthesis.synthesize_dialogue, on_progress=self._on_progress)
         try:
             lines = await write_script(self._answering, result, task, is_full=request.is_full)
             file = await synthesize_script(synthesize, lines, voices, is_full=request.is_full)
-        except (UserError, EngineRefused):
-            note = translate("The voice reply could not be created.", language)
+        except (UserError, EngineRefused) as error:
+            note = describe_no_voice(error, language)
             return replace(reply, text=f"{reply.text}\n\n{note}")
         return replace(reply, files=(file,), aloud="")
 

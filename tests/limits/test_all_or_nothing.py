@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -117,6 +118,16 @@ async def group(store: Store) -> AsyncGenerator[Group, None]:
     loopback.answerer.name, loopback.answerer.limits = "openai", AnswererLimits(context_tokens=4000)
     async with loopback.running():
         yield Group(loopback)
+
+
+async def test_a_voice_reply_that_has_no_room_says_why(group: Group) -> None:
+    await group.ask("replies always")
+    group.loopback.answerer.scripts["."] = sentences(8)
+    group.loopback.budgets.rules = BudgetRules(of_people=parse_budget("0.2 min/day"))
+    reply = await group.ask("ask Why?", language="en")
+    start, _, note = reply.text.partition("The voice reply could not be created. ")
+    assert start.startswith("This is sentence 0") and not reply.files
+    assert re.fullmatch(r"This takes up to [\d.]+ min, more than the 0.2 min .* per day\.", note)
 
 
 @pytest.mark.parametrize(("requests", "is_done"), [(5, False), (6, True)])
