@@ -70,7 +70,7 @@ class Limit(NamedTuple):
 LIMITS = {
     "telegram": Limit(44, 179),
     "discord": Limit(48, 193),
-    "transcriptions": Limit(28, 112),
+    "transcriptions": Limit(28, 107),
 }
 
 

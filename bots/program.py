@@ -171,7 +171,7 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     from bots.web_chat import WebChat
 
     clock = program.clock
-    keys = ApiKeys(settings, program.budgets, clock)
+    keys = ApiKeys(settings, clock)
     pipelines = program.transcription, program.synthesis, program.answering
     access = settings.api_lenient, settings.api_cors_origins
     context = ApiContext(*pipelines, keys, clock, *access)

@@ -103,7 +103,7 @@ class AudioModelList(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """The pipelines that messages use too, and the keys with their budgets."""
+    """The pipelines that messages use too, and the keys."""
 
     transcription: TranscriptionPipeline
     synthesis: SynthesisPipeline

@@ -216,10 +216,6 @@ class Budgets:
         for standing in await self.ledger.standings([account], now.date()):
             self.watch.note_reset(standing, now)
 
-    async def require_room(self, requester: Requester) -> None:
-        """Raise OverBudget if a limit of a requester is used up."""
-        self.check(await self.standings(requester), Amount(1, 1, 1), requester)
-
     async def share(
         self, requester: Requester, amount: Amount, *, is_own: bool = False
     ) -> Share | None:

@@ -16,8 +16,6 @@ from bots.common.api_keys import read_keys
 from bots.openai_api.access import ApiKeys
 from bots.openai_api.errors import ApiError
 from core.errors import ConfigError
-from core.limits.budgets import Budgets
-from core.store import Store
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 from tests.support.openai_api_server import (
@@ -97,7 +95,7 @@ async def test_wrong_methods_and_paths_use_the_envelope(http: AsyncClient) -> No
     assert answer.status_code == 415 and "multipart/form-data" in answer.json()["error"]["message"]
 
 
-async def test_keys_are_read(store: Store, tmp_path: Path) -> None:
+async def test_keys_are_read(tmp_path: Path) -> None:
     listed = f" alice={KEY}, bob={OTHER_KEY}=x ,"
     keys = read_keys(listed)
     assert [key.name for key in keys] == ["alice", "bob"]
@@ -105,9 +103,9 @@ async def test_keys_are_read(store: Store, tmp_path: Path) -> None:
     for held, header in ((listed, "Bearer "), (listed, f"Basic {KEY}"), ("", ""), ("", "Bearer ")):
         settings = make_settings(tmp_path, None, api_keys=held)
         with pytest.raises(ApiError, match="Incorrect API key"):
-            await ApiKeys(settings, Budgets(store.budgets)).admit(header, needs_budget=True)
-    api_keys = ApiKeys(make_settings(tmp_path, None, api_keys=listed), Budgets(store.budgets))
-    assert await api_keys.admit(f"Bearer {OTHER_KEY}=x", needs_budget=True) == "bob"
+            await ApiKeys(settings).admit(header)
+    api_keys = ApiKeys(make_settings(tmp_path, None, api_keys=listed))
+    assert await api_keys.admit(f"Bearer {OTHER_KEY}=x") == "bob"
 
 
 @pytest.mark.parametrize(
