@@ -31,6 +31,8 @@ from core.text.tokens import count_tokens
 
 #: How often an answer that was cut off is continued.
 MAX_CONTINUATIONS = 2
+#: Held for a recording that the service fetches: how long it is turns out afterwards.
+_FETCHED_S = 60.0
 CONTINUE = "Continue exactly where you stopped. Repeat nothing."
 
 
@@ -91,9 +93,8 @@ class AnsweringPipeline:
         """
         keys = await asyncio.to_thread(lambda: {self._key(one): one for one in questions})
         stored = await self._results.stored_answers(keys) if len(keys) + later > 1 else keys.keys()
-        costs = [
-            measure(self._count_most(keys[key]), keys[key].audio_s) for key in keys.keys() - stored
-        ]
+        most = [self._count_most(keys[key]) for key in keys.keys() - stored]
+        costs = [measure(one, one.audio_s) for one in most]
         more = [max(costs)] * later if costs else []
         async with self._budgets.hold_for_all(add_amounts([*costs, *more])):
             yield
@@ -153,12 +154,13 @@ class AnsweringPipeline:
             raise QuestionTooLong
         shown = _Shown(on_text)
         async with self._budgets.reserve() as reservation:
-            await reservation.hold(measure(most, audio_s))
+            await reservation.hold(measure(most, most.audio_s))
             async with self.gate.call(audio_s, key):
-                with reservation.send(lambda: measure(shown.count(most), audio_s)) as call:
+                with reservation.send(lambda: measure(shown.count(most), most.audio_s)) as call:
                     answer = await self.answerer.answer(question, on_text=on_text and shown)
                     # An engine that does not count is taken to have used all that it might.
-                    call.cost = measure(answer.usage or most, audio_s)
+                    used = answer.usage or most
+                    call.cost = measure(used, self._find_audio_s(question, used))
             metrics.ENGINE_AUDIO_SECONDS.labels(name).inc(audio_s)
             save = partial(self._results.save_answer, key, answer)
             await reservation.pay(save, is_last=True)
@@ -168,7 +170,14 @@ class AnsweringPipeline:
         """Return the usage of a call with the longest answer."""
         prompt = count_question_tokens(question, self.answerer.limits) - question.max_tokens
         name, model = self.answerer.name, self.answerer.model
-        return Usage(name, model, question.audio_s, prompt, question.max_tokens)
+        audio_s = question.audio_s + _FETCHED_S * question.count_urls()
+        return Usage(name, model, audio_s, prompt, question.max_tokens)
+
+    def _find_audio_s(self, question: Question, used: Usage) -> float:
+        """Return how much audio a call has used: of what the service has fetched, what it says."""
+        if not question.count_urls():
+            return question.audio_s
+        return max(used.audio_s, used.audio_tokens / self.answerer.limits.audio_tokens_per_s)
 
     def _key(self, question: Question) -> str:
         """Return a hash of the question, with the audio of each turn replaced by its digest."""

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from core.clock import Clock
 from core.config import Settings
 from core.errors import EngineBusy, OverBudget
-from core.models import Amount, BudgetPeriod, Chat, Question, Turn, parse_budget
+from core.models import (
+    Amount,
+    Answer,
+    Audio,
+    BudgetPeriod,
+    Chat,
+    Question,
+    Turn,
+    Usage,
+    parse_budget,
+)
 from core.requester import BudgetRules, Requester, requester_of_key, work_for
 from core.store import Store
 from tests.limits.test_paying import ADA, BEN, Payer
@@ -93,6 +105,30 @@ async def test_a_recording_is_one_request_however_many_pieces_it_has(
     assert len(payer.engine.calls) == 60 and await payer.minutes() == 45.0
     assert not await payer.transcribe("one 1 45") and len(payer.engine.calls) == 60
     assert (await payer.budgets.standings(ADA))[0].used[BudgetPeriod.MONTH].requests == 2
+
+
+async def test_a_recording_that_the_service_fetches_is_as_long_as_its_tokens(
+    loopback: Loopback,
+) -> None:
+    """Ten minutes a day end with the first one that lasts ten hours."""
+    answerer: Any = loopback.answerer
+    answerer.name, answerer.model = "mimo", "mimo-v2.6-flash"
+
+    async def answer(question: Question, *, on_text: object = None) -> Answer:
+        answerer.questions.append(question)
+        usage = Usage("mimo", "mimo-v2.6-flash", 0.0, 225_000, 10, 225_000)
+        return Answer("Much was said.", usage=usage)
+
+    answerer.answer = answer
+    loopback.budgets.rules = BudgetRules(of_keys=parse_budget("10 min/day"))
+    key = requester_of_key("alice")
+    with work_for(key):
+        for number in range(3):
+            audio = Audio(b"", "", 0.0, f"https://example.org/{number}.mp3")
+            with suppress(OverBudget):
+                await loopback.answering.answer(Question((Turn("user", "What?", (audio,)),)))
+    assert len(answerer.questions) == 1
+    assert (await used(loopback, key)).audio_ms == 10 * 3600 * 1000
 
 
 async def test_the_refusal_counts_in_the_language_of_the_person(store: Store, clock: Clock) -> None:
