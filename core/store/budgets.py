@@ -55,6 +55,9 @@ _MOST_AT_ONCE = 100
 #: Kinds of accounts whose names are ids.
 _OF_PEOPLE = ("person", "chat")
 
+#: Where the writer's connection remembers the keys of groups that moved: new ones by old ones.
+_MOVED = "moved accounts"
+
 _USE = budget_uses.c
 #: What is used, and what is held, in the order of `Amount`.
 _USED, _HELD = Amount._fields, [f"held_{name}" for name in Amount._fields]
@@ -110,12 +113,17 @@ def _key(connection: Connection, account: Account) -> str:
     """Return what the rows of an account are found by: that of a person says nothing of who it is.
 
     That stays so when the person's data are deleted: who has used a budget up could begin anew.
-    The name may be such a digest already.
+    The name may be such a digest already. That of a group that moved while calls were under way
+    stands for its new one.
     """
     if account.kind not in _OF_PEOPLE:
         return f"{account.kind}|{account.name}"
     cipher: Cipher = connection.dialect.hearsay_cipher  # type: ignore[attr-defined]
-    return f"{account.kind}|{cipher.digest(b'account', account.name)}"
+    key = f"{account.kind}|{cipher.digest(b'account', account.name)}"
+    moved: Mapping[str, str] = connection.info.get(_MOVED, {})
+    while key in moved:
+        key = moved[key]
+    return key
 
 
 def settle(connection: Connection, settlement: Settlement) -> None:
@@ -131,11 +139,15 @@ def settle(connection: Connection, settlement: Settlement) -> None:
 def move_budget(connection: Connection, old: Chat, new: Chat) -> None:
     """Move the budget of a group that got a new id, with what it has used. Safe to repeat."""
     before, after = (_key(connection, Account.of_group(chat)) for chat in (old, new))
+    if before == after:
+        return
     for column in (budget_uses.c.account, budgets.c.account):
         known = select(column).where(column == after)
         if connection.execute(known).first() is None:
             change = update(column.table).where(column == before)
             connection.execute(change.values(account=after))
+            if column.table is budget_uses:
+                connection.info.setdefault(_MOVED, {})[before] = after
 
 
 class BudgetLedger:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
@@ -199,6 +200,22 @@ async def test_a_group_that_moves_keeps_what_it_has_used(store: Store) -> None:
         await store.chats.move(GROUP, new)
     with work_for(Requester("g", new, True, "7")):
         assert [await use(store, budgets, MINUTE) for _ in range(2)] == [True, False]
+
+
+async def test_a_group_that_moves_while_a_call_is_under_way_pays_for_it(store: Store) -> None:
+    budgets = make(store, groups="9 min/day")
+    chats = [replace(GROUP, chat_id=chat_id) for chat_id in ("-100", "-200", "-300")]
+    before, _, after = (Requester("g", chat, True, "7") for chat in chats)
+    with work_for(before):
+        async with budgets.reserve() as reservation, budgets.reserve() as other:
+            await reservation.hold(MINUTE)
+            await other.hold(MINUTE)
+            for old, new in pairwise(chats):
+                await store.chats.move(old, new)
+            await other.hold(SECOND)
+            await pay(store, reservation, MINUTE)
+    assert await used(budgets, after) == {"person": 60_000, "chat": 60_000, "bot": 60_000}
+    assert (await used(budgets, before))["chat"] == 0
 
 
 async def test_share_of_what_is_left(store: Store) -> None:
