@@ -190,6 +190,19 @@ async def test_the_button_to_cancel_is_no_way_around_a_budget(slow: Loopback, cl
     assert "5 requests per day" in slow.platform.sent[-2][1].text
 
 
+async def test_a_question_that_is_asked_again_costs_what_the_first_answer_did(
+    mimo: MimoServer, tmp_path: Path
+) -> None:
+    """The first had nothing but reasoning, and the service is busy for the second."""
+    ask = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Why?"}]}
+    async with ApiServer(tmp_path, mimo) as server, open_client(server) as client:
+        mimo.add_fault("reasoning_only", times=1)
+        mimo.add_fault("503", times=None)
+        assert (await client.post("/chat/completions", json=ask)).status_code == 503
+    assert len(mimo.billed) == 1
+    assert ask_database(tmp_path, f"{USED} = 'key'") == [(0, 1, 0)]
+
+
 @pytest.mark.parametrize("fault", ["no_usage", "no_seconds"])
 async def test_a_service_that_does_not_say_how_long_a_recording_was_is_paid_for_it(
     mimo: MimoServer, tmp_path: Path, fault: str

@@ -8,6 +8,7 @@ from functools import partial
 from core.engines.mimo import chat_wire, transcription_wire
 from core.engines.mimo.role import CHAT_LIMITS, MimoRole
 from core.engines.wire import chat
+from core.engines.wire.errors import paid_before
 from core.errors import EngineBadReply
 from core.interfaces import AnswererLimits, OnText
 from core.models import Answer, Question
@@ -42,7 +43,8 @@ class MimoAnswerer(MimoRole):
         answer = await self._ask(question, on_text, model)
         if answer.text:
             return answer
-        quick = await self._ask(replace(question, is_thinking=False), on_text, model)
+        with paid_before():
+            quick = await self._ask(replace(question, is_thinking=False), on_text, model)
         return chat.combine_answers(answer, quick)
 
     async def _ask(self, question: Question, on_text: OnText | None, model: str) -> Answer:
