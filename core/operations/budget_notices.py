@@ -17,7 +17,7 @@ from core.operations.alerts import Alerts
 from core.requester import Requester
 
 #: In private, about a group that has all recordings transcribed.
-NOT_DONE = mark("A recording that you sent to a group was not transcribed. {reason}")
+NOT_DONE = mark("One of your recordings was not transcribed. {reason}")
 #: By kind of account, the settings of budgets that are the operators' business.
 _SETTINGS: Mapping[AccountKind, str] = {"bot": "BUDGET_BOT", "key": "BUDGET_KEY"}
 

@@ -92,7 +92,7 @@ async def test_a_group_hears_nothing_of_a_budget_that_is_used_up(
         await clock.sleep(1)
         for speaker in ("8", "9"):
             [notice] = await loopback.inbox.recent(Chat("test", "1", speaker), 9)
-            start = "A recording that you sent to a group was not transcribed. This takes up to"
+            start = "One of your recordings was not transcribed. This takes up to"
             assert notice.message.text.startswith(start)
     assert loopback.engine.calls == []
 
