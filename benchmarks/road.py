@@ -60,18 +60,18 @@ class Limit(NamedTuple):
 #: there are, each a handful of functions and a file at most: whose messages are taken in
 #: (`core/admission.py`), who may do what (`core/permissions.py`), the watch over stalls
 #: (`core/stall.py`, `core/operations/delays.py`), one call per paid result and whose it is
-#: (`core/requester.py`), who has to pay and whether they can (`core/limits/budgets.py` with its
-#: values, prices and rows), the language of the person who speaks, the keys of the database and the
-#: digests of ids (`core/store/database/cipher.py`), whether somebody new has to be told that an AI
-#: answers, the live message with its button to cancel, and the recording, which is received and
-#: read in pieces (`RecordingSpool`, `read_chunks`, and for forms `Upload`), over a connection with
-#: deadlines and one clear end (`HttpProtocol`) and within the memory for bodies (`BodyLimit`), whose
-#: turn it is to be decoded (`core/fair_line.py`), and whose decoder is not believed
-#: (`core/audio/frames.py`).
+#: (`core/requester.py`), who has to pay, whether they can, and what a call costs that is cancelled
+#: (`core/limits/budgets.py` with its values, prices and rows), the language of the person who
+#: speaks, the keys of the database and the digests of ids (`core/store/database/cipher.py`),
+#: whether somebody new has to be told that an AI answers, the live message with its button to
+#: cancel, and the recording, which is received and read in pieces (`RecordingSpool`, `read_chunks`,
+#: and for forms `Upload`), over a connection with deadlines and one clear end (`HttpProtocol`) and
+#: within the memory for bodies (`BodyLimit`), whose turn it is to be decoded (`core/fair_line.py`),
+#: and whose decoder is not believed (`core/audio/frames.py`).
 LIMITS = {
-    "telegram": Limit(45, 180),
-    "discord": Limit(49, 194),
-    "transcriptions": Limit(29, 114),
+    "telegram": Limit(45, 182),
+    "discord": Limit(49, 196),
+    "transcriptions": Limit(29, 111),
 }
 
 

@@ -21,15 +21,16 @@ from bots.home import make_home
 from core import commands
 from core.admission import Admission
 from core.answering.pipeline import AnsweringPipeline
-from core.assistant import Assistant, Inbox
+from core.assistant import Assistant
 from core.audio import Media, limit_files
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines import Engines
 from core.errors import PlatformLocked
+from core.inbox import Inbox
 from core.interfaces import Platform
 from core.jobs import JobRunner
-from core.limits.budgets import BudgetRules, Budgets
+from core.limits.budgets import Budgets
 from core.models import ASK
 from core.operations.access_requests import AccessRequests
 from core.operations.alerts import Alerts
@@ -38,6 +39,7 @@ from core.operations.incidents import Incidents
 from core.operations.model_probe import ModelProbe
 from core.operations.roles import Role, list_roles
 from core.operations.status import OperatorStatus
+from core.requester import BudgetRules
 from core.store import Store, find_keys, migrate, open_cipher
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -89,7 +91,7 @@ async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLO
         gc.freeze()
         gc.enable()
         alerts = Alerts(program.store.intake, platforms, settings.admin_ids, clock)
-        program.budgets.on_news = BudgetNotices(alerts).tell
+        BudgetNotices(alerts, program.budgets.watch)
         incidents = Incidents(
             program.roles, program.store.probes, alerts.send, settings.hearsay_home, clock
         )
@@ -174,7 +176,7 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     from bots.web_chat import WebChat
 
     clock = program.clock
-    keys = ApiKeys(settings, program.budgets, clock)
+    keys = ApiKeys(settings, clock)
     pipelines = program.transcription, program.synthesis, program.answering
     access = settings.api_lenient, settings.api_cors_origins
     context = ApiContext(*pipelines, keys, clock, *access, program.store.controls.paused)

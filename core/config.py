@@ -211,13 +211,12 @@ class Settings(BaseSettings):
     api_cors_origins: IdList = ()
     #: Requests per minute for each key, None = no limit.
     api_requests_per_minute: PositiveInt | None = None
-    #: Minutes of audio per day (UTC) for each key, transcribed and synthesized, None = no limit.
-    api_audio_minutes_per_day: PositiveInt | None = None
 
-    #: The most that each person, each group and the whole bot may use per day and per month (UTC):
-    #: "180 min/day, 20 USD/month", or "off". See `core.limits.budgets`.
+    #: The most that each person, each group, each API key and the whole bot may use per day and per
+    #: month (UTC): "180 min/day, 20 USD/month", or "off". See `core.limits.budgets`.
     budget_person: BudgetText = "180 min/day, 0.5 USD/day, 250 requests/day"
     budget_chat: BudgetText = "360 min/day, 1 USD/day, 500 requests/day"
+    budget_key: BudgetText = "360 min/day, 1 USD/day, 1000 requests/day"
     budget_bot: BudgetText = "5 USD/day, 20 USD/month, 5000 requests/day"
 
     #: Chats, people or Discord servers that may use the bot: ids, comma-separated, of one platform
@@ -282,6 +281,12 @@ class Settings(BaseSettings):
         """Return the plain value of a secret setting."""
         value: SecretStr | None = getattr(self, name)
         return value.get_secret_value() if value else None
+
+    @property
+    def api_key_names(self) -> tuple[str, ...]:
+        """The names in API_KEYS."""
+        listed = (self.secret("api_keys") or "").split(",")
+        return tuple(one.partition("=")[0].strip() for one in listed if "=" in one)
 
     def secrets(self) -> list[str]:
         """Return all secrets, for the log to redact."""

@@ -13,12 +13,13 @@ AssistantError
 │   ├── EngineBusy      temporary: rate limits, overload, network
 │   ├── EngineBadReply  perhaps temporary: the response made no sense
 │   ├── EngineRefused   the sender's audio or text was refused (format, moderation)
-│   │   ├── TranscriberMissing  no offline transcription on this machine
-│   │   ├── SynthesizerMissing  no speech synthesis on this machine
-│   │   ├── LanguageUnsupported the engine does not know the language of the recording
-│   │   ├── AnswererMissing     no chat model is configured
-│   │   ├── NothingFound        no passage has a word of the question
-│   │   └── AudioNotSupported   the model takes no audio: ask again with the text alone
+│   │   ├── AudioNotSupported   the model takes no audio: ask again with the text alone
+│   │   └── NotSent             the engine takes no such audio or text, so nothing was sent
+│   │       ├── TranscriberMissing  no offline transcription on this machine
+│   │       ├── SynthesizerMissing  no speech synthesis on this machine
+│   │       ├── LanguageUnsupported the engine does not know the language of the recording
+│   │       ├── AnswererMissing     no chat model is configured
+│   │       └── NothingFound        no passage has a word of the question
 │   ├── ModelGone       the service no longer has the model: the next one is used
 │   └── EngineLocked    only the operator can fix it: key, balance, region
 ├── PlatformError       a call to a chat platform failed
@@ -127,12 +128,14 @@ class EngineError(AssistantError):
     status: int = 0
     #: False if `retry_after_s` is our own pause and nothing that the service has said.
     is_wait_asked: bool = True
+    #: Whether the service has done nothing for the call, so that it costs nothing.
+    is_free: bool = False
 
 
 class EngineBusy(EngineError):
     """Temporary: rate limits, overload, network."""
 
-    is_retryable = True
+    is_retryable = is_free = True
     user_text = "{failure} The AI service is busy. Please try again later. Reference: {job}."
 
 
@@ -154,7 +157,13 @@ class EngineRefused(EngineError):
         self.values = {"reason": reason or self.no_reason}
 
 
-class TranscriberMissing(EngineRefused):
+class NotSent(EngineRefused):
+    """The engine takes no such audio or text, so nothing was sent."""
+
+    is_free = True
+
+
+class TranscriberMissing(NotSent):
     """No offline transcription on this machine. Shown at once: waiting would not install it."""
 
     user_text = (
@@ -163,7 +172,7 @@ class TranscriberMissing(EngineRefused):
     )
 
 
-class SynthesizerMissing(EngineRefused):
+class SynthesizerMissing(NotSent):
     """No speech synthesis on this machine. Shown at once: waiting would not install it."""
 
     user_text = (
@@ -172,7 +181,7 @@ class SynthesizerMissing(EngineRefused):
     )
 
 
-class LanguageUnsupported(EngineRefused):
+class LanguageUnsupported(NotSent):
     """The engine cannot transcribe this language. Shown at once: only another engine can."""
 
     user_text = (
@@ -182,7 +191,7 @@ class LanguageUnsupported(EngineRefused):
     )
 
 
-class AnswererMissing(EngineRefused):
+class AnswererMissing(NotSent):
     """The offline engine cannot do it. Shown at once: only another engine can."""
 
     user_text = (
@@ -191,7 +200,7 @@ class AnswererMissing(EngineRefused):
     )
 
 
-class NothingFound(EngineRefused):
+class NothingFound(NotSent):
     """The offline engine can only quote passages, and none has a word of the question."""
 
     user_text = "None of these words are in it, and no language model is set up."
@@ -200,13 +209,14 @@ class NothingFound(EngineRefused):
 class AudioNotSupported(EngineRefused):
     """The chat model takes no audio. The same question about the transcript may work."""
 
+    is_free = True
     user_text = "The language model here cannot listen: ask about the text."
 
 
 class ModelGone(EngineError):
     """The service no longer has the model."""
 
-    is_parking = True
+    is_parking = is_free = True
     user_text = (
         "{failure} The AI service is down until the operator of this bot fixes it."
         " Please try again later."
@@ -216,11 +226,8 @@ class ModelGone(EngineError):
 class EngineLocked(EngineError):
     """Key, balance or region: only the operator can fix it."""
 
-    is_parking = True
-    user_text = (
-        "{failure} The AI service is down until the operator of this bot fixes it."
-        " Please try again later."
-    )
+    is_parking = is_free = True
+    user_text = ModelGone.user_text
 
 
 class PlatformError(AssistantError):

@@ -7,12 +7,9 @@ its beginning at any moment, since each step first looks for its saved result.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from traceback import format_tb
-from typing import Literal
 
 import stamina
 import structlog
@@ -25,10 +22,8 @@ from core.commands.buttons.failure import offer_buttons
 from core.commands.start import describe_self
 from core.errors import (
     AssistantError,
-    ChatGone,
     ChatMoved,
-    EngineRefused,
-    JobCancelled,
+    OverBudget,
     PlatformError,
     StoreError,
     UserError,
@@ -38,8 +33,9 @@ from core.interfaces import Platform
 from core.locale import translate
 from core.models import Chat, ClaimedJobs, Job, JobState, Reply
 from core.operations.chores import IDLE_S, Chores
-from core.operations.delays import DelayNotices, is_too_late
+from core.operations.delays import DelayNotices
 from core.operations.model_probe import ModelProbe
+from core.operations.retries import RetryDecision, decide
 from core.safety import disable_links_in
 from core.store import Store
 from core.store.work.restarts import Settle
@@ -49,61 +45,10 @@ MAX_RUNNING = 32
 #: Of these, what is left free by people who have their share running: the next one's note begins at
 #: once.
 RESERVE = 8
-MAX_ATTEMPTS = 5
 #: Crashes of the process during a job, after which the job is taken for their cause.
 MAX_CRASHES = 25
-#: A job that waits for the operator or the platform is given up after this.
-MAX_AGE = timedelta(days=1)
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class RetryDecision:
-    """What happens to a job after an error."""
-
-    kind: Literal["retry", "refuse", "give_up", "cancel"]
-    delay_s: float = 0.0
-    #: False if the job did not cause the failure: the attempt does not count.
-    is_attempt: bool = True
-
-
-def decide(error: Exception, attempts: int, age: timedelta, waited_s: float = 0.0) -> RetryDecision:
-    """Return what happens to a job whose attempt number `attempts` ended in `error`.
-
-    waited_s: how long the person has waited without progress, see `core.stall`.
-    The delay is the one the other side asked for, else 2, 4, 8, 16 s with jitter; five attempts.
-    Where the other side asked for it, or only the operator can fix the error, none is counted.
-    """
-    decision = _decide(error, attempts, age)
-    is_late = decision.kind == "retry" and is_too_late(error, decision.delay_s, waited_s)
-    return RetryDecision("give_up") if is_late else decision
-
-
-def _decide(error: Exception, attempts: int, age: timedelta) -> RetryDecision:
-    if isinstance(error, UserError | EngineRefused):
-        return RetryDecision("refuse")
-    if isinstance(error, ChatGone):
-        return RetryDecision("cancel")
-    if isinstance(error, ChatMoved | JobCancelled):
-        return RetryDecision("retry", is_attempt=False)
-    asked_s = error.retry_after_s if isinstance(error, AssistantError) else None
-    is_outside = isinstance(error, PlatformError) and error.is_retryable
-    is_parking = isinstance(error, AssistantError) and error.is_parking
-    if is_parking or is_outside or asked_s is not None:
-        if age > MAX_AGE:
-            return RetryDecision("give_up")
-        # The platform may be away for more attempts than a float has powers of two.
-        backoff_s = 60.0 if is_parking else min(60.0, 2.0 ** min(10, attempts))
-        return RetryDecision("retry", asked_s or _jitter(backoff_s), is_attempt=is_outside)
-    is_final = isinstance(error, AssistantError) and not error.is_retryable
-    if is_final or attempts >= MAX_ATTEMPTS:
-        return RetryDecision("give_up")
-    return RetryDecision("retry", _jitter(2.0**attempts))
-
-
-def _jitter(delay_s: float) -> float:
-    return delay_s * random.uniform(0.8, 1.2)
 
 
 class JobRunner:
@@ -294,7 +239,8 @@ class JobRunner:
         reply = Reply(text, buttons=offer_buttons(job, error, is_given_up=is_given_up))
         if job.message.is_first:
             reply = reply.begin_with(describe_self(language))
-        if command.is_silent:
+        is_unasked = isinstance(error, OverBudget) and job.message.is_unasked
+        if command.is_silent or is_unasked:
             reply = Reply()  # nobody waits for it
         await self._store.jobs.save_reply(job.job_id, reply, outcome)
         # The failure is delivered like a reply; that is no further attempt.

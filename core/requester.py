@@ -1,4 +1,4 @@
-"""On whose behalf engines work: whose budget pays, and whose stored results may be used again.
+"""On whose behalf engines work: who pays, and whose stored results may be used again.
 
 A stored result is cheaper and faster than a new one, and anybody who can tell the difference learns
 that the same recording or question was there before. So results are shared within a scope only: a
@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import Self
 
-from core.models import Chat, Message
+from core.config import Settings
+from core.models import PAGE, Account, Budget, Chat, Message, parse_budget
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +77,59 @@ def requester_of_key(name: str) -> Requester:
 
 def _scope_of_group(chat: Chat) -> str:
     return f"chat|{chat.platform}|{chat.bot_id}|{chat.chat_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetRules:
+    """The limits of all who have not been given their own."""
+
+    of_people: Budget = ()
+    of_groups: Budget = ()
+    of_keys: Budget = ()
+    of_bot: Budget = ()
+    #: "platform:id" of people who are not limited.
+    operators: frozenset[str] = frozenset()
+    #: The names of the API keys.
+    key_names: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, settings: Settings) -> Self:
+        """Return the rules of the settings."""
+        people, groups = map(parse_budget, (settings.budget_person, settings.budget_chat))
+        keys, bot = map(parse_budget, (settings.budget_key, settings.budget_bot))
+        operators, names = frozenset(settings.admin_ids), settings.api_key_names
+        return cls(people, groups, keys, bot, operators, names)
+
+    def person(self, platform: str, person_id: str) -> Account:
+        """Return the account of a person."""
+        name = f"{platform}:{person_id}"
+        # The people of the page have the operator's password: only the bot's budget limits them.
+        is_free = platform == PAGE or name in self.operators
+        return Account("person", name, () if is_free else self.of_people)
+
+    def group(self, chat: Chat) -> Account:
+        """Return the account of a group."""
+        return Account.of_group(chat, self.of_groups)
+
+    def key(self, name: str) -> Account:
+        """Return the account of an API key."""
+        return Account("key", name, self.of_keys)
+
+    @property
+    def bot(self) -> Account:
+        """The account of the whole bot."""
+        return Account("bot", budget=self.of_bot)
+
+    def list_accounts(self, requester: Requester) -> tuple[Account, ...]:
+        """Return who pays for the work of a requester; the bot pays for all, and is the last."""
+        chat, found = requester.chat, []
+        if chat and requester.person_id:
+            found.append(self.person(chat.platform, requester.person_id))
+        if chat and requester.is_group:
+            found.append(self.group(chat))
+        if requester.api_key:
+            found.append(self.key(requester.api_key))
+        return (*found, self.bot)
+
+
+NO_RULES = BudgetRules()

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from prometheus_client import REGISTRY
 
-from core.assistant import Inbox
+from core.inbox import Inbox
 from core.models import (
     Chat,
     Correction,

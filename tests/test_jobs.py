@@ -26,10 +26,10 @@ from core.errors import (
     StoreError,
     UserError,
 )
-from core.jobs import decide
 from core.locale import translate
 from core.models import Chat, ChatSettings, Job, JobState, Reply, TalkSettings
 from core.operations.delays import DOWN
+from core.operations.retries import decide
 from tests.conftest import NewMessage, ask_for_help
 from tests.support.loopback import Loopback
 

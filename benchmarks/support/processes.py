@@ -26,7 +26,7 @@ START_S = 30.0
 HEARSAY = ("-m", "bots", "run")
 #: Budgets that are kept like any others, and that no benchmark uses up.
 _AMPLE = "99999 min/day, 99999 USD/day, 999999 requests/day"
-_BUDGETS = dict.fromkeys(("BUDGET_PERSON", "BUDGET_CHAT", "BUDGET_BOT"), _AMPLE)
+_BUDGETS = dict.fromkeys(("BUDGET_PERSON", "BUDGET_CHAT", "BUDGET_KEY", "BUDGET_BOT"), _AMPLE)
 
 
 class Emulator:

@@ -14,11 +14,11 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import structlog
 
 from core.admission import Admission, Verdict, pick_people
-from core.assistant import Inbox
 from core.clock import Clock
 from core.commands import load_command
 from core.config import Settings
 from core.errors import AssistantError
+from core.inbox import Inbox
 from core.interfaces import VoiceChannels
 from core.models import Job, Message
 

@@ -27,10 +27,10 @@ from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
 from bots.discord_bot.outgoing.routes import read_interaction_token
 from bots.discord_bot.voice.channels import DiscordVoiceChannels
 from bots.discord_bot.wording import WORDING
-from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import PlatformBusy
+from core.inbox import Inbox
 from core.models import Chat, Job, Message
 
 log = structlog.get_logger(__name__)

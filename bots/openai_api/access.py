@@ -1,4 +1,8 @@
-"""The keys of /v1: their names, requests per minute and budgets."""
+"""The keys of /v1: their names and requests per minute.
+
+Budgets are those of the work itself (`core.limits.budgets`): what is stored costs nothing, and each
+engine takes something else.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +10,25 @@ import hashlib
 import hmac
 
 from bots.common.api_keys import read_keys
-from bots.openai_api.errors import AUTHENTICATION, RATE_LIMIT, ApiError, add_retry_after, read_error
+from bots.openai_api.errors import AUTHENTICATION, RATE_LIMIT, ApiError, add_retry_after
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.errors import OverBudget
 from core.limits import RateLimit
-from core.limits.budgets import Budgets
-from core.requester import requester_of_key
 
 
 class ApiKeys:
     """The keys, and the requests per minute of each. None = no limit."""
 
-    def __init__(self, settings: Settings, budgets: Budgets, clock: Clock = CLOCK) -> None:
+    def __init__(self, settings: Settings, clock: Clock = CLOCK) -> None:
         """Raises ConfigError if API_KEYS is malformed."""
         self._keys = read_keys(settings.secret("api_keys") or "")
-        self._budgets = budgets
         self._rate = RateLimit(settings.api_requests_per_minute, clock)
 
-    async def admit(self, authorization: str, *, needs_budget: bool) -> str:
+    async def admit(self, authorization: str) -> str:
         """Count a request and return the name of its key.
 
         authorization: the header, read in a time that does not depend on the keys.
-        Raises ApiError: 401 for an unknown key, 429 for one whose budget is used.
+        Raises ApiError: 401 for an unknown key, 429 for one with too many requests in this minute.
         """
         scheme, _, secret = authorization.partition(" ")
         digest = hashlib.sha256(secret.strip().encode()).digest()
@@ -42,9 +42,4 @@ class ApiKeys:
             text = "This key has made too many requests in this minute."
             error = ApiError(429, text, kind=RATE_LIMIT, code="rate_limit_exceeded")
             raise add_retry_after(error, wait_s)
-        if needs_budget:
-            try:
-                await self._budgets.require_room(requester_of_key(names[0]))
-            except OverBudget as error:
-                raise read_error(error, "") from None
         return names[0]

@@ -15,9 +15,9 @@ from bots.openai_api.errors import ApiError, refuse
 from bots.openai_api.leniency import Leniency
 from core.answering.pipeline import AnsweringPipeline
 from core.clock import CLOCK, Clock
-from core.engines.wire.models import ASR, TTS, TTS_CLONE, TTS_DESIGN, list_chat_models
 from core.errors import EngineBusy
 from core.synthesis.pipeline import SynthesisPipeline
+from core.text.mimo_names import ASR, TTS, TTS_CLONE, TTS_DESIGN, list_chat_models
 from core.transcription.pipeline import TranscriptionPipeline
 
 Result = TypeVar("Result")
@@ -104,7 +104,7 @@ class AudioModelList(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ApiContext:
-    """The pipelines that messages use too, and the keys with their budgets."""
+    """The pipelines that messages use too, and the keys."""
 
     transcription: TranscriptionPipeline
     synthesis: SynthesisPipeline

@@ -42,7 +42,7 @@ class ApiMiddleware:
         self._strangers = ThinnedLog("info", "api request without a key")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on requests with a key and a budget; refuse all others."""
+        """Pass on requests with a key; refuse all others."""
         if scope["type"] != "http":
             return await send({"type": "websocket.close", "code": 1008})
         request_id = f"req_{secrets.token_hex(12)}"
@@ -80,11 +80,10 @@ class ApiMiddleware:
             return await self._app(scope, receive, send)
         # MiMo's own clients send the header that its documentation shows first.
         own = f"Bearer {headers['api-key']}" if "api-key" in headers else ""
-        given, is_post = headers.get("authorization", own), scope["method"] == "POST"
         try:
-            key_name = await self._keys.admit(given, needs_budget=is_post)
+            key_name = await self._keys.admit(headers.get("authorization", own))
             scope["state"]["key_name"] = key_name
-            if is_post and self._paused.is_set():
+            if scope["method"] == "POST" and self._paused.is_set():
                 raise make_pause_error()
         except ApiError as error:
             return await _build_refusal(error, headers)(scope, receive, send)

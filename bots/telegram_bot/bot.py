@@ -27,10 +27,10 @@ from bots.telegram_bot.outgoing.delivery import TelegramDelivery
 from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages
 from bots.telegram_bot.pacing import TelegramPacer
 from core import commands
-from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import PlatformBusy
+from core.inbox import Inbox
 from core.interfaces import DeliveryTarget
 from core.models import Chat, Message
 

@@ -18,9 +18,9 @@ from bots.web_chat.queries import Queries, find_job, language_of, require_chat
 from bots.web_chat.session import BrowserSessions, read_own_chat
 from bots.web_chat.wire import build_entry
 from bots.web_chat.wording import NOT_ON_PAGE, WORDING
-from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.commands import menu
+from core.inbox import Inbox
 from core.interfaces import Recording
 from core.locale import translate
 from core.models import Message

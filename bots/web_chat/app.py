@@ -16,8 +16,8 @@ from starlette.staticfiles import StaticFiles
 from bots.common.uploads import TooLarge
 from bots.web_chat.api import Api
 from bots.web_chat.wire import read_language
-from core.assistant import Inbox
 from core.errors import AssistantError, StorageFull, TooLong, UserError
+from core.inbox import Inbox
 from core.locale import mark, translate
 
 STATIC = Path(__file__).parent / "static"

@@ -22,10 +22,10 @@ from bots.web_chat.server import ClientLimit, open_socket, serve
 from bots.web_chat.session import BrowserSessions
 from bots.web_chat.wire import build_reply
 from bots.web_chat.wording import NOT_ON_PAGE, WORDING
-from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ChatGone, UserError
+from core.inbox import Inbox
 from core.interfaces import DeliveryTarget, Recording
 from core.locale import mark
 from core.models import PAGE, Chat, Membership, Message, Reply

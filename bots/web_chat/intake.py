@@ -15,8 +15,8 @@ from bots.common.uploads import Upload
 from bots.web_chat.queries import find_job
 from bots.web_chat.session import person_of
 from bots.web_chat.wire import MESSAGE_ID, read_command
-from core.assistant import Inbox
 from core.errors import UserError
+from core.inbox import Inbox
 from core.interfaces import Recording
 from core.locale import mark
 from core.models import Attachment, Chat, Message, QuotedMessage

@@ -21,9 +21,9 @@ from bots.web_chat.wire import (
     read_language,
     safe_mime,
 )
-from core.assistant import Inbox
 from core.audio import read_chunks
 from core.clock import CLOCK, Clock
+from core.inbox import Inbox
 from core.interfaces import Recording
 from core.locale import mark
 from core.models import Chat, Job, Message, Transcript

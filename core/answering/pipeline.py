@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -20,8 +20,9 @@ from core.clock import CLOCK, Clock
 from core.errors import UserError
 from core.interfaces import Answerer, AnswererLimits, OnText, Recording
 from core.limits import AccountGate
-from core.limits.budgets import Budgets, measure
-from core.models import Answer, Audio, Question, Turn, Usage, add_usages
+from core.limits.budgets import Budgets
+from core.limits.prices import measure
+from core.models import Amount, Answer, Audio, Question, Turn, Usage, add_amounts, add_usages
 from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
@@ -36,6 +37,8 @@ Show = Callable[[str | Progress], None]
 MAX_CONTINUATIONS = 2
 #: Partial text is shown again when it has grown by this much.
 _STEP_CHARS = 24
+#: Held for a recording that the service fetches: how long it is turns out afterwards.
+_FETCHED_S = 60.0
 CONTINUE = "Continue exactly where you stopped. Repeat nothing."
 
 
@@ -87,6 +90,44 @@ class AnsweringPipeline:
         """
         return await self._media.prepare(recording, self.answerer.limits, hint_s=hint_s)
 
+    @asynccontextmanager
+    async def hold_all(self, questions: Sequence[Question], later: int = 0) -> AsyncIterator[None]:
+        """Hold what the answers to questions that are asked in the body may cost together.
+
+        Those that are stored already cost nothing. later: how many more will follow, none of them
+        longer. Raises OverBudget.
+        """
+        keys = await asyncio.to_thread(lambda: {self._key(one): one for one in questions})
+        stored = await self._results.stored_answers(keys) if len(keys) + later > 1 else keys.keys()
+        most = [self._count_most(keys[key]) for key in keys.keys() - stored]
+        costs = [measure(one, one.audio_s) for one in most]
+        more = [max(costs)] * later if costs else []
+        async with self._budgets.hold_for_all(add_amounts([*costs, *more])):
+            yield
+
+    async def answer_all(
+        self, questions: Sequence[Question], on_progress: OnProgress
+    ) -> list[Answer]:
+        """Ask in parallel. If one fails, the others still finish, since they are paid for.
+
+        on_progress: called while they wait, which they do in order. When all is done is known of
+        one question only: the answers to several are asked about again.
+        """
+        (*first, last) = questions
+
+        def show_place(progress: Progress) -> None:
+            on_progress(replace(progress, left_s=None))
+
+        calls = [
+            *map(self.answer, first),
+            self.answer(last, on_progress=show_place if first else on_progress),
+        ]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Answer)]
+
     async def answer(
         self,
         question: Question,
@@ -130,28 +171,42 @@ class AnsweringPipeline:
         if answer := await self._results.find_answer(key):
             note_progress()
             return answer
-        limits = self.answerer.limits
-        tokens, audio_s = count_question_tokens(question, limits), question.audio_s
-        if tokens > limits.context_tokens:
+        name, audio_s, most = self.answerer.name, question.audio_s, self._count_most(question)
+        if most.prompt_tokens + most.completion_tokens > self.answerer.limits.context_tokens:
             raise QuestionTooLong
-        prompt_tokens, most_tokens = tokens - question.max_tokens, question.max_tokens
-        name, model = self.answerer.name, self.answerer.model
-        most = Usage(name, model, audio_s, prompt_tokens, most_tokens)
         async with self._budgets.reserve() as reservation:
-            await reservation.hold(measure(most, audio_s))
-            report = CallReport(show, self.gate, self._clock)
-            share = self._budgets.share
-            report.find_share = partial(share, REQUESTER.get(), reservation.held, is_own=True)
+            await reservation.hold(measure(most, most.audio_s))
+            report = self._open_report(show, measure(most, most.audio_s))
+            shown = _Shown(show and report.end_before(show))
             with closing(report):
                 async with self.gate.call(audio_s, key, report.wait):
-                    on_text = show and report.end_before(show)
-                    answer = await self.answerer.answer(question, on_text=on_text)
+                    with reservation.send(lambda: measure(shown.count(most), most.audio_s)) as call:
+                        answer = await self.answerer.answer(question, on_text=show and shown)
+                        # An engine that does not count is taken to have used all that it might.
+                        used = answer.usage or most
+                        call.cost = measure(used, self._find_audio_s(question, used))
             metrics.ENGINE_AUDIO_SECONDS.labels(name).inc(audio_s)
-            # An engine that does not count is taken to have used all that it might.
-            cost = measure(answer.usage or most, audio_s)
-            with reservation.pay(cost, is_last=True) as settlement:
-                await self._results.save_answer(key, answer, settlement)
+            save = partial(self._results.save_answer, key, answer)
+            await reservation.pay(save, is_last=True)
         return answer
+
+    def _open_report(self, show: Show | None, most: Amount) -> CallReport:
+        report = CallReport(show, self.gate, self._clock)
+        report.find_share = partial(self._budgets.share, REQUESTER.get(), most, is_own=True)
+        return report
+
+    def _count_most(self, question: Question) -> Usage:
+        """Return the usage of a call with the longest answer."""
+        prompt = count_question_tokens(question, self.answerer.limits) - question.max_tokens
+        name, model = self.answerer.name, self.answerer.model
+        audio_s = question.audio_s + _FETCHED_S * question.count_urls()
+        return Usage(name, model, audio_s, prompt, question.max_tokens)
+
+    def _find_audio_s(self, question: Question, used: Usage) -> float:
+        """Return how much audio a call has used: of what the service has fetched, what it says."""
+        if not question.count_urls():
+            return question.audio_s
+        return max(used.audio_s, used.audio_tokens / self.answerer.limits.audio_tokens_per_s)
 
     def _key(self, question: Question) -> str:
         """Return a hash of the question, with the audio of each turn replaced by its digest."""
@@ -179,6 +234,22 @@ def _join(on_text: OnText | None, on_progress: OnProgress | None) -> Show | None
             on_text(news)
 
     return show
+
+
+class _Shown:
+    """The text of an answer that has been streamed so far, which is passed on."""
+
+    def __init__(self, on_text: OnText | None) -> None:
+        self._on_text, self._text = on_text, ""
+
+    def __call__(self, text: str) -> None:
+        self._text = text
+        if self._on_text:
+            self._on_text(text)
+
+    def count(self, most: Usage) -> Usage:
+        """Return the part of `most` that was used so far."""
+        return replace(most, completion_tokens=count_tokens(self._text))
 
 
 def count_question_tokens(question: Question, limits: AnswererLimits) -> int:

@@ -34,7 +34,7 @@ from core.stall import limit_stall
 from core.store import Store
 from core.summaries.pipeline import SummaryPipeline
 from core.synthesis.pipeline import OnAudio, SynthesisPipeline, SynthesisResult
-from core.synthesis.refusals import MAX_CHARS
+from core.synthesis.refusals import MAX_CHARS, describe_no_voice
 from core.synthesis.voice_choice import Choices, choose_voice_style
 from core.text.split import shorten
 from core.transcription.options import NO_OPTIONS, StoredTranscript, TranscriptionOptions
@@ -272,8 +272,8 @@ class Context:
         try:
             async with limit_stall(_VOICE_STALL_S):
                 result = await self.synthesize(shorten(reply.aloud, MAX_CHARS))
-        except (EngineError, OverBudget):
-            note = self.text("The voice reply could not be created.")
+        except (EngineError, OverBudget) as error:
+            note = describe_no_voice(error, self.message.language)
             return replace(reply, text=f"{reply.text}\n\n{note}".strip())
         return replace(reply, files=(*reply.files, result.file))
 

@@ -10,7 +10,7 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.locale import mark
 from core.models import Button, Reply
-from core.summaries.pipeline import READING, NothingSaid, find_chat_zone
+from core.summaries.pipeline import NothingSaid, find_chat_zone
 from core.summaries.ranges import (
     RangeContext,
     SummaryCopy,
@@ -18,6 +18,7 @@ from core.summaries.ranges import (
     dump_copy,
     parse_request,
 )
+from core.summaries.recordings import READING
 from core.summaries.selection import period_end
 
 

@@ -124,20 +124,20 @@ async def _translate(ctx: Context, text: str, target: str) -> str | None:
     """Translate part by part. Return None if all of it is in the target language already."""
     done: list[str] = []
     is_changed = is_cut = False
-    parts = cut(text)
-    for part in parts:
-        question = prompts.build_question(
-            part, name_language(target, "en"), ctx.job.created_at.date()
-        )
-        answer = await ctx.answering.answer(
-            question,
-            on_text=_show_partial(ctx, done, part),
-            on_progress=partial(_show_waiting, ctx, "\n".join(done), is_last=part is parts[-1]),
-        )
-        is_same = prompts.is_same(answer.text) and not prompts.is_same(part)
-        is_changed = is_changed or not is_same
-        is_cut = is_cut or answer.is_cut
-        done.append(disable_links(part) if is_same else defuse(answer.text.strip(), part))
+    parts, language = cut(text), name_language(target, "en")
+    questions = [prompts.build_question(one, language, ctx.job.created_at.date()) for one in parts]
+    async with ctx.answering.hold_all(questions):
+        for part, question in zip(parts, questions, strict=True):
+            is_last = question is questions[-1]
+            answer = await ctx.answering.answer(
+                question,
+                on_text=_show_partial(ctx, done, part),
+                on_progress=partial(_show_waiting, ctx, "\n".join(done), is_last=is_last),
+            )
+            is_same = prompts.is_same(answer.text) and not prompts.is_same(part)
+            is_changed = is_changed or not is_same
+            is_cut = is_cut or answer.is_cut
+            done.append(disable_links(part) if is_same else defuse(answer.text.strip(), part))
     if not is_changed:
         return None
     translated = "\n".join(done)

@@ -8,8 +8,9 @@ from typing import Any
 from core.config import Settings
 from core.engines import ENGINES, load_engine
 from core.engines.wire.client import read_body
-from core.engines.wire.models import is_listed, read_models
+from core.engines.wire.models import read_models
 from core.models import Question, Turn
+from core.text.mimo_names import is_listed
 
 _DEADLINE_S = 10.0
 

@@ -26,6 +26,12 @@ class BudgetLedger(Protocol):
     async def standings(self, accounts: Sequence[Account], day: date) -> list[Standing]:
         """Return how accounts stand on a day and in its month."""
 
+    async def reset(self, account: Account, day: date, operator: str, logged: str) -> None:
+        """Let an account begin anew in the month of a day. What is held stays held.
+
+        operator, logged: who does it, and what the log of operators says of it.
+        """
+
     async def top(self, kind: AccountKind, budget: Budget, day: date, count: int) -> list[Standing]:
         """Return who has used most on a day, under short ids that say nothing of who they are.
 

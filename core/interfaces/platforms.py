@@ -1,7 +1,7 @@
 """The contract of a chat platform, and the values it gets.
 
 A new platform is a class with these methods, listed in `bots.PLATFORMS`. It receives events, makes
-a `Message` of each and hands it to `core.assistant.Inbox.accept`; the reply comes back through
+a `Message` of each and hands it to `core.inbox.Inbox.accept`; the reply comes back through
 `deliver`. Whatever happens in between is the same for all platforms.
 """
 

@@ -1,4 +1,4 @@
-"""What people are told about budgets, and when."""
+"""What people are told about budgets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 from core.errors import ConfirmationNeeded, OverBudget
 from core.locale import Plural, mark, translate
 from core.models import AccountKind, Amount, BudgetPeriod, Limit, Standing, Unit, end_of
-from core.requester import Requester
 
 _DAY, _MONTH = BudgetPeriod
 #: By whose budget it is.
@@ -98,27 +97,6 @@ NEARLY: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
 IN_MINUTES, IN_HOURS, IN_DAYS = mark("in {count} min"), mark("in {count} h"), mark("in {count} d")
 AT = mark("at {time} ({wait})")
 _HOUR_S, _DAY_S = 3600, 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetNews:
-    """A limit that is nearly, or quite, used up."""
-
-    standing: Standing
-    limit: Limit
-    #: On whose behalf it was used.
-    requester: Requester
-    #: When the period is over.
-    free_at: datetime
-    #: A call was refused.
-    is_used_up: bool = False
-
-    @property
-    def key(self) -> str:
-        """The same for all news of this kind in one period."""
-        account, state = self.standing.account, "used up" if self.is_used_up else "nearly"
-        who, what = f"{account.kind} {account.name}", f"{self.limit.unit.name} {self.limit.period}"
-        return f"{who} {what} {self.free_at:%Y-%m-%d} {state}"
 
 
 def show_amount(limit: Limit, count: int, language: str, *, is_rounded_up: bool = False) -> str:

@@ -2,125 +2,56 @@
 
 Both happen for all who pay for it at once, in one transaction: the person who asked, their group or
 the API key, and always the bot. Unless each has room for it, nothing is held and no call is made.
+A call that was sent is paid for even if it fails or is cancelled: the service has what was sent.
 What was held and not used is free again when the work ends, however it ends.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from operator import add, sub
-from typing import Self
+from typing import Any
 
 from core.clock import CLOCK, Clock
-from core.config import Settings
-from core.errors import StoreError
+from core.errors import EngineError
 from core.interfaces import BudgetLedger
-from core.limits.budget_texts import BudgetNews, Share
-from core.limits.prices import OWN, estimate_cost
+from core.limits.budget_texts import Share
+from core.limits.budget_watch import BudgetWatch
 from core.models import (
     NOTHING,
-    PAGE,
     Account,
     Amount,
-    Budget,
-    BudgetPeriod,
-    Chat,
-    Limit,
     Settlement,
     Standing,
     Unit,
-    Usage,
-    end_of,
-    parse_budget,
 )
-from core.requester import REQUESTER, Requester
+from core.requester import NO_RULES, REQUESTER, BudgetRules, Requester
 
-#: Whoever has used so much of a limit is warned.
-WARN_AT = 0.8
 #: From here on it is looked at whether somebody has to be warned.
 _NEAR = 0.75
 #: Work that takes more of what is left is begun once the person has confirmed it.
 GO_OVER = 0.2
 #: People, and groups, that an operator sees with their budgets.
 _TOP = 5
-#: News that are remembered; told twice, they are known all the same.
-_MOST_TOLD = 10_000
+#: Saves what was paid for; its keyword argument `settlement` is settled in the same transaction.
+Save = Callable[..., Coroutine[Any, Any, None]]
 
 
-def measure(usage: Usage, audio_s: float) -> Amount:
-    """Return the cost of a call. audio_s: what counts as audio.
+@dataclass(slots=True)
+class SentCall:
+    """A call to an engine. Its cost is set once it is known."""
 
-    An unknown price counts as none: that nobody asks without end is up to the number of requests.
-    Those to this machine's own engines do not count.
-    """
-    cost_usd, requests = estimate_cost(usage) or 0.0, int(usage.engine != OWN)
-    return Amount(math.ceil(audio_s * 1000), math.ceil(cost_usd * 1e6), requests)
-
-
-@dataclass(frozen=True, slots=True)
-class BudgetRules:
-    """The limits of all who have not been given their own."""
-
-    of_people: Budget = ()
-    of_groups: Budget = ()
-    of_keys: Budget = ()
-    of_bot: Budget = ()
-    #: "platform:id" of people who are not limited.
-    operators: frozenset[str] = frozenset()
-
-    @classmethod
-    def read(cls, settings: Settings) -> Self:
-        """Return the rules of the settings."""
-        minutes = settings.api_audio_minutes_per_day
-        per_day = Limit(BudgetPeriod.DAY, Unit.MINUTES, (minutes or 0) * 60_000)
-        texts = settings.budget_person, settings.budget_chat, settings.budget_bot
-        people, groups, bot = map(parse_budget, texts)
-        of_keys = (per_day,) if minutes else ()
-        return cls(people, groups, of_keys, bot, frozenset(settings.admin_ids))
-
-    def person(self, platform: str, person_id: str) -> Account:
-        """Return the account of a person."""
-        name = f"{platform}:{person_id}"
-        # The people of the page have the operator's password: only the bot's budget limits them.
-        is_free = platform == PAGE or name in self.operators
-        return Account("person", name, () if is_free else self.of_people)
-
-    def group(self, chat: Chat) -> Account:
-        """Return the account of a group."""
-        return Account.of_group(chat, self.of_groups)
-
-    def key(self, name: str) -> Account:
-        """Return the account of an API key."""
-        return Account("key", name, self.of_keys)
-
-    @property
-    def bot(self) -> Account:
-        """The account of the whole bot."""
-        return Account("bot", budget=self.of_bot)
-
-    def list_accounts(self, requester: Requester) -> tuple[Account, ...]:
-        """Return who pays for the work of a requester; the bot pays for all, and is the last."""
-        chat, found = requester.chat, []
-        if chat and requester.person_id:
-            found.append(self.person(chat.platform, requester.person_id))
-        if chat and requester.is_group:
-            found.append(self.group(chat))
-        if requester.api_key:
-            found.append(self.key(requester.api_key))
-        return (*found, self.bot)
-
-
-NO_RULES = BudgetRules()
+    cost: Amount = NOTHING
 
 
 @dataclass
 class Reservation:
-    """What a piece of work may still cost. All of it is booked on the day on which it began.
+    """What a piece of work may still cost. It is booked on the day on which that was held.
 
     It counts as one request, however many calls it takes.
     """
@@ -130,6 +61,8 @@ class Reservation:
     accounts: tuple[Account, ...]
     day: date
     held: Amount = NOTHING
+    #: What calls have cost that is not booked yet.
+    owed: Amount = NOTHING
     #: Whether somebody may have to be warned when it ends.
     is_near: bool = False
     #: Whether it was counted as a request.
@@ -140,45 +73,81 @@ class Reservation:
 
         asks_first: raise ConfirmationNeeded if it takes much of what is left.
         """
+        if not any(self.held + self.owed):
+            # It may have waited for hours.
+            self.day = self.budgets.clock.now().date()
         # Nothing is held for a question.
         share = await self.budgets.share(self.requester, amount) if asks_first else None
         if share and GO_OVER < share.of_left <= 1:
             raise share.ask(self.requester.language)
         if self.is_counted or self.held.requests:
             amount = amount._replace(requests=0)
+        if whole := _WHOLE.get():
+            amount = self._take(whole, amount)
+        if not any(amount):
+            return
         reserve = self.budgets.ledger.reserve(self.accounts, amount, self.day)
         task = asyncio.ensure_future(reserve)
         try:
-            standings = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            # What has begun is committed all the same.
-            await asyncio.wait({task})
+            await finish(task)
+        finally:
             if not (task.exception() or any(one.find_lack(amount) for one in task.result())):
                 self.held = Amount(*map(add, self.held, amount))
-            raise
         # Those who are far from any limit are not looked at one by one.
-        if any(standing.find_lack(amount, _NEAR) for standing in standings):
-            self.budgets.check(standings, amount, self.requester)
+        if any(standing.find_lack(amount, _NEAR) for standing in task.result()):
+            self.budgets.check(task.result(), amount, self.requester)
             self.is_near = True
-        self.held = Amount(*map(add, self.held, amount))
+
+    def _take(self, whole: Reservation, amount: Amount) -> Amount:
+        """Hold what `whole` has held of `amount`. Return the rest."""
+        if (whole.accounts, whole.day) != (self.accounts, self.day):
+            return amount
+        part = Amount(*map(min, whole.held, amount))
+        whole.held = Amount(*map(sub, whole.held, part))
+        self.held = Amount(*map(add, self.held, part))
+        return Amount(*map(sub, amount, part))
 
     @contextmanager
-    def pay(self, amount: Amount, *, is_last: bool = False) -> Iterator[Settlement]:
-        """Return what the body has to book, in the transaction that saves what was paid for.
+    def send(self, least: Callable[[], Amount]) -> Iterator[SentCall]:
+        """Owe what the call in the body costs: the body sets it.
 
-        is_last: the rest is released with it.
+        least: returns what the call has cost so far, which is owed if it fails or is cancelled.
         """
-        was_counted = self.is_counted
-        if was_counted:
-            amount = amount._replace(requests=0)
-        released = self.held if is_last else Amount(*map(min, self.held, amount))
-        self.held = Amount(*map(sub, self.held, released))
-        self.is_counted = was_counted or amount.requests > 0
+        call = SentCall()
         try:
-            yield Settlement(self.accounts, self.day, amount, released)
-        except StoreError:  # nothing was written
-            self.held, self.is_counted = Amount(*map(add, self.held, released)), was_counted
+            yield call
+        except BaseException as error:
+            is_free = isinstance(error, EngineError) and error.is_free
+            call.cost = NOTHING if is_free else least()
             raise
+        finally:
+            cost = call.cost._replace(requests=0) if self.is_counted else call.cost
+            self.is_counted = self.is_counted or cost.requests > 0
+            self.owed = Amount(*map(add, self.owed, cost))
+
+    async def pay(self, save: Save, *, is_last: bool = False) -> None:
+        """Book what is owed with what was paid for, which `save` saves.
+
+        is_last: what is still held is released with it. If this is cancelled, it is saved all the
+        same. Raises StoreError: then it is booked without the result when the work ends.
+        """
+        paid = self.owed
+        released = self.held if is_last else Amount(*map(min, self.held, paid))
+        self.owed, self.held = NOTHING, Amount(*map(sub, self.held, released))
+        task = asyncio.ensure_future(
+            save(settlement=Settlement(self.accounts, self.day, paid, released))
+        )
+        try:
+            await finish(task)
+        finally:
+            if task.exception():
+                self.owed, self.held = (
+                    Amount(*map(add, *pair)) for pair in ((self.owed, paid), (self.held, released))
+                )
+
+
+#: What is held for all calls of the work under way together.
+_WHOLE: ContextVar[Reservation | None] = ContextVar("WHOLE", default=None)
 
 
 class Budgets:
@@ -190,9 +159,7 @@ class Budgets:
         self.ledger = ledger
         self.rules = rules
         self.clock = clock
-        #: Called with news, once for each key.
-        self.on_news: Callable[[BudgetNews], None] = lambda news: None
-        self._told: set[str] = set()
+        self.watch = BudgetWatch()
 
     @asynccontextmanager
     async def reserve(self) -> AsyncIterator[Reservation]:
@@ -203,32 +170,54 @@ class Budgets:
         try:
             yield reservation
         finally:
-            if any(reservation.held):
-                settlement = Settlement(accounts, day, NOTHING, reservation.held)
-                await self.ledger.release(settlement)
+            if any(reservation.held + reservation.owed):
+                amounts = reservation.owed, reservation.held
+                settlement = Settlement(accounts, reservation.day, *amounts)
+                reservation.held = reservation.owed = NOTHING
+                await finish(asyncio.ensure_future(self.ledger.release(settlement)))
             if reservation.is_near:
-                await self._warn(requester)
+                self.watch.warn(await self.standings(requester), requester, self.clock.now())
+
+    @asynccontextmanager
+    async def hold_for_all(self, amount: Amount) -> AsyncIterator[None]:
+        """Hold what the calls in the body may cost together. Each reservation takes its part of it.
+
+        So they are all made, or none: half of a result is worth nothing. Raises OverBudget.
+        """
+        async with self.reserve() as whole:
+            await whole.hold(amount)
+            token = _WHOLE.set(whole)
+            try:
+                yield
+            finally:
+                _WHOLE.reset(token)
 
     async def standings(self, requester: Requester) -> list[Standing]:
         """Return how all who pay for a requester stand, the bot last."""
         accounts = self.rules.list_accounts(requester)
         return await self.ledger.standings(accounts, self.clock.now().date())
 
-    async def overview(self, keys: Sequence[str] = ()) -> list[Standing]:
+    async def overview(self) -> list[Standing]:
         """Return how the bot and the API keys stand, then the people and groups that used most.
 
-        keys: the names of the API keys. People and groups have short ids for names.
+        People and groups have short ids for names.
         """
         rules, day = self.rules, self.clock.now().date()
         return [
-            *await self.ledger.standings([rules.bot, *map(rules.key, keys)], day),
+            *await self.ledger.standings([rules.bot, *map(rules.key, rules.key_names)], day),
             *await self.ledger.top("person", rules.of_people, day, _TOP),
             *await self.ledger.top("chat", rules.of_groups, day, _TOP),
         ]
 
-    async def require_room(self, requester: Requester) -> None:
-        """Raise OverBudget if a limit of a requester is used up."""
-        self.check(await self.standings(requester), Amount(1, 1, 1), requester)
+    async def reset(self, account: Account, operator: str, logged: str) -> None:
+        """Let an account begin anew in this month, and tell of its limits anew.
+
+        operator, logged: who does it, and what the log of operators says of it.
+        """
+        now = self.clock.now()
+        await self.ledger.reset(account, now.date(), operator, logged)
+        for standing in await self.ledger.standings([account], now.date()):
+            self.watch.note_reset(standing, now)
 
     async def share(
         self, requester: Requester, amount: Amount, *, is_own: bool = False
@@ -250,23 +239,22 @@ class Budgets:
         """Raise OverBudget if somebody has no room for `amount`."""
         for standing in standings:
             if limit := standing.find_lack(amount):
-                now = self.clock.now()
-                free_at = end_of(limit.period, now)
-                self._tell(BudgetNews(standing, limit, requester, free_at, is_used_up=True))
-                raise Share(standing, limit, amount).refuse(now, requester.language)
+                share, now = Share(standing, limit, amount), self.clock.now()
+                raise self.watch.refuse(share, requester, now)
 
-    async def _warn(self, requester: Requester) -> None:
-        """Tell of limits that are nearly used up. What is only held may yet be free again."""
-        now = self.clock.now()
-        for standing in await self.standings(requester):
-            for limit in standing.budget:
-                if standing.used[limit.period][limit.unit] >= WARN_AT * limit.most:
-                    free_at = end_of(limit.period, now)
-                    self._tell(BudgetNews(standing, limit, requester, free_at))
 
-    def _tell(self, news: BudgetNews) -> None:
-        if news.key not in self._told:
-            if len(self._told) > _MOST_TOLD:
-                self._told.clear()
-            self._told.add(news.key)
-            self.on_news(news)
+async def finish(transaction: asyncio.Future[Any]) -> None:
+    """Wait for the end of a transaction, also if this is cancelled.
+
+    One that waits for the writer would be dropped with whoever has asked for it, and of one that
+    has begun nobody would know whether it was committed. Raises StoreError.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not transaction.done():
+        try:
+            await asyncio.wait({transaction})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    failure = transaction.exception()
+    if cancelled or failure:
+        raise cancelled or failure  # type: ignore[misc]  # one of them is not None

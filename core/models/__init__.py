@@ -29,6 +29,7 @@ from core.models.budgets import (
     Settlement,
     Standing,
     Unit,
+    add_amounts,
     end_of,
     parse_budget,
     show_budget,
@@ -64,7 +65,14 @@ from core.models.messages import (
     Reply,
     Span,
 )
-from core.models.operators import ASK, AccessRequest, AuditEntry, check_listed, check_person
+from core.models.operators import (
+    ASK,
+    PEOPLE_ON,
+    AccessRequest,
+    AuditEntry,
+    check_listed,
+    check_person,
+)
 from core.models.schedules import DigestSchedule
 from core.models.settings import (
     ChatSettings,
@@ -98,6 +106,7 @@ __all__ = [
     "OPEN_STATES",
     "PAGE",
     "PAGE_BOT",
+    "PEOPLE_ON",
     "PERSON_PREFIX",
     "PLACEHOLDER",
     "UNIT_NAMES",
@@ -161,6 +170,7 @@ __all__ = [
     "Utterance",
     "Voice",
     "WaitTimes",
+    "add_amounts",
     "add_usages",
     "check_listed",
     "check_person",

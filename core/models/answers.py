@@ -81,6 +81,10 @@ class Question:
         """The length of all recordings."""
         return sum(audio.duration_s for turn in self.turns for audio in turn.audios)
 
+    def count_urls(self) -> int:
+        """Return the number of recordings that the service fetches: their length is not known."""
+        return sum(bool(audio.url) for turn in self.turns for audio in turn.audios)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:

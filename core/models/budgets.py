@@ -6,7 +6,7 @@ A day is one of UTC, a month one of the calendar.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -41,12 +41,19 @@ class Amount(NamedTuple):
 
 
 NOTHING = Amount()
+
+
+def add_amounts(amounts: Iterable[Amount]) -> Amount:
+    """Return the sum of amounts."""
+    return Amount(*map(sum, zip(NOTHING, *amounts, strict=True)))
+
+
 #: By unit: what people type, how much of it a minute or a dollar is, and how many decimals matter.
 UNIT_NAMES, _SIZES, _DECIMALS = ("min", "USD", "requests"), (60_000, 1_000_000, 1), (1, 2, 0)
 _LIMIT = re.compile(r"(\d{1,7}(?:\.\d{1,6})?) ?(min|usd|requests) ?/ ?(day|month)", re.IGNORECASE)
 _UNITS = {name.lower(): unit for name, unit in zip(UNIT_NAMES, Unit, strict=True)}
-#: Words for a budget without limits.
-_UNLIMITED = ("off", "0", "")
+#: The word for a budget without limits.
+_UNLIMITED = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,25 +92,27 @@ Budget = tuple[Limit, ...]
 def parse_budget(text: str) -> Budget:
     """Return the limits of a text such as "180 min/day, 0.50 USD/day".
 
-    "off", 0 and a limit of 0 mean that there is no limit. Raises ValueError.
+    "off" means that there is no limit, 0 that nothing may be used. Raises ValueError.
     """
-    if text.strip().lower() in _UNLIMITED:
+    if text.strip().lower() == _UNLIMITED:
         return ()
+    if text.strip() == "0":
+        return tuple(Limit(BudgetPeriod.DAY, unit, 0) for unit in Unit)
     found: dict[tuple[BudgetPeriod, Unit], int] = {}
     for part in text.split(","):
         match = _LIMIT.fullmatch(part.strip())
         if match is None:
             raise ValueError('must be "off" or like "180 min/day, 20 USD/month"')
         unit, period = _UNITS[match[2].lower()], BudgetPeriod(match[3].lower())
-        # What is less than the smallest step is not "off".
+        # What is less than the smallest step is not nothing.
         most = float(match[1])
         found[period, unit] = round(most * _SIZES[unit]) or int(most > 0)
-    return tuple(Limit(*which, most) for which, most in found.items() if most)
+    return tuple(Limit(*which, most) for which, most in found.items())
 
 
 def show_budget(budget: Budget) -> str:
     """Return the text of a budget, from which `parse_budget` makes the same."""
-    return ", ".join(map(str, budget)) or "off"
+    return ", ".join(map(str, budget)) or _UNLIMITED
 
 
 #: Who has a budget.
@@ -141,6 +150,8 @@ class Standing:
     #: What was used, and what calls under way may use beside it; of each period.
     used: Mapping[BudgetPeriod, Amount] = field(default_factory=dict)
     held: Mapping[BudgetPeriod, Amount] = field(default_factory=dict)
+    #: What it is stored under; the same however the account was named.
+    key: str = ""
 
     def left_of(self, limit: Limit) -> int:
         """Return how much of a limit may still be taken, 0 if nothing may."""

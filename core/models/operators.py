@@ -8,6 +8,9 @@ from datetime import datetime
 
 #: In ALLOWED_CHATS: whoever is not listed waits until an operator decides.
 ASK = "ask"
+#: Platforms on which people have ids.
+PEOPLE_ON = ("telegram", "discord")
+_PLATFORM = "|".join(PEOPLE_ON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class AuditEntry:
 
 def check_person(text: str) -> str:
     """Return the account of a person in ADMIN_IDS. Raises ValueError if it is none."""
-    if not re.fullmatch(r"(telegram|discord):[0-9]{1,20}", text):
+    if not re.fullmatch(rf"({_PLATFORM}):[0-9]{{1,20}}", text):
         raise ValueError("each must be like telegram:12345 or discord:12345")
     return text
 
@@ -53,7 +56,7 @@ def check_listed(text: str) -> str:
 
     Raises ValueError if it is none of these: it would do nothing, and nobody would notice.
     """
-    if text != ASK and not re.fullmatch(r"((telegram|discord):)?-?[0-9]{1,20}", text):
+    if text != ASK and not re.fullmatch(rf"(({_PLATFORM}):)?-?[0-9]{{1,20}}", text):
         example = "12345, telegram:12345 or discord:12345"
         raise ValueError(f"each must be an id, such as {example}; names are not accepted")
     return text

@@ -58,6 +58,8 @@ _OF_PEOPLE = ("person", "chat")
 
 #: What the log of operators calls a change of limits or of what was used.
 _ACTION = "budget"
+#: Where the writer's connection remembers the keys of groups that moved: new ones by old ones.
+_MOVED = "moved accounts"
 
 _USE = budget_uses.c
 #: What is used, and what is held, in the order of `Amount`.
@@ -114,12 +116,17 @@ def _key(connection: Connection, account: Account) -> str:
     """Return what the rows of an account are found by: that of a person says nothing of who it is.
 
     That stays so when the person's data are deleted: who has used a budget up could begin anew.
-    The name may be such a digest already.
+    The name may be such a digest already. That of a group that moved while calls were under way
+    stands for its new one.
     """
     if account.kind not in _OF_PEOPLE:
         return f"{account.kind}|{account.name}"
     cipher: Cipher = connection.dialect.hearsay_cipher  # type: ignore[attr-defined]
-    return f"{account.kind}|{cipher.digest(b'account', account.name)}"
+    key = f"{account.kind}|{cipher.digest(b'account', account.name)}"
+    moved: Mapping[str, str] = connection.info.get(_MOVED, {})
+    while key in moved:
+        key = moved[key]
+    return key
 
 
 def settle(connection: Connection, settlement: Settlement) -> None:
@@ -135,11 +142,15 @@ def settle(connection: Connection, settlement: Settlement) -> None:
 def move_budget(connection: Connection, old: Chat, new: Chat) -> None:
     """Move the budget of a group that got a new id, with what it has used. Safe to repeat."""
     before, after = (_key(connection, Account.of_group(chat)) for chat in (old, new))
+    if before == after:
+        return
     for column in (budget_uses.c.account, budgets.c.account):
         known = select(column).where(column == after)
         if connection.execute(known).first() is None:
             change = update(column.table).where(column == before)
             connection.execute(change.values(account=after))
+            if column.table is budget_uses:
+                connection.info.setdefault(_MOVED, {})[before] = after
 
 
 class BudgetLedger:
@@ -268,12 +279,12 @@ def _read(connection: Connection, accounts: Mapping[str, Account], day: date) ->
     key |= {"first": f"{month}-01", "last": f"{month}-31"}
     rows = sorted(connection.execute(_select_standings(len(accounts)), key), key=itemgetter(0))
     standings, size = [], len(_USED)
-    for account, (_, own, *sums) in zip(accounts.values(), rows, strict=True):
+    for (stored, account), (_, own, *sums) in zip(accounts.items(), rows, strict=True):
         starts = range(0, len(sums), size)
         amounts = [Amount(*(n or 0 for n in sums[at : at + size])) for at in starts]
         used, held = (dict(zip(BudgetPeriod, amounts[at::2], strict=True)) for at in (0, 1))
         limits = account.budget if own is None else parse_budget(own)
-        standings.append(Standing(account, limits, used, held))
+        standings.append(Standing(account, limits, used, held, stored))
     return standings
 
 

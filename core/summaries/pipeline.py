@@ -12,19 +12,14 @@ from dataclasses import replace
 from functools import partial
 
 from core.answering.pipeline import AnsweringPipeline
-from core.errors import EngineError, EngineRefused, PlatformError, UserError
-from core.glossary.apply import apply_to
+from core.errors import EngineRefused, UserError
 from core.interfaces import Platform
-from core.locale import mark, translate
 from core.locale.languages import name_language
 from core.models import (
-    Answer,
     Chat,
     Job,
     Passage,
     Question,
-    QuotedMessage,
-    RememberedMessage,
     Reply,
     Transcript,
 )
@@ -40,18 +35,16 @@ from core.summaries.parse import (
 from core.summaries.points import Length, Point, Summary, join_extracts
 from core.summaries.prompt_input import Talk, split_talk
 from core.summaries.ranges import SummaryRequest, load_zone
+from core.summaries.recordings import TalkRecordings
 from core.summaries.selection import select_messages
 from core.summaries.spoken_summary import assign_voices, synthesize_script, write_script
 from core.synthesis.pipeline import SynthesisPipeline
+from core.synthesis.refusals import describe_no_voice
 from core.text.moments import find_moments
 from core.text.timestamps import format_timestamp
 from core.transcription.pipeline import TranscriptionPipeline
-from core.transcription.progress import OnProgress, Progress
+from core.transcription.progress import OnProgress
 
-#: Shown while the summary is being made.
-READING = mark("Reading the conversation …")
-#: Voice notes of one summary that are transcribed in parallel, so that other work goes on.
-_TRANSCRIBED_AT_ONCE = 4
 #: Tokens of one part: with more, models begin to skip content.
 _PART_TOKENS = 24_000
 _LEAST_PART_TOKENS = 500
@@ -84,10 +77,9 @@ class SummaryPipeline:
     ) -> None:
         """on_progress: called while a minute or more is transcribed, or read aloud."""
         self._store = store
-        self._transcription = transcription
         self._answering = answering
-        self._platform = platform
         self._on_progress = on_progress
+        self._recordings = TalkRecordings(store, transcription, platform, on_progress)
 
     async def summarize(
         self,
@@ -122,16 +114,15 @@ class SummaryPipeline:
         order: tuple[Job, SummaryRequest],
         synthesis: SynthesisPipeline,
     ) -> Reply:
-        job, request = order
-        language = job.message.language
+        (job, request), language = order, order[0].message.language
         task = make_task(job, request.length)
         voices = assign_voices(result.talk, synthesis.synthesizer.voices(), language)
         synthesize = partial(synthesis.synthesize_dialogue, on_progress=self._on_progress)
         try:
             lines = await write_script(self._answering, result, task, is_full=request.is_full)
             file = await synthesize_script(synthesize, lines, voices, is_full=request.is_full)
-        except (UserError, EngineRefused):
-            note = translate("The voice reply could not be created.", language)
+        except (UserError, EngineRefused) as error:
+            note = describe_no_voice(error, language)
             return replace(reply, text=f"{reply.text}\n\n{note}")
         return replace(reply, files=(file,), aloud="")
 
@@ -143,7 +134,7 @@ class SummaryPipeline:
         messages = await select_messages(self._store, job, request, chat)
         if not messages:
             raise NothingSaid
-        messages = await self._transcribe_missing(job, chat, messages)
+        messages = await self._recordings.transcribe(job, chat, messages)
         # In a thread: sorting and formatting thousands of messages takes a while.
         zone = load_zone(request.zone or await find_chat_zone(self._store, chat))
         talk = await asyncio.to_thread(Talk, messages, zone)
@@ -161,80 +152,19 @@ class SummaryPipeline:
         task = make_task(job, "short")
         moments = await asyncio.to_thread(find_moments, transcript)
         passages = [Passage(format_timestamp(moment.start_s), moment.text) for moment in moments]
-        find = recording_sources(transcript.duration_s)
-        while True:
-            groups = prompt.group_passages(passages, self._part_tokens(task.length))
-            answers = await self._ask(
-                [prompt.build_recording_question(group, task) for group in groups]
-            )
-            summaries = parse_summaries(answers, find)
-            if len(summaries) == 1:
-                break
-            points = [point for summary in summaries for point in summary.points]
-            passages = [Passage(format_timestamp(_second(point)), point.text) for point in points]
+        find, build = recording_sources(transcript.duration_s), self._build_recording_questions
+        questions = build(passages, task)
+        async with self._answering.hold_all(questions, later=_count_joins(len(questions))):
+            while True:
+                answers = await self._answering.answer_all(questions, self._on_progress)
+                summaries = parse_summaries(answers, find)
+                if len(summaries) == 1:
+                    break
+                points = [point for summary in summaries for point in summary.points]
+                passages = [Passage(format_timestamp(_second(one)), one.text) for one in points]
+                questions = build(passages, task)
         summary = replace(summaries[0], is_extract=answers[0].is_extract)
         return defuse_summary(summary, transcript.text)
-
-    async def _transcribe_missing(
-        self, job: Job, chat: Chat, messages: Sequence[RememberedMessage]
-    ) -> list[RememberedMessage]:
-        """Return the messages with transcripts of their recordings, as far as these succeed."""
-        new = {m.message_id: m for m in messages if m.attachment and m.transcript is None}
-        if new:
-            new = await self._transcribe_all(job, chat, new)
-        corrections = (await self._store.chats.settings(chat)).talk.glossary
-        complete = (new.get(message.message_id, message) for message in messages)
-        return [
-            replace(m, transcript=apply_to(m.transcript, corrections, m.speaker_id))
-            if m.transcript
-            else m
-            for m in complete
-        ]
-
-    async def _transcribe_all(
-        self, job: Job, chat: Chat, messages: dict[str, RememberedMessage]
-    ) -> dict[str, RememberedMessage]:
-        """Return recordings by id with their transcripts, and show meanwhile how far they are."""
-        slots = asyncio.Semaphore(_TRANSCRIBED_AT_ONCE)
-        reading = translate(READING, job.message.language)
-        report = self._transcription.report_jointly(
-            lambda progress: self._on_progress(replace(progress, text=reading)),
-            {key: m.attachment.duration_s or 0.0 for key, m in messages.items() if m.attachment},
-        )
-
-        async def transcribe(message: RememberedMessage) -> RememberedMessage:
-            async with slots:
-                note = partial(report.note, message.message_id)
-                found = await self._transcribe(job, chat, message, note)
-            report.finish(message.message_id)
-            return found
-
-        estimating = report.start()
-        try:
-            found = await asyncio.gather(*map(transcribe, messages.values()))
-        finally:
-            estimating.cancel()
-        return dict(zip(messages, found, strict=True))
-
-    async def _transcribe(
-        self, job: Job, chat: Chat, message: RememberedMessage, on_progress: OnProgress
-    ) -> RememberedMessage:
-        """Return the message with its transcript; a failure must not fail the summary."""
-        quoted = QuotedMessage(message.message_id, attachment=message.attachment)
-        wanted = replace(job.message, chat=chat, attachment=None, reply_to=quoted)
-        try:
-            data = await self._platform.fetch(wanted)
-            hint_s = message.attachment.duration_s if message.attachment else None
-            own = await self._store.voices.choice(chat.platform, message.sender_id)
-            language = own.language or job.settings.language
-            result = await self._transcription.transcribe(
-                data, language=language, hint_s=hint_s, on_progress=on_progress
-            )
-        except (UserError, EngineError, PlatformError):
-            return message
-        transcript = result.transcript
-        await self._store.memory.save_transcript(chat, message.message_id, transcript, result.key)
-        return replace(message, transcript=transcript)
 
     async def _ask_parts(self, talk: Talk, task: prompt.SummaryTask) -> tuple[Summary, bool]:
         """Return the summary of a talk, and True if an answer was cut off."""
@@ -244,46 +174,47 @@ class SummaryPipeline:
         if not parts:
             raise NothingTranscribed
         names = {talk.name(message) for message in talk.messages}
-        answers = await self._ask([prompt.build_part_question(part, task) for part in parts])
-        is_cut = any(answer.is_cut for answer in answers)
-        summaries = parse_summaries(answers, talk_sources(talk), names)
-        if all(answer.is_extract for answer in answers):
-            summaries = [join_extracts(summaries, prompt.POINTS[task.length])]
-        while len(summaries) > 1:
-            questions = [
-                prompt.build_join_question(group, task) for group in self._group(summaries, task)
-            ]
-            answers = await self._ask(questions)
-            is_cut = is_cut or any(answer.is_cut for answer in answers)
+        questions = [prompt.build_part_question(part, task) for part in parts]
+        size = self._find_group_size(task.length)
+        async with self._answering.hold_all(questions, later=_count_joins(len(parts), size)):
+            answers = await self._answering.answer_all(questions, self._on_progress)
+            is_cut = any(answer.is_cut for answer in answers)
             summaries = parse_summaries(answers, talk_sources(talk), names)
+            if all(answer.is_extract for answer in answers):
+                summaries = [join_extracts(summaries, prompt.POINTS[task.length])]
+            while len(summaries) > 1:
+                starts = range(0, len(summaries), size)
+                groups = [summaries[at : at + size] for at in starts]
+                questions = [prompt.build_join_question(group, task) for group in groups]
+                answers = await self._answering.answer_all(questions, self._on_progress)
+                is_cut = is_cut or any(answer.is_cut for answer in answers)
+                summaries = parse_summaries(answers, talk_sources(talk), names)
         known = "\n".join(part.text for part in parts)
         return await asyncio.to_thread(defuse_summary, summaries[0], known), is_cut
 
-    async def _ask(self, questions: Sequence[Question]) -> list[Answer]:
-        """Ask in parallel. If one fails, the others still finish, since they are paid for."""
-        ask, (*first, last) = self._answering.answer, questions
-        # They wait in order. After several, their answers are asked about: nobody knows how long.
-        show = self._show_place if first else self._on_progress
-        calls = [*map(ask, first), ask(last, on_progress=show)]
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, Answer)]
-
-    def _show_place(self, progress: Progress) -> None:
-        self._on_progress(replace(progress, left_s=None))
+    def _build_recording_questions(
+        self, passages: Sequence[Passage], task: prompt.SummaryTask
+    ) -> list[Question]:
+        groups = prompt.group_passages(passages, self._part_tokens(task.length))
+        return [prompt.build_recording_question(group, task) for group in groups]
 
     def _part_tokens(self, length: Length) -> int:
         context = self._answering.answerer.limits.context_tokens
         free = context - prompt.INSTRUCTION_TOKENS - prompt.TOKENS[length]
         return max(_LEAST_PART_TOKENS, min(_PART_TOKENS, free))
 
-    def _group(self, summaries: Sequence[Summary], task: prompt.SummaryTask) -> list[list[Summary]]:
-        """Return partial summaries in as few groups as fit into one question each."""
-        max_tokens = self._part_tokens(task.length)
-        size = max(2, min(_MOST_JOINED, max_tokens // prompt.TOKENS[task.length]))
-        return [list(summaries[at : at + size]) for at in range(0, len(summaries), size)]
+    def _find_group_size(self, length: Length) -> int:
+        """Return how many partial summaries fit into one question."""
+        return max(2, min(_MOST_JOINED, self._part_tokens(length) // prompt.TOKENS[length]))
+
+
+def _count_joins(parts: int, size: int = _MOST_JOINED) -> int:
+    """Return how many questions it takes to join partial summaries, `size` in each, into one."""
+    joins = 0
+    while parts > 1:
+        parts = -(-parts // size)
+        joins += parts
+    return joins
 
 
 def _second(point: Point) -> int:

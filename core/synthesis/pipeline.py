@@ -1,41 +1,34 @@
 """How a text becomes speech: make it speakable, split it, synthesize the pieces in parallel, join.
 
-Every piece that was paid for is stored as FLAC before the next step, so that a job that runs again
-pays for nothing twice.
+Every piece that was paid for is stored before the next step (`core.synthesis.calls`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import io
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Literal
 
 from core import audio
 from core.clock import CLOCK, Clock
-from core.errors import EngineBadReply, EngineError
+from core.errors import EngineError
 from core.interfaces import Synthesizer
 from core.limits import AccountGate
-from core.limits.budgets import Budgets, measure
-from core.limits.gate import OnWait
+from core.limits.budgets import Budgets
 from core.locale import mark
-from core.models import Audio, File, SavedVoice, Usage, Utterance
-from core.requester import REQUESTER
-from core.stall import note_progress
+from core.models import Audio, File, SavedVoice, Utterance
 from core.store.work.results import Results
-from core.synthesis.progress import Put, SpeechReport, estimate_s
+from core.synthesis.calls import SpeechCalls
+from core.synthesis.progress import Put, SpeechReport
 from core.synthesis.refusals import MAX_CHARS, NothingToSay, TextTooLong
 from core.synthesis.speakable import make_speakable
 from core.synthesis.styles import read_styles, split_style
 from core.text.split import shorten, split_speech
 from core.transcription.progress import OnProgress
 
-#: How much longer slow speech is than expected: so much of a budget is held for it.
-_SLOWEST = 1.5
 #: Longest title, which players show for files.
 MAX_TITLE_CHARS = 60
 
@@ -75,10 +68,8 @@ class SynthesisPipeline:
     def __init__(
         self, synthesizer: Synthesizer, results: Results, budgets: Budgets, clock: Clock = CLOCK
     ) -> None:
-        self.synthesizer = synthesizer
-        self._results, self._budgets, self._clock = results, budgets, clock
-        #: Limits the calls to the engine.
-        self.gate = AccountGate(synthesizer.name, synthesizer.limits, "speech", clock)
+        self.synthesizer, self._clock = synthesizer, clock
+        self._calls = SpeechCalls(synthesizer, results, budgets, clock)
 
     async def synthesize(
         self,
@@ -111,14 +102,17 @@ class SynthesisPipeline:
         """Return lines of several speakers as one voice note, one after the other.
 
         Its pace is that of the first. Lines with nothing to say are skipped. Raises UserError
-        (NothingToSay if all are, TextTooLong), EngineError.
+        (NothingToSay if all are, TextTooLong, OverBudget before the first call), EngineError.
         """
         # In a thread: making long Markdown speakable takes a while.
         utterances = await asyncio.to_thread(self._plan, lines)
         rate_hz = self.synthesizer.rate_hz
         encoder = audio.VoiceNoteEncoder(rate_hz, format=format, comment=self._credit)
         report = self._open_report(utterances, on_progress) if on_progress else None
-        async with aclosing(self._join(utterances, lines[0][1].speed, report)) as parts:
+        async with (
+            self._calls.hold_all(utterances),
+            aclosing(self._join(utterances, lines[0][1].speed, report)) as parts,
+        ):
             async for pcm in parts:
                 if on_audio and pcm:
                     on_audio(pcm, rate_hz)
@@ -128,11 +122,15 @@ class SynthesisPipeline:
         return File(f"speech.{format}", note.mime, note.data, note.duration_s, note.waveform, title)
 
     def _open_report(self, utterances: list[Utterance], on_progress: OnProgress) -> SpeechReport:
-        engine, texts = self.synthesizer, [utterance.text for utterance in utterances]
-        report = SpeechReport(on_progress, texts, engine.rate_hz, self.gate, self._clock)
-        cost = measure(Usage(engine.name, engine.model, report.total_s), report.total_s)
-        report.find_share = partial(self._budgets.share, REQUESTER.get(), cost, is_own=True)
+        rate_hz, texts = self.synthesizer.rate_hz, [utterance.text for utterance in utterances]
+        report = SpeechReport(on_progress, texts, rate_hz, self.gate, self._clock)
+        report.find_share = self._calls.find_share(report.total_s)
         return report
+
+    @property
+    def gate(self) -> AccountGate:
+        """Limits the calls to the engine."""
+        return self._calls.gate
 
     @property
     def _credit(self) -> str:
@@ -157,7 +155,7 @@ class SynthesisPipeline:
     async def _synthesize_take(self, text: str, description: str, take: str) -> bytes:
         utterance = Utterance(text, description=description)
         chunks: list[bytes] = []
-        await self._synthesize_one(utterance, lambda pcm: chunks.append(pcm or b""), take)
+        await self._calls.synthesize(utterance, lambda pcm: chunks.append(pcm or b""), take)
         return b"".join(chunks)
 
     def _plan(self, lines: Sequence[tuple[str, VoiceStyle]]) -> list[Utterance]:
@@ -210,7 +208,7 @@ class SynthesisPipeline:
             puts = [report.watch(number, put) for number, put in enumerate(puts)]
         on_wait = report.waiting.append if report else None
         tasks = [
-            asyncio.create_task(self._synthesize_one(utterance, put, on_wait=on_wait))
+            asyncio.create_task(self._calls.synthesize(utterance, put, on_wait=on_wait))
             for utterance, put in zip(utterances, puts, strict=True)
         ]
         chores = [report.start()] if report else []
@@ -230,71 +228,3 @@ class SynthesisPipeline:
             for task in (*tasks, *chores):
                 task.cancel()
             await asyncio.gather(*tasks, *chores, return_exceptions=True)
-
-    async def _synthesize_one(
-        self, utterance: Utterance, put: Put, take: str = "", on_wait: OnWait | None = None
-    ) -> None:
-        """Put the PCM of one call, stored or from the engine, then None."""
-        key = self._key(utterance, take)
-        put_bytes = 0
-
-        def stream(whole: bytes | bytearray) -> None:
-            nonlocal put_bytes
-            if len(whole) > put_bytes:
-                put(bytes(whole[put_bytes:]))
-                put_bytes = len(whole)
-
-        try:
-            make = partial(self._call_engine, utterance, key, on_wait)
-            stream(await self._results.share(key, make, stream))
-        finally:
-            put(None)
-
-    async def _call_engine(
-        self,
-        utterance: Utterance,
-        key: str,
-        on_wait: OnWait | None,
-        stream: Callable[[bytearray], None] | None,
-    ) -> bytes:
-        """Return the stored PCM, or else that of a call, whose PCM so far is streamed."""
-        engine, rate_hz = self.synthesizer, self.synthesizer.rate_hz
-        if (kept := await self._results.find_audio(key)) is not None:
-            note_progress()
-            return await asyncio.to_thread(_unpack, kept, rate_hz)
-        most_s = _SLOWEST * estimate_s(utterance.text)
-        async with self._budgets.reserve() as reservation:
-            most = Usage(engine.name, engine.model, audio_s=most_s)
-            await reservation.hold(measure(most, most_s))
-            async with self.gate.call(0.0, key, on_wait):
-                pcm = await self._read_speech(utterance, stream)
-            packed = await asyncio.to_thread(audio.encode, pcm, rate_hz=rate_hz, format="flac")
-            cost = Usage(engine.name, engine.model, audio_s=len(pcm) / 2 / rate_hz)
-            with reservation.pay(measure(cost, cost.audio_s), is_last=True) as settlement:
-                save = self._results.save_audio
-                await save(key, packed, cost, utterance.sample, settlement)
-        return pcm
-
-    async def _read_speech(
-        self, utterance: Utterance, stream: Callable[[bytearray], None] | None
-    ) -> bytes:
-        whole = bytearray()
-        async with aclosing(self.synthesizer.synthesize(utterance)) as chunks:
-            async for chunk in chunks:
-                whole += chunk
-                if stream:
-                    stream(whole)
-            if not whole:
-                raise EngineBadReply("no audio")
-        return bytes(whole)
-
-    def _key(self, utterance: Utterance, take: str) -> str:
-        sample = hashlib.sha256(utterance.sample.data).hexdigest() if utterance.sample else ""
-        engine = f"{REQUESTER.get().scope}|{self.synthesizer.name}|{self.synthesizer.model}"
-        plain = replace(utterance, sample=None)
-        return hashlib.sha256(f"{engine}|{plain!r}|{sample}|{take}".encode()).hexdigest()
-
-
-def _unpack(packed: bytes, rate_hz: int) -> bytes:
-    pcm: bytes = audio.VoiceSegment.from_file(packed, rate_hz=rate_hz).raw_data
-    return pcm

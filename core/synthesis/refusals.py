@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from core.errors import UserError
+from core.locale import mark, translate
+
+NO_VOICE = mark("The voice reply could not be created.")
 
 #: Longest text of one voice note: about six minutes.
 MAX_CHARS = 5000
@@ -22,3 +25,14 @@ class NothingToSay(UserError):
     """The text has no word that can be spoken."""
 
     user_text = "There is nothing in this text that can be read aloud."
+
+
+def describe_no_voice(error: Exception, language: str) -> str:
+    """Return what stands below a text that could not be read aloud as well.
+
+    It says why if that concerns the person, such as a budget that is used up.
+    """
+    note = translate(NO_VOICE, language)
+    if not isinstance(error, UserError):
+        return note
+    return f"{note} {translate(error.user_text, language, **error.values)}"

@@ -19,8 +19,9 @@ from core.clock import CLOCK, Clock
 from core.fair_line import FairSlots, FindPlace, Waiter
 from core.interfaces import Recording, Transcriber
 from core.limits import AccountGate
-from core.limits.budgets import Budgets, Reservation, measure
-from core.models import NOTHING, Amount, Audio, Segment, Transcript, Usage
+from core.limits.budgets import Budgets, Reservation
+from core.limits.prices import measure
+from core.models import Audio, Segment, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
@@ -29,6 +30,7 @@ from core.transcription.options import NO_OPTIONS, StoredTranscript, Transcripti
 from core.transcription.progress import OnProgress, Progress
 from core.transcription.reports import LONG_S, JointReport, LongReports, ProgressReport
 
+Pieces = AsyncGenerator[Piece, None]
 #: Hashing so much takes less time than the switch to another thread.
 _SMALL_BYTES = 64 * 1024
 
@@ -111,14 +113,13 @@ class TranscriptionPipeline:
             transcript = stitch([pending.done[index] for index in sorted(pending.done)])
             # Nothing was paid for one of silence, and the engine may be asked about it yet.
             if not transcript.is_silent:
-                with pending.reservation.pay(pending.unbooked, is_last=True) as settlement:
-                    is_booked, save = pending.unbooked == NOTHING, self._results.save
-                    await save(pending.key, transcript, is_booked=is_booked, settlement=settlement)
+                # Several pieces have been booked themselves.
+                is_booked = not any(piece.is_whole for piece, _ in pending.done.values())
+                save = partial(self._results.save, pending.key, transcript, is_booked=is_booked)
+                await pending.reservation.pay(save, is_last=True)
         return transcript
 
-    async def _finish_pieces(
-        self, pending: PendingTranscript, pieces: AsyncGenerator[Piece, None]
-    ) -> None:
+    async def _finish_pieces(self, pending: PendingTranscript, pieces: Pieces) -> None:
         tasks = pending.tasks
         try:
             async with aclosing(pieces):
@@ -199,24 +200,27 @@ class TranscriptionPipeline:
 
     async def _transcribe_piece(self, pending: PendingTranscript, piece: Piece, key: str) -> None:
         engine, duration_s = self.transcriber, piece.audio.duration_s
+        sent = Usage(engine.name, engine.model, duration_s)
         on_wait = partial(self._start_report, pending, piece.recording_s or duration_s)
         async with self.gate.call(duration_s, pending.key, on_wait):
             if pending.report:
                 pending.report.admitted_s += duration_s
-            transcript = await engine.transcribe(
-                piece.audio,
-                language=pending.language,
-                on_text=pending.on_progress and partial(pending.update, piece),
-                temperature=pending.options.temperature,
-            )
+            with pending.reservation.send(partial(measure, sent, duration_s)) as call:
+                transcript = await engine.transcribe(
+                    piece.audio,
+                    language=pending.language,
+                    on_text=pending.on_progress and partial(pending.update, piece),
+                    temperature=pending.options.temperature,
+                )
+                # The service need not say how much audio it was.
+                used = transcript.usage or sent
+                used = replace(used, audio_s=used.audio_s or duration_s)
+                call.cost = measure(used, duration_s)
+            transcript = replace(transcript, usage=used)
         metrics.ENGINE_AUDIO_SECONDS.labels(engine.name).inc(duration_s)
-        used = transcript.usage or Usage(engine.name, engine.model, duration_s)
-        cost = measure(used, duration_s)
-        if piece.is_whole:
-            pending.unbooked = cost
-        else:
-            with pending.reservation.pay(cost) as settlement:
-                await self._results.save(key, transcript, pending.key, settlement=settlement)
+        if not piece.is_whole:
+            save = partial(self._results.save, key, transcript, pending.key)
+            await pending.reservation.pay(save)
         pending.update(piece, transcript)
 
 
@@ -243,8 +247,6 @@ class PendingTranscript:
     done: dict[int, tuple[Piece, Transcript]] = field(default_factory=dict)
     _texts: dict[int, str] = field(default_factory=dict)
     _done_s: float = 0.0
-    #: What was paid for the only piece, and is saved with the whole; several are saved themselves.
-    unbooked: Amount = NOTHING
     reservation: Reservation = field(init=False)
     #: Audio that the engine gets, and how much of it the reservation covers.
     called_s: float = 0.0
@@ -274,14 +276,12 @@ class PendingTranscript:
 
 def stitch(parts: list[tuple[Piece, Transcript]]) -> Transcript:
     """Join the transcripts of all pieces, with times from the start of the recording."""
-    segments: list[Segment] = []
-    for piece, part in parts:
-        own = part.segments or (Segment(0.0, piece.audio.duration_s, part.text),)
-        segments += [
-            Segment(piece.start_s + s.start_s, piece.start_s + s.end_s, s.text.strip())
-            for s in own
-            if s.text.strip()
-        ]
+    segments = [
+        Segment(piece.start_s + s.start_s, piece.start_s + s.end_s, s.text.strip())
+        for piece, part in parts
+        for s in part.segments or (Segment(0.0, piece.audio.duration_s, part.text),)
+        if s.text.strip()
+    ]
     costs = [astuple(part.usage) for _, part in parts if part.usage]
     return Transcript(
         text=join_texts([part.text for _, part in parts]),

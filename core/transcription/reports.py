@@ -14,7 +14,8 @@ from core.fair_line import FindPlace, Waiter
 from core.interfaces import OnText, Transcriber
 from core.limits import AccountGate
 from core.limits.budget_texts import Share
-from core.limits.budgets import Budgets, measure
+from core.limits.budgets import Budgets
+from core.limits.prices import measure
 from core.models import Usage
 from core.requester import REQUESTER
 from core.transcription.progress import SHOWN_OVER_S, OnProgress, Progress

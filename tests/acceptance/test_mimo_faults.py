@@ -14,9 +14,9 @@ import pytest
 import pytest_asyncio
 
 from bots.common.live_messages import MOMENT
-from core.jobs import MAX_ATTEMPTS
 from core.models import OPEN_STATES, JobState
 from core.operations.delays import QUEUED, SLOW
+from core.operations.retries import MAX_ATTEMPTS
 from tests.acceptance.conftest import Open
 from tests.acceptance.stage import MIMO_KEY, Stage
 from tests.chaos.conftest import IS_LONG

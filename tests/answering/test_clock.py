@@ -10,9 +10,9 @@ import pytest
 from core.clock import Clock
 from core.interfaces import AnswererLimits
 from core.limits import AccountGate
-from core.limits.budgets import BudgetRules
 from core.models import Answer, Attachment, JobState, Message, parse_budget
 from core.operations.delays import SLOW
+from core.requester import BudgetRules
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.support.loopback import Loopback, ScriptedTranscriber

@@ -11,8 +11,8 @@ from core.clock import Clock
 from core.errors import EngineRefused
 from core.interfaces import TranscriberLimits
 from core.limits import AccountGate
-from core.limits.budgets import BudgetRules
 from core.models import Attachment, Chat, ChatSettings, Message, TalkSettings, parse_budget
+from core.requester import BudgetRules
 from core.store import Store
 from tests.support import audio_samples
 from tests.support.group_talk import ADA, BEN, EVE, Group
@@ -32,7 +32,7 @@ async def busy(store: Store) -> AsyncIterator[Loopback]:
     speech = loopback.synthesizer
     speech.limits = replace(speech.limits, calls_per_minute=1)
     clock = loopback.budgets.clock
-    loopback.synthesis.gate = AccountGate("scripted", speech.limits, "speech", clock)
+    loopback.synthesis._calls.gate = AccountGate("scripted", speech.limits, "speech", clock)
     async with loopback.running():
         yield loopback
 

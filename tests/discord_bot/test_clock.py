@@ -10,8 +10,8 @@ import pytest
 from core.clock import Clock
 from core.interfaces import TranscriberLimits
 from core.limits import AccountGate
-from core.limits.budgets import BudgetRules
 from core.models import parse_budget
+from core.requester import BudgetRules
 from tests.support.audio_samples import file, speech
 from tests.support.discord_load import LoadedDiscord, run_loaded
 

@@ -14,7 +14,7 @@ import pytest_asyncio
 from core.engines.offline.answerer import OfflineAnswerer
 from core.engines.offline.role import read_error
 from core.engines.offline.transcriber import OfflineTranscriber
-from core.errors import EngineBadReply, EngineBusy, EngineRefused
+from core.errors import EngineBadReply, EngineBusy, EngineRefused, NotSent
 from core.models import Audio, Passage, Question, Transcript
 from core.worker_process import WorkerDied, WorkerMissing, WorkerRefused, WorkerStalled
 from tests.emulators.mimo.tones import make_wav
@@ -158,5 +158,5 @@ async def test_worker_failure_is_read() -> None:
     read += [
         read_error(error) for error in (WorkerMissing("x"), WorkerDied("x"), WorkerStalled("x"))
     ]
-    expected = [EngineRefused, EngineBusy, EngineBusy, EngineBadReply, EngineBadReply]
+    expected = [NotSent, EngineBusy, EngineBusy, EngineBadReply, EngineBadReply]
     assert [type(error) for error in read] == expected

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.limits.budgets import BudgetRules
 from core.models import (
     Account,
     Amount,
@@ -21,7 +20,7 @@ from core.models import (
     parse_budget,
     show_budget,
 )
-from core.requester import Requester
+from core.requester import BudgetRules, Requester
 
 ADA = Requester("person", Chat("telegram", "1", "7"), False, "7", "en")
 
@@ -63,13 +62,17 @@ def refused() -> Iterator[None]:
 
 
 def test_budgets_are_read_and_shown() -> None:
-    for text in ("off", "0", "", "OFF", "0 min/day", "0 USD/month, 0 min/day"):
+    for text in ("off", " OFF "):
         assert parse_budget(text) == ()
+    for text in ("0 min/day", "0 USD/month, 0 min/day", "0 min/day, 0 USD/day, 0 requests/day"):
+        assert show_budget(parse_budget(text)) == text, "nothing may be used"
+    assert show_budget(parse_budget("0")) == text
     budget = parse_budget("180 min/day,0.5usd / month")
     assert show_budget(budget) == "180 min/day, 0.5 USD/month"
     assert parse_budget(show_budget(budget)) == budget
     assert show_budget(parse_budget("0.000001 USD/day")) == "0.000001 USD/day"
     for text in (
+        "",
         "180",
         "180 min",
         "-1 min/day",

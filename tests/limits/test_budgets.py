@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import count
-from random import Random
+from functools import partial
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
 
 from core.clock import Clock
-from core.errors import EngineBusy, OverBudget
-from core.limits.budget_texts import BudgetNews
-from core.limits.budgets import BudgetRules, Budgets
+from core.errors import OverBudget
+from core.limits.budgets import Budgets, Reservation
 from core.models import (
     Amount,
     BudgetPeriod,
@@ -21,7 +21,7 @@ from core.models import (
     Transcript,
     parse_budget,
 )
-from core.requester import Requester, requester_of_key, work_for
+from core.requester import BudgetRules, Requester, requester_of_key, work_for
 from core.store import Store
 from tests.support.virtual_time import current_clock
 
@@ -52,13 +52,19 @@ async def use(store: Store, budgets: Budgets, amount: Amount, paid: Amount | Non
     try:
         async with budgets.reserve() as reservation:
             await reservation.hold(amount)
-            await asyncio.sleep(1)
-            with reservation.pay(amount if paid is None else paid, is_last=True) as settlement:
-                key = f"result {next(_keys)}"
-                await store.results.save(key, Transcript("x"), settlement=settlement)
+            await asyncio.sleep(1)  # waits for its turn
+            await pay(store, reservation, amount if paid is None else paid)
     except OverBudget:
         return False
     return True
+
+
+async def pay(store: Store, reservation: Reservation, amount: Amount) -> None:
+    """Save a new result that has cost `amount`, and release all else that is held."""
+    with reservation.send(lambda: amount) as call:
+        call.cost = amount
+    save = partial(store.results.save, f"result {next(_keys)}", Transcript("x"))
+    await reservation.pay(save, is_last=True)
 
 
 async def used(budgets: Budgets, requester: Requester = ADA) -> dict[str, int]:
@@ -103,36 +109,6 @@ async def test_three_hundred_orders_of_one_person(store: Store) -> None:
         assert await use(store, budgets, MINUTE)
 
 
-async def test_what_is_not_used_is_free_again(store: Store, clock: Clock) -> None:
-    budgets = make(store, people="1 min/day")
-    with work_for(ADA):
-        with pytest.raises(EngineBusy):
-            async with budgets.reserve() as reservation:
-                await reservation.hold(MINUTE)
-                raise EngineBusy
-        assert await used(budgets) == {"person": 0, "bot": 0}
-        assert await use(store, budgets, MINUTE, paid=SECOND)
-        assert await used(budgets) == {"person": 1000, "bot": 1000}
-        task = asyncio.create_task(use(store, budgets, SECOND))
-        await clock.sleep(0.5)
-        assert (await budgets.standings(ADA))[0].held[BudgetPeriod.DAY] == SECOND
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    assert await used(budgets) == {"person": 1000, "bot": 1000}
-
-
-@pytest.mark.parametrize("steps", range(12))
-async def test_cancelled_at_any_step_nothing_stays_held(store: Store, steps: int) -> None:
-    budgets = make(store, people="1 min/day")
-    with work_for(ADA):
-        task = asyncio.create_task(use(store, budgets, SECOND))
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    assert await used(budgets) == {"person": 0, "bot": 0}
-
-
 async def test_what_an_ended_process_held_is_released(store: Store, clock: Clock) -> None:
     budgets = make(store, people="1 min/day")
     today, accounts = clock.now().date(), budgets.rules.list_accounts(ADA)
@@ -157,8 +133,7 @@ async def test_a_call_over_midnight_counts_on_the_day_on_which_it_began(store: S
             await reservation.hold(MINUTE)
             clock.at += timedelta(minutes=1)
             assert await used(budgets) == {"person": 0, "bot": 0}, "a new day, a new month"
-            with reservation.pay(MINUTE, is_last=True) as settlement:
-                await store.results.save("k", Transcript("x"), settlement=settlement)
+            await pay(store, reservation, MINUTE)
         assert [await use(store, budgets, MINUTE) for _ in range(2)] == [True, False]
         clock.at += timedelta(days=1)
         assert [await use(store, budgets, MINUTE) for _ in range(2)] == [True, False]
@@ -166,6 +141,22 @@ async def test_a_call_over_midnight_counts_on_the_day_on_which_it_began(store: S
         assert not await use(store, budgets, SECOND), "the month is used up"
         clock.at = datetime(2027, 2, 1, tzinfo=UTC)
         assert await use(store, budgets, MINUTE)
+
+
+async def test_work_that_waits_over_midnight_has_the_room_of_the_new_day(store: Store) -> None:
+    clock = SetClock(NEW_YEAR)
+    budgets = make(store, clock, people="1 min/day, 1 min/month")
+    with work_for(ADA):
+        assert await use(store, budgets, MINUTE)
+        async with budgets.reserve() as reservation:
+            clock.at += timedelta(minutes=1)
+            await reservation.hold(MINUTE)
+            assert (await budgets.standings(ADA))[0].held[BudgetPeriod.DAY] == MINUTE
+            with pytest.raises(OverBudget) as refused:
+                await reservation.hold(MINUTE)
+            assert refused.value.values["when"] == "in 31 d"
+            await pay(store, reservation, SECOND)
+        assert await used(budgets) == {"person": 1000, "bot": 1000}
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1), timedelta(days=365)])
@@ -183,34 +174,6 @@ async def test_a_clock_that_jumps_and_back_begins_no_day_twice(
         assert await used(budgets) == {"person": 60_000, "bot": 60_000}
         clock.at += jump
         assert await used(budgets) == {"person": 60_000, "bot": 60_000}
-
-
-async def test_warned_once_at_eighty_percent_and_the_operator_also_at_the_end(
-    store: Store,
-) -> None:
-    budgets, told = make(store, people="10 min/day", bot="20 min/month"), list[BudgetNews]()
-    budgets.on_news = told.append
-    with work_for(ADA):
-        for _ in range(7):
-            await use(store, budgets, MINUTE)
-        assert told == []
-        # What is held is not used yet: most of it will be free again.
-        await use(store, budgets, Amount(180_000), paid=SECOND)
-        assert told == []
-        for _ in range(2):
-            await use(store, budgets, MINUTE)
-        assert [(one.standing.account.kind, one.is_used_up) for one in told] == [("person", False)]
-        assert not await use(store, budgets, MINUTE)
-        assert [one.is_used_up for one in told] == [False, True]
-    told.clear()
-    for person in ("8", "9"):
-        with work_for(Requester("p", Chat("telegram", "1", person), False, person)):
-            for _ in range(7):
-                await use(store, budgets, MINUTE)
-    assert [(one.standing.account.kind, one.is_used_up) for one in told] == [
-        ("bot", False),
-        ("bot", True),
-    ]
 
 
 async def test_own_budgets_hold_instead_of_the_rules(store: Store) -> None:
@@ -241,6 +204,22 @@ async def test_a_group_that_moves_keeps_what_it_has_used(store: Store) -> None:
         assert [await use(store, budgets, MINUTE) for _ in range(2)] == [True, False]
 
 
+async def test_a_group_that_moves_while_a_call_is_under_way_pays_for_it(store: Store) -> None:
+    budgets = make(store, groups="9 min/day")
+    chats = [replace(GROUP, chat_id=chat_id) for chat_id in ("-100", "-200", "-300")]
+    before, _, after = (Requester("g", chat, True, "7") for chat in chats)
+    with work_for(before):
+        async with budgets.reserve() as reservation, budgets.reserve() as other:
+            await reservation.hold(MINUTE)
+            await other.hold(MINUTE)
+            for old, new in pairwise(chats):
+                await store.chats.move(old, new)
+            await other.hold(SECOND)
+            await pay(store, reservation, MINUTE)
+    assert await used(budgets, after) == {"person": 60_000, "chat": 60_000, "bot": 60_000}
+    assert (await used(budgets, before))["chat"] == 0
+
+
 async def test_share_of_what_is_left(store: Store) -> None:
     budgets = make(store, people="10 min/day, 1 USD/month")
     assert await budgets.share(requester_of_key("alice"), Amount(60_000)) is None
@@ -259,36 +238,3 @@ async def test_share_of_what_is_left(store: Store) -> None:
     with work_for(ADA):
         await use(store, budgets, Amount(600_000))
     assert (await find(Amount(1000)))[0] > 1
-
-
-@pytest.mark.parametrize("seed", range(5))
-async def test_no_more_is_booked_than_the_limit_whatever_happens_meanwhile(
-    store: Store, clock: Clock, seed: int
-) -> None:
-    """People and groups whose calls end, fail and are cancelled in any order."""
-    rules = {"people": "2 min/day", "groups": "3 min/day", "bot": "5 min/day, 0.01 USD/month"}
-    picked, budgets = Random(seed), make(store, clock, **rules)
-    tasks = list[asyncio.Task[bool]]()
-
-    async def work() -> bool:
-        person = str(picked.randrange(4))
-        await clock.sleep(picked.random() * 4)
-        most = Amount(picked.randrange(1, 90_000), picked.randrange(4000))
-        paid = Amount(picked.randrange(most.audio_ms + 1), picked.randrange(most.micro_usd + 1))
-        with work_for(Requester("g", GROUP, picked.random() < 0.7, person, "en")):
-            return await use(store, budgets, most, paid)
-
-    async def disturb() -> None:
-        for _ in range(20):
-            await clock.sleep(picked.random() / 4)
-            picked.choice(tasks).cancel()
-
-    tasks += [asyncio.create_task(work()) for _ in range(80)]
-    results = await asyncio.gather(disturb(), *tasks, return_exceptions=True)
-    assert {True, False} < {one for one in results if isinstance(one, bool | None)}
-    for person in "0123":
-        requester = Requester("g", GROUP, True, person, "en")
-        for standing in await budgets.standings(requester):
-            assert not any(map(any, standing.held.values()))
-            for limit in standing.budget:
-                assert standing.used[limit.period][limit.unit] <= limit.most

@@ -30,7 +30,7 @@ async def test_eight_requests_at_once_get_no_more_than_one_after_the_other(
     """A minute has room for two of 25 s, however many ask for it."""
     mimo.rules.latency_s = 2.0
     async with (
-        ApiServer(tmp_path, mimo, api_audio_minutes_per_day=1) as server,
+        ApiServer(tmp_path, mimo, budget_key="1 min/day") as server,
         open_client(server) as client,
     ):
         asked = [
@@ -56,7 +56,7 @@ async def test_what_a_killed_program_held_is_released_at_the_next_start(
     mimo.rules.latency_s = 60.0
     settings = {
         "API_KEYS": f"alice={KEY}",
-        "API_AUDIO_MINUTES_PER_DAY": "1",
+        "BUDGET_KEY": "1 min/day",
         "MIMO_API_KEY": mimo.key,
         "MIMO_BASE_URL": mimo.base_url,
         "MODEL_PROBE": "off",
@@ -86,3 +86,28 @@ async def test_what_a_killed_program_held_is_released_at_the_next_start(
         assert answer.status_code == 200, answer.text
     [(used_ms, held_ms)] = ask_database(tmp_path, USED)
     assert 49_000 <= used_ms <= 51_000 and held_ms == 0
+
+
+async def test_what_costs_nothing_that_is_used_up_goes_on(mimo: MimoServer, tmp_path: Path) -> None:
+    """Stored results are free, and speech costs no money."""
+    ask = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Why?"}]}
+    speech = {"model": "tts-1", "input": "A word."}
+    budgets = {"budget_bot": "0.0003 USD/day", "budget_key": "off"}
+    async with (
+        ApiServer(tmp_path, mimo, **budgets) as server,
+        open_client(server) as client,
+    ):
+        files = recording(1, 10)
+        path = "/audio/transcriptions"
+        assert (await client.post(path, files=files)).status_code == 200
+        status = 200
+        for number in range(2, 9):
+            status = (await client.post(path, files=recording(number, 1))).status_code
+            if status == 429:
+                break
+        assert status == 429, "the money is used up"
+        assert (await client.post(path, files=files)).status_code == 200
+        assert (await client.post("/audio/speech", json=speech)).status_code == 200
+        for body in (ask, {**ask, "stream": True}):
+            answer = await client.post("/chat/completions", json=body)
+            assert answer.status_code == 429 and "retry-after" in answer.headers

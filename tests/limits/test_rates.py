@@ -12,8 +12,8 @@ from structlog.testing import capture_logs
 from core.clock import Clock
 from core.errors import EngineBusy, EngineError, EngineLocked, EngineRefused
 from core.interfaces import TranscriberLimits
-from core.jobs import decide
 from core.limits import AccountGate, AccountState, RateLimit, RateUse
+from core.operations.retries import decide
 
 
 class Account:

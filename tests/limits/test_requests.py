@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from core.clock import Clock
 from core.config import Settings
 from core.errors import EngineBusy, OverBudget
-from core.limits.budgets import BudgetRules
-from core.models import Amount, BudgetPeriod, Chat, Question, Turn, parse_budget
-from core.requester import Requester, work_for
+from core.models import (
+    Amount,
+    Answer,
+    Audio,
+    BudgetPeriod,
+    Chat,
+    Question,
+    Turn,
+    Usage,
+    parse_budget,
+)
+from core.requester import BudgetRules, Requester, requester_of_key, work_for
 from core.store import Store
 from tests.limits.test_paying import ADA, BEN, Payer
 from tests.support.loopback import Loopback
@@ -54,6 +65,18 @@ async def test_three_hundred_tiny_questions_of_unknown_price(loopback: Loopback)
     assert await ask(loopback, range(3), other) == 3 and (await used(loopback, other)).requests == 3
 
 
+async def test_a_key_has_limits_by_default(loopback: Loopback) -> None:
+    loopback.answerer.name, loopback.budgets.rules = UNKNOWN, DEFAULTS
+    assert {str(limit) for limit in DEFAULTS.of_keys} == {
+        "360 min/day",
+        "1 USD/day",
+        "1000 requests/day",
+    }
+    with work_for(requester_of_key("alice")), pytest.raises(OverBudget, match="per day"):
+        async with loopback.budgets.reserve() as reservation:
+            await reservation.hold(Amount(micro_usd=1_000_001))
+
+
 async def test_what_is_stored_and_what_this_machine_does_is_no_request(loopback: Loopback) -> None:
     loopback.answerer.name, loopback.budgets.rules = UNKNOWN, DEFAULTS
     assert await ask(loopback, range(1)) == await ask(loopback, range(1)) == 1
@@ -63,7 +86,7 @@ async def test_what_is_stored_and_what_this_machine_does_is_no_request(loopback:
     assert await used(loopback) == Amount(0, 0, 1)
 
 
-async def test_a_call_that_fails_is_no_request(loopback: Loopback) -> None:
+async def test_a_call_that_a_busy_service_did_not_take_is_no_request(loopback: Loopback) -> None:
     loopback.answerer.name, loopback.budgets.rules = UNKNOWN, DEFAULTS
     loopback.answerer.failures = [EngineBusy("503")]
     with pytest.raises(EngineBusy), work_for(ADA):
@@ -82,6 +105,30 @@ async def test_a_recording_is_one_request_however_many_pieces_it_has(
     assert len(payer.engine.calls) == 60 and await payer.minutes() == 45.0
     assert not await payer.transcribe("one 1 45") and len(payer.engine.calls) == 60
     assert (await payer.budgets.standings(ADA))[0].used[BudgetPeriod.MONTH].requests == 2
+
+
+async def test_a_recording_that_the_service_fetches_is_as_long_as_its_tokens(
+    loopback: Loopback,
+) -> None:
+    """Ten minutes a day end with the first one that lasts ten hours."""
+    answerer: Any = loopback.answerer
+    answerer.name, answerer.model = "mimo", "mimo-v2.6-flash"
+
+    async def answer(question: Question, *, on_text: object = None) -> Answer:
+        answerer.questions.append(question)
+        usage = Usage("mimo", "mimo-v2.6-flash", 0.0, 225_000, 10, 225_000)
+        return Answer("Much was said.", usage=usage)
+
+    answerer.answer = answer
+    loopback.budgets.rules = BudgetRules(of_keys=parse_budget("10 min/day"))
+    key = requester_of_key("alice")
+    with work_for(key):
+        for number in range(3):
+            audio = Audio(b"", "", 0.0, f"https://example.org/{number}.mp3")
+            with suppress(OverBudget):
+                await loopback.answering.answer(Question((Turn("user", "What?", (audio,)),)))
+    assert len(answerer.questions) == 1
+    assert (await used(loopback, key)).audio_ms == 10 * 3600 * 1000
 
 
 async def test_the_refusal_counts_in_the_language_of_the_person(store: Store, clock: Clock) -> None:

@@ -17,8 +17,6 @@ from bots.openai_api.access import ApiKeys
 from bots.openai_api.errors import ApiError
 from bots.program import open_store
 from core.errors import ConfigError
-from core.limits.budgets import Budgets
-from core.store import Store
 from tests.emulators.mimo import MimoServer
 from tests.emulators.mimo.tones import make_recording
 from tests.support.openai_api_server import (
@@ -115,7 +113,7 @@ async def test_wrong_methods_and_paths_use_the_envelope(http: AsyncClient) -> No
     assert answer.status_code == 415 and "multipart/form-data" in answer.json()["error"]["message"]
 
 
-async def test_keys_are_read(store: Store, tmp_path: Path) -> None:
+async def test_keys_are_read(tmp_path: Path) -> None:
     listed = f" alice={KEY}, bob={OTHER_KEY}=x ,"
     keys = read_keys(listed)
     assert [key.name for key in keys] == ["alice", "bob"]
@@ -123,9 +121,9 @@ async def test_keys_are_read(store: Store, tmp_path: Path) -> None:
     for held, header in ((listed, "Bearer "), (listed, f"Basic {KEY}"), ("", ""), ("", "Bearer ")):
         settings = make_settings(tmp_path, None, api_keys=held)
         with pytest.raises(ApiError, match="Incorrect API key"):
-            await ApiKeys(settings, Budgets(store.budgets)).admit(header, needs_budget=True)
-    api_keys = ApiKeys(make_settings(tmp_path, None, api_keys=listed), Budgets(store.budgets))
-    assert await api_keys.admit(f"Bearer {OTHER_KEY}=x", needs_budget=True) == "bob"
+            await ApiKeys(settings).admit(header)
+    api_keys = ApiKeys(make_settings(tmp_path, None, api_keys=listed))
+    assert await api_keys.admit(f"Bearer {OTHER_KEY}=x") == "bob"
 
 
 @pytest.mark.parametrize(
@@ -169,7 +167,7 @@ async def limited(
 ) -> AsyncIterator[ApiServer]:
     """A server whose keys may make ten requests and use a minute of audio."""
     home: Path = tmp_path_factory.mktemp("poor")
-    limits = {"api_requests_per_minute": 10, "api_audio_minutes_per_day": 1}
+    limits = {"api_requests_per_minute": 10, "budget_key": "1 min/day"}
     async with ApiServer(home, mimo_server, **limits) as server:
         yield server
 
@@ -238,7 +236,7 @@ async def test_stored_results_are_not_charged(mimo: MimoServer, tmp_path: Path) 
     ask = {"model": "gpt-audio", "messages": [question]}
     files: Any = {"file": ("a.wav", make_recording([3] * 25)), "model": (None, "whisper-1")}
     async with (
-        ApiServer(tmp_path, mimo, api_audio_minutes_per_day=1) as server,
+        ApiServer(tmp_path, mimo, budget_key="1 min/day") as server,
         open_client(server) as client,
     ):
         for _ in range(4):

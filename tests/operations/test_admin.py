@@ -39,7 +39,7 @@ class Desk(Scene):
 
 @pytest.fixture
 async def desk(telegram: TelegramServer, tmp_path: Path) -> AsyncIterator[Desk]:
-    desk = Desk(telegram, tmp_path, allowed_chats="")
+    desk = Desk(telegram, tmp_path, allowed_chats="", api_keys="alice=0123456789abcdef")
     async with asking(desk.settings) as store:
         desk.store = store
         yield desk

@@ -12,6 +12,7 @@ from tests.emulators.discord import DiscordServer
 from tests.emulators.telegram import TelegramServer
 from tests.operations.test_access_requests import asking
 from tests.operations.test_admin import Desk, desk
+from tests.support import audio_samples
 from tests.support.virtual_time import current_clock
 
 __all__ = ["desk"]
@@ -46,10 +47,10 @@ async def test_limits_of_one_person(desk: Desk) -> None:
     assert await desk.ask(f"budget {desk.ann}") == (
         f"{desk.ann} ({short_id}): today 12 min / 40 min"
     )
-    assert await desk.ask(f"budget {ann} off") == f"{shown[:-3]}"
+    assert await desk.ask(f"budget {ann} off") == f"{shown[:-3]}; no limit"
     listed = await desk.ask("budget")
-    assert f"person {short_id}: off" in listed.split("Limits of their own:")[1]
-    assert await desk.ask(f"budget {ann} reset") == f"{shown[:-9]}0 min"
+    assert f"person {short_id}: no limit" in listed.split("Limits of their own:")[1]
+    assert await desk.ask(f"budget {ann} reset") == f"{shown[:-9]}0 min; no limit"
     assert await desk.ask(f"budget {ann} default") == f"{shown[:-9]}0 min / {DEFAULT}"
     assert await desk.log() == [
         f"budget {ann} default",
@@ -69,6 +70,7 @@ async def test_the_list_names_who_uses_most_without_ids(desk: Desk) -> None:
     await spend(desk, 30, ben, group)
     lines = (await desk.ask("budget")).splitlines()
     ids = {one: await desk.store.budgets.short_id(one) for one in (ann, ben, group)}
+    assert lines[1].startswith("key alice: today 0 min / 360 min")
     most = lines[lines.index("Most is used today by:") + 1 :]
     assert most[0].startswith(f"person {ids[ben]}: today 30 min / 180 min")
     assert most[1].startswith(f"person {ids[ann]}: today 5 min / 180 min")
@@ -98,10 +100,32 @@ async def group_id(desk: Desk) -> str:
     return await desk.store.budgets.short_id(Account.of_group(chat))
 
 
+@pytest.mark.parametrize("words", ["0", "0 min/day, 0 USD/day, 0 requests/day"])
+async def test_an_operator_who_means_nothing_gives_nothing(desk: Desk, words: str) -> None:
+    shown = await desk.ask(f"budget telegram:{desk.ann} {words}")
+    assert shown.endswith("today 0 min / 0 min, 0 USD / 0 USD, 0 requests / 0 requests")
+    assert " 0 min/day, 0 USD/day, 0 requests/day" in await desk.ask("budget")
+    sound = audio_samples.file("ogg-opus", audio_samples.speech(2.0))
+    sent = desk.telegram.send_voice(desk.ann, desk.ann, sound, duration=2)
+    await desk.telegram.wait_for(lambda: desk.telegram.replies_to(desk.ann, sent), 60)
+    assert "more than the 0 min" in desk.telegram.replies_to(desk.ann, sent)[-1].text
+
+
+async def test_the_sentence_about_limits_says_what_each_word_does(desk: Desk) -> None:
+    assert await desk.ask("budget bot much") == (
+        "Say which limits: 60 min/day, 1 USD/month, 100 requests/day; 0 means that nothing may be"
+        " used. Or: off (no limit), default (the limits everyone has), reset (start again from"
+        " zero)."
+    )
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
         ("nobody", "Say whose budget"),
+        ("telgram:5 5 min/day", "Say whose budget"),
+        ("web:5 5 min/day", "Say whose budget"),
+        ("key nobody 5 min/day", "Say whose budget"),
         ("everybody 5 min/day", "Say whose budget"),
         ("chat telegram:-999", "Say whose budget"),
         ("#000000 off", "Say whose budget"),

@@ -14,10 +14,10 @@ from structlog.testing import capture_logs
 
 from bots.program import Program, make_job_runner
 from core.answering.pipeline import AnsweringPipeline
-from core.assistant import Inbox
 from core.clock import Clock
 from core.engines import Engines
 from core.engines.mimo.transcriber import MimoTranscriber
+from core.inbox import Inbox
 from core.limits.budgets import Budgets
 from core.models import ProbeResult, Question, Turn, Utterance
 from core.operations.model_probe import ModelProbe

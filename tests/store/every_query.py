@@ -115,6 +115,8 @@ async def _results(store: Store) -> None:
     await store.results.save_audio("k", b"x", COST, SAMPLE)
     for find in (store.results.find, store.results.find_answer, store.results.find_audio):
         await find("k")
+    for stored in (store.results.stored_answers, store.results.stored_audio):
+        assert await stored(["k", "l", "m"]) == {"k"}
     await store.results.find_whole("piece")
     await store.results.saved_s("k")
 

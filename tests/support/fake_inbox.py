@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from core.admission import Decisions
-from core.assistant import Inbox
 from core.config import Settings
+from core.inbox import Inbox
 from core.interfaces import Recording
 from core.models import Chat, DeliveryState, Job, JobState, Message, PartDelivery, Suggestion
 from core.store.people.web_sessions import WebSessions

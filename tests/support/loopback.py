@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Any
 
 from core.answering.pipeline import AnsweringPipeline
-from core.assistant import Assistant, Inbox
+from core.assistant import Assistant
 from core.audio import Media
 from core.errors import AssistantError
+from core.inbox import Inbox
 from core.interfaces import (
     Answerer,
     AnswererLimits,

@@ -15,11 +15,11 @@ from sqlalchemy import update
 
 from bots.web_chat import WebChat
 from core.answering.pipeline import AnsweringPipeline
-from core.assistant import Inbox
 from core.audio import Media
 from core.config import Settings
 from core.engines import Engines
-from core.limits.budgets import BudgetRules, Budgets
+from core.inbox import Inbox
+from core.limits.budgets import Budgets
 from core.models import (
     Attachment,
     Button,
@@ -34,6 +34,7 @@ from core.models import (
 )
 from core.operations.roles import list_roles
 from core.operations.status import OperatorStatus
+from core.requester import BudgetRules
 from core.store import Store
 from core.store.database.tables import jobs
 from core.synthesis.pipeline import SynthesisPipeline

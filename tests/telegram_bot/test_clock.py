@@ -5,8 +5,8 @@ from __future__ import annotations
 from core.clock import Clock
 from core.interfaces import TranscriberLimits
 from core.limits import AccountGate
-from core.limits.budgets import BudgetRules
 from core.models import parse_budget
+from core.requester import BudgetRules
 from tests.emulators.telegram import ANONYMOUS_ADMIN
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support import audio_samples

@@ -12,9 +12,8 @@ from core.clock import Clock
 from core.errors import EngineBusy
 from core.interfaces import AnswererLimits, TranscriberLimits
 from core.limits import AccountGate
-from core.limits.budgets import BudgetRules
 from core.models import BudgetPeriod, Chat, JobState, Message, Reply, parse_budget
-from core.requester import requester_of
+from core.requester import BudgetRules, requester_of
 from core.store import Store
 from tests.support import audio_samples
 from tests.support.group_talk import ADA, BEN, Group, quote

@@ -6,8 +6,8 @@ import structlog
 
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import UNKNOWN_MESSAGE, describe, error_code_of, read_error
-from core.assistant import Inbox
 from core.errors import JobCancelled
+from core.inbox import Inbox
 from core.models import Message
 
 log = structlog.get_logger(__name__)

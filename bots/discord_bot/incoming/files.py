@@ -15,10 +15,10 @@ from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import FILE_GONE, read_error
 from bots.discord_bot.incoming.deletions import cancel_deleted
 from bots.discord_bot.incoming.messages import list_files
-from core.assistant import Inbox
 from core.audio import RecordingSpool
 from core.audio.refusals import TOO_LARGE
 from core.errors import BadAudio, ChatGone, MessageGone, PlatformBusy, TooLong, UserError
+from core.inbox import Inbox
 from core.interfaces import Recording
 from core.models import Attachment, Message
 from core.stall import DOWNLOAD_S, follow_download

@@ -22,9 +22,9 @@ from bots.discord_bot.incoming.messages import (
     read_messages,
     read_raw_channel,
 )
-from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.errors import AssistantError, ChatGone, PlatformError, describe_error
+from core.inbox import Inbox
 from core.models import Chat, Message
 
 log = structlog.get_logger(__name__)

@@ -36,8 +36,8 @@ from bots.discord_bot.interactions.parser import (
 )
 from bots.discord_bot.outgoing.routes import LIFE_S
 from core import commands
-from core.assistant import Inbox
 from core.errors import AssistantError, PlatformBusy, StorageFull, describe_error
+from core.inbox import Inbox
 from core.locale import mark, translate
 from core.models import Job, Message, Suggestion
 

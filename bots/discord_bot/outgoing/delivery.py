@@ -44,9 +44,9 @@ from bots.discord_bot.outgoing.threads import (
     open_thread,
 )
 from core import metrics
-from core.assistant import Inbox
 from core.commands.say import read_call
 from core.errors import ChatGone, MessageGone, PlatformBusy
+from core.inbox import Inbox
 from core.interfaces import DeliveryTarget
 from core.models import PLACEHOLDER, Chat, DeliveryState, Link, Message, QuotedMessage, Reply
 from core.text.split import shorten

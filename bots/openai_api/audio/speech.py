@@ -29,13 +29,13 @@ from bots.openai_api.stream import EVENTS, Done, Stream, begin, build_event, fol
 from core.audio import VoiceNoteEncoder
 from core.audio.outgoing import RateConverter, StreamEncoder
 from core.audio.voice_note import build_tags
-from core.engines.wire.models import TTS_CLONE, TTS_DESIGN
 from core.models import File, SavedVoice
 from core.requester import requester_of_key, work_for
 from core.synthesis.pipeline import Format as FileFormat
 from core.synthesis.pipeline import SynthesisResult, VoiceStyle
 from core.synthesis.refusals import NothingToSay
 from core.synthesis.voice_choice import pick_stand_in
+from core.text.mimo_names import TTS_CLONE, TTS_DESIGN
 
 #: What clients take PCM for: it has no header that says so.
 PCM_HZ = 24_000

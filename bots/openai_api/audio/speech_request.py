@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from bots.openai_api.bodies import ApiModel, Lowercase
-from core.engines.wire.models import TTS_CLONE, TTS_DESIGN, find_mimo
+from core.text.mimo_names import TTS_CLONE, TTS_DESIGN, find_mimo
 
 #: A text of the greatest length, each character escaped, and a sample of a voice.
 BODY_BYTES = 11 * 2**20

@@ -22,11 +22,11 @@ from bots.common.files import read_file
 from bots.telegram_bot.client import TelegramClient
 from bots.telegram_bot.errors import FILE_GONE, read_error
 from bots.telegram_bot.pacing import TelegramPacer
-from core.assistant import Inbox
 from core.audio import RecordingSpool
 from core.audio.refusals import TOO_LARGE
 from core.config import Settings
 from core.errors import BadAudio, PlatformBusy, PlatformError, TooLong
+from core.inbox import Inbox
 from core.interfaces import Recording
 from core.models import Attachment, Message
 from core.stall import DOWNLOAD_S, follow_download, slow_call

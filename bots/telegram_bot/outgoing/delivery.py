@@ -32,8 +32,8 @@ from bots.telegram_bot.outgoing.requests import (
 )
 from bots.telegram_bot.pacing import TelegramPacer
 from core import metrics
-from core.assistant import Inbox
 from core.errors import PlatformBusy
+from core.inbox import Inbox
 from core.interfaces import DeliveryTarget
 from core.models import LIVE, PLACEHOLDER, DeliveryState, Reply
 

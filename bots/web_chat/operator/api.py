@@ -13,7 +13,6 @@ from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import FileResponse
 
 from bots import PLATFORMS
-from bots.common.api_keys import read_keys
 from bots.web_chat.operator.wire import (
     build_engine,
     build_hour,
@@ -24,9 +23,9 @@ from bots.web_chat.operator.wire import (
     build_standing,
     build_usage,
 )
-from core.assistant import Inbox
 from core.clock import CLOCK, Clock
 from core.config import Settings
+from core.inbox import Inbox
 from core.limits.prices import READ_AT
 from core.locale import mark
 from core.logs import list_forms, recent_problems, redact
@@ -93,9 +92,7 @@ class OperatorApi:
             "day": [build_usage(one) for one in await statistics.engine_usage(now - _DAY)],
             "month": [build_usage(one) for one in await statistics.engine_usage(now - _MONTH)],
             "prices_at": READ_AT.isoformat(),
-            "budgets": [
-                build_standing(one) for one in await status.budgets.overview(self._list_keys())
-            ],
+            "budgets": [build_standing(one) for one in await status.budgets.overview()],
         }
 
     async def list_problems(self) -> dict[str, Any]:
@@ -125,10 +122,6 @@ class OperatorApi:
         if steps is None:
             raise HTTPException(404, NO_JOB)
         return steps
-
-    def _list_keys(self) -> list[str]:
-        """Return the names of the API keys."""
-        return [key.name for key in read_keys(self.settings.secret("api_keys") or "")]
 
     @property
     def _redact(self) -> partial[str]:

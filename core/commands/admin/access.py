@@ -9,7 +9,7 @@ from core.admission import Decision, DecisionChange, name_sender
 from core.commands.context import Context
 from core.errors import UserError
 from core.locale import Plural, mark
-from core.models import ASK, Button, Reply
+from core.models import ASK, PEOPLE_ON, Button, Reply
 from core.safety import disable_links
 from core.text.split import shorten
 
@@ -37,7 +37,7 @@ _LABELS = {Decision.APPROVED: mark("Approve"), Decision.DENIED: mark("Deny")}
 _WORDS = {Decision.APPROVED: "approve", Decision.DENIED: "deny"}
 #: Ends the text of a button that decides otherwise than another operator.
 _ANYWAY = " anyway"
-_WHO = re.compile(rf"(?:(telegram|discord)[: ])?(-?[0-9]{{1,20}})({_ANYWAY})?")
+_WHO = re.compile(rf"(?:({'|'.join(PEOPLE_ON)})[: ])?(-?[0-9]{{1,20}})({_ANYWAY})?")
 _MOST_REQUESTS, _NAME_CHARS = 20, 40
 
 

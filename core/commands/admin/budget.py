@@ -9,16 +9,26 @@ from core.commands.context import Context
 from core.errors import UserError
 from core.limits.budget_texts import describe_use
 from core.locale import mark
-from core.models import Account, Budget, BudgetPeriod, Reply, Standing, parse_budget, show_budget
+from core.models import (
+    PEOPLE_ON,
+    Account,
+    Budget,
+    BudgetPeriod,
+    Reply,
+    Standing,
+    parse_budget,
+    show_budget,
+)
 
 WHOSE = mark(
     "Say whose budget: telegram:12345, chat discord:12345, key NAME, bot, or a # with six signs "
     "from the list."
 )
 LIMITS = mark(
-    "Say which limits: 60 min/day, 1 USD/month, 100 requests/day. Or off for none, default for "
-    "those of everybody, reset to begin anew."
+    "Say which limits: 60 min/day, 1 USD/month, 100 requests/day; 0 means that nothing may be "
+    "used. Or: off (no limit), default (the limits everyone has), reset (start again from zero)."
 )
+NO_LIMIT = mark("no limit")
 TODAY, THIS_MONTH = mark("today {used}"), mark("this month {used}")
 
 #: What follows "budget": kind, name, limits.
@@ -41,7 +51,7 @@ async def budget(ctx: Context, rest: str) -> Reply:
     if change := (found[6] or "").strip().lower():
         logged = name_sender(ctx.message), f"{who} {change}"
         if change == "reset":
-            await ledger.reset(account, today, *logged)
+            await ctx.transcription.budgets.reset(account, *logged)
         else:
             await ledger.set_budget(account, _read_limits(change), *logged)
     [standing] = await ledger.standings([account], today)
@@ -51,12 +61,12 @@ async def budget(ctx: Context, rest: str) -> Reply:
 
 
 async def _find_account(ctx: Context, found: re.Match[str]) -> Account | None:
-    """Return whose budget is meant, None if there is no such chat or short id."""
+    """Return whose budget is meant, None if there is no such chat, key, platform or short id."""
     rules = ctx.transcription.budgets.rules
     if found[3]:
         return rules.bot
     if found[1] and found[1].lower() == "key":
-        return rules.key(found[2])
+        return rules.key(found[2]) if found[2] in rules.key_names else None
     if found[4]:
         today = ctx.clock.now().date()
         known = await ctx.store.budgets.find(found[4].lower(), today)
@@ -66,7 +76,8 @@ async def _find_account(ctx: Context, found: re.Match[str]) -> Account | None:
     platform, _, name = (found[2] or found[5]).lower().rpartition(":")
     platform = platform or ctx.platform.name
     if not found[1] and not name.startswith("-"):
-        return rules.person(platform, name)
+        is_known = platform in (*PEOPLE_ON, ctx.platform.name)
+        return rules.person(platform, name) if is_known else None
     chat = await ctx.store.chats.find(platform, name)
     return rules.group(chat) if chat else None
 
@@ -80,14 +91,17 @@ def _read_limits(text: str) -> Budget | None:
 
 async def _list_budgets(ctx: Context) -> Reply:
     """Reply with how the bot stands, who has used most today, and who has limits of their own."""
-    bot, *top = await ctx.transcription.budgets.overview()
-    lines = [_describe_budget(ctx, "bot", bot)]
-    if top:
-        lines += ["", ctx.text("Most is used today by:")]
-    lines += [_describe_budget(ctx, f"{s.account.kind} {s.account.name}", s) for s in top]
+    shown = [
+        (one.account, _describe_budget(ctx, f"{one.account.kind} {one.account.name}".strip(), one))
+        for one in await ctx.transcription.budgets.overview()
+    ]
+    lines = [line for account, line in shown if account.kind in ("bot", "key")]
+    if top := [line for account, line in shown if account.kind in ("person", "chat")]:
+        lines += ["", ctx.text("Most is used today by:"), *top]
     if own := await ctx.store.budgets.own():
         lines += ["", ctx.text("Limits of their own:")]
-    lines += [f"{kind} {name}: {show_budget(limits)}" for kind, name, limits in own]
+    none = ctx.text(NO_LIMIT)
+    lines += [f"{kind} {name}: {show_budget(one) if one else none}" for kind, name, one in own]
     return Reply("\n".join(lines))
 
 
@@ -98,4 +112,5 @@ def _describe_budget(ctx: Context, who: str, standing: Standing) -> str:
         for text, period in zip((TODAY, THIS_MONTH), BudgetPeriod, strict=True)
         if (found := describe_use(standing, period, language))
     ]
-    return f"{who}: {'; '.join(used)}"
+    none = [] if standing.budget else [ctx.text(NO_LIMIT)]
+    return f"{who}: {'; '.join([*used, *none])}"

@@ -11,8 +11,8 @@ from core.locale import mark
 from core.models import Chat, Message, QuotedMessage, Reply
 from core.permissions import Action, require
 from core.requester import share_with
-from core.summaries.pipeline import READING
 from core.summaries.ranges import parse_copy
+from core.summaries.recordings import READING
 from core.summaries.selection import find_recording
 from core.text.moments import find_excerpt_end
 from core.text.split import shorten_name

@@ -8,10 +8,11 @@ from functools import partial
 from core.engines.mimo import chat_wire, transcription_wire
 from core.engines.mimo.role import CHAT_LIMITS, MimoRole
 from core.engines.wire import chat
-from core.engines.wire.models import CHAT
+from core.engines.wire.errors import paid_before
 from core.errors import EngineBadReply
 from core.interfaces import AnswererLimits, OnText
 from core.models import Answer, Question
+from core.text.mimo_names import CHAT
 
 #: Time for each token of the longest answer, and for each second of the recordings: they are
 #: uploaded, and then listened to far faster than they were spoken.
@@ -42,7 +43,8 @@ class MimoAnswerer(MimoRole):
         answer = await self._ask(question, on_text, model)
         if answer.text:
             return answer
-        quick = await self._ask(replace(question, is_thinking=False), on_text, model)
+        with paid_before():
+            quick = await self._ask(replace(question, is_thinking=False), on_text, model)
         return chat.combine_answers(answer, quick)
 
     async def _ask(self, question: Question, on_text: OnText | None, model: str) -> Answer:

@@ -12,7 +12,7 @@ from core.engines.mimo.transcription_wire import build_audio_part
 from core.engines.wire.body import Body, encode_body
 from core.engines.wire.chat import build_messages, build_sampling, find_audio_data
 from core.engines.wire.errors import clean
-from core.errors import EngineRefused
+from core.errors import NotSent
 from core.models import Audio, Question
 
 #: The base64 text of one audio may have 50 MB; this leaves room for the data URL's head.
@@ -51,7 +51,7 @@ def find_context_tokens(model: str) -> int:
 def build_question(question: Question, *, model: str, is_streamed: bool = False) -> Body:
     """Return the request body that asks `question`.
 
-    Raises EngineRefused if the format or size of a recording is not accepted.
+    Raises NotSent if the format or size of a recording is not accepted.
     """
     thinking = "enabled" if question.is_thinking else "disabled"
     temperature = question.temperature
@@ -78,7 +78,7 @@ def _build_audio_part(audio: Audio) -> dict[str, Any]:
     if not audio.url:
         return build_audio_part(audio, _MIMES, MAX_BYTES)
     if not audio.url.lower().startswith(("http://", "https://")):
-        raise EngineRefused("not an HTTP URL", reason="the address is not a web address")
+        raise NotSent("not an HTTP URL", reason="the address is not a web address")
     return {"type": "input_audio", "input_audio": {"data": clean(audio.url)}}
 
 

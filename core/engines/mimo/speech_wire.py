@@ -13,10 +13,10 @@ from typing import Any
 
 from core.engines.mimo.transcription_wire import make_data_url, read_response
 from core.engines.wire.chat import is_cut_by, read_choice, read_finish
-from core.engines.wire.models import TTS_CLONE, TTS_DESIGN
 from core.engines.wire.speech import read_wav, split_samples
 from core.errors import EngineBadReply
 from core.models import Utterance, Voice
+from core.text.mimo_names import TTS_CLONE, TTS_DESIGN
 from core.text.scripts import has_han
 
 RATE_HZ = 24_000

@@ -9,9 +9,10 @@ from core.config import Settings
 from core.engines.mimo import speech_wire as wire
 from core.engines.mimo.role import TTS_LIMITS, MimoRole
 from core.engines.wire.client import EngineClient, is_event_stream, read_body, read_events, relay
-from core.engines.wire.models import TTS, TTS_CLONE, TTS_DESIGN, ModelChoice
+from core.engines.wire.models import ModelChoice
 from core.engines.wire.role import CHAT_PATH
 from core.models import Utterance, Voice
+from core.text.mimo_names import TTS, TTS_CLONE, TTS_DESIGN
 
 #: Time for each character of the text.
 _PER_CHAR_S = 0.15

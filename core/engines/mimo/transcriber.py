@@ -8,9 +8,9 @@ from typing import Any
 
 from core.engines.mimo import transcription_wire as wire
 from core.engines.mimo.role import ASR_LIMITS, MimoRole
-from core.engines.wire.models import ASR
 from core.interfaces import OnText
 from core.models import Audio, Transcript
+from core.text.mimo_names import ASR
 
 
 class MimoTranscriber(MimoRole):

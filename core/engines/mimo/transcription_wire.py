@@ -21,7 +21,7 @@ from core.engines.wire.errors import (
     read_json,
     read_retry_after,
 )
-from core.errors import EngineBadReply, EngineError, EngineLocked, EngineRefused
+from core.errors import EngineBadReply, EngineError, EngineLocked, NotSent
 from core.models import Audio, Transcript
 
 NAME = "mimo"
@@ -56,7 +56,7 @@ def build_transcription(
     """Return the request body that transcribes `audio`.
 
     language: BCP 47; other languages than Chinese and English are left to detection.
-    Raises EngineRefused unless it is WAV or MP3 of at most MAX_BYTES.
+    Raises NotSent unless it is WAV or MP3 of at most MAX_BYTES.
     """
     content = build_audio_part(audio, _MIMES, MAX_BYTES)
     body = {
@@ -79,14 +79,14 @@ def build_audio_part(audio: Audio, mimes: Mapping[str, str], max_bytes: int) -> 
     """Return the content part for `audio`, with PLACEHOLDER for its base64.
 
     mimes: accepted MIME types -> the service's names of them.
-    Raises EngineRefused if it has another type, or more than `max_bytes`.
+    Raises NotSent if it has another type, or more than `max_bytes`.
     """
     data = f"data:{_find_mime(audio, mimes, max_bytes)};base64,{PLACEHOLDER}"
     return {"type": "input_audio", "input_audio": {"data": data}}
 
 
 def make_data_url(audio: Audio) -> str:
-    """Return the data URL of a voice sample. Raises EngineRefused as `build_audio_part` does."""
+    """Return the data URL of a voice sample. Raises NotSent as `build_audio_part` does."""
     mime = _find_mime(audio, _MIMES, MAX_BYTES)
     return f"data:{mime};base64,{b64encode(audio.data).decode('ascii')}"
 
@@ -94,9 +94,9 @@ def make_data_url(audio: Audio) -> str:
 def _find_mime(audio: Audio, mimes: Mapping[str, str], max_bytes: int) -> str:
     mime = mimes.get(audio.mime)
     if mime is None:
-        raise EngineRefused("unsupported MIME type", reason="the format is not supported")
+        raise NotSent("unsupported MIME type", reason="the format is not supported")
     if len(audio.data) > max_bytes:
-        raise EngineRefused("too many bytes", reason="the recording is too large")
+        raise NotSent("too many bytes", reason="the recording is too large")
     return mime
 
 

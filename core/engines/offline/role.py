@@ -6,7 +6,7 @@ import os
 from typing import ClassVar
 
 from core.config import Settings
-from core.errors import EngineBadReply, EngineBusy, EngineError, EngineRefused
+from core.errors import EngineBadReply, EngineBusy, EngineError, NotSent
 from core.worker_process import WorkerError, WorkerMissing, WorkerRefused
 from core.worker_process.pool import WorkerPool
 
@@ -71,7 +71,7 @@ class WorkerRole(OfflineRole):
 def read_error(error: WorkerError) -> EngineError:
     """Return the EngineError for the failure of a worker process."""
     if isinstance(error, WorkerRefused) and error.kind == "format":
-        return EngineRefused(str(error), reason="the format is not supported")
+        return NotSent(str(error), reason="the format is not supported")
     if isinstance(error, WorkerMissing | WorkerRefused):
         return EngineBusy(str(error))
     return EngineBadReply(str(error))

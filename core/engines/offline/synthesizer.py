@@ -10,7 +10,7 @@ from core.config import Settings
 from core.engines.offline import espeak
 from core.engines.offline.role import CONCURRENCY, WorkerRole, read_error
 from core.engines.wire.speech import check_preset, strip_tags
-from core.errors import EngineBadReply, EngineRefused, SynthesizerMissing
+from core.errors import EngineBadReply, NotSent, SynthesizerMissing
 from core.interfaces import SynthesizerLimits
 from core.models import Utterance, Voice
 from core.worker_process import WorkerError
@@ -47,10 +47,10 @@ class OfflineSynthesizer(WorkerRole):
         check_preset(utterance)
         text = strip_tags(utterance.text)
         if not _SPEAKABLE.search(text):
-            raise EngineRefused("no words", reason="it contains nothing to read aloud")
+            raise NotSent("no words", reason="it contains nothing to read aloud")
         voice_id = utterance.voice or espeak.pick_voice(text)
         if all(voice.voice_id != voice_id for voice in espeak.VOICES):
-            raise EngineRefused("no such voice", reason="it does not have this voice")
+            raise NotSent("no such voice", reason="it does not have this voice")
         samples = await self._synthesize(
             text.replace("\0", "").encode("utf-8", "replace"), voice_id
         )

@@ -10,6 +10,7 @@ from core.engines.openai import OpenAIRole
 from core.engines.openai import chat_wire as wire
 from core.engines.wire import chat
 from core.engines.wire.client import EngineClient
+from core.engines.wire.errors import paid_before
 from core.errors import AudioNotSupported, EngineRefused
 from core.interfaces import AnswererLimits, OnText
 from core.models import Answer, Question
@@ -49,7 +50,8 @@ class OpenAIAnswerer(OpenAIRole):
             return answer
         max_tokens = question.max_tokens * _MORE_TOKENS
         quick = replace(question, is_thinking=False, max_tokens=max_tokens)
-        return chat.combine_answers(answer, await self._ask(quick, on_text, model))
+        with paid_before():
+            return chat.combine_answers(answer, await self._ask(quick, on_text, model))
 
     async def _ask(self, question: Question, on_text: OnText | None, model: str) -> Answer:
         """Return the answer, asked for without the parts that the server refuses."""
@@ -80,5 +82,6 @@ class OpenAIAnswerer(OpenAIRole):
             body, deadline_s, wire.read_response, on_text, wire.read_error
         )
         if chat.has_audio(question) and chat.counts_no_audio(completion):
-            raise AudioNotSupported("zero audio tokens: the recording was ignored")
+            with paid_before():
+                raise AudioNotSupported("zero audio tokens: the recording was ignored")
         return chat.make_answer(completion, chat.read_usage(completion, self.name, model))

@@ -16,11 +16,11 @@ from core.engines.openai import transcription_wire as openai_wire
 from core.engines.wire.body import PLACEHOLDER, Body, encode_body
 from core.engines.wire.chat import build_messages, build_sampling, find_audio_data, has_audio
 from core.engines.wire.errors import read_error_body, read_json
-from core.engines.wire.models import find_mimo
 from core.engines.wire.speech import make_silence
 from core.errors import AudioNotSupported, EngineError, EngineRefused
 from core.interfaces import AnswererLimits
 from core.models import Audio, Question
+from core.text.mimo_names import find_mimo
 
 #: A body of 20 MB in base64.
 MAX_BYTES = 15_000_000

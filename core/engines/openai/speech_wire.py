@@ -12,10 +12,10 @@ from typing import Any
 
 from core.engines.mimo.speech_wire import build_speech as build_mimo_speech
 from core.engines.mimo.speech_wire import preset_voices
-from core.engines.wire.models import TTS_CLONE, TTS_DESIGN, find_mimo, swap_mimo
 from core.engines.wire.speech import check_preset, strip_tags
-from core.errors import EngineRefused
+from core.errors import EngineRefused, NotSent
 from core.models import Utterance, Voice
+from core.text.mimo_names import TTS_CLONE, TTS_DESIGN, find_mimo, swap_mimo
 
 RATE_HZ = 24_000
 _NAMES = (
@@ -41,14 +41,14 @@ def can_style(model: str) -> bool:
 def build_speech(
     utterance: Utterance, *, model: str, voice: str, response_format: str
 ) -> dict[str, Any]:
-    """Return the request body that synthesizes `utterance`. Raises EngineRefused.
+    """Return the request body that synthesizes `utterance`. Raises NotSent.
 
     voice: default voice. response_format: "pcm" or "wav".
     """
     check_preset(utterance)
     text = strip_tags(utterance.text)
     if not text:
-        raise EngineRefused("no words", reason="it contains nothing to read aloud")
+        raise NotSent("no words", reason="it contains nothing to read aloud")
     instructions = [utterance.direction] if utterance.direction else []
     if utterance.styles:
         instructions.append(f"Style: {', '.join(utterance.styles)}.")
@@ -80,7 +80,7 @@ def build_gateway_speech(
     """Return the request body that synthesizes `utterance`, with styles in MiMo's syntax.
 
     voice: default voice; ignored unless the model has it. response_format: "pcm" or "wav".
-    Raises EngineRefused if a sample is not accepted.
+    Raises NotSent if a sample is not accepted.
     """
     model_id = find_mimo(model) or model
     own = {preset.voice_id for preset in preset_voices(model_id)}

@@ -16,11 +16,11 @@ from core.engines.openai import OpenAIRole
 from core.engines.openai import speech_wire as wire
 from core.engines.openai.transcription_wire import read_error
 from core.engines.wire.client import EngineClient, read_body, relay
-from core.engines.wire.models import find_mimo
 from core.engines.wire.speech import read_wav
 from core.errors import EngineBadReply, EngineRefused, ModelGone
 from core.interfaces import SynthesizerLimits
 from core.models import Utterance, Voice
+from core.text.mimo_names import find_mimo
 
 _PATH = "/audio/speech"
 #: Time for each character of the text.

@@ -14,10 +14,10 @@ from core.engines.mimo.transcription_wire import pick_language
 from core.engines.openai import OpenAIRole
 from core.engines.openai import transcription_wire as wire
 from core.engines.wire.client import EngineClient
-from core.engines.wire.models import find_mimo
 from core.errors import EngineRefused
 from core.interfaces import OnText, TranscriberLimits
 from core.models import Audio, Transcript
+from core.text.mimo_names import find_mimo
 
 _PATH = "/audio/transcriptions"
 #: Limits of a server that does not publish any.

@@ -20,7 +20,7 @@ from core.engines.wire.errors import (
     read_retry_after,
     read_seconds,
 )
-from core.errors import EngineBadReply, EngineError, EngineLocked, EngineRefused
+from core.errors import EngineBadReply, EngineError, EngineLocked, NotSent
 from core.models import Audio, Segment, Transcript, Usage
 
 NAME = "openai"
@@ -48,7 +48,7 @@ def build_transcription(
     """Return the form (`data` and `files`) that transcribes `audio`.
 
     language: BCP 47, of which only the first part is sent. has_segments: request times too.
-    Raises EngineRefused unless it is WAV or MP3 of at most MAX_BYTES.
+    Raises NotSent unless it is WAV or MP3 of at most MAX_BYTES.
     """
     audio_format = find_format(audio, MAX_BYTES)
     data = {"model": model, "response_format": "verbose_json" if has_segments else "json"}
@@ -65,13 +65,13 @@ def build_transcription(
 def find_format(audio: Audio, max_bytes: int) -> str:
     """Return OpenAI's name of the format of `audio`: "wav" or "mp3".
 
-    Raises EngineRefused if it is neither, or larger than `max_bytes`.
+    Raises NotSent if it is neither, or larger than `max_bytes`.
     """
     audio_format = FORMATS.get(audio.mime)
     if audio_format is None or audio.url:
-        raise EngineRefused("neither WAV nor MP3", reason="the format is not supported")
+        raise NotSent("neither WAV nor MP3", reason="the format is not supported")
     if len(audio.data) > max_bytes:
-        raise EngineRefused("too many bytes", reason="the recording is too large")
+        raise NotSent("too many bytes", reason="the recording is too large")
     return audio_format
 
 

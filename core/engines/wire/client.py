@@ -74,31 +74,40 @@ class EngineClient:
     ) -> AsyncIterator[httpx.Response]:
         """Yield a response with status 200, whose body must be read before the deadline.
 
-        read_error: replaces that of the client. Raises as `send` does.
+        read_error: replaces that of the client. Raises as `send` does; an error is not free once
+        a stream has begun, a response has broken off, or the deadline is over.
         """
+        has_begun = False
         try:
             async with (
                 asyncio.timeout(deadline_s),
                 self._http.stream(method, self._base_url + path, **body) as response,
             ):
-                _cap(response)
-                if response.status_code != 200:
-                    raise await self._fail(response, read_error or self._read_error)
+                await self._check(response, read_error or self._read_error)
+                has_begun = True
                 yield response
+        except EngineError as error:
+            error.is_free &= not (has_begun and is_event_stream(response))
+            raise
         except TimeoutError:
-            raise EngineBusy(f"no complete response within {deadline_s:.0f} s") from None
-        # The text of the error may contain the URL, and the URL a key.
+            raise _make_busy(f"no complete response within {deadline_s:.0f} s") from None
         except (httpx.HTTPError, httpx.StreamError) as error:
-            address = httpx.URL(self._base_url)
-            host = f"{address.host}:{address.port}" if address.port else address.host
-            detail = f"{type(error).__name__}: the connection to {host} failed"
-            raise EngineBusy(detail) from None
+            raise _make_busy(self._describe(error), is_free=not has_begun) from None
 
-    async def _fail(self, response: httpx.Response, read_error: ReadError) -> EngineError:
-        """Return the error that a response with a bad status means.
+    def _describe(self, error: Exception) -> str:
+        """Return an error of the connection without its text: it may contain the URL with a key."""
+        address = httpx.URL(self._base_url)
+        host = f"{address.host}:{address.port}" if address.port else address.host
+        return f"{type(error).__name__}: the connection to {host} failed"
+
+    async def _check(self, response: httpx.Response, read_error: ReadError) -> None:
+        """Limit what can be read of a response. Raises the error that a bad status means.
 
         People see the reason that a service gives, in which some repeat what they were sent.
         """
+        _cap(response)
+        if response.status_code == 200:
+            return
         start = b""
         async for chunk in response.aiter_raw():
             start += chunk
@@ -107,7 +116,7 @@ class EngineClient:
         told = redact(start.decode("utf-8", "replace"), self._keys).encode()
         error = read_error(response.status_code, told, response.headers.get("retry-after"))
         error.status = error.status or response.status_code
-        return error
+        raise error
 
     @property
     def host(self) -> str:
@@ -117,6 +126,12 @@ class EngineClient:
     async def close(self) -> None:
         """Close all connections."""
         await self._http.aclose()
+
+
+def _make_busy(detail: str, *, is_free: bool = False) -> EngineBusy:
+    error = EngineBusy(detail)
+    error.is_free = is_free
+    return error
 
 
 async def stream_body(body: Iterable[bytes]) -> AsyncIterator[bytes]:

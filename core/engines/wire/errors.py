@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -134,6 +136,16 @@ def _make_error(status: int, error: ErrorBody, wait_s: float | None) -> EngineEr
     if status >= 300:
         return EngineLocked(f"{detail}: the service has moved, its base URL must be changed")
     return EngineBadReply(f"an error inside the response: {detail}")
+
+
+@contextmanager
+def paid_before() -> Iterator[None]:
+    """Make errors in the body cost something: an answer before it has."""
+    try:
+        yield
+    except EngineError as error:
+        error.is_free = False
+        raise
 
 
 def find_code(error: ErrorBody) -> int | None:

@@ -7,7 +7,7 @@ import re
 import struct
 import wave
 
-from core.errors import EngineBadReply, EngineRefused
+from core.errors import EngineBadReply, NotSent
 from core.models import Audio, Utterance
 
 _TAGS = re.compile(r"^\s*<style>.*?</style>|\[[^\[\]]*\]", re.DOTALL)
@@ -19,9 +19,9 @@ _UNKNOWN_BYTES = 0x7FFF_0000
 
 
 def check_preset(utterance: Utterance) -> None:
-    """Raise EngineRefused if `utterance` wants a voice that is not a preset."""
+    """Raise NotSent if `utterance` wants a voice that is not a preset."""
     if utterance.description or utterance.sample is not None:
-        raise EngineRefused("only preset voices", reason="it only has preset voices")
+        raise NotSent("only preset voices", reason="it only has preset voices")
 
 
 def strip_tags(text: str) -> str:

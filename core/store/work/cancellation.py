@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select, true, update
 
-from core.models import PLACEHOLDER, Chat, DeliveryState, Job, JobState, Reply
+from core.models import Chat, Job, JobState, Reply
 from core.store.database.queries import (
     IS_CANCELLED,
     IS_OPEN,
@@ -24,8 +24,9 @@ from core.store.database.queries import (
     select_jobs,
     writes,
 )
-from core.store.database.tables import deliveries, jobs
+from core.store.database.tables import jobs
 from core.store.work.buttons import keep_buttons
+from core.store.work.deliveries import outdate
 
 #: Returns the reply in place of a job's own, empty to leave nothing; None lets the job run.
 ChooseCancelled = Callable[[Job], Reply | None]
@@ -106,10 +107,3 @@ def cancel_jobs(
         outdate(connection, (job.job_id,))
         cancelled.append(replace(job, reply=reply, outcome=JobState.CANCELLED))
     return cancelled
-
-
-def outdate(connection: Connection, job_ids: Collection[str]) -> None:
-    """Note that the parts that were sent of the jobs' replies are to be edited or deleted."""
-    is_part = deliveries.c.job_id.in_(job_ids) & (deliveries.c.part > PLACEHOLDER)
-    change = update(deliveries).where(is_part, deliveries.c.state == DeliveryState.SENT)
-    connection.execute(change.values(state=DeliveryState.STALE))

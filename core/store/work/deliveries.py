@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, case, delete, exists, literal, select, update
@@ -226,3 +227,10 @@ def turn_into_placeholder(connection: Connection, job_id: str) -> None:
     if platform_id:
         values = {"job_id": job_id, "part": PLACEHOLDER, "state": DeliveryState.SENT}
         connection.execute(deliveries.insert().values(**values, platform_id=platform_id))
+
+
+def outdate(connection: Connection, job_ids: Collection[str]) -> None:
+    """Note that the parts that were sent of the jobs' replies are to be edited or deleted."""
+    is_part = deliveries.c.job_id.in_(job_ids) & (deliveries.c.part > PLACEHOLDER)
+    change = update(deliveries).where(is_part, deliveries.c.state == DeliveryState.SENT)
+    connection.execute(change.values(state=DeliveryState.STALE))

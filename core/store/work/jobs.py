@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Select, bindparam, exists, func, select, upda
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import JobCancelled
-from core.models import PLACEHOLDER, Chat, ClaimedJobs, DeliveryState, Job, JobState, Reply
+from core.models import Chat, ClaimedJobs, Job, JobState, Reply
 from core.store.audit import note_action
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import (
@@ -31,9 +31,9 @@ from core.store.database.queries import (
     unindexed,
     writes,
 )
-from core.store.database.tables import chats, deliveries, jobs, messages
+from core.store.database.tables import chats, jobs, messages
 from core.store.work.buttons import keep_buttons
-from core.store.work.deliveries import StoredLedger, end_job, turn_into_placeholder
+from core.store.work.deliveries import StoredLedger, end_job, outdate, turn_into_placeholder
 from core.store.work.turns import BEGIN, NEXT, NEXT_PAUSED, SHARE, URGENT, URGENT_SHARE
 
 _IS_WAITING = IS_OPEN & (jobs.c.state == JobState.WAITING)
@@ -204,10 +204,7 @@ class Jobs:
         if not result.rowcount:
             return False
         _save_reply(connection, job_id, reply, JobState.DONE)
-        is_mine = (deliveries.c.job_id == job_id) & (deliveries.c.part > PLACEHOLDER)
-        is_sent = deliveries.c.state == DeliveryState.SENT
-        change = update(deliveries).where(is_mine, is_sent)
-        connection.execute(change.values(state=DeliveryState.STALE))
+        outdate(connection, (job_id,))
         return True
 
     async def find(self, job_id: str) -> Job | None:

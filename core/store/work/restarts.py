@@ -25,7 +25,7 @@ from core.store.database.queries import (
 )
 from core.store.database.tables import buttons, jobs
 from core.store.talk.emptying import drop_unfinished
-from core.store.work.cancellation import outdate
+from core.store.work.deliveries import outdate
 
 #: Writes what becomes of interrupted jobs: given their ids, and those of them that ran.
 Settle = Callable[[Collection[str], Collection[str]], Awaitable[object]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
@@ -18,7 +18,8 @@ from core.models import Answer, Audio, Settlement, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import StallTimer, find_timer, set_timer
 from core.store.budgets import settle
-from core.store.database.queries import Database, insert_new, writes
+from core.store.database.encryption import digest
+from core.store.database.queries import Database, insert_new, reads, writes
 from core.store.database.schema import usage, uses
 from core.store.database.tables import answers, sounds, transcripts
 from core.store.people.voices import hash_sample
@@ -170,6 +171,10 @@ class Results:
         is_it = (transcripts.c.key == key) | (transcripts.c.whole == key)
         connection.execute(delete(transcripts).where(is_it))
 
+    async def stored_answers(self, keys: Collection[str]) -> set[str]:
+        """Return those of `keys` under which an answer is saved."""
+        return await self._find_stored(answers, keys)
+
     async def find_answer(self, key: str) -> Answer | None:
         """Return the answer saved under `key`."""
         return await self._find(answers, key)
@@ -180,6 +185,10 @@ class Results:
         """Save a paid answer and its cost in one commit."""
         values = {"key": key, "content": answer}
         await self._save(answers, values, _Payment(answer.usage, settlement))
+
+    async def stored_audio(self, keys: Collection[str]) -> set[str]:
+        """Return those of `keys` under which synthesized audio is saved."""
+        return await self._find_stored(sounds, keys)
 
     async def find_audio(self, key: str) -> bytes | None:
         """Return the synthesized audio saved under `key`."""
@@ -198,8 +207,8 @@ class Results:
         sample: the recording of the voice that was used. When the voice is deleted, so is all
         audio that was made with it.
         """
-        digest = hash_sample(sample) if sample else None
-        values = {"key": key, "content": data, "sample": digest}
+        made_with = hash_sample(sample) if sample else None
+        values = {"key": key, "content": data, "sample": made_with}
         await self._save(sounds, values, _Payment(cost, settlement))
 
     async def _find(self, table: Table, key: str) -> Any | None:
@@ -207,6 +216,12 @@ class Results:
         if (found := await self._database.scalar(query)) is not None:
             await self._note_use(key)
         return found
+
+    @reads
+    def _find_stored(self, connection: Connection, table: Table, keys: Collection[str]) -> set[str]:
+        by_digest = {digest(connection, table.c.key, key): key for key in keys}
+        rows = connection.execute(select(table.c.key).where(table.c.key.in_(by_digest)))
+        return {by_digest[row.key] for row in rows}
 
     async def _note_use(self, key: str) -> None:
         """Save that the job at hand was given a result, with which it is to be deleted.

@@ -191,6 +191,7 @@ ANSWERS: dict[str, Callable[[Answer], Answer]] = {
     "content_filter": lambda answer: _with_finish(answer, "content_filter"),
     "wrong_model": lambda answer: {**answer, "model": "mimo-v2.6-flash"},
     "no_usage": lambda answer: {**answer, "usage": None},
+    "no_seconds": lambda answer: {**answer, "usage": {**answer["usage"], "seconds": None}},
 }
 
 
