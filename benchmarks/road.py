@@ -56,7 +56,8 @@ class Limit(NamedTuple):
     functions: int
 
 
-#: What they pass through today: a message should not need more. Beside intake, engine and delivery
+#: What they pass through today: a message should not need more. Beside intake (with the inbox that
+#: is all that a platform sees of the assistant, `core/inbox.py`), engine and delivery
 #: there are, each a handful of functions and a file at most: whose messages are taken in
 #: (`core/admission.py`), who may do what (`core/permissions.py`), the watch over stalls
 #: (`core/stall.py`, `core/operations/delays.py`), one call per paid result and whose it is
@@ -69,8 +70,8 @@ class Limit(NamedTuple):
 #: within the memory for bodies (`BodyLimit`), whose turn it is to be decoded (`core/fair_line.py`),
 #: and whose decoder is not believed (`core/audio/frames.py`).
 LIMITS = {
-    "telegram": Limit(45, 182),
-    "discord": Limit(49, 196),
+    "telegram": Limit(46, 182),
+    "discord": Limit(50, 196),
     "transcriptions": Limit(29, 111),
 }
 

@@ -12,11 +12,10 @@ import asyncio
 from bisect import insort
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-
-from core.stall import MovingLine
 
 
 @dataclass(eq=False, slots=True)
@@ -68,17 +67,19 @@ class FairLine:
 #: Returns the place of somebody in a line, 1 for the next; 0 once it was their turn.
 FindPlace = Callable[[], int]
 OnQueued = Callable[[FindPlace], None]
+#: Its body waits for a slot.
+WaitInLine = Callable[[], AbstractContextManager[None]]
 
 
 class FairSlots:
     """A semaphore whose slots people take in turns. Who holds none comes before who holds some."""
 
-    def __init__(self, count: int, moving: MovingLine, *, most_long: int | None = None) -> None:
-        """most_long: so many slots may be held by what is long. moving: those who wait for one."""
+    def __init__(self, count: int, wait: WaitInLine, *, most_long: int | None = None) -> None:
+        """most_long: so many slots may be held by what is long."""
         self._free, self._free_for_long = count, count if most_long is None else most_long
         #: How many each person holds.
         self._held = Counter[str]()
-        self._moving, self._line = moving, FairLine()
+        self._wait, self._line = wait, FairLine()
         self._events: dict[Waiter, asyncio.Event] = {}
         #: Called when somebody begins to wait.
         self.on_wanted: Callable[[], None] = lambda: None
@@ -109,7 +110,7 @@ class FairSlots:
         if on_wait and not one.is_served:
             on_wait(partial(self._find_place, one))
         try:
-            with self._moving.wait():
+            with self._wait():
                 await event.wait()
         except asyncio.CancelledError:
             if one.is_served:

@@ -77,6 +77,18 @@ class StallTimer:
             self._slow_calls -= 1
 
     @contextmanager
+    def uncounted(self) -> Iterator[None]:
+        """Do not count the time of the body, whatever becomes of it."""
+        began_s = self.clock.monotonic()
+        with self.slow_call():
+            try:
+                yield
+            finally:
+                now_s = self.clock.monotonic()
+                later_s = min(now_s, self.counts_from_s + now_s - began_s)
+                self.counts_from_s = max(self.counts_from_s, later_s)
+
+    @contextmanager
     def follow(self, call: StallTimer) -> Iterator[None]:
         """Take the progress of `call` for the job's own while the body runs."""
         self._followed.append(call)
@@ -160,6 +172,12 @@ def slow_call() -> AbstractContextManager[None]:
     """Return `StallTimer.slow_call` of the current job, if there is one."""
     timer = find_timer()
     return timer.slow_call() if timer else nullcontext()
+
+
+def uncounted() -> AbstractContextManager[None]:
+    """Return `StallTimer.uncounted` of the current job, if there is one."""
+    timer = find_timer()
+    return timer.uncounted() if timer else nullcontext()
 
 
 def note_progress() -> None:

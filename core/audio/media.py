@@ -29,7 +29,7 @@ from core.interfaces import (
 )
 from core.models import Audio, File
 from core.requester import REQUESTER
-from core.stall import MovingLine
+from core.stall import uncounted
 from core.worker_process import Frame, WorkerDied, WorkerRefused, WorkerStalled
 from core.worker_process.pool import WorkerPool
 
@@ -86,9 +86,8 @@ class Media:
         self._limits = limits or MediaLimits()
         size = workers or 2
         memory = str(self._limits.memory_bytes)
-        self._moving = MovingLine()
-        #: Held while a recording is decoded; long ones leave one free.
-        self._decoders = FairSlots(size, self._moving, most_long=max(1, size - 1))
+        #: Held while a recording is decoded, which has limits of its own; long ones leave one free.
+        self._decoders = FairSlots(size, uncounted, most_long=max(1, size - 1))
         self._ahead = ReadAhead(self._decoders, begin)
         self._pool = WorkerPool("core.audio.worker", size=size, arguments=(memory,), idle_s=_IDLE_S)
         #: Tells that a recording is about to be decoded: a worker takes 0.15 s to start.
@@ -234,8 +233,6 @@ class Media:
         try:
             async with aclosing(work) as frames:
                 async for frame in frames:
-                    if self._moving.timers:
-                        self._moving.move()
                     yield frame
         except WorkerRefused as refused:
             raise _read_refusal(refused, header["max_s"]) from None

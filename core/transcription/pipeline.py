@@ -60,7 +60,7 @@ class TranscriptionPipeline:
         count = transcriber.limits.concurrency - (transcriber.limits.concurrency > 2)
         self._piece_limits = replace(transcriber.limits, concurrency=count)
         #: Held by pieces of recordings that have several: others find a place, or get the next.
-        self._piece_slots = FairSlots(count, self.gate.moving)
+        self._piece_slots = FairSlots(count, self.gate.moving.wait)
 
     async def convert(
         self, recording: Recording, span_s: tuple[float, float] | None = None

@@ -30,7 +30,7 @@ STAYS = {
 #: Voices, styles, corrections and digests are no messages: an opt-out leaves them.
 ACCOUNT = (
     *("people.speech", "people.address", "voices.content"),
-    *("chats.talk", "chats.speech", "chats.address", "schedules.content"),
+    *("chats.talk", "chats.speech", "chats.address", "chats.subject", "schedules.content"),
 )
 
 

@@ -13,7 +13,7 @@ from core.interfaces import TranscriberLimits
 from core.limits import AccountGate
 from core.models import Chat
 from core.requester import Requester, work_for
-from core.stall import MovingLine
+from core.stall import MIN_TRY_S, StallTimer, set_timer, uncounted
 
 #: Those of MiMo's account for transcription.
 MIMO = TranscriberLimits(
@@ -111,7 +111,8 @@ class SharedSlot:
     """A slot that people hold for a second."""
 
     def __init__(self, clock: Clock, count: int = 1) -> None:
-        self.slots, self.order, self._clock = FairSlots(count, MovingLine()), list[str](), clock
+        self.slots, self.order = FairSlots(count, uncounted), list[str]()
+        self._clock = clock
 
     def take(self, person: str, length_s: float = 1.0) -> asyncio.Task[None]:
         return asyncio.create_task(self._hold(person, length_s))
@@ -121,6 +122,21 @@ class SharedSlot:
         self.order.append(person)
         await self._clock.sleep(1.0)
         self.slots.release(person)
+
+
+async def test_a_wait_for_a_slot_does_not_count_nor_excuse_other_waits(clock: Clock) -> None:
+    slots = FairSlots(1, uncounted)
+    await slots.acquire("a")
+    timer = StallTimer(queued_s=40.0, clock=clock)
+    set_timer(timer)
+    waiting = asyncio.create_task(slots.acquire("b"))
+    await clock.sleep(2 * timer.max_s)
+    assert timer.waited_s == 0.0
+    slots.release("a")
+    await waiting
+    assert timer.waited_s == pytest.approx(40.0)
+    await clock.sleep(timer.max_s - 40.0 - MIN_TRY_S)
+    assert timer.waited_s == pytest.approx(timer.max_s - MIN_TRY_S)
 
 
 async def test_slots_are_taken_in_turns(clock: Clock) -> None:
