@@ -39,8 +39,10 @@ class StallTimer:
         self._has_excuse = True
         #: Calls under way that may be silent for long.
         self._slow_calls = 0
-        #: Of calls that the job waits for together with others.
-        self._followed: list[StallTimer] = []
+        #: Of calls that the job waits for together with others, and of jobs that wait for this call.
+        self._followed, self._followers = list[StallTimer](), list[StallTimer]()
+        #: Waits under way that do not count, and when the first of them began.
+        self._uncounted, self._uncounted_from_s = 0, now_s
 
     @property
     def idle_s(self) -> float:
@@ -52,7 +54,7 @@ class StallTimer:
     def waited_s(self) -> float:
         """Seconds without progress that count towards `max_s`."""
         timers = (self, *self._followed)
-        if any(timer._slow_calls for timer in timers):
+        if self._uncounted or any(timer._slow_calls for timer in timers):
             return 0.0
         counts_from_s = max(timer.counts_from_s for timer in timers)
         return max(0.0, self.clock.monotonic() - counts_from_s)
@@ -78,24 +80,43 @@ class StallTimer:
 
     @contextmanager
     def uncounted(self) -> Iterator[None]:
-        """Do not count the time of the body, whatever becomes of it."""
-        began_s = self.clock.monotonic()
-        with self.slow_call():
-            try:
-                yield
-            finally:
-                now_s = self.clock.monotonic()
-                later_s = min(now_s, self.counts_from_s + now_s - began_s)
-                self.counts_from_s = max(self.counts_from_s, later_s)
+        """Do not count the time of the body, for those who follow either."""
+        self._stop_counting()
+        try:
+            yield
+        finally:
+            self._go_on_counting()
+
+    def _stop_counting(self) -> None:
+        self._uncounted += 1
+        if self._uncounted == 1:
+            self._uncounted_from_s = self.clock.monotonic()
+            for one in self._followers:
+                one._stop_counting()
+
+    def _go_on_counting(self) -> None:
+        self._uncounted -= 1
+        if not self._uncounted:
+            now_s = self.clock.monotonic()
+            later_s = min(now_s, self.counts_from_s + now_s - self._uncounted_from_s)
+            self.counts_from_s = max(self.counts_from_s, later_s)
+            for one in self._followers:
+                one._go_on_counting()
 
     @contextmanager
     def follow(self, call: StallTimer) -> Iterator[None]:
         """Take the progress of `call` for the job's own while the body runs."""
         self._followed.append(call)
+        call._followers.append(self)
+        if call._uncounted:
+            self._stop_counting()
         try:
             yield
         finally:
             self._followed.remove(call)
+            call._followers.remove(self)
+            if call._uncounted:
+                self._go_on_counting()
             self.moved_at_s = max(self.moved_at_s, call.moved_at_s)
             self.counts_from_s = max(self.counts_from_s, call.counts_from_s)
 

@@ -11,9 +11,10 @@ from core.clock import Clock
 from core.fair_line import FairSlots
 from core.interfaces import TranscriberLimits
 from core.limits import AccountGate
-from core.models import Chat
+from core.models import Chat, Transcript
 from core.requester import Requester, work_for
 from core.stall import MIN_TRY_S, StallTimer, set_timer, uncounted
+from core.store import Store
 
 #: Those of MiMo's account for transcription.
 MIMO = TranscriberLimits(
@@ -137,6 +138,37 @@ async def test_a_wait_for_a_slot_does_not_count_nor_excuse_other_waits(clock: Cl
     assert timer.waited_s == pytest.approx(40.0)
     await clock.sleep(timer.max_s - 40.0 - MIN_TRY_S)
     assert timer.waited_s == pytest.approx(timer.max_s - MIN_TRY_S)
+
+
+async def test_a_wait_for_a_slot_does_not_count_for_any_job_of_a_shared_call(
+    clock: Clock, store: Store
+) -> None:
+    """Nor where a job waits for several at once, or comes when they wait already."""
+    slots = FairSlots(1, uncounted)
+    await slots.acquire("a")
+
+    async def make(show: object) -> Transcript:
+        await slots.acquire("b")
+        await clock.sleep(10.0)
+        slots.release("b")
+        return Transcript("x")
+
+    async def follow(queued_s: float) -> StallTimer:
+        timer = StallTimer(queued_s, clock)
+        set_timer(timer)
+        async with asyncio.TaskGroup() as calls:
+            for key in ("one", "other"):
+                calls.create_task(store.results.share(key, make))
+        return timer
+
+    early = asyncio.create_task(follow(20.0))
+    await clock.sleep(100.0)
+    late = asyncio.create_task(follow(30.0))
+    await clock.sleep(100.0)
+    slots.release("a")
+    # One of the two calls waits until the other is done.
+    assert (await early).waited_s == pytest.approx(20.0 + 10.0)
+    assert (await late).waited_s == pytest.approx(30.0 + 10.0)
 
 
 async def test_slots_are_taken_in_turns(clock: Clock) -> None:
