@@ -102,10 +102,9 @@ class BudgetRules:
 
     def person(self, platform: str, person_id: str) -> Account:
         """Return the account of a person."""
-        name = f"{platform}:{person_id}"
         # The people of the page have the operator's password: only the bot's budget limits them.
-        is_free = platform == PAGE or name in self.operators
-        return Account("person", name, () if is_free else self.of_people)
+        is_free = platform == PAGE or f"{platform}:{person_id}" in self.operators
+        return Account.of_person(platform, person_id, () if is_free else self.of_people)
 
     def group(self, chat: Chat) -> Account:
         """Return the account of a group."""

@@ -39,7 +39,7 @@ class StallTimer:
         self._has_excuse = True
         #: Calls under way that may be silent for long.
         self._slow_calls = 0
-        #: Of calls that the job waits for together with others, and of jobs that wait for this call.
+        #: Of calls that the job waits for together with others; of jobs that wait for this call.
         self._followed, self._followers = list[StallTimer](), list[StallTimer]()
         #: Waits under way that do not count, and when the first of them began.
         self._uncounted, self._uncounted_from_s = 0, now_s

@@ -17,7 +17,7 @@ from functools import cached_property, partial
 from core import metrics
 from core.audio import Media
 from core.clock import CLOCK, Clock
-from core.errors import UserError
+from core.errors import OverBudget, UserError
 from core.interfaces import Answerer, AnswererLimits, OnText, Recording
 from core.limits import AccountGate
 from core.limits.budgets import Budgets
@@ -140,7 +140,7 @@ class AnsweringPipeline:
 
         on_text: called with the text so far. on_progress: called before that, if it takes long
         until others were answered. continuations: how often an answer that the engine cut off is
-        continued; `is_cut` is True if it is cut off even then.
+        continued; `is_cut` is True if it is cut off even then, or there is no room for that.
         Raises QuestionTooLong, EngineError.
         """
         answer = await self._ask(question, _join(on_text, on_progress))
@@ -154,9 +154,11 @@ class AnsweringPipeline:
         so_far = Turn("assistant", begun.text, reasoning=begun.reasoning)
         turns = (*question.turns, so_far, Turn("user", CONTINUE))
         show = on_text and (lambda text: on_text(join_parts(begun.text, text)))
+        # It is held for nobody: what is held for other calls of the work is theirs.
         try:
-            rest = await self._ask(replace(question, turns=turns), _join(show, None))
-        except QuestionTooLong:
+            with self._budgets.hold_apart():
+                rest = await self._ask(replace(question, turns=turns), _join(show, None))
+        except (QuestionTooLong, OverBudget):
             return begun
         usage = add_usages((begun.usage, rest.usage))
         text = join_parts(begun.text, rest.text)
@@ -192,7 +194,7 @@ class AnsweringPipeline:
 
     def _open_report(self, show: Show | None, most: Amount) -> CallReport:
         report = CallReport(show, self.gate, self._clock)
-        report.find_share = partial(self._budgets.share, REQUESTER.get(), most, is_own=True)
+        report.find_share = self._budgets.find_share(most)
         return report
 
     def _count_most(self, question: Question) -> Usage:

@@ -9,11 +9,12 @@ What was held and not used is free again when the work ends, however it ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from operator import add, sub
 from typing import Any
 
@@ -40,6 +41,8 @@ GO_OVER = 0.2
 _TOP = 5
 #: Saves what was paid for; its keyword argument `settlement` is settled in the same transaction.
 Save = Callable[..., Coroutine[Any, Any, None]]
+#: Finds what some work takes of the person's budget, None if nothing limits it.
+FindShare = Callable[[], Awaitable[Share | None]]
 
 
 @dataclass(slots=True)
@@ -67,6 +70,8 @@ class Reservation:
     is_near: bool = False
     #: Whether it was counted as a request.
     is_counted: bool = False
+    #: What all calls of a work may cost together, if it is held for all of them.
+    together: Amount = NOTHING
 
     async def hold(self, amount: Amount, *, asks_first: bool = False) -> None:
         """Hold `amount` beside what is held already. Raises OverBudget.
@@ -185,12 +190,22 @@ class Budgets:
         So they are all made, or none: half of a result is worth nothing. Raises OverBudget.
         """
         async with self.reserve() as whole:
+            whole.together = amount
             await whole.hold(amount)
             token = _WHOLE.set(whole)
             try:
                 yield
             finally:
                 _WHOLE.reset(token)
+
+    @contextmanager
+    def hold_apart(self) -> Iterator[None]:
+        """Let calls in the body take nothing of what is held for all calls of the work."""
+        token = _WHOLE.set(None)
+        try:
+            yield
+        finally:
+            _WHOLE.reset(token)
 
     async def standings(self, requester: Requester) -> list[Standing]:
         """Return how all who pay for a requester stand, the bot last."""
@@ -218,6 +233,15 @@ class Budgets:
         await self.ledger.reset(account, now.date(), operator, logged)
         for standing in await self.ledger.standings([account], now.date()):
             self.watch.note_reset(standing, now)
+
+    def find_share(self, amount: Amount) -> FindShare:
+        """Return a function that finds what the work under way takes of the person's budget.
+
+        amount: what it may cost, unless that is held for several calls together.
+        """
+        together = whole.together if (whole := _WHOLE.get()) else NOTHING
+        most = together if any(together) else amount
+        return partial(self.share, REQUESTER.get(), most, is_own=True)
 
     async def share(
         self, requester: Requester, amount: Amount, *, is_own: bool = False

@@ -79,10 +79,16 @@ class TalkRecordings:
 
         estimating = report.start()
         try:
-            found = await asyncio.gather(*map(transcribe, messages.values()))
+            # If one fails, the others still finish: they are paid for, and end with this work.
+            calls = map(transcribe, messages.values())
+            found = await asyncio.gather(*calls, return_exceptions=True)
         finally:
             estimating.cancel()
-        return dict(zip(messages, found, strict=True))
+        for one in found:
+            if isinstance(one, BaseException):
+                raise one
+        whole = [one for one in found if isinstance(one, RememberedMessage)]
+        return dict(zip(messages, whole, strict=True))
 
     async def _transcribe(
         self, job: Job, chat: Chat, message: RememberedMessage, on_progress: OnProgress

@@ -17,7 +17,7 @@ from core.clock import Clock
 from core.errors import EngineBadReply
 from core.interfaces import Synthesizer
 from core.limits import AccountGate
-from core.limits.budgets import Budgets, Reservation
+from core.limits.budgets import Budgets, FindShare, Reservation
 from core.limits.gate import OnWait
 from core.limits.prices import measure
 from core.models import Amount, Usage, Utterance, add_amounts
@@ -25,7 +25,6 @@ from core.requester import REQUESTER
 from core.stall import note_progress
 from core.store.work.results import Results
 from core.synthesis.progress import Put, estimate_s
-from core.transcription.reports import FindShare
 
 #: How much longer slow speech is than expected: so much of a budget is held for it.
 _SLOWEST = 1.5
@@ -54,8 +53,7 @@ class SpeechCalls:
 
     def find_share(self, audio_s: float) -> FindShare:
         """Return a function that finds what so much speech takes of the person's budget."""
-        cost = self._measure(audio_s)
-        return partial(self._budgets.share, REQUESTER.get(), cost, is_own=True)
+        return self._budgets.find_share(self._measure(audio_s))
 
     async def synthesize(
         self, utterance: Utterance, put: Put, take: str = "", on_wait: OnWait | None = None

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from core.clock import Clock
-from core.fair_line import Waiter
 from core.limits import AccountGate
 from core.text.scripts import EAST_ASIAN
 from core.transcription.progress import OnProgress, Progress
@@ -44,9 +43,6 @@ class SpeechReport(JointReport):
         lengths_s = {str(n): estimate_s(text) for n, text in enumerate(texts)}
         super().__init__(show, lengths_s, gate, clock)
         self._rate_hz = rate_hz
-
-    def _find_waiting(self) -> list[Waiter]:
-        return self.waiting
 
     def watch(self, number: int, put: Put) -> Put:
         """Return `put`, so that the audio of a passage that is put is reported."""

@@ -28,7 +28,7 @@ from core.store.work.results import Results
 from core.text.scripts import join_texts
 from core.transcription.options import NO_OPTIONS, StoredTranscript, TranscriptionOptions
 from core.transcription.progress import OnProgress, Progress
-from core.transcription.reports import LONG_S, JointReport, LongReports, ProgressReport
+from core.transcription.reports import LONG_S, LongReports, ProgressReport, RecordingsReport
 
 Pieces = AsyncGenerator[Piece, None]
 #: Hashing so much takes less time than the switch to another thread.
@@ -68,7 +68,9 @@ class TranscriptionPipeline:
         """Return a recording, or a part of it, as WAV, 24 kHz mono. Raises BadAudio, TooLong."""
         return await self._media.convert(recording, "wav", rate_hz=24_000, span_s=span_s)
 
-    def report_jointly(self, on_progress: OnProgress, lengths_s: dict[str, float]) -> JointReport:
+    def report_jointly(
+        self, on_progress: OnProgress, lengths_s: dict[str, float]
+    ) -> RecordingsReport:
         """Return the report on several recordings, which the caller starts."""
         return self._reports.open_jointly(on_progress, lengths_s, self.gate)
 

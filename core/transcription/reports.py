@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 
 from core.clock import Clock
 from core.errors import StoreError
 from core.fair_line import FindPlace, Waiter
 from core.interfaces import OnText, Transcriber
 from core.limits import AccountGate
-from core.limits.budget_texts import Share
-from core.limits.budgets import Budgets
+from core.limits.budgets import Budgets, FindShare
 from core.limits.prices import measure
 from core.models import Usage
 from core.requester import REQUESTER
@@ -29,12 +26,14 @@ _MOST_INTERRUPTED = 100
 #: An estimate that differs by less is not corrected: the time left counts down.
 _TOLERANCE_S, _TOLERANCE = 10.0, 0.2
 
-FindShare = Callable[[], Awaitable[Share | None]]
 NOTHING_YET = Progress()
 
 
 class ProgressReport:
     """The progress of one recording while its pieces are being transcribed."""
+
+    #: Whether its time is that of calls, from which others learn how fast the engine is.
+    is_only_calls = True
 
     def __init__(
         self,
@@ -76,7 +75,9 @@ class ProgressReport:
             return
         if done_s > self.latest.done_s:
             active_s = self._clock.monotonic() - self._started_s - self._held_back_s
-            self._pace = self._gate.pace = max(0.0, active_s) / (done_s - self._reached_s)
+            self._pace = max(0.0, active_s) / (done_s - self._reached_s)
+            if self.is_only_calls:
+                self._gate.pace = self._pace
         total_s = max(done_s, self.total_s)
         self.latest = replace(self.latest, text=text, done_s=done_s, total_s=total_s)
         self._report()
@@ -97,10 +98,10 @@ class ProgressReport:
         waiting = self._find_waiting()
         held_back_s = await self._gate.expected_wait_s(rest_s, waiting)
         is_held_back = held_back_s > TICK_S
-        self._held_back_s += TICK_S * is_held_back
         left_s = held_back_s + (own_s or 0.0)
         elapsed_s = self._clock.monotonic() - self._started_s
         queued = self.find_place() if self.find_place else 0
+        self._held_back_s += TICK_S * (is_held_back or queued > 0)
         is_unknown = own_s is None or (queued > 0 and elapsed_s >= TICK_S)
         is_slow = is_unknown and self.total_s >= LONG_S
         # While the service fails, notices tell what is known, which is not how long it takes.
@@ -166,15 +167,15 @@ class LongReports:
 
     def open_jointly(
         self, on_progress: OnProgress, lengths_s: dict[str, float], gate: AccountGate
-    ) -> JointReport:
+    ) -> RecordingsReport:
         """Return the report on several recordings, which the caller starts."""
-        report = JointReport(on_progress, lengths_s, gate, self._clock)
+        report = RecordingsReport(on_progress, lengths_s, gate, self._clock)
         report.find_share = self._find_share(sum(lengths_s.values()))
         return report
 
     def _find_share(self, total_s: float) -> FindShare:
         cost = measure(Usage(self._transcriber.name, self._transcriber.model, total_s), total_s)
-        return partial(self._budgets.share, REQUESTER.get(), cost, is_own=True)
+        return self._budgets.find_share(cost)
 
     def interrupt(self, key: str, report: ProgressReport) -> None:
         """Remember how far an attempt came that failed: most are made again."""
@@ -184,30 +185,41 @@ class LongReports:
 
 
 class JointReport(ProgressReport):
-    """The progress of several recordings that are transcribed side by side."""
+    """The progress of several things that are made side by side."""
 
     def __init__(
         self, on_progress: OnProgress, lengths_s: dict[str, float], gate: AccountGate, clock: Clock
     ) -> None:
-        """lengths_s: of the recordings by name, 0 where it is unknown."""
+        """lengths_s: of each by name, 0 where it is unknown."""
         super().__init__(on_progress, sum(lengths_s.values()), gate, clock)
         self._lengths_s, self._done_s = lengths_s, dict.fromkeys(lengths_s, 0.0)
-        self._person = REQUESTER.get().person
-
-    def _find_waiting(self) -> list[Waiter]:
-        # Each recording has calls of its own, which others may have asked for as well.
-        return self._gate.waiting_of(self._person)
 
     def note(self, name: str, progress: Progress) -> None:
-        """Report how far the recording called `name` is."""
+        """Report how far the one called `name` is."""
         self._lengths_s[name] = max(self._lengths_s[name], progress.total_s or 0.0)
         self._done_s[name] = max(self._done_s[name], progress.done_s)
         self.total_s, self.admitted_s = sum(self._lengths_s.values()), sum(self._done_s.values())
         self.show("", self.admitted_s)
 
     def finish(self, name: str) -> None:
-        """Report that the recording called `name` is done."""
+        """Report that the one called `name` is done."""
         self.note(name, Progress(done_s=self._lengths_s[name]))
+
+
+class RecordingsReport(JointReport):
+    """The progress of several recordings, which are downloaded and decoded meanwhile."""
+
+    is_only_calls = False
+
+    def __init__(
+        self, on_progress: OnProgress, lengths_s: dict[str, float], gate: AccountGate, clock: Clock
+    ) -> None:
+        super().__init__(on_progress, lengths_s, gate, clock)
+        self._person = REQUESTER.get().person
+
+    def _find_waiting(self) -> list[Waiter]:
+        # Each recording has calls of its own, which others may have asked for as well.
+        return self._gate.waiting_of(self._person)
 
 
 class CallReport(ProgressReport):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from itertools import pairwise
 
@@ -109,6 +110,27 @@ async def test_a_question_says_what_it_uses_of_the_persons_budget(
     await clock.sleep(1)
     [told] = texts(busy, asked)
     assert "uses" in told and "of your 1 USD today" in told
+
+
+async def test_a_text_in_parts_says_what_all_of_them_use(
+    busy: Loopback, new_message: NewMessage, clock: Clock
+) -> None:
+    busy.budgets.rules = BudgetRules(of_people=parse_budget("50 USD/day"))
+    busy.answerer.name, busy.answerer.model = "mimo", "mimo-v2.5-pro"
+    text = " ".join(f"This is sentence {number} of a text." for number in range(900))
+    used = []
+    for about in ("A word.", text):
+        await busy.inbox.accept(ask(new_message, "a", about[-10:]))
+        await clock.sleep(0.5)
+        order = f"German: {about}"
+        asked = ask(new_message, "b", order, command="translate", attachment=None)
+        await busy.inbox.accept(asked)
+        await clock.sleep(1)
+        [told] = texts(busy, asked)
+        used.append(float(re.findall(r"uses ([\d.]+) USD", told)[0]))
+        await busy.settle()
+    one, all_of_them = used
+    assert all_of_them > 2 * one
 
 
 async def test_once_the_answer_begins_only_that_is_shown(

@@ -12,7 +12,7 @@ import pytest
 from core.clock import Clock
 from core.errors import OverBudget
 from core.interfaces import AnswererLimits
-from core.models import Amount, BudgetPeriod, Chat, Utterance, parse_budget
+from core.models import Amount, Answer, BudgetPeriod, Chat, Utterance, parse_budget
 from core.requester import BudgetRules, Requester, work_for
 from core.store import Store
 from core.synthesis.pipeline import VoiceStyle
@@ -158,3 +158,26 @@ async def test_the_summary_of_a_long_talk_with_what_joins_its_parts(
         assert 5 < len(asked) < 20 and "A point" in reply.text
     requester = Requester("g", Chat("test", "1", "-100"), True, "7")
     assert (await used(group.loopback, requester)).requests == len(asked)
+
+
+async def test_an_answer_that_has_no_room_to_be_continued_is_given_as_it_is(group: Group) -> None:
+    group.loopback.answerer.scripts = {
+        "Why": Answer("The beginning,", is_cut=True),
+        ".": "the end.",
+    }
+    group.loopback.budgets.rules = BudgetRules(of_people=parse_budget("1 requests/day"))
+    reply = await group.ask("ask Why?", language="en")
+    assert reply.text.startswith("The beginning,") and "the end" not in reply.text
+    assert len(group.loopback.answerer.questions) == 1
+
+
+async def test_what_continues_an_answer_takes_nothing_of_what_is_held_for_others(
+    group: Group,
+) -> None:
+    """Six parts are translated, of which the first one is cut off, and there is room for six."""
+    first = Answer("Erstens", is_cut=True)
+    group.loopback.answerer.scripts = {"sentence 0 of": first, ".": "Und so weiter."}
+    group.loopback.answerer.limits = AnswererLimits(context_tokens=40_000)
+    group.loopback.budgets.rules = BudgetRules(of_people=parse_budget("6 requests/day"))
+    reply = await group.ask(f"translate German: {sentences(300, 'a text')}", language="en")
+    assert reply.text.startswith("Erstens") and reply.text.count("Und so weiter.") == 5
