@@ -119,14 +119,19 @@ def _key(connection: Connection, account: Account) -> str:
     The name may be such a digest already. That of a group that moved while calls were under way
     stands for its new one.
     """
-    if account.kind not in _OF_PEOPLE:
-        return f"{account.kind}|{account.name}"
-    cipher: Cipher = connection.dialect.hearsay_cipher  # type: ignore[attr-defined]
-    key = f"{account.kind}|{cipher.digest(b'account', account.name)}"
+    key = _name_rows(connection, account)
     moved: Mapping[str, str] = connection.info.get(_MOVED, {})
     while key in moved:
         key = moved[key]
     return key
+
+
+def _name_rows(connection: Connection, account: Account) -> str:
+    """Return what `_key` returns, but for a group that moved."""
+    if account.kind not in _OF_PEOPLE:
+        return f"{account.kind}|{account.name}"
+    cipher: Cipher = connection.dialect.hearsay_cipher  # type: ignore[attr-defined]
+    return f"{account.kind}|{cipher.digest(b'account', account.name)}"
 
 
 def settle(connection: Connection, settlement: Settlement) -> None:
@@ -141,7 +146,8 @@ def settle(connection: Connection, settlement: Settlement) -> None:
 
 def move_budget(connection: Connection, old: Chat, new: Chat) -> None:
     """Move the budget of a group that got a new id, with what it has used. Safe to repeat."""
-    before, after = (_key(connection, Account.of_group(chat)) for chat in (old, new))
+    # What the connection remembers says nothing of rows: its transaction may have been undone.
+    before, after = (_name_rows(connection, Account.of_group(chat)) for chat in (old, new))
     if before == after:
         return
     for column in (budget_uses.c.account, budgets.c.account):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from core.clock import Clock
-from core.errors import OverBudget
+from core.errors import OverBudget, StorageFull
 from core.limits.budgets import Budgets, Reservation
 from core.models import (
     Amount,
@@ -23,6 +23,7 @@ from core.models import (
 )
 from core.requester import BudgetRules, Requester, requester_of_key, work_for
 from core.store import Store
+from core.store.budgets import move_budget
 from tests.support.virtual_time import current_clock
 
 GROUP = Chat("telegram", "1", "-100")
@@ -202,6 +203,27 @@ async def test_a_group_that_moves_keeps_what_it_has_used(store: Store) -> None:
         await store.chats.move(GROUP, new)
     with work_for(Requester("g", new, True, "7")):
         assert [await use(store, budgets, MINUTE) for _ in range(2)] == [True, False]
+
+
+async def test_a_group_whose_move_is_undone_once_keeps_what_it_has_used(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    budgets, new = make(store, groups="1 min/day"), replace(GROUP, chat_id="-200")
+    before, after = (Requester("g", chat, True, "7") for chat in (GROUP, new))
+    with work_for(before):
+        assert await use(store, budgets, MINUTE)
+
+    def move_and_fail(*arguments: Any) -> None:
+        move_budget(*arguments)
+        raise StorageFull("hearsay.db", 0)
+
+    with monkeypatch.context() as patch, pytest.raises(StorageFull):
+        patch.setattr("core.store.chats.move_budget", move_and_fail)
+        await store.chats.move(GROUP, new)
+    await store.chats.move(GROUP, new)
+    assert (await used(budgets, after))["chat"] == 60_000
+    with work_for(after):
+        assert not await use(store, budgets, SECOND)
 
 
 async def test_a_group_that_moves_while_a_call_is_under_way_pays_for_it(store: Store) -> None:

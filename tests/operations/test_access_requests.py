@@ -136,6 +136,21 @@ async def test_a_group_is_one_request_and_its_talk_none(scene: Scene) -> None:
         assert ASKED in await scene.reply(scene.ann, 1)
 
 
+async def test_a_group_that_gets_a_new_id_while_it_waits_is_asked_about_anew(scene: Scene) -> None:
+    telegram, group = scene.telegram, scene.group
+    async with asking(scene.settings):
+        telegram.send_command(group, scene.ann, "/help")
+        await scene.reply(scene.boss, 1)
+        moved = telegram.migrate(group)
+        telegram.send_command(moved, scene.ann, "/help")
+        await current_clock().sleep(2 * CHECK_S)
+        assert f"telegram:{moved}" in await scene.reply(scene.boss, 2)
+        await scene.press("Approve")
+        await scene.reply(scene.boss, 3)
+        assert "may use the bot" in scene.texts(scene.boss)[-1]
+        await telegram.wait_for(lambda: len(scene.texts(moved)) == 2)
+
+
 async def test_a_restart_loses_nothing_and_tells_nobody_twice(scene: Scene, clock: Clock) -> None:
     telegram, ann = scene.telegram, scene.ann
     telegram.send_text(ann, ann, "hello")

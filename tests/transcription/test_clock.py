@@ -15,6 +15,7 @@ from core.interfaces import DeliveryTarget, TranscriberLimits
 from core.models import CANCEL_TOKEN, Attachment, Chat, Job, JobState, Message
 from core.operations.delays import QUEUED, SLOW
 from core.store import Store
+from core.transcription.reports import TICK_S, ProgressReport
 from tests.conftest import NewMessage
 from tests.support import audio_samples
 from tests.support.loopback import Loopback, ScriptedTranscriber
@@ -261,3 +262,22 @@ async def test_one_message_of_a_chat_says_how_long_it_waits(
             await loopback.inbox.accept(message)
         await clock.sleep(8)
         assert [bool(texts(loopback, message)) for message in mine] == [True] + [False] * 4
+
+
+async def test_time_in_which_no_call_is_made_does_not_make_the_service_slow_for_others(
+    busy: Loopback, clock: Clock
+) -> None:
+    """They are told how long it takes by how fast it was for those before them."""
+    gate = busy.transcription.gate
+    summary = busy.transcription.report_jointly(lambda progress: None, {"1": 60.0, "2": 60.0})
+    await clock.sleep(600.0)  # for downloads
+    summary.finish("1")
+    assert gate.pace is None
+    places = [0] * 10 + [1] * 20 + [0] * 100
+    note = ProgressReport(lambda progress: None, 60.0, gate, clock)
+    note.find_place = lambda: places.pop(0)
+    estimating = note.start()
+    await clock.sleep(10 * TICK_S + 20 * TICK_S + 10.0)
+    note.show("", 60.0)
+    estimating.cancel()
+    assert gate.pace == pytest.approx((10 * TICK_S + 10.0) / 60.0, rel=0.1)

@@ -79,7 +79,7 @@ def move_decision(
 ) -> DecisionChange | None:
     """Let what was decided about a group hold for its new id, unless something was decided there.
 
-    Returns what has changed there, None for nothing.
+    Operators are asked anew about one that waits. Returns what has changed, None for nothing.
     """
     row, other = (
         connection.execute(select(admissions).where(is_about(one.platform, one.chat_id))).first()
@@ -90,7 +90,11 @@ def move_decision(
     connection.execute(delete(admissions).where(is_about(new.platform, new.chat_id)))
     content = replace(row.content, subject=new.chat_id)
     moved = update(admissions).where(is_about(old.platform, old.chat_id))
-    connection.execute(moved.values(subject=new.chat_id, content=content))
+    values = {"subject": new.chat_id, "content": content}
+    if row.decision == Decision.ASKED:
+        # Their buttons are about the id that is gone.
+        values["is_told"] = False
+    connection.execute(moved.values(values))
     before = Decision.ASKED if other else None
     change = DecisionChange(new.platform, new.chat_id, before, Decision(row.decision))
     _follow(connection, change, now)
