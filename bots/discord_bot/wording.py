@@ -203,11 +203,6 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Choose a voice to hear it. /voice NAME sets your voice, /voice chat NAME this "
             "channel's (needs Manage Server), /voice off resets yours."
         ),
-        "Reply to the transcript with the right word: no, it is Kowalski. Or with both: Kovalsky = "
-        "Kowalski. I will correct it and remember it for this chat.": mark(
-            "Reply to the transcript with the right word: no, it is Kowalski. Or with both: "
-            "Kovalsky = Kowalski. I will correct it and remember it for this channel."
-        ),
         "Remembered for this chat: {corrections}": mark(
             "Remembered for this channel: {corrections}"
         ),

@@ -36,7 +36,7 @@ WORDING: Mapping[str, str] = MappingProxyType({
         "No corrections yet. Press Fix below a transcript and change the word."
     ),
     "Reply to the transcript with the right word: no, it is Kowalski. Or with both: "
-    "Kovalsky = Kowalski. I will correct it and remember it for this chat.": mark(
+    "Kovalsky = Kowalski. I will correct it and remember it.": mark(
         "Press Fix below the transcript and change the word. It is remembered for this chat."
     ),
     "Texts that you forward here are kept for one day, for /summary. Requests and their replies "

@@ -61,7 +61,8 @@ class BudgetNotices:
         log.warning("budget", who=who, state=state, used=used, limit=str(limit))
         text = (
             f"{who} {state}: {used} of {limit}. It starts anew at"
-            f" {news.free_at:%Y-%m-%d %H:%M} UTC. {_SETTINGS[account.kind]} sets it."
+            f" {news.free_at:%Y-%m-%d %H:%M} UTC."
+            f" /admin budget or {_SETTINGS[account.kind]} sets it."
         )
         await self._alerts.send(f"budget {news.key}", text)
 

@@ -152,6 +152,7 @@ async def run_day(folder: Path, log_format: str) -> AsyncIterator[Day]:
         yield Day(program, telegram)
         assert await program.stop() == 0
         doctor = Hearsay(folder)("doctor", **program.environment)
+        assert "sandbox" in doctor.stdout, "it comes to its last checks"
         check("doctor", (doctor.stdout + doctor.stderr).encode())
         for call in telegram.requests:
             check(call.method, repr(call.params).encode())

@@ -263,6 +263,9 @@ async def test_a_chat_that_is_not_allowed_gets_a_notice(server: Server, settings
         for refused in (server.slash(server.dm(eve), eve, "help"), form):
             [answer] = await server.wait_for(partial(server.responses_to, refused))
             assert answer.content and not (inbox.messages or inbox.openers)
+        typed = server.autocomplete(server.dm(eve), eve, "say", "voice", "s")
+        await server.wait_for(lambda: server.interaction(typed).response_type == 8)
+        assert server.interaction(typed).choices == []
         server.slash(server.channel(guild), ann, "help")
         await server.wait_for(lambda: inbox.messages)
 

@@ -118,7 +118,9 @@ async def test_operators_are_told_of_a_key_that_has_nearly_used_its_budget(
         "The API key bob has nearly used its budget: 8 min of 10 min/day",
         "The API key bob has used its budget up: 10 min of 10 min/day",
     ]
-    assert all(job.message.text.endswith("UTC. BUDGET_KEY sets it.") for job in jobs)
+    assert all(
+        job.message.text.endswith("UTC. /admin budget or BUDGET_KEY sets it.") for job in jobs
+    )
     named = [log["who"] for log in logs if log["event"] == "budget"]
     assert named == ["The API key alice", "The API key bob", "The API key bob"]
 

@@ -152,6 +152,18 @@ async def test_a_ban_holds_for_the_accounts_that_somebody_has_linked(desk: Desk)
         assert store.admissions.decisions == {}
 
 
+async def test_the_end_of_a_ban_names_the_accounts_that_were_banned(desk: Desk) -> None:
+    ann = f"telegram:{desk.ann}"
+    async with at_work(desk) as store:
+        code = await store.links.create_code("telegram", str(desk.ann))
+        await store.links.link("discord", "70", code, "job")
+        await desk.ask(f"ban {desk.ann}")
+        await desk.ask(f"approve {ann} anyway")
+        ended = await desk.ask(f"unban {ann}")
+        assert ended == f"discord:70 is no longer banned.\n{ann} may use the bot."
+        assert await desk.ask(f"unban {ann}") == f"{ann} is not banned."
+
+
 async def test_two_operators_do_not_undo_each_other_unknowingly(
     telegram: TelegramServer, desk: Desk, clock: Clock
 ) -> None:

@@ -219,7 +219,8 @@ class Interactions:
             message = build_message(interaction, parsed, self._client.bot_id, received_s)
             try:
                 async with asyncio.timeout(_SUGGEST_S):
-                    suggestions = await self._inbox.suggest(message, argument)
+                    if self._is_allowed(message):
+                        suggestions = await self._inbox.suggest(message, argument)
             except (AssistantError, TimeoutError) as error:
                 log.warning("discord_autocomplete_failed", error=type(error).__name__)
         await interaction.response.autocomplete(pick_choices(suggestions, typed))

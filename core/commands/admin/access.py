@@ -80,7 +80,7 @@ async def decide(decision: Decision | None, ctx: Context, rest: str) -> Reply:
         name_sender(ctx.message), platform, subject, decision, is_first=is_first
     )
     named = changes[0]
-    if decision is None and named.before is not Decision.BANNED:
+    if decision is None and not any(one.before is Decision.BANNED for one in changes):
         raise UserError("{who} is not banned.", who=named.who)
     if decision and named.after is not decision:
         return _ask_again(ctx, decision, named)
@@ -97,7 +97,9 @@ def _ask_again(ctx: Context, decision: Decision, change: DecisionChange) -> Repl
 def _describe(ctx: Context, decision: Decision | None, changes: list[DecisionChange]) -> list[str]:
     """Return what a decision has changed, what it was before, and what keeps it from counting."""
     named = changes[0]
-    changed = [named, *(one for one in changes[1:] if one.after is not one.before)]
+    # What was decided already is said again; no ban of theirs ends for those who had none.
+    asked = [named] if decision else []
+    changed = [one for one in changes if one in asked or one.after is not one.before]
     lines = [ctx.text(DECIDED[decision], who=", ".join(one.who for one in changed))]
     if decision and named.before in BEFORE and named.before is not decision:
         lines.append(_describe_before(ctx, named))

@@ -21,8 +21,8 @@ from core.models import (
 )
 
 WHOSE = mark(
-    "Say whose budget: telegram:12345, chat discord:12345, key NAME, bot, or a # with six signs "
-    "from the list."
+    "Say whose budget: telegram:12345, chat discord:12345, key NAME, bot, or a # with six letters "
+    "and digits from the list."
 )
 LIMITS = mark(
     "Say which limits: 60 min/day, 1 USD/month, 100 requests/day; 0 means that nothing may be "

@@ -26,6 +26,9 @@ LABEL, GO = mark("Go"), "_go_job_"
 #: Go works for so long: the next day there is something else left.
 _AGE = timedelta(days=1)
 EXPIRED = mark("This has expired. Please start again.")
+NOT_YOURS = mark("Only the person who asked for it can start this.")
+#: Of what an admin has asked for in the name of the group.
+NOT_THE_GROUPS = mark("Only the person who asked for it, or an admin, can start this.")
 
 
 def offer_buttons(job: Job, error: Exception, *, is_given_up: bool) -> tuple[Button, ...]:
@@ -52,7 +55,7 @@ async def go_on(ctx: Context) -> Context:
     is_groups = asker_id == message.chat.chat_id and not message.is_private
     action = Action.CANCEL if is_groups else Action.PRESS_PRIVATE
     if not await may(ctx.platform, message, action, is_own=asker_id == message.sender_id):
-        raise UserError("Only the person who asked for it can start this.")
+        raise UserError(NOT_THE_GROUPS if is_groups else NOT_YOURS)
     job = replace(ctx.job, message=earlier.message)
     about = find_subjects(earlier)
     return replace(ctx, job=job, message=earlier.message, asks_first=False, about=about)

@@ -33,7 +33,7 @@ from core.transcription.edited import edit
 
 HOW_TO = mark(
     "Reply to the transcript with the right word: no, it is Kowalski. Or with both: "
-    "Kovalsky = Kowalski. I will correct it and remember it for this chat."
+    "Kovalsky = Kowalski. I will correct it and remember it."
 )
 NOT_YOUR_WORDS = mark(
     "Only the person who speaks in this recording, or an admin, can correct its transcript."
