@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bots.discord_bot import DiscordBot
-from core.admission import Decision
+from core.admission import Admission, Decision
 from core.clock import Clock
 from core.interfaces import Platform
 from core.jobs import JobRunner
@@ -89,35 +89,70 @@ async def test_a_broadcast_reaches_the_servers_and_people_of_the_list(
     assert [TEXT in texts(discord, one) for one in (general, dm, elsewhere)] == [True, True, False]
 
 
-@pytest.mark.parametrize("is_open", [True, False], ids=["open", "listed"])
-@pytest.mark.parametrize("state", ["admitted", "banned", "denied"])
-async def test_what_a_server_gets_by_the_clock_depends_on_the_server(
-    discord: DiscordServer, ann: str, store: Store, clock: Clock, state: str, is_open: bool
-) -> None:
-    """A digest, which costs money, and the note to people who have joined."""
-    guild = discord.add_guild(members=[ann])
-    channel = discord.channel(guild)
-    chat = Chat("discord", discord.world.bot.user_id, channel)
+async def prepare_digest(store: Store, discord: DiscordServer, place: str) -> Chat:
+    """Let a channel or thread keep a history, and have a digest in two hours."""
+    chat = Chat("discord", discord.world.bot.user_id, place)
     await store.chats.save_settings(chat, ChatSettings(talk=TalkSettings(remember_days=7)))
-    due_at = clock.now() + timedelta(hours=2)
+    due_at = current_clock().now() + timedelta(hours=2)
     at = ("09:00", "UTC", False, None, False, "en")
     await store.schedules.add(DigestSchedule("s", chat, *at, next_at=due_at))
+    return chat
+
+
+@pytest.mark.parametrize("is_open", [True, False], ids=["open", "listed"])
+@pytest.mark.parametrize("state", ["admitted", "banned", "denied"])
+@pytest.mark.parametrize("is_thread", [False, True], ids=["server", "private thread"])
+async def test_what_a_server_gets_by_the_clock_depends_on_the_server(
+    discord: DiscordServer, ann: str, store: Store, clock: Clock, state: str, is_open: bool,
+    is_thread: bool,
+) -> None:  # fmt: skip
+    """A digest, which costs money, and the note to people who have joined.
+
+    What a private thread gets depends on its channel.
+    """
+    guild = discord.add_guild(members=[ann])
+    place, who = discord.channel(guild), guild
+    if is_thread:
+        place, who = discord.add_private_thread(place, ann), place
+    chat = await prepare_digest(store, discord, place)
     lists = {
-        "allowed_chats": "" if is_open else guild,
-        "denied_chats": guild if state == "denied" else "",
+        "allowed_chats": "" if is_open else who,
+        "denied_chats": who if state == "denied" else "",
     }
     async with connected(store, discord):
-        discord.send_text(channel, ann, "We buy a boat.")
+        discord.send_text(place, ann, "We buy a boat.")
         await clock.sleep(1)
     if state == "banned":
-        await store.admissions.decide("x", "discord", guild, Decision.BANNED)
+        await store.admissions.decide("x", "discord", who, Decision.BANNED)
     async with connected(store, discord, **lists) as whole:
         await store.newcomers.add(chat, ["7"])
         await clock.sleep(2.5 * 3600)
         questions = len(whole.answerer.questions)
-    sent, is_admitted = texts(discord, channel), state == "admitted"
+    sent, is_admitted = texts(discord, place), state == "admitted"
     assert ("Boats" in sent) is ("If you are new here" in sent) is is_admitted
     assert questions == int(is_admitted), "nothing is paid for the others"
+
+
+async def test_a_broadcast_reaches_private_threads_of_channels_of_the_list(
+    discord: DiscordServer, ann: str, store: Store
+) -> None:
+    guild = discord.add_guild(members=[ann])
+    listed, other = discord.channel(guild), discord.add_channel(guild)
+    threads = [discord.add_private_thread(one, ann) for one in (listed, other)]
+    async with connected(store, discord):
+        await discord.wait_for(discord.commands)
+        for thread in threads:
+            used = discord.slash(thread, ann, "help")
+            await discord.wait_for(partial(discord.responses_to, used))
+    settings = make_settings(allowed_chats=listed)
+    store.admissions.rules = Admission.read(settings, store.admissions.decisions)
+    assert await store.controls.count_active() == 1
+    async with connected(store, discord, allowed_chats=listed) as whole:
+        assert await store.controls.broadcast("x", "1", TEXT) == 1
+        await whole.settle()
+    assert [TEXT in texts(discord, one) for one in threads] == [True, False]
+    await store.admissions.decide("x", "discord", listed, Decision.DENIED)
+    assert await store.controls.count_active() == 0
 
 
 async def test_a_person_of_the_list_is_told_first_that_an_ai_answers(

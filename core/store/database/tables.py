@@ -54,6 +54,8 @@ chats = Table(
     Column("owner_id", KeyedId(b"chat")),
     #: Whom operators decide about, where that is not the chat itself: its server, or its person.
     Column("subject", Encrypted(str)),
+    #: Of a private thread: its channel, whose rules and budget hold there as well.
+    Column("parent", Encrypted(str)),
     Column("language", String(16)),
     Column("is_auto", Boolean, nullable=False, server_default=false()),
     Column("speech", Encrypted(SpeechSettings)),

@@ -34,7 +34,10 @@ def _select_active() -> Select[Any]:
     is_answered = jobs.c.state.in_(_ANSWERED) & jobs.c.command.not_in(OF_OPERATORS)
     is_here = jobs.c.chat_pk == chats.c.chat_pk
     return (
-        select(chats.c.chat_pk, chats.c.platform, chats.c.bot_id, chats.c.address, chats.c.subject)
+        select(
+            *(chats.c.chat_pk, chats.c.platform, chats.c.bot_id, chats.c.address),
+            *(chats.c.subject, chats.c.parent),
+        )
         # Nobody is written to on the page.
         .where(chats.c.platform != PAGE, chats.c.gone_at.is_(None))
         .where(select(jobs.c.seq).where(is_here, is_recent, is_answered).exists())
@@ -111,6 +114,7 @@ class Controls:
                 is_private=False,
                 text=text,
                 command=_COMMAND,
+                parent_id=row.parent or "",
                 subject=row.subject or "",
             )
             for row in connection.execute(_ACTIVE, {"since_at": now - ACTIVE_FOR})

@@ -91,7 +91,7 @@ def drop_voices(connection: Connection, rows: Sequence[Any], counts: ForgottenCo
 
 
 def reset_chat(connection: Connection, chat_pk: int, counts: ForgottenCounts) -> None:
-    """Give a chat the settings of a new one."""
+    """Give a chat the settings of a new one. The channel of a private thread is no setting."""
     is_it = chats.c.chat_pk == chat_pk
     row = connection.execute(select(chats).where(is_it)).one()
     if read_settings(row) != ChatSettings() or row.no_voice_at is not None:

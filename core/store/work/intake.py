@@ -65,10 +65,10 @@ _FIRST = (
     .limit(1)
 )
 _RESTORE = update(chats).where(chats.c.chat_pk == bindparam("of_chat")).values(gone_at=None)
-_NOTE_SUBJECT = (
+_NOTE_PLACE = (
     update(chats)
     .where(chats.c.chat_pk == bindparam("of_chat"))
-    .values(subject=bindparam("of_subject"))
+    .values(subject=bindparam("of_subject"), parent=bindparam("of_parent"))
 )
 #: The command that says that an AI answers.
 INTRODUCTION = "introduction"
@@ -202,7 +202,8 @@ def _resolve(connection: Connection, chat: Any, message: Message, now: datetime)
     """Fill in the sender's own language, what is quoted, or what the pressed button or form is for.
 
     Those of another chat or person do nothing. Chat and sender are in use: their settings stay.
-    Whom operators decide about in the chat is noted for messages of the program.
+    Whom operators decide about in the chat, and the channel of a private thread, are noted for
+    messages of the program.
     """
     own = (people.c.person_pk, chat.own_person_pk, chat.own_used_at)
     for key, row, used_at in ((chats.c.chat_pk, chat.chat_pk, chat.used_at), own):
@@ -211,9 +212,12 @@ def _resolve(connection: Connection, chat: Any, message: Message, now: datetime)
     if chat.own_speech and chat.own_speech.language:
         message = replace(message, language=chat.own_speech.language)
     subject = message.sender_id if message.is_private else message.server_id
+    subject = chat.subject if subject in ("", chat.address) else subject
+    parent = (not message.is_private and message.parent_id) or chat.parent
     # Nobody is written to on the page.
-    if subject not in ("", chat.address, chat.subject) and chat.platform != PAGE:
-        connection.execute(_NOTE_SUBJECT, {"of_chat": chat.chat_pk, "of_subject": subject})
+    if (subject, parent) != (chat.subject, chat.parent) and chat.platform != PAGE:
+        place = {"of_chat": chat.chat_pk, "of_subject": subject, "of_parent": parent}
+        connection.execute(_NOTE_PLACE, place)
     if not message.button:
         quoted = message.reply_to
         return (

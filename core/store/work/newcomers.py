@@ -102,5 +102,6 @@ def _build_message(row: Any, language: str, now: datetime) -> Message:
         is_private=False,
         language=language,
         command=COMMAND,
+        parent_id=row.parent or "",
         subject=row.subject or "",
     )

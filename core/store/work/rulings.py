@@ -168,5 +168,6 @@ def build_own(message: Message, command: str, now: datetime) -> Message:
         language=message.language,
         command=command,
         reply_token=message.reply_token,
+        parent_id="" if message.is_private else message.parent_id,
         subject=find_subject(message),
     )

@@ -60,7 +60,10 @@ def _select_due() -> Select[Any]:
     too_far = bindparam("too_far", type_=UtcDateTime())
     is_due = (schedules.c.next_at <= now) | (schedules.c.next_at > too_far)
     return (
-        select(schedules, chats.c.platform, chats.c.bot_id, chats.c.address, chats.c.subject)
+        select(
+            *(schedules, chats.c.platform, chats.c.bot_id, chats.c.address),
+            *(chats.c.subject, chats.c.parent),
+        )
         .join(chats)
         .where(is_due, chats.c.gone_at.is_(None))
         .order_by(schedules.c.next_at)
@@ -135,7 +138,8 @@ class Schedules:
             return None
         chat = Chat(row.platform, row.bot_id, row.address)
         schedule: DigestSchedule = replace(row.content, chat=chat, next_at=row.next_at)
-        message = replace(_build_message(schedule, now), subject=row.subject or "")
+        message = _build_message(schedule, now)
+        message = replace(message, parent_id=row.parent or "", subject=row.subject or "")
         is_new = schedule.next_at <= now and add_own(
             connection, row.chat_pk, message, self._database.now()
         )
