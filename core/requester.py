@@ -24,8 +24,9 @@ class Requester:
     #: Results are shared among requests of the same scope.
     scope: str = ""
     chat: Chat | None = None
-    #: False for a private chat with the person.
-    is_group: bool = False
+    #: The group that pays, None in a private chat with the person. For a private thread its channel
+    #: pays, or else each new thread would have a budget of its own.
+    group: Chat | None = None
     #: The id of the person on the platform of `chat`.
     person_id: str = ""
     #: The language of the person's app (BCP 47), empty if unknown.
@@ -63,11 +64,12 @@ def requester_of(message: Message, job_id: str = "") -> Requester:
     """Return on whose behalf the message of a job is answered."""
     chat = message.chat
     own = f"person|{chat.platform}|{message.sender_id}"
-    is_group = not (message.is_private and message.sender_id)
-    scope = _scope_of_group(chat) if is_group else own
+    is_own = bool(message.is_private and message.sender_id)
+    scope = own if is_own else _scope_of_group(chat)
+    group = replace(chat, chat_id=message.parent_id) if message.parent_id else chat
     person = own if message.sender_id else scope
     who = message.sender_id, message.language
-    return Requester(scope, chat, is_group, *who, job_id=job_id, person=person)
+    return Requester(scope, chat, None if is_own else group, *who, job_id=job_id, person=person)
 
 
 def requester_of_key(name: str) -> Requester:
@@ -124,8 +126,8 @@ class BudgetRules:
         chat, found = requester.chat, []
         if chat and requester.person_id:
             found.append(self.person(chat.platform, requester.person_id))
-        if chat and requester.is_group:
-            found.append(self.group(chat))
+        if requester.group:
+            found.append(self.group(requester.group))
         if requester.api_key:
             found.append(self.key(requester.api_key))
         return (*found, self.bot)

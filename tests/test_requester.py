@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,7 @@ from core.requester import (
     share_with,
     work_for,
 )
+from core.store.work.rulings import build_own
 from core.synthesis.pipeline import VoiceStyle
 from tests.conftest import NewMessage
 from tests.support.loopback import Loopback
@@ -43,6 +45,19 @@ def test_scopes_are_a_group_a_person_and_a_key(new_message: NewMessage) -> None:
     assert requester_of_key("a").scope != requester_of_key("b").scope
     # A message without a sender shares with its chat at most.
     assert scope(sender_id="", **private) != scope(sender_id="", chat_id="101", **private)
+
+
+def test_a_private_thread_has_its_own_scope_and_its_channel_pays(new_message: NewMessage) -> None:
+    there = new_message("55", is_private=False, parent_id="50")
+    own = build_own(there, "access_approved", there.sent_at)
+    channel = requester_of(new_message("50", is_private=False))
+    for requester in map(requester_of, (there, own)):
+        assert requester.group == channel.group and requester.chat == there.chat
+        assert requester.scope != channel.scope
+    # Responses that only one person sees are their own, wherever that is.
+    alone = replace(there, is_private=True)
+    assert requester_of(alone).group is None
+    assert build_own(alone, "introduction", there.sent_at).parent_id == ""
 
 
 def test_work_about_a_group_is_shared_with_it(new_message: NewMessage) -> None:

@@ -59,13 +59,17 @@ class Chats:
         change = update(chats).where(chats.c.chat_pk == row.chat_pk)
         connection.execute(change.values(**build_settings(settings)))
 
-    async def find(self, platform: str, chat_id: str) -> Chat | None:
-        """Return the chat with an id, None if it is not known."""
-        query = select(chats.c.bot_id).where(
-            chats.c.platform == platform, chats.c.chat_id == chat_id
-        )
-        rows = await self._database.rows(query)
-        return Chat(platform, rows[0].bot_id, chat_id) if rows else None
+    async def find_payer(self, platform: str, chat_id: str) -> Chat | None:
+        """Return whose budget a group uses, None if no group with this id is known.
+
+        Of a private thread it is its channel, in which nothing else need have been written.
+        """
+        is_it = (chats.c.chat_id == chat_id) | chats.c.parent.is_not(None)
+        query = select(chats.c.bot_id, chats.c.address, chats.c.parent)
+        for row in await self._database.rows(query.where(chats.c.platform == platform, is_it)):
+            if chat_id in (row.address, row.parent):
+                return Chat(platform, row.bot_id, row.parent or row.address)
+        return None
 
     async def begin(self, chat: Chat, like: Chat) -> None:
         """Give a new chat the settings of another one. Safe to repeat."""

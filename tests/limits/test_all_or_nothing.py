@@ -156,7 +156,8 @@ async def test_the_summary_of_a_long_talk_with_what_joins_its_parts(
         assert asked == [] and "takes up to" in reply.text
     else:
         assert 5 < len(asked) < 20 and "A point" in reply.text
-    requester = Requester("g", Chat("test", "1", "-100"), True, "7")
+    chat = Chat("test", "1", "-100")
+    requester = Requester("g", chat, chat, "7")
     assert (await used(group.loopback, requester)).requests == len(asked)
 
 

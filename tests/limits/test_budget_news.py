@@ -38,7 +38,7 @@ async def test_warned_once_at_eighty_percent_and_the_operator_also_at_the_end(
         assert [one.is_used_up for one in told] == [False, True]
     told.clear()
     for person in ("8", "9"):
-        with work_for(Requester("p", Chat("telegram", "1", person), False, person)):
+        with work_for(Requester("p", Chat("telegram", "1", person), None, person)):
             for _ in range(7):
                 await use(store, budgets, MINUTE)
     assert [(one.standing.account.kind, one.is_used_up) for one in told] == [

@@ -22,7 +22,7 @@ from core.models import (
 )
 from core.requester import BudgetRules, Requester
 
-ADA = Requester("person", Chat("telegram", "1", "7"), False, "7", "en")
+ADA = Requester("person", Chat("telegram", "1", "7"), None, "7", "en")
 
 
 @given(
@@ -49,7 +49,7 @@ def test_no_more_is_booked_than_the_limit(
 
 def test_operators_and_the_page_have_no_budget_of_their_own() -> None:
     rules = BudgetRules(of_people=parse_budget("1 min/day"), operators=frozenset({"telegram:7"}))
-    page = Requester("p", Chat("web", "1", "me"), False, "me")
+    page = Requester("p", Chat("web", "1", "me"), None, "me")
     for requester in (ADA, page):
         assert rules.list_accounts(requester)[0].budget == ()
     assert rules.person("telegram", "8").budget and rules.person("discord", "7").budget

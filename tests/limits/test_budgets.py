@@ -27,7 +27,7 @@ from core.store.budgets import move_budget
 from tests.support.virtual_time import current_clock
 
 GROUP = Chat("telegram", "1", "-100")
-ADA = Requester("person", Chat("telegram", "1", "7"), False, "7", "en")
+ADA = Requester("person", Chat("telegram", "1", "7"), None, "7", "en")
 MINUTE, SECOND = Amount(60_000), Amount(1000)
 _keys = count()
 
@@ -87,13 +87,13 @@ async def test_fifty_calls_for_the_last_minute(store: Store, clock: Clock, who: 
 
 async def test_the_first_limits_that_have_no_room_hold_nothing_of_the_others(store: Store) -> None:
     budgets = make(store, people="10 min/day", groups="10 min/day", bot="1 min/day")
-    group = Requester("g", GROUP, True, "7", "en")
+    group = Requester("g", GROUP, GROUP, "7", "en")
     with work_for(group):
         assert not await use(store, budgets, Amount(61_000))
         assert await used(budgets, group) == {"person": 0, "chat": 0, "bot": 0}
         assert await use(store, budgets, MINUTE)
     assert await used(budgets, group) == {"person": 60_000, "chat": 60_000, "bot": 60_000}
-    other = Requester("g", GROUP, True, "8", "en")
+    other = Requester("g", GROUP, GROUP, "8", "en")
     assert (await used(budgets, other))["person"] == 0
     assert list(await used(budgets, requester_of_key("alice"))) == ["key", "bot"]
 
@@ -106,7 +106,7 @@ async def test_three_hundred_orders_of_one_person(store: Store) -> None:
         assert results == [True] * 180 + [False] * 120
         cents = Amount(micro_usd=10_000)
         assert [await use(store, budgets, cents) for _ in range(60)] == [True] * 50 + [False] * 10
-    with work_for(Requester("p", Chat("telegram", "1", "8"), False, "8")):
+    with work_for(Requester("p", Chat("telegram", "1", "8"), None, "8")):
         assert await use(store, budgets, MINUTE)
 
 
@@ -194,14 +194,14 @@ async def test_own_budgets_hold_instead_of_the_rules(store: Store) -> None:
 
 async def test_a_group_that_moves_keeps_what_it_has_used(store: Store) -> None:
     budgets, new = make(store, groups="1 min/day"), Chat("telegram", "1", "-200")
-    with work_for(Requester("g", GROUP, True, "7")):
+    with work_for(Requester("g", GROUP, GROUP, "7")):
         assert await use(store, budgets, MINUTE)
     await store.budgets.set_budget(
         budgets.rules.group(GROUP), parse_budget("2 min/day"), "test:7", "who"
     )
     for _ in range(2):
         await store.chats.move(GROUP, new)
-    with work_for(Requester("g", new, True, "7")):
+    with work_for(Requester("g", new, new, "7")):
         assert [await use(store, budgets, MINUTE) for _ in range(2)] == [True, False]
 
 
@@ -209,7 +209,7 @@ async def test_a_group_whose_move_is_undone_once_keeps_what_it_has_used(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     budgets, new = make(store, groups="1 min/day"), replace(GROUP, chat_id="-200")
-    before, after = (Requester("g", chat, True, "7") for chat in (GROUP, new))
+    before, after = (Requester("g", chat, chat, "7") for chat in (GROUP, new))
     with work_for(before):
         assert await use(store, budgets, MINUTE)
 
@@ -229,7 +229,7 @@ async def test_a_group_whose_move_is_undone_once_keeps_what_it_has_used(
 async def test_a_group_that_moves_while_a_call_is_under_way_pays_for_it(store: Store) -> None:
     budgets = make(store, groups="9 min/day")
     chats = [replace(GROUP, chat_id=chat_id) for chat_id in ("-100", "-200", "-300")]
-    before, _, after = (Requester("g", chat, True, "7") for chat in chats)
+    before, _, after = (Requester("g", chat, chat, "7") for chat in chats)
     with work_for(before):
         async with budgets.reserve() as reservation, budgets.reserve() as other:
             await reservation.hold(MINUTE)

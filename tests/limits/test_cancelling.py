@@ -136,7 +136,8 @@ async def test_no_more_is_booked_than_the_limit_whatever_happens_meanwhile(
         await clock.sleep(picked.random() * 4)
         most = Amount(picked.randrange(1, 90_000), picked.randrange(4000))
         paid = Amount(picked.randrange(most.audio_ms + 1), picked.randrange(most.micro_usd + 1))
-        with work_for(Requester("g", GROUP, picked.random() < 0.7, person, "en")):
+        group = GROUP if picked.random() < 0.7 else None
+        with work_for(Requester("g", GROUP, group, person, "en")):
             return await use(store, budgets, most, paid)
 
     async def disturb() -> None:
@@ -148,7 +149,7 @@ async def test_no_more_is_booked_than_the_limit_whatever_happens_meanwhile(
     results = await asyncio.gather(disturb(), *tasks, return_exceptions=True)
     assert {True, False} < {one for one in results if isinstance(one, bool | None)}
     for person in "0123":
-        requester = Requester("g", GROUP, True, person, "en")
+        requester = Requester("g", GROUP, GROUP, person, "en")
         for standing in await budgets.standings(requester):
             assert not any(map(any, standing.held.values()))
             for limit in standing.budget:

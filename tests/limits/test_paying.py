@@ -40,8 +40,8 @@ from tests.store.conftest import schedule
 from tests.support import audio_samples
 from tests.support.loopback import Loopback, ScriptedTranscriber
 
-ADA = Requester("ada", Chat("test", "1", "100"), False, "7", "en")
-BEN = Requester("ada", Chat("test", "1", "200"), False, "8", "en")
+ADA = Requester("ada", Chat("test", "1", "100"), None, "7", "en")
+BEN = Requester("ada", Chat("test", "1", "200"), None, "8", "en")
 PIECE_S = 45.0
 
 
@@ -236,7 +236,7 @@ async def test_the_person_is_warned_in_private_once(loopback: Loopback, clock: C
     loopback.budgets.rules = BudgetRules(of_groups=limits, of_bot=parse_budget("20 min/month"))
 
     async def use(minutes: int, person: str) -> None:
-        with work_for(Requester("g", group, True, person, "en")):
+        with work_for(Requester("g", group, group, person, "en")):
             async with loopback.budgets.reserve() as reservation:
                 await reservation.hold(Amount(minutes * 60_000))
                 await pay(loopback.store, reservation, Amount(minutes * 60_000))

@@ -138,7 +138,7 @@ async def test_the_refusal_counts_in_the_language_of_the_person(store: Store, cl
         ("en", "takes up to 1 request, and 0 requests of your 1 request per day are left"),
         ("zh", "1 次请求"),
     ):
-        asker = Requester("ada", Chat("test", "1", "100"), False, "7", language)
+        asker = Requester("ada", Chat("test", "1", "100"), None, "7", language)
         with pytest.raises(OverBudget) as refused, work_for(asker):
             await payer.pipeline.transcribe(f"{language} 1 45".encode())
         assert sentence in refused.value.user_text.format(**refused.value.values) or (

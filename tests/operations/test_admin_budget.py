@@ -163,3 +163,38 @@ async def test_it_stops_a_person_on_discord_too(telegram: TelegramServer, tmp_pa
             assert "I don't know /admin" in await send(ann, f"/admin budget {ann} off")
             assert "today: 0 min / 1 min" in await send(ann, "/usage")
             assert len(await store.audit.recent()) == 1
+
+
+async def test_private_threads_on_discord_use_the_budget_of_their_channel(
+    telegram: TelegramServer, tmp_path: Path
+) -> None:
+    async with DiscordServer() as discord:
+        boss, ann = discord.add_user("Boss"), discord.add_user("Ann")
+        channel = discord.channel(discord.add_guild(members=[ann]))
+        keys = {"discord_bot_token": discord.token, "discord_api_base_url": discord.api_base_url}
+        desk = Desk(telegram, tmp_path, allowed_chats="", admin_ids=f"discord:{boss}", **keys)
+        async with asking(desk.settings):
+            await discord.wait_for(lambda: discord.commands() and discord.connected())
+
+            async def use(place: str, name: str, **options: str) -> str:
+                used = discord.slash(place, ann, name, options)
+                [told] = await discord.wait_for(partial(discord.responses_to, used))
+                await current_clock().sleep(5)
+                return str(told.content)
+
+            async def limit(words: str) -> str:
+                sent = discord.send_text(discord.dm(boss), boss, f"/admin budget chat {words}")
+                [told] = await discord.wait_for(partial(discord.replies_to, sent))
+                return str(told.content)
+
+            first = discord.add_private_thread(channel, ann)
+            assert "All here, today: 0 min / 360 min" in await use(first, "usage")
+            # Nothing was written in the channel itself.
+            shown = (await limit(f"discord:{channel} 0")).removeprefix(f"discord:{channel}")
+            assert "0 min / 0 min" in shown
+            for place in (first, discord.add_private_thread(channel, ann)):
+                assert "All here, today: 0 min / 0 min" in await use(place, "usage")
+                assert "more than the 0 " in await use(place, "say", text="Hello")
+            # The id of a thread means the same budget.
+            assert "0 min / 360 min" in await limit(f"discord:{first} default")
+            assert "All here, today: 0 min / 360 min" in await use(channel, "usage")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,14 @@ from core.admission import Admission, Decision
 from core.clock import Clock
 from core.interfaces import Platform
 from core.jobs import JobRunner
-from core.models import Chat, ChatSettings, DigestSchedule, TalkSettings
+from core.models import (
+    Account,
+    BudgetPeriod,
+    Chat,
+    ChatSettings,
+    DigestSchedule,
+    TalkSettings,
+)
 from core.store import Store
 from tests.emulators.discord import DiscordServer
 from tests.emulators.telegram import TelegramServer
@@ -153,6 +161,22 @@ async def test_a_broadcast_reaches_private_threads_of_channels_of_the_list(
     assert [TEXT in texts(discord, one) for one in threads] == [True, False]
     await store.admissions.decide("x", "discord", listed, Decision.DENIED)
     assert await store.controls.count_active() == 0
+
+
+async def test_a_channel_pays_for_the_digests_in_its_private_threads(
+    discord: DiscordServer, ann: str, store: Store, clock: Clock
+) -> None:
+    guild = discord.add_guild(members=[ann])
+    channel = discord.channel(guild)
+    thread = discord.add_private_thread(channel, ann)
+    chat = await prepare_digest(store, discord, thread)
+    async with connected(store, discord):
+        discord.send_text(thread, ann, "We buy a boat.")
+        await clock.sleep(2.5 * 3600)
+    assert "Boats" in texts(discord, thread)
+    accounts = [Account.of_group(one) for one in (replace(chat, chat_id=channel), chat)]
+    found = await store.budgets.standings(accounts, clock.now().date())
+    assert [one.used[BudgetPeriod.DAY].requests for one in found] == [1, 0]
 
 
 async def test_a_person_of_the_list_is_told_first_that_an_ai_answers(

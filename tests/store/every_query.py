@@ -154,7 +154,7 @@ async def _ask(store: Store) -> None:
         await store.chats.begin(Chat("test", "1", name), like=HERE)
     await store.chats.save_settings(HERE, ChatSettings(language="de"))
     await store.chats.settings(HERE)
-    await store.chats.find("test", "100")
+    await store.chats.find_payer("test", "100")
     await store.chats.note_no_voice(HERE)
     await store.chats.save_watermarks("test", "1", {"100": "5"})
     await store.chats.watermarks("test", "1")

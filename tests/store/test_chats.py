@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from core.clock import Clock
+from core.commands import pick_command
 from core.models import (
     Audio,
     Button,
@@ -20,6 +21,7 @@ from core.models import (
 )
 from core.store import Store
 from core.store.talk.search import MOVED
+from tests.conftest import NewMessage
 from tests.store.conftest import Add, claim, claim_job, row, schedule
 
 VOICE = SavedVoice("v1", "Grandma", Audio(b"RIFF\xff\x00", "audio/wav", 2.0))
@@ -91,3 +93,16 @@ async def test_a_new_chat_begins_like_another(store: Store, add: Add, clock: Clo
     spoken_in = (await add()).message.chat
     await store.chats.begin(spoken_in, like)
     assert await store.chats.settings(spoken_in) == ChatSettings(), "it is not new"
+
+
+async def test_the_channel_of_a_private_thread_stays_known(
+    store: Store, new_message: NewMessage
+) -> None:
+    thread = new_message("55", is_private=False, parent_id="50")
+    await store.intake.add(thread, pick_command)
+    await store.forgetting.forget_chat(thread.chat)
+    for known in ("55", "50"):
+        assert await store.chats.find_payer("test", known) == Chat("test", "1", "50")
+    # Responses that only one person sees belong to no channel.
+    await store.intake.add(new_message("user:7", parent_id="60"), pick_command)
+    assert await store.chats.find_payer("test", "60") is None

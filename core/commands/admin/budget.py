@@ -78,7 +78,7 @@ async def _find_account(ctx: Context, found: re.Match[str]) -> Account | None:
     if not found[1] and not name.startswith("-"):
         is_known = platform in (*PEOPLE_ON, ctx.platform.name)
         return rules.person(platform, name) if is_known else None
-    chat = await ctx.store.chats.find(platform, name)
+    chat = await ctx.store.chats.find_payer(platform, name)
     return rules.group(chat) if chat else None
 
 
