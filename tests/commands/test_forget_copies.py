@@ -111,6 +111,24 @@ async def test_what_a_failed_summary_has_paid_for_goes(
     assert await left(group) == []
 
 
+@pytest.mark.parametrize("scope", ["me", "me everywhere", "message"])
+@pytest.mark.parametrize("is_failed", [False, True])
+async def test_what_others_said_stays_transcribed_after_a_private_summary(
+    group: Group, bens: Group, scope: str, *, is_failed: bool
+) -> None:
+    """The history that has it is the group's."""
+    group.loopback.engine.failures = [EngineBadReply("x")] * 5
+    await group.speak(BEN)
+    group.loopback.engine.calls.clear()
+    group.loopback.synthesizer.failures = [EngineBadReply("x")] * (9 * is_failed)
+    await read_in_private(group, bens, "voice since yesterday")
+    assert (await group.loopback.settle())[JobState.DEAD] == 1 + is_failed, "his note was dead, too"
+    assert len(group.loopback.engine.calls) == 1
+    await forget(group, scope)
+    assert "transcripts" in {table for table, _ in await read_rows(group.loopback.store)}
+    assert await left(group) == []
+
+
 async def count_exported(group: Group) -> int:
     """Return how often the word is in stored archives."""
     rows = await group.loopback.store._database.rows(

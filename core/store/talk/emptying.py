@@ -21,6 +21,7 @@ from core.store.talk.forgotten import (
     ForgottenCounts,
     Person,
     Whose,
+    parent_of,
     recordings_about,
 )
 from core.store.talk.memory import drop_transcripts
@@ -119,20 +120,33 @@ def _drop_results_of(connection: Connection, task: ForgetTask, rows: Sequence[An
         for is_chosen in (task.whose.owns, task.whose.frees)
     )
     every = set[str]().union(*keys.values())
-    free_results(connection, task.chat_pk, task.counts, owned | freed, every)
+    histories = find_histories(connection, task.chat_pk, rows)
+    free_results(connection, histories, task.counts, owned | freed, every)
     return owned
+
+
+def find_histories(connection: Connection, chat_pk: int, rows: Sequence[Any]) -> set[int]:
+    """Return the chats whose histories jobs of a chat may have read.
+
+    The button of a summary in a private chat stands in the chat that it sums up.
+    """
+    asked = jobs.c.job_id.in_({parent_of(row.content) for row in rows} - {""})
+    return {chat_pk, *connection.execute(select(jobs.c.chat_pk).where(asked)).scalars()}
 
 
 def free_results(
     connection: Connection,
-    chat_pk: int,
+    chat_pks: Collection[int],
     counts: ForgottenCounts,
     keys: Set[str],
     others: Set[str],
 ) -> None:
-    """Delete paid results: those of `keys`, and of the others what no job and no history has."""
+    """Delete paid results: those of `keys`, and of the others what no job and no history has.
+
+    chat_pks: the chats of these histories.
+    """
     used = select(uses.c.key).where(uses.c.key.in_(others - keys))
-    is_kept = (remembered.c.chat_pk == chat_pk) & remembered.c.heard_key.in_(others - keys)
+    is_kept = remembered.c.chat_pk.in_(chat_pks) & remembered.c.heard_key.in_(others - keys)
     heard = select(remembered.c.heard_key).where(is_kept)
     keep = {key for query in (used, heard) for key in connection.execute(query).scalars()}
     keys = keys | (others - keep)
@@ -143,16 +157,18 @@ def free_results(
     counts.sounds += connection.execute(delete(sounds).where(is_key)).rowcount
 
 
-def drop_unfinished(connection: Connection, chat_pk: int, job_ids: Collection[str]) -> None:
+def drop_unfinished(
+    connection: Connection, chat_pks: Collection[int], job_ids: Collection[str]
+) -> None:
     """Delete what jobs have paid for and what no reply shows, since it may have anybody's words.
 
-    chat_pk: the chat whose history they read.
+    chat_pks: the chats whose histories they read.
     """
     is_job = uses.c.job_id.in_(job_ids)
     keys = set(connection.execute(select(uses.c.key).where(is_job)).scalars())
     connection.execute(delete(uses).where(is_job))
     if keys:
-        free_results(connection, chat_pk, ForgottenCounts(), set(), keys)
+        free_results(connection, chat_pks, ForgottenCounts(), set(), keys)
 
 
 def _is_private(whose: Whose, row: Any) -> bool:

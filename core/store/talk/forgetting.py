@@ -18,6 +18,7 @@ from core.store.talk.emptying import (
     Emptying,
     ForgetTask,
     drop_unfinished,
+    find_histories,
     find_users,
     free_results,
     select_ended,
@@ -186,7 +187,7 @@ class Forgetting:
         owned = {row.heard_key for row in heard if task.whose.speaks(row.content)}
         keys = {row.heard_key for row in heard}
         freed = keys if task.whose.frees_talk else owned
-        free_results(connection, task.chat_pk, task.counts, freed, keys)
+        free_results(connection, {task.chat_pk}, task.counts, freed, keys)
         self._emptying.run(connection, task, find_users(connection, task.chat_pk, owned))
 
     async def _jobs(self, chat_pk: int) -> AsyncIterator[Sequence[Any]]:
@@ -213,7 +214,7 @@ class Forgetting:
 
     async def _empty(self, task: ForgetTask, chosen: Sequence[Any], others: Sequence[Any]) -> None:
         """Empty ended jobs. What others have paid for and not shown goes, too: it may be theirs."""
-        failed = [row.job_id for row in others if self._may_have_read(row)]
+        failed = [row for row in others if self._may_have_read(row)]
         if chosen or failed:
             await self._write(task, chosen, failed)
 
@@ -228,10 +229,11 @@ class Forgetting:
         connection: Connection,
         task: ForgetTask,
         chosen: Sequence[Any],
-        failed: Sequence[str],
+        failed: Sequence[Any],
     ) -> None:
         self._emptying.run(connection, task, chosen)
-        drop_unfinished(connection, task.chat_pk, failed)
+        histories = find_histories(connection, task.chat_pk, failed)
+        drop_unfinished(connection, histories, [row.job_id for row in failed])
 
     @writes
     def _drop_belongings(

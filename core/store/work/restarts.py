@@ -85,4 +85,4 @@ class Restarts:
         for chat in {*anew.values()}:
             chat_pk = chat_row(connection, chat).chat_pk
             of_chat = [job_id for job_id, read in anew.items() if read == chat]
-            drop_unfinished(connection, chat_pk, of_chat)
+            drop_unfinished(connection, {chat_pk}, of_chat)
