@@ -7,9 +7,10 @@ its beginning at any moment, since each step first looks for its saved result.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from datetime import timedelta
 from traceback import format_tb
+from typing import Any
 
 import stamina
 import structlog
@@ -120,23 +121,40 @@ class JobRunner:
 
     def cancel(self, job_ids: Collection[str]) -> None:
         """Interrupt jobs that were cancelled in the database; they end with the replies there."""
-        self.interrupt(job_ids, self._store.cancellation.requeue)
+        self._start(self._cancel(job_ids))
 
     def interrupt(self, job_ids: Collection[str], settle: Settle) -> asyncio.Task[None]:
         """Interrupt jobs, and settle them before any job begins."""
-        task = asyncio.create_task(self._interrupt(job_ids, settle), name="interrupt")
+        return self._start(self._interrupt(job_ids, settle))
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name="interrupt")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
         return task
 
-    async def _interrupt(self, job_ids: Collection[str], settle: Settle) -> None:
-        persist = stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
+    async def _cancel(self, job_ids: Collection[str]) -> None:
+        # Their rows say that they are cancelled, so others may begin while these still end.
         async with self._claiming:
-            tasks = [task for task in self._running if task.get_name() in job_ids]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await persist(settle)(job_ids, {task.get_name() for task in tasks if task.cancelled()})
+            tasks = self._stop_tasks(job_ids)
+        await self._settle(tasks, job_ids, self._store.cancellation.requeue)
+
+    async def _interrupt(self, job_ids: Collection[str], settle: Settle) -> None:
+        async with self._claiming:
+            await self._settle(self._stop_tasks(job_ids), job_ids, settle)
+
+    def _stop_tasks(self, job_ids: Collection[str]) -> list[asyncio.Task[None]]:
+        tasks = [task for task in self._running if task.get_name() in job_ids]
+        for task in tasks:
+            task.cancel()
+        return tasks
+
+    async def _settle(
+        self, tasks: Collection[asyncio.Task[None]], job_ids: Collection[str], settle: Settle
+    ) -> None:
+        persist = stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await persist(settle)(job_ids, {task.get_name() for task in tasks if task.cancelled()})
         self.wake()
 
     async def stop(self, grace_s: float = 5.0) -> None:

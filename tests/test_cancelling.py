@@ -252,3 +252,32 @@ async def test_a_job_that_is_interrupted_after_its_end_does_not_end_a_second_tim
     assert [reply for _, reply in loopback.platform.sent] == [STOPPED]
     [part] = await loopback.store.deliveries.parts(job.job_id)
     assert part.state is DeliveryState.SENT
+
+
+async def test_others_begin_while_a_cancelled_job_still_ends(
+    loopback: Loopback, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """A message that is being sent is recorded first, for example."""
+    delivered, ended = loopback.platform.deliver, []
+
+    async def deliver(target: DeliveryTarget, reply: Reply) -> None:
+        if target.message.chat != new_message().chat or reply == STOPPED:
+            return await delivered(target, reply)
+        try:
+            await clock.sleep(60)
+        finally:
+            await clock.sleep(4)
+            ended.append(clock.monotonic())
+
+    monkeypatch.setattr(loopback.platform, "deliver", deliver)
+    async with loopback.running():
+        await loopback.inbox.accept(new_message())
+        await clock.sleep(1)
+        await loopback.inbox.cancel(new_message().chat, stop)
+        await clock.sleep(0.1)
+        other = await loopback.inbox.accept(new_message(chat=Chat("test", "1", "elsewhere")))
+        await clock.sleep(1)
+        assert (await find(loopback, other)).state is JobState.DONE and not ended
+        assert await loopback.settle() == {JobState.CANCELLED: 1, JobState.DONE: 1}
+    assert len(ended) == 1
+    assert [reply for _, reply in loopback.platform.sent if reply == STOPPED] == [STOPPED]
