@@ -15,7 +15,7 @@ from core.commands.context import Context
 from core.errors import PlatformError
 from core.locale import Plural, list_counts, mark, translate
 from core.models import OPEN_STATES, Chat, Job, Message, QuotedMessage, Reply
-from core.store import ForgottenCounts
+from core.store import ForgottenCounts, Store
 from core.store.talk.forgotten import has_content, parent_of
 
 DELETED = mark("The recording was deleted, so I did not reply to it.")
@@ -106,30 +106,44 @@ async def forget_after(
     before = ctx.job.job_id
     await _stop(ctx, choose, chat, before)
     began_at, counts = ctx.clock.now(), await forget()
-    await _begin_anew(ctx, chat)
+    changed = await _find_changed(ctx, counts, chat)
+    await _wait_for(ctx, await begin_anew(ctx.store, changed))
     # What somebody has asked about the replies meanwhile holds what was in them.
     is_more = await _stop(ctx, partial(_pick_derived, counts.job_ids), None, before)
     ended = await ctx.store.restarts.list_ended(began_at)
-    if is_more or _find_readers(ended, chat):
+    if is_more or _find_readers(ended, changed):
         counts.add(await forget())
     return counts
 
 
-async def _begin_anew(ctx: Context, chat: Chat | None) -> None:
-    """Let jobs under way begin anew that may have read what is gone.
+async def _find_changed(
+    ctx: Context, counts: ForgottenCounts, chat: Chat | None
+) -> Collection[Chat] | None:
+    """Return the chats that something of was deleted, None if it may be any.
 
-    One that had to do so too often ends instead: each time may cost something.
+    chat: the one to delete from, None for all. What an earlier attempt has deleted is not counted.
     """
-    readers = _find_readers(await ctx.store.restarts.list_open(), chat)
-    await ctx.store.restarts.begin_anew({job.job_id: read for job, read in readers})
-    if worn := {job.job_id for job, _ in readers if job.attempts >= _MAX_ATTEMPTS}:
-        await _stop(ctx, partial(_pick_these, worn), None, "")
+    changed = await ctx.store.chats.list_of({chat_pk for chat_pk, _ in counts.message_ids})
+    if not (ctx.job.error or ctx.job.crashes):
+        return changed
+    return {*changed, chat} if chat else None
 
 
-def _find_readers(jobs: Collection[Job], chat: Chat | None) -> list[tuple[Job, Chat]]:
-    """Return those of the jobs that read the history of a chat, None = any, and of which."""
+async def begin_anew(store: Store, chats: Collection[Chat] | None) -> list[Job]:
+    """Let jobs under way begin anew that may have read what is gone from these chats, None = any.
+
+    One that had to do so too often ends instead: each time may cost something. Returns these.
+    """
+    readers = _find_readers(await store.restarts.list_open(), chats)
+    await store.restarts.begin_anew({job.job_id: read for job, read in readers})
+    worn = {job.job_id for job, _ in readers if job.attempts >= _MAX_ATTEMPTS}
+    return await store.cancellation.cancel(None, partial(_pick_these, worn)) if worn else []
+
+
+def _find_readers(jobs: Collection[Job], chats: Collection[Chat] | None) -> list[tuple[Job, Chat]]:
+    """Return those of the jobs that read the history of these chats, None = any, and of which."""
     found = ((job, find_history(job.command, job.message)) for job in jobs)
-    return [(job, read) for job, read in found if read and chat in (None, read)]
+    return [(job, read) for job, read in found if read and (chats is None or read in chats)]
 
 
 async def forget_everywhere(ctx: Context, *, keeps_account: bool) -> ForgottenCounts:
@@ -156,12 +170,17 @@ async def _stop(ctx: Context, choose: Choose, chat: Chat | None, before: str) ->
     before: only those that came before this one. Return whether there were any.
     """
     cancelled = await ctx.store.cancellation.cancel(chat, choose, before)
-    open_jobs, end_s = cancelled, ctx.clock.monotonic() + _END_S
+    await _wait_for(ctx, cancelled)
+    return bool(cancelled)
+
+
+async def _wait_for(ctx: Context, open_jobs: list[Job]) -> None:
+    """Wait until jobs have ended that were cancelled."""
+    end_s = ctx.clock.monotonic() + _END_S
     while open_jobs and ctx.clock.monotonic() < end_s:
         await ctx.clock.sleep(_LOOK_S)
         found = [await ctx.store.jobs.find(job.job_id) for job in open_jobs]
         open_jobs = [job for job in found if job and job.state in OPEN_STATES]
-    return bool(cancelled)
 
 
 def describe_counts(ctx: Context, counts: ForgottenCounts) -> str:

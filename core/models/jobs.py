@@ -47,6 +47,8 @@ class Job:
     settings: ChatSettings = field(default_factory=ChatSettings)
     #: Class of the last error and its text, for the operator; never chat content.
     error: str = ""
+    #: How often the process has ended while it ran.
+    crashes: int = 0
     #: True once the person was shown that this takes longer.
     is_told: bool = False
     #: Saved before anything is sent, with the state of the job once it is delivered.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -70,6 +70,12 @@ class Chats:
             if chat_id in (row.address, row.parent):
                 return Chat(platform, row.bot_id, row.parent or row.address)
         return None
+
+    async def list_of(self, keys: Collection[int]) -> set[Chat]:
+        """Return the chats with these keys."""
+        query = select(chats.c.platform, chats.c.bot_id, chats.c.address)
+        rows = await self._database.rows(query.where(chats.c.chat_pk.in_(keys)))
+        return {Chat(*row) for row in rows}
 
     async def begin(self, chat: Chat, like: Chat) -> None:
         """Give a new chat the settings of another one. Safe to repeat."""

@@ -195,6 +195,24 @@ async def test_work_about_other_chats_goes_on(group: Group, clock: Clock) -> Non
     assert len(group.loopback.answerer.questions) == 2, "each was asked once"
 
 
+@pytest.mark.parametrize("scope", SCOPES)
+async def test_nobody_can_keep_other_groups_from_their_summaries(
+    group: Group, clock: Clock, scope: str
+) -> None:
+    """Who says nothing there has nothing there that a summary could have read."""
+    elsewhere = Group(group.loopback, Chat("test", "1", "-200"))
+    asked, (name, _, text) = (
+        await begin(group, clock, "summary since yesterday"),
+        scope.partition(" "),
+    )
+    for _ in range(7):
+        await group.loopback.inbox.accept(elsewhere.write_as("66", "Mia", command=name, text=text))
+        await clock.sleep(3)
+    await group.loopback.settle()
+    assert "canary" in "".join(texts(group, asked))
+    assert len(group.loopback.answerer.questions) == 1
+
+
 async def test_a_summary_from_a_message_on_is_made_without_it(group: Group, clock: Clock) -> None:
     [first, *_] = await group.kept()
     start = QuotedMessage(first.message_id, sender_id=ADA)
@@ -231,6 +249,28 @@ async def test_a_process_that_ends_meanwhile_keeps_nothing(
     async with again.running():
         await again.settle()
     assert await left(group) == []
+
+
+async def test_what_waits_when_the_process_ends_meanwhile_is_made_again(
+    group: Group, adas: Group, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second attempt of the command finds nothing to delete any more."""
+    loopback = group.loopback
+    loopback.answerer.latency_s = 0.0
+    loopback.platform.failures = [PlatformBusy("x", retry_after_s=600.0)]
+    asked = await begin(group, clock, "summary since yesterday")
+    with monkeypatch.context() as patch:
+        patch.setattr(loopback.store.restarts, "begin_anew", lambda *_: clock.sleep(999))
+        await loopback.inbox.accept(adas.write(ADA, command="forget", text="me everywhere"))
+        await clock.sleep(20)
+        await loopback.worker.stop(grace_s=1.0)
+    again = Loopback(loopback.store, loopback.engine, answerer=Secretive())
+    async with again.running():
+        await again.settle()
+    [shown] = [
+        reply.quote + reply.text for to, reply in again.platform.sent if to == asked.message_id
+    ]
+    assert "Ben was there" in shown and "canary" not in shown
 
 
 async def test_a_database_that_fails_meanwhile_leaves_no_job_behind(

@@ -155,6 +155,7 @@ async def _ask(store: Store) -> None:
     await store.chats.save_settings(HERE, ChatSettings(language="de"))
     await store.chats.settings(HERE)
     await store.chats.find_payer("test", "100")
+    await store.chats.list_of({1})
     await store.chats.note_no_voice(HERE)
     await store.chats.save_watermarks("test", "1", {"100": "5"})
     await store.chats.watermarks("test", "1")

@@ -291,6 +291,7 @@ def read_job(row: Any, now: datetime) -> Job:
         run_at=row.run_at,
         settings=read_settings(row),
         error=row.error,
+        crashes=row.crashes,
         is_told=row.is_told,
         reply=row.reply,
         outcome=JobState(row.outcome),
