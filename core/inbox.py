@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -15,7 +16,7 @@ from core.answering.conversation import find_speaker
 from core.commands import find_history, load_command, pick_command
 from core.commands.arguments import ArgumentInput
 from core.commands.cancel import may_cancel_others, pick_cancelled
-from core.commands.deletion import pick_deleted
+from core.commands.deletion import begin_anew, pick_deleted
 from core.glossary.apply import apply_to
 from core.interfaces import GrowingRecording, Platform, Recording
 from core.models import (
@@ -114,13 +115,23 @@ class Inbox:
             log.info("cancelled", jobs=[job.job_id for job in cancelled])
         return cancelled
 
-    async def forget(self, chat: Chat, message_id: str) -> list[Job]:
-        """Drop what is remembered of a message that was deleted, and cancel its jobs.
+    async def forget(self, chat: Chat, *message_ids: str) -> list[Job]:
+        """Drop what is remembered of messages that were deleted, and cancel their jobs.
 
-        Returns the jobs. Safe to repeat.
+        What may have read them begins anew. Returns the jobs. Safe to repeat.
         """
-        await self._store.memory.forget(chat, message_id)
-        return await self.cancel(chat, partial(pick_deleted, message_id))
+        # It goes on if this is cancelled: the job that has found them gone may be among those.
+        return await asyncio.shield(asyncio.ensure_future(self._forget(chat, message_ids)))
+
+    async def _forget(self, chat: Chat, message_ids: Collection[str]) -> list[Job]:
+        forget = self._store.memory.forget
+        was_remembered = [await forget(chat, message_id) for message_id in message_ids]
+        cancelled = list[Job]()
+        for message_id in message_ids:
+            cancelled += await self.cancel(chat, partial(pick_deleted, message_id))
+        if any(was_remembered):
+            cancelled += await begin_anew(self._store, {chat})
+        return cancelled
 
     async def note_joined(self, chat: Chat, person_ids: Collection[str], language: str) -> None:
         """Let people who joined a chat be told that it keeps a history, if it does. Safe to repeat.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 import pytest
 
@@ -10,34 +10,19 @@ from core.clock import Clock
 from core.commands.deletion import TEXT_DELETED
 from core.errors import EngineBadReply, PlatformBusy, StoreError
 from core.interfaces import DeliveryTarget
-from core.models import Chat, Message, QuotedMessage, Reply
+from core.models import Chat, QuotedMessage, Reply
 from core.store.work.restarts import Settle
 from tests.support.group_talk import ADA, BEN, EVE, Group
-from tests.support.loopback import Loopback, ScriptedAnswerer
-from tests.support.stored_rows import mentions, read_rows
+from tests.support.loopback import Loopback
+from tests.support.stored_rows import read_rows
+from tests.support.under_way import Secretive, begin, fill, left, texts
 
-OF_ADA = "- canary words were said [1]"
 SCOPES = ("forget me", "forget me everywhere", "remember me off")
-
-
-class Secretive(ScriptedAnswerer):
-    """Repeats what only Ada has said as long as it is given that."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.scripts = {"canary": OF_ADA, "": "- Ben was there [1]"}
 
 
 @pytest.fixture
 async def group(group: Group) -> Group:
-    """A group whose summaries take half a minute; Ada and Ben have written something."""
-    await group.ask("remember on", EVE)
-    await group.say("canary words", ADA)
-    await group.say("of Ben", BEN)
-    answerer = Secretive()
-    answerer.latency_s = 30.0
-    group.loopback.answering.answerer = group.loopback.answerer = answerer
-    return group
+    return await fill(group)
 
 
 @pytest.fixture
@@ -48,24 +33,6 @@ def bens(group: Group) -> Group:
 @pytest.fixture
 def adas(group: Group) -> Group:
     return Group(group.loopback, Chat("test", "1", ADA), is_private=True)
-
-
-async def begin(group: Group, clock: Clock, command: str, **changes: object) -> Message:
-    """Let Ben send a command, and return it when its work is under way."""
-    name, _, text = command.partition(" ")
-    message = group.write(BEN, command=name, text=text, **changes)
-    await group.loopback.inbox.accept(message)
-    await clock.sleep(5)
-    return message
-
-
-async def left(group: Group) -> list[str]:
-    """Return the places at which something of Ada's is stored."""
-    return [*mentions(await read_rows(group.loopback.store), "canary")]
-
-
-def texts(group: Group, message: Message) -> Iterator[str]:
-    return (f"{reply.quote}{reply.text}" for reply in group.answers(message))
 
 
 @pytest.mark.parametrize("scope", SCOPES)

@@ -27,8 +27,8 @@ class FakeInbox(fake_inbox.FakeInbox):
     def is_asked(self, message: Message) -> bool:
         return super().is_asked(message) or message.attachment is not None
 
-    async def forget(self, chat: Chat, message_id: str) -> list[Job]:
-        self.forgotten.append((chat.chat_id, message_id))
+    async def forget(self, chat: Chat, *message_ids: str) -> list[Job]:
+        self.forgotten += [(chat.chat_id, message_id) for message_id in message_ids]
         return []
 
     async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:

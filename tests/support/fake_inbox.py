@@ -122,7 +122,7 @@ class FakeInbox(Inbox):
     async def move_chat(self, platform: str, bot_id: str, old_id: str, new_id: str) -> None:
         raise AssertionError("this platform keeps chat ids")
 
-    async def forget(self, chat: Chat, message_id: str) -> list[Job]:
+    async def forget(self, chat: Chat, *message_ids: str) -> list[Job]:
         raise AssertionError("this platform reports no deletions")
 
     async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:

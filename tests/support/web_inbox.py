@@ -90,8 +90,9 @@ class FakeInbox(fake_inbox.FakeInbox):
     async def retry(self, job_id: str) -> bool:
         return False
 
-    async def forget(self, chat: Chat, message_id: str) -> list[Job]:
-        return [job] if (job := self.jobs.pop((chat, message_id), None)) else []
+    async def forget(self, chat: Chat, *message_ids: str) -> list[Job]:
+        found = (self.jobs.pop((chat, message_id), None) for message_id in message_ids)
+        return [job for job in found if job]
 
     async def recent(self, chat: Chat, limit: int, before: str = "") -> list[Job]:
         mine = [job for (owner, _), job in self.jobs.items() if owner == chat]

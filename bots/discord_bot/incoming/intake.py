@@ -97,10 +97,10 @@ class GatewayIntake:
             return
         if kind in ("MESSAGE_DELETE", "MESSAGE_DELETE_BULK"):
             chat = Chat(PLATFORM, self._client.bot_id, channel.chat_id)
-            for message_id in raw.get("ids") or (raw["id"],):
-                # A backfill that found it before may commit it only now.
-                self._client.seen.discard(str(message_id))
-                await self._inbox.forget(chat, str(message_id))
+            message_ids = [str(message_id) for message_id in raw.get("ids") or (raw["id"],)]
+            # A backfill that found one before may commit it only now.
+            self._client.seen.difference_update(message_ids)
+            await self._inbox.forget(chat, *message_ids)
             return
         is_edit = kind == "MESSAGE_UPDATE"
         for message in read_messages(raw, channel, self._client.bot_id, is_edit=is_edit):
