@@ -106,7 +106,8 @@ class BudgetRules:
         """Return the account of a person."""
         # The people of the page have the operator's password: only the bot's budget limits them.
         is_free = platform == PAGE or f"{platform}:{person_id}" in self.operators
-        return Account.of_person(platform, person_id, () if is_free else self.of_people)
+        budget = () if is_free else self.of_people
+        return Account("person", f"{platform}:{person_id}", budget)
 
     def group(self, chat: Chat) -> Account:
         """Return the account of a group."""

@@ -130,11 +130,6 @@ class Account:
     budget: Budget = ()
 
     @classmethod
-    def of_person(cls, platform: str, person_id: str, budget: Budget = ()) -> Self:
-        """Return the account of a person on a platform."""
-        return cls("person", f"{platform}:{person_id}", budget)
-
-    @classmethod
     def of_group(cls, chat: Chat, budget: Budget = ()) -> Self:
         """Return the account of a group."""
         return cls("chat", f"{chat.platform}:{chat.bot_id}:{chat.chat_id}", budget)

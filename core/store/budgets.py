@@ -112,26 +112,21 @@ _SETTLE = (
 )
 
 
-def _key(connection: Connection, account: Account) -> str:
+def _key(connection: Connection, account: Account, *, is_moved: bool = True) -> str:
     """Return what the rows of an account are found by: that of a person says nothing of who it is.
 
     That stays so when the person's data are deleted: who has used a budget up could begin anew.
-    The name may be such a digest already. That of a group that moved while calls were under way
-    stands for its new one.
+    The name may be such a digest already. is_moved: that of a group that moved while calls were
+    under way stands for its new one.
     """
-    key = _name_rows(connection, account)
-    moved: Mapping[str, str] = connection.info.get(_MOVED, {})
-    while key in moved:
-        key = moved[key]
-    return key
-
-
-def _name_rows(connection: Connection, account: Account) -> str:
-    """Return what `_key` returns, but for a group that moved."""
     if account.kind not in _OF_PEOPLE:
         return f"{account.kind}|{account.name}"
     cipher: Cipher = connection.dialect.hearsay_cipher  # type: ignore[attr-defined]
-    return f"{account.kind}|{cipher.digest(b'account', account.name)}"
+    key = f"{account.kind}|{cipher.digest(b'account', account.name)}"
+    moved: Mapping[str, str] = connection.info.get(_MOVED, {}) if is_moved else {}
+    while key in moved:
+        key = moved[key]
+    return key
 
 
 def settle(connection: Connection, settlement: Settlement) -> None:
@@ -147,7 +142,8 @@ def settle(connection: Connection, settlement: Settlement) -> None:
 def move_budget(connection: Connection, old: Chat, new: Chat) -> None:
     """Move the budget of a group that got a new id, with what it has used. Safe to repeat."""
     # What the connection remembers says nothing of rows: its transaction may have been undone.
-    before, after = (_name_rows(connection, Account.of_group(chat)) for chat in (old, new))
+    groups = map(Account.of_group, (old, new))
+    before, after = (_key(connection, group, is_moved=False) for group in groups)
     if before == after:
         return
     for column in (budget_uses.c.account, budgets.c.account):

@@ -68,11 +68,9 @@ class TranscriptionPipeline:
         """Return a recording, or a part of it, as WAV, 24 kHz mono. Raises BadAudio, TooLong."""
         return await self._media.convert(recording, "wav", rate_hz=24_000, span_s=span_s)
 
-    def report_jointly(
-        self, on_progress: OnProgress, lengths_s: dict[str, float]
-    ) -> RecordingsReport:
+    def report_jointly(self, show: OnProgress, lengths_s: dict[str, float]) -> RecordingsReport:
         """Return the report on several recordings, which the caller starts."""
-        return self._reports.open_jointly(on_progress, lengths_s, self.gate)
+        return self._reports.open_jointly(show, lengths_s, self.gate)
 
     async def transcribe(
         self,

@@ -271,22 +271,14 @@ async def test_a_chat_that_is_not_allowed_gets_a_notice(server: Server, settings
 
 
 async def test_autocomplete(scenario: Scenario) -> None:
-    typed = {"text": "Hi"}
-    interaction_id = scenario.server.autocomplete(
-        scenario.channel, scenario.ann, "say", "voice", "s", typed
-    )
-    choices = await scenario.server.wait_for(
-        lambda: scenario.server.interaction(interaction_id).choices
-    )
+    server, place, given = scenario.server, (scenario.channel, scenario.ann), {"text": "Hi"}
+    typed = server.autocomplete(*place, "say", "voice", "s", given)
+    choices = await server.wait_for(lambda: server.interaction(typed).choices)
     assert choices == [{"name": "say voice", "value": "say voice"}] and not scenario.inbox.messages
     scenario.inbox.failures = [StoreError("locked")]
-    interaction_id = scenario.server.autocomplete(
-        scenario.channel, scenario.ann, "style", "style", "w"
-    )
-    await scenario.server.wait_for(
-        lambda: scenario.server.interaction(interaction_id).response_type == 8
-    )
-    assert scenario.server.interaction(interaction_id).choices == []
+    late = server.autocomplete(*place, "style", "style", "w")
+    await server.wait_for(lambda: server.interaction(late).response_type == 8)
+    assert server.interaction(late).choices == []
 
 
 async def test_close_commits_interactions(

@@ -176,7 +176,7 @@ async def _people(store: Store) -> None:
     await store.probes.incidents()
     await store.probes.end_incident("disk")
     await store.probes.check_space()
-    account, day, amount = Account.of_person("test", "7"), now.date(), Amount(1000, 5)
+    account, day, amount = Account("person", "test:7"), now.date(), Amount(1000, 5)
     await store.budgets.reserve([account], amount, day)
     await store.budgets.release(Settlement((account,), day, amount, amount))
     await store.budgets.set_budget(account, parse_budget("5 min/day"), "test:7", "who")

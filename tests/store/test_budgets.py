@@ -10,7 +10,7 @@ from core.store import Store, make_cipher, migrate
 from tests.support.clean_start import ask_database, open_store
 
 TODAY = date(2026, 11, 23)
-ADA = Account.of_person("telegram", "70701001")
+ADA = Account("person", "telegram:70701001")
 GROUP = Account.of_group(Chat("telegram", "1", "-100200300"))
 
 

@@ -84,7 +84,7 @@ async def fill_every_table(store: Store, new_message: NewMessage) -> None:
     await store.newcomers.add(GROUP, ["7"])
     former = {"key_id": "00000000", "retired_at": now}
     await store._database.write(lambda one: one.execute(retired_keys.insert(), former))
-    account, amount = Account.of_person("test", "7"), Amount(1000, 5)
+    account, amount = Account("person", "test:7"), Amount(1000, 5)
     await store.budgets.reserve([account], amount, now.date())
     await store.budgets.set_budget(account, parse_budget("5 min/day"), "test:7", "who")
     await store.probes.begin("transcriber", now)

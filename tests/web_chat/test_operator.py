@@ -180,7 +180,7 @@ async def test_budgets_of_the_bot_and_of_who_has_used_most(
     operator_page: OperatorPage, operator: AsyncClient
 ) -> None:
     ledger, today = operator_page.store.budgets, current_clock().now().date()
-    account, amount = Account.of_person("telegram", "70701001"), Amount(90_000, 250_000, 3)
+    account, amount = Account("person", "telegram:70701001"), Amount(90_000, 250_000, 3)
     await ledger.reserve([account], amount, today)
     await ledger.release(Settlement((account,), today, amount, amount))
     bot, person = (await get(operator, "figures"))["budgets"]

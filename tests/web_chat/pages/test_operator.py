@@ -74,7 +74,7 @@ async def test_budgets_are_shown_in_their_units(
     browser: Browser, operator_page: OperatorPage
 ) -> None:
     ledger, today = operator_page.store.budgets, current_clock().now().date()
-    account, amount = Account.of_person("telegram", "70701001"), Amount(90_000, 250_000, 3)
+    account, amount = Account("person", "telegram:70701001"), Amount(90_000, 250_000, 3)
     await ledger.reserve([account], amount, today)
     await ledger.release(Settlement((account,), today, amount, amount))
     async with open_view(browser, operator_page) as page:
