@@ -53,6 +53,10 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Only the person who asked for it, or a member with the permission Manage Server, can "
             "cancel this."
         ),
+        "Only the person who asked for it, or an admin, can start this.": mark(
+            "Only the person who asked for it, or a member with the permission Manage Server, can "
+            "start this."
+        ),
         "Only the person who speaks in this recording, or an admin, can correct its "
         "transcript.": mark(
             "Only the person who speaks in this recording, or a member with the permission Manage "
