@@ -21,6 +21,7 @@ from core.errors import OverBudget, UserError
 from core.interfaces import Answerer, AnswererLimits, OnText, Recording
 from core.limits import AccountGate
 from core.limits.budgets import Budgets
+from core.limits.parallel import finish_all
 from core.limits.prices import measure
 from core.models import Amount, Answer, Audio, Question, Turn, Usage, add_amounts, add_usages
 from core.requester import REQUESTER
@@ -122,11 +123,7 @@ class AnsweringPipeline:
             *map(self.answer, first),
             self.answer(last, on_progress=show_place if first else on_progress),
         ]
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return [answer for answer in answers if isinstance(answer, Answer)]
+        return await finish_all(calls)
 
     async def answer(
         self,

@@ -44,6 +44,10 @@ from core.transcription.subtitles import FORMATS, name_transcript
 
 NOT_GIVEN = mark("{platform} does not give me this file. Please send it again.")
 SILENT = mark("The speaker has opted out of transcription.")
+OPTED_OUT = mark(
+    "You have opted out: nothing that you say in chats is stored. What you ask me yourself is kept "
+    "as /privacy says."
+)
 WITHHELD = mark("Whoever said or wrote this has opted out: it is neither transcribed nor stored.")
 TRANSCRIPT_GONE = mark("This transcript is no longer available. Send the recording again.")
 

@@ -6,7 +6,7 @@ import re
 
 from core.commands import Command
 from core.commands.arguments import Argument, offer, split_word
-from core.commands.context import Context
+from core.commands.context import OPTED_OUT, Context
 from core.commands.deletion import describe_counts, forget_everywhere
 from core.errors import UserError
 from core.locale import mark
@@ -27,10 +27,6 @@ LINKED = mark(
 UNLINKED = mark(
     "Your account is not linked and no code is active. Voice, style and opt-out stay as they were "
     "on both sides; a custom voice stays with the account that recorded it."
-)
-OPTED_OUT = mark(
-    "You have opted out: nothing that you say in chats is stored. What you ask me yourself is kept "
-    "as /privacy says."
 )
 REFUSALS = {
     LinkResult.UNKNOWN: mark(

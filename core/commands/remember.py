@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from core.commands import Command
 from core.commands.arguments import Argument, offer, read_word, split_word
-from core.commands.context import Context
+from core.commands.context import OPTED_OUT, Context
 from core.commands.deletion import describe_counts, forget_everywhere
 from core.errors import UserError
 from core.locale import Plural, mark
@@ -33,10 +33,6 @@ PRIVATE = mark(
     "are kept for 30 days; a recording is a request, too. /privacy says more."
 )
 HISTORY_OFF = mark("Chat history is off. An admin can turn it on with /remember on.")
-OPTED_OUT = mark(
-    "You have opted out: nothing that you say in chats is stored. What you ask me yourself is kept "
-    "as /privacy says."
-)
 
 
 async def remember(ctx: Context) -> Reply:

@@ -10,13 +10,9 @@ from functools import partial
 from core.errors import EngineError, PlatformError, UserError
 from core.glossary.apply import apply_to
 from core.interfaces import Platform
+from core.limits.parallel import finish_all
 from core.locale import mark, translate
-from core.models import (
-    Chat,
-    Job,
-    QuotedMessage,
-    RememberedMessage,
-)
+from core.models import Chat, Job, QuotedMessage, RememberedMessage
 from core.store import Store
 from core.transcription.pipeline import TranscriptionPipeline
 from core.transcription.progress import OnProgress
@@ -79,16 +75,10 @@ class TalkRecordings:
 
         estimating = report.start()
         try:
-            # If one fails, the others still finish: they are paid for, and end with this work.
-            calls = map(transcribe, messages.values())
-            found = await asyncio.gather(*calls, return_exceptions=True)
+            found = await finish_all(map(transcribe, messages.values()))
         finally:
             estimating.cancel()
-        for one in found:
-            if isinstance(one, BaseException):
-                raise one
-        whole = [one for one in found if isinstance(one, RememberedMessage)]
-        return dict(zip(messages, whole, strict=True))
+        return dict(zip(messages, found, strict=True))
 
     async def _transcribe(
         self, job: Job, chat: Chat, message: RememberedMessage, on_progress: OnProgress
