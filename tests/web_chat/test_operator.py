@@ -60,6 +60,8 @@ async def operator(operator_page: OperatorPage) -> AsyncIterator[AsyncClient]:
 def logs(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     handlers, level = logging.root.handlers, logging.root.level
     set_up_logs("WARNING", [KEY], format="json")
+    # Loggers of the program that are used now would log like this in later tests, too.
+    structlog.configure(cache_logger_on_first_use=False)
     yield
     logging.root.handlers = handlers
     logging.root.setLevel(level)
