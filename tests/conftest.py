@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tests.emulators.telegram import TelegramServer
     from tests.support.hearsay_command import Hearsay
     from tests.support.loopback import Loopback
+    from tests.support.postgresql import PostgresServer
 
 #: Hooks: the tables at the end of the run.
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
@@ -44,6 +45,8 @@ NewMessage = Callable[..., "Message"]
 
 #: The slowest folders run first, so that no processor is idle at the end.
 _FIRST = ("tests/acceptance/", "tests/web_chat/", "tests/chaos/")
+#: Where each test that needs a database runs on SQLite and on PostgreSQL.
+BOTH_TIERS: tuple[str, ...] = ()
 #: Folders whose files share a browser or server, which is slow to start.
 _TOGETHER = ("tests/web_chat/pages/", "tests/openai_api/")
 
@@ -57,6 +60,12 @@ def pytest_configure() -> None:
     if name is not None and sys.platform == "linux":
         processors = sorted(os.sched_getaffinity(0))
         os.sched_setaffinity(0, {processors[int(name.removeprefix("gw")) % len(processors)]})
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of the store and of the road on both kinds of database."""
+    if "tier" in metafunc.fixturenames and metafunc.definition.nodeid.startswith(BOTH_TIERS):
+        metafunc.parametrize("tier", ["sqlite", "postgresql"], indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -185,13 +194,40 @@ async def clock() -> Clock:
     return current_clock()
 
 
-@pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'hearsay.db'}"
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; tests that use it are skipped where there is none."""
+    from tests.support.postgresql import MISSING, PostgresServer, find_programs
+
+    if find_programs() is None:
+        pytest.skip(MISSING)
+    server = PostgresServer()
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+def tier(request: pytest.FixtureRequest) -> str:
+    """The kind of database: "sqlite", and "postgresql" as well in the folders of BOTH_TIERS."""
+    name: str = getattr(request, "param", "sqlite")
+    return name
+
+
+@pytest.fixture
+def database_url(tier: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+    """The URL of a database, which `open_store(tmp_path)` opens; of SQLite it is not there yet."""
+    from tests.support.clean_start import URL_FILE
+
+    if tier == "sqlite":
+        return f"sqlite:///{tmp_path / 'hearsay.db'}"
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    (tmp_path / URL_FILE).write_text(server.create())
+    return (tmp_path / URL_FILE).read_text()
+
+
+@pytest.fixture
+async def store(database_url: str, tmp_path: Path) -> AsyncIterator[Store]:
     from tests.support.clean_start import open_store
 
     store = open_store(tmp_path)

@@ -140,7 +140,7 @@ def measure_held(store: Store) -> float:
         turns_ms.append(1000 * (time.thread_time() - began_s))
         return result
 
-    writer._commit = measured  # type: ignore[method-assign]
+    writer._commit = measured
     expired_at = datetime.now(UTC) - timedelta(seconds=OLDEST_S) + REQUESTS_KEPT
     gc.freeze()  # as the program does
     asyncio.run(store.retention.purge(expired_at + timedelta(hours=1)))

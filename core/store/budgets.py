@@ -44,6 +44,7 @@ from core.models import (
 )
 from core.store.audit import note_action
 from core.store.database.cipher import Cipher
+from core.store.database.dialects import Largest
 from core.store.database.queries import Database, reads, writes
 from core.store.database.schema import budget_uses, budgets
 
@@ -107,7 +108,7 @@ _SETTLE = (
     .values(
         {name: _USE[name] + bindparam(f"paid_{name}") for name in _USED}
         # Never less than nothing: at a start all that is held is released.
-        | {name: func.max(0, _USE[name] - bindparam(f"free_{name}")) for name in _HELD}
+        | {name: Largest(0, _USE[name] - bindparam(f"free_{name}")) for name in _HELD}
     )
 )
 

@@ -30,6 +30,8 @@ class _Compiled(dict[Any, Any]):
 
 _COMPILED = _Compiled()
 _KEY = Fernet.generate_key()
+#: Beside the key, where the database is no file: its URL.
+URL_FILE = "database_url"
 
 
 @cache
@@ -42,7 +44,9 @@ def _migrated() -> bytes:
 
 def make_database(home: Path) -> str:
     """Create a migrated database in `home` unless there is one; return its URL."""
-    path = home / "hearsay.db"
+    path, elsewhere = home / "hearsay.db", home / URL_FILE
+    if elsewhere.exists():
+        return elsewhere.read_text()
     if not path.exists():
         path.write_bytes(_migrated())
     return f"sqlite:///{path}"
@@ -60,8 +64,9 @@ def open_store(home: Path) -> Store:
     if not key.exists():
         key.touch(0o600)
         key.write_bytes(_KEY)
-    store = Store(make_database(home), make_cipher(None, home), current_clock())
-    if key.read_bytes() == _KEY:
+    url = make_database(home)
+    store = Store(url, make_cipher(None, home), current_clock())
+    if key.read_bytes() == _KEY and url.startswith("sqlite"):
         for side in (store._database._writer, store._database._readers):
             side.engine._compiled_cache = _COMPILED
     return store

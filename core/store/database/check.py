@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from core.store.database.errors import read_error
-from core.store.database.migrate import is_file, list_revisions, open_plain, read_revision
+from core.store.database.migrate import is_there, list_revisions, open_plain, read_revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def _examine(url: str) -> DatabaseCondition:
     is_sqlite = engine.dialect.name == "sqlite"
     path = find_path(url)
     try:
-        if is_sqlite and not is_file(url):
+        if is_sqlite and not is_there(url):
             return DatabaseCondition(is_there=False, path=path)
         with engine.connect() as connection:
             damage = ""

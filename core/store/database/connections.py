@@ -32,7 +32,7 @@ READERS = 4
 MAX_GROUP = 32
 
 #: The column of the key of digests, as `Encrypted` names it.
-_INDEX_KEY = b"index_key.content"
+INDEX_KEY = b"index_key.content"
 
 Result = TypeVar("Result")
 #: The statements of a transaction, or of a look at the database.
@@ -88,9 +88,9 @@ def load_index_key(connection: sqlite3.Connection, cipher: Cipher) -> None:
     except sqlite3.OperationalError:
         return  # not migrated yet
     if row:
-        cipher.index_key = cipher.decrypt(row[0], _INDEX_KEY)
+        cipher.index_key = cipher.decrypt(row[0], INDEX_KEY)
     elif not connection.execute("PRAGMA query_only").fetchone()[0]:
-        own = cipher.encrypt(cipher.index_key, _INDEX_KEY)
+        own = cipher.encrypt(cipher.index_key, INDEX_KEY)
         connection.execute("INSERT OR IGNORE INTO index_key VALUES (1, ?)", (own,))
 
 

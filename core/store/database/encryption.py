@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeDecorator
 
 from core.errors import ConfigError
 from core.store.database.cipher import Cipher, KeySource, make_key
+from core.store.database.dialects import SQLITE
 
 #: What every compressed value begins with, before it is encrypted. No JSON does.
 _ZLIB = b"x"
@@ -100,18 +101,21 @@ def digest(connection: Connection, column: Column[Any], value: str) -> str:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware moment. SQLite has no time zones, so it is stored as naive UTC there."""
+    """An aware moment, stored in UTC; SQLite has no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the moment as the database stores it."""
-        return value and value.astimezone(UTC).replace(tzinfo=None)
+        moment = value and value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if moment and dialect.name == SQLITE else moment
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the moment with its time zone."""
-        return value and value.replace(tzinfo=UTC)
+        if value is None or value.tzinfo is UTC:
+            return value
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 def bind_column_names(metadata: MetaData) -> None:

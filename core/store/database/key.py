@@ -9,15 +9,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Connection, LargeBinary, inspect, make_url, select, text, type_coerce
+from sqlalchemy import Column, Connection, LargeBinary, inspect, select, type_coerce
 from sqlalchemy.exc import DBAPIError
 
 from core.config import Settings
 from core.errors import ConfigError
 from core.store.database.cipher import Cipher, KeySource
+from core.store.database.dialects import SQLITE, RowId, find_backend
 from core.store.database.encryption import Encrypted, build_cipher, name_source
 from core.store.database.errors import read_error
-from core.store.database.migrate import is_file, open_plain
+from core.store.database.migrate import is_there, name_database, open_plain
 from core.store.database.schema import metadata, retired_keys
 
 
@@ -77,25 +78,28 @@ def _examine(url: str, source: KeySource, is_complete: bool) -> KeyFit:
 
 
 def _describe_missing(url: str, path: Path) -> str:
-    database = make_url(url).database
+    database = name_database(url)
     return (
         f"{path} is missing: without this key nobody can read {database}. Restore it from your"
         " backup, or set HEARSAY_SECRET_KEY if you kept the key there."
-        f" {_describe_afresh(database)}"
+        f"{_describe_afresh(url)}"
     )
 
 
 def _describe_wrong(url: str, name: str) -> str:
-    database = make_url(url).database
+    database = name_database(url)
     return (
         f"{name} is not the key of {database}. Restore the key that belongs to it; to rotate keys,"
         " run: hearsay keys rotate."
-        f" {_describe_afresh(database)}"
+        f"{_describe_afresh(url)}"
     )
 
 
-def _describe_afresh(database: str | None) -> str:
-    return f"To start again without the old data, move {database}* to another folder."
+def _describe_afresh(url: str) -> str:
+    if find_backend(url) != SQLITE:
+        return ""
+    database = name_database(url)
+    return f" To start again without the old data, move {database}* to another folder."
 
 
 def _refuse_retired(url: str, cipher: Cipher) -> None:
@@ -134,13 +138,13 @@ def _read_samples(url: str) -> Iterator[tuple[bytes, bytes]]:
     """
     engine = open_plain(url, is_read_only=True)
     try:
-        if not is_file(url):
+        if not is_there(url):
             return
         with engine.connect() as connection:
             for name, column in _find_columns(connection):
                 raw = select(type_coerce(column, LargeBinary)).where(column.is_not(None)).limit(1)
-                for order in ("rowid DESC", "rowid"):
-                    value = connection.execute(raw.order_by(text(order))).scalar()
+                for order in (RowId(column.table).desc(), RowId(column.table)):
+                    value = connection.execute(raw.order_by(order)).scalar()
                     if value is not None:
                         yield name, value
     except DBAPIError as error:

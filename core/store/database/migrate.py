@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 
 import stamina
 from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
 
 from core.errors import ConfigError, StorageFull, StoreError
+from core.store.database.dialects import POSTGRESQL, SQLITE, find_backend
 from core.store.database.errors import read_error
 from core.store.database.tables import metadata
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
     from core.store.database.cipher import Cipher
 
-#: The migration after which ids of people and chats are digests.
+#: The advisory lock under which PostgreSQL is migrated.
+_LOCK = 0x48454152
+#: The migration after which ids of people and chats are digests. No PostgreSQL database is older.
 _FIRST_KEYED = "0014"
 
 
@@ -45,7 +48,7 @@ def read_revision(connection: Connection) -> str:
 
 
 async def migrate(url: str, cipher: Cipher | None = None, revision: str = "head") -> None:
-    """Migrate the database at `url`, under its write lock, all or nothing.
+    """Migrate the database at `url`, under a lock that one process at a time holds, all or nothing.
 
     cipher: needed for a database that has data.
     Raises ConfigError if the database is newer than this code or DATABASE_URL is not a database
@@ -61,21 +64,16 @@ def _is_locked(error: Exception) -> bool:
 
 @stamina.retry(on=_is_locked, attempts=20, timeout=30.0, wait_initial=0.05, wait_max=0.5)
 def _migrate(url: str, cipher: Cipher | None, revision: str) -> None:
-    engine = open_plain(url)
+    engine, is_sqlite = open_plain(url), find_backend(url) == SQLITE
     keep_private(url)
     try:
         with engine.connect() as connection:
-            connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
-            connection.exec_driver_sql("PRAGMA busy_timeout=30000")
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-            connection.exec_driver_sql("PRAGMA secure_delete=ON")
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            before = _upgrade(connection, cipher, revision)
-            connection.exec_driver_sql("COMMIT")
-            if "" < before < _FIRST_KEYED:
-                # Ids in plain text still stand in free pages and in the log.
-                connection.exec_driver_sql("VACUUM")
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+            if is_sqlite:
+                _migrate_sqlite(connection, cipher, revision)
+            else:
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                _upgrade(connection, cipher, revision)
+                connection.commit()
     except DBAPIError as error:
         found = read_error(error, url)
         if isinstance(found, StorageFull):
@@ -83,6 +81,20 @@ def _migrate(url: str, cipher: Cipher | None, revision: str) -> None:
         raise StoreError(f"{found}: {engine.url.database}") from None
     finally:
         engine.dispose()
+
+
+def _migrate_sqlite(connection: Connection, cipher: Cipher | None, revision: str) -> None:
+    connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
+    connection.exec_driver_sql("PRAGMA busy_timeout=30000")
+    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    connection.exec_driver_sql("PRAGMA secure_delete=ON")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    before = _upgrade(connection, cipher, revision)
+    connection.exec_driver_sql("COMMIT")
+    if "" < before < _FIRST_KEYED:
+        # Ids in plain text still stand in free pages and in the log.
+        connection.exec_driver_sql("VACUUM")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _upgrade(connection: Connection, cipher: Cipher | None, revision: str) -> str:
@@ -107,6 +119,11 @@ def _upgrade(connection: Connection, cipher: Cipher | None, revision: str) -> st
 def _make_new(connection: Connection, revision: str) -> None:
     """Create the current tables without Alembic. Tests compare them with the migrated ones."""
     metadata.create_all(connection)
+    if connection.dialect.name == POSTGRESQL:
+        from procrastinate.schema import SchemaManager
+
+        # Of the driver itself, which takes many statements at once if they have no parameters.
+        connection.connection.cursor().execute(SchemaManager.get_schema())
     connection.exec_driver_sql(
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
         "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
@@ -130,7 +147,7 @@ def keep_private(url: str) -> None:
     SQLite gives the files beside it the same permissions.
     """
     name = make_url(url).database
-    if not name or name == ":memory:":
+    if find_backend(url) != SQLITE or not name or name == ":memory:":
         return
     with suppress(OSError):  # SQLite tells why it cannot be opened
         descriptor = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
@@ -144,24 +161,31 @@ def keep_private(url: str) -> None:
                 beside.chmod(0o600)
 
 
-def is_file(url: str) -> bool:
-    """Return whether the SQLite database at `url` exists."""
-    return Path(make_url(url).database or "").is_file()
+def is_there(url: str) -> bool:
+    """Return whether the database at `url` may exist: of SQLite, whether its file does."""
+    return find_backend(url) != SQLITE or Path(make_url(url).database or "").is_file()
+
+
+def name_database(url: str) -> str:
+    """Return what people call the database at `url`: a file, or a name on a server."""
+    parsed = make_url(url)
+    place = f" on {parsed.host}" if parsed.host else ""
+    return f"{parsed.database}{place}"
 
 
 def open_plain(url: str, *, is_read_only: bool = False) -> Engine:
     """Return a synchronous engine.
 
-    is_read_only: an SQLite file is neither created nor changed.
+    is_read_only: nothing is changed; an SQLite file is not created either.
     Raises ConfigError, without the address: it may hold a password.
     """
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        raise ConfigError("DATABASE_URL is not a database URL") from None
-    if parsed.get_backend_name() != "sqlite":
-        raise ConfigError("DATABASE_URL must begin with sqlite: no other database is supported yet")
-    parsed = parsed.set(drivername="sqlite")
+    if find_backend(url) != SQLITE:
+        from core.store.database.postgresql import CONNECT
+
+        address = make_url(url).set(drivername="postgresql+psycopg")
+        engine = create_engine(address, connect_args=CONNECT, hide_parameters=True)
+        return engine.execution_options(postgresql_readonly=True) if is_read_only else engine
+    parsed = make_url(url).set(drivername="sqlite")
     if is_read_only and parsed.database:
         path = Path(parsed.database).absolute().as_uri()
         parsed = parsed.set(database=path, query={"mode": "ro", "uri": "true"})

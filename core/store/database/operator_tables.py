@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Index, Integer, String, Table, UniqueConstraint, false
+from sqlalchemy import Boolean, Column, Index, String, Table, UniqueConstraint, false
 
 from core.models import AccessRequest
+from core.store.database.dialects import BigInt
 from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime
 from core.store.database.schema import metadata
 
@@ -12,7 +13,7 @@ from core.store.database.schema import metadata
 admissions = Table(
     "admissions",
     metadata,
-    Column("admission_pk", Integer, primary_key=True),
+    Column("admission_pk", BigInt, primary_key=True),
     Column("platform", String(32), nullable=False),
     #: A chat, person or server.
     Column("subject", KeyedId(b"subject"), nullable=False),
@@ -30,7 +31,7 @@ admissions = Table(
 audit = Table(
     "audit",
     metadata,
-    Column("audit_pk", Integer, primary_key=True),
+    Column("audit_pk", BigInt, primary_key=True),
     Column("done_at", UtcDateTime, nullable=False),
     #: "platform:id" of the operator.
     Column("operator", Encrypted(str), nullable=False),

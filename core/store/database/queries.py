@@ -1,8 +1,4 @@
-"""The database: how it is read and written, and what several queries share.
-
-Each transaction begins IMMEDIATE: one that reads first and writes later would fail at once with
-"database is locked" in spite of the busy timeout.
-"""
+"""The database: how it is read and written, and what several queries share."""
 
 from __future__ import annotations
 
@@ -13,10 +9,9 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import cache, wraps
 from operator import attrgetter
-from typing import Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from sqlalchemy import (
-    Column,
     Connection,
     Executable,
     Select,
@@ -28,8 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.sql.elements import ColumnElement, UnaryExpression
-from sqlalchemy.sql.operators import custom_op
+from sqlalchemy.sql.elements import ColumnElement
 
 from core.clock import CLOCK, Clock
 from core.errors import StorageFull
@@ -45,14 +39,18 @@ from core.models import (
 )
 from core.store.database.cipher import Cipher
 from core.store.database.connections import Readers, Result, Work, Writer
+from core.store.database.dialects import SQLITE, find_backend
 from core.store.database.errors import read_error
 from core.store.database.tables import chats, jobs, messages, people
+
+if TYPE_CHECKING:
+    from core.store.database.postgresql import PostgresReaders, PostgresWriter
 
 Parameters = ParamSpec("Parameters")
 
 
 class Database:
-    """One SQLite database."""
+    """One database."""
 
     def __init__(self, url: str, cipher: Cipher, clock: Clock = CLOCK) -> None:
         self.cipher = cipher
@@ -63,13 +61,13 @@ class Database:
         self.fault: StorageFull | None = None
         #: Called after each commit by which a job may have to run.
         self.on_job: Callable[[], None] = lambda: None
-        self._writer, self._readers = Writer(url, cipher), Readers(url, cipher)
+        self._writer, self._readers = _connect(url, cipher)
 
     async def write(self, work: Work[Result]) -> Result:
         """Run `work` in a transaction, and return what it returns once that is committed.
 
-        Transactions run one after the other, in the order of the calls. If this is cancelled, one
-        that has begun is committed all the same.
+        SQLite runs transactions one after the other, in the order of the calls. If this is
+        cancelled, one that has begun is committed all the same.
         Raises StoreError if the database fails, and what `work` raises: then nothing was written.
         """
         with self._read_errors():
@@ -113,6 +111,17 @@ class Database:
             if isinstance(found, StorageFull):
                 self.fault = found
             raise found from None
+
+
+def _connect(
+    url: str, cipher: Cipher
+) -> tuple[Writer, Readers] | tuple[PostgresWriter, PostgresReaders]:
+    if find_backend(url) == SQLITE:
+        return Writer(url, cipher), Readers(url, cipher)
+    # Loaded only where it is used.
+    from core.store.database.postgresql import PostgresReaders, PostgresWriter
+
+    return PostgresWriter(url, cipher), PostgresReaders(url, cipher)
 
 
 def writes(
@@ -181,11 +190,15 @@ def is_chat_of(person: Chat) -> ColumnElement[bool]:
     return (chats.c.platform == person.platform) & (chats.c.bot_id == person.bot_id) & is_theirs
 
 
-#: Built once: every message waits for it.
-_CHAT = select(chats).where(
-    chats.c.platform == bindparam("of_platform"),
-    chats.c.bot_id == bindparam("of_bot"),
-    chats.c.chat_id == bindparam("of_chat"),
+#: Built once: every message waits for it. On PostgreSQL, transactions about a chat take turns.
+_CHAT = (
+    select(chats)
+    .where(
+        chats.c.platform == bindparam("of_platform"),
+        chats.c.bot_id == bindparam("of_bot"),
+        chats.c.chat_id == bindparam("of_chat"),
+    )
+    .with_for_update(key_share=True, of=chats)
 )
 
 #: The same, with the row of one person.
@@ -254,11 +267,6 @@ def select_jobs() -> Select[Any]:
         # The message of a job that was forgotten has no content any more.
         .where(messages.c.content.is_not(None))
     )
-
-
-def unindexed(column: Column[Any]) -> ColumnElement[Any]:
-    """Return a column by which SQLite is not to search: it would take the index of many rows."""
-    return UnaryExpression(column, operator=custom_op("+"), type_=column.type)
 
 
 def find_newest(

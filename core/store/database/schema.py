@@ -13,9 +13,9 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    text,
 )
 
+from core.store.database.dialects import BigInt, index_some
 from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime
 
 metadata = MetaData(
@@ -51,34 +51,34 @@ usage = Table(
     Column("hour_at", UtcDateTime, primary_key=True),
     Column("engine", String(32), primary_key=True),
     Column("model", String(64), primary_key=True),
-    Column("calls", Integer, nullable=False),
+    Column("calls", BigInt, nullable=False),
     Column("audio_s", Float, nullable=False),
-    Column("prompt_tokens", Integer, nullable=False),
-    Column("completion_tokens", Integer, nullable=False),
+    Column("prompt_tokens", BigInt, nullable=False),
+    Column("completion_tokens", BigInt, nullable=False),
     #: Parts of the two above: audio and cached ones of the prompt, reasoning of the completion.
-    Column("audio_tokens", Integer, nullable=False, server_default="0"),
-    Column("cached_tokens", Integer, nullable=False, server_default="0"),
-    Column("reasoning_tokens", Integer, nullable=False, server_default="0"),
+    Column("audio_tokens", BigInt, nullable=False, server_default="0"),
+    Column("cached_tokens", BigInt, nullable=False, server_default="0"),
+    Column("reasoning_tokens", BigInt, nullable=False, server_default="0"),
 )
 
 #: What people, groups, API keys and the bot have used on each day, see `core.limits.budgets`.
 budget_uses = Table(
     "budget_uses",
     metadata,
-    Column("use_pk", Integer, primary_key=True),
+    Column("use_pk", BigInt, primary_key=True),
     #: Who it is; of people and groups a digest.
     Column("account", String(200), nullable=False),
     Column("kind", String(8), nullable=False),
     #: ISO 8601, in UTC.
     Column("day", String(10), nullable=False),
-    Column("audio_ms", Integer, nullable=False),
+    Column("audio_ms", BigInt, nullable=False),
     #: Millionths of a US dollar.
-    Column("micro_usd", Integer, nullable=False),
-    Column("requests", Integer, nullable=False),
+    Column("micro_usd", BigInt, nullable=False),
+    Column("requests", BigInt, nullable=False),
     #: The most that calls under way may add.
-    Column("held_audio_ms", Integer, nullable=False),
-    Column("held_micro_usd", Integer, nullable=False),
-    Column("held_requests", Integer, nullable=False),
+    Column("held_audio_ms", BigInt, nullable=False),
+    Column("held_micro_usd", BigInt, nullable=False),
+    Column("held_requests", BigInt, nullable=False),
     UniqueConstraint("account", "day"),
     Index(None, "day"),
 )
@@ -145,7 +145,7 @@ newcomers = Table(
     Column("joined_at", UtcDateTime, nullable=False),
     Column("told_at", UtcDateTime),
     Index(None, "joined_at"),
-    Index("ix_newcomers_untold_chat_pk", "chat_pk", sqlite_where=text("told_at IS NULL")),
+    index_some("ix_newcomers_untold_chat_pk", "chat_pk", where="told_at IS NULL"),
 )
 
 #: How far people have read, for "since I last read".

@@ -17,7 +17,6 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     false,
-    text,
 )
 
 from core.models import (
@@ -32,6 +31,7 @@ from core.models import (
     TalkSettings,
     Transcript,
 )
+from core.store.database.dialects import BigInt, index_some
 from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime, bind_column_names
 from core.store.database.operator_tables import admissions as admissions
 from core.store.database.schema import deliveries as deliveries
@@ -44,7 +44,7 @@ from core.store.database.schema import watermarks as watermarks
 chats = Table(
     "chats",
     metadata,
-    Column("chat_pk", Integer, primary_key=True),
+    Column("chat_pk", BigInt, primary_key=True),
     Column("platform", String(32), nullable=False),
     Column("bot_id", String(64), nullable=False),
     Column("chat_id", KeyedId(b"chat"), nullable=False),
@@ -69,7 +69,7 @@ chats = Table(
     #: The day of the last message. None = the purge has not seen this row yet, and sets it.
     Column("used_at", UtcDateTime),
     UniqueConstraint("platform", "bot_id", "chat_id"),
-    Index("ix_chats_gone_at", "gone_at", sqlite_where=text("gone_at IS NOT NULL")),
+    index_some("ix_chats_gone_at", "gone_at", where="gone_at IS NOT NULL"),
     *(Index(None, name) for name in ("used_at", "owner_id")),
 )
 
@@ -77,7 +77,7 @@ chats = Table(
 people = Table(
     "people",
     metadata,
-    Column("person_pk", Integer, primary_key=True),
+    Column("person_pk", BigInt, primary_key=True),
     Column("platform", String(32), nullable=False),
     Column("person_id", KeyedId(b"person"), nullable=False),
     #: The id itself, for accounts that are linked.
@@ -110,7 +110,7 @@ link_codes = Table(
 link_tries = Table(
     "link_tries",
     metadata,
-    Column("try_pk", Integer, primary_key=True),
+    Column("try_pk", BigInt, primary_key=True),
     Column("person_pk", ForeignKey("people.person_pk"), nullable=False),
     Column("tried_at", UtcDateTime, nullable=False),
 )
@@ -132,15 +132,15 @@ voices = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("message_pk", Integer, primary_key=True),
+    Column("message_pk", BigInt, primary_key=True),
     Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
     Column("message_id", String(128), nullable=False),
     Column("edit_id", String(32), nullable=False),
     Column("received_at", UtcDateTime, nullable=False),
     Column("content", Encrypted(Message)),
     UniqueConstraint("chat_pk", "message_id", "edit_id"),
-    Index("ix_messages_form_chat_pk", "chat_pk", sqlite_where=text("edit_id = 'form'")),
-    Index("ix_messages_form_received_at", "received_at", sqlite_where=text("edit_id = 'form'")),
+    index_some("ix_messages_form_chat_pk", "chat_pk", where="edit_id = 'form'"),
+    index_some("ix_messages_form_received_at", "received_at", where="edit_id = 'form'"),
 )
 
 #: Recordings that only we have (uploads), for later questions about them.
@@ -155,7 +155,7 @@ blobs = Table(
 blob_pieces = Table(
     "blob_pieces",
     metadata,
-    Column("piece_pk", Integer, primary_key=True),
+    Column("piece_pk", BigInt, primary_key=True),
     Column("blob_id", String(32), nullable=False),
     Column("number", Integer, nullable=False),
     # It held them whole before there were pieces.
@@ -170,7 +170,7 @@ _OPEN_INDEXES = ["state", "run_at"], ["chat_pk"], ["state", "turn"], ["person", 
 jobs = Table(
     "jobs",
     metadata,
-    Column("seq", Integer, primary_key=True),
+    Column("seq", BigInt, primary_key=True),
     Column("job_id", String(16), nullable=False, unique=True),
     Column("message_pk", ForeignKey("messages.message_pk"), nullable=False, unique=True),
     #: Where the reply goes; differs from the message's chat once the chat has moved.
@@ -193,17 +193,17 @@ jobs = Table(
     Column("outcome", String(16), nullable=False),
     #: Who has asked for it, and when its turn is: see `core.store.work.turns`.
     Column("person", KeyedId(b"asker")),
-    Column("turn", Integer, nullable=False, server_default="0"),
+    Column("turn", BigInt, nullable=False, server_default="0"),
     # Each ends with `seq`, as every index in SQLite does: what it finds is in order of arrival.
     *(Index(None, name) for name in ("state", "chat_pk", "finished_at")),
     # Of those that have not ended: as small as the queue, however many have.
     *(
-        Index(f"ix_jobs_open_{'_'.join(names)}", *names, sqlite_where=text("finished_at IS NULL"))
+        index_some(f"ix_jobs_open_{'_'.join(names)}", *names, where="finished_at IS NULL")
         for names in _OPEN_INDEXES
     ),
-    Index("ix_jobs_export_finished_at", "finished_at", sqlite_where=text("command = 'export'")),
-    Index("ix_jobs_unasked_finished_at", "finished_at", sqlite_where=text(IS_UNASKED)),
-    Index("ix_jobs_copy_chat_pk", "chat_pk", sqlite_where=text("command = 'private_summary'")),
+    index_some("ix_jobs_export_finished_at", "finished_at", where="command = 'export'"),
+    index_some("ix_jobs_unasked_finished_at", "finished_at", where=IS_UNASKED),
+    index_some("ix_jobs_copy_chat_pk", "chat_pk", where="command = 'private_summary'"),
 )
 
 #: Paid transcripts by sha256 of scope + audio + engine + model + parameters + piece.
@@ -234,7 +234,7 @@ answers = Table(
 remembered = Table(
     "remembered",
     metadata,
-    Column("remembered_pk", Integer, primary_key=True),
+    Column("remembered_pk", BigInt, primary_key=True),
     Column("chat_pk", ForeignKey("chats.chat_pk"), nullable=False),
     Column("message_id", String(128), nullable=False),
     Column("thread_id", String(64)),

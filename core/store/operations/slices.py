@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Table, bindparam, delete, literal_column, select
+from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.store.database.queries import Database, writes
@@ -15,8 +15,6 @@ from core.store.database.queries import Database, writes
 SLICE_S = 0.008
 #: Rows that are looked for at once.
 PAGE = 100
-#: What tells the rows of any table apart, whatever its primary key is.
-_ROWID: ColumnElement[int] = literal_column("rowid", Integer)
 
 
 class Slices:
@@ -30,15 +28,13 @@ class Slices:
 
         They are looked for without the write lock.
         """
-        found, count = select(_ROWID).select_from(table).where(is_old).limit(PAGE), 0
+        key = [*table.primary_key]
+        found, count = select(*key).where(is_old).limit(PAGE), 0
+        one = delete(table).where(*(column == bindparam(f"of_{column.name}") for column in key))
         while rows := await self._database.rows(found):
-            count += await self.do(partial(self._delete_one, table), [row[0] for row in rows])
+            keys = [{f"of_{name}": value for name, value in row._mapping.items()} for row in rows]
+            count += await self.do(lambda connection, row: connection.execute(one, row), keys)
         return count
-
-    @staticmethod
-    def _delete_one(table: Table, connection: Connection, rowid: int) -> None:
-        statement = delete(table).where(bindparam("of_row") == _ROWID)
-        connection.execute(statement, {"of_row": rowid})
 
     async def do(self, do_one: Callable[[Connection, Any], object], rows: Sequence[Any]) -> int:
         """Call `do_one` with each row, in as many transactions as it takes. Return how many."""

@@ -7,10 +7,10 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, delete, literal_column, select, update
-from sqlalchemy.sql.elements import Label
+from sqlalchemy import Connection, delete, select, update
 
 from core.models import Audio, Chat, SavedVoice, SpeechSettings
+from core.store.database.dialects import RowId
 from core.store.database.queries import Database, chat_row, insert_new, is_chat, writes
 from core.store.database.tables import chats, people, sounds, voices
 from core.store.people.accounts import SPEECH, account_row, is_person
@@ -60,8 +60,8 @@ class Voices:
         of_chat = select(chats.c.chat_pk).where(is_chat(chat))
         of_person = select(people.c.person_pk).where(is_person(chat.platform, person_id))
         is_usable = voices.c.chat_pk.in_(of_chat) | voices.c.person_pk.in_(of_person)
-        number: Label[int] = literal_column("voices.rowid").label("number")
-        rows = await self._database.rows(select(voices, number).where(is_usable))
+        query = select(voices, RowId(voices).label("number")).where(is_usable)
+        rows = await self._database.rows(query)
         return [row.content for row in sorted(rows, key=attrgetter("created_at", "number"))]
 
     @writes

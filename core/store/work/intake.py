@@ -24,6 +24,7 @@ from core.models import (
     Reply,
 )
 from core.permissions import Action, Standing, decide
+from core.store.database.dialects import Unindexed
 from core.store.database.queries import (
     FORM,
     IS_FORM,
@@ -31,7 +32,6 @@ from core.store.database.queries import (
     adds_jobs,
     chat_row,
     read_settings,
-    unindexed,
     writes,
 )
 from core.store.database.tables import chats, deliveries, jobs, messages, people
@@ -54,7 +54,7 @@ _QUOTED = (
     .join(deliveries, deliveries.c.job_id == jobs.c.job_id)
     .where(
         deliveries.c.platform_id.in_((bindparam("of_message"), bindparam("of_live_message"))),
-        unindexed(jobs.c.chat_pk) == bindparam("of_chat"),
+        Unindexed(jobs.c.chat_pk) == bindparam("of_chat"),
     )
     .order_by(jobs.c.seq.desc())
     .limit(1)

@@ -16,6 +16,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.errors import JobCancelled
 from core.models import Chat, ClaimedJobs, Job, JobState, Reply
 from core.store.audit import note_action
+from core.store.database.dialects import Unindexed
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import (
     IS_CANCELLED,
@@ -28,7 +29,6 @@ from core.store.database.queries import (
     read_job,
     reads,
     select_jobs,
-    unindexed,
     writes,
 )
 from core.store.database.tables import chats, jobs, messages
@@ -164,7 +164,7 @@ class Jobs:
 
     async def places(self, limit: int = 1000) -> dict[str, int]:
         """Return the places of the jobs that wait for one, by id: 1 is that of the next."""
-        is_due = unindexed(jobs.c.run_at) <= self._database.now()
+        is_due = Unindexed(jobs.c.run_at) <= self._database.now()
         waiting = select(jobs.c.job_id).where(_IS_WAITING, is_due)
         rows = await self._database.rows(waiting.order_by(jobs.c.turn, jobs.c.seq).limit(limit))
         return {row.job_id: place for place, row in enumerate(rows, 1)}
@@ -231,7 +231,7 @@ class Jobs:
         """Return the job of a message, None if it has none."""
         here = select(chats.c.chat_pk).where(is_chat(chat)).scalar_subquery()
         is_it = (messages.c.chat_pk == here) & (messages.c.message_id == message_id)
-        found = await self._select(is_it & (unindexed(jobs.c.chat_pk) == here), limit=1)
+        found = await self._select(is_it & (Unindexed(jobs.c.chat_pk) == here), limit=1)
         return found[0] if found else None
 
     async def counts(self) -> dict[JobState, int]:

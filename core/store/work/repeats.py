@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, select
 
 from core.models import Attachment, Message
+from core.store.database.dialects import Unindexed
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import IS_OPEN, unindexed
+from core.store.database.queries import IS_OPEN
 from core.store.database.tables import jobs, messages
 
 _PRESSES = (
@@ -18,7 +19,7 @@ _PRESSES = (
         (IS_OPEN & (jobs.c.chat_pk == bindparam("of_chat")))
         | (
             (jobs.c.finished_at > bindparam("since", type_=UtcDateTime()))
-            & (unindexed(jobs.c.chat_pk) == bindparam("of_chat"))
+            & (Unindexed(jobs.c.chat_pk) == bindparam("of_chat"))
         ),
     )
 )

@@ -15,8 +15,9 @@ from sqlalchemy import Boolean, Integer, Select, bindparam, case, exists, func, 
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import JobState
+from core.store.database.dialects import Largest, Unindexed
 from core.store.database.encryption import UtcDateTime
-from core.store.database.queries import IS_OPEN, select_jobs, unindexed
+from core.store.database.queries import IS_OPEN, select_jobs
 from core.store.database.tables import jobs
 
 #: Jobs of one person that run at once while somebody waits who has fewer.
@@ -39,7 +40,7 @@ _LAST = (
     .where(_OTHER.c.finished_at.is_(None), _OTHER.c.person == bindparam("of_person"))
     .scalar_subquery()
 )
-_LATEST = func.max(func.coalesce(_NEWEST, 0), func.coalesce(_LAST, 0))
+_LATEST = Largest(func.coalesce(_NEWEST, 0), func.coalesce(_LAST, 0))
 #: The turn of a job that is inserted; takes the parameters `of_person`, `cost` and `is_urgent`.
 NEXT_TURN = case(
     (bindparam("is_urgent", type_=Boolean()), URGENT),
@@ -65,7 +66,7 @@ def _select_next(may_run: ColumnElement[bool]) -> Select[Any]:
         .scalar_subquery()
     )
     share = case((is_urgent, URGENT_SHARE), else_=bindparam("share", type_=Integer()))
-    is_due = unindexed(jobs.c.run_at) <= bindparam("now", type_=UtcDateTime())
+    is_due = Unindexed(jobs.c.run_at) <= bindparam("now", type_=UtcDateTime())
     is_next = (is_urgent | ~is_blocked) & (held < share)
     return (
         select_jobs()

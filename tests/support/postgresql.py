@@ -1,0 +1,120 @@
+"""A PostgreSQL server of the tests' own, on a free port, in a temporary folder."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from core.store import migrate
+
+#: Why a test is skipped where there is no server to start.
+MISSING = "PostgreSQL is not installed: on Debian and Ubuntu, apt install postgresql"
+#: Nothing survives a crash of the machine, which tests do not need.
+FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off")
+_SETTINGS = ("max_connections=200", "shared_buffers=64MB", "listen_addresses=127.0.0.1")
+
+
+@cache
+def find_programs() -> Path | None:
+    """Return the folder of initdb and postgres, None if there are none."""
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return installed[-1].parent if installed else None
+
+
+class PostgresServer:
+    """A server that `start` starts and `stop` deletes with all its databases."""
+
+    def __init__(self, *settings: str) -> None:
+        self._settings = (*_SETTINGS, *(settings or FAST))
+        self._programs = find_programs()
+        self._names = count(1)
+        self._has_template = False
+
+    def start(self) -> None:
+        """Create the server's folder and start it."""
+        self._folder = Path(tempfile.mkdtemp(prefix="hearsay-postgresql-"))
+        self.options: dict[str, Any] = {}
+        if os.getuid() == 0:  # which the server refuses to be
+            self.options = {"user": "postgres", "group": "postgres", "extra_groups": []}
+            entry = pwd.getpwnam("postgres")
+            os.chown(self._folder, entry.pw_uid, entry.pw_gid)
+        self._run("initdb", "-D", "data", "-A", "trust", "-U", "hearsay", "--no-sync", "-E", "UTF8")
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.begin()
+
+    def begin(self) -> None:
+        """Start the server again after `end`."""
+        options = ["-p", str(self.port), "-k", str(self._folder)]
+        for setting in self._settings:
+            options += ["-c", setting]
+        self._run(
+            "pg_ctl", "-D", "data", "-l", "log", "-w", "-t", "60", "-o", " ".join(options), "start"
+        )
+
+    def end(self, mode: str = "immediate") -> None:
+        """Stop the server; its databases stay. mode: "immediate" as at a crash, or "fast"."""
+        self._run("pg_ctl", "-D", "data", "-m", mode, "-w", "stop")
+
+    def stop(self) -> None:
+        """Stop the server and delete its folder."""
+        self.end()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def url(self, name: str) -> str:
+        """Return the URL of a database."""
+        return f"postgresql+psycopg://hearsay@127.0.0.1:{self.port}/{name}"
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+        """Run one statement, outside the program."""
+        address = f"host=127.0.0.1 port={self.port} user=hearsay dbname={database}"
+        with psycopg.connect(address, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def create_empty(self) -> str:
+        """Create an empty database; return its URL."""
+        name = f"empty{next(self._names)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def create(self) -> str:
+        """Create a migrated database; return its URL."""
+        if not self._has_template:
+            self.execute("CREATE DATABASE template_hearsay")
+            with ThreadPoolExecutor(1) as thread:
+                thread.submit(asyncio.run, migrate(self.url("template_hearsay"))).result()
+            self._has_template = True
+        name = f"test{next(self._names)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE template_hearsay STRATEGY file_copy")
+        return self.url(name)
+
+    def _run(self, program: str, *arguments: str) -> None:
+        assert self._programs, MISSING
+        command = [str(self._programs / program), *arguments]
+        done = subprocess.run(
+            command,
+            cwd=self._folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,
+            stderr=subprocess.PIPE if program != "pg_ctl" else subprocess.DEVNULL,
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            check=False,
+            **self.options,
+        )
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
