@@ -37,7 +37,7 @@ fuzz: $(VENV)/dev.stamp  ## run every property-based test with thousands of rand
 
 MODULES :=
 LIMIT := 60
-mutants: $(VENV)/dev.stamp  ## put small faults into modules and list those that no test notices: MODULES="core/jobs.py" LIMIT=60
+mutants: $(VENV)/dev.stamp  ## put small faults into modules and list those that no test notices: MODULES="core/jobs/runner.py" LIMIT=60
 	$(BIN)/python -m tests.mutants $(MODULES) --limit $(LIMIT)
 
 check: $(VENV)/dev.stamp  ## check formatting, lint, types and import rules

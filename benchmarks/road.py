@@ -70,8 +70,8 @@ class Limit(NamedTuple):
 #: within the memory for bodies (`BodyLimit`), whose turn it is to be decoded (`core/fair_line.py`),
 #: and whose decoder is not believed (`core/audio/frames.py`).
 LIMITS = {
-    "telegram": Limit(46, 182),
-    "discord": Limit(50, 196),
+    "telegram": Limit(47, 182),
+    "discord": Limit(51, 196),
     "transcriptions": Limit(29, 111),
 }
 

@@ -29,7 +29,7 @@ from core.engines import Engines
 from core.errors import PlatformLocked
 from core.inbox import Inbox
 from core.interfaces import Platform
-from core.jobs import JobRunner
+from core.jobs.runner import JobRunner
 from core.limits.budgets import Budgets
 from core.models import ASK
 from core.operations.access_requests import AccessRequests

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from core.clock import Clock
 from core.errors import EngineBusy, StoreError
 from core.interfaces import DeliveryTarget
-from core.jobs import MAX_RUNNING, JobRunner
+from core.jobs.runner import MAX_RUNNING, JobRunner
 from core.models import ClaimedJobs, JobState, Reply
 from tests.conftest import NewMessage, ask_for_help
 from tests.support.loopback import Loopback

@@ -32,7 +32,7 @@ INTERVALS_S = {
     "bots.discord_bot.client.heartbeats:BEAT_S": 3600.0,
     "bots.discord_bot.client.pacing:GAP_S": 0.0,
     "bots.discord_bot.incoming.intake:FLUSH_S": 3600.0,
-    "core.jobs:IDLE_S": 3600.0,
+    "core.jobs.runner:IDLE_S": 3600.0,
     "core.operations.chores:IDLE_S": 3600.0,
     "core.operations.delays:CHECK_S": 3600.0,
     "core.operations.incidents:CHECK_S": 3600.0,

@@ -44,7 +44,7 @@ POINTS = {
     "SX part 1 sent": Point("core.store.work.deliveries:StoredLedger.finish", "before", 1),
     # Without a live message before it, the last part of a reply ends its job by itself.
     "SX reply delivered": Point("core.store.work.jobs:Jobs.finish", "before"),
-    "SX job ended": Point("core.jobs:JobRunner._note_end", "before"),
+    "SX job ended": Point("core.jobs.steps:JobSteps._note_end", "before"),
 }
 
 #: The steps of synthesis, before those of every reply.

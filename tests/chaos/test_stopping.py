@@ -36,7 +36,7 @@ async def test_sigterm_under_load_stops_quickly(
     mimo.rules.latency_s = 4.0
     telegram.fault("sendMessage", "delay", delay_s=1.5, count=None)
     notes = await send_notes(telegram, range(1, NOTES + 1))
-    await bot.start(constants={"core.jobs:MAX_RUNNING": SLOTS})
+    await bot.start(constants={"core.jobs.runner:MAX_RUNNING": SLOTS})
     await wait_for(lambda: is_under_load(bot, telegram), 60, every_s=0.1)
     bot.signal(signal.SIGTERM)
     signalled_at_s = time.monotonic()

@@ -13,7 +13,7 @@ from core.config import Settings
 from core.engines.mimo.transcriber import MimoTranscriber
 from core.errors import EngineBusy, EngineLocked
 from core.interfaces import TranscriberLimits
-from core.jobs import MAX_RUNNING
+from core.jobs.runner import MAX_RUNNING
 from core.models import Chat, ChatSettings, JobState, Message, TalkSettings
 from core.operations.delays import DOWN, QUEUED, SLOW
 from core.store import Store

@@ -16,7 +16,7 @@ from bots.discord_bot import DiscordBot
 from core.admission import Admission, Decision
 from core.clock import Clock
 from core.interfaces import Platform
-from core.jobs import JobRunner
+from core.jobs.runner import JobRunner
 from core.models import (
     Account,
     BudgetPeriod,

@@ -23,7 +23,7 @@ from core.interfaces import (
     SynthesizerLimits,
     TranscriberLimits,
 )
-from core.jobs import JobRunner
+from core.jobs.runner import JobRunner
 from core.limits.budgets import Budgets
 from core.models import (
     Answer,

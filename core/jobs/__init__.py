@@ -1,0 +1,1 @@
+"""Running jobs: with one process on SQLite, with any number of them on PostgreSQL."""
