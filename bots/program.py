@@ -29,7 +29,7 @@ from core.engines import Engines
 from core.errors import PlatformLocked
 from core.inbox import Inbox
 from core.interfaces import Platform
-from core.jobs.runner import JobRunner
+from core.jobs import Runner, build_runner
 from core.limits.budgets import Budgets
 from core.models import ASK
 from core.operations.access_requests import AccessRequests
@@ -141,9 +141,7 @@ async def open_store(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[
         await store.close()
 
 
-def make_job_runner(
-    settings: Settings, program: Program, platforms: dict[str, Platform]
-) -> JobRunner:
+def make_job_runner(settings: Settings, program: Program, platforms: dict[str, Platform]) -> Runner:
     """Return the runner of all jobs, with the daily model probe if it is on."""
     store, clock, model_probe = program.store, program.clock, None
     if settings.model_probe == "daily":
@@ -151,7 +149,7 @@ def make_job_runner(
         model_probe = ModelProbe(program.roles, store.probes, alerts.send)
     pipelines = program.transcription, program.synthesis, program.answering
     assistant = Assistant(store, *pipelines, clock)
-    return JobRunner(store, assistant, platforms, model_probe, clock)
+    return build_runner(store, assistant, platforms, model_probe, clock)
 
 
 def build_platforms(
@@ -187,7 +185,7 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
 
 
 async def _run_until_stopped(
-    job_runner: JobRunner,
+    job_runner: Runner,
     platforms: dict[str, Platform],
     incidents: Incidents,
     *watches: Coroutine[Any, Any, None],

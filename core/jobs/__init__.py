@@ -1,1 +1,40 @@
 """Running jobs: with one process on SQLite, with any number of them on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from core.assistant import Assistant
+from core.clock import CLOCK, Clock
+from core.interfaces import Platform
+from core.operations.model_probe import ModelProbe
+from core.store import Store
+
+
+class Runner(Protocol):
+    """What runs the jobs of a store."""
+
+    async def run(self) -> None:
+        """Run jobs until cancelled."""
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Begin no more jobs; those that still run after `grace_s` run again later."""
+
+
+def build_runner(
+    store: Store,
+    assistant: Assistant,
+    platforms: Mapping[str, Platform],
+    model_probe: ModelProbe | None = None,
+    clock: Clock = CLOCK,
+) -> Runner:
+    """Return the runner for the store's kind of database. model_probe: None to never probe."""
+    if store.is_shared:
+        # Loaded only where it is used.
+        from core.jobs.queue_runner import QueueRunner
+
+        return QueueRunner(store, assistant, platforms, model_probe, clock)
+    from core.jobs.runner import JobRunner
+
+    return JobRunner(store, assistant, platforms, model_probe, clock)

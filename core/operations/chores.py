@@ -42,37 +42,51 @@ class Chores:
     async def run(self) -> None:
         """Run until cancelled."""
         await asyncio.gather(
-            self._purge(), self._fire_due(), self._probe_models(), return_exceptions=True
+            self._purge(), self._fire(), self._probe_models(), return_exceptions=True
         )
 
     async def _purge(self) -> None:
         await self._clock.sleep(CATCH_UP_S)
         while True:
-            with suppress(StoreError):
-                if rows := await self._store.retention.purge(self._clock.now()):
-                    log.info("expired data deleted", rows=rows)
+            await self.purge()
             await self._clock.sleep(PURGE_S)
 
+    async def purge(self) -> None:
+        """Delete what has expired."""
+        with suppress(StoreError):
+            if rows := await self._store.retention.purge(self._clock.now()):
+                log.info("expired data deleted", rows=rows)
+
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
-    async def _fire_due(self) -> None:
+    async def _fire(self) -> None:
         """Add a job for each digest, and each note to newcomers, that is due."""
         await self._clock.sleep(CATCH_UP_S)
         while True:
             self._is_changed.clear()
             wait_s = RETRY_S
             with suppress(StoreError):
-                wait_s = IDLE_S
-                for one in (self._store.schedules, self._store.newcomers):
-                    await one.fire_due(self._clock.now())
-                    if due_at := await one.next_due_at():
-                        due_s = (due_at - self._clock.now()).total_seconds()
-                        wait_s = min(wait_s, max(0.0, due_s))
+                wait_s = await self.fire_due()
             await self._clock.wait_for(self._is_changed, wait_s)
+
+    async def fire_due(self) -> float:
+        """Add a job for all that is due; return the seconds to wait. Raises StoreError."""
+        wait_s = IDLE_S
+        for one in (self._store.schedules, self._store.newcomers):
+            await one.fire_due(self._clock.now())
+            if due_at := await one.next_due_at():
+                due_s = (due_at - self._clock.now()).total_seconds()
+                wait_s = min(wait_s, max(0.0, due_s))
+        return wait_s
 
     @stamina.retry(on=Exception, attempts=None, timeout=None, wait_max=30.0)
     async def _probe_models(self) -> None:
         """Probe the models once a day; after a start, waiting jobs come first."""
         while self._probe:
             await self._clock.sleep(PROBE_S)
-            with suppress(StoreError):
+            await self.probe_models()
+
+    async def probe_models(self) -> None:
+        """Probe the models if that is due."""
+        with suppress(StoreError):
+            if self._probe:
                 await self._probe.probe_due(self._clock.now())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from math import ceil
 
@@ -66,6 +66,8 @@ class DelayNotices:
         self._platforms = platforms
         self._clock = clock
         self._started_at = clock.now()
+        #: Returns whether this process tells people about a job: of several one does.
+        self.watches: Callable[[Job], bool] = lambda job: True
         #: Cleared by the job runner while there is no job: then nobody waits.
         self.has_jobs = asyncio.Event()
         #: By job id, from the first attempt in this process until whoever ends the job drops it.
@@ -122,7 +124,7 @@ class DelayNotices:
         """Tell those whose time has come; return the seconds until the next may be due."""
         next_s, old_s = CHECK_S, self._clock.monotonic() - self.tell_after_s
         self.ended_at_s = {chat: at_s for chat, at_s in self.ended_at_s.items() if at_s > old_s}
-        untold = await self._store.jobs.list_untold()
+        untold = list(filter(self.watches, await self._store.jobs.list_untold()))
         if not self._store.controls.paused.is_set():
             await self._tell_queued([job for job in untold if job.job_id not in self.timers])
         for job in untold:

@@ -141,6 +141,10 @@ PERIODS = (
         ("switches",), "Whether all work is paused", None, "until it goes on", is_personal=False,
     ),
     Period(
+        ("leases",), "Which process does what only one at a time may", None,
+        "until another one does it", is_personal=False,
+    ),
+    Period(
         ("budget_uses",), mark("How much you have used on each day, without your id"), USE_KEPT,
         column="day",
     ),

@@ -14,8 +14,10 @@ from core.store.database.key import find_keys, open_cipher
 from core.store.database.migrate import migrate
 from core.store.database.queries import Database
 from core.store.database.rotation import Rotation
+from core.store.events import Events
 from core.store.exports.collecting import Exports
 from core.store.operations.controls import Controls
+from core.store.operations.leases import Leases
 from core.store.operations.probes import Probes
 from core.store.operations.retention import Retention
 from core.store.operations.statistics import Statistics
@@ -36,6 +38,7 @@ from core.store.work.newcomers import Newcomers
 from core.store.work.restarts import Restarts
 from core.store.work.results import Results
 from core.store.work.schedules import Schedules
+from core.store.work.shared_jobs import SharedJobs
 
 __all__ = [
     "ForgottenCounts",
@@ -53,8 +56,12 @@ class Store:
 
     def __init__(self, url: str, cipher: Cipher, clock: Clock = CLOCK) -> None:
         self._database = Database(url, cipher, clock)
+        self.is_shared = self._database.is_shared
+        self.events = Events(self._database)
+        self.leases = Leases(self._database)
         self.intake = Intake(self._database)
         self.jobs = Jobs(self._database)
+        self.shared_jobs = SharedJobs(self._database)
         self.job_search = JobSearch(self._database)
         self.cancellation = Cancellation(self._database)
         self.deliveries = Deliveries(self._database)
@@ -87,6 +94,11 @@ class Store:
     def on_job(self, wake: Callable[[], None]) -> None:
         """Let `wake` be called after each commit by which a job may have to run."""
         self._database.on_job = wake
+
+    @property
+    def conninfo(self) -> str:
+        """The address of a PostgreSQL database as libpq takes it. It may hold a password."""
+        return self._database.conninfo
 
     async def close(self) -> None:
         """Close every connection to the database."""

@@ -28,7 +28,7 @@ from core.models import (
 )
 from core.requester import requester_of, work_for
 from core.store import Store
-from core.store.database.schema import retired_keys
+from core.store.database.schema import leases, retired_keys
 from tests.conftest import NewMessage
 from tests.store.conftest import schedule
 from tests.support.clean_start import ask_database
@@ -84,6 +84,8 @@ async def fill_every_table(store: Store, new_message: NewMessage) -> None:
     await store.newcomers.add(GROUP, ["7"])
     former = {"key_id": "00000000", "retired_at": now}
     await store._database.write(lambda one: one.execute(retired_keys.insert(), former))
+    lease = {"name": "telegram", "holder": "1", "until_at": now}
+    await store._database.write(lambda one: one.execute(leases.insert(), lease))
     account, amount = Account("person", "test:7"), Amount(1000, 5)
     await store.budgets.reserve([account], amount, now.date())
     await store.budgets.set_budget(account, parse_budget("5 min/day"), "test:7", "who")

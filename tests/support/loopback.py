@@ -23,7 +23,7 @@ from core.interfaces import (
     SynthesizerLimits,
     TranscriberLimits,
 )
-from core.jobs.runner import JobRunner
+from core.jobs import build_runner
 from core.limits.budgets import Budgets
 from core.models import (
     Answer,
@@ -199,7 +199,7 @@ class Loopback:
         status = OperatorStatus(store, list_roles(*parts), self.budgets)
         self.inbox = Inbox(store, self.synthesis, status)
         self.inbox.platforms = {"test": self.platform}
-        self.worker = JobRunner(store, self.assistant, self.inbox.platforms, clock=clock)
+        self.worker: Any = build_runner(store, self.assistant, self.inbox.platforms, clock=clock)
 
     async def settle(self) -> dict[JobState, int]:
         """Wait until no job is open; return the number in each state."""

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Table,
     bindparam,
     literal_column,
+    make_url,
     select,
 )
 from sqlalchemy.dialects.sqlite import Insert, insert
@@ -41,6 +42,7 @@ from core.store.database.cipher import Cipher
 from core.store.database.connections import Readers, Result, Work, Writer
 from core.store.database.dialects import SQLITE, find_backend
 from core.store.database.errors import read_error
+from core.store.database.fencing import FENCE
 from core.store.database.tables import chats, jobs, messages, people
 
 if TYPE_CHECKING:
@@ -57,11 +59,19 @@ class Database:
         #: Returns the current moment, aware, in UTC.
         self.clock, self.now = clock, clock.now
         self._url, self.paused = url, Event()  # set by `Controls`: no new work is begun
+        #: Whether several processes may use it.
+        self.is_shared = find_backend(url) != SQLITE
         #: Why not everything can be saved, None if it can: see `Probes.check_space`.
         self.fault: StorageFull | None = None
         #: Called after each commit by which a job may have to run.
         self.on_job: Callable[[], None] = lambda: None
         self._writer, self._readers = _connect(url, cipher)
+
+    @property
+    def conninfo(self) -> str:
+        """The address of a PostgreSQL database as libpq takes it. It may hold a password."""
+        parsed = make_url(self._url).set(drivername="postgresql")
+        return parsed.render_as_string(hide_password=False)
 
     async def write(self, work: Work[Result]) -> Result:
         """Run `work` in a transaction, and return what it returns once that is committed.
@@ -70,8 +80,9 @@ class Database:
         cancelled, one that has begun is committed all the same.
         Raises StoreError if the database fails, and what `work` raises: then nothing was written.
         """
+        fence = FENCE.get()
         with self._read_errors():
-            return await self._writer.run(work)
+            return await self._writer.run(fence.guard(work) if fence else work)
 
     async def read(self, work: Work[Result]) -> Result:
         """Return what `work` returns: each of its statements sees the newest commit.

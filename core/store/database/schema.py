@@ -157,3 +157,12 @@ readers = Table(
     Column("read_at", UtcDateTime, nullable=False),
     Index(None, "read_at"),
 )
+
+#: What one process at a time may do, and who does it. Only where there are several.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("until_at", UtcDateTime, nullable=False),
+)

@@ -194,6 +194,9 @@ jobs = Table(
     #: Who has asked for it, and when its turn is: see `core.store.work.turns`.
     Column("person", KeyedId(b"asker")),
     Column("turn", BigInt, nullable=False, server_default="0"),
+    #: Where many processes run jobs: how often it was begun, and its entry in their queue.
+    Column("fence", BigInt, nullable=False, server_default="0"),
+    Column("entry", BigInt),
     # Each ends with `seq`, as every index in SQLite does: what it finds is in order of arrival.
     *(Index(None, name) for name in ("state", "chat_pk", "finished_at")),
     # Of those that have not ended: as small as the queue, however many have.

@@ -27,6 +27,7 @@ from core.store.database.queries import (
 from core.store.database.tables import jobs
 from core.store.work.buttons import keep_buttons
 from core.store.work.deliveries import outdate
+from core.store.work.queue import enqueue_again
 
 #: Returns the reply in place of a job's own, empty to leave nothing; None lets the job run.
 ChooseCancelled = Callable[[Job], Reply | None]
@@ -71,8 +72,9 @@ class Cancellation:
         is_free = (jobs.c.state == JobState.WAITING) | is_stopped
         change = update(jobs).where(jobs.c.job_id.in_(job_ids), IS_CANCELLED, is_free)
         values = {"state": JobState.WAITING, "run_at": self._database.now()}
-        again = connection.execute(change.values(values).returning(jobs.c.job_id))
-        outdate(connection, {*interrupted} & {row.job_id for row in again})
+        again = {*connection.execute(change.values(values).returning(jobs.c.job_id)).scalars()}
+        outdate(connection, {*interrupted} & again)
+        enqueue_again(connection, again)
 
 
 def _select_open(chat: Chat | None, before: str = "") -> Select[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -15,10 +15,12 @@ from core.store.database.queries import insert_new
 from core.store.database.tables import jobs, messages
 from core.store.recordings import keep
 from core.store.work import excess
-from core.store.work.turns import COST_S, NEXT_TURN, UNKNOWN_COST_S
+from core.store.work.queue import enqueue_new, has_queue
+from core.store.work.turns import COST_S, NEXT_TURN, SHARED_TURN, UNKNOWN_COST_S
 
 # Built once and given its values when it runs: building them in costs more than the insertion.
 _NEW_JOB = jobs.insert().values(turn=NEXT_TURN)
+_NEW_SHARED_JOB = jobs.insert().values(turn=SHARED_TURN).returning(jobs.c.turn)
 NEW_MESSAGE = insert_new(messages)
 _NEW_MESSAGE_COUNTED = NEW_MESSAGE.returning(messages.c.message_pk, *excess.OPEN_COUNTS)
 #: What all new jobs begin with.
@@ -27,6 +29,8 @@ _NEW: dict[str, Any] = {
     **dict.fromkeys(("attempts", "crashes"), 0),
     "error": "",
 }
+#: Of the turns of many processes, in seconds.
+_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 #: What takes effect, or has to, before everything else that waits: /cancel, and what operators do.
 _URGENT = frozenset({"cancel", "admin"})
 
@@ -88,7 +92,14 @@ def add_job(connection: Connection, new: NewJob, now: datetime) -> dict[str, Any
         values |= excess.refuse(connection, message, found, values, is_silent=is_silent)
     elif new.recording is not None:
         keep(connection, found.message_pk, new.recording)
-    connection.execute(_NEW_JOB, values | {"of_person": person, "cost": _estimate_cost(message)})
+    own = {"of_person": person, "cost": _estimate_cost(message)}
+    if not has_queue(connection):
+        connection.execute(_NEW_JOB, values | own)
+        return values
+    own |= {"in_chat": key, "now_s": int((now - _EPOCH).total_seconds())}
+    turn = connection.execute(_NEW_SHARED_JOB, values | own).scalar_one()
+    if values["state"] == JobState.WAITING:
+        enqueue_new(connection, values, turn, found.of_person)
     return values
 
 

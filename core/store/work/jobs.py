@@ -34,6 +34,7 @@ from core.store.database.queries import (
 from core.store.database.tables import chats, jobs, messages
 from core.store.work.buttons import keep_buttons
 from core.store.work.deliveries import StoredLedger, end_job, outdate, turn_into_placeholder
+from core.store.work.queue import enqueue_again, free_chat
 from core.store.work.turns import BEGIN, NEXT, NEXT_PAUSED, SHARE, URGENT, URGENT_SHARE
 
 _IS_WAITING = IS_OPEN & (jobs.c.state == JobState.WAITING)
@@ -155,7 +156,10 @@ class Jobs:
         """
         is_open = IS_OPEN & jobs.c.reply.is_(None)
         change = _CHANGE.where(is_open).values(is_told=True)
-        return bool(connection.execute(change, {"of_job": job_id}).rowcount)
+        is_noted = bool(connection.execute(change, {"of_job": job_id}).rowcount)
+        if is_noted:
+            free_chat(connection, job_id)
+        return is_noted
 
     async def list_untold(self, limit: int = 200) -> list[Job]:
         """Return open jobs without a reply whose people were not shown a delay, oldest first."""
@@ -186,6 +190,7 @@ class Jobs:
         if operator:
             note_action(connection, now, operator, "retry", job_id)
         turn_into_placeholder(connection, job_id)
+        enqueue_again(connection, [job_id])
         return True
 
     @adds_jobs
@@ -205,6 +210,7 @@ class Jobs:
             return False
         _save_reply(connection, job_id, reply, JobState.DONE)
         outdate(connection, (job_id,))
+        enqueue_again(connection, [job_id])
         return True
 
     async def find(self, job_id: str) -> Job | None:

@@ -26,6 +26,7 @@ from core.store.database.queries import (
 from core.store.database.tables import buttons, jobs
 from core.store.talk.emptying import drop_unfinished
 from core.store.work.deliveries import outdate
+from core.store.work.queue import enqueue_again
 
 #: Writes what becomes of interrupted jobs: given their ids, and those of them that ran.
 Settle = Callable[[Collection[str], Collection[str]], Awaitable[object]]
@@ -77,7 +78,8 @@ class Restarts:
         again = connection.execute(select(jobs.c.job_id).where(is_it, ~IS_CANCELLED)).scalars()
         anew = {job_id: reading[job_id] for job_id in again}
         change = update(jobs).where(is_it, jobs.c.state == JobState.RUNNING)
-        connection.execute(change.values(state=JobState.WAITING, run_at=now))
+        waiting = {"state": JobState.WAITING, "run_at": now, "fence": jobs.c.fence + 1}
+        connection.execute(change.values(waiting))
         change = update(jobs).where(jobs.c.job_id.in_(anew))
         connection.execute(change.values(reply=None, outcome=JobState.DONE, error=""))
         connection.execute(delete(buttons).where(buttons.c.job_id.in_(anew)))
@@ -86,3 +88,4 @@ class Restarts:
             chat_pk = chat_row(connection, chat).chat_pk
             of_chat = [job_id for job_id, read in anew.items() if read == chat]
             drop_unfinished(connection, {chat_pk}, of_chat)
+        enqueue_again(connection, job_ids)

@@ -17,6 +17,7 @@ from core.store.database.operator_tables import admissions
 from core.store.database.queries import chat_row, read_job, select_jobs
 from core.store.database.tables import jobs
 from core.store.work.job_rows import add_own
+from core.store.work.queue import enqueue_again
 
 #: The error of jobs that have ended because somebody was denied or banned.
 _NOT_ADMITTED = "not admitted"
@@ -137,6 +138,7 @@ def release(connection: Connection, held: Sequence[Job], now: datetime) -> None:
     """Let held jobs run as if they had just come in."""
     values = {"state": JobState.WAITING, "is_told": False, "created_at": now, "run_at": now}
     _change(connection, held, values)
+    enqueue_again(connection, [job.job_id for job in held], keeps_turn=True)
 
 
 def _end(connection: Connection, held: Sequence[Job], now: datetime) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import Boolean, Integer, Select, bindparam, case, exists, func, 
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import JobState
-from core.store.database.dialects import Largest, Unindexed
+from core.store.database.dialects import BigInt, Largest, Smallest, Unindexed
 from core.store.database.encryption import UtcDateTime
 from core.store.database.queries import IS_OPEN, select_jobs
 from core.store.database.tables import jobs
@@ -41,10 +41,31 @@ _LAST = (
     .scalar_subquery()
 )
 _LATEST = Largest(func.coalesce(_NEWEST, 0), func.coalesce(_LAST, 0))
+
+
+def _add_cost(latest: ColumnElement[int]) -> ColumnElement[int]:
+    is_urgent = bindparam("is_urgent", type_=Boolean())
+    return case((is_urgent, URGENT), else_=latest + bindparam("cost", type_=Integer()))
+
+
 #: The turn of a job that is inserted; takes the parameters `of_person`, `cost` and `is_urgent`.
-NEXT_TURN = case(
-    (bindparam("is_urgent", type_=Boolean()), URGENT),
-    else_=_LATEST + bindparam("cost", type_=Integer()),
+NEXT_TURN = _add_cost(_LATEST)
+
+_OF_CHAT = jobs.alias("of_chat")
+_LAST_OF_CHAT = (
+    select(func.max(_OF_CHAT.c.turn))
+    .where(_OF_CHAT.c.finished_at.is_(None), _OF_CHAT.c.chat_pk == bindparam("in_chat"))
+    .scalar_subquery()
+)
+_NOW_S = bindparam("now_s", type_=BigInt)
+#: That where many processes run jobs, whose queue takes turns for what comes first in a chat, too.
+#: Turns are not ahead of the clock, `now_s`: for its 32 bits they would grow too fast.
+SHARED_TURN = _add_cost(
+    Largest(
+        Smallest(func.coalesce(_NEWEST, _NOW_S), _NOW_S),
+        func.coalesce(_LAST, 0),
+        func.coalesce(_LAST_OF_CHAT, 0),
+    )
 )
 
 
@@ -84,10 +105,10 @@ OF_OPERATORS = (
     *("admin", "notice", "broadcast"),
     *("access_asked", "access_request", "access_denied", "access_approved"),
 )
-#: While all work is paused: jobs of operators, and what has only to be delivered.
-NEXT_PAUSED = _select_next(
-    jobs.c.reply.is_not(None) | jobs.c.command.in_((*OF_OPERATORS, "cancel"))
-)
+#: Commands that run while all work is paused.
+WHILE_PAUSED = (*OF_OPERATORS, "cancel")
+#: While all work is paused: these, and what has only to be delivered.
+NEXT_PAUSED = _select_next(jobs.c.reply.is_not(None) | jobs.c.command.in_(WHILE_PAUSED))
 BEGIN = (
     update(jobs)
     .where(jobs.c.seq == bindparam("next_seq"))

@@ -1,0 +1,220 @@
+"""The job runner of PostgreSQL: any number of processes, which procrastinate gives jobs to."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+
+import stamina
+import structlog
+from procrastinate import JobContext
+from procrastinate.exceptions import ConnectorException
+
+from core.assistant import Assistant
+from core.clock import CLOCK, Clock
+from core.errors import StoreError
+from core.interfaces import Platform
+from core.jobs.runner import MAX_CRASHES
+from core.jobs.shared_queue import (
+    DEAD_AFTER_S,
+    PLACES,
+    QueueWorker,
+    RunLater,
+    add_chore,
+    build_app,
+    build_workers,
+)
+from core.jobs.steps import JobSteps
+from core.models import Job, JobState
+from core.operations.chores import Chores
+from core.operations.model_probe import ModelProbe
+from core.store import Store
+from core.store.database.fencing import FENCE, Fence
+from core.store.work.restarts import Settle
+
+#: How often jobs of processes that have ended are looked for.
+TAKE_OVER_S = 2.0
+
+#: How often a job that waits for the end of a pause looks for it.
+_PAUSE_S = 0.5
+#: For how long one process tells people that their jobs wait for a place.
+LEASE_S = 15.0
+
+log = structlog.get_logger()
+_persist = stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=5.0)
+
+
+class QueueRunner:
+    """Runs jobs that many processes share: in order within a chat, concurrently across chats."""
+
+    def __init__(
+        self,
+        store: Store,
+        assistant: Assistant,
+        platforms: Mapping[str, Platform],
+        model_probe: ModelProbe | None = None,
+        clock: Clock = CLOCK,
+    ) -> None:
+        """model_probe: None to never probe the models."""
+        self._store = store
+        self._clock = clock
+        self._steps = JobSteps(store, assistant, platforms, clock)
+        self._app = build_app(store.conninfo, self._run_entry)
+        chores = Chores(store, model_probe, clock)
+        for name, cron, do in (
+            ("digests", "* * * * * */5", chores.fire_due),
+            ("repair", "* * * * * */10", self._repair),
+            ("purge", "7 * * * *", chores.purge),
+            ("probe_models", "*/10 * * * *", chores.probe_models),
+        ):
+            add_chore(self._app, name, cron, do)
+        self._workers = build_workers(self._app, PLACES)
+        #: By job id: those that run here, unless they only deliver what was cancelled.
+        self._running: dict[str, asyncio.Task[bool]] = {}
+        self._is_stopping = asyncio.Event()
+        #: Entries that the queue says this process has, and that it does not run.
+        self._left = set[int]()
+        #: It tells people about jobs that no process has begun.
+        self._is_leader, self._name = False, secrets.token_hex(8)
+        self._steps.delays.watches = self._watches
+        self._steps.delays.has_jobs.set()
+        self._background: set[asyncio.Task[None]] = set()
+        store.cancellation.on_cancel = self.cancel
+        store.restarts.interrupt = self.interrupt
+        store.events.subscribe("stopped", self.stop_jobs)
+
+    async def run(self) -> None:
+        """Run jobs until cancelled."""
+        async with self._app.open_async():
+            loops = [self._run_worker(worker) for worker in self._workers]
+            loops += [self._take_over(), self._lead(), self._steps.delays.run()]
+            tasks = [asyncio.create_task(loop) for loop in loops]
+            try:
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def stop(self, grace_s: float = 5.0) -> None:
+        """Begin no more jobs, and give those back that still run after `grace_s`."""
+        self._is_stopping.set()
+        for worker in self._workers:
+            worker.stop()  # type: ignore[no-untyped-call]
+        if self._running:
+            await asyncio.wait(self._running.values(), timeout=grace_s)
+        for task in self._running.values():
+            task.cancel()
+        while any(worker.entries for worker in self._workers):
+            await self._clock.sleep(0.02)
+
+    def cancel(self, job_ids: Collection[str]) -> None:
+        """Interrupt jobs that were cancelled in the database; they end with the replies there."""
+        task = asyncio.create_task(self._end_cancelled(job_ids))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _end_cancelled(self, job_ids: Collection[str]) -> None:
+        await _persist(self._store.events.publish)("stopped", sorted(job_ids))
+        await _persist(self._store.cancellation.requeue)(job_ids, ())
+
+    async def interrupt(self, job_ids: Collection[str], settle: Settle) -> None:
+        """Settle jobs: from then on, nothing counts that is still written for them as they ran."""
+        await _persist(settle)(job_ids, ())
+        await _persist(self._store.events.publish)("stopped", sorted(job_ids))
+
+    def stop_jobs(self, job_ids: Collection[str]) -> None:
+        """Interrupt those of these jobs that run here: their rows say what is to become of them."""
+        for job_id in self._running.keys() & set(job_ids):
+            self._running[job_id].cancel()
+
+    async def _run_worker(self, worker: QueueWorker) -> None:
+        while not self._is_stopping.is_set():
+            try:
+                await worker.run()  # type: ignore[no-untyped-call]
+            except ConnectorException as error:
+                log.warning("the queue failed", error=type(error).__name__)
+                await self._clock.sleep(1.0)
+
+    async def _run_entry(self, context: JobContext, job_id: str) -> None:
+        """Run a job for as long as it is due and its entry is this one."""
+        entry = context.job.id or 0
+        begin = _persist(self._store.shared_jobs.begin)
+        while not self._is_stopping.is_set():
+            begun = await begin(job_id, entry, MAX_CRASHES)
+            if begun.is_paused:
+                await self._clock.sleep(_PAUSE_S)
+            elif begun.job is None and begun.again_at is None:
+                return
+            elif begun.job is None:
+                raise RunLater(begun.again_at)
+            elif await self._run_begun(begun.job, begun.fence):
+                return
+        raise RunLater
+
+    async def _run_begun(self, job: Job, fence: Fence | None) -> bool:
+        """Run a job; return False if it may have to run again."""
+        token = FENCE.set(fence)
+        task = asyncio.create_task(self._steps.run(job), name=job.job_id)
+        FENCE.reset(token)
+        is_last_word = job.outcome is JobState.CANCELLED
+        if not is_last_word:
+            self._running[job.job_id] = task
+        try:
+            await asyncio.wait({task})
+        finally:
+            if self._running.get(job.job_id) is task:
+                del self._running[job.job_id]
+        if not task.cancelled():
+            return task.result()
+        await _persist(self._store.shared_jobs.give_back)(job.job_id, fence)
+        return False
+
+    async def _take_over(self) -> None:
+        """Take over jobs of processes that have ended, and entries that were left behind here."""
+        while True:
+            await self._clock.sleep(TAKE_OVER_S)
+            with suppress(StoreError, ConnectorException):
+                stalled = self._app.job_manager.get_stalled_jobs
+                for entry in await stalled(seconds_since_heartbeat=DEAD_AFTER_S):
+                    if await self._store.shared_jobs.take_over(entry.id or 0, entry.worker_id):
+                        log.info("a job of a process that ended runs again", entry=entry.id)
+                await self._drop_left()
+
+    async def _drop_left(self) -> None:
+        """Take over entries that the queue has given this process, and that it does not know of.
+
+        That happens when a connection breaks. One that was just given is not known yet: only what
+        is so twice is taken.
+        """
+        left = dict[int, int | None]()
+        for worker in self._workers:
+            found = self._app.job_manager.list_jobs_async(
+                worker_id=worker.worker_id or 0, status="doing"
+            )
+            left |= {one.id or 0: worker.worker_id for one in await found}
+        for worker in self._workers:
+            for entry in worker.entries:
+                left.pop(entry, None)
+        for entry in self._left & left.keys():
+            await self._store.shared_jobs.take_over(entry, left[entry])
+        self._left = {*left}
+
+    async def _lead(self) -> None:
+        while True:
+            try:
+                take = self._store.leases.take
+                self._is_leader = await take("notices", self._name, LEASE_S)
+            except StoreError:
+                self._is_leader = False
+            await self._clock.sleep(LEASE_S / 3)
+
+    def _watches(self, job: Job) -> bool:
+        is_begun = job.state is JobState.RUNNING
+        return job.job_id in self._steps.delays.timers or (self._is_leader and not is_begun)
+
+    async def _repair(self) -> None:
+        if count := await self._store.shared_jobs.repair():
+            log.info("jobs that were in no queue are in one", jobs=count)

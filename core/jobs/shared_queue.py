@@ -1,0 +1,141 @@
+"""procrastinate, as the job runner of many processes uses it: it survives what a database does.
+
+It stays as it is otherwise. Version 3.10 stops a worker at the first error of the database, and
+looks for the next job of a chat only at the next poll.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any
+
+import stamina
+import structlog
+from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
+from procrastinate.exceptions import ConnectorException
+from procrastinate.jobs import Job as Entry
+from procrastinate.worker import Worker
+from psycopg import OperationalError
+
+from core.store.work.queue import FIRST_QUEUE, MORE_QUEUE, TASK, URGENT_QUEUE
+
+#: What is done at intervals, by whichever process comes first.
+CHORES_QUEUE = "chores"
+#: Queues of each worker, and how many jobs it runs at once: some places are left to people who have
+#: asked for little, and to what waits for nobody.
+PLACES = (
+    ((CHORES_QUEUE,), 1),
+    ((URGENT_QUEUE,), 4),
+    ((URGENT_QUEUE, FIRST_QUEUE), 8),
+    ((URGENT_QUEUE, FIRST_QUEUE, MORE_QUEUE), 24),
+)
+#: How often a process says that it lives, and after how long in silence its jobs are taken over.
+HEARTBEAT_S, DEAD_AFTER_S = 2.0, 8.0
+#: How often each worker looks at the queue, for what has become due: new jobs are announced.
+POLL_S = 1.0
+#: A process that was silent for so long is forgotten.
+FORGET_S = 3600.0
+
+log = structlog.get_logger()
+
+
+def _is_disconnected(error: Exception) -> bool:
+    """Return whether the database cannot be reached just now."""
+    return isinstance(error, ConnectorException) and isinstance(error.__cause__, OperationalError)
+
+
+#: As long as it takes: whoever waits for a database can do nothing else.
+_persist = stamina.retry(on=_is_disconnected, attempts=None, timeout=None, wait_max=2.0)
+
+
+class RunLater(Exception):  # no error: procrastinate wants one
+    """The entry stays, and its job is looked at again."""
+
+    def __init__(self, at: Any = None) -> None:
+        super().__init__()
+        self.at = at
+
+
+class _Retries(BaseRetryStrategy):
+    """Keeps the entry of a job that runs later."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Entry) -> RetryDecision | None:
+        return RetryDecision(retry_at=exception.at) if isinstance(exception, RunLater) else None
+
+
+class _Connector(PsycopgConnector):
+    """Asks again when the database has failed."""
+
+    execute_query_async = _persist(PsycopgConnector.execute_query_async)
+    execute_query_one_async = _persist(PsycopgConnector.execute_query_one_async)
+    execute_query_all_async = _persist(PsycopgConnector.execute_query_all_async)
+    listen_notify = _persist(PsycopgConnector.listen_notify)
+
+
+class QueueWorker(Worker):
+    """Runs the jobs of some queues; `on_end` is called when one has ended."""
+
+    on_end: Callable[[], None]
+
+    @property
+    def entries(self) -> set[int]:
+        """The ids of the entries whose jobs run here."""
+        return {one.job.id for one in self._running_jobs.values() if one.job.id is not None}
+
+    def look(self) -> None:
+        """Look for the next job now."""
+        self._new_job_event.set()
+
+    async def _process_job(self, context: JobContext) -> None:
+        # An entry that another process has taken over is gone.
+        with suppress(ConnectorException):
+            await super()._process_job(context)
+        asyncio.get_running_loop().call_soon(self.on_end)
+
+
+def build_app(conninfo: str, run: Callable[..., Any]) -> App:
+    """Return procrastinate with the one task that there is.
+
+    conninfo: as libpq takes it. run: called with the context of an entry and the job's id.
+    """
+    app = App(connector=_Connector(conninfo=conninfo, min_size=1, max_size=6, timeout=10.0))
+    app.task(name=TASK, pass_context=True, retry=_Retries())(run)
+    return app
+
+
+def add_chore(app: App, name: str, cron: str, do: Callable[[], Awaitable[object]]) -> None:
+    """Let one of all processes do something at intervals. cron: with seconds at the end."""
+
+    async def run(timestamp: int) -> None:
+        await do()
+
+    task = app.task(name=name, queue=CHORES_QUEUE, lock=name, queueing_lock=name)(run)
+    app.periodic(cron=cron)(task)
+
+
+def build_workers(app: App, places: Iterable[tuple[tuple[str, ...], int]]) -> list[QueueWorker]:
+    """Return a worker for each of `places`."""
+    workers = [
+        QueueWorker(
+            app,
+            queues=list(queues),
+            name=queues[-1],
+            concurrency=count,
+            fetch_job_polling_interval=POLL_S,
+            delete_jobs="always",
+            install_signal_handlers=False,
+            update_heartbeat_interval=HEARTBEAT_S,
+            stalled_worker_timeout=FORGET_S,
+        )
+        for queues, count in places
+    ]
+
+    def look() -> None:
+        for worker in workers:
+            worker.look()
+
+    for worker in workers:
+        worker.on_end = look
+    return workers
