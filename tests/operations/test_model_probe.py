@@ -224,4 +224,4 @@ async def test_the_program_probes_unless_that_is_off(
     inbox = Inbox(bot.store, bot.pipelines[1], bot.status)
     program = Program(bot.store, *bot.pipelines, bot.roles, bot.budgets, inbox, clock)
     worker = make_job_runner(make_settings(model_probe=setting), program, {})
-    assert bool(worker._chores._probe) is is_on
+    assert bool(worker._chores._probe) is is_on  # type: ignore[attr-defined]
