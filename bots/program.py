@@ -12,7 +12,7 @@ import signal
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -31,7 +31,7 @@ from core.inbox import Inbox
 from core.interfaces import Platform
 from core.jobs import Runner, build_runner
 from core.limits.budgets import Budgets
-from core.models import ASK
+from core.models import ASK, PAGE
 from core.operations.access_requests import AccessRequests
 from core.operations.alerts import Alerts
 from core.operations.budget_notices import BudgetNotices
@@ -44,6 +44,9 @@ from core.store import Store, find_keys, migrate, open_cipher
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 from core.worker_process.sandbox import hide_memory, is_root
+
+if TYPE_CHECKING:
+    from bots.web_server import WebServer
 
 log = structlog.get_logger()
 
@@ -92,13 +95,13 @@ async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLO
         gc.enable()
         alerts = Alerts(program.store.intake, platforms, settings.admin_ids, clock)
         BudgetNotices(alerts, program.budgets.watch)
-        incidents = Incidents(
-            program.roles, program.store.probes, alerts.send, settings.hearsay_home, clock
-        )
-        requests = AccessRequests(
-            program.store.admissions, alerts, clock, is_on=ASK in settings.allowed_chats
-        )
-        await _run_until_stopped(job_runner, platforms, incidents, requests.run())
+        probes, home = program.store.probes, settings.hearsay_home
+        incidents = Incidents(program.roles, probes, alerts.send, home, clock)
+        is_asking = ASK in settings.allowed_chats
+        requests = AccessRequests(program.store.admissions, alerts, clock, is_on=is_asking)
+        intakes = list_intakes(settings, platforms, clock)
+        watches = incidents.run(platforms), requests.run()
+        await _run_until_stopped(job_runner, incidents, intakes, *watches)
 
 
 @asynccontextmanager
@@ -184,19 +187,38 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
             platform.mount(PATH, build_api(context, platform.body_limit, *files))
 
 
+def list_intakes(
+    settings: Settings, platforms: Mapping[str, Platform], clock: Clock
+) -> dict[str, Coroutine[Any, Any, None]]:
+    """Return what receives messages, by name: the platforms, and the web server without a page."""
+    intakes = {name: platform.run() for name, platform in platforms.items()}
+    endpoints = {path: app for one in platforms.values() for path, app in one.endpoints.items()}
+    server: WebServer | None = getattr(platforms.get(PAGE), "server", None)
+    if endpoints and server is None:
+        # Loaded only where it is needed.
+        from bots.web_server import WebServer
+
+        server = WebServer(settings, clock)
+        intakes["server"] = server.run()
+    for path, app in endpoints.items():
+        assert server is not None
+        server.mount(path, app)
+    return intakes
+
+
 async def _run_until_stopped(
     job_runner: Runner,
-    platforms: dict[str, Platform],
     incidents: Incidents,
+    intakes: Mapping[str, Coroutine[Any, Any, None]],
     *watches: Coroutine[Any, Any, None],
 ) -> None:
-    """Run everything; at a signal stop the platforms and the jobs. The database keeps the rest."""
+    """Run everything; at a signal stop the intakes and the jobs. The database keeps the rest."""
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    running = [asyncio.create_task(p.run(), name=name) for name, p in platforms.items()]
-    others = (job_runner.run(), incidents.run(platforms), *watches)
-    tasks: list[asyncio.Task[Any]] = [*running, *map(asyncio.create_task, others)]
+    running = [asyncio.create_task(intake, name=name) for name, intake in intakes.items()]
+    others = map(asyncio.create_task, (job_runner.run(), *watches))
+    tasks: list[asyncio.Task[Any]] = [*running, *others]
     stop: asyncio.Task[Any] = asyncio.create_task(stopped.wait())
     try:
         done, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
@@ -206,7 +228,7 @@ async def _run_until_stopped(
         log.info("stopping")
         for task in running:
             task.cancel()
-        # Together: no job may start while the platforms are still stopping.
+        # Together: no job may start while the intakes are still stopping.
         await asyncio.gather(job_runner.stop(), *running, return_exceptions=True)
         for task in done - {stop}:
             task.result()  # raises the error that ended it

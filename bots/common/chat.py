@@ -19,7 +19,7 @@ from core.commands import load_command
 from core.config import Settings
 from core.errors import AssistantError
 from core.inbox import Inbox
-from core.interfaces import VoiceChannels
+from core.interfaces import Endpoint, VoiceChannels
 from core.models import Job, Message
 
 log = structlog.get_logger(__name__)
@@ -71,6 +71,8 @@ class ChatBot(ABC):
     voice: VoiceChannels | None = None
     #: Texts of the core that read differently on this platform, and what they read.
     wording: Mapping[str, str] = MappingProxyType({})
+    #: Set by bots that the platform calls over HTTP: the paths and the applications there.
+    endpoints: Mapping[str, Endpoint] = MappingProxyType({})
     needs_introduction: ClassVar[bool] = False
     #: True where the platform has been rejecting the bot for a while.
     is_locked: bool = False

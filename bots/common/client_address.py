@@ -26,6 +26,11 @@ class TrustedProxies:
     def __init__(self, networks: Sequence[Network] = ()) -> None:
         self._networks = networks
 
+    @property
+    def is_any(self) -> bool:
+        """Return whether there are any."""
+        return bool(self._networks)
+
     def trusts(self, host: str) -> bool:
         """Return whether an address is that of a proxy."""
         address = _read(host)

@@ -13,10 +13,10 @@ from bots.web_chat.allowed_hosts import (
     has_no_names,
     is_open_to_others,
     read_host_names,
-    shown_host,
 )
 from bots.web_chat.login import check_passwords
-from bots.web_chat.server import open_socket
+from bots.web_server import open_socket
+from bots.web_server.server import shown_host
 from core.config import Settings
 from core.errors import ConfigError
 

@@ -6,13 +6,12 @@ from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 
+from bots.web_server.server import EVERY, bracket
 from core.config import Settings
 from core.errors import ConfigError
 
 #: Names that only this machine itself can reach.
 LOCAL_HOSTS = frozenset(("127.0.0.1", "localhost", "::1"))
-#: Wildcard addresses, which are no host names.
-_EVERY = frozenset(("0.0.0.0", "::", ""))
 
 
 def read_host_name(host: str) -> str:
@@ -42,7 +41,7 @@ def is_open_to_others(settings: Settings) -> bool:
 
 def has_no_names(settings: Settings) -> bool:
     """Return whether the page listens to other machines but has no host name for them."""
-    return settings.web_host in _EVERY and not settings.web_hosts
+    return settings.web_host in EVERY and not settings.web_hosts
 
 
 def read_host_names(settings: Settings) -> frozenset[str]:
@@ -56,16 +55,5 @@ def read_host_names(settings: Settings) -> frozenset[str]:
     names = {read_host_name(name): name for name in settings.web_hosts}
     if "" in names:
         raise ConfigError(f"WEB_HOSTS: {names['']!r} is not a host name")
-    own = {settings.web_host.lower()} - _EVERY
-    return frozenset(_bracket(name) for name in LOCAL_HOSTS | own | names.keys())
-
-
-def shown_host(host: str) -> str:
-    """Return the host for the URL of a page that listens on `host`."""
-    if host in _EVERY:
-        host = "::1" if ":" in host else "127.0.0.1"
-    return _bracket(host)
-
-
-def _bracket(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
+    own = {settings.web_host.lower()} - EVERY
+    return frozenset(bracket(name) for name in LOCAL_HOSTS | own | names.keys())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Set
+from collections.abc import Mapping, Set
+from types import MappingProxyType
 
 import structlog
 from starlette.types import ASGIApp
@@ -11,22 +12,22 @@ from starlette.types import ASGIApp
 from bots.common.body_limit import BodyLimit
 from bots.common.client_address import TrustedProxies
 from bots.web_chat.access import AccessControl
-from bots.web_chat.allowed_hosts import read_host_names, shown_host
+from bots.web_chat.allowed_hosts import read_host_names
 from bots.web_chat.api import Api
 from bots.web_chat.app import build_app
 from bots.web_chat.bodies import PageBodies
 from bots.web_chat.events import Events
 from bots.web_chat.login import build_logins
 from bots.web_chat.operator import OperatorApi
-from bots.web_chat.server import ClientLimit, open_socket, serve
 from bots.web_chat.session import BrowserSessions
 from bots.web_chat.wire import build_reply
 from bots.web_chat.wording import NOT_ON_PAGE, WORDING
+from bots.web_server import WebServer
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ChatGone, UserError
 from core.inbox import Inbox
-from core.interfaces import DeliveryTarget, Recording
+from core.interfaces import DeliveryTarget, Endpoint, Recording
 from core.locale import mark
 from core.models import PAGE, Chat, Membership, Message, Reply
 
@@ -44,6 +45,7 @@ class WebChat:
     wording = WORDING
     operators: Set[str] = frozenset()
     hidden_commands: Set[str] = NOT_ON_PAGE
+    endpoints: Mapping[str, Endpoint] = MappingProxyType({})
     #: A page has no voice channels.
     voice = None
     #: The empty page has one.
@@ -53,7 +55,6 @@ class WebChat:
     def __init__(self, settings: Settings, inbox: Inbox, clock: Clock = CLOCK) -> None:
         """Build the server. Raises ConfigError if others could reach it without a password."""
         host_names = read_host_names(settings)
-        self._host, self._port = settings.web_host, settings.web_port
         self.max_file_bytes = self.max_upload_bytes = settings.max_file_bytes
         self._inbox, self._clock = inbox, clock
         self._events = Events()
@@ -69,15 +70,21 @@ class WebChat:
         self._pages = build_app(api, routers)
         #: The memory for bodies, which those to the API share.
         self.body_limit = BodyLimit()
-        self._proxies = TrustedProxies(settings.trusted_proxies)
-        bodies = PageBodies(self._pages, self.body_limit, self._proxies)
+        bodies = PageBodies(self._pages, self.body_limit, TrustedProxies(settings.trusted_proxies))
+        #: The server of this process, on which other applications may be mounted, too.
+        self.server = WebServer(settings, clock)
         guarded = AccessControl(bodies, host_names, logins, settings.api_cors_origins)
-        # Elsewhere the cap on connections is enough.
-        behind_proxy = bool(settings.trusted_proxies)
-        self._app = ClientLimit(guarded, self._proxies) if behind_proxy else guarded
-        #: The address of the page, once `is_open` is set.
-        self.url = ""
-        self.is_open = asyncio.Event()
+        self.server.mount("", guarded)
+
+    @property
+    def url(self) -> str:
+        """The address of the page, once `is_open` is set."""
+        return self.server.url
+
+    @property
+    def is_open(self) -> asyncio.Event:
+        """Set while the page is served."""
+        return self.server.is_open
 
     @property
     def is_ready(self) -> bool:
@@ -85,15 +92,15 @@ class WebChat:
         return self.is_open.is_set()
 
     def mount(self, path: str, app: ASGIApp) -> None:
-        """Serve another application below `path`, behind the same access control."""
+        """Serve another application below `path`, behind the page's access control.
+
+        What needs none is mounted on `server`.
+        """
         self._pages.mount(path, app)
 
     async def run(self) -> None:
         """Serve the page until cancelled. Raises ConfigError if the port is taken."""
-        listener = open_socket(self._host, self._port, self._proxies)
-        host = shown_host(self._host)
-        self.url = f"http://{host}:{listener.getsockname()[1]}"
-        self.is_open.set()
+        self.server.open()
         log = structlog.get_logger()
         log.info("web chat started", url=self.url)
         if self._has_operator:
@@ -102,10 +109,7 @@ class WebChat:
             log.info("operator's view is off: ADMIN_PASSWORD is not set")
         # For the person at the terminal: the log goes to stderr, often to a file.
         print(f"Open {self.url}", flush=True)
-        try:
-            await serve(self._app, listener, self._clock)
-        finally:
-            self.is_open.clear()
+        await self.server.run()
 
     async def fetch(self, message: Message) -> Recording:
         """Return the recording of the message or of the one it replies to.

@@ -14,6 +14,7 @@ from core.interfaces.engines import (
 from core.interfaces.platforms import (
     DeliveryLedger,
     DeliveryTarget,
+    Endpoint,
     Platform,
     VoiceChannels,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "CallLimits",
     "DeliveryLedger",
     "DeliveryTarget",
+    "Endpoint",
     "GrowingRecording",
     "LargeRecording",
     "OnText",

@@ -7,9 +7,9 @@ a `Message` of each and hands it to `core.inbox.Inbox.accept`; the reply comes b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from core.interfaces.recordings import Recording
 from core.models import Chat, Membership, Message, PartDelivery, Reply
@@ -99,6 +99,10 @@ class VoiceChannels(Protocol):
         """Return whether messages in this chat are read aloud."""
 
 
+#: An ASGI application: it gets scope, receive and send.
+Endpoint = Callable[[Any, Any, Any], Awaitable[None]]
+
+
 class Platform(Protocol):
     """A chat platform.
 
@@ -119,6 +123,9 @@ class Platform(Protocol):
     #: Size of the largest recording that it takes, and of the largest file that it is sent.
     max_file_bytes: int
     max_upload_bytes: int
+    #: Endpoints that the platform itself calls, by their paths on the web server of this process:
+    #: "/telegram/webhook". They check by themselves who calls, before they read a body.
+    endpoints: Mapping[str, Endpoint]
 
     @property
     def is_ready(self) -> bool:

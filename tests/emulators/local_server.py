@@ -14,7 +14,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from bots.web_chat.server import WebSocketProtocol
+from bots.web_server import WebSocketProtocol
 from tests.support.virtual_time import is_virtual
 
 #: Time that pending requests get when a server stops.

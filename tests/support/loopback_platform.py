@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Set
 
 from core.errors import AssistantError
-from core.interfaces import DeliveryTarget, VoiceChannels
+from core.interfaces import DeliveryTarget, Endpoint, VoiceChannels
 from core.models import Chat, DeliveryState, Membership, Message, Reply
 from tests.support.paths import SPEECH
 
@@ -16,6 +16,7 @@ class LoopbackPlatform:
 
     name, max_file_bytes, max_upload_bytes = "test", 128_000_000, 10 << 20
     wording: Mapping[str, str] = {}
+    endpoints: Mapping[str, Endpoint] = {}
     hidden_commands: Set[str] = frozenset()
     operators: Set[str] = frozenset()
     needs_introduction = False

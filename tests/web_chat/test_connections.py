@@ -18,9 +18,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bots.common.client_address import TrustedProxies
 from bots.web_chat import WebChat
-from bots.web_chat.server import ClientLimit, Listener, open_socket, serve
-from bots.web_chat.server.http_protocol import HEAD_S, REST_S, STALL_S
-from bots.web_chat.server.listener import ConnectionLimits
+from bots.web_server import ClientLimit, Listener, open_socket, serve
+from bots.web_server.http_protocol import HEAD_S, REST_S, STALL_S
+from bots.web_server.listener import ConnectionLimits
 from core.clock import Clock
 from tests.support.web_client import listen, next_event, send_sound
 

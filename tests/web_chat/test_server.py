@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from bots.web_chat import WebChat
-from bots.web_chat.server import open_socket, serve
+from bots.web_server import open_socket, serve
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError

@@ -13,8 +13,8 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
-from bots.web_chat.server.http_protocol import HttpProtocol
-from bots.web_chat.server.listener import Listener
+from bots.web_server.http_protocol import HttpProtocol
+from bots.web_server.listener import Listener
 from core.clock import Clock
 from core.logs import ThinnedLog
 
@@ -74,6 +74,7 @@ async def serve(app: ASGIApp, listener: Listener, clock: Clock) -> None:
     """Serve until cancelled; running requests get a second to finish."""
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         log_config=None,
         access_log=False,
         lifespan="off",

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bots.common.client_address import TrustedProxies
 from bots.openai_api.errors import RATE_LIMIT, ApiError
-from bots.web_chat.server.listener import read_limits
+from bots.web_server.listener import read_limits
 from core.locale import mark, translate
 
 TOO_MANY = mark("You have too many requests open. Please wait a moment.")

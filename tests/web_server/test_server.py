@@ -1,0 +1,103 @@
+"""Applications mounted on the web server of a process, with and without a page."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx import AsyncClient
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from bots.program import list_intakes
+from bots.web_chat import WebChat
+from bots.web_server import WebServer
+from core.clock import Clock
+from core.config import Settings
+from core.errors import ConfigError
+from core.interfaces import Endpoint, Platform
+from tests.support.fake_inbox import make_settings
+from tests.support.loopback_platform import LoopbackPlatform
+from tests.support.web_inbox import FakeInbox
+
+PATH = "/test/hook"
+#: The name by which a proxy knows the server; the page does not answer to it.
+FOREIGN = {"Host": "bot.example.org"}
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Respond with method and path."""
+    await PlainTextResponse(f"{scope['method']} {scope['path']}")(scope, receive, send)
+
+
+class CalledPlatform(LoopbackPlatform):
+    endpoints: Mapping[str, Endpoint] = {PATH: echo}
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    return make_settings(hearsay_home=tmp_path, web_port=port)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, platforms: Mapping[str, Any], clock: Clock
+) -> AsyncIterator[AsyncClient]:
+    """Run what receives messages; yield a client of the web server."""
+    tasks = [asyncio.create_task(one) for one in list_intakes(settings, platforms, clock).values()]
+    url = f"http://127.0.0.1:{settings.web_port}"
+    try:
+        async with AsyncClient(base_url=url, verify=False) as client:
+            await clock.sleep(1)
+            yield client
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_endpoints_are_served_without_a_page(settings: Settings, clock: Clock) -> None:
+    async with running(settings, {"test": CalledPlatform()}, clock) as client:
+        assert (await client.post(PATH, headers=FOREIGN)).text == f"POST {PATH}"
+        for path in ("/", "/v1/models", f"{PATH}/", f"{PATH}/more", "/test"):
+            assert (await client.get(path)).status_code == 404
+        with pytest.raises(InvalidStatus):
+            await connect(f"ws://127.0.0.1:{settings.web_port}/api/events")
+
+
+async def test_endpoints_are_served_beside_the_page_and_not_behind_its_checks(
+    settings: Settings, clock: Clock
+) -> None:
+    web = WebChat(settings, FakeInbox(), clock)
+    async with running(settings, {"web": web, "test": CalledPlatform()}, clock) as client:
+        headers = FOREIGN | {"Origin": "https://elsewhere.example.org"}
+        assert (await client.post(PATH, headers=headers)).text == f"POST {PATH}"
+        assert (await client.get("/")).status_code == 200
+        assert (await client.get("/", headers=FOREIGN)).status_code in (400, 403, 421)
+
+
+async def test_no_server_runs_where_nothing_is_mounted(settings: Settings, clock: Clock) -> None:
+    platforms: dict[str, Platform] = {"test": LoopbackPlatform()}
+    intakes = list_intakes(settings, platforms, clock)
+    assert [*intakes] == ["test"]
+    intakes["test"].close()
+
+
+async def test_a_taken_port_is_named(settings: Settings, clock: Clock) -> None:
+    with (
+        socket.create_server(("127.0.0.1", settings.web_port)),
+        pytest.raises(ConfigError, match=f"WEB_PORT {settings.web_port}"),
+    ):
+        await WebServer(settings, clock).run()
