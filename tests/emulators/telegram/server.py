@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.emulators.common import locked
 from tests.emulators.control import run_control
 from tests.emulators.telegram.api import Api, ApiRequest
 from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError
@@ -42,7 +43,9 @@ class TelegramServer(Inspection):
         self._loop: asyncio.AbstractEventLoop
         self._is_up = False
         self._poller = Poller(self.queue)
-        self._webhook = Webhook(self.queue, self._poller)
+        self._webhook = Webhook(world, self.queue, self._poller)
+        #: What was sent to the webhook, oldest first.
+        self.deliveries = self._webhook.deliveries
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -54,6 +57,11 @@ class TelegramServer(Inspection):
     def file_base_url(self) -> str:
         """The prefix of download URLs, to which the token is appended."""
         return f"{self.base_url}/file/bot"
+
+    @locked
+    def webhook(self) -> dict[str, Any]:
+        """Return what getWebhookInfo returns."""
+        return self._webhook.info()
 
     # --- start and stop
 
@@ -78,7 +86,10 @@ class TelegramServer(Inspection):
         self.queue.on_push = self._on_push
         self._is_up = True
         self._poller.wake()
+        pushing = asyncio.create_task(self._webhook.run())
         await self._stopping.wait()
+        pushing.cancel()
+        await asyncio.gather(pushing, return_exceptions=True)
         self.queue.on_push = lambda: None
         listener.close()
         # A connection that was just accepted must reach `_connect`, which closes it.
@@ -90,6 +101,7 @@ class TelegramServer(Inspection):
 
     def _on_push(self) -> None:
         self._loop.call_soon_threadsafe(self._poller.wake)
+        self._loop.call_soon_threadsafe(self._webhook.wake)
 
     # --- connections
 

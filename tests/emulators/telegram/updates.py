@@ -88,6 +88,19 @@ class UpdateQueue:
             self._world.random.shuffle(fresh)
         return repeated + fresh
 
+    def take_repeated(self) -> list[Update]:
+        """Return what `redeliver` has asked for since the last call."""
+        repeated, self._again = self._again, []
+        return [self._known[update_id] for update_id in repeated]
+
+    def remove(self, update_id: int) -> None:
+        """Confirm one update, as the response of a webhook does."""
+        self._waiting = deque(one for one in self._waiting if one.update_id != update_id)
+
+    def clear(self) -> None:
+        """Drop all updates, as `drop_pending_updates` does."""
+        self._waiting.clear()
+
     def _confirm(self, offset: int) -> None:
         if offset <= 0 or offset > self.next_id + MAX_LEAP:
             return
