@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import (
-    AfterValidator,
-    BeforeValidator,
     Field,
     PositiveInt,
     SecretStr,
@@ -17,13 +13,28 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from core.models import ASK, check_listed, check_person, parse_budget
+from core.models import ASK
+from core.setting_types import (
+    LOWER,
+    UPPER,
+    Address,
+    BudgetText,
+    ChatList,
+    HomePath,
+    IdList,
+    NetworkList,
+    PersonList,
+    WebhookAddress,
+    check_webhook,
+    check_webhook_secret,
+)
 
 #: Settings that also come from a file named by `<NAME>_FILE`.
 SECRETS = (
     "telegram_bot_token",
+    "telegram_webhook_secret",
     "discord_bot_token",
     "mimo_api_key",
     "openai_api_key",
@@ -35,56 +46,6 @@ SECRETS = (
 #: Of these, the ones that are lists of secrets.
 _LISTS = ("hearsay_secret_key", "api_keys")
 _TELEGRAM = "https://api.telegram.org/bot"
-
-
-def _split(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return [part.strip() for part in value.split(",") if part.strip()]
-
-
-def _check_budget(text: str) -> str:
-    parse_budget(text)
-    return text
-
-
-def _check_address(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        is_whole = False
-    if not is_whole:
-        raise ValueError("must be an address that begins with http:// or https://")
-    return url
-
-
-def _read_network(value: str) -> IPv4Network | IPv6Network:
-    try:
-        return ip_network(value, strict=False)
-    except ValueError:
-        example = "127.0.0.1 or 172.16.0.0/12"
-        raise ValueError(f"each must be an address or a network, such as {example}") from None
-
-
-#: Case and spaces around a word do not matter.
-_LOWER = BeforeValidator(lambda value: value.strip().lower() if isinstance(value, str) else value)
-_UPPER = BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value)
-#: A path that may begin with ~, which nothing expands in a `.env` file.
-HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
-Address = Annotated[str, AfterValidator(_check_address)]
-IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-#: What `core.models.parse_budget` reads.
-BudgetText = Annotated[str, AfterValidator(_check_budget)]
-#: A person on a platform where bots can start private chats.
-Person = Annotated[str, _LOWER, AfterValidator(check_person)]
-PersonList = Annotated[tuple[Person, ...], NoDecode, BeforeValidator(_split)]
-#: A chat, person or server: "12345" on every platform, "telegram:12345" on one.
-ChatId = Annotated[str, _LOWER, AfterValidator(check_listed)]
-ChatList = Annotated[tuple[ChatId, ...], NoDecode, BeforeValidator(_split)]
-#: Addresses of machines; one alone is a network of one.
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_read_network)]
-NetworkList = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
 
 
 def _read_secret(name: str, path: Path) -> str:
@@ -125,6 +86,11 @@ class Settings(BaseSettings):
     telegram_api_base_url: Address = _TELEGRAM
     #: Base URL of file downloads; the token is appended. Default: beside the Bot API, "/file/bot".
     telegram_file_base_url: Annotated[Address, Field(validate_default=True)] = ""
+    #: Public https address where Telegram delivers updates. Without it they are polled.
+    telegram_webhook_url: WebhookAddress | None = None
+    #: What Telegram sends with each update, at least 32 random characters; required with a webhook.
+    telegram_webhook_secret: SecretStr | None = None
+    telegram_webhook_secret_file: HomePath | None = None
 
     #: Token of a bot from discord.com/developers/applications. Discord is off without it.
     discord_bot_token: SecretStr | None = None
@@ -228,9 +194,9 @@ class Settings(BaseSettings):
     #: Operators, who get alerts and use /admin in their private chat: telegram:ID or discord:ID,
     #: comma-separated, of people who have written to the bot before.
     admin_ids: PersonList = ()
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], _UPPER] = "INFO"
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], UPPER] = "INFO"
     #: Log records as "text" for people or as "json" for programs; "auto": text on a terminal.
-    log_format: Annotated[Literal["auto", "text", "json"], _LOWER] = "auto"
+    log_format: Annotated[Literal["auto", "text", "json"], LOWER] = "auto"
 
     @model_validator(mode="before")
     @classmethod
@@ -255,6 +221,19 @@ class Settings(BaseSettings):
         # An address of the API that is no address is refused by itself.
         api: str = info.data.get("telegram_api_base_url", _TELEGRAM)
         return url or f"{api.removesuffix('bot')}file/bot"
+
+    @field_validator("telegram_webhook_secret")
+    @classmethod
+    def _check_webhook_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        return secret and check_webhook_secret(secret)
+
+    @model_validator(mode="after")
+    def _check_webhook(self) -> Self:
+        if self.telegram_webhook_url:
+            is_own_api = self.telegram_api_base_url != _TELEGRAM
+            secret = self.telegram_webhook_secret
+            check_webhook(self.telegram_webhook_url, secret, is_own_api=is_own_api)
+        return self
 
     @model_validator(mode="after")
     def _check_admins(self) -> Self:

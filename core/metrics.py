@@ -15,4 +15,7 @@ SENDS = Counter("hearsay_sends", "Calls that send or edit", ["platform", "result
 AMBIGUOUS_SENDS = Counter(
     "hearsay_ambiguous_sends", "Messages sent whose response was lost", ["platform"]
 )
-POLL_AGE = Gauge("hearsay_poll_age_seconds", "Seconds since the last successful getUpdates")
+POLL_AGE = Gauge(
+    "hearsay_poll_age_seconds",
+    "Seconds since Telegram last answered getUpdates or confirmed the webhook",
+)

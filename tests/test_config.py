@@ -11,7 +11,7 @@ from bots.exit_codes import describe_settings_error, read_settings
 from core.config import SECRETS, Settings
 from core.errors import ConfigError
 
-CANARY = "sk-canary-0123456789abcdef"
+CANARY = "sk-canary-0123456789abcdef-ghijklm"
 
 
 @pytest.fixture(autouse=True)
@@ -156,3 +156,70 @@ def test_each_key_of_a_list_is_a_secret(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("API_KEYS", f"alice={CANARY}, bob=sk-other-0123456789")
     monkeypatch.setenv("HEARSAY_SECRET_KEY", "first=,second=")
     assert {CANARY, "sk-other-0123456789", "first=", "second="} <= set(Settings().secrets())
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("https://bot.example.org", "https://bot.example.org/telegram/webhook"),
+        ("https://bot.example.org:8443/", "https://bot.example.org:8443/telegram/webhook"),
+        ("https://example.org/hearsay", "https://example.org/hearsay/telegram/webhook"),
+        ("https://e.org/telegram/webhook/", "https://e.org/telegram/webhook"),
+    ],
+)
+def test_the_path_of_the_webhook_is_appended(
+    given: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELEGRAM_WEBHOOK_URL", given)
+    monkeypatch.setenv("TELEGRAM_WEBHOOK_SECRET", CANARY)
+    assert Settings().telegram_webhook_url == url
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("bot.example.org", "must be an address"),
+        ("http://bot.example.org", "must begin with https://"),
+        ("https://bot.example.org:8080", "its port be 443, 80, 88 or 8443"),
+        ("https://user:canary@bot.example.org", "no user name"),
+        ("https://bot.example.org/?canary", "no ?"),
+        ("https://bot.example.org/#canary", "no #"),
+    ],
+)
+def test_an_address_that_telegram_does_not_call_is_refused(
+    given: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELEGRAM_WEBHOOK_URL", given)
+    monkeypatch.setenv("TELEGRAM_WEBHOOK_SECRET", CANARY)
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    assert "TELEGRAM_WEBHOOK_URL" in str(caught.value) and words in str(caught.value)
+    assert "canary" not in str(caught.value)
+    if given.startswith("http://"):
+        # A Bot API server of one's own calls any address.
+        monkeypatch.setenv("TELEGRAM_API_BASE_URL", "http://127.0.0.1:8081")
+        assert Settings().telegram_webhook_url == f"{given}/telegram/webhook"
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        (None, "TELEGRAM_WEBHOOK_URL needs TELEGRAM_WEBHOOK_SECRET"),
+        ("canary-0123456789", "can be guessed"),
+        ("canary0" * 10, "can be guessed"),
+        ("canary-0123456789 abcdefghijklmnop", "A-Z, a-z, 0-9, _ and - only"),
+        ("canary-0123456789-äbcdefghijklmnop", "A-Z, a-z, 0-9, _ and - only"),
+        ("canary-0123456789-abcdefghijklmnop=", "A-Z, a-z, 0-9, _ and - only"),
+        ("canary-0123456789" * 16, "256 characters at most"),
+    ],
+)
+def test_a_webhook_needs_a_secret_that_telegram_takes(
+    secret: str | None, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TELEGRAM_WEBHOOK_URL", "https://bot.example.org")
+    if secret:
+        monkeypatch.setenv("TELEGRAM_WEBHOOK_SECRET", secret)
+    with pytest.raises(ConfigError) as caught:
+        read_settings()
+    assert words in str(caught.value) and "TELEGRAM_WEBHOOK_SECRET" in str(caught.value)
+    assert "canary" not in str(caught.value)

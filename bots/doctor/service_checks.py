@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from bots.discord_bot.check import ask_account as ask_discord
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG, LOCKED, OTHER
+from bots.telegram_bot.check import TelegramAccount
 from bots.telegram_bot.check import ask_account as ask_telegram
 from bots.telegram_bot.client import TOKEN_REMEDY as TELEGRAM_CURE
 from core.engines import OFFLINE, Engines
@@ -44,7 +45,7 @@ _VERBS = {"transcriber": "transcribes", "answerer": "answers", "synthesizer": "s
 
 
 async def check_telegram(run: CheckRun) -> Result:
-    """Check that the token is accepted and updates can be polled."""
+    """Check that the token is accepted and updates can be polled or delivered."""
     if run.settings.telegram_bot_token is None:
         return ok("not set up: TELEGRAM_BOT_TOKEN is empty")
     try:
@@ -53,14 +54,30 @@ async def check_telegram(run: CheckRun) -> Result:
         return fail("Telegram rejects the token", TELEGRAM_CURE, LOCKED)
     run.note_clock("Telegram", account.date)
     name = f"@{account.username}"
-    if account.has_webhook:
-        cure = "Another program may use this token. If none does, call deleteWebhook with it."
-        return fail(f"{name} has a webhook, so updates cannot be polled", cure, LOCKED)
+    if result := _check_webhook(run.settings.telegram_webhook_url, account):
+        return result
     groups = "receives all messages in groups"
     if not account.can_read_groups:
         # Not a mistake: as an admin of a group it receives everything all the same.
         groups = "privacy mode is on: in groups it receives commands and replies, unless admin"
-    return ok(f"{name}, {account.pending} pending; {groups}")
+    way = ", by webhook" if run.settings.telegram_webhook_url else ""
+    return ok(f"{name}{way}, {account.pending} pending; {groups}")
+
+
+def _check_webhook(url: str | None, account: TelegramAccount) -> Result | None:
+    """Return what is wrong with where updates are delivered, None if nothing is."""
+    name, is_ours = f"@{account.username}", account.webhook_url == url
+    if account.webhook_url and not is_ours:
+        cure = "hearsay sets or removes it at its start. Another program needs a bot of its own."
+        return warn(f"{name} has a webhook that is not TELEGRAM_WEBHOOK_URL", cure)
+    if url and not is_ours and account.pending:
+        waiting = f"{account.pending} updates wait, and no webhook is set"
+        return warn(f"{name}: {waiting}", "Start hearsay, which sets it.")
+    if is_ours and account.webhook_error:
+        failure = f"{account.pending} updates wait: {account.webhook_error}"
+        cure = f"Telegram must reach {url} through the proxy; without the secret it answers 403."
+        return warn(f"{name} cannot deliver, {failure}", cure)
+    return None
 
 
 async def check_discord(run: CheckRun) -> Result:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from telegram.constants import ChatAction, ReactionEmoji
@@ -33,6 +33,10 @@ from core.errors import PlatformBusy
 from core.inbox import Inbox
 from core.interfaces import DeliveryTarget
 from core.models import Chat, Message
+from core.setting_types import TELEGRAM_WEBHOOK_PATH
+
+if TYPE_CHECKING:
+    from bots.telegram_bot.webhook import Webhook
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +73,7 @@ class TelegramBot(ChatBot):
         self.pacer = TelegramPacer(clock)
         self._live_messages = TelegramLiveMessages(bot, self.pacer, self.start_task, clock)
         self.files = files = TelegramFiles(self._client, self.pacer, settings, inbox)
-        self._polling = Polling(self._client, self._take, clock)
+        self._intake = self._build_intake(settings)
         self._me = BotIdentity("", "")
         self._parts = (self._client,)
         # The rest of the contract, each by the part that does it.
@@ -81,15 +85,25 @@ class TelegramBot(ChatBot):
         self.membership = members.membership
         self.explain_blindness = members.explain_blindness  # type: ignore[method-assign]
 
+    def _build_intake(self, settings: Settings) -> Polling | Webhook:
+        if settings.telegram_webhook_url is None:
+            return Polling(self._client, self._take, self._clock)
+        # Loaded only where it is used.
+        from bots.telegram_bot.webhook import Webhook
+
+        webhook = Webhook(self._client.bot, settings, self._take, self._clock)
+        self.endpoints = {TELEGRAM_WEBHOOK_PATH: webhook.endpoint}
+        return webhook
+
     @property
     def is_ready(self) -> bool:
         """True while updates come in."""
-        return self._polling.is_ready
+        return self._intake.is_ready
 
     @property
     def is_locked(self) -> bool:  # type: ignore[override]
         """True while Telegram has been rejecting the token for half a minute."""
-        return self._polling.is_locked
+        return self._intake.is_locked
 
     async def run(self) -> None:
         """Receive messages until cancelled. Raises PlatformLocked if the token stays refused."""
@@ -99,7 +113,7 @@ class TelegramBot(ChatBot):
             "telegram_started", bot=f"@{name}", url=f"https://t.me/{name}", bot_id=self._me.bot_id
         )
         self.start_task(self._update_menu())
-        await self._polling.run()
+        await self._intake.run()
 
     def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Do nothing: Telegram plays complete voice messages only."""
@@ -127,7 +141,7 @@ class TelegramBot(ChatBot):
                 return BotIdentity(str(me.id), me.username or "")
 
     async def _take(self, raw: dict[str, Any]) -> None:
-        """Commit one update. Whatever this raises, the update will be fetched again."""
+        """Commit one update. Whatever this raises, the update comes again."""
         try:
             found = read_update(raw, self._me, self._clock.now())
             changes = [] if found else read_member_changes(raw, self._me.bot_id)

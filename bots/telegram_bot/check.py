@@ -20,9 +20,11 @@ class TelegramAccount:
     """The account that a token belongs to."""
 
     username: str
-    #: True if updates go to a webhook: then they cannot be polled.
-    has_webhook: bool
-    #: Updates not fetched yet.
+    #: Where updates are delivered, empty if they are polled. A foreign one may hold a secret.
+    webhook_url: str
+    #: Why the last delivery failed, empty if none has, or if nothing waits any more.
+    webhook_error: str
+    #: Updates not fetched or delivered yet.
     pending: int
     #: False while privacy mode hides group messages that do not address the bot.
     can_read_groups: bool
@@ -56,7 +58,8 @@ async def _ask(bot: Bot, dates: list[str]) -> TelegramAccount:
     webhook = await bot.get_webhook_info()
     return TelegramAccount(
         username=me.username or "",
-        has_webhook=bool(webhook.url),
+        webhook_url=webhook.url,
+        webhook_error=(webhook.last_error_message or "") if webhook.pending_update_count else "",
         pending=webhook.pending_update_count,
         can_read_groups=bool(me.can_read_all_group_messages),
         date=dates[-1],

@@ -11,7 +11,6 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -29,13 +28,14 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
-from bots.telegram_bot.errors import POISON, as_seconds, describe
+from bots.telegram_bot.commits import Take, UpdateCommits, read_update_id
+from bots.telegram_bot.errors import as_seconds, describe, is_webhook_set
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines.wire.client import tls
 from core.engines.wire.connections import DirectClient
-from core.errors import ConfigError, PlatformLocked, describe_error
+from core.errors import ConfigError, PlatformLocked
 
 log = structlog.get_logger(__name__)
 
@@ -43,8 +43,6 @@ log = structlog.get_logger(__name__)
 ALLOWED_UPDATES = ["message", "edited_message", "callback_query", "my_chat_member", "chat_member"]
 #: How long Telegram keeps an update; after a longer gap some are lost.
 RETENTION_S = 24 * 3600
-#: How often an update is tried that makes our own code fail, before it is skipped.
-POISON_TRIES = 5
 #: How long Telegram holds a poll open when there are no updates.
 POLL_S = 30.0
 #: How much longer than `POLL_S` a response may take before the connection counts as dead.
@@ -133,11 +131,14 @@ class TelegramClient:
             base_url=settings.telegram_api_base_url, base_file_url=settings.telegram_file_base_url,
             request=self.calls, get_updates_request=self._polls,
         )  # fmt: skip
+        self._has_webhook = settings.telegram_webhook_url is not None
         #: The first poll, if `start` has sent it; None once it was taken.
         self.first_poll: asyncio.Task[list[Any]] | None = None
 
     def start(self) -> None:
-        """Ask for updates now. Whoever polls takes `first_poll` first."""
+        """Ask for updates, unless they are delivered. Whoever polls takes `first_poll` first."""
+        if self._has_webhook:
+            return
         poll = self.bot.get_raw_updates(None, 0.0, ALLOWED_UPDATES)
         self.first_poll = asyncio.create_task(poll)
 
@@ -190,14 +191,9 @@ class Backoff:
 class Polling:
     """Fetches batches of updates and confirms each once `take` has committed all of it."""
 
-    def __init__(
-        self,
-        client: TelegramClient,
-        take: Callable[[dict[str, Any]], Awaitable[None]],
-        clock: Clock = CLOCK,
-    ) -> None:
+    def __init__(self, client: TelegramClient, take: Take, clock: Clock = CLOCK) -> None:
         self._client = client
-        self._take = take
+        self._commits = UpdateCommits(take)
         self._clock = clock
         self._poll_backoff = Backoff(clock)
         self._commit_backoff = Backoff(clock)
@@ -206,7 +202,6 @@ class Polling:
         self._good_wall_s = self._clock.now().timestamp()
         self._is_failing = True
         self._is_committing = True
-        self._tries: dict[int, int] = {}
 
     @property
     def poll_age_s(self) -> float:
@@ -254,6 +249,8 @@ class Polling:
         self._is_failing = True
         detail = describe(error)
         if isinstance(error, Conflict):
+            if await self._remove_webhook(error):
+                return
             # The detail says which: another process with this token, or a webhook.
             log.error("telegram_conflict", detail=detail)
         else:
@@ -262,20 +259,33 @@ class Polling:
             await self._client.renew_polls()
         await self._poll_backoff.wait(error)
 
+    async def _remove_webhook(self, error: Conflict) -> bool:
+        """Remove a webhook that was set before the start; return whether there was one.
+
+        One that is set after a poll has worked belongs to another process, and stays.
+        """
+        if not is_webhook_set(error) or self._good_at_s > float("-inf"):
+            return False
+        try:
+            # What has not been delivered stays, and is polled.
+            await self._client.bot.delete_webhook()
+        except TelegramError as failure:
+            log.warning("telegram_webhook_not_removed", detail=describe(failure))
+            return False
+        log.warning("telegram_webhook_removed")
+        return True
+
     async def _commit(self, batch: list[Any]) -> None:
         """Hand in a batch; if that fails, the same batch is fetched again."""
         offset: int | None = None
         for raw in batch:
-            update_id = raw.get("update_id") if isinstance(raw, dict) else None
-            if not isinstance(update_id, int) or isinstance(update_id, bool):
+            update_id = read_update_id(raw)
+            if update_id is None:
                 log.error("telegram_update_without_id")
                 continue
-            # No failure may end the loop; the update stays unconfirmed.
-            (error,) = await asyncio.gather(self._take(raw), return_exceptions=True)
-            if isinstance(error, BaseException) and not self._is_hopeless(update_id, error):
+            error = await self._commits.commit(update_id, raw)
+            if error is not None:
                 self._is_committing = False
-                what = describe_error(error)
-                log.error("telegram_not_committed", update_id=update_id, error=what)
                 await self._commit_backoff.wait(error)
                 return
             self._is_committing = True
@@ -287,14 +297,3 @@ class Polling:
         if offset is not None:
             # Only the last batch counts: after a week without updates ids restart, maybe lower.
             self._offset = offset
-        self._tries.clear()
-
-    def _is_hopeless(self, update_id: int, error: BaseException) -> bool:
-        """Return whether to skip an update: only our own code fails on it, again and again."""
-        if not isinstance(error, POISON) or isinstance(error, OSError):
-            return False
-        self._tries[update_id] = self._tries.get(update_id, 0) + 1
-        if self._tries[update_id] < POISON_TRIES:
-            return False
-        log.error("telegram_update_skipped", update_id=update_id, error=type(error).__name__)
-        return True

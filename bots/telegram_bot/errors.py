@@ -136,6 +136,11 @@ def read_error(error: TelegramError | TimeoutError) -> AssistantError:
     return PlatformError(describe(error))
 
 
+def is_webhook_set(error: Conflict) -> bool:
+    """Return whether a poll was refused because updates are delivered to a webhook."""
+    return "webhook is active" in error.message.lower()
+
+
 def describe(error: BaseException) -> str:
     """Return an error's class and text without secrets, for the log."""
     text = _UNSAFE.sub("", str(error))

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.real_time
 #: Every secret setting, with characters that Python, JSON and URLs escape where it may have any.
 SECRETS = {
     "TELEGRAM_BOT_TOKEN": "700700700:CANARYtelegramTokenABCDEFGHIJKLMNOP",
+    "TELEGRAM_WEBHOOK_SECRET": "canary-webhook-0123456789_ABCDEFGH",
     "DISCORD_BOT_TOKEN": f"{DISCORD_TOKEN[:32]}canaryCANARYcanaryCANARYcanaryCANARY01",
     "MIMO_API_KEY": 'canary-mimo "key" \\ 7f3a91',
     "OPENAI_API_KEY": "canary-openai 'key' \\ \"81b2\"",

@@ -124,7 +124,7 @@ async def test_a_repeated_press_has_one_effect(stage: Stage, row: str) -> None:
     assert [(one.text, one.file) for one in telegram.replies(bob)[1:]] == [(STALE, None)] * 4
 
 
-# 1 MB, depth 1000 and the like in 72 are about webhooks: the program polls.
+# 1 MB, depth 1000 and the like in 72 are in tests/telegram_bot/test_endpoint.py.
 @row("input-72-caption", "a command in the caption of a note: run on that note")
 async def test_command_in_caption(stage: Stage, row: str) -> None:
     ann = stage.person()

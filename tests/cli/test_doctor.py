@@ -115,13 +115,42 @@ def test_invalid_settings_are_the_only_result(hearsay: Hearsay) -> None:
     assert "MIMO_API_KEI: is not a known setting" in text and "MODEL_PROBE: " in text
 
 
-async def test_a_webhook_is_found(telegram: TelegramServer) -> None:
+async def test_a_foreign_webhook_is_found(telegram: TelegramServer) -> None:
     async with sdk.Bot(TOKEN, base_url=telegram.api_base_url) as bot:
         await bot.set_webhook("http://127.0.0.1:1/canary")
-    values = {"telegram_bot_token": TOKEN, "telegram_api_base_url": telegram.api_base_url}
+    polls = {"telegram_bot_token": TOKEN, "telegram_api_base_url": telegram.api_base_url}
+    receives = polls | {
+        "telegram_webhook_url": "http://127.0.0.1:2",
+        "telegram_webhook_secret": "canary-0123456789_ABCDEFGHIJKLMNOP",
+    }
+    for values in (polls, receives):
+        found = await check("telegram", **values)
+        assert (found.status, found.code) == (Status.WARN, 0)
+        assert "webhook" in found.text and "hearsay sets or removes it" in found.cure
+        assert "canary" not in found.text + found.cure
+
+
+async def test_the_state_of_the_own_webhook_is_told(telegram: TelegramServer) -> None:
+    values = {
+        "telegram_bot_token": TOKEN,
+        "telegram_api_base_url": telegram.api_base_url,
+        "telegram_webhook_url": "http://127.0.0.1:1",
+        "telegram_webhook_secret": "canary-0123456789_ABCDEFGHIJKLMNOP",
+    }
     found = await check("telegram", **values)
-    assert (found.status, found.code) == (Status.FAIL, 77)
-    assert "webhook" in found.text and "deleteWebhook" in found.cure
+    assert found.status is Status.OK and "by webhook, 0 pending" in found.text
+    ann = telegram.add_user("Ann")
+    telegram.send_text(ann, ann, "hello")
+    found = await check("telegram", **values)
+    assert found.status is Status.WARN
+    assert "1 updates wait, and no webhook is set" in found.text
+    async with sdk.Bot(TOKEN, base_url=telegram.api_base_url) as bot:
+        await bot.set_webhook("http://127.0.0.1:1/telegram/webhook")
+    await telegram.wait_for(lambda: "last_error_date" in telegram.webhook())
+    found = await check("telegram", **values)
+    assert found.status is Status.WARN
+    assert "1 updates wait: Connection refused" in found.text
+    assert "http://127.0.0.1:1/telegram/webhook" in found.cure
     assert "canary" not in found.text + found.cure
 
 

@@ -36,7 +36,7 @@ async def test_a_voice_note_is_handed_in_confirmed_and_acknowledged_at_once(
     assert ids(inbox) == [note]
     assert inbox.messages[0].attachment and inbox.messages[0].attachment.duration_s == 4.0
     await telegram.wait_for(lambda: telegram.pending() == [])
-    assert running.is_ready and running._polling.poll_age_s < 5
+    assert running.is_ready and running._intake.poll_age_s < 5
     telegram.change(ann, has_reactions=False)
     telegram.send_voice(ann, ann, NOTE)
     await telegram.wait_for(lambda: telegram.actions(ann) == ["typing"])
