@@ -75,6 +75,14 @@ INTERACTION_POINTS = {
     "SI deferred": Point("bots.discord_bot.interactions.receiving:Interactions._defer", "after"),
 }
 
+#: Between a request to the webhook and the response that confirms it.
+WEBHOOK_POINTS = {
+    "SW request received": Point(
+        "bots.telegram_bot.incoming.endpoint:UpdateEndpoint._take", "before"
+    ),
+    "SW committed": Point("bots.telegram_bot.incoming.endpoint:UpdateEndpoint._take", "after"),
+}
+
 #: Each statement of a migration.
 MIGRATION_POINTS = {
     "S11 migrating": Point("alembic.ddl.impl:DefaultImpl._exec", "before"),
@@ -82,7 +90,13 @@ MIGRATION_POINTS = {
 }
 
 ALL_POINTS = (
-    INTERACTION_POINTS | POINTS | SPEECH_POINTS | ANSWER_POINTS | FIX_POINTS | MIGRATION_POINTS
+    INTERACTION_POINTS
+    | WEBHOOK_POINTS
+    | POINTS
+    | SPEECH_POINTS
+    | ANSWER_POINTS
+    | FIX_POINTS
+    | MIGRATION_POINTS
 )
 
 
