@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ import structlog
 
 from bots import PLATFORMS, list_platforms, load
 from bots.home import make_home
+from bots.parts import EVERYTHING, Part
 from core import commands
 from core.admission import Admission
 from core.answering.pipeline import AnsweringPipeline
@@ -72,8 +73,13 @@ def preload(settings: Settings) -> None:
     commands.menu()
 
 
-async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLOCK) -> None:
-    """Run every configured platform until SIGTERM or SIGINT.
+async def run(
+    settings: Settings,
+    clients: Mapping[str, Any],
+    parts: Collection[Part] = EVERYTHING,
+    clock: Clock = CLOCK,
+) -> None:
+    """Run the program, or some of its parts, until SIGTERM or SIGINT.
 
     clients: the connections that are open already, by platform.
     Raises ConfigError, PlatformLocked: what the operator has to correct.
@@ -82,26 +88,49 @@ async def run(settings: Settings, clients: Mapping[str, Any], clock: Clock = CLO
     if is_root():
         log.warning("running as root: better give the program a user of its own")
     async with open_program(settings, clock) as program, AsyncExitStack() as stack:
-        # Whoever held it has ended: no other process runs jobs on this database.
-        await program.store.budgets.release_all(clock.now().date())
+        store = program.store
+        if store.is_shared:
+            watch_others(store)
+        else:
+            # Whoever held it has ended: no other process runs jobs on this database.
+            await store.budgets.release_all(clock.now().date())
         platforms = build_platforms(settings, program.inbox, clock, clients)
         for platform in platforms.values():
             stack.push_async_callback(platform.close)
-        job_runner = make_job_runner(settings, program, platforms)
+        job_runner = None
+        if Part.WORKER in parts:
+            job_runner = make_job_runner(settings, program, platforms)
         program.inbox.platforms = platforms
         mount_api(settings, program, platforms)
         # What is loaded by now stays: collecting it would block the loop for 0.1 s.
         gc.freeze()
         gc.enable()
-        alerts = Alerts(program.store.intake, platforms, settings.admin_ids, clock)
+        alerts = Alerts(store.intake, platforms, settings.admin_ids, clock)
         BudgetNotices(alerts, program.budgets.watch)
-        probes, home = program.store.probes, settings.hearsay_home
-        incidents = Incidents(program.roles, probes, alerts.send, home, clock)
+        incidents = Incidents(
+            program.roles, store.probes, alerts.send, settings.hearsay_home, clock
+        )
         is_asking = ASK in settings.allowed_chats
-        requests = AccessRequests(program.store.admissions, alerts, clock, is_on=is_asking)
-        intakes = list_intakes(settings, platforms, clock)
-        watches = incidents.run(platforms), requests.run()
+        requests = AccessRequests(store.admissions, alerts, clock, is_on=is_asking)
+        received = {name: one for name, one in platforms.items() if find_part(name) in parts}
+        intakes = list_intakes(settings, received, clock)
+        # The others send replies only.
+        intakes |= {name: platforms[name].connect() for name in platforms.keys() - received.keys()}
+        watches = incidents.run(received), requests.run(), store.events.run()
         await _run_until_stopped(job_runner, incidents, intakes, *watches)
+
+
+def find_part(platform: str) -> Part:
+    """Return the part of the program that receives the messages of a platform."""
+    return Part.WEB if platform == PAGE else Part.INTAKE
+
+
+def watch_others(store: Store) -> None:
+    """Follow what other processes on the same database do."""
+    # Loaded only where there are several.
+    from core.jobs.stopping import SharedStopping
+
+    SharedStopping(store)
 
 
 @asynccontextmanager
@@ -207,7 +236,7 @@ def list_intakes(
 
 
 async def _run_until_stopped(
-    job_runner: Runner,
+    job_runner: Runner | None,
     incidents: Incidents,
     intakes: Mapping[str, Coroutine[Any, Any, None]],
     *watches: Coroutine[Any, Any, None],
@@ -217,7 +246,9 @@ async def _run_until_stopped(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     running = [asyncio.create_task(intake, name=name) for name, intake in intakes.items()]
-    others = map(asyncio.create_task, (job_runner.run(), *watches))
+    if job_runner:
+        watches = job_runner.run(), *watches
+    others = map(asyncio.create_task, watches)
     tasks: list[asyncio.Task[Any]] = [*running, *others]
     stop: asyncio.Task[Any] = asyncio.create_task(stopped.wait())
     try:
@@ -229,7 +260,8 @@ async def _run_until_stopped(
         for task in running:
             task.cancel()
         # Together: no job may start while the intakes are still stopping.
-        await asyncio.gather(job_runner.stop(), *running, return_exceptions=True)
+        stopping = [job_runner.stop()] if job_runner else []
+        await asyncio.gather(*stopping, *running, return_exceptions=True)
         for task in done - {stop}:
             task.result()  # raises the error that ended it
     finally:

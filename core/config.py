@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     #: Folder of the database and the key file.
     hearsay_home: HomePath = Path.home() / ".hearsay"
     #: Default: SQLite under HEARSAY_HOME.
-    database_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
     #: Encrypts content at rest; several, comma-separated, for rotation. Default: a 0600 file.
     hearsay_secret_key: SecretStr | None = None
     hearsay_secret_key_file: HomePath | None = None
@@ -252,6 +252,11 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.hearsay_home / 'hearsay.db'}"
 
     @property
+    def is_shared(self) -> bool:
+        """Whether several processes may share the database."""
+        return self.url.startswith("postgresql")
+
+    @property
     def max_file_bytes(self) -> int:
         """Largest file that is read."""
         return self.max_file_mb * 1_000_000
@@ -271,4 +276,6 @@ class Settings(BaseSettings):
         """Return all secrets, for the log to redact."""
         whole = [value for name in SECRETS if (value := self.secret(name))]
         listed = [part for name in _LISTS for part in _list_secrets(self.secret(name) or "")]
-        return list(dict.fromkeys([*whole, *listed]))
+        address = urlsplit(self.database_url or "")
+        in_address = [unquote(address.password)] if address.password else []
+        return list(dict.fromkeys([*whole, *listed, *in_address]))

@@ -22,6 +22,9 @@ app: typer.Typer = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("run")(commands.run)
+app.command("worker")(commands.worker)
+app.command("intake")(commands.intake)
+app.command("web")(commands.web)
 app.command("migrate")(commands.migrate)
 app.command("transcribe")(commands.transcribe)
 app.command("ask")(commands.ask)

@@ -28,7 +28,26 @@ class State(StrEnum):
 
 
 def run() -> None:
-    """Run every configured platform until SIGTERM or Ctrl-C."""
+    """Run everything in one process, until SIGTERM or Ctrl-C."""
+    _run()
+
+
+def worker() -> None:
+    """Run jobs and send the replies, in one of several processes on PostgreSQL."""
+    _run("worker")
+
+
+def intake() -> None:
+    """Receive messages of Telegram and Discord, in one of several processes on PostgreSQL."""
+    _run("intake")
+
+
+def web() -> None:
+    """Serve the page and the API, in one of several processes on PostgreSQL."""
+    _run("web")
+
+
+def _run(part: str = "") -> None:
     import asyncio
     import gc
     import sys
@@ -40,11 +59,13 @@ def run() -> None:
     unused = dict.fromkeys(("rich", "httpx._main", "pydantic.v1", "sniffio"))
     sys.modules.update(unused)  # type: ignore[arg-type]
     from bots.exit_codes import read_settings
+    from bots.parts import EVERYTHING, Part
     from bots.start import run as run_program
     from core.clock import SteadyLoop
 
+    parts = {Part(part)} if part else EVERYTHING
     with asyncio.Runner(loop_factory=SteadyLoop) as runner:
-        runner.run(run_program(read_settings()))
+        runner.run(run_program(read_settings(), parts))
 
 
 def migrate() -> None:

@@ -142,6 +142,12 @@ class Platform(Protocol):
     async def run(self) -> None:
         """Receive messages until cancelled."""
 
+    async def connect(self) -> None:
+        """Do what replies need, without receiving anything, until cancelled.
+
+        Raises PlatformLocked, ConfigError: what the operator must fix.
+        """
+
     async def fetch(self, message: Message) -> Recording:
         """Download the recording of a message, or of the one it quotes.
 

@@ -27,12 +27,12 @@ from core.jobs.shared_queue import (
     build_workers,
 )
 from core.jobs.steps import JobSteps
+from core.jobs.stopping import STOPPED
 from core.models import Job, JobState
 from core.operations.chores import Chores
 from core.operations.model_probe import ModelProbe
 from core.store import Store
 from core.store.database.fencing import FENCE, Fence
-from core.store.work.restarts import Settle
 
 #: How often jobs of processes that have ended are looked for.
 TAKE_OVER_S = 2.0
@@ -80,10 +80,7 @@ class QueueRunner:
         self._is_leader, self._name = False, secrets.token_hex(8)
         self._steps.delays.watches = self._watches
         self._steps.delays.has_jobs.set()
-        self._background: set[asyncio.Task[None]] = set()
-        store.cancellation.on_cancel = self.cancel
-        store.restarts.interrupt = self.interrupt
-        store.events.subscribe("stopped", self.stop_jobs)
+        store.events.subscribe(STOPPED, self.stop_jobs)
 
     async def run(self) -> None:
         """Run jobs until cancelled."""
@@ -109,21 +106,6 @@ class QueueRunner:
             task.cancel()
         while any(worker.entries for worker in self._workers):
             await self._clock.sleep(0.02)
-
-    def cancel(self, job_ids: Collection[str]) -> None:
-        """Interrupt jobs that were cancelled in the database; they end with the replies there."""
-        task = asyncio.create_task(self._end_cancelled(job_ids))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-
-    async def _end_cancelled(self, job_ids: Collection[str]) -> None:
-        await _persist(self._store.events.publish)("stopped", sorted(job_ids))
-        await _persist(self._store.cancellation.requeue)(job_ids, ())
-
-    async def interrupt(self, job_ids: Collection[str], settle: Settle) -> None:
-        """Settle jobs: from then on, nothing counts that is still written for them as they ran."""
-        await _persist(settle)(job_ids, ())
-        await _persist(self._store.events.publish)("stopped", sorted(job_ids))
 
     def stop_jobs(self, job_ids: Collection[str]) -> None:
         """Interrupt those of these jobs that run here: their rows say what is to become of them."""
