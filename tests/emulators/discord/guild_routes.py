@@ -31,9 +31,10 @@ def get_application(request: ApiRequest) -> ApiResponse:
     return 200, {
         "id": world.application_id, "name": world.bot.name, "description": "", "icon": None,
         "bot_public": True, "bot_require_code_grant": False, "owner": user_json(world.developer),
-        "team": None, "verify_key": "0" * 64, "flags": application_flags(world.privileged),
+        "team": None, "verify_key": world.public_key, "flags": application_flags(world.privileged),
         "integration_types_config": {"0": {}, "1": {}}, "bot": user_json(world.bot),
         "approximate_guild_count": len(world.guilds),
+        "interactions_endpoint_url": world.endpoint_url or None,
     }  # fmt: skip
 
 

@@ -38,9 +38,17 @@ MAX_FOLLOWUPS = 5
 
 def create_response(request: ApiRequest) -> ApiResponse:
     interaction = request.world.interactions.get(request.params["interaction"])
-    now = request.world.clock.monotonic()
     if interaction is None or interaction.token != request.params["token"]:
         raise refused(10062)
+    message = respond(request, interaction)
+    if "with_response" not in request.query or request.query["with_response"] in ("0", "false"):
+        return NO_CONTENT
+    return 200, _response(request, interaction, message)
+
+
+def respond(request: ApiRequest, interaction: Interaction) -> Message | None:
+    """Carry out a first response, however it was sent; return its message. Raises ApiError."""
+    now = request.world.clock.monotonic()
     if interaction.response_type is not None:
         raise refused(40060)
     if now - interaction.created_at > RESPONSE_DEADLINE_S:
@@ -48,11 +56,9 @@ def create_response(request: ApiRequest) -> ApiResponse:
     kind, data = request.form.get("type"), request.form.get("data") or {}
     if kind not in _allowed_kinds(interaction):
         raise bad_field("type", "BASE_TYPE_CHOICES", "Value must be one of the allowed kinds.")
-    message = _CALLBACKS[kind](request, interaction, data)
+    message: Message | None = _CALLBACKS[kind](request, interaction, data)
     interaction.response_type, interaction.responded_at = kind, now
-    if "with_response" not in request.query or request.query["with_response"] in ("0", "false"):
-        return NO_CONTENT
-    return 200, _response(request, interaction, message)
+    return message
 
 
 def _allowed_kinds(interaction: Interaction) -> set[int]:

@@ -211,6 +211,8 @@ class Interaction:
     followups: list[str] = field(default_factory=list)
     #: Autocomplete choices: name and value.
     choices: list[dict[str, Any]] = field(default_factory=list)
+    #: HTTP statuses of the endpoint's answers, 0 = none within 3 s; empty over the gateway.
+    posts: list[int] = field(default_factory=list)
     #: The modal that was opened.
     modal: dict[str, Any] | None = None
 

@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 from tests.emulators.control import run_control
 from tests.emulators.discord import rest_api
 from tests.emulators.discord.api import Api
+from tests.emulators.discord.endpoint import Endpoint
 from tests.emulators.discord.errors import ApiError
 from tests.emulators.discord.gateway import Gateway
 from tests.emulators.discord.gateway_controls import GatewayControls
@@ -34,6 +35,8 @@ class DiscordServer(GatewayControls):
         clock = self.world.clock
         self.api = Api(self.world, Limits(clock), InvalidRequests(clock))
         self.gateway = Gateway(self.api)
+        #: Where interactions are posted once a URL is saved: `await server.endpoint.save(url)`.
+        self.endpoint = Endpoint(self.api)
         self._server: AsgiServer | None = None
 
     @property
@@ -52,7 +55,9 @@ class DiscordServer(GatewayControls):
         self._server = AsgiServer(self, port=self.port, has_websockets=True)
         self.port = int(self._server.origin.rpartition(":")[2])
         self.world.base_url, self.api.gateway_url = self.base_url, self.gateway_url
+        self.endpoint.loop = asyncio.get_running_loop()
         await self._server.serve()
+        self.endpoint.stop()
 
     def is_serving(self) -> bool:
         return self._server is not None and self._server.is_serving()

@@ -184,7 +184,10 @@ class UserInteractions(UserMessages):
         interaction = Interaction(*who, now, data, message, is_user_install=is_foreign)
         self.world.interactions[interaction.interaction_id] = interaction
         payload = interaction_json(self.world, interaction)
-        self.world.emit("INTERACTION_CREATE", payload, guild_id=place.guild_id)
+        if self.world.endpoint_url:
+            self.world.push(interaction, payload)
+        else:
+            self.world.emit("INTERACTION_CREATE", payload, guild_id=place.guild_id)
         return interaction.interaction_id
 
 

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from tests.emulators.discord import permissions
 from tests.emulators.discord.errors import ApiError, refused
 from tests.emulators.discord.records import (
@@ -61,7 +63,17 @@ class World:
         self.emit: Callable[..., None] = lambda *args, **more: None
         self.bot = self.add_user("Hearsay", is_bot=True)
         self.application_id = self.bot.user_id
+        #: Signs what is posted to the interactions endpoint of the application, if it has one.
+        self.signing_key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+        self.endpoint_url = ""
+        #: Posts an interaction to the endpoint: see `Endpoint.push`.
+        self.push: Callable[[Interaction, Any], None] = lambda interaction, payload: None
         self.developer = self.add_user("Developer")
+
+    @property
+    def public_key(self) -> str:
+        """The application's public key, in hexadecimal digits."""
+        return self.signing_key.public_key().public_bytes_raw().hex()
 
     # --- creating
 
