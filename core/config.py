@@ -26,6 +26,7 @@ from core.setting_types import (
     IdList,
     NetworkList,
     PersonList,
+    PublicKey,
     WebhookAddress,
     check_webhook,
     check_webhook_secret,
@@ -99,6 +100,10 @@ class Settings(BaseSettings):
     discord_api_base_url: Address = "https://discord.com/api/v10"
     #: Connections to the gateway: "auto" takes as many as Discord recommends.
     discord_shard_count: Literal["auto"] | PositiveInt = "auto"
+    #: Public key of the application, which signs what is posted to /discord/interactions.
+    discord_public_key: PublicKey | None = None
+    #: "off" takes interactions over HTTP alone: messages and voice channels are not received.
+    discord_gateway: Annotated[Literal["on", "off"], LOWER] = "on"
     #: Replies that are longer than a message: up to four "messages" (then a file), one message and
     #: a "thread" for the rest, or the beginning and all of it as a "file".
     discord_long_answers: Literal["messages", "thread", "file"] = "messages"
@@ -236,10 +241,12 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _check_admins(self) -> Self:
+    def _check_together(self) -> Self:
         for name in {admin.partition(":")[0] for admin in self.admin_ids}:
             if not getattr(self, f"{name}_bot_token"):
                 raise ValueError(f"ADMIN_IDS names {name}, and {name.upper()}_BOT_TOKEN is not set")
+        if self.discord_gateway == "off" and not self.discord_public_key:
+            raise ValueError("DISCORD_GATEWAY=off needs DISCORD_PUBLIC_KEY")
         if ASK in self.denied_chats:
             raise ValueError("DENIED_CHATS: ask belongs in ALLOWED_CHATS")
         if ASK in self.allowed_chats and not self.admin_ids:

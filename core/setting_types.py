@@ -45,6 +45,12 @@ def _check_address(url: str) -> str:
     return url
 
 
+def _check_key(key: str) -> str:
+    if not re.fullmatch(r"[0-9a-f]{64}", key):
+        raise ValueError("must be 64 hexadecimal digits")
+    return key
+
+
 def _read_network(value: str) -> IPv4Network | IPv6Network:
     try:
         return ip_network(value, strict=False)
@@ -100,6 +106,8 @@ UPPER = BeforeValidator(lambda value: value.strip().upper() if isinstance(value,
 #: A path that may begin with ~, which nothing expands in a `.env` file.
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
 Address = Annotated[str, AfterValidator(_check_address)]
+#: The public key of a Discord application.
+PublicKey = Annotated[str, LOWER, AfterValidator(_check_key)]
 IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 #: What `core.models.parse_budget` reads.
 BudgetText = Annotated[str, AfterValidator(_check_budget)]

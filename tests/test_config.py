@@ -61,6 +61,19 @@ def test_files_of_telegram_come_from_where_its_api_is(
     assert Settings().telegram_file_base_url == "https://files.example.org/"
 
 
+def test_without_a_gateway_discord_needs_the_public_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISCORD_GATEWAY", "OFF")
+    with pytest.raises(ConfigError, match="DISCORD_GATEWAY=off needs DISCORD_PUBLIC_KEY"):
+        read_settings()
+    for wrong in ("ab" * 31, "ab" * 33, "xy" * 32):
+        monkeypatch.setenv("DISCORD_PUBLIC_KEY", wrong)
+        with pytest.raises(ConfigError, match="DISCORD_PUBLIC_KEY: must be 64 hexadecimal digits"):
+            read_settings()
+    monkeypatch.setenv("DISCORD_PUBLIC_KEY", "aB" * 32)
+    settings = Settings()
+    assert (settings.discord_gateway, settings.discord_public_key) == ("off", "ab" * 32)
+
+
 @pytest.mark.finding(26)
 @pytest.mark.parametrize("wrong", ["127.0.0.1:8081", "http://[::1", "http://bots:port", "bot"])
 def test_what_is_no_address_is_refused(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,10 @@ NEEDED = {
 NOT_IN_THREAD = mark(
     "But I cannot read messages in this private thread yet. Mention me in it: that adds me."
 )
+NO_GATEWAY = mark(
+    "But I cannot read the messages here: the operator has set me up so that I only see commands "
+    "and the entries in a message's menu."
+)
 LACKING = mark(
     "But I cannot read and answer messages here yet. In the settings of this channel, under "
     "Permissions, allow me: {permissions}."
@@ -96,6 +100,8 @@ class DiscordMembers:
         """
         if message.is_private or not message.chat.chat_id.isdecimal():
             return ""
+        if not self._client.has_gateway:
+            return translate(NO_GATEWAY, message.language)
         # Discord does not even name a channel that it hides from us.
         lacking = [NEEDED["view_channel"]]
         if guild_id := await self._channels.find_guild(message.chat):

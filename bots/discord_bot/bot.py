@@ -20,16 +20,17 @@ from bots.discord_bot.incoming.files import DiscordFiles
 from bots.discord_bot.incoming.forwards import ForwardOrigins
 from bots.discord_bot.incoming.intake import Channels, ChannelWatermarks, GatewayIntake
 from bots.discord_bot.incoming.joining import read_joining
+from bots.discord_bot.interactions.http_response import HttpResponse
 from bots.discord_bot.interactions.receiving import Interactions
 from bots.discord_bot.outgoing.delivery import DiscordDelivery
 from bots.discord_bot.outgoing.files import MAX_FILE_BYTES
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
 from bots.discord_bot.outgoing.routes import read_interaction_token
 from bots.discord_bot.voice.channels import DiscordVoiceChannels
-from bots.discord_bot.wording import WORDING
+from bots.discord_bot.wording import WORDING, WORDING_WITHOUT_GATEWAY
 from core.clock import CLOCK, Clock
 from core.config import Settings
-from core.errors import PlatformBusy
+from core.errors import ConfigError, PlatformBusy
 from core.inbox import Inbox
 from core.models import Chat, Job, Message
 
@@ -47,6 +48,10 @@ EVENTS = (
     "on_guild_channel_update",
     "on_member_ban",
 )
+WRONG_KEY = (
+    "DISCORD_PUBLIC_KEY is not the key of this bot's application: copy it from"
+    " discord.com/developers/applications, under General Information"
+)
 #: People whose language is remembered.
 _MAX_LANGUAGES = 5000
 #: How long `close` waits for interactions that are not committed and responded to.
@@ -57,6 +62,8 @@ class DiscordBot(ChatBot):
     """One Discord bot; a `core.interfaces.Platform`."""
 
     name = "discord"
+    #: That of the application as the settings have it, empty where nothing is posted to the bot.
+    _public_key = ""
     wording = WORDING
     #: A direct message may begin with anything.
     needs_introduction = True
@@ -76,12 +83,10 @@ class DiscordBot(ChatBot):
         self._live_messages = live = DiscordLiveMessages(client, self.start_task)
         self._delivery = DiscordDelivery(client, self.channels, live, inbox, self._voice.end)
         self._delivery.long_answers = settings.discord_long_answers
-        take = self._accept_interaction
+        take, accept = self._accept_interaction, self._accept_message
         self._interactions = Interactions(client, inbox, take, self.is_allowed, self._origins)
         self._watermarks = ChannelWatermarks(inbox, clock)
-        self._intake = GatewayIntake(
-            client, self.channels, self._watermarks, inbox, self._accept_message
-        )
+        self._intake = GatewayIntake(client, self.channels, self._watermarks, inbox, accept)
         self._backfill = Backfill(client, self._watermarks, self._intake.commit)
         #: Person -> language of their app, which only interactions tell.
         self._languages: dict[str, str] = {}
@@ -94,10 +99,22 @@ class DiscordBot(ChatBot):
         self.voice, self.play = self._voice, self._voice.play
         self.membership = self._members.membership
         self.explain_blindness = self._members.explain_blindness  # type: ignore[method-assign]
+        if settings.discord_public_key:
+            self._open_endpoint(settings)
+
+    def _open_endpoint(self, settings: Settings) -> None:
+        """Let interactions come over HTTP, too, or alone."""
+        # Loaded only where it is on.
+        from bots.discord_bot.interactions.endpoint import PATH, InteractionsEndpoint
+
+        self._public_key = settings.discord_public_key or ""
+        self.endpoints = {PATH: InteractionsEndpoint(self.client, self.take_posted, settings)}
+        if not self.client.has_gateway:
+            self.voice, self.wording = None, WORDING_WITHOUT_GATEWAY
 
     @property
     def is_ready(self) -> bool:
-        """True while every shard is connected."""
+        """True while every shard is connected; without a gateway, once logged in."""
         return self.client.is_live
 
     async def run(self) -> None:
@@ -105,12 +122,25 @@ class DiscordBot(ChatBot):
 
         Raises PlatformLocked, ConfigError: what the operator must fix.
         """
+        await self.client.open()
+        self._check_public_key()
+        self.start_task(self._interactions.update_menu())
+        if self.client.has_gateway:
+            await self._listen()
+        log.info("discord_started", bot=str(self.client.user), gateway="off")
+        await asyncio.Event().wait()
+
+    def _check_public_key(self) -> None:
+        application = self.client.application
+        if self._public_key and application and application.verify_key != self._public_key:
+            raise ConfigError(WRONG_KEY)
+
+    async def _listen(self) -> None:
+        """Receive from the gateway until cancelled."""
         for name in EVENTS:
             self.client.event(getattr(self, name))
-        await self.client.open()
         await self._watermarks.load(self.client.bot_id)
         log.info("discord_started", bot=str(self.client.user), bot_id=self.client.bot_id)
-        self.start_task(self._interactions.update_menu())
         tasks = [
             asyncio.create_task(self._intake.run()),
             asyncio.create_task(self._watermarks.run()),
@@ -168,10 +198,22 @@ class DiscordBot(ChatBot):
 
     async def on_interaction(self, interaction: discord.Interaction) -> None:
         """Take a command, a pressed button, a modal or an autocomplete request."""
+        self._take(interaction)
+
+    def take_posted(self, payload: dict[str, Any], response: HttpResponse) -> asyncio.Task[None]:
+        """Take an interaction that came over HTTP. Raises POISON if it cannot be read."""
+        data: Any = payload
+        interaction = discord.Interaction(data=data, state=self.client._connection)
+        return self._take(interaction, response)
+
+    def _take(
+        self, interaction: discord.Interaction, response: HttpResponse | None = None
+    ) -> asyncio.Task[None]:
         self._members.note_interaction(interaction)
-        task = self.start_task(self._interactions.take(interaction))
+        task = self.start_task(self._interactions.take(interaction, response))
         self._interaction_tasks.add(task)
         task.add_done_callback(self._interaction_tasks.discard)
+        return task
 
     async def on_voice_state_update(self, member: discord.Member, *_: discord.VoiceState) -> None:
         """Leave a voice channel that the last person has left."""

@@ -263,3 +263,21 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "/{name}{usage} – {help}": "/{name} – {help}",
     }
 )
+
+_ONLY_COMMANDS = mark(
+    "I do not see messages, only commands. To transcribe a voice message, right-click it (on a "
+    "phone: press and hold it) and choose Apps → Transcribe, or add a recording to /transcribe."
+)
+#: The same where interactions come over HTTP, and messages not at all.
+WORDING_WITHOUT_GATEWAY: Mapping[str, str] = MappingProxyType(
+    {
+        **WORDING,
+        "Send me a voice message, video message or any recording to transcribe it.": _ONLY_COMMANDS,
+        "Send me a voice message now, and I write down what is said.": _ONLY_COMMANDS,
+        "Reply to a voice message with /transcribe to transcribe it.": _ONLY_COMMANDS,
+        "In private chats every voice message is transcribed automatically.": _ONLY_COMMANDS,
+        "Then reply to the text with a question about it.": mark(
+            "To ask about it, choose Apps → Ask about this."
+        ),
+    }
+)

@@ -134,6 +134,10 @@ class FakeInbox(Inbox):
     async def note_no_voice(self, chat: Chat) -> None:
         self.without_voice.append(chat)
 
+    async def job_of(self, chat: Chat, message_id: str) -> Job | None:
+        known = (one for one in self.messages if (one.chat, one.message_id) == (chat, message_id))
+        return next(map(make_job, known), None)
+
     async def recent(self, chat: Chat, limit: int, before: str = "") -> list[Job]:
         return []
 

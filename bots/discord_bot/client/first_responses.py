@@ -17,6 +17,8 @@ from core.clock import Clock
 MOMENT_S = 0.5
 #: Refusals whose ephemeral responses are remembered.
 _MAX_EPHEMERAL = 1000
+#: How long Discord may not know a response yet that was sent as the answer to its request.
+_SETTLE_S = 5.0
 
 
 class _Pending:
@@ -34,6 +36,8 @@ class FirstResponses:
         self._clock = clock
         self._pending: dict[str, _Pending] = {}
         self._ephemeral: OrderedDict[str, None] = OrderedDict()
+        #: Id of an interaction -> until when its response may be unknown to Discord.
+        self._settling: dict[str, float] = {}
 
     @contextmanager
     def pending(self, message_id: str) -> Iterator[bool]:
@@ -75,3 +79,13 @@ class FirstResponses:
     def is_ephemeral(self, message_id: str) -> bool:
         """Return whether the response is ephemeral because the request was refused."""
         return message_id in self._ephemeral
+
+    def note_answered(self, interaction_id: str) -> None:
+        """Take notice that a response was sent as the answer to Discord's request."""
+        now_s = self._clock.monotonic()
+        self._settling = {one: end_s for one, end_s in self._settling.items() if end_s > now_s}
+        self._settling[interaction_id] = now_s + _SETTLE_S
+
+    def is_settling(self, interaction_id: str) -> bool:
+        """Return whether Discord may not know the response yet, and refuse what edits it."""
+        return self._clock.monotonic() < self._settling.get(interaction_id, 0.0)

@@ -94,14 +94,16 @@ class DiscordClient(discord.AutoShardedClient):
     #: Ids of messages received since the last disconnection, or known to exist since then: an event
     #: will tell when one is deleted.
     seen: set[str]
+    #: False where interactions come over HTTP and nothing else is received.
+    has_gateway: bool
     _is_started = False
 
     def __init__(self, settings: Settings, clock: Clock = CLOCK) -> None:
         token = settings.secret("discord_bot_token")
         if token is None:
             raise ConfigError("DISCORD_BOT_TOKEN is not set")
-        self._token = token
-        self.clock = clock
+        self._token, self.clock = token, clock
+        self.has_gateway = settings.discord_gateway == "on"
         #: Message events as received: (kind, raw message).
         self.events: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         #: Called with the shard whenever a new session starts; a resumed one does not count.
@@ -129,7 +131,9 @@ class DiscordClient(discord.AutoShardedClient):
 
     @property
     def is_live(self) -> bool:
-        """True while every shard is connected."""
+        """True while every shard is connected; without a gateway, once logged in."""
+        if not self.has_gateway:
+            return self._is_open.is_set()
         shards = [self.get_shard(number) for number in self._connection.shard_ids]
         is_complete = self._is_open.is_set() and self.is_ready()
         return is_complete and all(shard and not shard.is_closed() for shard in shards)

@@ -48,9 +48,12 @@ _UNSET: tuple[object, ...] = (None, False, "", [], {})
 _COMPARED = frozenset({"options", "choices", "default_member_permissions", "zh-CN", "zh-TW"})
 
 
-def build_menu() -> list[dict[str, Any]]:
-    """Return all slash commands and message menu entries."""
-    menu = commands.menu(has_voice=True)
+def build_menu(*, has_voice: bool = True) -> list[dict[str, Any]]:
+    """Return all slash commands and message menu entries.
+
+    has_voice: the bot can join voice channels.
+    """
+    menu = commands.menu(has_voice=has_voice)
     slash = (build_slash(name, command) for name, command in menu)
     message_actions = (
         build_message_action(one) for _, command in menu for one in command.message_actions
@@ -139,9 +142,12 @@ def _translations(text: str) -> dict[str, str]:
     return {code: words for language, words in changed for code in _LOCALES[language]}
 
 
-def build_table(known: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def build_table(
+    known: Iterable[Mapping[str, Any]], *, has_voice: bool = True
+) -> list[dict[str, Any]]:
     """Return the wanted table, with the entry point that Discord added to the known one."""
-    return [*build_menu(), *(dict(one) for one in known if one.get("type") == _ENTRY_POINT)]
+    entry_points = (dict(one) for one in known if one.get("type") == _ENTRY_POINT)
+    return [*build_menu(has_voice=has_voice), *entry_points]
 
 
 async def update_menu(client: DiscordClient) -> int:
@@ -154,7 +160,7 @@ async def update_menu(client: DiscordClient) -> int:
     route = Route("GET", "/applications/{application_id}/commands", application_id=application_id)
     # Without this, Discord leaves translations out.
     known: Any = await client.http.request(route, params={"with_localizations": "true"})
-    wanted = build_table(known)
+    wanted = build_table(known, has_voice=client.has_gateway)
     is_changed = not is_same(wanted, known)
     if is_changed:
         known = await client.http.bulk_upsert_global_commands(application_id, wanted)

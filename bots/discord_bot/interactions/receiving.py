@@ -15,6 +15,7 @@ import discord
 import structlog
 from discord import InteractionType
 from discord.app_commands import Choice
+from discord.webhook.async_ import AsyncWebhookAdapter, async_context
 
 from bots.common.chat import clean_line
 from bots.discord_bot.client.gateway import POISON, REQUEST_ERRORS, DiscordClient
@@ -26,6 +27,7 @@ from bots.discord_bot.errors import (
     read_error,
 )
 from bots.discord_bot.incoming.forwards import ForwardOrigins
+from bots.discord_bot.interactions.http_response import TooLate
 from bots.discord_bot.interactions.menu import update_menu
 from bots.discord_bot.interactions.modals import build_modal, read_modal
 from bots.discord_bot.interactions.parser import (
@@ -34,7 +36,14 @@ from bots.discord_bot.interactions.parser import (
     parse_interaction,
     read_focused,
 )
-from bots.discord_bot.outgoing.routes import LIFE_S
+from bots.discord_bot.outgoing.parts import MessagePart
+from bots.discord_bot.outgoing.requests import perform
+from bots.discord_bot.outgoing.routes import (
+    LIFE_S,
+    ORIGINAL,
+    DiscordRequest,
+    read_interaction_token,
+)
 from core import commands
 from core.errors import AssistantError, PlatformBusy, StorageFull, describe_error
 from core.inbox import Inbox
@@ -99,11 +108,17 @@ class Interactions:
                 log.info("discord_menu", changed=count)
                 return
 
-    async def take(self, interaction: discord.Interaction) -> None:
+    async def take(
+        self, interaction: discord.Interaction, responder: AsyncWebhookAdapter | None = None
+    ) -> None:
         """Commit one interaction and respond to it. Raises REQUEST_ERRORS, AssistantError.
 
-        Discord does not send it again: while the disk is full, the person is told to.
+        responder: sends the first response; without one it is sent over REST. Discord does not
+        send an interaction again: while the disk is full, the person is told to.
         """
+        if responder:
+            # Where discord.py looks it up, in this task alone.
+            async_context.set(responder)
         try:
             await self._take(interaction)
         except StorageFull as error:
@@ -137,9 +152,17 @@ class Interactions:
                     is_refused = await self._client.first_responses.find_refusal(message.message_id)
                     parsed = replace(parsed, is_ephemeral=is_refused)
                 is_deferred = await self._defer(interaction, parsed, end_s)
-            if job is None and is_deferred:
-                text = translate(NOT_ALLOWED, message.language)
-                await interaction.edit_original_response(content=text)
+            if job is None and is_deferred and not await self._is_repeated(message):
+                await self._edit_response(message, translate(NOT_ALLOWED, message.language))
+
+    async def _is_repeated(self, message: Message) -> bool:
+        """Return whether it had been committed before: over HTTP it may come after a restart."""
+        return await self._inbox.job_of(message.chat, message.message_id) is not None
+
+    async def _edit_response(self, message: Message, text: str) -> None:
+        token = read_interaction_token(message.reply_token)
+        request = DiscordRequest(MessagePart(text), token=token, edit_id=ORIGINAL)
+        await perform(self._client, request)
 
     async def _open_form(
         self, interaction: discord.Interaction, parsed: ParsedInteraction, message: Message
@@ -187,7 +210,8 @@ class Interactions:
                     # By the try before, whose result was lost; or the event came twice.
                     return is_retry
                 log.warning("discord_defer_failed", detail=describe(error))
-                if code == UNKNOWN_INTERACTION or self._clock.monotonic() + _RETRY_S > end_s:
+                is_over = code == UNKNOWN_INTERACTION or isinstance(error, TooLate)
+                if is_over or self._clock.monotonic() + _RETRY_S > end_s:
                     return False
             else:
                 return True

@@ -15,7 +15,7 @@ import structlog
 from discord.http import Route
 
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
-from bots.discord_bot.errors import ARCHIVED, describe, error_code_of
+from bots.discord_bot.errors import ARCHIVED, UNKNOWN_WEBHOOK, describe, error_code_of
 from bots.discord_bot.outgoing.routes import ORIGINAL, DiscordRequest
 from core.errors import PlatformBusy
 from core.models import File
@@ -44,7 +44,7 @@ async def perform(client: DiscordClient, request: DiscordRequest) -> dict[str, A
                 try:
                     return dict(await _call(client, request, method))
                 except REQUEST_ERRORS as error:
-                    if not _can_repeat(error, request):
+                    if not (_can_repeat(error, request) or _is_early(client, error, request)):
                         raise
                     log.info("discord_request_repeated", error=type(error).__name__)
                 await client.clock.sleep(wait_s)
@@ -159,3 +159,10 @@ def _can_repeat(error: BaseException, request: DiscordRequest) -> bool:
         error, TimeoutError
     )
     return is_lost and request.is_repeatable
+
+
+def _is_early(client: DiscordClient, error: BaseException, request: DiscordRequest) -> bool:
+    """Return whether Discord does not know yet that the interaction was responded to."""
+    if request.token is None or error_code_of(error) != UNKNOWN_WEBHOOK:
+        return False
+    return client.first_responses.is_settling(request.token.interaction_id)
