@@ -26,6 +26,9 @@ class DiscordAccount:
     #: Recommended shard count, and sessions left until the daily reset.
     shards: int
     remaining: int
+    #: What verifies the application's requests, and where interactions are posted, "" = nowhere.
+    public_key: str
+    endpoint_url: str
     #: The Date header of Discord's response, empty if it has none.
     date: str
 
@@ -48,6 +51,8 @@ async def ask_account(settings: Settings) -> DiscordAccount:
             can_read=bool(int(application.get("flags") or 0) & _MESSAGE_CONTENT),
             shards=int(gateway["shards"]),
             remaining=int(gateway["session_start_limit"]["remaining"]),
+            public_key=str(application.get("verify_key") or ""),
+            endpoint_url=str(application.get("interactions_endpoint_url") or ""),
             date=date,
         )
     except (LookupError, TypeError, ValueError, AttributeError):

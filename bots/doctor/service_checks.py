@@ -6,12 +6,14 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from bots.discord_bot.check import DiscordAccount
 from bots.discord_bot.check import ask_account as ask_discord
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG, LOCKED, OTHER
 from bots.telegram_bot.check import TelegramAccount
 from bots.telegram_bot.check import ask_account as ask_telegram
 from bots.telegram_bot.client import TOKEN_REMEDY as TELEGRAM_CURE
+from core.config import Settings
 from core.engines import OFFLINE, Engines
 from core.engines.check import check_service, try_answerer
 from core.engines.offline.transcriber import OfflineTranscriber, is_installed
@@ -30,6 +32,15 @@ _MAX_SKEW_S = 60.0
 _DISCORD_CURE = "Copy the token from discord.com/developers/applications, under Bot."
 _INTENT_CURE = (
     "Switch on the Message Content intent at discord.com/developers/applications, under Bot."
+)
+_KEY_CURE = "Copy the public key from discord.com/developers/applications, General Information."
+_ENDPOINT_CURE = (
+    "Enter the address at which Discord reaches this program, https://…/discord/interactions, at"
+    " discord.com/developers/applications, General Information, Interactions Endpoint URL."
+)
+_NO_KEY_CURE = (
+    "Set DISCORD_PUBLIC_KEY, or empty the Interactions Endpoint URL at"
+    " discord.com/developers/applications, General Information."
 )
 _MIMO_CURE = (
     "Check MIMO_API_KEY and MIMO_BASE_URL: keys that begin with sk- belong to"
@@ -89,12 +100,30 @@ async def check_discord(run: CheckRun) -> Result:
     except PlatformLocked:
         return fail("Discord rejects the token", _DISCORD_CURE, LOCKED)
     run.note_clock("Discord", account.date)
+    if fault := _find_endpoint_fault(run.settings, account):
+        return fault
+    if run.settings.discord_gateway == "off":
+        return ok(f"{account.name}, interactions at {account.endpoint_url}, no gateway")
     if not account.can_read:
         return fail(f"{account.name} lacks the Message Content intent", _INTENT_CURE, CONFIG)
     if account.remaining < account.shards:
         cure = "It starts too often: stop it until tomorrow and read its log."
         return fail(f"{account.name} has no session starts left today", cure, OTHER)
     return ok(f"{account.name}, {account.shards} connection(s)")
+
+
+def _find_endpoint_fault(settings: Settings, account: DiscordAccount) -> Result | None:
+    """Return why interactions do not arrive, None if they do."""
+    key, url = settings.discord_public_key, account.endpoint_url
+    if key and key != account.public_key:
+        return fail(f"DISCORD_PUBLIC_KEY is not that of {account.name}", _KEY_CURE, CONFIG)
+    if url and not key:
+        text = f"Discord posts the interactions of {account.name} to {url}, not to the gateway"
+        return fail(text, _NO_KEY_CURE, CONFIG)
+    if settings.discord_gateway == "off" and not url:
+        # It can be saved only while the program runs.
+        return warn(f"Discord does not know where to post what {account.name} gets", _ENDPOINT_CURE)
+    return None
 
 
 async def check_engine(run: CheckRun) -> Result:

@@ -51,3 +51,26 @@ async def test_an_outage_is_not_a_mistake_in_the_setup(server: Server, status: i
     assert (found.status, found.code) == (Status.FAIL, UNREACHABLE)
     found = await check(server, discord_api_base_url=server.base_url)  # another server
     assert found.status is Status.FAIL and "404" in found.text
+
+
+async def test_without_a_gateway_neither_intent_nor_sessions_are_needed(server: Server) -> None:
+    server.set_privileged()
+    off = {"discord_gateway": "off", "discord_public_key": server.world.public_key.upper()}
+    found = await check(server, **off)
+    # The program has to run before the address can be saved.
+    assert found.status is Status.WARN and "Interactions Endpoint URL" in found.cure
+    server.world.endpoint_url = "https://voice.example/discord/interactions"
+    found = await check(server, **off)
+    assert found.status is Status.OK and "https://voice.example" in found.text
+
+
+async def test_interactions_that_do_not_arrive_are_reported(server: Server) -> None:
+    found = await check(server, discord_public_key="ab" * 32)
+    assert (found.status, found.code) == (Status.FAIL, CONFIG)
+    assert "DISCORD_PUBLIC_KEY" in found.text
+    server.world.endpoint_url = "https://other.example/"
+    found = await check(server)
+    assert (found.status, found.code) == (Status.FAIL, CONFIG)
+    assert "https://other.example/" in found.text
+    found = await check(server, discord_public_key=server.world.public_key)
+    assert found.status is Status.OK and found.text.endswith("1 connection(s)")
