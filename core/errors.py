@@ -32,13 +32,10 @@ AssistantError
 ├── StoreError          the database failed: temporary, or for the operator
 │   └── StorageFull     its disk is full
 └── ConfigError         the operator must change a setting
-
-JobLost is none of them: it ends a task as its cancellation does.
 """
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
@@ -267,10 +264,6 @@ class ChatGone(PlatformError):
 
 class JobCancelled(AssistantError):
     """The job was cancelled while it ran: it ends with the reply that it got then."""
-
-
-class JobLost(asyncio.CancelledError):
-    """Another process has taken the job over: nothing more may be written or sent for it here."""
 
 
 class StoreError(AssistantError):

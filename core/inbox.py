@@ -32,6 +32,7 @@ from core.models import (
     Suggestion,
     Transcript,
 )
+from core.operations.ownership import Ownership
 from core.operations.status import OperatorStatus
 from core.store import Store
 from core.store.audit import PAGE_OPERATOR
@@ -60,6 +61,8 @@ class Inbox:
         self.platforms: Mapping[str, Platform] = {}
         #: What operators have decided about chats and people; it changes while the program runs.
         self.decisions: Decisions = store.admissions.decisions
+        #: What this process alone may do, where several share the database.
+        self.ownership = Ownership(store)
 
     async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         """Commit `message` and the job it asks for; only then may the platform acknowledge it.

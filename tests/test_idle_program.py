@@ -53,7 +53,7 @@ async def test_the_whole_program_sleeps_until_something_is_due(
             discord_bot_token=discord.token,
             discord_api_base_url=discord.api_base_url,
         )
-        running = asyncio.create_task(program.run(settings, {}, clock))
+        running = asyncio.create_task(program.run(settings, {}, clock=clock))
         await clock.sleep(60)
         assert discord.connected() and not running.done()
         monkeypatch.setattr(loop, "call_at", count_call)

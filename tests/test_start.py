@@ -148,7 +148,7 @@ async def test_the_program_hides_its_memory_and_warns_of_root_once(
     make_database(tmp_path)
     with capture_logs() as logs:
         running = asyncio.create_task(
-            program.run(make_settings(hearsay_home=tmp_path, web_port=0), {}, clock)
+            program.run(make_settings(hearsay_home=tmp_path, web_port=0), {}, clock=clock)
         )
         await clock.sleep(60)
         running.cancel()

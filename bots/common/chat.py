@@ -105,6 +105,18 @@ class ChatBot(ABC):
         return False
 
     @abstractmethod
+    async def log_in(self) -> None:
+        """Learn who the bot is, so that replies can be sent."""
+
+    async def connect(self) -> None:
+        """Do what replies need, without receiving anything, until cancelled.
+
+        Raises PlatformLocked, ConfigError: what the operator must fix.
+        """
+        await self.log_in()
+        await asyncio.Event().wait()
+
+    @abstractmethod
     async def acknowledge(self, message: Message) -> None:
         """Show the sender that a recording was received."""
 

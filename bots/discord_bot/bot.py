@@ -114,23 +114,33 @@ class DiscordBot(ChatBot):
 
     @property
     def is_ready(self) -> bool:
-        """True while every shard is connected; without a gateway, once logged in."""
-        return self.client.is_live
+        """True while every shard is connected, here or in another process.
+
+        Without a gateway, once logged in.
+        """
+        return self.client.is_live or self._lease in self._inbox.ownership.waiting
 
     async def run(self) -> None:
         """Receive messages until cancelled.
 
         Raises PlatformLocked, ConfigError: what the operator must fix.
         """
-        await self.client.open()
-        self._check_public_key()
+        await self.log_in()
         self.start_task(self._interactions.update_menu())
         if self.client.has_gateway:
-            await self._listen()
+            # Discord's gateway sends each event to every connection of a bot.
+            await self._inbox.ownership.run(self._lease, self._listen)
+            return
         log.info("discord_started", bot=str(self.client.user), gateway="off")
         await asyncio.Event().wait()
 
-    def _check_public_key(self) -> None:
+    @property
+    def _lease(self) -> str:
+        return f"{self.name} {self.client.bot_id}"
+
+    async def log_in(self) -> None:
+        """Log in for requests. Raises PlatformLocked, ConfigError: what the operator must fix."""
+        await self.client.open()
         application = self.client.application
         if self._public_key and application and application.verify_key != self._public_key:
             raise ConfigError(WRONG_KEY)

@@ -97,8 +97,8 @@ class TelegramBot(ChatBot):
 
     @property
     def is_ready(self) -> bool:
-        """True while updates come in."""
-        return self._intake.is_ready
+        """True while updates come in, here or to another process that has the long poll."""
+        return self._intake.is_ready or self._lease in self._inbox.ownership.waiting
 
     @property
     def is_locked(self) -> bool:  # type: ignore[override]
@@ -107,13 +107,25 @@ class TelegramBot(ChatBot):
 
     async def run(self) -> None:
         """Receive messages until cancelled. Raises PlatformLocked if the token stays refused."""
-        self._me = await self._log_in()
+        await self.log_in()
         name = self._me.username
         log.info(
             "telegram_started", bot=f"@{name}", url=f"https://t.me/{name}", bot_id=self._me.bot_id
         )
         self.start_task(self._update_menu())
-        await self._intake.run()
+        if isinstance(self._intake, Polling):
+            # Telegram gives updates to one process at a time.
+            await self._inbox.ownership.run(self._lease, self._intake.run)
+        else:
+            await self._intake.run()
+
+    async def log_in(self) -> None:
+        """Learn who the bot is. Waits as long as it takes."""
+        self._me = await self._log_in()
+
+    @property
+    def _lease(self) -> str:
+        return f"{self.name} {self._me.bot_id}"
 
     def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
         """Do nothing: Telegram plays complete voice messages only."""

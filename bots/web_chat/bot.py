@@ -111,6 +111,10 @@ class WebChat:
         print(f"Open {self.url}", flush=True)
         await self.server.run()
 
+    async def connect(self) -> None:
+        """Do nothing, until cancelled: the processes that serve the page read what is saved."""
+        await asyncio.Event().wait()
+
     async def fetch(self, message: Message) -> Recording:
         """Return the recording of the message or of the one it replies to.
 

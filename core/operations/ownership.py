@@ -9,7 +9,6 @@ from contextlib import suppress
 
 import structlog
 
-from core.clock import CLOCK, Clock
 from core.errors import StoreError
 from core.store import Store
 
@@ -23,9 +22,9 @@ log = structlog.get_logger()
 class Ownership:
     """The leases that this process may hold."""
 
-    def __init__(self, store: Store, clock: Clock = CLOCK) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._clock = clock
+        self._clock = store.clock
         #: Tells this process from all others.
         self.holder = secrets.token_hex(8)
         #: What this process waits for, as another one does it.

@@ -56,7 +56,7 @@ class Store:
 
     def __init__(self, url: str, cipher: Cipher, clock: Clock = CLOCK) -> None:
         self._database = Database(url, cipher, clock)
-        self.is_shared = self._database.is_shared
+        self.is_shared, self.clock = self._database.is_shared, clock
         self.events = Events(self._database)
         self.leases = Leases(self._database)
         self.intake = Intake(self._database)

@@ -43,6 +43,9 @@ class LoopbackPlatform:
     async def run(self) -> None:
         await asyncio.Event().wait()
 
+    async def connect(self) -> None:
+        await asyncio.Event().wait()
+
     async def fetch(self, message: Message) -> bytes:
         return self.recording
 

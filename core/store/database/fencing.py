@@ -6,6 +6,7 @@ its number, which every transaction on behalf of the job compares first.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, select
 
-from core.errors import JobLost
 from core.store.database.tables import jobs
 
 Result = TypeVar("Result")
@@ -24,6 +24,10 @@ _IS_OURS = (
     .where(jobs.c.job_id == bindparam("of_job"), jobs.c.fence == bindparam("of_fence"))
     .with_for_update(key_share=True)
 )
+
+
+class JobLost(asyncio.CancelledError):
+    """Another process has taken the job over: the task that ran it here ends as if cancelled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, exists, literal_column, select, text, update
 
-from core.errors import JobLost
 from core.models import Job, JobState
-from core.store.database.fencing import FENCE, Fence
+from core.store.database.fencing import FENCE, Fence, JobLost
 from core.store.database.queries import IS_OPEN, Database, read_job, select_jobs, writes
 from core.store.database.tables import jobs
 from core.store.work.deliveries import outdate
