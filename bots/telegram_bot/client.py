@@ -28,8 +28,8 @@ from telegram.error import (
 )
 from telegram.request import HTTPXRequest
 
-from bots.telegram_bot.commits import Take, UpdateCommits, read_update_id
 from bots.telegram_bot.errors import as_seconds, describe, is_webhook_set
+from bots.telegram_bot.poison import PoisonTries, Take
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings
@@ -193,7 +193,7 @@ class Polling:
 
     def __init__(self, client: TelegramClient, take: Take, clock: Clock = CLOCK) -> None:
         self._client = client
-        self._commits = UpdateCommits(take)
+        self._take = take
         self._clock = clock
         self._poll_backoff = Backoff(clock)
         self._commit_backoff = Backoff(clock)
@@ -202,6 +202,7 @@ class Polling:
         self._good_wall_s = self._clock.now().timestamp()
         self._is_failing = True
         self._is_committing = True
+        self._tries = PoisonTries()
 
     @property
     def poll_age_s(self) -> float:
@@ -260,10 +261,7 @@ class Polling:
         await self._poll_backoff.wait(error)
 
     async def _remove_webhook(self, error: Conflict) -> bool:
-        """Remove a webhook that was set before the start; return whether there was one.
-
-        One that is set after a poll has worked belongs to another process, and stays.
-        """
+        """Remove a webhook; return whether there was one. One set after a good poll stays."""
         if not is_webhook_set(error) or self._good_at_s > float("-inf"):
             return False
         try:
@@ -279,15 +277,17 @@ class Polling:
         """Hand in a batch; if that fails, the same batch is fetched again."""
         offset: int | None = None
         for raw in batch:
-            update_id = read_update_id(raw)
-            if update_id is None:
+            update_id = raw.get("update_id") if isinstance(raw, dict) else None
+            if type(update_id) is not int:
                 log.error("telegram_update_without_id")
                 continue
-            error = await self._commits.commit(update_id, raw)
-            if error is not None:
+            # No failure may end the loop; the update stays unconfirmed.
+            (error,) = await asyncio.gather(self._take(raw), return_exceptions=True)
+            if error is not None and not self._tries.is_hopeless(update_id, error):
                 self._is_committing = False
                 await self._commit_backoff.wait(error)
                 return
+            self._tries.pop(update_id, None)
             self._is_committing = True
             offset = max(offset or 0, update_id + 1)
         if batch and offset in (None, self._offset):

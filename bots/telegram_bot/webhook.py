@@ -14,9 +14,9 @@ from telegram import Bot, WebhookInfo
 from telegram.error import TelegramError
 
 from bots.telegram_bot.client import ALLOWED_UPDATES, GRACE_S, POLL_S, Backoff
-from bots.telegram_bot.commits import Take
 from bots.telegram_bot.errors import MAX_DETAIL_CHARS, describe
 from bots.telegram_bot.incoming.endpoint import UpdateEndpoint
+from bots.telegram_bot.poison import Take
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings

@@ -46,14 +46,15 @@ class WebServer:
         self.is_open.set()
 
     async def run(self) -> None:
-        """Serve until cancelled. Raises ConfigError if the port is taken."""
+        """Serve what is mounted until cancelled. Raises ConfigError if the port is taken."""
         if self._listener is None:
             self.open()
         listener, self._listener = self._listener, None
         assert listener is not None
+        app: ASGIApp = self._dispatch if self._mounted.keys() - {""} else self._mounted[""]
         # Elsewhere the cap on connections is enough.
-        has_proxies = self._proxies.is_any
-        app = ClientLimit(self._dispatch, self._proxies) if has_proxies else self._dispatch
+        if self._proxies.is_any:
+            app = ClientLimit(app, self._proxies)
         try:
             await serve(app, listener, self._clock)
         finally:

@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bots.telegram_bot.bot import TelegramBot as Bot
-from bots.telegram_bot.commits import POISON_TRIES
+from bots.telegram_bot.poison import POISON_TRIES
 from bots.web_server import WebServer
 from core.clock import Clock
 from core.config import Settings

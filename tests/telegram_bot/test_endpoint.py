@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bots.telegram_bot.commits import POISON_TRIES
 from bots.telegram_bot.incoming.endpoint import BODY_S, MAX_BODY_BYTES, UpdateEndpoint
+from bots.telegram_bot.poison import POISON_TRIES
 from core.clock import Clock
 from core.errors import StoreError
 from tests.support.telegram_webhook import SECRET
@@ -236,7 +236,7 @@ async def test_few_failing_updates_are_remembered(caller: Caller) -> None:
     caller.failures = [ValueError("bug")] * 3000
     for update_id in range(3000):
         assert await caller.send({"update_id": update_id}) == 503
-    assert len(caller.endpoint._commits._tries) == 1000
+    assert len(caller.endpoint._tries) == 1000
 
 
 async def test_before_the_start_and_after_the_end_updates_wait(caller: Caller) -> None:

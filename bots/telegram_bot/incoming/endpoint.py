@@ -13,12 +13,7 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from bots.telegram_bot.commits import (
-    Take,
-    UpdateCommits,
-    is_own_fault,
-    read_update_id,
-)
+from bots.telegram_bot.poison import PoisonTries, Take, is_own_fault
 from core.logs import ThinnedLog
 
 #: Largest body; updates have some kilobytes.
@@ -48,7 +43,8 @@ class UpdateEndpoint:
 
     def __init__(self, secret: str, take: Take) -> None:
         self._secret = secret.encode()
-        self._commits = UpdateCommits(take)
+        self._commit = take
+        self._tries = PoisonTries()
         self._strangers = ThinnedLog("warning", "telegram_webhook_wrong_secret")
         #: Whether updates can be taken: before the login and after the end they cannot.
         self.is_open = False
@@ -95,13 +91,16 @@ class UpdateEndpoint:
     async def _take(self, body: bytes) -> HTTPStatus:
         """Commit the update in a body. Raises _Refused if there is none."""
         raw = read_json(body)
-        update_id = read_update_id(raw)
-        if update_id is None:
+        update_id = raw.get("update_id") if isinstance(raw, dict) else None
+        if type(update_id) is not int:
             raise _Refused(HTTPStatus.BAD_REQUEST)
-        error = await self._commits.commit(update_id, raw)
+        (error,) = await asyncio.gather(self._commit(raw), return_exceptions=True)
         # An update that our code fails on holds up its own chat only.
         self.is_committing = error is None or is_own_fault(error)
-        return HTTPStatus.OK if error is None else HTTPStatus.SERVICE_UNAVAILABLE
+        if error is not None and not self._tries.is_hopeless(update_id, error):
+            return HTTPStatus.SERVICE_UNAVAILABLE
+        self._tries.pop(update_id, None)
+        return HTTPStatus.OK
 
 
 async def _read_body(receive: Any) -> bytes:
