@@ -165,7 +165,7 @@ async def open_store(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[
     # First: without the key of a database nothing in it is changed.
     cipher = await open_cipher(settings.url, find_keys(settings))
     await migrate(settings.url, cipher)
-    store = Store(settings.url, cipher, clock)
+    store = Store(settings.url, cipher, clock, settings.storage_url)
     try:
         await store.load()
         yield store

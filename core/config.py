@@ -28,6 +28,7 @@ from core.setting_types import (
     NetworkList,
     PersonList,
     PublicKey,
+    StorageAddress,
     WebhookAddress,
     check_webhook,
     check_webhook_secret,
@@ -156,6 +157,9 @@ class Settings(BaseSettings):
     hearsay_home: HomePath = Path.home() / ".hearsay"
     #: Default: SQLite under HEARSAY_HOME.
     database_url: str | None = Field(default=None, repr=False)
+    #: Sound outside the database, for several machines: file:///folder, s3://bucket/prefix, gs://
+    #: or az://account/container. Credentials are not in it. Default: in the database.
+    storage_url: StorageAddress | None = None
     #: Encrypts content at rest; several, comma-separated, for rotation. Default: a 0600 file.
     hearsay_secret_key: SecretStr | None = None
     hearsay_secret_key_file: HomePath | None = None

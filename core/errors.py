@@ -29,7 +29,7 @@ AssistantError
 │   ├── ChatMoved       the chat has a new id
 │   └── ChatGone        blocked, removed or deleted
 ├── JobCancelled        the person or the platform wants no reply any more
-├── StoreError          the database failed: temporary, or for the operator
+├── StoreError          the database or the storage failed: temporary, or for the operator
 │   └── StorageFull     its disk is full
 └── ConfigError         the operator must change a setting
 """
@@ -267,7 +267,7 @@ class JobCancelled(AssistantError):
 
 
 class StoreError(AssistantError):
-    """The database failed: locked, out of reach."""
+    """The database or the storage of sound failed: locked, out of reach."""
 
     is_retryable = True
 
@@ -283,7 +283,7 @@ class StorageFull(StoreError):
 
     def __init__(self, path: str, free_bytes: int) -> None:
         super().__init__(
-            f"The database {path} cannot grow: its disk has {free_bytes >> 20} MB free."
+            f"{path} cannot grow: its disk has {free_bytes >> 20} MB free."
             " Free space there; what comes in meanwhile is received afterwards.",
             retry_after_s=10.0,
         )

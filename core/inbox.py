@@ -24,6 +24,7 @@ from core.models import (
     Chat,
     ChatSettings,
     Conversation,
+    File,
     Job,
     JobState,
     Message,
@@ -192,6 +193,10 @@ class Inbox:
     async def find_recording(self, chat: Chat, message_id: str) -> Recording | None:
         """Return the recording handed in with a message, None once it is no longer kept."""
         return await self._store.recordings.find(chat, message_id)
+
+    async def load_file(self, file: File) -> File | None:
+        """Return a file of a saved reply with its content, None if that is gone."""
+        return await self._store.files.load(file)
 
     def begin_recording(self) -> GrowingRecording:
         """Return an empty recording, to be filled and handed in with a message, or dropped."""

@@ -45,6 +45,26 @@ def _check_address(url: str) -> str:
     return url
 
 
+def _check_storage(url: str) -> str:
+    """Return the address of a folder or bucket, which is in no error.
+
+    One with credentials is refused: what follows from settings is shown, such as by doctor.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("file", "s3", "gs", "az"):
+        raise ValueError("must begin with file:///, s3://, gs:// or az://")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(
+            "must have no credentials: they come from the environment, such as"
+            " AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+        )
+    if parts.scheme == "file" and (parts.netloc or len(parts.path) < 2):
+        raise ValueError("must name a folder: file:///folder")
+    if parts.scheme != "file" and not parts.hostname:
+        raise ValueError("must name a bucket")
+    return url
+
+
 def _check_key(key: str) -> str:
     if not re.fullmatch(r"[0-9a-f]{64}", key):
         raise ValueError("must be 64 hexadecimal digits")
@@ -106,6 +126,8 @@ UPPER = BeforeValidator(lambda value: value.strip().upper() if isinstance(value,
 #: A path that may begin with ~, which nothing expands in a `.env` file.
 HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
 Address = Annotated[str, AfterValidator(_check_address)]
+#: Where sound is kept outside the database: file:///, s3://, gs:// or az://.
+StorageAddress = Annotated[str, AfterValidator(_check_storage)]
 #: The public key of a Discord application.
 PublicKey = Annotated[str, LOWER, AfterValidator(_check_key)]
 IdList = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]

@@ -208,6 +208,12 @@ def postgresql() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture
+def storage_url() -> str | None:
+    """Where sound is, None for in the database; files of tests replace it to try both."""
+    return None
+
+
+@pytest.fixture
 def tier(request: pytest.FixtureRequest) -> str:
     """The kind of database: "sqlite", and "postgresql" as well in the folders of BOTH_TIERS."""
     name: str = getattr(request, "param", "sqlite")
@@ -227,10 +233,10 @@ def database_url(tier: str, tmp_path: Path, request: pytest.FixtureRequest) -> s
 
 
 @pytest.fixture
-async def store(database_url: str, tmp_path: Path) -> AsyncIterator[Store]:
+async def store(database_url: str, tmp_path: Path, storage_url: str | None) -> AsyncIterator[Store]:
     from tests.support.clean_start import open_store
 
-    store = open_store(tmp_path)
+    store = open_store(tmp_path, storage_url)
     yield store
     await store.close()
 

@@ -236,3 +236,31 @@ def test_a_webhook_needs_a_secret_that_telegram_takes(
         read_settings()
     assert words in str(caught.value) and "TELEGRAM_WEBHOOK_SECRET" in str(caught.value)
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///srv/sound", "s3://bucket", "s3://bucket/a/b", "gs://b/p", "az://account/c/p"]
+)
+def test_where_sound_may_be(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("STORAGE_URL", url)
+    assert Settings().storage_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"s3://key:{CANARY}@bucket/a",
+        f"az://account/container?sig={CANARY}",
+        f"https://account.blob.core.windows.net/c?sig={CANARY}",
+        f"s3:///{CANARY}",
+        f"file://{CANARY}",
+        f"{CANARY}",
+    ],
+)
+def test_credentials_in_the_address_of_the_storage_are_refused(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("STORAGE_URL", url)
+    with pytest.raises(ConfigError, match="STORAGE_URL: must") as raised:
+        read_settings()
+    assert CANARY not in f"{raised.value!r}{raised.value}"

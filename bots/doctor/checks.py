@@ -15,6 +15,7 @@ CHECKS: dict[str, Check] = {
     "disk": machine_checks.check_disk,
     "sqlite": machine_checks.check_sqlite,
     "database": machine_checks.check_database,
+    "storage": machine_checks.check_storage,
     "key": key_checks.check_key,
     "access": access_checks.check_access,
     "engine": service_checks.check_engine,

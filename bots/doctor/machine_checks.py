@@ -15,7 +15,7 @@ from core.engines.offline.role import WorkerRole
 from core.engines.offline.synthesizer import OfflineSynthesizer
 from core.engines.offline.transcriber import OfflineTranscriber
 from core.engines.wire.speech import make_silence
-from core.errors import AssistantError
+from core.errors import AssistantError, StoreError
 from core.store.database import check as database
 from core.worker_process.sandbox import is_root
 
@@ -78,6 +78,21 @@ async def check_database(run: CheckRun) -> Result:
         cure = "The next start updates it; or run: hearsay migrate"
         return warn("the database has an older schema", cure)
     return ok("intact and up to date")
+
+
+async def check_storage(run: CheckRun) -> Result:
+    """Check that an object can be written, read and deleted at STORAGE_URL."""
+    url = run.settings.storage_url
+    if url is None:
+        return ok("not used: sound is in the database")
+    from core.store.objects.check import try_storage  # it loads obstore
+
+    try:
+        await try_storage(url)
+    except StoreError as error:
+        cure = "Check STORAGE_URL, the network, and the credentials in the environment."
+        return fail(str(error), cure, STORE)
+    return ok(f"written, read and deleted at {url}")
 
 
 async def check_audio(_: CheckRun) -> Result:

@@ -144,7 +144,9 @@ class Queries:
         files = job.reply.files if job.reply else ()
         if not 0 <= index < len(files):
             raise HTTPException(404, NO_FILE)
-        file = files[index]
+        file = await self.inbox.load_file(files[index])
+        if file is None:
+            raise HTTPException(404, NO_FILE)
         return _download(file.data, file.mime, file.name)
 
     async def _chat(self, request: Request) -> Chat:

@@ -174,7 +174,7 @@ def build_reply(job_id: str, reply: Reply) -> dict[str, Any]:
                 "title": file.title,
                 "duration_s": file.duration_s,
                 "mime": safe_mime(file.mime),
-                "size_bytes": len(file.data),
+                "size_bytes": file.size_bytes,
                 "url": f"/api/files/{quote(job_id, safe='')}/{index}",
             }
             for index, file in enumerate(reply.files)

@@ -62,6 +62,8 @@ class JobSteps:
                         made = made.begin_with(describe_self(job.message.language))
                     save = self._store.jobs.save_reply
                     reply = await save(job.job_id, made, JobState.DONE, ledger)
+                elif reply.files:
+                    reply = await self._store.files.load_all(reply, job.message.language)
                 await platform.deliver(self._store.deliveries.target(job, ledger), reply)
                 if not ledger.has_ended:
                     await self._store.jobs.finish(job.job_id, job.outcome, job.error)

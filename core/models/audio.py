@@ -136,6 +136,10 @@ class SavedVoice:
     consented_at: datetime | None = None
     #: Id of whoever saved it, empty if that is not known.
     by: str = field(default="", compare=False)
+    #: Where the sample's `data` is stored outside the database, and its sha256: it is empty until
+    #: it is loaded.
+    object_key: str = field(default="", compare=False)
+    sample_hash: str = field(default="", compare=False)
 
     @property
     def choice(self) -> str:

@@ -191,6 +191,14 @@ class File:
     waveform: bytes = b""
     #: The title that players show.
     title: str = ""
+    #: Where `data` is stored outside the database, and its size: it is empty until it is loaded.
+    object_key: str = ""
+    stored_bytes: int = 0
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of `data`, loaded or not."""
+        return len(self.data) or self.stored_bytes
 
 
 @dataclass(frozen=True, slots=True)

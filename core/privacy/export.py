@@ -183,6 +183,7 @@ TABLES = {
     "deliveries": "requests: reply.message_ids",
     "blobs": "requests: recording",
     "blob_pieces": "recordings/",
+    "objects": "recordings/, replies/ and voices/: where sound is that is outside the database",
     "transcripts": "requests, history and quotations",
     "remembered": "history and quotations",
     "readers": "read_marks",

@@ -78,14 +78,14 @@ PERIODS = (
         ("messages", "jobs", "deliveries", "buttons", "uses"),
         mark("Requests and replies"), REQUESTS_KEPT, _REPLY,
     ),
-    Period(("jobs",), mark("The files of an /export"), EXPORTS_KEPT, _REPLY),
+    Period(("jobs", "objects"), mark("The files of an /export"), EXPORTS_KEPT, _REPLY),
     Period(
         ("transcripts", "answers", "sounds"),
         mark("Transcripts, answers and speech"), REQUESTS_KEPT, mark("after they were made"),
         column="created_at",
     ),
     Period(
-        ("blobs", "blob_pieces"),
+        ("blobs", "blob_pieces", "objects"),
         mark("Recordings uploaded to the web page (30 days if the request failed)"),
         RECORDINGS_KEPT, _REPLY,
     ),
@@ -113,7 +113,7 @@ PERIODS = (
         mark("Shared settings, glossary, digests and voices"), SETTINGS_KEPT, _LAST_USE,
     ),
     Period(
-        ("people", "voices"),
+        ("people", "voices", "objects"),
         mark("Your settings, links and own voices"), SETTINGS_KEPT, _LAST_USE,
     ),
     Period(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from core.clock import CLOCK, Clock
 from core.store.audit import Audit
@@ -12,10 +13,12 @@ from core.store.database.cipher import Cipher
 from core.store.database.encryption import make_cipher
 from core.store.database.key import find_keys, open_cipher
 from core.store.database.migrate import migrate
+from core.store.database.objects import refuse_objects
 from core.store.database.queries import Database
 from core.store.database.rotation import Rotation
 from core.store.events import Events
 from core.store.exports.collecting import Exports
+from core.store.objects.files import ReplyFiles
 from core.store.operations.controls import Controls
 from core.store.operations.leases import Leases
 from core.store.operations.probes import Probes
@@ -40,6 +43,9 @@ from core.store.work.results import Results
 from core.store.work.schedules import Schedules
 from core.store.work.shared_jobs import SharedJobs
 
+if TYPE_CHECKING:
+    from core.store.objects.outside import Outside
+
 __all__ = [
     "ForgottenCounts",
     "LinkResult",
@@ -52,9 +58,16 @@ __all__ = [
 
 
 class Store:
-    """All stored data, by subject."""
+    """All stored data, by subject.
 
-    def __init__(self, url: str, cipher: Cipher, clock: Clock = CLOCK) -> None:
+    storage_url: where sound is, None for in the database. Raises ConfigError if it cannot be used.
+    """
+
+    files = ReplyFiles(None)
+
+    def __init__(
+        self, url: str, cipher: Cipher, clock: Clock = CLOCK, storage_url: str | None = None
+    ) -> None:
         self._database = Database(url, cipher, clock)
         self.is_shared, self.clock = self._database.is_shared, clock
         self.events = Events(self._database)
@@ -74,15 +87,19 @@ class Store:
         self.memory = Memory(self._database)
         self.newcomers = Newcomers(self._database)
         self.recordings = Recordings(self._database)
-        self.exports = Exports(self._database, self.recordings)
+        self.rotation = Rotation(self._database)
+        self._outside = self._open_storage(storage_url) if storage_url else None
+        self.exports = Exports(self._database, self.recordings, self.voices, self.files)
         self.forgetting = Forgetting(self._database, self.recordings)
+        self._build_operations()
+
+    def _build_operations(self) -> None:
         self.restarts = Restarts(self._database)
         self.retention = Retention(self._database, self.recordings)
         self.schedules = Schedules(self._database)
         self.probes = Probes(self._database)
         self.budgets = BudgetLedger(self._database)
         self.statistics = Statistics(self._database)
-        self.rotation = Rotation(self._database)
         self.audit = Audit(self._database)
         self.controls = Controls(self._database, self.admissions)
 
@@ -90,6 +107,8 @@ class Store:
         """Read what operators have decided. Called once, before anything runs."""
         await self.admissions.load()
         await self.controls.load()
+        if self._outside is None:
+            await self._database.read(refuse_objects)
 
     def on_job(self, wake: Callable[[], None]) -> None:
         """Let `wake` be called after each commit by which a job may have to run."""
@@ -101,5 +120,14 @@ class Store:
         return self._database.conninfo
 
     async def close(self) -> None:
-        """Close every connection to the database."""
+        """Close every connection to the database, and to the storage."""
         await self._database.close()
+        if self._outside:
+            await self._outside.close()
+
+    def _open_storage(self, url: str) -> Outside:
+        from core.store.objects.outside import Outside  # it loads obstore
+
+        outside = Outside(self._database, url)
+        outside.take_over(self)
+        return outside

@@ -129,8 +129,11 @@ class Recordings:
         piece: bytes = rows[0].content
         return piece
 
-    async def sweep(self) -> int:
-        """Delete the pieces that belong to no message and to nobody, and return their number."""
+    async def sweep(self, *, is_thorough: bool = False) -> int:
+        """Delete the pieces that belong to no message and to nobody, and return their number.
+
+        is_thorough: look everywhere, where there is more than rows.
+        """
         if self._left is not None and not self._left:
             return 0
         left = await self._database.write(self._take_left)

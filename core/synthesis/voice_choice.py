@@ -74,7 +74,7 @@ async def find_voice(
     wanted = name.removeprefix(SAVED_VOICE_PREFIX)
     for saved in await voices.usable(message.chat, message.sender_id):
         if wanted in (saved.voice_id, saved.name):
-            return saved
+            return await voices.load(saved)
     return None
 
 

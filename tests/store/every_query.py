@@ -17,6 +17,7 @@ from core.models import (
     Button,
     Chat,
     ChatSettings,
+    File,
     JobState,
     ProbeResult,
     QuotedMessage,
@@ -197,7 +198,9 @@ async def _people(store: Store) -> None:
     await store.voices.choice("test", "7")
     voice = SavedVoice("v", "Anna", SAMPLE)
     await store.voices.keep(HERE, "7", voice)
-    await store.voices.usable(HERE, "7")
+    [kept] = await store.voices.usable(HERE, "7")
+    await store.voices.load(kept)
+    await store.files.load_all(Reply(files=(File("a.ogg", "audio/ogg", b"x"),)), "en")
     await store.voices.rename(voice)
     await store.voices.forget(voice)
 

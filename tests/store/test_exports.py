@@ -53,6 +53,11 @@ def make_sound(room_bytes: int = 20 * MB, max_bytes: int = 10 * MB) -> ExportSou
     return ExportSound(room_bytes, max_bytes)
 
 
+@pytest.fixture(params=["rows", "outside"])
+def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
+    return f"file://{tmp_path}/objects" if request.param == "outside" else None
+
+
 async def collect(
     store: Store, person_id: str = "7", sound: ExportSound | None = None, chat: Chat = PRIVATE
 ) -> tuple[Export, dict[str, Any]]:

@@ -92,6 +92,11 @@ class Kept:
         return state, error
 
 
+@pytest.fixture(params=["rows", "outside"])
+def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
+    return f"file://{tmp_path}/objects" if request.param == "outside" else None
+
+
 @pytest.fixture
 def kept(store: Store, add: Add, tmp_path: Path) -> Kept:
     return Kept(store, add, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,6 +39,11 @@ def kinds(store: Store) -> dict[str, tuple[Save, Find, Callable[[str], Any]]]:
         "answer": (save_answer, results.find_answer, lambda text: Answer(text, usage=COST)),
         "sound": (save_audio, results.find_audio, str.encode),
     }
+
+
+@pytest.fixture(params=["rows", "outside"])
+def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
+    return f"file://{tmp_path}/objects" if request.param == "outside" else None
 
 
 @pytest.mark.parametrize("kind", ["transcript", "answer", "sound"])
@@ -85,7 +91,8 @@ async def test_only_one_saved_voice_is_renamed(store: Store) -> None:
         await store.voices.keep(chat, "7", voice)
     renamed = replace(own, name="mine")
     await store.voices.rename(renamed)
-    assert await store.voices.usable(chat, "7") == [designed, renamed]
+    found = [await store.voices.load(one) for one in await store.voices.usable(chat, "7")]
+    assert found == [designed, renamed]
 
 
 async def test_watermarks_are_saved_per_bot(store: Store) -> None:

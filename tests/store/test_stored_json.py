@@ -28,7 +28,7 @@ DEFAULTS = {
     "Correction": "by='' by_name='' is_own=False",
     "DigestSchedule": "last_at=None by=''",
     "ExpectedRecording": "since_at=None person_id='' after_job='' difference=''",
-    "File": "duration_s=None waveform=b'' title=''",
+    "File": "duration_s=None waveform=b'' title='' object_key='' stored_bytes=0",
     "Link": "thread_id=None chat_id=''",
     "Message": "sender_id='' sender_name='' thread_id=None edit_id='' is_private=True language=''"
     " text='' command='' button='' attachment=None has_other_file=False reply_to=None"
@@ -41,7 +41,7 @@ DEFAULTS = {
     " origin_id='' is_forwarded=False",
     "Reply": "text='' quote='' files=() buttons=() aloud='' is_quote_first=False links=() spans=()"
     " is_markdown=False heard_key='' about=() people=() sources=() marks=() note=''",
-    "SavedVoice": "is_clone=False consented_at=None by=''",
+    "SavedVoice": "is_clone=False consented_at=None by='' object_key='' sample_hash=''",
     "Span": "kind='bold' at_s=0",
     "SpeechSettings": "voice='' style='' language='' clone_tries=() style_by=''",
     "TalkSettings": "notes=<NoteMode.TRANSCRIBE: 'transcribe'> is_thinking=False"

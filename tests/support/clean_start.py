@@ -58,14 +58,14 @@ def ask_database(home: Path, statement: str, *values: object) -> list[tuple[Any,
         return connection.execute(statement, values).fetchall()
 
 
-def open_store(home: Path) -> Store:
+def open_store(home: Path, storage_url: str | None = None) -> Store:
     """Return a store on the database in `home`; a missing key is created."""
     key = home / "secret.key"
     if not key.exists():
         key.touch(0o600)
         key.write_bytes(_KEY)
     url = make_database(home)
-    store = Store(url, make_cipher(None, home), current_clock())
+    store = Store(url, make_cipher(None, home), current_clock(), storage_url)
     if key.read_bytes() == _KEY and url.startswith("sqlite"):
         for side in (store._database._writer, store._database._readers):
             side.engine._compiled_cache = _COMPILED

@@ -9,6 +9,7 @@ from sqlalchemy import select, type_coerce
 from sqlalchemy.types import NullType
 
 from core.store import Store
+from core.store.database.schema import objects
 from core.store.database.tables import metadata
 
 #: Table and primary key of a row -> the values of its columns, and how they are stored.
@@ -26,7 +27,19 @@ async def read_rows(store: Store) -> Rows:
             values = dict(zip(table.columns.keys(), one, strict=True))
             key = tuple(values[column.name] for column in table.primary_key)
             found[table.name, key] = values, dict(zip(values, other, strict=True))
+    await _add_contents(store, found)
     return found
+
+
+async def _add_contents(store: Store, found: Rows) -> None:
+    """Add what is outside the database to the rows that say where it is, by what it belongs to."""
+    for (table, _), (values, stored) in found.items():
+        if table == objects.name and store._outside:
+            key, storage = values["object_key"], store._outside._storage
+            assert storage.folder
+            name = f"of_{values['kind']}"
+            values[name] = await storage.get(key)
+            stored[name] = (storage.folder / storage._locate(key)).read_bytes()
 
 
 def mentions(rows: Rows, *words: str, without: tuple[str, ...] = ()) -> Iterator[str]:

@@ -7,7 +7,7 @@ of it. Interrupted anywhere, it is safe to run again: both keys are known until 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -43,6 +43,9 @@ class Rotation:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._cipher = database.cipher
+        #: Encrypts some of what is outside the database anew, given the id of the key, and returns
+        #: how much; None if everything is in it.
+        self.encrypt_outside: Callable[[str], Awaitable[int]] | None = None
 
     async def run(self, on_count: OnCount) -> int:
         """Replace the key, and return how many values were encrypted anew.
@@ -56,7 +59,10 @@ class Rotation:
             self._write(keys)
         # Transactions that began with the old key are over when this one begins.
         await self._database.write(lambda connection: self._cipher.refresh())
-        count = await self._encrypt_all(on_count)
+        key_id, count = self._cipher.key_id, await self._encrypt_all(on_count)
+        while self.encrypt_outside and (found := await self.encrypt_outside(key_id.hex())):
+            count += found
+            on_count(count)
         await self._retire(keys[1:])
         if self._cipher.source.path:
             self._write(keys[:1])

@@ -166,3 +166,22 @@ leases = Table(
     Column("holder", String(64), nullable=False),
     Column("until_at", UtcDateTime, nullable=False),
 )
+
+#: What stands at STORAGE_URL instead of in rows, and to which row it belongs: see
+#: `core.store.objects`.
+objects = Table(
+    "objects",
+    metadata,
+    Column("object_key", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    #: The id of a recording, a voice or a job, or the key of speech; without a kind, nobody's.
+    Column("owner", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    #: Of the content.
+    Column("size_bytes", Integer, nullable=False),
+    #: Of the key that has encrypted it, as in `retired_keys`.
+    Column("key_id", String(8), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("kind", "owner", "number"),
+    Index(None, "key_id"),
+)

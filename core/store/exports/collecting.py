@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +13,7 @@ from sqlalchemy import Column, select, union_all
 from core.models import Chat, SpeechSettings
 from core.privacy.archive import ExportSound
 from core.privacy.export import ChatMoment, Export, ExportedChat, ExportedTalk
+from core.store.database.objects import SoundGone
 from core.store.database.queries import Database, is_chat, is_chat_of, read_settings
 from core.store.database.tables import (
     chats,
@@ -27,8 +30,10 @@ from core.store.exports.contributions import Contributions
 from core.store.exports.found import Found
 from core.store.exports.ownership import Ownership
 from core.store.exports.requests import Requests
+from core.store.objects.files import ReplyFiles
 from core.store.people.accounts import is_account
 from core.store.people.links import Links
+from core.store.people.voices import Voices
 from core.store.recordings import Recordings
 from core.store.talk.search import COLUMNS, read_rows
 
@@ -41,9 +46,12 @@ _NOBODY = -1
 class Exports:
     """Queries for the data export."""
 
-    def __init__(self, database: Database, recordings: Recordings) -> None:
+    def __init__(
+        self, database: Database, recordings: Recordings, saved: Voices, files: ReplyFiles
+    ) -> None:
         self._database = database
-        self._requests = Requests(database, recordings)
+        self._saved = saved
+        self._requests = Requests(database, recordings, files)
         self._links = Links(database)
         self._contributions = Contributions(database)
 
@@ -101,11 +109,19 @@ class Exports:
     async def _own_voices(self, found: Found, person_pk: int) -> None:
         """Add the voices of the account, and those that the person has designed in any chat."""
         await self._voices(found, voices.c.person_pk == person_pk)
-        found.add_voices(await self._contributions.voices(found.platform, found.person_id))
+        await self._load_voices(
+            found, await self._contributions.voices(found.platform, found.person_id)
+        )
 
     async def _voices(self, found: Found, is_theirs: Any) -> None:
         query = select(voices.c.voice_id, voices.c.content).where(is_theirs)
-        found.add_voices(await self._database.rows(query))
+        await self._load_voices(found, await self._database.rows(query))
+
+    async def _load_voices(self, found: Found, rows: Iterable[Any]) -> None:
+        for voice_id, voice in rows:
+            with suppress(SoundGone):  # without its sample, it is named all the same
+                voice = await self._saved.load(voice)
+            found.add_voice(voice_id, voice)
 
     async def _chat(self, found: Found, chat: Chat) -> ExportedChat | None:
         """Return a private chat of the person, and add the voices that were designed there."""

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-from core.models import Chat, Message, QuotedMessage, RememberedMessage, Transcript
+from core.models import Chat, Message, QuotedMessage, RememberedMessage, SavedVoice, Transcript
 from core.privacy.archive import ExportSound
 from core.privacy.export import ExportedQuotation, ExportedRequest, ExportedTalk, ExportedVoice
 from core.store.exports.ownership import Ownership
@@ -35,14 +33,13 @@ class Found:
         is_here = message.chat.platform == self.platform
         return is_here and (self.own.is_sender(message) or bool(self.own.quoted(message)))
 
-    def add_voices(self, rows: Iterable[Any]) -> None:
-        """Add saved voices, given as id and voice."""
-        for voice_id, voice in rows:
-            if voice_id not in self.voices:
-                path = f"voices/{voice_id}.{safe_name(voice.sample.mime.partition('/')[2])}"
-                sample = self.sound.add(path, voice.sample.data)
-                made = ExportedVoice(voice.name, voice.is_clone, voice.consented_at, sample)
-                self.voices[voice_id] = made
+    def add_voice(self, voice_id: str, voice: SavedVoice) -> None:
+        """Add a saved voice; without its sample if that is gone."""
+        if voice_id not in self.voices:
+            path = f"voices/{voice_id}.{safe_name(voice.sample.mime.partition('/')[2])}"
+            sample = self.sound.add(path, voice.sample.data) if voice.sample.data else ""
+            made = ExportedVoice(voice.name, voice.is_clone, voice.consented_at, sample)
+            self.voices[voice_id] = made
 
     def add_quotation(
         self, chat: Chat, one: Message | QuotedMessage, transcript: Transcript | None

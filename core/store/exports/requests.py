@@ -16,6 +16,7 @@ from core.store.database.encryption import Encrypted
 from core.store.database.queries import Database
 from core.store.database.tables import blobs, deliveries, jobs, messages
 from core.store.exports.found import Found
+from core.store.objects.files import ReplyFiles
 from core.store.recordings import Recordings
 from core.store.talk.forgotten import recordings_about
 from core.store.work.results import Results
@@ -52,9 +53,10 @@ _COMMAND = "export"
 class Requests:
     """Queries about what people asked for."""
 
-    def __init__(self, database: Database, recordings: Recordings) -> None:
+    def __init__(self, database: Database, recordings: Recordings, files: ReplyFiles) -> None:
         self._database = database
         self._recordings = recordings
+        self._files = files
         self._results = Results(database)
 
     async def read(self, found: Found) -> None:
@@ -105,10 +107,14 @@ class Requests:
             return ExportedReply("", "", "", (), sent, is_own=False)
         reply: Reply = row.reply
         files: Iterable[File] = () if row.command == _COMMAND else reply.files
-        paths = [
-            found.sound.add(f"replies/{row.job_id}-{number}-{safe_name(file.name)}", file.data)
-            for number, file in enumerate(files, 1)
-        ]
+        paths = []
+        for number, file in enumerate(files, 1):
+            path = f"replies/{row.job_id}-{number}-{safe_name(file.name)}"
+            if found.sound.fits(path, file.size_bytes):
+                if (loaded := await self._files.load(file)) is None:
+                    continue
+                found.sound.add(path, loaded.data)
+            paths.append(path)
         return ExportedReply(reply.text, reply.quote, reply.aloud, tuple(paths), sent)
 
     async def _add_recording(self, found: Found, row: Any) -> str:

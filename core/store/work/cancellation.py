@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, true, update
 
 from core.models import Chat, Job, JobState, Reply
+from core.store.database.objects import drop_files
 from core.store.database.queries import (
     IS_CANCELLED,
     IS_OPEN,
@@ -101,6 +102,7 @@ def cancel_jobs(
         if reply is None:
             continue
         keep_buttons(connection, job.job_id)
+        drop_files(connection, job.reply, reply)
         values = {"outcome": JobState.CANCELLED, "run_at": now, "attempts": 0}
         if job.state is JobState.HELD:
             values |= {"state": JobState.CANCELLED, "finished_at": now}  # nothing was shown

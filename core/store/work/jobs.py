@@ -114,10 +114,9 @@ class Jobs:
         """Save `reply` before anything is sent, with tokens for its buttons: see `buttons.py`.
 
         outcome: the state of the job once the reply is delivered.
-        ledger: that of the delivery that follows at once.
-        Raises JobCancelled.
+        ledger: that of the delivery that follows at once. Raises JobCancelled.
         """
-        saved = _save_reply(connection, job_id, reply, outcome)
+        saved = write_reply(connection, job_id, reply, outcome)
         if ledger and reply != Reply():
             ledger.begin(connection)
         return saved
@@ -208,7 +207,7 @@ class Jobs:
         result = connection.execute(change.values(_ANEW | {"created_at": now, "run_at": now}))
         if not result.rowcount:
             return False
-        _save_reply(connection, job_id, reply, JobState.DONE)
+        write_reply(connection, job_id, reply, JobState.DONE)
         outdate(connection, (job_id,))
         enqueue_again(connection, [job_id])
         return True
@@ -289,7 +288,8 @@ def _take(
     return taken
 
 
-def _save_reply(connection: Connection, job_id: str, reply: Reply, outcome: JobState) -> Reply:
+def write_reply(connection: Connection, job_id: str, reply: Reply, outcome: JobState) -> Reply:
+    """Save a reply as `Jobs.save_reply` does, in the transaction of `connection`."""
     given = (
         # One that is shown already works on, as the changed reply has it.
         one

@@ -19,6 +19,7 @@ from core.requester import REQUESTER
 from core.stall import StallTimer, find_timer, set_timer
 from core.store.budgets import settle
 from core.store.database.encryption import digest
+from core.store.database.objects import SOUND, StoredObject, link
 from core.store.database.queries import Database, insert_new, reads, writes
 from core.store.database.schema import usage, uses
 from core.store.database.tables import answers, sounds, transcripts
@@ -71,13 +72,15 @@ class _SharedCall:
 
 
 @dataclass(frozen=True, slots=True)
-class _Payment:
+class Payment:
     """What is booked for a result, and the job that it was made for."""
 
     #: None if it was booked before.
     cost: Usage | None
     #: None if nobody's budget changes.
     settlement: Settlement | None
+    #: The result, where it is outside the database.
+    stored: StoredObject | None = None
     job_id: str = field(default_factory=lambda: REQUESTER.get().job_id)
 
 
@@ -153,7 +156,7 @@ class Results:
         """
         values = {"key": key, "content": transcript, "whole": whole}
         cost = None if is_booked else transcript.usage
-        await self._save(transcripts, values, _Payment(cost, settlement))
+        await self._save(transcripts, values, Payment(cost, settlement))
 
     async def saved_s(self, whole: str) -> float:
         """Return the length of the pieces of a recording whose transcripts are saved."""
@@ -184,7 +187,7 @@ class Results:
     ) -> None:
         """Save a paid answer and its cost in one commit."""
         values = {"key": key, "content": answer}
-        await self._save(answers, values, _Payment(answer.usage, settlement))
+        await self._save(answers, values, Payment(answer.usage, settlement))
 
     async def stored_audio(self, keys: Collection[str]) -> set[str]:
         """Return those of `keys` under which synthesized audio is saved."""
@@ -209,7 +212,7 @@ class Results:
         """
         made_with = hash_sample(sample) if sample else None
         values = {"key": key, "content": data, "sample": made_with}
-        await self._save(sounds, values, _Payment(cost, settlement))
+        await self._save(sounds, values, Payment(cost, settlement))
 
     async def _find(self, table: Table, key: str) -> Any | None:
         query = select(table.c.content).where(table.c.key == key)
@@ -238,10 +241,13 @@ class Results:
         connection: Connection,
         table: Table,
         values: Mapping[str, object],
-        payment: _Payment,
+        payment: Payment,
     ) -> None:
         now = self._database.now()
-        connection.execute(insert_new(table), {**values, "created_at": now})
+        new = connection.execute(insert_new(table), {**values, "created_at": now})
+        if payment.stored and new.rowcount:
+            owner = digest(connection, table.c.key, str(values["key"]))
+            link(connection, payment.stored, SOUND, owner)
         if payment.job_id:
             use = {"job_id": payment.job_id, "key": values.get("whole") or values["key"]}
             connection.execute(_USE, use)
