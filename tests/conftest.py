@@ -46,7 +46,7 @@ NewMessage = Callable[..., "Message"]
 #: The slowest folders run first, so that no processor is idle at the end.
 _FIRST = ("tests/acceptance/", "tests/web_chat/", "tests/chaos/")
 #: Where each test that needs a database runs on SQLite and on PostgreSQL.
-BOTH_TIERS: tuple[str, ...] = ()
+BOTH_TIERS: tuple[str, ...] = ("tests/store/",)
 #: Folders whose files share a browser or server, which is slow to start.
 _TOGETHER = ("tests/web_chat/pages/", "tests/openai_api/")
 
@@ -64,8 +64,11 @@ def pytest_configure() -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run the tests of the store and of the road on both kinds of database."""
-    if "tier" in metafunc.fixturenames and metafunc.definition.nodeid.startswith(BOTH_TIERS):
-        metafunc.parametrize("tier", ["sqlite", "postgresql"], indirect=True)
+    test = metafunc.definition
+    if "tier" in metafunc.fixturenames and test.nodeid.startswith(BOTH_TIERS):
+        is_on_both = test.get_closest_marker("sqlite_only") is None
+        tiers = ["sqlite", "postgresql"] if is_on_both else ["sqlite"]
+        metafunc.parametrize("tier", tiers, indirect=True)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -131,8 +131,8 @@ async def measure_one(ask: Callable[[Store, datetime], Awaitable[object]], store
 
 def measure_held(store: Store) -> float:
     """Return the longest turn of the writer, in milliseconds, while an hour's jobs are purged."""
-    writer, turns_ms = store._database._writer, [0.0]
-    commit = writer._commit
+    writer: Any = store._database._writer
+    commit, turns_ms = writer._commit, [0.0]
 
     def measured(works: Sequence[Work[Any]]) -> Any:
         began_s = time.thread_time()

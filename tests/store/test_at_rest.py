@@ -14,6 +14,7 @@ from core.store.database.encryption import Encrypted
 from core.store.database.tables import metadata
 from tests.conftest import NewMessage
 from tests.store.conftest import Add, schedule
+from tests.support.clean_start import read_stored
 from tests.support.remembered_talk import CHAT, say, talk
 
 CANARY = "canary-5f0c1d"
@@ -38,9 +39,8 @@ async def test_nothing_that_people_said_stands_in_the_files(
     store: Store, new_message: NewMessage, tmp_path: Path
 ) -> None:
     await fill(store, new_message)
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert any(path.suffix == ".db-wal" for path in files)
-    assert not [path for path in files if CANARY.encode() in path.read_bytes()]
+    held = read_stored(tmp_path)
+    assert schedule().schedule_id.encode() in held and CANARY.encode() not in held
     found = await store.results.find("key")
     assert found and found.text == CANARY
 

@@ -27,6 +27,19 @@ ACTIONS: dict[str, Callable[[Store, str], Awaitable[object]]] = {
 }
 
 
+#: How each kind of database is let refuse whatever is noted.
+FULL = {
+    "sqlite": [
+        "CREATE TRIGGER is_full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
+    ],
+    "postgresql": [
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN RAISE EXCEPTION 'full'; END $$",
+        "CREATE TRIGGER is_full BEFORE INSERT ON audit EXECUTE FUNCTION refuse()",
+    ],
+}
+
+
 async def describe(store: Store) -> object:
     """Return all that the actions change."""
     found = await store.jobs.counts(), await store.budgets.own()
@@ -35,17 +48,17 @@ async def describe(store: Store) -> object:
 
 @pytest.mark.parametrize("action", ACTIONS)
 async def test_what_an_operator_does_and_its_note_are_one_commit(
-    store: Store, add: Add, tmp_path: Path, action: str
+    store: Store, add: Add, tmp_path: Path, tier: str, action: str
 ) -> None:
     job = await add()
     await store.jobs.finish(job.job_id, JobState.DEAD)
     before = await describe(store)
-    full = "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ABORT, 'full'); END"
-    ask_database(tmp_path, full)
+    for statement in FULL[tier]:
+        ask_database(tmp_path, statement)
     with pytest.raises(StoreError):
         await ACTIONS[action](store, job.job_id)
     assert await describe(store) == before
-    ask_database(tmp_path, "DROP TRIGGER full")
+    ask_database(tmp_path, f"DROP TRIGGER is_full{' ON audit' * (tier == 'postgresql')}")
     await ACTIONS[action](store, job.job_id)
     assert await describe(store) != before
     [noted] = await store.audit.recent()

@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+
 from core.models import Account, Amount, BudgetPeriod, Chat, parse_budget
 from core.store import Store, make_cipher, migrate
-from tests.support.clean_start import ask_database, open_store
+from tests.support.clean_start import ask_database, open_store, read_stored
 
 TODAY = date(2026, 11, 23)
 ADA = Account("person", "telegram:70701001")
 GROUP = Account.of_group(Chat("telegram", "1", "-100200300"))
 
 
+@pytest.mark.sqlite_only
 async def test_what_api_keys_have_used_outlives_the_migration(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -63,8 +66,7 @@ async def test_no_id_of_a_person_is_on_the_disk(store: Store, tmp_path: Path) ->
     await store.budgets.reserve([ADA, GROUP], Amount(1000, 5, 1), TODAY)
     for account in (ADA, GROUP):
         await store.budgets.set_budget(account, parse_budget("5 min/day"), "test:7", "who")
-    files = [path for path in tmp_path.rglob("*") if path.is_file()]
-    stored = b"".join(path.read_bytes() for path in files)
+    stored = read_stored(tmp_path)
     assert b"5 min/day" in stored
     assert b"70701001" not in stored and b"100200300" not in stored
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
 
@@ -14,11 +16,13 @@ from core.store.database.migrate import list_revisions
 from tests.support.clean_start import ask_database, make_database
 
 
+@pytest.mark.sqlite_only
 async def test_a_database_that_is_not_there_is_not_made(database_url: str, tmp_path: Path) -> None:
     assert await examine(database_url) == DatabaseCondition(is_there=False)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.sqlite_only
 async def test_its_schema_version_is_reported(database_url: str, tmp_path: Path) -> None:
     sqlite3.connect(tmp_path / "hearsay.db").close()
     ask_database(tmp_path, "CREATE TABLE alembic_version (version_num)")
@@ -45,9 +49,20 @@ async def test_damage_is_found(tmp_path: Path) -> None:
         await migrate(f"sqlite:///{tmp_path}/none/hearsay.db")
 
 
-@pytest.mark.parametrize("url", ["nonsense", "postgresql://u:canary@h/d"])
+@pytest.mark.parametrize("url", ["nonsense", "mysql://u:canary@h/d", "postgresql://u:canary@h:p/d"])
 async def test_an_invalid_url_is_not_shown(url: str) -> None:
-    for work in (examine(url), migrate(url)):
+    for work in (examine, migrate):
         with pytest.raises(ConfigError, match="DATABASE_URL") as caught:
-            await work
+            await work(url)
         assert "canary" not in str(caught.value)
+
+
+@pytest.mark.real_time
+async def test_the_password_of_a_server_that_is_not_there_is_not_shown() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"postgresql+psycopg://u:canary@127.0.0.1:{free.getsockname()[1]}/d"
+        for work in (examine, migrate):
+            with pytest.raises(StoreError, match="refused") as caught:
+                await work(url)
+            assert "canary" not in "".join(format_exception(caught.value))

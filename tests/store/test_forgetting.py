@@ -238,6 +238,7 @@ async def test_what_open_forms_are_about_is_deleted_with_its_message_or_person(
     assert count() == 0
 
 
+@pytest.mark.sqlite_only
 async def test_what_somebody_reads_meanwhile_goes_from_the_files_with_the_next_purge(
     store: Store, clock: Clock, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ async def refuse(store: Store, message: Message) -> StorageFull:
     return raised.value
 
 
+@pytest.mark.sqlite_only
 async def test_the_operator_reads_which_disk_and_how_much_is_free(
     store: Store, new_message: NewMessage, tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ async def test_the_operator_reads_which_disk_and_how_much_is_free(
     assert status.faults() == {}
 
 
+@pytest.mark.sqlite_only
 async def test_what_was_not_saved_is_taken_in_when_it_comes_again(
     store: Store, new_message: NewMessage
 ) -> None:
@@ -80,6 +82,7 @@ async def test_what_was_not_saved_is_taken_in_when_it_comes_again(
     assert await store.recordings.find(message.chat, message.message_id) == bytes(100_000)
 
 
+@pytest.mark.sqlite_only
 async def test_the_operator_is_told_as_soon_as_it_can_be_written(
     store: Store, new_message: NewMessage, tmp_path: Path
 ) -> None:
@@ -105,6 +108,7 @@ async def test_the_operator_is_told_as_soon_as_it_can_be_written(
     assert well == "The database can be written again."
 
 
+@pytest.mark.sqlite_only
 async def test_a_job_waits_for_space_and_is_answered_once(
     loopback: Loopback, new_message: NewMessage
 ) -> None:

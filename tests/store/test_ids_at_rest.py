@@ -13,15 +13,11 @@ from core.commands import pick_command
 from core.models import Button, Chat, JobState, Reply, SpeechSettings, Transcript
 from core.store import Store, make_cipher, migrate
 from tests.conftest import NewMessage
-from tests.support.clean_start import ask_database, make_database
+from tests.support.clean_start import ask_database, make_database, read_stored
 from tests.support.remembered_talk import say, talk, texts
 
 PERSON, GROUP = "5000000000001", "-1009000000000002"
 SOUND = "a recording that somebody may have, too"
-
-
-def read_files(folder: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 async def test_no_id_of_a_person_or_chat_stands_in_the_files(
@@ -39,7 +35,8 @@ async def test_no_id_of_a_person_or_chat_stands_in_the_files(
     private = Reply("answer", buttons=(Button("More", "export", is_private=True),), heard_key=key)
     for reply in (private, Reply("again")):  # the button is kept
         await store.jobs.save_reply(job.job_id, reply, JobState.DONE)
-    held = read_files(tmp_path)
+    held = read_stored(tmp_path)
+    assert job.job_id.encode() in held
     assert not [one for one in (PERSON, GROUP, key) if one.encode() in held]
     # All of it is found by the ids.
     assert (await store.voices.choice("test", PERSON)).voice == "Mia"
@@ -71,6 +68,7 @@ async def test_chats_of_a_person_are_found_by_the_person(
     assert {one.chat.chat_id for one in found} == {"ada", "ada-one", "ada-two-b"}
 
 
+@pytest.mark.sqlite_only
 async def test_what_is_deleted_is_overwritten(store: Store, tmp_path: Path) -> None:
     await talk(store, say(1, "x" * 150, sender_id="7"))
     content = ask_database(tmp_path, "SELECT content FROM remembered")[0][0]
@@ -79,7 +77,7 @@ async def test_what_is_deleted_is_overwritten(store: Store, tmp_path: Path) -> N
     again = Store(make_database(tmp_path), make_cipher(None, tmp_path))
     await again.memory.forget_chat(say(1).chat)
     await again.close()
-    assert content not in read_files(tmp_path)
+    assert content not in read_stored(tmp_path)
 
 
 async def test_only_the_owner_reads_the_database(tmp_path: Path) -> None:
@@ -142,7 +140,7 @@ async def test_a_database_of_before_is_converted(
     ):
         ask_database(home, statement, *values)
     await migrate(url, cipher)
-    held = read_files(home)
+    held = read_stored(home)
     assert PERSON.encode() not in held and b"ada-two" not in held
     old = Store(url, cipher)
     here = Chat("test", "1", "ada-two")

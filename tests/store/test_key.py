@@ -12,6 +12,7 @@ from core.models import ChatSettings, SpeechSettings, Transcript
 from core.store import Store, make_cipher, migrate, open_cipher
 from core.store.database.encryption import name_source
 from core.store.database.key import KeyFit, examine_key
+from core.store.database.migrate import name_database
 from tests.store.conftest import Add
 from tests.support.clean_start import ask_database, make_database
 
@@ -35,7 +36,7 @@ async def test_a_missing_key_is_never_replaced(
     for _ in range(2):
         with pytest.raises(ConfigError) as caught:
             await open_cipher(url, name_source(None, home))
-        for name in (str(home / "secret.key"), str(tmp_path / "hearsay.db"), "backup"):
+        for name in (str(home / "secret.key"), name_database(url), "backup"):
             assert name in str(caught.value)
         assert list(home.iterdir()) == []
     await open_cipher(url, name_source(None, tmp_path))

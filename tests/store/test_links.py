@@ -14,7 +14,7 @@ from core.models import Audio, Chat, SavedVoice, SpeechSettings
 from core.privacy.periods import CODES_KEPT
 from core.store import LinkResult, Store, make_cipher, migrate
 from core.store.people.links import MAX_TRIES
-from tests.support.clean_start import ask_database
+from tests.support.clean_start import ask_database, read_stored
 from tests.support.remembered_talk import REMEMBERS, say, talk, texts
 from tests.support.virtual_time import current_clock
 
@@ -227,12 +227,13 @@ async def test_of_many_who_use_a_code_at_once_one_is_linked(store: Store) -> Non
 async def test_codes_differ_are_sealed_and_go(store: Store, tmp_path: Path, clock: Clock) -> None:
     codes = [await store.links.create_code("telegram", str(number)) for number in range(50)]
     assert len(set(codes)) == 50 and {len(code) for code in codes} == {8}
-    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    held = read_stored(tmp_path)
     assert not [code for code in codes if code.encode() in held]
     assert await store.retention.purge(clock.now()) == 0
     assert await store.retention.purge(clock.now() + CODES_KEPT) == 50
 
 
+@pytest.mark.sqlite_only
 async def test_people_of_before_outlive_the_migration(database_url: str, tmp_path: Path) -> None:
     await migrate(database_url, None, "0004")
     row = "INSERT INTO people (platform, person_id, is_opted_out) VALUES ('telegram', '7', 1)"

@@ -19,8 +19,9 @@ from tests.support.clean_start import ask_database
 async def test_migrations_lead_to_the_tables_of_the_code(database_url: str) -> None:
     await migrate(database_url)
     engine = create_engine(database_url)
+    own = {"include_name": lambda name, kind, _: kind != "table" or "procrastinate" not in name}
     with engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection, opts=own), metadata) == []
     engine.dispose()
 
 
@@ -79,6 +80,7 @@ async def test_a_newer_database_is_refused(database_url: str, tmp_path: Path) ->
         await migrate(database_url)
 
 
+@pytest.mark.sqlite_only
 async def test_jobs_that_were_forgotten_are_nobodys(database_url: str, tmp_path: Path) -> None:
     await migrate(database_url, None, "0020")
     values = "1, ?, 'say', 'cancelled', 1, 0, '2026-01-01', '2026-01-01', ?, ?, 'done', 'hers'"

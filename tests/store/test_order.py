@@ -15,6 +15,7 @@ from tests.conftest import NewMessage
 pytestmark = pytest.mark.finding(5)
 
 
+@pytest.mark.sqlite_only
 async def test_messages_that_wait_for_the_writer_keep_their_order(
     store: Store, new_message: NewMessage
 ) -> None:

@@ -104,6 +104,7 @@ def list_methods(store: Store) -> dict[tuple[type, str], Callable[..., Any]]:
     }
 
 
+@pytest.mark.sqlite_only
 async def test_every_query_takes_as_long_after_a_million_messages(
     store: Store, queries: Queries, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from core.admission import Decision
 from core.commands import pick_command
@@ -24,6 +24,7 @@ from core.models import (
 )
 from core.store import Store
 from core.store.database.connections import Work
+from core.store.database.tables import jobs
 from core.store.operations.slices import SLICE_S
 from tests.conftest import NewMessage
 from tests.support.clean_start import ask_database
@@ -62,8 +63,8 @@ async def test_nothing_older_than_its_limit_is_left(
 ) -> None:
     for state in (JobState.DONE, JobState.REFUSED, JobState.CANCELLED, JobState.DEAD):
         await answer(store, new_message, state)
-    [[moment]] = ask_database(tmp_path, "SELECT min(finished_at) FROM jobs")
-    first = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    first = await store._database.scalar(select(func.min(jobs.c.finished_at)))
+    assert first
     cost = Usage("test", "m", 1.0)
     await store.results.save("key", Transcript("heard", usage=cost))
     await store.results.save_answer("key", Answer("answered", usage=cost))
@@ -148,6 +149,7 @@ SLICES = {
 }
 
 
+@pytest.mark.sqlite_only
 @pytest.mark.parametrize("row_s", SLICES)
 async def test_purging_a_lot_keeps_nobody_waiting(
     store: Store, monkeypatch: pytest.MonkeyPatch, new_message: NewMessage, row_s: float

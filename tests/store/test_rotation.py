@@ -41,7 +41,7 @@ def count_heads(url: str) -> dict[bytes, int]:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
+async def store(database_url: str, tmp_path: Path) -> AsyncIterator[Store]:
     """A store whose statements are its own: the usual one uses the key of any of them."""
     store = Store(make_database(tmp_path), make_cipher(None, tmp_path), current_clock())
     yield store

@@ -8,6 +8,8 @@ import random
 import secrets
 from pathlib import Path
 
+import pytest
+
 from core.models import Attachment, Button, JobState, Reply, Segment, Transcript, Usage
 from core.store import Store
 from core.transcription.subtitles import FORMATS
@@ -49,6 +51,7 @@ def read_size(home: Path) -> int:
     return int(pages * page_bytes)
 
 
+@pytest.mark.sqlite_only
 async def test_a_thousand_notes_take_three_megabytes(
     store: Store, add: Add, tmp_path: Path
 ) -> None:

@@ -53,9 +53,23 @@ def make_database(home: Path) -> str:
 
 
 def ask_database(home: Path, statement: str, *values: object) -> list[tuple[Any, ...]]:
-    """Run a statement on the database in `home`, outside the program."""
+    """Run a statement on the database in `home`, outside the program. "?" stands for a value."""
+    if (home / URL_FILE).exists():
+        from tests.support.postgresql import ask
+
+        return ask((home / URL_FILE).read_text(), statement, *values)
     with closing(sqlite3.connect(home / "hearsay.db", isolation_level=None)) as connection:
         return connection.execute(statement, values).fetchall()
+
+
+def read_stored(home: Path) -> bytes:
+    """Return all that is on the disk of the database in `home`, and of the files beside it."""
+    files = [path for path in home.rglob("*") if path.is_file() and path.name != URL_FILE]
+    if (home / URL_FILE).exists():
+        from tests.support.postgresql import list_files
+
+        files += list_files((home / URL_FILE).read_text())
+    return b"".join(path.read_bytes() for path in files)
 
 
 def open_store(home: Path, storage_url: str | None = None) -> Store:

@@ -31,7 +31,7 @@ from core.store import Store
 from core.store.database.schema import leases, retired_keys
 from tests.conftest import NewMessage
 from tests.store.conftest import schedule
-from tests.support.clean_start import ask_database
+from tests.support.clean_start import URL_FILE, ask_database
 from tests.support.remembered_talk import say, talk
 
 COST = Usage("mimo", "m", 1.0)
@@ -41,8 +41,14 @@ GROUP = Chat("test", "1", "-100")
 
 
 def list_tables(home: Path) -> set[str]:
-    """Return every table of the real file, those of SQLite itself left out."""
-    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+    """Return every table of the real database, those of the engines below it left out."""
+    if (home / URL_FILE).exists():
+        query = (
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"
+            " AND tablename NOT LIKE 'procrastinate%'"
+        )
+    else:
+        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
     return {name for (name,) in ask_database(home, query)}
 
 

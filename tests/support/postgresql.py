@@ -35,6 +35,26 @@ def find_programs() -> Path | None:
     return installed[-1].parent if installed else None
 
 
+def ask(url: str, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    """Run one statement on a database, outside the program. "?" stands for a value."""
+    address = url.replace("postgresql+psycopg:", "postgresql:")
+    with psycopg.connect(address, autocommit=True) as connection:
+        written = statement.replace("?", "%s").encode() if values else statement.encode()
+        cursor = connection.execute(written, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def list_files(url: str) -> list[Path]:
+    """Return the files of the tables of a database, with all that it has committed."""
+    ask(url, "CHECKPOINT")
+    [(folder, number)] = ask(
+        url,
+        "SELECT current_setting('data_directory'), oid FROM pg_database"
+        " WHERE datname = current_database()",
+    )
+    return [path for path in Path(folder, "base", str(number)).iterdir() if path.is_file()]
+
+
 class PostgresServer:
     """A server that `start` starts and `stop` deletes with all its databases."""
 
@@ -82,10 +102,7 @@ class PostgresServer:
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run one statement, outside the program."""
-        address = f"host=127.0.0.1 port={self.port} user=hearsay dbname={database}"
-        with psycopg.connect(address, autocommit=True) as connection:
-            cursor = connection.execute(statement.encode())
-            return cursor.fetchall() if cursor.description else []
+        return ask(self.url(database), statement)
 
     def create_empty(self) -> str:
         """Create an empty database; return its URL."""

@@ -31,7 +31,7 @@ def find_path(url: str) -> Path | None:
     """Return the file of an SQLite database, whether it is there or not; None for others."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         return None
     is_sqlite = parsed.get_backend_name() == "sqlite"
     return Path(parsed.database) if is_sqlite and parsed.database else None

@@ -27,7 +27,7 @@ def find_backend(url: str) -> str:
     """
     try:
         name = make_url(url).get_backend_name()
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # a port that is no number, for one
         raise ConfigError("DATABASE_URL is not a database URL") from None
     if name not in (SQLITE, POSTGRESQL):
         raise ConfigError("DATABASE_URL must begin with sqlite:// or postgresql+psycopg://")

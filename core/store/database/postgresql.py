@@ -48,10 +48,22 @@ def make_engine(url: str, cipher: Cipher, **options: Any) -> Engine:
         poolclass=QueuePool,
         max_overflow=0,
         hide_parameters=True,
+        # That of an INSERT as well, which skips rows that exist already.
+        execution_options={"preserve_rowcount": True},
         **options,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, _record: Any, arguments: Any, parameters: Any) -> Any:
+        connection = dialect.loaded_dbapi.connect(*arguments, **parameters)
+        try:
+            load_index_key(connection, cipher)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     set_cipher(engine.dialect, cipher)
-    event.listen(engine, "connect", lambda connection, _record: load_index_key(connection, cipher))
     return engine
 
 

@@ -124,9 +124,7 @@ class Database:
             raise found from None
 
 
-def _connect(
-    url: str, cipher: Cipher
-) -> tuple[Writer, Readers] | tuple[PostgresWriter, PostgresReaders]:
+def _connect(url: str, cipher: Cipher) -> tuple[Writer | PostgresWriter, Readers | PostgresReaders]:
     if find_backend(url) == SQLITE:
         return Writer(url, cipher), Readers(url, cipher)
     # Loaded only where it is used.

@@ -19,7 +19,6 @@ from sqlalchemy import (
     func,
     literal,
     select,
-    text,
     type_coerce,
     update,
 )
@@ -66,7 +65,7 @@ class Rotation:
         await self._retire(keys[1:])
         if self._cipher.source.path:
             self._write(keys[:1])
-        await self._empty_log()
+        await self._database.scrub()
         return count
 
     def _write(self, keys: list[str]) -> None:
@@ -131,10 +130,6 @@ class Rotation:
         for key in keys:
             row = {"key_id": find_key_id(key).hex(), "retired_at": now}
             connection.execute(insert_new(retired_keys), row)
-
-    async def _empty_log(self) -> None:
-        """Overwrite what the write-ahead log still holds, unless somebody reads just now."""
-        await self._database.read(lambda one: one.execute(text("PRAGMA wal_checkpoint(TRUNCATE)")))
 
 
 def _list_columns() -> Iterator[Column[Any]]:

@@ -86,7 +86,7 @@ def _select_next(may_run: ColumnElement[bool]) -> Select[Any]:
         .correlate(jobs)
         .scalar_subquery()
     )
-    share = case((is_urgent, URGENT_SHARE), else_=bindparam("share", type_=Integer()))
+    share = case((is_urgent, URGENT_SHARE), else_=bindparam("share", type_=BigInt))
     is_due = Unindexed(jobs.c.run_at) <= bindparam("now", type_=UtcDateTime())
     is_next = (is_urgent | ~is_blocked) & (held < share)
     return (
