@@ -281,9 +281,11 @@ class StorageFull(StoreError):
         "later."
     )
 
-    def __init__(self, path: str, free_bytes: int) -> None:
+    def __init__(self, path: str, free_bytes: int | None = None) -> None:
+        """path: of the database, or its name. free_bytes: None if that is not known."""
+        free = "is full" if free_bytes is None else f"has {free_bytes >> 20} MB free"
         super().__init__(
-            f"{path} cannot grow: its disk has {free_bytes >> 20} MB free."
+            f"{path} cannot grow: its disk {free}."
             " Free space there; what comes in meanwhile is received afterwards.",
             retry_after_s=10.0,
         )

@@ -104,7 +104,7 @@ class Store:
         self.controls = Controls(self._database, self.admissions)
 
     async def load(self) -> None:
-        """Read what operators have decided. Called once, before anything runs."""
+        """Read what operators have decided: before anything runs, and when it may have changed."""
         await self.admissions.load()
         await self.controls.load()
         if self._outside is None:

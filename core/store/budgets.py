@@ -6,9 +6,8 @@ one ends, and a clock that is set back or forward finds the row of whatever day 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -36,31 +35,22 @@ from core.models import (
     Amount,
     Budget,
     BudgetPeriod,
-    Chat,
     Settlement,
     Standing,
     parse_budget,
     show_budget,
 )
 from core.store.audit import note_action
-from core.store.database.cipher import Cipher
-from core.store.database.dialects import Largest
+from core.store.budget_keys import HELD_FOR, MOVED, OF_PEOPLE, find_key, make_key, name_account
+from core.store.database.dialects import Largest, take_turns
 from core.store.database.queries import Database, reads, writes
 from core.store.database.schema import budget_uses, budgets
-
-#: No call takes longer: what is held since then was held by a process that ended.
-_HELD_FOR = timedelta(days=1)
 
 #: Accounts in one query: SQLite takes 500.
 _MOST_AT_ONCE = 100
 
-#: Kinds of accounts whose names are ids.
-_OF_PEOPLE = ("person", "chat")
-
 #: What the log of operators calls a change of limits or of what was used.
 _ACTION = "budget"
-#: Where the writer's connection remembers the keys of groups that moved: new ones by old ones.
-_MOVED = "moved accounts"
 
 _USE = budget_uses.c
 #: What is used, and what is held, in the order of `Amount`.
@@ -82,7 +72,8 @@ def _select_standing(number: int) -> Select[Any]:
     The sums stand as in `Amount`: used and held on the day `today`, then in its month.
     """
     of: BindParameter[str] = bindparam(f"of{number}")
-    own = select(budgets.c.limits).where(budgets.c.account == of).scalar_subquery()
+    is_own = (budgets.c.account == of) & (budgets.c.kind != MOVED)
+    own = select(budgets.c.limits).where(is_own).scalar_subquery()
     is_fresh = _USE.day >= bindparam("fresh")
     used, held = ([_USE[name] for name in names] for names in (_USED, _HELD))
     sums = [
@@ -113,47 +104,14 @@ _SETTLE = (
 )
 
 
-def _key(connection: Connection, account: Account, *, is_moved: bool = True) -> str:
-    """Return what the rows of an account are found by: that of a person says nothing of who it is.
-
-    That stays so when the person's data are deleted: who has used a budget up could begin anew.
-    The name may be such a digest already. is_moved: that of a group that moved while calls were
-    under way stands for its new one.
-    """
-    if account.kind not in _OF_PEOPLE:
-        return f"{account.kind}|{account.name}"
-    cipher: Cipher = connection.dialect.hearsay_cipher  # type: ignore[attr-defined]
-    key = f"{account.kind}|{cipher.digest(b'account', account.name)}"
-    moved: Mapping[str, str] = connection.info.get(_MOVED, {}) if is_moved else {}
-    while key in moved:
-        key = moved[key]
-    return key
-
-
 def settle(connection: Connection, settlement: Settlement) -> None:
     """Book what was paid, and hold less from now on."""
     values: dict[str, Any] = {"on": settlement.day.isoformat()}
     values |= {f"paid_{name}": n for name, n in zip(_USED, settlement.paid, strict=True)}
     values |= {f"free_{name}": n for name, n in zip(_HELD, settlement.released, strict=True)}
     connection.execute(
-        _SETTLE, [values | {"of": _key(connection, one)} for one in settlement.accounts]
+        _SETTLE, [values | {"of": find_key(connection, one)} for one in settlement.accounts]
     )
-
-
-def move_budget(connection: Connection, old: Chat, new: Chat) -> None:
-    """Move the budget of a group that got a new id, with what it has used. Safe to repeat."""
-    # What the connection remembers says nothing of rows: its transaction may have been undone.
-    groups = map(Account.of_group, (old, new))
-    before, after = (_key(connection, group, is_moved=False) for group in groups)
-    if before == after:
-        return
-    for column in (budget_uses.c.account, budgets.c.account):
-        known = select(column).where(column == after)
-        if connection.execute(known).first() is None:
-            change = update(column.table).where(column == before)
-            connection.execute(change.values(account=after))
-            if column.table is budget_uses:
-                connection.info.setdefault(_MOVED, {})[before] = after
 
 
 class BudgetLedger:
@@ -170,7 +128,9 @@ class BudgetLedger:
 
         Returns how they stood before.
         """
-        keys = {_key(connection, one): one for one in accounts}
+        keys = {find_key(connection, one): one for one in accounts}
+        # Else two of them could take the last of a budget.
+        take_turns(connection, *keys)
         standings = _read(connection, keys, day)
         if not any(standing.find_lack(amount) for standing in standings):
             new = {"day": day.isoformat(), **dict.fromkeys(_USED, 0)}
@@ -188,7 +148,7 @@ class BudgetLedger:
     def release_all(self, connection: Connection, day: date) -> int:
         """Release what a process held that has ended. Return from how many rows."""
         is_held = or_(*(_USE[name] > 0 for name in _HELD))
-        is_recent = _USE.day >= (day - _HELD_FOR).isoformat()
+        is_recent = _USE.day >= (day - HELD_FOR).isoformat()
         change = update(budget_uses).where(is_recent, is_held).values(dict.fromkeys(_HELD, 0))
         return connection.execute(change).rowcount
 
@@ -199,7 +159,7 @@ class BudgetLedger:
         """Return how accounts stand on a day and in its month."""
         found = list[Standing]()
         for at in range(0, len(accounts), _MOST_AT_ONCE):
-            some = {_key(connection, one): one for one in accounts[at : at + _MOST_AT_ONCE]}
+            some = {make_key(connection, one): one for one in accounts[at : at + _MOST_AT_ONCE]}
             found += _read(connection, some, day)
         return found
 
@@ -216,7 +176,9 @@ class BudgetLedger:
         rows = sorted(
             connection.execute(query.where(is_it)), key=lambda row: tuple(row[1:]), reverse=True
         )
-        found = {row.account: Account(kind, _name(row.account), budget) for row in rows[:count]}
+        found = {
+            row.account: Account(kind, name_account(row.account), budget) for row in rows[:count]
+        }
         return _read(connection, found, day)
 
     @writes
@@ -229,10 +191,11 @@ class BudgetLedger:
         operator, logged: who does it, and what the log of operators says of it.
         """
         note_action(connection, self._database.now(), operator, _ACTION, logged)
-        connection.execute(delete(budgets).where(budgets.c.account == _key(connection, account)))
+        key = find_key(connection, account)
+        connection.execute(delete(budgets).where(budgets.c.account == key))
         if budget is not None:
-            own = {"account": _key(connection, account), "kind": account.kind}
-            connection.execute(budgets.insert(), own | {"limits": show_budget(budget)})
+            own = {"account": key, "kind": account.kind, "limits": show_budget(budget)}
+            connection.execute(budgets.insert(), own)
 
     @writes
     def reset(
@@ -245,14 +208,15 @@ class BudgetLedger:
         note_action(connection, self._database.now(), operator, _ACTION, logged)
         month = f"{day:%Y-%m}"
         is_month = _USE.day.between(f"{month}-01", f"{month}-31")
-        change = update(budget_uses).where(_USE.account == _key(connection, account), is_month)
+        change = update(budget_uses).where(_USE.account == find_key(connection, account), is_month)
         connection.execute(change.values(dict.fromkeys(_USED, 0)))
 
     async def own(self) -> list[tuple[AccountKind, str, Budget]]:
         """Return the limits that were given to somebody: kind, name or short id, limits."""
         query = select(budgets.c.kind, budgets.c.account, budgets.c.limits)
-        rows = await self._database.rows(query.order_by(budgets.c.account))
-        return [(row.kind, _name(row.account), parse_budget(row.limits)) for row in rows]
+        query = query.where(budgets.c.kind != MOVED).order_by(budgets.c.account)
+        rows = await self._database.rows(query)
+        return [(row.kind, name_account(row.account), parse_budget(row.limits)) for row in rows]
 
     async def find(self, short_id: str, day: date) -> tuple[AccountKind, str] | None:
         """Return kind and name of who has used something on a day, or has limits of their own.
@@ -262,21 +226,21 @@ class BudgetLedger:
         of_day = select(_USE.kind, _USE.account).where(_USE.day == day.isoformat())
         known = union_all(of_day, select(budgets.c.kind, budgets.c.account))
         for row in await self._database.rows(known):
-            if row.kind in _OF_PEOPLE and _name(row.account) == short_id:
+            if row.kind in OF_PEOPLE and name_account(row.account) == short_id:
                 return row.kind, row.account.partition("|")[2]
         return None
 
     @reads
     def short_id(self, connection: Connection, account: Account) -> str:
         """Return what stands for an account in lists."""
-        return _name(_key(connection, account))
+        return name_account(make_key(connection, account))
 
 
 def _read(connection: Connection, accounts: Mapping[str, Account], day: date) -> list[Standing]:
     """Return how accounts stand. accounts: by what their rows are found by."""
     if not accounts:
         return []
-    month, fresh = f"{day:%Y-%m}", (day - _HELD_FOR).isoformat()
+    month, fresh = f"{day:%Y-%m}", (day - HELD_FOR).isoformat()
     key = {f"of{number}": account for number, account in enumerate(accounts)}
     key |= {"today": day.isoformat(), "fresh": fresh}
     key |= {"first": f"{month}-01", "last": f"{month}-31"}
@@ -289,9 +253,3 @@ def _read(connection: Connection, accounts: Mapping[str, Account], day: date) ->
         limits = account.budget if own is None else parse_budget(own)
         standings.append(Standing(account, limits, used, held, stored))
     return standings
-
-
-def _name(stored: str) -> str:
-    """Return what an account is called: of people and groups a short id, the same each time."""
-    kind, _, name = stored.partition("|")
-    return f"#{hashlib.sha256(stored.encode()).hexdigest()[:6]}" if kind in _OF_PEOPLE else name

@@ -7,12 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, ScalarSelect, Select, delete, func, select, true, update
+from sqlalchemy import Connection, ScalarSelect, Select, func, select, true, update
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.admission import DecisionChange
 from core.models import Chat, ChatSettings, Conversation
-from core.store.budgets import move_budget
+from core.store.budget_keys import move_budget
 from core.store.database.queries import (
     Database,
     adds_jobs,
@@ -37,6 +38,18 @@ _LAST_COMMAND = "forget"
 _MINOR = (
     *("start", "unknown", "help", "voice", "style", "replies", "language", "mode", "think"),
     *("retry", "no_recording"),
+)
+
+
+_NEW_SEEN = insert(watermarks)
+_OLD_ID, _NEW_ID = watermarks.c.message_id, _NEW_SEEN.excluded.message_id
+_IS_SHORTER = func.length(_OLD_ID) < func.length(_NEW_ID)
+_IS_SMALLER = (func.length(_OLD_ID) == func.length(_NEW_ID)) & (_OLD_ID < _NEW_ID)
+#: Ids are whole numbers, which grow.
+_NOTE_SEEN = _NEW_SEEN.on_conflict_do_update(
+    index_elements=[watermarks.c.chat_pk],
+    set_={"message_id": _NEW_ID},
+    where=_IS_SHORTER | _IS_SMALLER,
 )
 
 
@@ -102,13 +115,14 @@ class Chats:
     def save_watermarks(
         self, connection: Connection, platform: str, bot_id: str, seen: Mapping[str, str]
     ) -> None:
-        """Save the newest message handled in each chat: chat id -> message id."""
-        for chat_id, message_id in seen.items():
+        """Save the newest message handled in each chat: chat id -> message id.
+
+        An older one changes nothing: another process may have handled more.
+        """
+        for chat_id, message_id in sorted(seen.items()):
             row = chat_row(connection, Chat(platform, bot_id, chat_id))
-            is_it = watermarks.c.chat_pk == row.chat_pk
-            connection.execute(delete(watermarks).where(is_it))
             values = {"chat_pk": row.chat_pk, "message_id": message_id}
-            connection.execute(watermarks.insert(), values)
+            connection.execute(_NOTE_SEEN, values)
 
     async def conversations(
         self, person: Chat, limit: int, before: datetime | None = None
@@ -164,18 +178,18 @@ class Chats:
         values = build_settings(read_settings(before))
         connection.execute(update(chats).where(at_new).values(**values))
         gone = update(chats).where(at_old)
-        plain = build_settings(ChatSettings())
-        connection.execute(gone.values(**plain, gone_at=self._database.now()))
+        plain, now = build_settings(ChatSettings()), self._database.now()
+        connection.execute(gone.values(**plain, gone_at=now))
         move_talk(connection, before.chat_pk, after.chat_pk)
         move_deliveries(connection, before.chat_pk)
-        move_budget(connection, old, new)
+        move_budget(connection, old, new, now.date())
         of_chat = select(jobs.c.job_id).where(jobs.c.chat_pk == before.chat_pk)
         change = update(buttons).where(buttons.c.job_id.in_(of_chat))
         connection.execute(change.values(chat_pk=after.chat_pk))
         for table in (jobs, voices, schedules):
             change = update(table).where(table.c.chat_pk == before.chat_pk)
             connection.execute(change.values(chat_pk=after.chat_pk))
-        return move_decision(connection, old, new, self._database.now())
+        return move_decision(connection, old, new, now)
 
 
 def _pick(order: ColumnElement[Any], *conditions: ColumnElement[bool]) -> ScalarSelect[Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Collection
+from datetime import datetime, timedelta
 from weakref import WeakValueDictionary, finalize
 
 from sqlalchemy import Connection, bindparam, case, delete, exists, func, literal, select
@@ -16,6 +17,7 @@ from core.errors import StoreError
 from core.interfaces import Recording
 from core.models import Chat
 from core.store.database.cipher import VERSION, Cipher
+from core.store.database.dialects import take_turns
 from core.store.database.queries import Database, is_chat
 from core.store.database.tables import blob_pieces, blobs, chats, messages
 
@@ -23,6 +25,10 @@ from core.store.database.tables import blob_pieces, blobs, chats, messages
 _FEW = 2
 #: Recordings whose pieces are looked for at once.
 _MANY = 100
+#: No recording is received for longer: what belongs to no message since then is nobody's.
+_IN_USE_FOR = timedelta(hours=1)
+#: What takes recordings from messages takes turns with what deletes their pieces.
+_TURNS = "recordings"
 _PIECE = select(blob_pieces.c.content).where(
     blob_pieces.c.blob_id == bindparam("of_blob"), blob_pieces.c.number == bindparam("of_number")
 )
@@ -74,6 +80,9 @@ class Recordings:
         self._live: WeakValueDictionary[str, StoredRecording] = WeakValueDictionary()
         #: The ids of those that may be nobody's now. None: also of what another process has left.
         self._left: set[str] | None = None
+        #: Where several processes run: what seems to be nobody's, by when that was first seen.
+        self._seen: dict[str, datetime] = {}
+        self._seen_at: datetime | None = None
 
     def begin(self) -> StoredRecording:
         """Return an empty recording. It stays if it is accepted with a message."""
@@ -92,7 +101,9 @@ class Recordings:
         `sweep` deletes what they consist of.
         """
         is_it = blobs.c.message_pk.in_(message_pks)
-        self._leave(*connection.execute(select(blobs.c.blob_id).where(is_it)).scalars())
+        if found := connection.execute(select(blobs.c.blob_id).where(is_it)).scalars().all():
+            take_turns(connection, _TURNS)
+            self._leave(*found)
         return connection.execute(delete(blobs).where(is_it)).rowcount
 
     async def find(self, chat: Chat, message_id: str) -> Recording | None:
@@ -134,19 +145,33 @@ class Recordings:
 
         is_thorough: look everywhere, where there is more than rows.
         """
-        if self._left is not None and not self._left:
+        is_shared = self._database.is_shared
+        old = await self._find_old() if is_shared else set()
+        if self._left is not None and not self._left | old:
             return 0
         left = await self._database.write(self._take_left)
-        if left is None:
+        if left is None and not is_shared:
             return await self._delete_pieces(_IS_ORPHAN)
-        ids, count = list(left), 0
+        ids, count = [*(left or set()) | old], 0
         for start in range(0, len(ids), _MANY):
             is_left = blob_pieces.c.blob_id.in_(ids[start : start + _MANY])
             count += await self._delete_pieces(_IS_ORPHAN & is_left)
         return count
 
+    async def _find_old(self) -> set[str]:
+        """Return what was nobody's an hour ago and still is: another process may use newer ones."""
+        now = self._database.now()
+        if self._seen_at and now - self._seen_at < _IN_USE_FOR:
+            return set()
+        orphans = select(blob_pieces.c.blob_id).where(_IS_ORPHAN).distinct()
+        found = [row.blob_id for row in await self._database.rows(orphans)]
+        self._seen = {blob_id: self._seen.get(blob_id, now) for blob_id in found}
+        self._seen_at = now
+        return {blob_id for blob_id, at in self._seen.items() if now - at >= _IN_USE_FOR}
+
     def _take_left(self, connection: Connection) -> set[str] | None:
-        """Return what is left so far: in a turn of the writer, so that it is left for good."""
+        """Return what is left so far: in a turn of its own, so that it is left for good."""
+        take_turns(connection, _TURNS)
         left, self._left = self._left, set()
         return left
 

@@ -23,7 +23,7 @@ from core.models import (
 )
 from core.requester import BudgetRules, Requester, requester_of_key, work_for
 from core.store import Store
-from core.store.budgets import move_budget
+from core.store.budget_keys import move_budget
 from tests.support.virtual_time import current_clock
 
 GROUP = Chat("telegram", "1", "-100")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from core.models import Chat, DigestSchedule, Job
 from core.store import Store
 from core.store.database.tables import jobs
 from tests.conftest import NewMessage
+from tests.support.clean_start import URL_FILE, open_store
+from tests.support.postgresql import PostgresServer
 
 Add = Callable[..., Awaitable[Job]]
 #: A Monday, in winter: 9:00 in Berlin.
@@ -56,3 +59,13 @@ def add(store: Store, new_message: NewMessage) -> Add:
         return job
 
     return take_in
+
+
+@pytest.fixture
+async def stores(postgresql: PostgresServer, tmp_path: Path) -> AsyncIterator[list[Store]]:
+    """Two stores on one PostgreSQL database, as two processes have them."""
+    (tmp_path / URL_FILE).write_text(postgresql.create())
+    made = [open_store(tmp_path) for _ in range(2)]
+    yield made
+    for one in made:
+        await one.close()

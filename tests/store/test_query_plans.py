@@ -34,7 +34,7 @@ ALLOWED = {
     "WHERE deliveries.platform_id IN (?, ?) AND": "those of one message",
     "AND messages.message_id = ? AND (+ jobs.chat_pk)": "the versions of one message",
     "ORDER BY anon_1.last_at DESC, anon_1.seq DESC": "the last job of each chat of one person",
-    "AND chats.chat_id = ? ORDER BY schedules.next_at": "the digests of one chat",
+    "AND named.chat_id = ?) ORDER BY schedules.next_at": "the digests of one chat",
     "WHERE usage.hour_at >= ? GROUP BY": "as many as a month has hours",
     "AND jobs.command = 'private_summary'": "summaries in private chats of the last month",
     "FROM admissions": "one row per chat or person that asked: read at the start and once a minute",

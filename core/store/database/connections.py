@@ -118,6 +118,10 @@ class Writer:
         finally:
             del future  # an error would keep itself alive, with the cursor that it comes from
 
+    async def end_transactions(self) -> None:
+        """Return once every transaction that has begun is over."""
+        await self.run(lambda connection: None)
+
     async def checkpoint(self) -> bool:
         """Move all commits from the WAL to the database, and empty the WAL.
 

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, Table, make_url, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    make_url,
+    text,
+)
 from sqlalchemy.dialects.sqlite.dml import OnConflictDoNothing, OnConflictDoUpdate
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.compiler import compiles
@@ -18,6 +29,13 @@ from core.errors import ConfigError
 BigInt = BigInteger().with_variant(Integer(), "sqlite")
 #: What databases are called in URLs: the driver is ours to choose.
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
+
+#: In one order everywhere, so that no two transactions wait for each other.
+_TAKE_TURNS = text(
+    "SELECT pg_advisory_xact_lock(hashtextextended(name, 0))"
+    " FROM unnest(CAST(:names AS text[])) AS name"
+)
 
 
 def find_backend(url: str) -> str:
@@ -34,10 +52,33 @@ def find_backend(url: str) -> str:
     return name
 
 
+def take_turns(connection: Connection, *names: str) -> None:
+    """Let transactions that name the same thing run one after the other, from here to their end.
+
+    For what no row stands for yet, or several do. On SQLite all run one after the other.
+    """
+    if connection.dialect.name == POSTGRESQL:
+        connection.execute(_TAKE_TURNS, {"names": sorted({*names})})
+
+
 def index_some(name: str, *columns: str, where: str) -> Index:
     """Return an index of the rows that fulfil a condition; queries have to spell it likewise."""
     condition = text(where)
     return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+
+
+def index_in_order(
+    prefix: str, lists: Iterable[Sequence[str]], key: str, where: str | None = None
+) -> Iterator[Index]:
+    """Yield an index of each list of columns that finds rows in the order of their key.
+
+    SQLite has the key at the end of every index by itself.
+    """
+    condition = None if where is None else text(where)
+    for names in lists:
+        name = f"{prefix}{'_'.join(names)}"
+        yield Index(name, *names, sqlite_where=condition).ddl_if(dialect=SQLITE)
+        yield Index(name, *names, key, postgresql_where=condition).ddl_if(dialect=POSTGRESQL)
 
 
 class Unindexed(FunctionElement[Any]):

@@ -13,7 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from sqlalchemy import Engine, QueuePool, create_engine, event, make_url
+from sqlalchemy import Engine, QueuePool, create_engine, event, make_url, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from core.errors import StoreError
@@ -25,10 +25,14 @@ from core.store.database.encryption import set_cipher
 WRITERS, READERS = 4, 4
 #: How often a transaction is tried, and the pause before the second time; it doubles.
 TRIES, PAUSE_S = 5, 0.02
-#: "serialization_failure" and "deadlock_detected". Source: PostgreSQL's Appendix A.
-_RETRIED = ("40001", "40P01")
+#: "serialization_failure", "deadlock_detected", and what two transactions that add the same row, or
+#: add to one that is being deleted, come to. Source: PostgreSQL's Appendix A and chapter 13.5.
+_RETRIED = ("40001", "40P01", "23505", "23503")
 #: A statement takes longer only if something is wrong; a peer that is gone is noticed in 15 s.
 _OPTIONS = "-c statement_timeout=30000 -c idle_in_transaction_session_timeout=60000"
+_READ_ONLY = " -c default_transaction_read_only=on"
+#: No transaction takes longer: it has few statements, and the pauses between them are short.
+_LONGEST_S = 120.0
 CONNECT: dict[str, Any] = {
     "connect_timeout": 5,
     "keepalives_idle": 5,
@@ -40,11 +44,12 @@ CONNECT: dict[str, Any] = {
 }
 
 
-def make_engine(url: str, cipher: Cipher, **options: Any) -> Engine:
-    """Return an engine whose connections use `cipher`. Raises ConfigError if psycopg is missing."""
+def make_engine(url: str, cipher: Cipher, *, is_read_only: bool = False, **options: Any) -> Engine:
+    """Return an engine whose connections use `cipher`."""
+    settings = {"options": _OPTIONS + _READ_ONLY} if is_read_only else {}
     engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
-        connect_args=CONNECT,
+        connect_args=CONNECT | settings,
         poolclass=QueuePool,
         max_overflow=0,
         hide_parameters=True,
@@ -73,19 +78,32 @@ def load_index_key(connection: Any, cipher: Cipher) -> None:
     Raises ConfigError if no key decrypts it.
     """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('index_key') IS NOT NULL")
-        if not cursor.fetchone()[0]:
-            connection.rollback()
-            return  # not migrated yet
-        own = cipher.encrypt(cipher.index_key, INDEX_KEY)
-        cursor.execute("SELECT content FROM index_key")
-        row = cursor.fetchone()
-        if row is None:
+        cursor.execute(
+            "SELECT to_regclass('index_key') IS NOT NULL,"
+            " current_setting('transaction_read_only')::boolean"
+        )
+        is_migrated, is_read_only = cursor.fetchone()
+        select = "SELECT content FROM index_key"
+        row = cursor.execute(select).fetchone() if is_migrated else None
+        if is_migrated and row is None and not is_read_only:
+            own = cipher.encrypt(cipher.index_key, INDEX_KEY)
             cursor.execute("INSERT INTO index_key VALUES (1, %s) ON CONFLICT DO NOTHING", (own,))
-            cursor.execute("SELECT content FROM index_key")
-            row = cursor.fetchone()
+            row = cursor.execute(select).fetchone()
     connection.commit()
-    cipher.index_key = cipher.decrypt(row[0], INDEX_KEY)
+    if row:
+        cipher.index_key = cipher.decrypt(row[0], INDEX_KEY)
+
+
+#: How many other transactions began before a moment and are not over.
+_OLDER = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+    " AND backend_type = 'client backend' AND usename = current_user"
+    " AND pid <> pg_backend_pid() AND xact_start < :began_at"
+)
+
+
+class _KeyReplaced(StoreError):
+    """The key was replaced during a transaction, which is tried again with the new one."""
 
 
 class PostgresWriter:
@@ -104,6 +122,14 @@ class PostgresWriter:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, self._commit, work)
 
+    async def end_transactions(self) -> None:
+        """Return once every transaction that has begun is over, in other processes as well.
+
+        Raises StoreError if that takes longer than any transaction may.
+        """
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._threads, self._outlive)
+
     async def checkpoint(self) -> bool:
         """Return True: PostgreSQL overwrites its log by itself."""
         return True
@@ -117,6 +143,8 @@ class PostgresWriter:
         for number in range(TRIES - 1):
             try:
                 return self._try(work)
+            except _KeyReplaced:
+                continue
             except DBAPIError as error:
                 if not _may_try_again(error):
                     raise
@@ -124,10 +152,24 @@ class PostgresWriter:
             time.sleep(PAUSE_S * 2**number)
         return self._try(work)
 
+    def _outlive(self) -> None:
+        with self.engine.connect() as connection:
+            began_at = connection.exec_driver_sql("SELECT clock_timestamp()").scalar()
+            until_s = time.monotonic() + _LONGEST_S
+            while connection.execute(_OLDER, {"began_at": began_at}).scalar():
+                connection.rollback()
+                if time.monotonic() > until_s:
+                    raise StoreError("another transaction does not end")
+                time.sleep(PAUSE_S)
+
     def _try(self, work: Work[Result]) -> Result:
         with self.engine.connect() as connection, connection.begin() as transaction:
             self._cipher.refresh()
+            key_id = self._cipher.key_id
             result = work(connection)
+            self._cipher.refresh()
+            if self._cipher.key_id != key_id:
+                raise _KeyReplaced
             try:
                 transaction.commit()
             except DBAPIError as error:
@@ -152,10 +194,8 @@ class PostgresReaders:
     """Runs queries in threads, each with a connection of its own that cannot write."""
 
     def __init__(self, url: str, cipher: Cipher) -> None:
-        engine = make_engine(url, cipher, pool_size=READERS)
-        self.engine = engine.execution_options(
-            isolation_level="AUTOCOMMIT", postgresql_readonly=True
-        )
+        engine = make_engine(url, cipher, is_read_only=True, pool_size=READERS)
+        self.engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._threads = ThreadPoolExecutor(READERS, "hearsay-reader")
 
     async def run(self, work: Work[Result]) -> Result:

@@ -9,18 +9,9 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import cache, wraps
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec
 
-from sqlalchemy import (
-    Connection,
-    Executable,
-    Select,
-    Table,
-    bindparam,
-    literal_column,
-    make_url,
-    select,
-)
+from sqlalchemy import Connection, Executable, Select, Table, bindparam, literal_column, select
 from sqlalchemy.dialects.sqlite import Insert, insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -39,14 +30,12 @@ from core.models import (
     TalkSettings,
 )
 from core.store.database.cipher import Cipher
-from core.store.database.connections import Readers, Result, Work, Writer
+from core.store.database.connections import Result, Work
 from core.store.database.dialects import SQLITE, find_backend
 from core.store.database.errors import read_error
 from core.store.database.fencing import FENCE
+from core.store.database.opening import connect, read_conninfo
 from core.store.database.tables import chats, jobs, messages, people
-
-if TYPE_CHECKING:
-    from core.store.database.postgresql import PostgresReaders, PostgresWriter
 
 Parameters = ParamSpec("Parameters")
 
@@ -65,13 +54,9 @@ class Database:
         self.fault: StorageFull | None = None
         #: Called after each commit by which a job may have to run.
         self.on_job: Callable[[], None] = lambda: None
-        self._writer, self._readers = _connect(url, cipher)
-
-    @property
-    def conninfo(self) -> str:
-        """The address of a PostgreSQL database as libpq takes it. It may hold a password."""
-        parsed = make_url(self._url).set(drivername="postgresql")
-        return parsed.render_as_string(hide_password=False)
+        self._writer, self._readers = connect(url, cipher)
+        #: The address of a PostgreSQL database as libpq takes it. It may hold a password.
+        self.conninfo = read_conninfo(url)
 
     async def write(self, work: Work[Result]) -> Result:
         """Run `work` in a transaction, and return what it returns once that is committed.
@@ -108,6 +93,11 @@ class Database:
         with self._read_errors():
             return await self._writer.checkpoint()
 
+    async def end_transactions(self) -> None:
+        """Return once every transaction that has begun is over. Raises StoreError."""
+        with self._read_errors():
+            await self._writer.end_transactions()
+
     async def close(self) -> None:
         """Close every connection."""
         await self._writer.close()
@@ -122,15 +112,6 @@ class Database:
             if isinstance(found, StorageFull):
                 self.fault = found
             raise found from None
-
-
-def _connect(url: str, cipher: Cipher) -> tuple[Writer | PostgresWriter, Readers | PostgresReaders]:
-    if find_backend(url) == SQLITE:
-        return Writer(url, cipher), Readers(url, cipher)
-    # Loaded only where it is used.
-    from core.store.database.postgresql import PostgresReaders, PostgresWriter
-
-    return PostgresWriter(url, cipher), PostgresReaders(url, cipher)
 
 
 def writes(
@@ -184,13 +165,15 @@ def insert_new(table: Table) -> Insert:
     return insert(table).on_conflict_do_nothing()
 
 
+_NAMED = chats.alias("named")
+
+
 def is_chat(chat: Chat) -> ColumnElement[bool]:
     """Return the condition that scopes a query to one chat."""
-    return (
-        (chats.c.platform == chat.platform)
-        & (chats.c.bot_id == chat.bot_id)
-        & (chats.c.chat_id == chat.chat_id)
-    )
+    is_it = (_NAMED.c.platform == chat.platform) & (_NAMED.c.bot_id == chat.bot_id)
+    key = select(_NAMED.c.chat_pk).where(is_it, _NAMED.c.chat_id == chat.chat_id)
+    # By its key, found first: else PostgreSQL sorts all that is joined with the chat.
+    return chats.c.chat_pk == key.scalar_subquery()
 
 
 def is_chat_of(person: Chat) -> ColumnElement[bool]:

@@ -56,8 +56,9 @@ class Rotation:
         if len(keys) == 1:
             keys = [make_key(), *keys]
             self._write(keys)
-        # Transactions that began with the old key are over when this one begins.
-        await self._database.write(lambda connection: self._cipher.refresh())
+        self._cipher.refresh()
+        # Those that began with the old key are over then.
+        await self._database.end_transactions()
         key_id, count = self._cipher.key_id, await self._encrypt_all(on_count)
         while self.encrypt_outside and (found := await self.encrypt_outside(key_id.hex())):
             count += found

@@ -31,7 +31,7 @@ from core.models import (
     TalkSettings,
     Transcript,
 )
-from core.store.database.dialects import BigInt, index_some
+from core.store.database.dialects import BigInt, index_in_order, index_some
 from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime, bind_column_names
 from core.store.database.operator_tables import admissions as admissions
 from core.store.database.schema import deliveries as deliveries
@@ -197,13 +197,10 @@ jobs = Table(
     #: Where many processes run jobs: how often it was begun, and its entry in their queue.
     Column("fence", BigInt, nullable=False, server_default="0"),
     Column("entry", BigInt),
-    # Each ends with `seq`, as every index in SQLite does: what it finds is in order of arrival.
-    *(Index(None, name) for name in ("state", "chat_pk", "finished_at")),
+    # What they find is in order of arrival.
+    *index_in_order("ix_jobs_", (["state"], ["chat_pk"], ["finished_at"]), "seq"),
     # Of those that have not ended: as small as the queue, however many have.
-    *(
-        index_some(f"ix_jobs_open_{'_'.join(names)}", *names, where="finished_at IS NULL")
-        for names in _OPEN_INDEXES
-    ),
+    *index_in_order("ix_jobs_open_", _OPEN_INDEXES, "seq", "finished_at IS NULL"),
     index_some("ix_jobs_export_finished_at", "finished_at", where="command = 'export'"),
     index_some("ix_jobs_unasked_finished_at", "finished_at", where=IS_UNASKED),
     index_some("ix_jobs_copy_chat_pk", "chat_pk", where="command = 'private_summary'"),

@@ -58,9 +58,12 @@ class Controls:
         self.paused = database.paused
 
     async def load(self) -> None:
-        """Read the switch. Called once, before anything runs."""
+        """Read the switch, which another process may have changed."""
         found = await self._database.rows(select(switches).where(switches.c.name == _PAUSED))
+        was_on = self.paused.is_set()
         self._note(is_on=bool(found))
+        if was_on and not found:
+            self._database.on_job()
 
     async def pause(self, operator: str, *, is_on: bool) -> None:
         """Begin no new work, or begin it again. Safe to repeat."""

@@ -136,9 +136,8 @@ def _delete_chat(
 ) -> None:
     """Delete a chat and what ends with it, unless it is used again. Note how many rows that was."""
     key = {"of_chat": chat_pk}
-    if not connection.execute(
-        select(chats.c.chat_pk).where(chats.c.chat_pk == _CHAT, is_over), key
-    ).first():
+    found = select(chats.c.chat_pk).where(chats.c.chat_pk == _CHAT, is_over)
+    if not connection.execute(found.with_for_update(), key).first():
         return
     deleted.append(_delete_voices(connection, voices.c.chat_pk == chat_pk))
     for column in _OF_CHAT:
@@ -155,7 +154,8 @@ def _delete_person(
     """Delete a person with all that is theirs, unless they came back; of an opt-out, all but it."""
     key = {"of_person": person_pk}
     is_it = people.c.person_pk == _PERSON
-    if not connection.execute(select(people.c.person_pk).where(is_it, is_over), key).first():
+    found = select(people.c.person_pk).where(is_it, is_over).with_for_update()
+    if not connection.execute(found, key).first():
         return
     deleted.append(_delete_voices(connection, voices.c.person_pk == person_pk))
     for column in _OF_PERSON:

@@ -94,14 +94,14 @@ class Probes:
 
         Committed before the request, so that a crash does not lead to a second one.
         """
-        is_role = probes.c.role == role
-        last = connection.execute(select(probes.c.checked_at).where(is_role))
-        last_at = last.scalar()
-        if last_at is not None and is_fresh(last_at, moment):
-            return False
         new = {"role": role, "checked_at": moment, "engine": "", "model": "", "error": ""}
-        connection.execute(insert_new(probes), new)
-        connection.execute(update(probes).where(is_role).values(checked_at=moment))
+        if connection.execute(insert_new(probes), new).rowcount:
+            return True
+        row = select(probes.c.checked_at).where(probes.c.role == role).with_for_update()
+        if is_fresh(connection.execute(row).scalar_one(), moment):
+            return False
+        change = update(probes).where(probes.c.role == role)
+        connection.execute(change.values(checked_at=moment))
         return True
 
     @writes

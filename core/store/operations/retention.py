@@ -19,6 +19,7 @@ from core.privacy.periods import (
     RECORDINGS_KEPT,
     REQUESTS_KEPT,
 )
+from core.store.budget_keys import drop_moved
 from core.store.database.encryption import UtcDateTime
 from core.store.database.objects import drop_files
 from core.store.database.operator_tables import admissions
@@ -42,7 +43,9 @@ from core.store.recordings import Recordings
 
 _IS_OLD = jobs.c.finished_at < bindparam("oldest", type_=UtcDateTime())
 _OLD_JOBS = select(jobs.c.job_id, jobs.c.message_pk).where(_IS_OLD).limit(PAGE)
-_IS_STILL_OLD = select(jobs.c.seq).where(jobs.c.job_id == bindparam("of_job"), _IS_OLD)
+_IS_STILL_OLD = (
+    select(jobs.c.seq).where(jobs.c.job_id == bindparam("of_job"), _IS_OLD).with_for_update()
+)
 #: `error` notes that it is done: a reply may hold much.
 _DROPPED = "files dropped"
 #: Written out: with a parameter, SQLite does not use the index of exports.
@@ -87,7 +90,7 @@ class Retention:
         count += await self._purge_exports(now - EXPORTS_KEPT)
         count += await self._purge_jobs(now - REQUESTS_KEPT)
         await self._recordings.sweep()
-        count += await self._database.write(lambda one: drop_codes(one, now))
+        count += await self._database.write(lambda one: _drop_codes(one, now))
         count += await self._purge_simple(now)
         count += await self._disuse.purge(now)
         await self._recordings.sweep(is_thorough=True)
@@ -174,10 +177,15 @@ class Retention:
                 connection.execute(statement, key)
 
 
+def _drop_codes(connection: Connection, now: datetime) -> int:
+    drop_moved(connection, now.date())
+    return drop_codes(connection, now)
+
+
 def _drop_files(connection: Connection, job_id: str) -> None:
     """Take the files from a reply, unless its job runs again meanwhile."""
     is_it = (jobs.c.job_id == job_id) & jobs.c.finished_at.is_not(None)
-    reply = connection.execute(select(jobs.c.reply).where(is_it)).scalar()
+    reply = connection.execute(select(jobs.c.reply).where(is_it).with_for_update()).scalar()
     drop_files(connection, reply)
     values = {"reply": reply and replace(reply, files=()), "error": _DROPPED}
     connection.execute(update(jobs).where(is_it).values(values))

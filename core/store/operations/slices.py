@@ -26,11 +26,12 @@ class Slices:
     async def delete(self, table: Table, is_old: ColumnElement[bool]) -> int:
         """Delete the rows that fulfil a condition, and return how many.
 
-        They are looked for without the write lock.
+        They are looked for without the write lock, and stay if they do not fulfil it any more.
         """
         key = [*table.primary_key]
         found, count = select(*key).where(is_old).limit(PAGE), 0
-        one = delete(table).where(*(column == bindparam(f"of_{column.name}") for column in key))
+        is_it = (column == bindparam(f"of_{column.name}") for column in key)
+        one = delete(table).where(*is_it, is_old)
         while rows := await self._database.rows(found):
             keys = [{f"of_{name}": value for name, value in row._mapping.items()} for row in rows]
             count += await self.do(lambda connection, row: connection.execute(one, row), keys)

@@ -61,7 +61,8 @@ class Unasked:
     def _empty(self, connection: Connection, row: Any) -> None:
         """Empty a job, unless it runs again meanwhile."""
         found = select_jobs_of(row.chat_pk).where(jobs.c.job_id == row.job_id)
-        ended = connection.execute(found.where(_IS_OVER, jobs.c.finished_at.is_not(None))).all()
+        found = found.where(_IS_OVER, jobs.c.finished_at.is_not(None)).with_for_update(of=jobs)
+        ended = connection.execute(found).all()
         # Nobody's: results that another job was given stay.
         task = ForgetTask(row.chat_pk, Person(frozenset()), ForgottenCounts())
         self._emptying.run(connection, task, ended)

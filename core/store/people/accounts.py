@@ -10,6 +10,8 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.store.database.queries import insert_new
 from core.store.database.tables import people
 
+#: Links change the settings of several accounts: few are made, one after the other.
+TURNS_OF_PEOPLE = "people"
 _OWN = people.alias("own")
 #: Built once: every message waits for it.
 SPEECH = select(people.c.speech).where(

@@ -19,9 +19,16 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import SpeechSettings
 from core.privacy.periods import CODES_KEPT
+from core.store.database.dialects import take_turns
 from core.store.database.queries import Database, writes
 from core.store.database.tables import link_codes, link_tries, people
-from core.store.people.accounts import account_row, accounts_of, is_account, is_person
+from core.store.people.accounts import (
+    TURNS_OF_PEOPLE,
+    account_row,
+    accounts_of,
+    is_account,
+    is_person,
+)
 
 MAX_TRIES = 5
 #: Without characters that are mistaken for others.
@@ -52,6 +59,7 @@ class Links:
     @writes
     def create_code(self, connection: Connection, platform: str, person_id: str) -> str:
         """Return a new code for an account. It replaces an earlier one."""
+        take_turns(connection, TURNS_OF_PEOPLE)
         code = "".join(secrets.choice(_ALPHABET) for _ in range(_CODE_CHARS))
         row = account_row(connection, platform, person_id)
         now = self._database.now()
@@ -68,6 +76,7 @@ class Links:
 
         Where both have a setting, this account's holds; an opt-out of either holds for both.
         """
+        take_turns(connection, TURNS_OF_PEOPLE)
         now = self._database.now()
         found = _find_code(connection, code, now)
         if found and found.job_id == job_id:
@@ -93,6 +102,7 @@ class Links:
     @writes
     def unlink(self, connection: Connection, platform: str, person_id: str) -> None:
         """Unlink an account from all others, and delete its code. Safe to repeat."""
+        take_turns(connection, TURNS_OF_PEOPLE)
         own = account_row(connection, platform, person_id)
         drop_codes(connection, self._database.now(), own.person_pk)
         change = update(people).where(people.c.person_pk == own.person_pk)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, select, union_all, update
 
 from core.models import Audio, Chat, SavedVoice, SpeechSettings
-from core.store.database.dialects import RowId
+from core.store.database.dialects import RowId, take_turns
 from core.store.database.queries import Database, chat_row, insert_new, is_chat, writes
 from core.store.database.tables import chats, people, sounds, voices
-from core.store.people.accounts import SPEECH, account_row, is_person
+from core.store.people.accounts import SPEECH, TURNS_OF_PEOPLE, account_row, is_person
 
 
 def hash_sample(sample: Audio) -> str:
@@ -44,6 +44,7 @@ class Voices:
         self, connection: Connection, platform: str, person_id: str, choice: SpeechSettings
     ) -> None:
         """Save the speech settings of a person, for all their accounts."""
+        take_turns(connection, TURNS_OF_PEOPLE)
         account_row(connection, platform, person_id)
         change = update(people).where(is_person(platform, person_id))
         connection.execute(change.values(speech=choice))
@@ -74,7 +75,11 @@ class Voices:
         """Return the voices that this person may use in this chat, the oldest first."""
         of_chat = select(chats.c.chat_pk).where(is_chat(chat))
         of_person = select(people.c.person_pk).where(is_person(chat.platform, person_id))
-        is_usable = voices.c.chat_pk.in_(of_chat) | voices.c.person_pk.in_(of_person)
+        usable = union_all(
+            select(voices.c.voice_id).where(voices.c.chat_pk.in_(of_chat)),
+            select(voices.c.voice_id).where(voices.c.person_pk.in_(of_person)),
+        )
+        is_usable = voices.c.voice_id.in_(usable)
         query = select(voices, RowId(voices).label("number")).where(is_usable)
         rows = await self._database.rows(query)
         return [row.content for row in sorted(rows, key=attrgetter("created_at", "number"))]

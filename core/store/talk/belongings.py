@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, tuple_, update
 
 from core.models import ChatSettings, Correction
+from core.store.database.dialects import take_turns
 from core.store.database.queries import build_settings, read_settings
 from core.store.database.tables import (
     chats,
@@ -21,6 +22,7 @@ from core.store.database.tables import (
     sounds,
     voices,
 )
+from core.store.people.accounts import TURNS_OF_PEOPLE
 from core.store.people.voices import hash_of
 from core.store.talk.forgotten import ForgottenCounts
 
@@ -61,7 +63,7 @@ def _drop_corrections(
 ) -> int:
     """Delete the corrections that people have given, and return how many."""
     is_here = chats.c.chat_pk == chat_pk
-    talk = connection.execute(select(chats.c.talk).where(is_here)).scalar()
+    talk = connection.execute(select(chats.c.talk).where(is_here).with_for_update()).scalar()
     before: tuple[Correction, ...] = talk.glossary if talk else ()
     kept = tuple(one for one in before if not is_theirs(one.by))
     if talk and len(kept) < len(before):
@@ -73,7 +75,7 @@ def _drop_corrections(
 def _drop_style(connection: Connection, chat_pk: int, is_theirs: Callable[[str], bool]) -> bool:
     """Delete the speaking style of a chat. Return False if it has none, or somebody else's."""
     is_here = chats.c.chat_pk == chat_pk
-    speech = connection.execute(select(chats.c.speech).where(is_here)).scalar()
+    speech = connection.execute(select(chats.c.speech).where(is_here).with_for_update()).scalar()
     if not (speech and speech.style and is_theirs(speech.style_by)):
         return False
     change = update(chats).where(is_here)
@@ -108,8 +110,9 @@ def drop_accounts(
 
     Of those who opted out only that is kept, so that it stays in force.
     """
+    take_turns(connection, TURNS_OF_PEOPLE)
     is_one = tuple_(people.c.platform, people.c.person_id).in_(accounts)
-    rows = connection.execute(select(people).where(is_one)).all()
+    rows = connection.execute(select(people).where(is_one).with_for_update()).all()
     keys = [row.person_pk for row in rows]
     for table in (link_codes, link_tries):
         connection.execute(delete(table).where(table.c.person_pk.in_(keys)))

@@ -22,9 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import Chat, Correction, Message, RememberedMessage, TalkRange, Transcript
+from core.store.database.dialects import take_turns
 from core.store.database.queries import Database, chat_row, insert_new, is_chat, writes
 from core.store.database.tables import chats, people, readers, remembered, transcripts
-from core.store.people.accounts import account_row, is_person
+from core.store.people.accounts import TURNS_OF_PEOPLE, account_row, is_person
 from core.store.talk.newcomers import move_people
 from core.store.talk.search import COLUMNS, MOVED, Search, find_rows, read_rows
 
@@ -137,6 +138,7 @@ class Memory:
     @writes
     def opt_out(self, connection: Connection, platform: str, person_id: str, is_out: bool) -> None:
         """Save whether the person opts out, for all their accounts."""
+        take_turns(connection, TURNS_OF_PEOPLE)
         account_row(connection, platform, person_id)
         change = update(people).where(is_person(platform, person_id))
         connection.execute(change.values(is_opted_out=is_out))

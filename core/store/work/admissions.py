@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from core.admission import Admission, Decision, DecisionChange, find_subject
 from core.models import PAGE, AccessRequest, JobState, Message
+from core.store.database.dialects import take_turns
 from core.store.database.operator_tables import admissions
 from core.store.database.queries import (
     Database,
@@ -23,7 +24,7 @@ from core.store.database.queries import (
 from core.store.database.tables import jobs
 from core.store.people.accounts import accounts_of
 from core.store.work.job_rows import add_own
-from core.store.work.rulings import Ruling, build_own, is_about, release, rule
+from core.store.work.rulings import Ruling, build_own, is_about, name_turns, release, rule
 
 _FIRST_STATES = {Decision.ASKED: JobState.HELD, Decision.APPROVED: JobState.WAITING}
 _OPEN = select(admissions).where(admissions.c.decision == Decision.ASKED)
@@ -36,18 +37,26 @@ class Admissions:
         self._database = database
         #: All that is stored, for every message to be judged by.
         self.decisions = dict[tuple[str, str], Decision]()
+        #: How often something was noted of them.
+        self._notes = 0
         #: These and the lists in the settings, which the program adds.
         self.rules = Admission(self.decisions)
         #: Called when somebody new has asked.
         self.on_ask: Callable[[], None] = lambda: None
 
     async def load(self) -> None:
-        """Read what was decided. Called once, before anything runs."""
-        for row in await self._database.rows(select(admissions)):
-            self.note(row.platform, row.content.subject, Decision(row.decision))
+        """Read what was decided, which another process may have changed."""
+        before, stored = -1, dict[tuple[str, str], Decision]()
+        while before != self._notes:  # what is noted meanwhile is newer
+            before = self._notes
+            rows = await self._database.rows(select(admissions))
+            stored = {(r.platform, r.content.subject): Decision(r.decision) for r in rows}
+        self.decisions.clear()
+        self.decisions.update(stored)
 
     def note(self, platform: str, subject: str, decision: Decision | None) -> None:
         """Let messages be judged by what was stored about somebody, None for nothing."""
+        self._notes += 1
         self.decisions.pop((platform, subject), None)
         if decision:
             self.decisions[platform, subject] = decision
@@ -98,7 +107,8 @@ class Admissions:
     @adds_jobs
     def release_all(self, connection: Connection) -> int:
         """Let all held jobs run: nobody is asked any more. Return how many there were."""
-        rows = connection.execute(select_jobs().where(jobs.c.state == JobState.HELD)).all()
+        held = select_jobs().where(jobs.c.state == JobState.HELD).with_for_update(of=jobs)
+        rows = connection.execute(held).all()
         now = self._database.now()
         release(connection, [read_job(row, now) for row in rows], now)
         return len(rows)
@@ -110,6 +120,8 @@ def admit(connection: Connection, chat_pk: int, message: Message, now: datetime)
     Part of its commit. The first one is recorded, and its sender is told.
     """
     platform, subject = message.chat.platform, find_subject(message)
+    # Whoever decides about it now finds the job of this message, or is found to have decided.
+    take_turns(connection, name_turns(platform, subject))
     request = AccessRequest(platform, subject, message.sender_name, now, message.is_private)
     row: dict[str, Any] = {"platform": platform, "subject": subject, "changed_at": now}
     row |= {"decision": Decision.ASKED, "is_told": False, "content": request}

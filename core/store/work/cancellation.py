@@ -96,7 +96,8 @@ def cancel_jobs(
 ) -> list[Job]:
     """Cancel jobs as `Cancellation.cancel` does, in the transaction of `connection`."""
     cancelled = list[Job]()
-    rows = connection.execute(_select_open(chat, before)).all()
+    # None of them ends meanwhile.
+    rows = connection.execute(_select_open(chat, before).with_for_update(of=jobs)).all()
     for job in (read_job(row, now) for row in rows):
         reply = choose(job)
         if reply is None:

@@ -180,7 +180,7 @@ class Jobs:
         operator: who is logged to have done it, empty if it was nobody who operates the bot.
         """
         is_dead = (jobs.c.job_id == job_id) & (jobs.c.state == JobState.DEAD)
-        if not connection.execute(select(jobs.c.seq).where(is_dead)).first():
+        if not connection.execute(select(jobs.c.seq).where(is_dead).with_for_update()).first():
             return False
         keep_buttons(connection, job_id)
         now = self._database.now()

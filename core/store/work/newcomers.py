@@ -81,7 +81,8 @@ class Newcomers:
     @adds_jobs
     def _fire(self, connection: Connection, chat_pk: int, now: datetime) -> bool:
         """Add the job of a note. It and who is told by it are one commit, so none is sent twice."""
-        row = connection.execute(select(chats).where(chats.c.chat_pk == chat_pk)).one()
+        of_chat = select(chats).where(chats.c.chat_pk == chat_pk)
+        row = connection.execute(of_chat.with_for_update(key_share=True)).one()
         key = {"of_chat": chat_pk}
         untold = select(newcomers.c.language).where(_HERE, _IS_UNTOLD)
         languages = connection.execute(untold.order_by(newcomers.c.joined_at), key).scalars().all()

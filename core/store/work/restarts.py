@@ -75,8 +75,8 @@ class Restarts:
     ) -> None:
         # None of them runs now: those whose row says so were interrupted, cancelled ones as well.
         is_it, now = jobs.c.job_id.in_(job_ids) & IS_OPEN, self._database.now()
-        again = connection.execute(select(jobs.c.job_id).where(is_it, ~IS_CANCELLED)).scalars()
-        anew = {job_id: reading[job_id] for job_id in again}
+        again = select(jobs.c.job_id).where(is_it, ~IS_CANCELLED).with_for_update()
+        anew = {job_id: reading[job_id] for job_id in connection.execute(again).scalars()}
         change = update(jobs).where(is_it, jobs.c.state == JobState.RUNNING)
         waiting = {"state": JobState.WAITING, "run_at": now, "fence": jobs.c.fence + 1}
         connection.execute(change.values(waiting))

@@ -13,6 +13,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from core.admission import Decision, DecisionChange, find_subject
 from core.models import AccessRequest, Chat, Job, JobState, Message
 from core.store.audit import note_action
+from core.store.database.dialects import take_turns
 from core.store.database.operator_tables import admissions
 from core.store.database.queries import chat_row, read_job, select_jobs
 from core.store.database.tables import jobs
@@ -57,6 +58,7 @@ class Ruling:
 
 def rule(connection: Connection, platform: str, subject: str, ruling: Ruling) -> DecisionChange:
     """Save a decision about one chat, person or server, and log it."""
+    take_turns(connection, name_turns(platform, subject))
     row = connection.execute(select(admissions).where(is_about(platform, subject))).one_or_none()
     before = Decision(row.decision) if row else None
     known = row.content if row else AccessRequest(platform, subject, "", ruling.now)
@@ -82,6 +84,7 @@ def move_decision(
 
     Operators are asked anew about one that waits. Returns what has changed, None for nothing.
     """
+    take_turns(connection, *(name_turns(one.platform, one.chat_id) for one in (old, new)))
     row, other = (
         connection.execute(select(admissions).where(is_about(one.platform, one.chat_id))).first()
         for one in (old, new)
@@ -100,6 +103,11 @@ def move_decision(
     change = DecisionChange(new.platform, new.chat_id, before, Decision(row.decision))
     _follow(connection, change, now)
     return change
+
+
+def name_turns(platform: str, subject: str) -> str:
+    """Return the name under which transactions about a chat, person or server take turns."""
+    return f"admission|{platform}|{subject}"
 
 
 def is_about(platform: str, subject: str) -> ColumnElement[bool]:
@@ -125,7 +133,7 @@ def _find_jobs(
     connection: Connection, change: DecisionChange, condition: ColumnElement[bool], now: datetime
 ) -> list[Job]:
     """Return the jobs of a chat, person or server that meet a condition."""
-    rows = connection.execute(select_jobs().where(condition)).all()
+    rows = connection.execute(select_jobs().where(condition).with_for_update(of=jobs)).all()
     found = (read_job(row, now) for row in rows)
     is_theirs = (change.platform, change.subject)
     return [

@@ -68,11 +68,11 @@ def _select_due() -> Select[Any]:
         .where(is_due, chats.c.gone_at.is_(None))
         .order_by(schedules.c.next_at)
         .limit(1)
-        .with_for_update(skip_locked=True, of=schedules)
     )
 
 
 _DUE = _select_due()
+_TAKE_DUE = _DUE.with_for_update(skip_locked=True, of=schedules)
 _FIRST_DUE = (select(func.min(schedules.c.next_at)).select_from(schedules).join(chats)).where(
     chats.c.gone_at.is_(None)
 )
@@ -133,7 +133,7 @@ class Schedules:
     @adds_jobs
     def _fire_one(self, connection: Connection, now: datetime) -> bool | None:
         """Return whether a job was added, None if nothing was due."""
-        row = connection.execute(_DUE, _limits(now)).one_or_none()
+        row = connection.execute(_TAKE_DUE, _limits(now)).one_or_none()
         if row is None:
             return None
         chat = Chat(row.platform, row.bot_id, row.address)
