@@ -224,15 +224,17 @@ def tier(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(tier: str, tmp_path: Path, request: pytest.FixtureRequest) -> str:
+def database_url(tier: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of a database, which `open_store(tmp_path)` opens; of SQLite it is not there yet."""
     from tests.support.clean_start import URL_FILE
 
     if tier == "sqlite":
-        return f"sqlite:///{tmp_path / 'hearsay.db'}"
+        yield f"sqlite:///{tmp_path / 'hearsay.db'}"
+        return
     server: PostgresServer = request.getfixturevalue("postgresql")
-    (tmp_path / URL_FILE).write_text(server.create())
-    return (tmp_path / URL_FILE).read_text()
+    (tmp_path / URL_FILE).write_text(url := server.borrow())
+    yield url
+    server.give_back(url)
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ from sqlalchemy import select
 
 from core.commands import pick_command
 from core.models import Chat, DigestSchedule, Job
-from core.store import Store
+from core.store import Store, make_cipher
 from core.store.database.tables import jobs
 from tests.conftest import NewMessage
-from tests.support.clean_start import URL_FILE, open_store
+from tests.support.clean_start import URL_FILE
 from tests.support.postgresql import PostgresServer
+from tests.support.virtual_time import current_clock
 
 Add = Callable[..., Awaitable[Job]]
 #: A Monday, in winter: 9:00 in Berlin.
@@ -64,8 +65,9 @@ def add(store: Store, new_message: NewMessage) -> Add:
 @pytest.fixture
 async def stores(postgresql: PostgresServer, tmp_path: Path) -> AsyncIterator[list[Store]]:
     """Two stores on one PostgreSQL database, as two processes have them."""
-    (tmp_path / URL_FILE).write_text(postgresql.create())
-    made = [open_store(tmp_path) for _ in range(2)]
+    (tmp_path / URL_FILE).write_text(url := postgresql.borrow())
+    made = [Store(url, make_cipher(None, tmp_path), current_clock()) for _ in range(2)]
     yield made
     for one in made:
         await one.close()
+    postgresql.give_back(url)

@@ -28,7 +28,8 @@ class _Compiled(dict[Any, Any]):
         super().__setitem__(key[1:], value)
 
 
-_COMPILED = _Compiled()
+#: By kind of database.
+_COMPILED = {"sqlite": _Compiled(), "postgresql": _Compiled()}
 _KEY = Fernet.generate_key()
 #: Beside the key, where the database is no file: its URL.
 URL_FILE = "database_url"
@@ -80,9 +81,9 @@ def open_store(home: Path, storage_url: str | None = None) -> Store:
         key.write_bytes(_KEY)
     url = make_database(home)
     store = Store(url, make_cipher(None, home), current_clock(), storage_url)
-    if key.read_bytes() == _KEY and url.startswith("sqlite"):
+    if key.read_bytes() == _KEY:
         for side in (store._database._writer, store._database._readers):
-            side.engine._compiled_cache = _COMPILED
+            side.engine._compiled_cache = _COMPILED[side.engine.dialect.name]
     return store
 
 
