@@ -95,7 +95,8 @@ def list_methods(store: Store) -> dict[tuple[type, str], Callable[..., Any]]:
     """Return every method that asks the database something."""
     # A new key goes once over all tables, page by page.
     apart = (store._database, store.rotation, store.shared_jobs, store.leases, store.events)
-    kinds = [type(one) for one in vars(store).values() if one not in apart]
+    asking = [one for one in vars(store).values() if hasattr(one, "_database")]
+    kinds = [type(one) for one in asking if one not in apart]
     return {
         (kind, name): method
         for kind in (*kinds, StoredLedger, StoredRecording)

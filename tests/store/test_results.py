@@ -89,6 +89,7 @@ async def test_only_one_saved_voice_is_renamed(store: Store) -> None:
     own = SavedVoice("v2", "me", sample, is_clone=True, consented_at=current_clock().now())
     for voice in (designed, own):
         await store.voices.keep(chat, "7", voice)
+        await current_clock().sleep(1)
     renamed = replace(own, name="mine")
     await store.voices.rename(renamed)
     found = [await store.voices.load(one) for one in await store.voices.usable(chat, "7")]
