@@ -183,6 +183,12 @@ def clean_line(text: str) -> str:
     return " ".join(clean(text).split())[:255]
 
 
+def read_length(value: object) -> float | None:
+    """Return the seconds that somebody claims a recording to have, None if it cannot be so long."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and 0 <= value < 1e9 else None
+
+
 def is_blank(text: str) -> bool:
     """Return whether nothing in `text` is visible: platforms refuse such a message."""
     return all(c.isspace() or unicodedata.category(c) in ("Cf", "Cc", "Mn") for c in text)

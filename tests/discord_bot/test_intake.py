@@ -81,6 +81,12 @@ def test_recordings_by_type_and_name(name: str, mime: str | None, kind: str) -> 
     assert recording and recording.kind == kind
 
 
+@pytest.mark.parametrize("length", [float("inf"), float("nan"), -1, 10**400, True, "9", None])
+def test_a_claimed_length_that_cannot_be_one_is_left_out(length: Any) -> None:
+    recording = read(make_raw("", attachments=[make_file(duration_secs=length)])).attachment
+    assert recording and recording.duration_s is None
+
+
 def test_other_files_are_skipped() -> None:
     picture = make_file("cat.png", id="1", content_type="image/png")
     assert read(make_raw("see", attachments=[picture])).attachment is None

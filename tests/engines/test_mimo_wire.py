@@ -106,6 +106,12 @@ def test_key_in_a_body_reaches_neither_log_nor_chat() -> None:
         assert "sk-secret" not in f"{found} {found.values}"
 
 
+@pytest.mark.parametrize("code", ["000000400" + "1" * 5000, "0000004001", "4001", "0404", "٤٠٤"])
+def test_a_code_that_is_no_status_does_not_count(code: str) -> None:
+    """Python refuses to read numbers of more than 4,300 digits."""
+    assert read_error(503, error(code=code, message="x")).status == 503
+
+
 def test_retry_after() -> None:
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
     waits = {"3": 3.0, "2.5": 2.5, "0": 0.0, "-5": 0.0, "999999999": 3600.0, "nan": None}

@@ -95,6 +95,18 @@ def test_claimed_size_may_be_missing_or_nonsense(size: Any, read_as: int | None)
     assert attachment and attachment.size_bytes == read_as
 
 
+@pytest.mark.parametrize("length", [-1, 10**9, "9"])
+def test_a_claimed_length_that_cannot_be_one_is_left_out(length: Any) -> None:
+    attachment = read_message(voice=VOICE | {"duration": length}).attachment
+    assert attachment and attachment.duration_s is None
+
+
+def test_a_language_that_is_no_text_is_refused() -> None:
+    """It would be stored, and nothing could read the job again."""
+    with pytest.raises(POISON):
+        read_message(**{"text": "hello", "from": ANN | {"language_code": float("inf")}})
+
+
 @pytest.mark.parametrize(
     ("content", "name", "text"),
     [

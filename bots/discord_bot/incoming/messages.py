@@ -15,7 +15,7 @@ from typing import Any, Literal
 import discord
 from discord.utils import snowflake_time
 
-from bots.common.chat import clean, clean_line, pick_mentioned
+from bots.common.chat import clean, clean_line, pick_mentioned, read_length
 from core.models import Attachment, Chat, Message, QuotedMessage
 
 PLATFORM = "discord"
@@ -234,7 +234,7 @@ def build_attachment(
         kind = "audio"
     elif mime.startswith("video/"):
         kind = "video"
-    size, duration = file.get("size"), file.get("duration_secs")
+    size = file.get("size")
     return Attachment(
         file_id=file_id,
         kind=kind,
@@ -242,7 +242,7 @@ def build_attachment(
         name=clean_line((file.get("filename") or "").replace("\\", "/").split("/")[-1]),
         mime=mime,
         size_bytes=size if isinstance(size, int) and size >= 0 else None,
-        duration_s=float(duration) if isinstance(duration, int | float) else None,
+        duration_s=read_length(file.get("duration_secs")),
     )
 
 

@@ -193,7 +193,7 @@ def build_message(
         sender_name=clean_line(interaction.user.display_name),
         thread_id=None if is_own else channel.thread_id,
         is_private=is_own or not channel.guild_id,
-        language=interaction.locale.value,
+        language=clean_line(interaction.locale.value),
         text=parsed.text,
         command=parsed.command,
         button=parsed.button,

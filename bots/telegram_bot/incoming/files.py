@@ -16,7 +16,7 @@ import httpx
 import telegram
 from telegram.error import RetryAfter, TelegramError
 
-from bots.common.chat import clean, clean_line
+from bots.common.chat import clean, clean_line, read_length
 from bots.common.downloads import DownloadCut, download_again
 from bots.common.files import read_file
 from bots.telegram_bot.client import TelegramClient
@@ -77,14 +77,14 @@ def read_attachment(
     has_extension = name.lower().rstrip(" .").endswith(MEDIA_EXTENSIONS)
     if kind == "document" and not (is_media or has_extension or (may_guess and mime in _NO_TYPE)):
         return None
-    size, duration_s = raw.get("file_size"), raw.get("duration")
+    size = raw.get("file_size")
     return Attachment(
-        file_id=raw["file_id"],
+        file_id=clean(raw["file_id"]),
         kind="audio" if kind == "voice" and getattr(holder, "via_bot", None) else kind,
         name=name,
         mime=mime,
         size_bytes=size if isinstance(size, int) and size >= 0 else None,
-        duration_s=None if duration_s is None else float(duration_s),
+        duration_s=read_length(raw.get("duration")),
     )
 
 

@@ -37,7 +37,7 @@ def read_joining(change: Mapping[str, Any], bot_id: str) -> Message | None:
         sender_id=str(sender["id"]),
         sender_name=clean_line(sender.get("first_name") or ""),
         is_private=False,
-        language=sender.get("language_code") or "",
+        language=clean_line(sender.get("language_code") or ""),
         command="start",
     )
 
@@ -84,7 +84,7 @@ def _build_change(
         str(chat["id"]),
         "" if is_ours else person_id,
         has_joined=has_joined and is_group and not is_ours and not person.get("is_bot"),
-        language=person.get("language_code") or "",
+        language=clean_line(person.get("language_code") or ""),
     )
 
 

@@ -165,7 +165,7 @@ def _build_message(
         thread_id=str(thread_id) if thread_id else None,
         edit_id=str(edited_at) if is_edit else "",
         is_private=is_private,
-        language=(message.from_user and message.from_user.language_code) or "",
+        language=clean_line((message.from_user and message.from_user.language_code) or ""),
         command=words[0],
         text=words[1],
         attachment=read_attachment(message, may_guess=is_private or bool(words[0])),
@@ -193,7 +193,7 @@ def _read_press(query: telegram.CallbackQuery, me: BotIdentity, now: datetime) -
         sender_name=sender_name,
         thread_id=str(thread_id) if thread_id else None,
         is_private=under.chat.type == ChatType.PRIVATE,
-        language=query.from_user.language_code or "",
+        language=clean_line(query.from_user.language_code or ""),
         button=clean(query.data),
         reply_to=quoted,
     )

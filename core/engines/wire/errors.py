@@ -34,6 +34,8 @@ _LOCKED = {
     402: "no balance",
     403: "the region is not served, or the key is restricted",
 }
+#: An HTTP status of an error.
+_STATUS = re.compile(r"[45][0-9]{2}")
 _NO_MODEL = re.compile(r"\b(?:un|not )supported model\b")
 #: Statuses below 500 that are worth a retry.
 _BUSY = frozenset({408, 409, 425, 429})
@@ -150,8 +152,7 @@ def paid_before() -> Iterator[None]:
 
 def find_code(error: ErrorBody) -> int | None:
     """Return the HTTP status that the body itself gives in `code`, None if it gives none."""
-    is_status = error.code.isascii() and error.code.isdigit() and 400 <= int(error.code[:9]) <= 599
-    return int(error.code) if is_status else None
+    return int(error.code) if _STATUS.fullmatch(error.code) else None
 
 
 def clean(text: str) -> str:
@@ -165,7 +166,9 @@ def clean(text: str) -> str:
 
 def read_count(value: object) -> int:
     """Return `value` if it is a plausible count, else 0."""
-    return value if isinstance(value, int) and 0 < value < 2**53 else 0
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return value if 0 < value < 2**53 else 0
 
 
 def read_seconds(value: object) -> float:
