@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,11 +15,9 @@ from core.errors import EngineBusy, EngineLocked, MessageGone, PlatformBusy
 from core.interfaces import DeliveryTarget
 from core.models import (
     Chat,
-    ClaimedJobs,
     DeliveryState,
     Job,
     JobState,
-    Message,
     QuotedMessage,
     Reply,
 )
@@ -210,48 +207,6 @@ async def test_a_notice_that_it_takes_longer_does_not_keep_a_job_from_being_canc
         await loopback.inbox.cancel(new_message().chat, lambda j: stop(j) if j.is_told else None)
         assert await loopback.settle() == {JobState.CANCELLED: 1, JobState.DONE: 1}
     assert helped and set(loopback.platform.sent_to) == {"1", helped.message.message_id}
-
-
-async def test_a_job_is_interrupted_that_was_being_claimed(
-    loopback: Loopback, new_message: NewMessage, monkeypatch: pytest.MonkeyPatch, clock: Clock
-) -> None:
-    """Its row says that it runs, but it has no task yet."""
-    claim = loopback.store.jobs.claim
-
-    async def claim_slowly(*places: int) -> ClaimedJobs:
-        found = await claim(*places)
-        if found.jobs:
-            await clock.sleep(1)
-        return found
-
-    monkeypatch.setattr(loopback.store.jobs, "claim", claim_slowly)
-    loopback.engine.latency_s = 30.0
-    async with loopback.running():
-        message: Message = new_message()
-        await loopback.inbox.accept(message)
-        await clock.sleep(0.5)
-        with suppress(TimeoutError):
-            await loopback.inbox.forget(message.chat, message.message_id)
-        began_at = clock.monotonic()
-        assert await loopback.settle() == {JobState.CANCELLED: 1}
-        assert clock.monotonic() - began_at < 5
-    assert [reply for _, reply in loopback.platform.sent] == [Reply()]
-
-
-@pytest.mark.finding(22)
-async def test_a_job_that_is_interrupted_after_its_end_does_not_end_a_second_time(
-    loopback: Loopback, new_message: NewMessage
-) -> None:
-    await loopback.inbox.accept(new_message())
-    [job] = await loopback.inbox.cancel(new_message().chat, stop)
-    async with loopback.running():
-        assert await loopback.settle() == {JobState.CANCELLED: 1}
-        await loopback.store.cancellation.requeue({job.job_id}, {job.job_id})
-        loopback.worker.wake()
-        assert await loopback.settle() == {JobState.CANCELLED: 1}
-    assert [reply for _, reply in loopback.platform.sent] == [STOPPED]
-    [part] = await loopback.store.deliveries.parts(job.job_id)
-    assert part.state is DeliveryState.SENT
 
 
 async def test_others_begin_while_a_cancelled_job_still_ends(

@@ -119,7 +119,10 @@ class JobRunner:
         # Their rows say that they are cancelled, so others may begin while these still end.
         async with self._claiming:
             tasks = self._stop_tasks(job_ids)
-        await self._settle(tasks, job_ids, self._store.cancellation.requeue)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # One that has noticed by itself may have begun again meanwhile.
+        async with self._claiming:
+            await self._settle(tasks, job_ids, self._store.cancellation.requeue)
 
     async def _interrupt(self, job_ids: Collection[str], settle: Settle) -> None:
         async with self._claiming:
@@ -136,7 +139,9 @@ class JobRunner:
     ) -> None:
         persist = stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=30.0)
         await asyncio.gather(*tasks, return_exceptions=True)
-        await persist(settle)(job_ids, {task.get_name() for task in tasks if task.cancelled()})
+        interrupted = {task.get_name() for task in tasks if task.cancelled()}
+        running = {task.get_name() for task in self._running}
+        await persist(settle)(job_ids, interrupted - running)
         self.wake()
 
     async def stop(self, grace_s: float = 5.0) -> None:

@@ -158,8 +158,7 @@ async def test_a_dead_letter_runs_again_in_its_place(store: Store, add: Add, clo
     await store.jobs.requeue_lost(max_crashes=3)
     await claim_job(store)
     await store.jobs.save_reply(job.job_id, Reply("failed"), JobState.DEAD)
-    for part, name in ((0, "321"), (1, "322")):
-        await send(store, job.job_id, part, name)
+    await send(store, job.job_id, 0, "321")
     await send(store, other.job_id, 0, "400")
     for one in (job, other):
         await store.jobs.finish(one.job_id, JobState.DEAD, "EngineBusy")
@@ -175,6 +174,30 @@ async def test_a_dead_letter_runs_again_in_its_place(store: Store, add: Add, clo
     assert (await row(store, other)).state == JobState.DEAD
     sent = await store.deliveries.parts(other.job_id)
     assert sent == [PartDelivery(0, DeliveryState.SENT, "400")]
+
+
+async def test_of_a_dead_letter_sent_in_part_nothing_is_sent_again(store: Store, add: Add) -> None:
+    job = await add()
+    await store.jobs.save_reply(job.job_id, Reply("long"), JobState.DONE)
+    for part, name in ((0, "321"), (1, "322")):
+        await send(store, job.job_id, part, name)
+    await store.jobs.finish(job.job_id, JobState.DEAD, "PlatformError")
+    assert await store.jobs.retry(job.job_id)
+    outdated = [PartDelivery(n, DeliveryState.STALE, f"32{n + 1}") for n in (0, 1)]
+    assert await store.deliveries.parts(job.job_id) == outdated
+
+
+async def test_a_job_whose_chat_is_gone_does_not_wait_for_another_try(
+    store: Store, add: Add, clock: Clock
+) -> None:
+    """A /cancel runs beside the job that finds its chat gone, and fails a moment later."""
+    job = await add()
+    await claim_job(store)
+    await store.jobs.cancel_chat(job.message.chat)
+    await store.jobs.run_later(job.job_id, clock.now(), "PlatformBusy: timeout")
+    found = await store.jobs.find(job.job_id)
+    assert found and (found.state, found.error) == (JobState.CANCELLED, "ChatGone")
+    assert await store.jobs.counts() == {"cancelled": 1}
 
 
 async def test_an_answer_is_replaced_where_it_stands(store: Store, add: Add, clock: Clock) -> None:

@@ -219,8 +219,15 @@ def move_deliveries(connection: Connection, old_pk: int) -> None:
 
 
 def turn_into_placeholder(connection: Connection, job_id: str) -> None:
-    """Take the first part that was sent of a reply for the placeholder of the next one."""
+    """Take what was sent of a reply for the placeholder of the next one.
+
+    If there are several parts, they are to be edited or deleted instead, like those of any reply.
+    """
     mine = deliveries.c.job_id == job_id
+    others = select(deliveries.c.part).where(mine, deliveries.c.part > 0)
+    if connection.execute(others.where(deliveries.c.platform_id != "")).first():
+        outdate(connection, (job_id,))
+        return
     first = select(deliveries.c.platform_id).where(mine, deliveries.c.part == 0)
     platform_id = connection.execute(first).scalar()
     connection.execute(delete(deliveries).where(mine))

@@ -40,7 +40,7 @@ from core.store.work.turns import BEGIN, NEXT, NEXT_PAUSED, SHARE, URGENT, URGEN
 _IS_WAITING = IS_OPEN & (jobs.c.state == JobState.WAITING)
 # Built once: building them costs more than running them, and every job waits for them.
 _CHANGE = update(jobs).where(jobs.c.job_id == bindparam("of_job"))
-_CHANGE_UNLESS_CANCELLED = _CHANGE.where(~IS_CANCELLED)
+_CHANGE_UNLESS_CANCELLED, _CHANGE_OPEN = _CHANGE.where(~IS_CANCELLED), _CHANGE.where(IS_OPEN)
 #: What is so again of a job that begins anew.
 _ANEW = {"state": JobState.WAITING, "attempts": 0, "crashes": 0, "is_told": False}
 _ANEW |= {"finished_at": None, "turn": 0}
@@ -141,11 +141,10 @@ class Jobs:
         *,
         is_attempt: bool = True,
     ) -> None:
-        """Let the job wait until `run_at`; is_attempt: whether this attempt counts."""
+        """Let the job wait until `run_at`, unless it has ended. is_attempt: this attempt counts."""
         values = {"state": JobState.WAITING, "run_at": run_at, "error": error[:400]}
-        if not is_attempt:
-            values["attempts"] = jobs.c.attempts - 1
-        connection.execute(_CHANGE.values(values), {"of_job": job_id})
+        values |= {} if is_attempt else {"attempts": jobs.c.attempts - 1}
+        connection.execute(_CHANGE_OPEN.values(values), {"of_job": job_id})
 
     @adds_jobs
     def note_delay_shown(self, connection: Connection, job_id: str) -> bool:
@@ -153,8 +152,7 @@ class Jobs:
 
         Return False if it is over.
         """
-        is_open = IS_OPEN & jobs.c.reply.is_(None)
-        change = _CHANGE.where(is_open).values(is_told=True)
+        change = _CHANGE_OPEN.where(jobs.c.reply.is_(None)).values(is_told=True)
         is_noted = bool(connection.execute(change, {"of_job": job_id}).rowcount)
         if is_noted:
             free_chat(connection, job_id)
