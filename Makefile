@@ -32,8 +32,10 @@ LONG := -o faulthandler_timeout=3000
 chaos: $(VENV)/dev.stamp  ## kill the program 200 times under load, run 200 jobs for each fault, and more: about 15 minutes
 	HEARSAY_CHAOS=1 $(BIN)/pytest $(LONG) tests/chaos tests/acceptance tests/discord_bot/test_kills.py
 
-fuzz: $(VENV)/dev.stamp  ## run every property-based test with thousands of random examples: about 20 minutes
+SECONDS := 300
+fuzz: $(VENV)/dev.stamp  ## run every property-based test with thousands of random examples, then fuzz what reads bytes: about an hour, SECONDS=300 for each target
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest $(LONG) -n 2 -m hypothesis
+	$(BIN)/python -m tests.fuzzing --seconds $(SECONDS)
 
 MODULES :=
 LIMIT := 60

@@ -133,14 +133,9 @@ class Jobs:
 
     @writes
     def run_later(
-        self,
-        connection: Connection,
-        job_id: str,
-        run_at: datetime,
-        error: str = "",
-        *,
+        self, connection: Connection, job_id: str, run_at: datetime, error: str = "", *,
         is_attempt: bool = True,
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Let the job wait until `run_at`, unless it has ended. is_attempt: this attempt counts."""
         values = {"state": JobState.WAITING, "run_at": run_at, "error": error[:400]}
         values |= {} if is_attempt else {"attempts": jobs.c.attempts - 1}
