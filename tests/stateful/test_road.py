@@ -1,0 +1,43 @@
+"""Intake, jobs and delivery in any order, with crashes at any await point."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+from structlog.testing import capture_logs
+
+from tests.stateful.machine import RoadMachine
+from tests.support.clean_start import make_database
+
+
+@pytest.fixture
+def new_database(tmp_path: Path) -> Callable[[], str]:
+    """Return a function that makes an empty database with all tables, and returns its URL."""
+    numbers = count()
+
+    def make() -> str:
+        home = tmp_path / str(next(numbers))
+        home.mkdir()
+        return make_database(home)
+
+    return make
+
+
+@pytest.mark.hypothesis
+def test_whatever_happens_each_message_is_answered_once(
+    new_database: Callable[[], str],
+) -> None:
+    is_long = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
+    form = settings(
+        max_examples=1000 if is_long else 25,
+        stateful_step_count=80 if is_long else 50,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    )
+    with capture_logs():
+        run_state_machine_as_test(lambda: RoadMachine(new_database), settings=form)
