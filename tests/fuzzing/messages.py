@@ -178,7 +178,6 @@ def _read_interaction(raw: dict[str, Any]) -> Iterator[Message]:
 
 def _check_message(message: Message) -> None:
     """Whatever was read is stored and read again as it was, or cannot be stored at all."""
-    assert message.message_id and message.chat.chat_id
     assert message.text == clean(message.text) and message.command == clean(message.command)
     assert _is_line(message.sender_name) and _is_line(message.forwarded_from)
     with suppress(PydanticSerializationError):  # one of POISON, like what the readers raise
