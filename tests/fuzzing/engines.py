@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import astuple
-from functools import cache, partial
+from functools import partial
 from typing import Any
 
 import httpx
@@ -208,11 +207,6 @@ def _is_seconds(value: float) -> bool:
     return 0 <= value <= 1e9
 
 
-@cache
-def _runner() -> asyncio.Runner:
-    return asyncio.Runner()
-
-
 def _list_events(body: bytes) -> list[str]:
     """Return the data of the server-sent events in a body that comes in chunks."""
 
@@ -221,7 +215,13 @@ def _list_events(body: bytes) -> list[str]:
         response = httpx.Response(200, headers=headers, content=_cut(body))
         return [data async for data in read_events(response)]
 
-    return _runner().run(read())
+    work = read()
+    try:
+        work.send(None)
+    except StopIteration as end:
+        found: list[str] = end.value
+        return found
+    raise AssertionError("what is in memory is not waited for")
 
 
 async def _cut(body: bytes) -> AsyncIterator[bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 from core.audio import refusals
 from core.audio.frames import (
@@ -31,7 +32,12 @@ _TEXTS = {value for name, value in vars(refusals).items() if name.isupper()}
 _FILE, _FRAMES = b"f", b"w"
 _LONGEST_S, _MOST_S = 60.0, 600.0
 _LIMITS = AnswererLimits(formats=("audio/ogg",), max_bytes=1_000_000)
-_PIECE = {"start_s": 0.0, "duration_s": 59.5, "has_speech": True, "is_forced": False}
+_PIECE: dict[str, Any] = {
+    "start_s": 0.0,
+    "duration_s": 59.5,
+    "has_speech": True,
+    "is_forced": False,
+}
 _PIECE |= {"pauses": [[1.0, 2.5]], "recording_s": 70.0}
 _LAST = _PIECE | {"start_s": 59.5, "duration_s": 10.5, "is_last": True}
 

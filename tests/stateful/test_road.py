@@ -35,7 +35,7 @@ def test_whatever_happens_each_message_is_answered_once(
 ) -> None:
     is_long = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
     form = settings(
-        max_examples=1000 if is_long else 25,
+        max_examples=1000 if is_long else 20,
         stateful_step_count=80 if is_long else 50,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
