@@ -21,7 +21,7 @@ from core.engines.wire.client import read_events
 from core.engines.wire.errors import read_json, read_retry_after
 from core.engines.wire.models import read_models
 from core.engines.wire.speech import read_wav
-from core.errors import EngineError, describe_error
+from core.errors import EngineError, EngineRefused, describe_error
 from core.models import Answer, Transcript, Usage
 from tests.support import audio_samples
 
@@ -29,7 +29,7 @@ _RATE_HZ = speech_wire.RATE_HZ
 _ASR, _CHAT, _TTS = "mimo-v2.5-asr", "mimo-v2.5", "mimo-v2.5-tts"
 _STATUSES = (200, 204, 301, 400, 401, 402, 403, 404, 408, 413, 421, 422, 429, 451, 500, 503, 529)
 _SAID = "So I told her we could meet at the station at half past nine."
-_USAGE = {"prompt_tokens": 46, "completion_tokens": 20, "seconds": 4}
+_USAGE: dict[str, Any] = {"prompt_tokens": 46, "completion_tokens": 20, "seconds": 4}
 _USAGE |= {"prompt_tokens_details": {"audio_tokens": 25}, "completion_tokens_details": {}}
 
 
@@ -157,7 +157,7 @@ def _read_error(body: bytes) -> None:
         error = read(status, body, after)
         assert isinstance(error, EngineError)
         _check_error(error)
-        if isinstance(error, chat_wire.EngineRefused):
+        if isinstance(error, EngineRefused):
             chat_wire.find_unsupported(error, model=_CHAT, without=frozenset())
     read_json(body)
 

@@ -81,7 +81,7 @@ class _Transcriber(ScriptedTranscriber):
         super().__init__()
         self._service = service
 
-    async def transcribe(self, audio: Audio, **_options: Any) -> Transcript:  # type: ignore[override]
+    async def transcribe(self, audio: Audio, **_options: Any) -> Transcript:
         text = await self._service.perform(audio.data.decode())
         usage = Usage(self.name, self.model, audio.duration_s)
         return Transcript(text, duration_s=audio.duration_s, usage=usage)
@@ -92,7 +92,7 @@ class _Answerer(ScriptedAnswerer):
         super().__init__()
         self._service = service
 
-    async def answer(self, question: Question, **_options: Any) -> Answer:  # type: ignore[override]
+    async def answer(self, question: Question, **_options: Any) -> Answer:
         text = await self._service.perform(question.turns[-1].text)
         return Answer(text, usage=Usage(self.name, self.model, 0.0, 10, 10))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -40,4 +42,5 @@ def test_whatever_happens_each_message_is_answered_once(
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     )
     with capture_logs():
-        run_state_machine_as_test(lambda: RoadMachine(new_database), settings=form)
+        begin: Any = partial(RoadMachine, new_database)  # it takes whatever makes a machine
+        run_state_machine_as_test(begin, settings=form)
