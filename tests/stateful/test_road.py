@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from structlog.testing import capture_logs
 
@@ -36,7 +36,10 @@ def test_whatever_happens_each_message_is_answered_once(
     new_database: Callable[[], str],
 ) -> None:
     is_long = os.environ.get("HYPOTHESIS_PROFILE") == "fuzz"
+    # To shorten the steps that fail takes minutes: the long form does.
+    phases = (Phase.reuse, Phase.generate, *((Phase.shrink,) if is_long else ()))
     form = settings(
+        phases=phases,
         max_examples=1000 if is_long else 20,
         stateful_step_count=80 if is_long else 50,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
