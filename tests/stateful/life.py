@@ -168,22 +168,20 @@ def cut(reply: Reply) -> list[str]:
 class Life:
     """The process, on a database that may have been used before."""
 
-    def __init__(
-        self, url: str, home: Path, place: Place, service: Service, began_s: float
-    ) -> None:
+    def __init__(self, home: Path, place: Place, service: Service, began_s: float) -> None:
         """began_s: virtual seconds that have passed before it starts."""
         self.loop, self._place, self._service = SteppedLoop(), place, service
         self.loop.advance(began_s - self.loop.time())
         self._has_updates = asyncio.Event()
         self._tasks = list[asyncio.Task[None]]()
-        self.run(self._start(url, home))
+        self.run(self._start(home))
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Return the result of `work`; everything else goes on meanwhile."""
         return self.loop.run_until_complete(work)
 
-    async def _start(self, url: str, home: Path) -> None:
-        self.store = open_store(home, url)
+    async def _start(self, home: Path) -> None:
+        self.store = open_store(home)
         await self.store.load()
         engine, answerer = _Transcriber(self._service), _Answerer(self._service)
         self.loopback = Loopback(self.store, engine, _WholeMedia(), None, answerer)

@@ -24,6 +24,7 @@ from core.models import Attachment, Chat, JobState, Message
 from tests.stateful.life import Life
 from tests.stateful.outside import EngineOutcome, Place, PlatformOutcome, Service
 from tests.stateful.promises import check_promises
+from tests.support.clean_start import URL_FILE
 from tests.support.virtual_time import BEGAN_AT
 
 #: When every virtual loop begins.
@@ -45,7 +46,7 @@ class RoadMachine(RuleBasedStateMachine):
         """make_database: returns the URL of a new one each time."""
         super().__init__()
         self._home = tempfile.TemporaryDirectory()
-        self._url = make_database()
+        (Path(self._home.name) / URL_FILE).write_text(make_database())
         self.place, self.service = Place(), Service()
         #: Crashes since the first call for each version of a message: each may cost another one.
         self.crashes_of = Counter[str]()
@@ -53,7 +54,7 @@ class RoadMachine(RuleBasedStateMachine):
         self.life = self._begin(_BEGAN_S)
 
     def _begin(self, began_s: float) -> Life:
-        return Life(self._url, Path(self._home.name), self.place, self.service, began_s)
+        return Life(Path(self._home.name), self.place, self.service, began_s)
 
     # --- People
 
