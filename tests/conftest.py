@@ -23,6 +23,7 @@ import pytest
 from core.clock import Clock
 from tests.chaos.report import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 from tests.support.findings import note_findings
+from tests.support.preparation import share_rewriting, use_memory
 from tests.support.virtual_time import VirtualLoop, current_clock, is_virtual
 
 if TYPE_CHECKING:
@@ -43,8 +44,13 @@ __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedo
 NewMessage = Callable[..., "Message"]
 
 
-#: The slowest folders run first, so that no processor is idle at the end.
-_FIRST = ("tests/acceptance/", "tests/web_chat/", "tests/chaos/")
+#: The slowest folders and files run first, so that no processor is idle at the end.
+_FIRST = (
+    *("tests/acceptance/", "tests/web_chat/", "tests/chaos/", "tests/test_fairness.py"),
+    *("tests/discord_bot/test_permissions.py", "tests/telegram_bot/test_permissions.py"),
+    *("tests/cli/test_pipes.py", "tests/operations/test_servers.py", "tests/test_road.py"),
+    "tests/documents/test_recipes.py",
+)
 #: Where each test that needs a database runs on SQLite and on PostgreSQL.
 BOTH_TIERS: tuple[str, ...] = ("tests/store/",)
 #: Folders whose files share a browser or server, which is slow to start.
@@ -56,6 +62,7 @@ def pytest_configure() -> None:
 
     Tests hand work to threads all the time, which costs a fifth more where they wake on another.
     """
+    use_memory()
     name = os.environ.get("PYTEST_XDIST_WORKER")
     if name is not None and sys.platform == "linux":
         processors = sorted(os.sched_getaffinity(0))
@@ -69,6 +76,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         is_on_both = test.get_closest_marker("sqlite_only") is None
         tiers = ["sqlite", "postgresql"] if is_on_both else ["sqlite"]
         metafunc.parametrize("tier", tiers, indirect=True)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    name, count = (os.environ.get(f"PYTEST_XDIST_WORKER{end}") for end in ("", "_COUNT"))
+    if name and count:
+        share_rewriting(session.config, int(name.removeprefix("gw")), int(count))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

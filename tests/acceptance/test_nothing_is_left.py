@@ -13,12 +13,11 @@ from core.clock import Clock
 from core.errors import PlatformBusy
 from core.models import QuotedMessage
 from core.privacy.periods import PERIODS
-from core.store import Store
 from core.store.database.encryption import Encrypted, KeyedId
 from core.store.database.schema import objects
 from core.store.database.tables import metadata
+from tests.support.filled_chats import FilledChats, fill_as_ada, fill_chats, open_world
 from tests.support.full_chats import ADA, DISCORD, EVE, IMPERSONAL, TELEGRAM, World
-from tests.support.loopback import run_loopback
 from tests.support.stored_rows import Rows, mentions
 
 #: Tables that /forget leaves on purpose -> how the receipt names what is in them.
@@ -35,24 +34,23 @@ ACCOUNT = (
 )
 
 
-@pytest.fixture(params=["rows", "outside"])
-def storage_url(request: pytest.FixtureRequest, tmp_path: Path) -> str | None:
-    return f"file://{tmp_path}/objects" if request.param == "outside" else None
+@pytest.fixture(params=["rows", "outside"], scope="module")
+def filled(request: pytest.FixtureRequest) -> FilledChats:
+    """Chats in which everything was used, with the sound in the database or outside."""
+    return fill_chats(is_outside=request.param == "outside")
 
 
 @pytest.fixture
-async def world(store: Store, tmp_path: Path) -> AsyncIterator[World]:
-    async with run_loopback(store) as loopback:
-        yield World(loopback, tmp_path)
+async def world(filled: FilledChats, tmp_path: Path) -> AsyncIterator[World]:
+    """The chats of a program that was started after everything had been used."""
+    async with filled.open(tmp_path) as world:
+        yield world
 
 
 @pytest.fixture
-async def before(world: World) -> Rows:
+def before(filled: FilledChats) -> Rows:
     """The rows that Ada's use of everything has made or changed."""
-    await world.fill(of_ada=False)
-    known = await world.rows()
-    await world.fill(of_ada=True)
-    return {key: one for key, one in (await world.rows()).items() if known.get(key) != one}
+    return filled.rows
 
 
 def is_request(place: str) -> bool:
@@ -94,19 +92,29 @@ def check_bytes(world: World, before: Rows, after: Rows) -> None:
         assert canary not in data
 
 
-async def test_every_table_is_filled(before: Rows, storage_url: str | None) -> None:
+def test_every_table_is_filled(before: Rows, filled: FilledChats) -> None:
     """A new table has to be filled above, or to be named as one without anything of a person."""
     tables = {table for table, _ in before}
-    empty = {"blob_pieces"} if storage_url else {objects.name}
+    empty = {"blob_pieces"} if filled.is_outside else {objects.name}
     assert tables >= metadata.tables.keys() - IMPERSONAL - empty
 
 
-async def test_sound_is_in_the_database_or_outside(before: Rows, storage_url: str | None) -> None:
+def test_sound_is_in_the_database_or_outside(before: Rows, filled: FilledChats) -> None:
     kinds = {values["kind"] for (table, _), (values, _) in before.items() if table == objects.name}
-    assert kinds == ({"recording", "sound", "voice", "reply"} if storage_url else set())
+    assert kinds == ({"recording", "sound", "voice", "reply"} if filled.is_outside else set())
 
 
 async def test_nothing_of_a_person_is_left_anywhere(world: World, before: Rows) -> None:
+    await forget_everywhere(world, before)
+
+
+async def test_nothing_is_left_by_a_program_that_did_it_all_itself(tmp_path: Path) -> None:
+    """No restart comes between what is said and the deletion."""
+    async with open_world(tmp_path, is_outside=False) as world:
+        await forget_everywhere(world, await fill_as_ada(world))
+
+
+async def forget_everywhere(world: World, before: Rows) -> None:
     await world.forward()
     receipt = await world.ask(world.private[TELEGRAM], ADA[TELEGRAM], "forget me everywhere")
     after = await world.rows()

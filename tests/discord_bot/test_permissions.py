@@ -14,17 +14,29 @@ CELLS = [
     pytest.param(row, place, id=f"{row.action}-{'own' if row.is_own else 'any'}-{place.name}")
     for row, place in list_cells("discord")
 ]
-_TELEGRAMS = {Person.ANONYMOUS, Person.CHANNEL}
+_ELSEWHERE = {Person.ANONYMOUS, Person.CHANNEL, Person.FORGER}
 
 
 @pytest.mark.parametrize(("row", "place"), CELLS)
 async def test_every_cell(
     row: Row, place: Place, server: Server, whole: tuple[Loopback, DiscordBot]
 ) -> None:
+    """The forger's cells are below."""
     stage = Stage(server, *whole, place)
     await server.wait_for(lambda: stage.bot.client.get_channel(int(stage.channel)))
-    # The forger first: voice connections keep real time, which passes slowly.
-    people = [one for one in reversed(Person) if one not in _TELEGRAMS]
+    people = [one for one in reversed(Person) if one not in _ELSEWHERE]
     expected = {one: decide_cell(row, one, place) for one in people}
     found = {one: await stage.attempt(row, one) for one in people if expected[one] is not None}
     assert found == {one: expected[one] for one in found}
+
+
+@pytest.mark.parametrize("place", Place)
+async def test_forged_buttons_do_nothing(
+    place: Place, server: Server, whole: tuple[Loopback, DiscordBot]
+) -> None:
+    """The forger does the same for every action."""
+    rows = [row for row, at in list_cells("discord") if at is place]
+    assert {decide_cell(row, Person.FORGER, place) for row in rows} == {False}
+    stage = Stage(server, *whole, place)
+    await server.wait_for(lambda: stage.bot.client.get_channel(int(stage.channel)))
+    assert not await stage.forge(await stage.set_up(rows[0], Person.FORGER))

@@ -129,8 +129,6 @@ class Stage:
     async def attempt(self, row: Row, person: Person) -> bool:
         """Return whether the person could do it."""
         who = await self.set_up(row, person)
-        if person is Person.FORGER:
-            return await self.forge(who)
         if row.action in (Action.READ_ELSEWHERE, Action.PRESS_PRIVATE):
             return await self.press_private(row, person, who)
         if row.action is Action.SUBMIT_FORM:
