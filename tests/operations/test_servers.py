@@ -98,10 +98,10 @@ async def test_a_broadcast_reaches_the_servers_and_people_of_the_list(
 
 
 async def prepare_digest(store: Store, discord: DiscordServer, place: str) -> Chat:
-    """Let a channel or thread keep a history, and have a digest in two hours."""
+    """Let a channel or thread keep a history, and have a digest in twenty minutes."""
     chat = Chat("discord", discord.world.bot.user_id, place)
     await store.chats.save_settings(chat, ChatSettings(talk=TalkSettings(remember_days=7)))
-    due_at = current_clock().now() + timedelta(hours=2)
+    due_at = current_clock().now() + timedelta(minutes=20)
     at = ("09:00", "UTC", False, None, False, "en")
     await store.schedules.add(DigestSchedule("s", chat, *at, next_at=due_at))
     return chat
@@ -134,7 +134,7 @@ async def test_what_a_server_gets_by_the_clock_depends_on_the_server(
         await store.admissions.decide("x", "discord", who, Decision.BANNED)
     async with connected(store, discord, **lists) as whole:
         await store.newcomers.add(chat, ["7"])
-        await clock.sleep(2.5 * 3600)
+        await clock.sleep(1500)
         questions = len(whole.answerer.questions)
     sent, is_admitted = texts(discord, place), state == "admitted"
     assert ("Boats" in sent) is ("If you are new here" in sent) is is_admitted
@@ -172,7 +172,7 @@ async def test_a_channel_pays_for_the_digests_in_its_private_threads(
     chat = await prepare_digest(store, discord, thread)
     async with connected(store, discord):
         discord.send_text(thread, ann, "We buy a boat.")
-        await clock.sleep(2.5 * 3600)
+        await clock.sleep(1500)
     assert "Boats" in texts(discord, thread)
     accounts = [Account.of_group(one) for one in (replace(chat, chat_id=channel), chat)]
     found = await store.budgets.standings(accounts, clock.now().date())
