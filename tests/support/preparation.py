@@ -13,7 +13,7 @@ from _pytest.assertion import rewrite
 
 #: A file system in memory, for the folders of tests: what waits for the disk waits for nothing.
 _MEMORY = Path("/dev/shm")
-#: What all tests at once use at the most, and more. Containers often have much less.
+#: Many times what the tests that run at once need. Containers often have much less.
 _ROOM_BYTES = 2 << 30
 
 
