@@ -199,7 +199,7 @@ def set_up_logs(level: str, secrets: Iterable[str] = (), *, format: str = "auto"
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
     # These log every call; our own records of each message are enough.
-    for name in ("httpx", "httpcore", "telegram", "discord", "uvicorn", "alembic"):
+    for name in ("httpx", "httpcore", "telegram", "discord", "uvicorn", "alembic", "procrastinate"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
     stamina.instrumentation.set_on_retry_hooks([_log_retry])
     structlog.configure(

@@ -88,6 +88,7 @@ class QueueRunner:
             loops = [self._run_worker(worker) for worker in self._workers]
             loops += [self._take_over(), self._lead(), self._steps.delays.run()]
             tasks = [asyncio.create_task(loop) for loop in loops]
+            log.info("worker started", places=sum(count for _, count in PLACES))
             try:
                 await asyncio.gather(*tasks)
             finally:

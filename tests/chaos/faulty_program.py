@@ -25,6 +25,8 @@ from tests.chaos.points import arm, find_owner
 class Overrides:
     """Differences from a normal start."""
 
+    #: The command of `hearsay`: everything, or one part of the program.
+    command: str = "run"
     #: The step and the pass of it at which the process is killed.
     kill_at: str = ""
     kill_count: int = 1
@@ -92,8 +94,9 @@ def apply(overrides: Overrides) -> None:
 
 def main() -> None:
     """Apply the overrides and run the program."""
-    apply(Overrides(**json.loads(sys.argv[1])))
-    sys.argv = ["hearsay", "run"]
+    overrides = Overrides(**json.loads(sys.argv[1]))
+    apply(overrides)
+    sys.argv = ["hearsay", overrides.command]
     cli.main()
 
 

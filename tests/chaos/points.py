@@ -47,6 +47,16 @@ POINTS = {
     "SX job ended": Point("core.jobs.steps:JobSteps._note_end", "before"),
 }
 
+#: The same where many processes run jobs.
+SHARED_POINTS = {
+    ("S2 job begun" if name.startswith("S2") else name): (
+        Point("core.store.work.shared_jobs:SharedJobs.begin", "after")
+        if name.startswith("S2")
+        else point
+    )
+    for name, point in POINTS.items()
+}
+
 #: The steps of synthesis, before those of every reply.
 SPEECH_POINTS = {
     "V1 synthesizing": Point("core.engines.mimo.speech_wire:read_speech_event", "before"),
@@ -93,6 +103,7 @@ ALL_POINTS = (
     INTERACTION_POINTS
     | WEBHOOK_POINTS
     | POINTS
+    | SHARED_POINTS
     | SPEECH_POINTS
     | ANSWER_POINTS
     | FIX_POINTS

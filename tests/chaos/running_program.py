@@ -67,7 +67,11 @@ class SubprocessLauncher:
 
 
 class RunningProgram:
-    """The program with one data folder."""
+    """The program, or a part of it, with one data folder."""
+
+    #: The command of `hearsay`, and what it logs once it is up.
+    command = "run"
+    started = "telegram_started"
 
     def __init__(
         self,
@@ -116,15 +120,21 @@ class RunningProgram:
 
     async def start(self, *, is_awaited: bool = True, **overrides: Any) -> None:
         """Start the process and wait until it polls. overrides: see `faulty_program.Overrides`."""
-        make_database(self.home)
+        self.make_database()
         self._log_start = self.log_path.stat().st_size
         self.starts += 1
+        if self.command != "run":
+            overrides["command"] = self.command
         self.pid = await asyncio.to_thread(
             self.launcher.start, self.environment, overrides, self.log_path
         )
         if is_awaited:
-            await wait_for(lambda: "telegram_started" in self.log or self.code is not None, START_S)
+            await wait_for(lambda: self.started in self.log or self.code is not None, START_S)
             assert self.code is None, self.log
+
+    def make_database(self) -> None:
+        """Create the database if it is missing."""
+        make_database(self.home)
 
     @property
     def code(self) -> int | None:

@@ -62,10 +62,14 @@ class Storm:
             await asyncio.sleep(random.uniform(0.0, 0.5 if is_early else LIFE_S))
             killed_s = time.monotonic()
             await bot.kill()
-            self.calls_at_risk += sum(
-                call.ended_at_s is None or call.ended_at_s >= killed_s - KEPT_WITHIN_S
-                for call in self.mimo.requests
-            )
+            self.note_kill(killed_s)
+
+    def note_kill(self, killed_s: float) -> None:
+        """Count the calls whose results a kill at `killed_s`, monotonic seconds, may have lost."""
+        self.calls_at_risk += sum(
+            call.ended_at_s is None or call.ended_at_s >= killed_s - KEPT_WITHIN_S
+            for call in self.mimo.requests
+        )
 
     def count(self) -> Counter[str]:
         """Return counts of what people see."""
