@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from tests.chaos.points import is_in_window
 from tests.chaos.report import add_table
@@ -42,17 +44,33 @@ async def open_bot(folder: Path) -> AsyncIterator[RunningProgram]:
         yield bot
 
 
+class Killable(Protocol):
+    """What may be killed: one process, or several on one database."""
+
+    telegram: TelegramServer
+
+    def states(self) -> Counter[str]:
+        """Return the number of jobs in each state."""
+
+
+Bot = TypeVar("Bot", bound=Killable)
+
+
 async def check_steps(
     title: str,
     steps: Iterable[Step],
-    act: Callable[[RunningProgram, Step], Awaitable[Outcome]],
+    act: Callable[[Bot, Step], Awaitable[Outcome]],
     folder: Path,
+    open_one: Callable[[Path], AbstractAsyncContextManager[Any]] = open_bot,
 ) -> None:
-    """Run `act` for each step, a few at a time; report a table and fail on any fault."""
+    """Run `act` for each step, a few at a time; report a table and fail on any fault.
+
+    open_one: yields what is killed.
+    """
     gate = asyncio.Semaphore(4)
 
     async def run(number: int, step: Step) -> tuple[Sequence[object], list[str]]:
-        async with gate, open_bot(folder / str(number)) as bot:
+        async with gate, open_one(folder / str(number)) as bot:
             return evaluate(bot, step, await act(bot, step))
 
     evaluated = await asyncio.gather(*(run(*numbered) for numbered in enumerate(steps)))
@@ -62,7 +80,7 @@ async def check_steps(
 
 
 def evaluate(
-    bot: RunningProgram, step: Step, outcome: Outcome
+    bot: Killable, step: Step, outcome: Outcome
 ) -> tuple[Sequence[object], list[str]]:
     """Return the row of the table and the faults."""
     duplicates = count_duplicates(outcome.answers, find_allowed(bot, step, outcome.answers))
@@ -84,7 +102,7 @@ def evaluate(
     return row, [f"{name}: {fault}" for fault, is_so in faults.items() if is_so]
 
 
-def find_allowed(bot: RunningProgram, step: Step, answers: list[Message]) -> set[tuple[int, int]]:
+def find_allowed(bot: Killable, step: Step, answers: list[Message]) -> set[tuple[int, int]]:
     """Return chat and id of the messages that may precede the last one.
 
     Only a kill between Telegram's response and its commit allows one. At a step that sends no reply

@@ -8,6 +8,7 @@ import pytest
 
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.kills import Outcome, Step, check_steps
+from tests.chaos.many_processes.cluster import Cluster
 from tests.chaos.notes import make_note, read_sound
 from tests.chaos.points import POINTS
 from tests.chaos.running_program import RunningProgram, SubprocessLauncher
@@ -26,6 +27,8 @@ KINDS = {
     "group, /transcribe": ("S0", "S3", "S9"),
     "group, /auto on": ("S6", "S10"),
 }
+#: What is asked: one process, or several.
+Asked = RunningProgram | Cluster
 #: A reply of more than one message.
 LONG_TEXT = " ".join(f"word{number}" for number in range(600))
 
@@ -48,15 +51,26 @@ async def test_a_kill_at_any_step_loses_nothing(kind: str, tmp_path: Path) -> No
 
 async def kill_during_transcription(bot: RunningProgram, step: Step, kind: str) -> Outcome:
     """Kill the process at `step`, restart it, and return what the person sees."""
-    telegram, mimo, (name, count) = bot.telegram, bot.mimo, step
-    mimo.rules.latency_s = 0.2
-    note = make_note(7)
-    if name in LONG_ANSWER:
-        mimo.set_text(await read_sound(note), f"w7 {LONG_TEXT}")
-    chat, asked = await ask(bot, kind, note)
+    name, count = step
+    chat, asked = await prepare(bot, name, kind)
     await bot.kill_and_restart(
         name, 1, count=count, launcher=SubprocessLauncher() if IS_LONG else None
     )
+    return inspect(bot, chat, asked, name)
+
+
+async def prepare(bot: Asked, name: str, kind: str) -> tuple[int, int]:
+    """Send what is to be transcribed; return the chat and the message to reply to."""
+    bot.mimo.rules.latency_s = 0.2
+    note = make_note(7)
+    if name in LONG_ANSWER:
+        bot.mimo.set_text(await read_sound(note), f"w7 {LONG_TEXT}")
+    return await ask(bot, kind, note)
+
+
+def inspect(bot: Asked, chat: int, asked: int, name: str) -> Outcome:
+    """Return what the person sees after a kill at the step `name`."""
+    telegram, mimo = bot.telegram, bot.mimo
     messages = telegram.replies(chat)
     answers, others = (split_long if name in LONG_ANSWER else split)(messages)
     unconfirmed = find_unconfirmed(telegram)
@@ -68,7 +82,7 @@ async def kill_during_transcription(bot: RunningProgram, step: Step, kind: str) 
     return Outcome(answers, len(mimo.billed), faults)
 
 
-async def ask(bot: RunningProgram, kind: str, note: bytes) -> tuple[int, int]:
+async def ask(bot: Asked, kind: str, note: bytes) -> tuple[int, int]:
     """Request the transcription of one note; return the chat and the message to reply to."""
     telegram = bot.telegram
     ann = telegram.add_user("Ann")
