@@ -199,8 +199,11 @@ def set_up_logs(level: str, secrets: Iterable[str] = (), *, format: str = "auto"
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
     # These log every call; our own records of each message are enough.
-    for name in ("httpx", "httpcore", "telegram", "discord", "uvicorn", "alembic", "procrastinate"):
+    for name in ("httpx", "httpcore", "telegram", "discord", "uvicorn", "alembic"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    # These log every connection that fails while a database is down, and it is tried again.
+    for name in ("procrastinate", "psycopg"):
+        logging.getLogger(name).setLevel(max(logging.ERROR, logging.root.level))
     stamina.instrumentation.set_on_retry_hooks([_log_retry])
     structlog.configure(
         processors=[*_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -230,6 +233,8 @@ def _formatter(secrets: Iterable[str], is_json: bool) -> RedactingFormatter:
 
 def _log_retry(details: stamina.instrumentation.RetryDetails) -> None:
     """Log a retry. Stamina's own record has the arguments, which may be chat content."""
+    if not logging.getLogger(details.name).isEnabledFor(logging.WARNING):
+        return  # of a library whose warnings nobody wants
     structlog.get_logger().warning(
         "retrying",
         what=details.name,

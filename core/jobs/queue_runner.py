@@ -42,6 +42,11 @@ _PAUSE_S = 0.5
 #: For how long one process tells people that their jobs wait for a place.
 LEASE_S = 15.0
 
+#: How long a process that stops waits for the database.
+GIVE_BACK_S = 1.0
+#: The event that a process has given back what it ran.
+GIVEN_BACK = "given back"
+
 log = structlog.get_logger()
 _persist = stamina.retry(on=StoreError, attempts=None, timeout=None, wait_max=5.0)
 
@@ -71,8 +76,9 @@ class QueueRunner:
         ):
             add_chore(self._app, name, cron, do)
         self._workers = build_workers(self._app, PLACES)
-        #: By job id: those that run here, unless they only deliver what was cancelled.
+        #: By job id: those that run here, and those of them that only deliver what was cancelled.
         self._running: dict[str, asyncio.Task[bool]] = {}
+        self._last_words = set[str]()
         self._is_stopping = asyncio.Event()
         #: Entries that the queue says this process has, and that it does not run.
         self._left = set[int]()
@@ -81,6 +87,7 @@ class QueueRunner:
         self._steps.delays.watches = self._watches
         self._steps.delays.has_jobs.set()
         store.events.subscribe(STOPPED, self.stop_jobs)
+        store.events.subscribe(GIVEN_BACK, self._look)
 
     async def run(self) -> None:
         """Run jobs until cancelled."""
@@ -94,24 +101,35 @@ class QueueRunner:
             finally:
                 for task in tasks:
                     task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+                # Without a database they would not end.
+                await asyncio.wait(tasks, timeout=GIVE_BACK_S)
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """Begin no more jobs, and give those back that still run after `grace_s`."""
         self._is_stopping.set()
         for worker in self._workers:
             worker.stop()  # type: ignore[no-untyped-call]
+        had_jobs = any(worker.entries for worker in self._workers)
         if self._running:
             await asyncio.wait(self._running.values(), timeout=grace_s)
         for task in self._running.values():
             task.cancel()
+        until_s = self._clock.monotonic() + GIVE_BACK_S
         while any(worker.entries for worker in self._workers):
+            if self._clock.monotonic() >= until_s:
+                return  # without a database they are not given back, but taken over
             await self._clock.sleep(0.02)
+        if had_jobs:
+            with suppress(StoreError):  # the others would see them within a second
+                await self._store.events.publish(GIVEN_BACK, None)
 
     def stop_jobs(self, job_ids: Collection[str]) -> None:
         """Interrupt those of these jobs that run here: their rows say what is to become of them."""
-        for job_id in self._running.keys() & set(job_ids):
+        for job_id in (self._running.keys() & set(job_ids)) - self._last_words:
             self._running[job_id].cancel()
+
+    def _look(self, _given: object) -> None:
+        self._workers[0].on_end()
 
     async def _run_worker(self, worker: QueueWorker) -> None:
         while not self._is_stopping.is_set():
@@ -142,14 +160,15 @@ class QueueRunner:
         token = FENCE.set(fence)
         task = asyncio.create_task(self._steps.run(job), name=job.job_id)
         FENCE.reset(token)
-        is_last_word = job.outcome is JobState.CANCELLED
-        if not is_last_word:
-            self._running[job.job_id] = task
+        self._running[job.job_id] = task
+        if job.outcome is JobState.CANCELLED:
+            self._last_words.add(job.job_id)
         try:
             await asyncio.wait({task})
         finally:
             if self._running.get(job.job_id) is task:
                 del self._running[job.job_id]
+                self._last_words.discard(job.job_id)
         if not task.cancelled():
             return task.result()
         await _persist(self._store.shared_jobs.give_back)(job.job_id, fence)

@@ -12,13 +12,14 @@ from contextlib import suppress
 from typing import Any
 
 import stamina
-import structlog
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as Entry
 from procrastinate.worker import Worker
 from psycopg import OperationalError
 
+from core.errors import StoreError
+from core.logs import ThinnedLog
 from core.store.work.queue import FIRST_QUEUE, MORE_QUEUE, TASK, URGENT_QUEUE
 
 #: What is done at intervals, by whichever process comes first.
@@ -38,12 +39,16 @@ POLL_S = 1.0
 #: A process that was silent for so long is forgotten.
 FORGET_S = 3600.0
 
-log = structlog.get_logger()
+#: All that a process asks of the queue fails at once.
+_outages = ThinnedLog("warning", "the queue is out of reach")
 
 
 def _is_disconnected(error: Exception) -> bool:
-    """Return whether the database cannot be reached just now."""
-    return isinstance(error, ConnectorException) and isinstance(error.__cause__, OperationalError)
+    """Return whether the database cannot be reached just now, and log that."""
+    is_so = isinstance(error, ConnectorException) and isinstance(error.__cause__, OperationalError)
+    if is_so:
+        _outages.add(error=type(error.__cause__).__name__)
+    return is_so
 
 
 #: As long as it takes: whoever waits for a database can do nothing else.
@@ -75,9 +80,11 @@ class _Connector(PsycopgConnector):
 
 
 class QueueWorker(Worker):
-    """Runs the jobs of some queues; `on_end` is called when one has ended."""
+    """Runs the jobs of some queues. One of several listens for all of them, to save connections."""
 
+    #: Called when a job has ended, and with the queue of a new one.
     on_end: Callable[[], None]
+    on_add: Callable[[str], None]
 
     @property
     def entries(self) -> set[int]:
@@ -94,6 +101,18 @@ class QueueWorker(Worker):
             await super()._process_job(context)
         asyncio.get_running_loop().call_soon(self.on_end)
 
+    async def _handle_notification(self, *, channel: str, notification: Any) -> None:
+        self.on_add(channel.partition("#")[2])
+
+    async def _periodic_deferrer(self) -> None:
+        if CHORES_QUEUE in (self.queues or ()):
+            await super()._periodic_deferrer()  # type: ignore[no-untyped-call]
+        await asyncio.Event().wait()
+
+    async def _poll_jobs_to_abort(self) -> None:
+        """Look for nothing: jobs are stopped by `core.jobs.stopping`."""
+        await asyncio.Event().wait()
+
 
 def build_app(conninfo: str, run: Callable[..., Any]) -> App:
     """Return procrastinate with the one task that there is.
@@ -109,14 +128,17 @@ def add_chore(app: App, name: str, cron: str, do: Callable[[], Awaitable[object]
     """Let one of all processes do something at intervals. cron: with seconds at the end."""
 
     async def run(timestamp: int) -> None:
-        await do()
+        with suppress(StoreError):  # the next time is soon
+            await do()
 
     task = app.task(name=name, queue=CHORES_QUEUE, lock=name, queueing_lock=name)(run)
     app.periodic(cron=cron)(task)
 
 
 def build_workers(app: App, places: Iterable[tuple[tuple[str, ...], int]]) -> list[QueueWorker]:
-    """Return a worker for each of `places`."""
+    """Return a worker for each of `places`: queues, and how many jobs run at once."""
+    places = [*places]
+    most = max(len(queues) for queues, _ in places)
     workers = [
         QueueWorker(
             app,
@@ -126,16 +148,18 @@ def build_workers(app: App, places: Iterable[tuple[tuple[str, ...], int]]) -> li
             fetch_job_polling_interval=POLL_S,
             delete_jobs="always",
             install_signal_handlers=False,
+            listen_notify=len(queues) == most,
             update_heartbeat_interval=HEARTBEAT_S,
             stalled_worker_timeout=FORGET_S,
         )
         for queues, count in places
     ]
 
-    def look() -> None:
+    def look(queue: str = "") -> None:
         for worker in workers:
-            worker.look()
+            if not queue or queue in (worker.queues or ()):
+                worker.look()
 
     for worker in workers:
-        worker.on_end = look
+        worker.on_end = worker.on_add = look
     return workers

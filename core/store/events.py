@@ -34,6 +34,7 @@ class Events:
         self._receivers = defaultdict[str, list[Receive]](list)
         #: Called when events may have been lost.
         self.on_gap: Callable[[], object] = lambda: None
+        self._is_lost = False
 
     def subscribe(self, kind: str, receive: Receive) -> None:
         """Let `receive` be called with what each event of a kind says."""
@@ -58,7 +59,9 @@ class Events:
             try:
                 await self._listen()
             except OSError as error:
-                log.warning("events are not received", error=type(error).__name__)
+                if not self._is_lost:
+                    log.warning("events are not received", error=type(error).__name__)
+                self._is_lost = True
             await self._database.clock.sleep(_PAUSE_S)
 
     async def _listen(self) -> None:
@@ -69,6 +72,9 @@ class Events:
                 self._database.conninfo, autocommit=True
             ) as connection:
                 await connection.execute(f"LISTEN {CHANNEL}".encode())
+                if self._is_lost:
+                    log.info("events are received again")
+                self._is_lost = False
                 self.on_gap()
                 async for notification in connection.notifies():
                     kind, value = json.loads(notification.payload)

@@ -76,6 +76,12 @@ class Cluster:
         #: Differences from a normal start, of all processes.
         self.overrides: dict[str, Any] = {"constants": QUICK}
 
+    def use_proxy(self, port: int, proxy_port: int) -> None:
+        """Let the processes reach PostgreSQL on `port` by a proxy."""
+        for one in self.processes:
+            address = one.settings["DATABASE_URL"]
+            one.settings["DATABASE_URL"] = address.replace(f":{port}/", f":{proxy_port}/")
+
     @property
     def workers(self) -> list[SharedProgram]:
         return self._list("worker")
@@ -107,8 +113,11 @@ class Cluster:
 
     async def wait_for_kill(self) -> SharedProgram:
         """Return the first process that has ended."""
-        ended = await wait_for(lambda: [one for one in self.processes if one.code is not None] or None, 60)
+        ended: list[SharedProgram] = await wait_for(self._list_ended, 60)
         return ended[0]
+
+    def _list_ended(self) -> list[SharedProgram] | None:
+        return [one for one in self.processes if one.pid and one.code is not None] or None
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""

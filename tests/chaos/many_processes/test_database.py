@@ -88,11 +88,7 @@ async def test_the_network_to_postgresql_cuts_and_drips(
         CutProxy(postgresql.port) as proxy,
         Cluster(tmp_path, url, (telegram, mimo)) as cluster,
     ):
-        for one in cluster.processes:
-            address = one.settings["DATABASE_URL"]
-            one.settings["DATABASE_URL"] = address.replace(
-                f":{postgresql.port}/", f":{proxy.port}/"
-            )
+        cluster.use_proxy(postgresql.port, proxy.port)
 
         async def cut_and_drip() -> None:
             assert proxy.cut() > 10
