@@ -56,6 +56,8 @@ class Inbox:
         store.intake.needs_introduction = self._needs_introduction
         #: Which person of the web page each browser is.
         self.web_sessions = store.web_sessions
+        #: What all processes on the database tell each other.
+        self.events = store.events
         #: What the operator's view shows.
         self.status = status
         #: Name -> platform. Filled in later, since platforms are built with the inbox.

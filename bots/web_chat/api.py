@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from bots.common.uploads import BAD_FORM, read_form, read_small
-from bots.web_chat.events import Events, Outbox
+from bots.web_chat.events import RELOAD, Events, Outbox
 from bots.web_chat.intake import check_id, read_message, read_text, read_upload
 from bots.web_chat.queries import Queries, find_job, language_of, require_chat
 from bots.web_chat.session import BrowserSessions, read_own_chat
@@ -20,6 +20,7 @@ from bots.web_chat.wire import build_entry
 from bots.web_chat.wording import NOT_ON_PAGE, WORDING
 from core.clock import CLOCK, Clock
 from core.commands import menu
+from core.errors import StoreError
 from core.inbox import Inbox
 from core.interfaces import Recording
 from core.locale import translate
@@ -113,7 +114,7 @@ class Api:
         outbox = self.events.open(chat)
         try:
             await socket.accept()
-            await _stream_events(socket, outbox)
+            await self._stream_events(socket, outbox)
         finally:
             self.events.close(chat, outbox)
 
@@ -127,19 +128,22 @@ class Api:
             job = await find_job(self.inbox, message.chat, message.message_id)
         return {"entry": build_entry(job) if job else None}
 
+    async def _stream_events(self, socket: WebSocket, outbox: Outbox) -> None:
+        sending = asyncio.create_task(self._send_events(socket, outbox))
+        try:
+            while (await socket.receive())["type"] != "websocket.disconnect":
+                pass
+        finally:
+            sending.cancel()
 
-async def _stream_events(socket: WebSocket, outbox: Outbox) -> None:
-    sending = asyncio.create_task(_send_events(socket, outbox))
-    try:
-        while (await socket.receive())["type"] != "websocket.disconnect":
-            pass
-    finally:
-        sending.cancel()
-
-
-async def _send_events(socket: WebSocket, outbox: Outbox) -> None:
-    with suppress(WebSocketDisconnect, RuntimeError):
-        while not outbox.is_over:
-            for event in await outbox.take():
-                await socket.send_json(event)
-        await socket.close(1008)
+    async def _send_events(self, socket: WebSocket, outbox: Outbox) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):
+            # Without a database to ask, the page comes again.
+            with suppress(StoreError):
+                while not outbox.is_over:
+                    for event in await outbox.take():
+                        # With other events it may lack that its session has ended.
+                        if event == RELOAD and await self.sessions.read_chat(socket) is None:
+                            return await socket.close(1008)
+                        await socket.send_json(event)
+            await socket.close(1008)

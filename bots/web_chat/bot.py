@@ -57,7 +57,7 @@ class WebChat:
         host_names = read_host_names(settings)
         self.max_file_bytes = self.max_upload_bytes = settings.max_file_bytes
         self._inbox, self._clock = inbox, clock
-        self._events = Events()
+        self._events = make_events(inbox, clock)
         sessions = BrowserSessions(inbox.web_sessions, self._events.end)
         logins = build_logins(settings, clock, sessions)
         routers = [login.build_router() for login in logins]
@@ -109,11 +109,16 @@ class WebChat:
             log.info("operator's view is off: ADMIN_PASSWORD is not set")
         # For the person at the terminal: the log goes to stderr, often to a file.
         print(f"Open {self.url}", flush=True)
-        await self.server.run()
+        self._events.listen()
+        telling = asyncio.create_task(self._events.run())
+        try:
+            await self.server.run()
+        finally:
+            telling.cancel()
 
     async def connect(self) -> None:
-        """Do nothing, until cancelled: the processes that serve the page read what is saved."""
-        await asyncio.Event().wait()
+        """Let the processes that serve the page know what happens here, until cancelled."""
+        await self._events.run()
 
     async def fetch(self, message: Message) -> Recording:
         """Return the recording of the message or of the one it replies to.
@@ -137,7 +142,7 @@ class WebChat:
         """Do nothing: a page shows the button from the beginning."""
 
     def play(self, target: DeliveryTarget, pcm: bytes, rate_hz: int) -> None:
-        """Play streamed audio on the chat's open pages."""
+        """Play streamed audio on the chat's open pages that this process serves."""
         self._events.play(target, pcm, rate_hz)
 
     async def deliver(self, target: DeliveryTarget, reply: Reply) -> None:
@@ -173,4 +178,15 @@ class WebChat:
         raise ChatGone("the web chat cannot start a conversation")
 
     async def close(self) -> None:
-        """Do nothing: the server stops with `run`."""
+        """Let pages of other processes know of the last replies. The server stops with `run`."""
+        await self._events.close()
+
+
+def make_events(inbox: Inbox, clock: Clock) -> Events:
+    """Return the events of pages; where one process serves them all, they stay in its memory."""
+    if not inbox.events.is_shared:
+        return Events()
+    # Loaded only where it is used.
+    from bots.web_chat.shared_events import SharedEvents
+
+    return SharedEvents(inbox.events, inbox.job_of, clock)

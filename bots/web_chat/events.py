@@ -19,6 +19,8 @@ _PACE_S = 0.05
 _MAX_MESSAGES = 256
 #: Audio events that a page may lag behind; the reply contains the whole audio anyway.
 _MAX_AUDIO_EVENTS = 1000
+#: Lets a page load its chat again: it may lack events.
+RELOAD = {"type": "reload", "id": ""}
 #: Largest audio of one event, a little over a second: whole samples.
 _AUDIO_BYTES = 65_536
 
@@ -76,6 +78,16 @@ class Events:
         #: The delivery that plays for each message, and its position in seconds.
         self._playback: dict[tuple[Chat, str], tuple[DeliveryTarget, float]] = {}
 
+    def listen(self) -> None:
+        """Do nothing: this process has all events."""
+
+    async def run(self) -> None:
+        """Do nothing until cancelled: no other process serves pages."""
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        """Do nothing: nobody is told anything later."""
+
     def open(self, chat: Chat) -> Outbox:
         """Add a page; it gets the partial text of messages in progress."""
         outbox = Outbox()
@@ -90,6 +102,16 @@ class Events:
         self._outboxes[chat].discard(outbox)
         if not self._outboxes[chat]:
             del self._outboxes[chat]
+
+    def has_pages(self, chat: Chat) -> bool:
+        """Return whether a page of this chat is open here."""
+        return chat in self._outboxes
+
+    def doubt(self) -> None:
+        """Let every page load its chat again, if its session has not ended meanwhile."""
+        for outboxes in self._outboxes.values():
+            for outbox in outboxes:
+                outbox.put(RELOAD)
 
     def end(self, person: Chat) -> None:
         """End the connections of all pages of a person."""
@@ -130,9 +152,13 @@ class Events:
 
     def finish(self, chat: Chat, message_id: str, reply: dict[str, Any]) -> None:
         """Send the reply to the chat's pages."""
+        self.forget(chat, message_id)
+        self._publish(chat, {"type": "reply", "id": message_id, "reply": reply})
+
+    def forget(self, chat: Chat, message_id: str) -> None:
+        """Drop the progress of a message whose reply is saved."""
         self._partials.pop((chat, message_id), None)
         self._playback.pop((chat, message_id), None)
-        self._publish(chat, {"type": "reply", "id": message_id, "reply": reply})
 
     def _publish(self, chat: Chat, event: dict[str, Any]) -> None:
         for outbox in self._outboxes.get(chat, ()):

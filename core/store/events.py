@@ -1,12 +1,14 @@
 """Events that every process on a database gets to know: NOTIFY on PostgreSQL, a call on SQLite.
 
 An event is a hint to look again, and may be lost while a connection is: whoever needs to know looks
-at the database itself now and then. What people said is in none of them, unless encrypted.
+at the database itself now and then. What people said is in none of them, unless sealed.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
+from base64 import b64decode, b64encode
 from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
@@ -19,6 +21,13 @@ from core.store.database.queries import Database, writes
 
 #: PostgreSQL's name of the channel, and how long a message may be. Source: its page on NOTIFY.
 CHANNEL, MAX_BYTES = "hearsay", 7999
+#: An event of this process alone: others may have been lost, as their connection is a new one.
+GAP = "gap"
+#: How long a sealed value may be, whatever its kind is called.
+MAX_SEALED_BYTES = 7900
+#: What sealed values are encrypted for: they cannot be taken for those of a column.
+_PURPOSE = b"event"
+_UTF8 = "utf-8", "surrogatepass"
 #: Pause before the connection is opened again.
 _PAUSE_S = 1.0
 
@@ -31,13 +40,12 @@ class Events:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.is_shared = database.is_shared
         self._receivers = defaultdict[str, list[Receive]](list)
-        #: Called when events may have been lost.
-        self.on_gap: Callable[[], object] = lambda: None
         self._is_lost = False
 
     def subscribe(self, kind: str, receive: Receive) -> None:
-        """Let `receive` be called with what each event of a kind says."""
+        """Let `receive` be called with what each event of a kind says; with None for a GAP."""
         self._receivers[kind].append(receive)
 
     async def publish(self, kind: str, value: Any) -> None:
@@ -50,6 +58,26 @@ class Events:
     @writes
     def _publish(self, connection: Connection, kind: str, value: Any) -> None:
         notify(connection, kind, value)
+
+    def seal(self, *fields: str, text: str = "") -> str:
+        """Return words, and a text at their end, compressed and encrypted: NOTIFY is for all to read.
+
+        Of a text that is too long for one event the end is kept. fields: at most 1 kB in all.
+        """
+        kept = text
+        while True:
+            plain = zlib.compress(json.dumps([*fields, kept], ensure_ascii=False).encode(*_UTF8), 1)
+            sealed = b64encode(self._database.cipher.encrypt(plain, _PURPOSE)).decode()
+            if len(sealed) <= MAX_SEALED_BYTES:
+                return sealed
+            # How well the rest can be compressed is not known before.
+            kept = kept[-int(len(kept) * 0.9 * MAX_SEALED_BYTES / len(sealed)) :]
+
+    def unseal(self, sealed: str) -> list[str]:
+        """Return what was sealed. Raises ConfigError if another key has encrypted it."""
+        plain = self._database.cipher.decrypt(b64decode(sealed), _PURPOSE)
+        found: list[str] = json.loads(zlib.decompress(plain).decode(*_UTF8))
+        return found
 
     async def run(self) -> None:
         """Receive events until cancelled."""
@@ -75,7 +103,7 @@ class Events:
                 if self._is_lost:
                     log.info("events are received again")
                 self._is_lost = False
-                self.on_gap()
+                self._receive(GAP, None)
                 async for notification in connection.notifies():
                     kind, value = json.loads(notification.payload)
                     self._receive(kind, value)

@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+from unittest.mock import Mock
 
 from core.admission import Decisions
 from core.config import Settings
 from core.inbox import Inbox
 from core.interfaces import Recording
 from core.models import Chat, DeliveryState, Job, JobState, Message, PartDelivery, Suggestion
+from core.store.events import Events
 from core.store.people.web_sessions import WebSessions
 from tests.support.virtual_time import current_clock
 
@@ -102,6 +104,8 @@ class FakeInbox(Inbox):
     begun_recordings: int = 0
     decisions: Decisions = field(default_factory=dict)
     web_sessions: WebSessions = field(default_factory=FirstKeys)
+    #: Of a database that no other process uses.
+    events: Events = field(default_factory=lambda: Events(Mock(is_shared=False)))
 
     async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         self.tries += 1

@@ -235,7 +235,8 @@ export class Chat {
       return;
     }
     const entry = this.entries.get(id);
-    if (!entry) {
+    // The server may have missed events, or the entry is from another page.
+    if (type === "reload" || !entry) {
       this.reload();
       return;
     }
