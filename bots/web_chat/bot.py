@@ -179,7 +179,7 @@ class WebChat:
 
     async def close(self) -> None:
         """Let pages of other processes know of the last replies. The server stops with `run`."""
-        await self._events.close()
+        await self._events.stop()
 
 
 def make_events(inbox: Inbox, clock: Clock) -> Events:

@@ -85,7 +85,7 @@ class Events:
         """Do nothing until cancelled: no other process serves pages."""
         await asyncio.Event().wait()
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Do nothing: nobody is told anything later."""
 
     def open(self, chat: Chat) -> Outbox:

@@ -81,7 +81,7 @@ class SharedEvents(Events):
                 return False
         return True
 
-    async def close(self) -> None:
+    async def stop(self) -> None:
         """Tell the last events: replies are delivered until the end."""
         await self.flush()
         for task in self._reading:

@@ -6,6 +6,7 @@ at the database itself now and then. What people said is in none of them, unless
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zlib
 from base64 import b64decode, b64encode
@@ -50,7 +51,7 @@ class Events:
 
     async def publish(self, kind: str, value: Any) -> None:
         """Tell every process, this one too. value: JSON of at most 7 kB. Raises StoreError."""
-        if self._database.is_shared:
+        if self.is_shared:
             await self._publish(kind, value)
         else:
             self._receive(kind, value)
@@ -60,9 +61,9 @@ class Events:
         notify(connection, kind, value)
 
     def seal(self, *fields: str, text: str = "") -> str:
-        """Return words, and a text at their end, compressed and encrypted: NOTIFY is for all to read.
+        """Return words, and a text at their end, compressed and encrypted.
 
-        Of a text that is too long for one event the end is kept. fields: at most 1 kB in all.
+        The server must not read what people say. Of a text that is too long for one event the end is kept. fields: at most 1 kB in all.
         """
         kept = text
         while True:
@@ -81,8 +82,8 @@ class Events:
 
     async def run(self) -> None:
         """Receive events until cancelled."""
-        if not self._database.is_shared:
-            return
+        if not self.is_shared:
+            await asyncio.Event().wait()
         while True:
             try:
                 await self._listen()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,10 @@ import pytest
 from core.errors import ConfigError
 from core.store import Store, make_cipher
 from core.store.events import GAP, MAX_SEALED_BYTES
-from tests.support.clean_start import open_store
 from tests.support.events import listening, until
 from tests.support.postgresql import PostgresServer
 
 WORDS = "The stale smell of old beer lingers, and it takes heat to bring out the odour. "
-
-
-@pytest.fixture
-async def other(store: Store, tmp_path: Path) -> AsyncIterator[Store]:
-    """A second process on the database."""
-    other = open_store(tmp_path)
-    yield other
-    await other.close()
 
 
 @pytest.mark.parametrize(
@@ -37,11 +27,13 @@ async def other(store: Store, tmp_path: Path) -> AsyncIterator[Store]:
         "".join(random.Random(1).choices("abcdefghijklmnopqrstuvwxyz ", k=50_000)),
         "".join(chr(0x4E00 + random.Random(2).randrange(20_000)) for _ in range(9000)),
         "".join(map(chr, random.Random(3).choices(range(0x4E00, 0x9FA5), k=9000))),
-        "half a pair: \ud83d, a quote: \" and a line:\n",
+        'half a pair: \ud83d, a quote: " and a line:\n',
     ],
     ids=["empty", "short", "repeated", "letters", "one-character", "chinese", "odd"],
 )
-async def test_what_is_sealed_fits_is_unreadable_and_ends_as_it_did(store: Store, text: str) -> None:
+async def test_what_is_sealed_fits_and_cannot_be_read(
+    store: Store, text: str
+) -> None:
     sealed = store.events.seal("a", "chat", text=text)
     assert len(sealed) <= MAX_SEALED_BYTES
     assert sealed.isascii() and "stale" not in sealed
@@ -63,19 +55,20 @@ async def test_another_key_and_another_purpose_do_not_open_it(store: Store, tmp_
     await stranger.close()
 
 
-async def test_on_sqlite_an_event_is_a_call(store: Store) -> None:
+@pytest.mark.sqlite_only
+async def test_on_sqlite_an_event_is_a_call_and_receiving_never_ends(store: Store) -> None:
     seen: list[Any] = []
     store.events.subscribe("one", seen.append)
     await store.events.publish("one", [1])
     await store.events.publish("another", [2])
     assert seen == [[1]]
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(store.events.run(), 3600)
 
 
-@pytest.mark.parametrize("tier", ["postgresql"], indirect=True)
 @pytest.mark.real_time
-async def test_every_process_gets_events_in_order_and_the_own_ones(
-    store: Store, other: Store
-) -> None:
+async def test_every_process_gets_events_in_order_and_the_own_ones(stores: list[Store]) -> None:
+    store, other = stores
     seen: dict[str, list[Any]] = {"here": [], "there": []}
     store.events.subscribe("one", seen["here"].append)
     other.events.subscribe("one", seen["there"].append)
@@ -88,11 +81,11 @@ async def test_every_process_gets_events_in_order_and_the_own_ones(
     assert other.events.unseal(sealed)[0] == "chat"
 
 
-@pytest.mark.parametrize("tier", ["postgresql"], indirect=True)
 @pytest.mark.real_time
 async def test_a_lost_connection_is_a_gap_after_which_events_come_again(
-    store: Store, other: Store, postgresql: PostgresServer
+    stores: list[Store], postgresql: PostgresServer
 ) -> None:
+    store, other = stores
     seen: list[Any] = []
     gaps = asyncio.Queue[None]()
     async with listening(other):

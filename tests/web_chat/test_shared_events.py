@@ -64,7 +64,7 @@ async def web(worker: Process, tmp_path: Path, saved: dict[str, Job]) -> AsyncIt
     web.events.listen()
     async with listening(store):
         yield web
-    await web.events.close()
+    await web.events.stop()
     await store.close()
 
 
@@ -120,9 +120,7 @@ async def test_of_a_very_long_text_the_end_arrives(worker: Process, web: Process
     assert text.endswith(event["text"]) and len(event["text"]) > 1000
 
 
-async def test_what_people_say_is_not_readable_on_the_way(
-    worker: Process, web: Process
-) -> None:
+async def test_what_people_say_is_not_readable_on_the_way(worker: Process, web: Process) -> None:
     sent: list[str] = []
     web.store.events.subscribe(KIND, sent.append)
     page = web.events.open(CHAT)
