@@ -63,7 +63,8 @@ class Events:
     def seal(self, *fields: str, text: str = "") -> str:
         """Return words, and a text at their end, compressed and encrypted.
 
-        The server must not read what people say. Of a text that is too long for one event the end is kept. fields: at most 1 kB in all.
+        The server must not read what people say. Of a text that is too long for one event the end
+        is kept. fields: at most 1 kB in all.
         """
         kept = text
         while True:

@@ -31,9 +31,7 @@ WORDS = "The stale smell of old beer lingers, and it takes heat to bring out the
     ],
     ids=["empty", "short", "repeated", "letters", "one-character", "chinese", "odd"],
 )
-async def test_what_is_sealed_fits_and_cannot_be_read(
-    store: Store, text: str
-) -> None:
+async def test_what_is_sealed_fits_and_cannot_be_read(store: Store, text: str) -> None:
     sealed = store.events.seal("a", "chat", text=text)
     assert len(sealed) <= MAX_SEALED_BYTES
     assert sealed.isascii() and "stale" not in sealed
