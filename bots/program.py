@@ -10,8 +10,9 @@ import asyncio
 import gc
 import signal
 from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -27,7 +28,7 @@ from core.audio import Media, limit_files
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines import Engines
-from core.errors import PlatformLocked
+from core.errors import PlatformLocked, StoreError
 from core.inbox import Inbox
 from core.interfaces import Platform
 from core.jobs import Runner, build_runner
@@ -42,6 +43,7 @@ from core.operations.roles import Role, list_roles
 from core.operations.status import OperatorStatus
 from core.requester import BudgetRules
 from core.store import Store, find_keys, migrate, open_cipher
+from core.store.events import ROOM
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 from core.worker_process.sandbox import hide_memory, is_root
@@ -150,8 +152,26 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
         answering = AnsweringPipeline(media, engines.answerer(), *shared)
         answering.allows_urls = settings.allow_urls
         roles = list_roles(transcription, synthesis, answering)
+        if store.is_shared:
+            await stack.enter_async_context(share_limits(store, roles))
         inbox = Inbox(store, synthesis, OperatorStatus(store, roles, budgets))
         yield Program(store, transcription, synthesis, answering, roles, budgets, inbox, clock)
+
+
+@asynccontextmanager
+async def share_limits(store: Store, roles: Collection[Role]) -> AsyncIterator[None]:
+    """Share the limits of accounts with other processes, and let them know that this one lives."""
+    for role in roles:
+        role.gate.share(store.rooms, partial(store.events.subscribe, ROOM))
+    await store.processes.renew()
+    task = asyncio.create_task(store.processes.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        with suppress(StoreError):
+            await store.processes.end()
 
 
 @asynccontextmanager

@@ -32,6 +32,8 @@ class Waiter:
     is_held: bool = False
     #: It leaves a slot to what is short.
     is_long: bool = False
+    #: It waits no more.
+    is_gone: bool = False
 
 
 class FairLine:

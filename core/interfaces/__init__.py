@@ -19,12 +19,14 @@ from core.interfaces.platforms import (
     VoiceChannels,
 )
 from core.interfaces.recordings import PIECE_BYTES, GrowingRecording, LargeRecording, Recording
+from core.interfaces.rooms import CallAsk, RateAsk, Rooms, Verdict
 
 __all__ = [
     "PIECE_BYTES",
     "Answerer",
     "AnswererLimits",
     "BudgetLedger",
+    "CallAsk",
     "CallLimits",
     "DeliveryLedger",
     "DeliveryTarget",
@@ -33,10 +35,13 @@ __all__ = [
     "LargeRecording",
     "OnText",
     "Platform",
+    "RateAsk",
     "Recording",
+    "Rooms",
     "Synthesizer",
     "SynthesizerLimits",
     "Transcriber",
     "TranscriberLimits",
+    "Verdict",
     "VoiceChannels",
 ]

@@ -27,6 +27,8 @@ class CallLimits:
     tokens_per_s: float = 0.0
     #: True if silence until the deadline of a call is normal: a machine at home, without a stream.
     is_slow: bool = False
+    #: True if they are those of each process, not of an account that several processes share.
+    is_own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

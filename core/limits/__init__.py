@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from core.limits.gate import AccountGate as AccountGate
-from core.limits.gate import AccountState as AccountState
 from core.limits.rates import RateLimit as RateLimit
 from core.limits.rates import RateUse as RateUse
+from core.limits.room import AccountState as AccountState

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from datetime import datetime
 from math import inf
+from typing import Any
 
 import structlog
 
 from core import metrics
 from core.clock import CLOCK, Clock
-from core.errors import EngineError
+from core.errors import EngineBusy, EngineError
 from core.fair_line import FairLine, Waiter
-from core.interfaces import CallLimits
+from core.interfaces import CallLimits, Rooms
 from core.limits.forecast import Ahead, find_ahead
-from core.limits.rates import RateUse, SharedRate
+from core.limits.room import AccountState, Room
 from core.requester import REQUESTER
 from core.stall import MovingLine, note_progress, slow_call
 
@@ -35,21 +34,6 @@ _NEW_SHARE = 0.2
 OnWait = Callable[[Waiter], None]
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class AccountState:
-    """The state of an account, for the operator."""
-
-    calls: RateUse | None
-    tokens: RateUse | None
-    #: Consecutive failures; 0 while the service works.
-    failures: int
-    #: The rest of the current pause.
-    pause_s: float
-    #: Class and time of the last failure, even if later calls succeeded.
-    error: str = ""
-    failed_at: datetime | None = None
 
 
 class AccountGate:
@@ -69,21 +53,14 @@ class AccountGate:
     ) -> None:
         self._engine, self._name = engine, f"{engine} {role}".rstrip()
         self._limits, self._clock = limits, clock
-        #: Calls that wait, and how many of each person are under way.
-        self._line, self._under_way = FairLine(), Counter[str]()
-        #: One person leaves a place to others, unless there are so few that it would be half.
-        self._most_of_one = limits.concurrency - (limits.concurrency > 2)
+        #: Calls that wait, and the room for them.
+        self._line, self._room = FairLine(), Room(limits, clock)
         #: Set, and replaced, when those who wait are to look again.
         self._change = asyncio.Event()
         #: The call that finds out whether the engine is back.
         self._probe: Waiter | None = None
         #: Waiting in the body of its `wait` is no stall while calls of others succeed.
         self.moving = MovingLine()
-        self._calls = SharedRate(limits.calls_per_minute, clock)
-        self._tokens = SharedRate(limits.tokens_per_minute, clock)
-        #: What a call takes of each rate, and what a second of its audio does.
-        rates = (self._calls, 1.0, 0.0), (self._tokens, limits.tokens_per_call, limits.tokens_per_s)
-        self._rates = [one for one in rates if one[0].all.is_limited]
         self._failures = 0
         self._failed_recording: str | None = None
         #: Different recordings failed in a row: a single one may itself be the cause.
@@ -93,6 +70,31 @@ class AccountGate:
         self._asked_until = 0.0
         self._last_error: EngineError | None = None
         self._failed_at: datetime | None = None
+
+    def share(self, rooms: Rooms, watch: Callable[[Callable[[Any], object]], object]) -> None:
+        """Share the limits with other processes, unless each has its own. Before any call.
+
+        watch: gets what is to be called when others may have made room, with the account or None.
+        """
+        if self._limits.is_own:
+            return
+        from core.limits.shared_room import SharedRoom  # loaded only where it is used
+
+        self._room = SharedRoom(self._limits, self._clock, rooms, self._name)
+        self._room.on_pause = self._note_pause
+        watch(self._note_room)
+
+    def _note_pause(self, wait_s: float) -> None:
+        """Wait as another process was asked to, or because it has failed."""
+        self._paused_until = max(self._paused_until, self._clock.monotonic() + wait_s)
+        self._last_error = self._last_error or EngineBusy("the engine is paused")
+        self._look_again()
+
+    def _note_room(self, account: str | None) -> None:
+        if account in (None, self._name):
+            if not self._failures:
+                self._paused_until = self._asked_until
+            self._look_again()
 
     @property
     def fault(self) -> EngineError | None:
@@ -112,8 +114,7 @@ class AccountGate:
     async def state(self) -> AccountState:
         """Return the state of the account."""
         return AccountState(
-            await self._calls.all.use(),
-            await self._tokens.all.use(),
+            *await self._room.use(),
             self._failures,
             self._pause_left_s,
             type(self._last_error).__name__ if self._last_error else "",
@@ -130,14 +131,10 @@ class AccountGate:
             return 0.0
         ahead = self.find_ahead(duration_s, own)
         length_s, calls = duration_s + ahead.length_s, ahead.calls + max(1, own_calls)
-        waits = [
-            await rate.all.expected_wait_s(int(calls * each + length_s * per_s))
-            for rate, each, per_s in self._rates
-        ]
-        places = self._limits.concurrency
-        is_full = own_calls > 0 and self._under_way.total() >= places
-        busy_s = (ahead.calls + is_full) * self.call_s / places
-        return max(self._pause_left_s, busy_s, *waits)
+        wait_s = await self._room.expected_wait_s(length_s, calls)
+        is_full = own_calls > 0 and self._room.is_full
+        busy_s = (ahead.calls + is_full) * self.call_s / self._limits.concurrency
+        return max(self._pause_left_s, busy_s, wait_s)
 
     def find_ahead(self, duration_s: float, own: Collection[Waiter] = ()) -> Ahead:
         """Return which calls go before those of a recording; see `expected_wait_s`."""
@@ -172,9 +169,9 @@ class AccountGate:
         else:
             self._note_success(self._clock.monotonic() - began_s)
         finally:
-            self._under_way.subtract({waiter.person: waiter.is_served})
-            if not self._under_way.total():
-                self._under_way.clear()
+            waiter.is_gone = True
+            if waiter.is_served:
+                self._room.give_back(waiter)
             if self._line.waiting:
                 self._line.leave(waiter)
                 self._look_again()
@@ -183,6 +180,8 @@ class AccountGate:
         """Take into account that a call has succeeded."""
         self.call_s += (took_s - self.call_s) * (_NEW_SHARE if self.has_succeeded else 1.0)
         metrics.ENGINE_CALLS.labels(self._engine, "ok").inc()
+        if self._paused_until > self._asked_until:
+            self._room.share_pause(max(0.0, self._asked_until - self._clock.monotonic()))
         self._failures, self._paused_until = 0, self._asked_until
         self.has_succeeded = True
         self._failed_recording, self._is_down = None, False
@@ -220,6 +219,8 @@ class AccountGate:
                 wait_s = await self._serve() if waiter is self._line.waiting[0] else inf
             if not waiter.is_served:
                 await self._sleep(change, max(0.02, wait_s))
+        # It may have been let through by one that waits no more.
+        self._line.serve(waiter)
 
     async def _sleep(self, change: asyncio.Event, wait_s: float) -> None:
         if wait_s == inf:
@@ -245,26 +246,14 @@ class AccountGate:
 
     async def _admit(self, waiter: Waiter) -> float:
         """Let a call through and return 0, or return the seconds until there may be room."""
-        person = waiter.person
         if wait_s := self._pause_left_s:
             return wait_s
-        if self._under_way.total() >= self._limits.concurrency:
-            return inf
-        waiter.is_held = bool(person) and self._under_way[person] >= self._most_of_one
-        if waiter.is_held:
-            return inf
-        costs = [(rate, int(each + per_s * waiter.length_s)) for rate, each, per_s in self._rates]
-        for rate, cost in costs:
-            wait_s, waiter.is_held = await rate.wait_s(cost, person)
-            if wait_s:
-                return wait_s
-        for rate, cost in costs:
-            await rate.take(cost, person)
-        waiter.is_served = True
-        self._under_way.update((person,))
-        if self._failures >= FAILURES_BEFORE_PAUSE:
+        probe_s = self._pause_s() if self._failures >= FAILURES_BEFORE_PAUSE else 0.0
+        if wait_s := await self._room.take(waiter, probe_s):
+            return wait_s
+        if probe_s:
             # The others wait for its result.
-            self._probe, self._paused_until = waiter, self._clock.monotonic() + self._pause_s()
+            self._probe, self._paused_until = waiter, self._clock.monotonic() + probe_s
         return 0.0
 
     def _look_again(self) -> None:
@@ -290,6 +279,8 @@ class AccountGate:
             wait_s = max(wait_s, self._pause_s())
             log.warning("engine paused", engine=self._name, wait_s=wait_s, error=str(error))
         self._paused_until = max(self._paused_until, now_s + wait_s)
+        if wait_s:
+            self._room.share_pause(self._pause_left_s)
 
     def _pause_s(self) -> float:
         # After days of failures the power would overflow a float.

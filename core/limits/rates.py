@@ -28,7 +28,7 @@ class RateLimit:
 
     def __init__(self, per_minute: int | None, clock: Clock = CLOCK) -> None:
         self._per_minute = per_minute
-        self.is_limited = per_minute is not None
+        self.is_limited, self.per_minute = per_minute is not None, per_minute or 0
         self._item = RateLimitItemPerMinute(per_minute or 1)
         self._clock = clock
         self._storage = _ClockStorage(clock)
@@ -55,17 +55,14 @@ class RateLimit:
 
     async def expected_wait_s(self, cost: int, key: str = "") -> float:
         """Return the seconds until `cost` units will have been used, one after the other."""
-        if not self._per_minute or cost <= 0:
+        if not self._per_minute:
             return 0.0
-        minutes = (cost - 1) // self._per_minute
-        used = await self._storage.list_used(self._item.key_for(key))
-        free = self._per_minute - sum(amount for _, amount in used)
-        wait_s = 0.0
-        while used and free < cost - minutes * self._per_minute:
-            taken_at_s, amount = used.pop(0)
-            free += amount
-            wait_s = taken_at_s + 60.0 - self._clock.monotonic()
-        return 60.0 * minutes + wait_s
+        used, now_s = (
+            await self._storage.list_used(self._item.key_for(key)),
+            self._clock.monotonic(),
+        )
+        free = [(taken_at_s + 60.0 - now_s, amount) for taken_at_s, amount in used]
+        return find_wait_s(free, cost, self._per_minute)
 
     async def use(self, key: str = "") -> RateUse | None:
         """Return how much of the limit is used, None if there is no limit."""
@@ -73,6 +70,22 @@ class RateLimit:
             return None
         window = await self._windows.get_window_stats(self._item, key)
         return RateUse(self._per_minute - window.remaining, self._per_minute)
+
+
+def find_wait_s(used: list[tuple[float, int]], cost: int, per_minute: int) -> float:
+    """Return the seconds until `cost` units will have been used, one after the other.
+
+    used: in how many seconds how many units are free again, the next first.
+    """
+    if cost <= 0:
+        return 0.0
+    minutes = (cost - 1) // per_minute
+    free, wait_s = per_minute - sum(amount for _, amount in used), 0.0
+    for free_s, amount in used:
+        if free >= cost - minutes * per_minute:
+            break
+        free, wait_s = free + amount, free_s
+    return 60.0 * minutes + wait_s
 
 
 class _ClockStorage(MemoryStorage):
@@ -121,9 +134,9 @@ class SharedRate:
 
     def __init__(self, per_minute: int | None, clock: Clock = CLOCK) -> None:
         self.all = RateLimit(per_minute, clock)
-        self._reserve = int(RESERVE_SHARE * (per_minute or 0))
-        self._light_most = int(LIGHT_SHARE * (per_minute or 0))
-        self._light = RateLimit(self._light_most, clock)
+        self.reserve = int(RESERVE_SHARE * (per_minute or 0))
+        self.light_most = int(LIGHT_SHARE * (per_minute or 0))
+        self._light = RateLimit(self.light_most, clock)
 
     async def wait_s(self, cost: int, person: str) -> tuple[float, bool]:
         """Return the seconds until `cost` units may be free, 0 if they are.
@@ -131,9 +144,9 @@ class SharedRate:
         Also whether only the part that is left to others is free now.
         """
         wait_s = await self.all.wait_s(cost)
-        if wait_s or not self._reserve or not person or await self._is_light(cost, person):
+        if wait_s or not self.reserve or not person or await self._is_light(cost, person):
             return wait_s, False
-        return await self.all.wait_s(cost + self._reserve), True
+        return await self.all.wait_s(cost + self.reserve), True
 
     async def take(self, cost: int, person: str) -> None:
         """Use `cost` units."""
@@ -142,4 +155,4 @@ class SharedRate:
         await self.all.take(cost)
 
     async def _is_light(self, cost: int, person: str) -> bool:
-        return cost <= self._light_most and not await self._light.wait_s(cost, person)
+        return cost <= self.light_most and not await self._light.wait_s(cost, person)

@@ -145,6 +145,14 @@ PERIODS = (
         "until another one does it", is_personal=False,
     ),
     Period(
+        ("budget_holds", "engine_slots", "paid_calls"), "Which process makes which calls", None,
+        "until the call ends, or the process does", is_personal=False,
+    ),
+    Period(
+        ("engine_pauses", "rate_uses"), "How many calls of the last minute there were", None,
+        "2 minutes, while the program runs", is_personal=False,
+    ),
+    Period(
         ("budget_uses",), mark("How much you have used on each day, without your id"), USE_KEPT,
         column="day",
     ),

@@ -45,6 +45,8 @@ from core.store.work.shared_jobs import SharedJobs
 
 if TYPE_CHECKING:
     from core.store.objects.outside import Outside
+    from core.store.operations.processes import Processes
+    from core.store.operations.rooms import Rooms
 
 __all__ = [
     "ForgottenCounts",
@@ -64,6 +66,9 @@ class Store:
     """
 
     files = ReplyFiles(None)
+    #: Where several processes use the database: their calls to engines, and whether they live.
+    rooms: Rooms
+    processes: Processes
 
     def __init__(
         self, url: str, cipher: Cipher, clock: Clock = CLOCK, storage_url: str | None = None
@@ -92,6 +97,8 @@ class Store:
         self.exports = Exports(self._database, self.recordings, self.voices, self.files)
         self.forgetting = Forgetting(self._database, self.recordings)
         self._build_operations()
+        if self.is_shared:
+            self._share()
 
     def _build_operations(self) -> None:
         self.restarts = Restarts(self._database)
@@ -102,6 +109,18 @@ class Store:
         self.statistics = Statistics(self._database)
         self.audit = Audit(self._database)
         self.controls = Controls(self._database, self.admissions)
+
+    def _share(self) -> None:
+        # Loaded only where several processes use the database.
+        from core.store.operations.processes import Processes
+        from core.store.operations.rooms import Rooms
+        from core.store.work.paid_calls import PaidCalls
+
+        self.rooms = Rooms(self._database)
+        self.results.paid_calls = calls = PaidCalls(self._database, self.events)
+        self.processes = Processes(self._database, self.rooms)
+        self.processes.on_lost = self.results.abandon
+        self.processes.on_renewal.append(calls.tell_moved)
 
     async def load(self) -> None:
         """Read what operators have decided: before anything runs, and when it may have changed."""

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.sqlite import insert
 from core.models import Account, Chat
 from core.store.database.cipher import Cipher
 from core.store.database.dialects import take_turns
+from core.store.database.process_tables import budget_holds
 from core.store.database.schema import budget_uses, budgets
 
 #: No call takes longer: what is held since then was held by a process that ended.
@@ -76,6 +77,8 @@ def move_budget(connection: Connection, old: Chat, new: Chat, day: date) -> None
             change = update(column.table).where(column == before)
             moved[column.table] = connection.execute(change.values(account=after)).rowcount
     if moved.get(budget_uses):
+        held = update(budget_holds).where(budget_holds.c.account == before)
+        connection.execute(held.values(account=after))
         row = {"account": before, "kind": MOVED, "limits": f"{day.isoformat()} {after}"}
         connection.execute(_NOTE_MOVED, row)
 

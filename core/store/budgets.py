@@ -27,7 +27,6 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert
 
 from core.models import (
     Account,
@@ -41,8 +40,9 @@ from core.models import (
     show_budget,
 )
 from core.store.audit import note_action
+from core.store.budget_holds import HELD, USED, hold, settle
 from core.store.budget_keys import HELD_FOR, MOVED, OF_PEOPLE, find_key, make_key, name_account
-from core.store.database.dialects import Largest, take_turns
+from core.store.database.dialects import take_turns
 from core.store.database.queries import Database, reads, writes
 from core.store.database.schema import budget_uses, budgets
 
@@ -53,8 +53,6 @@ _MOST_AT_ONCE = 100
 _ACTION = "budget"
 
 _USE = budget_uses.c
-#: What is used, and what is held, in the order of `Amount`.
-_USED, _HELD = Amount._fields, [f"held_{name}" for name in Amount._fields]
 
 
 @cache
@@ -75,7 +73,7 @@ def _select_standing(number: int) -> Select[Any]:
     is_own = (budgets.c.account == of) & (budgets.c.kind != MOVED)
     own = select(budgets.c.limits).where(is_own).scalar_subquery()
     is_fresh = _USE.day >= bindparam("fresh")
-    used, held = ([_USE[name] for name in names] for names in (_USED, _HELD))
+    used, held = ([_USE[name] for name in names] for names in (USED, HELD))
     sums = [
         func.sum(case((is_in, column), else_=0))
         for period in (_USE.day == bindparam("today"), _USE.day >= bindparam("first"))
@@ -85,33 +83,6 @@ def _select_standing(number: int) -> Select[Any]:
     is_month = _USE.day.between(bindparam("first"), bindparam("last"))
     query = select(literal_column(str(number)), own, *sums).select_from(budget_uses)
     return query.where(_USE.account == of, is_month)
-
-
-_NEW = insert(budget_uses)
-_HOLD = _NEW.on_conflict_do_update(
-    index_elements=[_USE.account, _USE.day],
-    set_={name: _USE[name] + _NEW.excluded[name] for name in _HELD},
-)
-_IS_IT = (_USE.account == bindparam("of")) & (_USE.day == bindparam("on"))
-_SETTLE = (
-    update(budget_uses)
-    .where(_IS_IT)
-    .values(
-        {name: _USE[name] + bindparam(f"paid_{name}") for name in _USED}
-        # Never less than nothing: at a start all that is held is released.
-        | {name: Largest(0, _USE[name] - bindparam(f"free_{name}")) for name in _HELD}
-    )
-)
-
-
-def settle(connection: Connection, settlement: Settlement) -> None:
-    """Book what was paid, and hold less from now on."""
-    values: dict[str, Any] = {"on": settlement.day.isoformat()}
-    values |= {f"paid_{name}": n for name, n in zip(_USED, settlement.paid, strict=True)}
-    values |= {f"free_{name}": n for name, n in zip(_HELD, settlement.released, strict=True)}
-    connection.execute(
-        _SETTLE, [values | {"of": find_key(connection, one)} for one in settlement.accounts]
-    )
 
 
 class BudgetLedger:
@@ -133,23 +104,20 @@ class BudgetLedger:
         take_turns(connection, *keys)
         standings = _read(connection, keys, day)
         if not any(standing.find_lack(amount) for standing in standings):
-            new = {"day": day.isoformat(), **dict.fromkeys(_USED, 0)}
-            new |= dict(zip(_HELD, amount, strict=True))
-            rows = [new | {"account": key, "kind": one.kind} for key, one in keys.items()]
-            connection.execute(_HOLD, rows)
+            hold(connection, keys, amount, day, self._database.process)
         return standings
 
     @writes
     def release(self, connection: Connection, settlement: Settlement) -> None:
         """Book what was paid, and hold less from now on."""
-        settle(connection, settlement)
+        settle(connection, settlement, self._database.process)
 
     @writes
     def release_all(self, connection: Connection, day: date) -> int:
-        """Release what a process held that has ended. Return from how many rows."""
-        is_held = or_(*(_USE[name] > 0 for name in _HELD))
+        """Release what the only process held that has ended. Return from how many rows."""
+        is_held = or_(*(_USE[name] > 0 for name in HELD))
         is_recent = _USE.day >= (day - HELD_FOR).isoformat()
-        change = update(budget_uses).where(is_recent, is_held).values(dict.fromkeys(_HELD, 0))
+        change = update(budget_uses).where(is_recent, is_held).values(dict.fromkeys(HELD, 0))
         return connection.execute(change).rowcount
 
     @reads
@@ -171,7 +139,7 @@ class BudgetLedger:
 
         budget: the limits of those who have not been given their own.
         """
-        query = select(_USE.account, *(_USE[name] for name in _USED))
+        query = select(_USE.account, *(_USE[name] for name in USED))
         is_it = (_USE.day == day.isoformat()) & (_USE.kind == kind)
         rows = sorted(
             connection.execute(query.where(is_it)), key=lambda row: tuple(row[1:]), reverse=True
@@ -209,7 +177,7 @@ class BudgetLedger:
         month = f"{day:%Y-%m}"
         is_month = _USE.day.between(f"{month}-01", f"{month}-31")
         change = update(budget_uses).where(_USE.account == find_key(connection, account), is_month)
-        connection.execute(change.values(dict.fromkeys(_USED, 0)))
+        connection.execute(change.values(dict.fromkeys(USED, 0)))
 
     async def own(self) -> list[tuple[AccountKind, str, Budget]]:
         """Return the limits that were given to somebody: kind, name or short id, limits."""
@@ -245,7 +213,7 @@ def _read(connection: Connection, accounts: Mapping[str, Account], day: date) ->
     key |= {"today": day.isoformat(), "fresh": fresh}
     key |= {"first": f"{month}-01", "last": f"{month}-31"}
     rows = sorted(connection.execute(_select_standings(len(accounts)), key), key=itemgetter(0))
-    standings, size = [], len(_USED)
+    standings, size = [], len(USED)
     for (stored, account), (_, own, *sums) in zip(accounts.items(), rows, strict=True):
         starts = range(0, len(sums), size)
         amounts = [Amount(*(n or 0 for n in sums[at : at + size])) for at in starts]

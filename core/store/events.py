@@ -22,6 +22,8 @@ from core.store.database.queries import Database, writes
 
 #: PostgreSQL's name of the channel, and how long a message may be. Source: its page on NOTIFY.
 CHANNEL, MAX_BYTES = "hearsay", 7999
+#: The event that calls to an engine may be let through again: its account, None for any.
+ROOM = "room"
 #: An event of this process alone: others may have been lost, as their connection is a new one.
 GAP = "gap"
 #: How long a sealed value may be, whatever its kind is called.

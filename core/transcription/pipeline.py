@@ -50,9 +50,7 @@ class TranscriptionPipeline:
         #: Tells that a recording is being downloaded. Returns some seconds of one.
         self.expect, self.excerpt = media.expect, media.excerpt
         self.transcriber = transcriber
-        self._results = results
-        #: Of all pipelines.
-        self.budgets = budgets
+        self._results, self.budgets = results, budgets  # those of all pipelines
         #: Limits the calls to the engine.
         self.gate = AccountGate(transcriber.name, transcriber.limits, clock=clock)
         self._reports = LongReports(transcriber, budgets, clock)
@@ -106,6 +104,8 @@ class TranscriptionPipeline:
         self, pending: PendingTranscript, recording: Recording, on_progress: OnProgress | None
     ) -> Transcript:
         pending.on_progress = on_progress
+        if found := await self._results.find_made(pending.key):
+            return found
         on_wait, limits = partial(self._note_queued, pending), self._piece_limits
         pieces = self._media.pieces(recording, limits, hint_s=pending.hint_s, on_wait=on_wait)
         async with self.budgets.reserve() as pending.reservation:

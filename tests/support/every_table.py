@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Table
 
 from core.commands import pick_command
 from core.models import (
@@ -28,6 +31,13 @@ from core.models import (
 )
 from core.requester import requester_of, work_for
 from core.store import Store
+from core.store.database.process_tables import (
+    budget_holds,
+    engine_pauses,
+    engine_slots,
+    paid_calls,
+    rate_uses,
+)
 from core.store.database.schema import leases, retired_keys
 from tests.conftest import NewMessage
 from tests.store.conftest import schedule
@@ -90,8 +100,7 @@ async def fill_every_table(store: Store, new_message: NewMessage) -> None:
     await store.newcomers.add(GROUP, ["7"])
     former = {"key_id": "00000000", "retired_at": now}
     await store._database.write(lambda one: one.execute(retired_keys.insert(), former))
-    lease = {"name": "telegram", "holder": "1", "until_at": now}
-    await store._database.write(lambda one: one.execute(leases.insert(), lease))
+    await _fill_shared_tables(store)
     account, amount = Account("person", "test:7"), Amount(1000, 5)
     await store.budgets.reserve([account], amount, now.date())
     await store.budgets.set_budget(account, parse_budget("5 min/day"), "test:7", "who")
@@ -104,6 +113,27 @@ async def fill_every_table(store: Store, new_message: NewMessage) -> None:
         if told.job_id != held.job_id:
             await store.jobs.finish(told.job_id, JobState.DONE)
     await store.controls.pause("test:7", is_on=True)
+
+
+async def _fill_shared_tables(store: Store) -> None:
+    """Save what several processes share, as they leave it when the last of them ends."""
+    now = store._database.now()
+    call = {"process": "1", "account": "mimo"}
+    amount = dict.fromkeys(("audio_ms", "micro_usd", "requests"), 1)
+    rows: list[tuple[Table, dict[str, Any]]] = [
+        (leases, {"name": "telegram", "holder": "1", "until_at": now}),
+        (rate_uses, {"key": "mimo|calls", "at": 1, "amount": 1}),
+        (engine_slots, {**call, "person": "7", "calls": 1}),
+        (engine_pauses, {"account": "mimo", "until_at": now}),
+        (paid_calls, {"key": "heard", "process": "1"}),
+        (budget_holds, {**call, "day": now.date().isoformat(), **amount}),
+    ]
+
+    def fill(connection: Connection) -> None:
+        for table, row in rows:
+            connection.execute(table.insert(), row)
+
+    await store._database.write(fill)
 
 
 async def add_ended(store: Store, message: Message, state: JobState) -> Job:

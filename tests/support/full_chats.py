@@ -29,6 +29,7 @@ from tests.support.stored_rows import Rows, read_rows
 #: And what operators have decided, which outlives the wish of those whom it is about: bans above
 #: all.
 IMPERSONAL = {
+    *("leases", "budget_holds", "engine_slots", "engine_pauses", "paid_calls", "rate_uses"),
     *("usage", "budgets", "budget_uses", "probes", "watermarks"),
     *("index_key", "retired_keys", "admissions", "audit", "switches"),
 }

@@ -46,7 +46,11 @@ class OfflineAnswerer(OfflineRole):
 
     model = "extracts"
     limits = AnswererLimits(
-        concurrency=CONCURRENCY, is_slow=True, context_tokens=_NO_LIMIT, can_translate=False
+        concurrency=CONCURRENCY,
+        is_slow=True,
+        is_own=True,
+        context_tokens=_NO_LIMIT,
+        can_translate=False,
     )
 
     async def answer(self, question: Question, *, on_text: OnText | None = None) -> Answer:

@@ -27,7 +27,7 @@ class OfflineSynthesizer(WorkerRole):
     model = "espeak-ng"
     worker = "core.engines.offline.espeak_worker"
     rate_hz = espeak.RATE_HZ
-    limits = SynthesizerLimits(concurrency=CONCURRENCY, is_slow=True)
+    limits = SynthesizerLimits(concurrency=CONCURRENCY, is_slow=True, is_own=True)
 
     def __init__(self, settings: Settings | None = None, shared: None = None) -> None:
         super().__init__(settings, shared)

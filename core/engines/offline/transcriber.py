@@ -42,6 +42,7 @@ class OfflineTranscriber(WorkerRole):
         target_piece_s=45.0,
         concurrency=CONCURRENCY,
         is_slow=True,
+        is_own=True,
     )
     #: Longest silence of a worker, beyond the length of its audio (it needs about a seventh).
     stall_s: float = 20.0

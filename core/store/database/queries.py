@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import cache, wraps
 from operator import attrgetter
+from secrets import token_hex
 from typing import Any, Concatenate, ParamSpec
 
 from sqlalchemy import Connection, Executable, Select, Table, bindparam, literal_column, select
@@ -50,6 +51,8 @@ class Database:
         self._url, self.paused = url, Event()  # set by `Controls`: no new work is begun
         #: Whether several processes may use it.
         self.is_shared = find_backend(url) != SQLITE
+        #: Tells this process from others on the database; empty where there are none.
+        self.process = token_hex(8) if self.is_shared else ""
         #: Why not everything can be saved, None if it can: see `Probes.check_space`.
         self.fault: StorageFull | None = None
         #: Called after each commit by which a job may have to run.

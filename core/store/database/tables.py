@@ -34,6 +34,7 @@ from core.models import (
 from core.store.database.dialects import BigInt, index_in_order, index_some
 from core.store.database.encryption import Encrypted, KeyedId, UtcDateTime, bind_column_names
 from core.store.database.operator_tables import admissions as admissions
+from core.store.database.process_tables import paid_calls as paid_calls
 from core.store.database.schema import deliveries as deliveries
 from core.store.database.schema import metadata as metadata
 from core.store.database.schema import newcomers as newcomers

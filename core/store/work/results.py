@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from contextvars import copy_context
 from dataclasses import asdict, dataclass, field
 from math import inf
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
@@ -17,13 +17,17 @@ from core.errors import ConfirmationNeeded, OverBudget
 from core.models import Answer, Audio, Settlement, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import StallTimer, find_timer, set_timer
-from core.store.budgets import settle
+from core.store.budget_holds import settle
 from core.store.database.encryption import digest
+from core.store.database.fencing import FENCE
 from core.store.database.objects import SOUND, StoredObject, link
 from core.store.database.queries import Database, insert_new, reads, writes
 from core.store.database.schema import usage, uses
 from core.store.database.tables import answers, sounds, transcripts
 from core.store.people.voices import hash_sample
+
+if TYPE_CHECKING:
+    from core.store.work.paid_calls import PaidCalls
 
 Result = TypeVar("Result")
 
@@ -87,6 +91,9 @@ class Payment:
 class Results:
     """Queries about what engines returned."""
 
+    #: Where several processes pay for results: it lets one of them make each.
+    paid_calls: PaidCalls | None = None
+
     def __init__(self, database: Database) -> None:
         self._database = database
         #: By key, of the results that are being made.
@@ -97,7 +104,8 @@ class Results:
 
         If it fails, it fails for all, unless only who began it could not pay, or is asked first. It
         goes on until the last of them is cancelled or given up. Its progress is theirs, and shown
-        to each if the first of them has a `show`. Raises StorageFull while it could not be saved.
+        to each if the first of them has a `show`. It looks first whether another process has
+        made the result meanwhile. Raises StorageFull while it could not be saved.
         """
         if self._database.fault:
             raise self._database.fault.with_traceback(None)
@@ -126,9 +134,28 @@ class Results:
         timer, context = StallTimer(clock=self._database.clock), copy_context()
         timer.moved_at_s = timer.counts_from_s = -inf  # to begin is no progress
         context.run(set_timer, timer)
+        # It goes on for others when the job that began it is lost, and what is paid for is saved.
+        context.run(FENCE.set, None)
         call = self._calls[key] = _SharedCall(timer)
-        call.task = asyncio.create_task(make(show and call.tell), context=context)
+        run = make(show and call.tell)
+        if self.paid_calls:
+            run = self._run_alone(self.paid_calls, key, timer, run)
+        call.task = asyncio.create_task(run, context=context)
         return call
+
+    async def _run_alone(
+        self, calls: PaidCalls, key: str, timer: StallTimer, run: Coroutine[Any, Any, Result]
+    ) -> Result:
+        try:
+            async with calls.claim(key, timer):
+                return await run
+        finally:
+            run.close()  # unless it has begun
+
+    def abandon(self) -> None:
+        """Give up all calls under way: another process makes them by now."""
+        for call in self._calls.values():
+            call.task.cancel()
 
     async def find(self, key: str) -> Transcript | None:
         """Return the transcript saved under `key`."""
@@ -138,6 +165,10 @@ class Results:
         await self._note_use(key)
         found: Transcript = rows[0].content
         return found
+
+    async def find_made(self, key: str) -> Transcript | None:
+        """Return the transcript that another process has just made. Within a shared call."""
+        return await self.find(key) if self.paid_calls else None
 
     async def save(
         self,
@@ -255,4 +286,4 @@ class Results:
             hour_at = now.replace(minute=0, second=0, microsecond=0)
             connection.execute(_BOOK, asdict(cost) | {"hour_at": hour_at, "calls": 1})
         if payment.settlement is not None:
-            settle(connection, payment.settlement)
+            settle(connection, payment.settlement, self._database.process)

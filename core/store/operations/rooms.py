@@ -1,0 +1,213 @@
+"""Calls to engines over all processes: how many are under way, and what the last minute has used.
+
+Only on PostgreSQL, whose clock decides. Transactions about one account run one after the other, and
+are not waited for on the disk: what is lost at a crash of the database is a second of the counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, select, text
+from sqlalchemy.dialects.sqlite import insert
+
+from core.interfaces.rooms import CallAsk, RateAsk, Verdict
+from core.store.database.encryption import digest
+from core.store.database.process_tables import engine_pauses, engine_slots
+from core.store.database.queries import Database, reads, writes
+from core.store.events import ROOM, notify
+
+#: How often somebody looks for room that is announced only while the database can be reached.
+_LOOK_S = 1.0
+
+_LOCK = text(
+    "SELECT set_config('synchronous_commit', 'off', true),"
+    " pg_advisory_xact_lock(hashtextextended('room ' || :account, 0))"
+)
+_SLOT = engine_slots.c
+_NEW_SLOT = insert(engine_slots)
+_SET_SLOT = _NEW_SLOT.on_conflict_do_update(
+    index_elements=list(engine_slots.primary_key),
+    set_={"calls": _NEW_SLOT.excluded.calls},
+)
+_DROP_SLOT = delete(engine_slots).where(
+    _SLOT.account == bindparam("of_account"),
+    _SLOT.process == bindparam("of_process"),
+    _SLOT.person == bindparam("of_person"),
+)
+_TOTAL = select(func.coalesce(func.sum(_SLOT.calls), 0)).where(
+    _SLOT.account == bindparam("of_account")
+)
+_LOOK = text(
+    "SELECT coalesce(sum(calls), 0) AS total,"
+    " coalesce(sum(calls) FILTER (WHERE person = :person), 0) AS own,"
+    " coalesce((SELECT extract(epoch FROM until_at - clock_timestamp()) FROM engine_pauses"
+    " WHERE account = :account), 0) AS pause_s FROM engine_slots WHERE account = :account"
+)
+#: Use is counted by quarters of a second. It ends with its quarter, so that what arrives at the
+#: service a little later than another call is no call too many.
+_SUMS = text(
+    "SELECT key, sum(amount) AS amount FROM rate_uses WHERE key = ANY(:keys)"
+    " AND at > extract(epoch FROM clock_timestamp()) * 4 - 4 * :window_s GROUP BY key"
+)
+_USED = text(
+    "SELECT at / 4.0 + :window_s - extract(epoch FROM clock_timestamp()) AS free_s, amount"
+    " FROM rate_uses WHERE key = :key"
+    " AND at > extract(epoch FROM clock_timestamp()) * 4 - 4 * :window_s ORDER BY at"
+)
+_USE = text(
+    "INSERT INTO rate_uses (key, at, amount)"
+    " VALUES (:key, ceil(extract(epoch FROM clock_timestamp()) * 4), :amount)"
+    " ON CONFLICT (key, at) DO UPDATE SET amount = rate_uses.amount + excluded.amount"
+)
+_PAUSE = text(
+    "INSERT INTO engine_pauses (account, until_at)"
+    " VALUES (:account, clock_timestamp() + make_interval(secs => :wait_s))"
+    " ON CONFLICT (account) DO UPDATE SET until_at = excluded.until_at"
+)
+_FORGET = text(
+    "DELETE FROM rate_uses WHERE at <= extract(epoch FROM clock_timestamp()) * 4 - 4 * :window_s"
+)
+
+
+class Rooms:
+    """Queries about the calls of all processes; a `core.interfaces.Rooms`."""
+
+    #: How long use counts: a minute, except in tests.
+    window_s = 60
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @writes
+    def enter(self, connection: Connection, ask: CallAsk, under_way: Mapping[str, int]) -> Verdict:
+        """Let a call through if there is room for it, and count it then; all or nothing.
+
+        under_way: how many calls of this process are under way, of each person for whom that has
+        changed.
+        """
+        connection.execute(_LOCK, {"account": ask.account})
+        self._count(connection, ask.account, ask.concurrency, under_way)
+        person = digest(connection, _SLOT.person, ask.person)
+        row = connection.execute(_LOOK, {"account": ask.account, "person": person}).one()
+        if row.pause_s > 0:
+            return Verdict(float(row.pause_s), pause_s=float(row.pause_s))
+        if row.total >= ask.concurrency:
+            return Verdict(_LOOK_S)
+        if ask.person and row.own >= ask.most_of_one:
+            return Verdict(_LOOK_S, is_held=True)
+        uses = self._find_uses(connection, ask, person)
+        if isinstance(uses, Verdict):
+            return uses
+        if uses:
+            connection.execute(_USE, uses)
+        self._set_slots(connection, ask.account, {ask.person: ask.own_calls + 1})
+        if ask.probe_s:
+            connection.execute(_PAUSE, {"account": ask.account, "wait_s": ask.probe_s})
+        return Verdict()
+
+    @writes
+    def count(
+        self,
+        connection: Connection,
+        account: str,
+        concurrency: int,
+        under_way: Mapping[str, int],
+    ) -> None:
+        """Count calls that have ended."""
+        connection.execute(_LOCK, {"account": account})
+        self._count(connection, account, concurrency, under_way)
+
+    @writes
+    def pause(self, connection: Connection, account: str, wait_s: float) -> None:
+        """Let all processes wait for so long, 0 to end a pause."""
+        connection.execute(_LOCK, {"account": account})
+        if wait_s > 0:
+            connection.execute(_PAUSE, {"account": account, "wait_s": wait_s})
+            return
+        connection.execute(delete(engine_pauses).where(engine_pauses.c.account == account))
+        notify(connection, ROOM, account)
+
+    @reads
+    def list_used(
+        self, connection: Connection, account: str, limit: str
+    ) -> list[tuple[float, int]]:
+        """Return in how many seconds how many units of a limit are free again, the next first."""
+        return self._list_used(connection, _key(account, limit))
+
+    def forget(self, connection: Connection) -> None:
+        """Delete what was used longer ago than anybody asks for."""
+        connection.execute(_FORGET, {"window_s": self.window_s})
+
+    def _count(
+        self,
+        connection: Connection,
+        account: str,
+        concurrency: int,
+        under_way: Mapping[str, int],
+    ) -> None:
+        """Save how many calls are under way, and announce that there is room again."""
+        if not under_way:
+            return
+        key: dict[str, Any] = {"of_account": account}
+        before = connection.execute(_TOTAL, key).scalar() or 0
+        self._set_slots(connection, account, under_way)
+        if before >= concurrency and (connection.execute(_TOTAL, key).scalar() or 0) < concurrency:
+            notify(connection, ROOM, account)
+
+    def _set_slots(
+        self, connection: Connection, account: str, under_way: Mapping[str, int]
+    ) -> None:
+        own = {"account": account, "process": self._database.process}
+        rows = [own | {"person": one, "calls": n} for one, n in under_way.items() if n > 0]
+        if rows:
+            connection.execute(_SET_SLOT, rows)
+        of_own = {f"of_{name}": value for name, value in own.items()}
+        ended = [of_own | {"of_person": one} for one, n in under_way.items() if n <= 0]
+        if ended:
+            connection.execute(_DROP_SLOT, ended)
+
+    def _find_uses(
+        self, connection: Connection, ask: CallAsk, person: str
+    ) -> list[dict[str, Any]] | Verdict:
+        """Return what the call uses of its limits, or why it has to wait."""
+        if not ask.rates:
+            return []
+        keys = {one.name: _key(ask.account, one.name) for one in ask.rates}
+        light = {name: f"{key}|{person}" for name, key in keys.items()} if person else {}
+        every = {"keys": [*keys.values(), *light.values()], "window_s": self.window_s}
+        used = {row.key: int(row.amount) for row in connection.execute(_SUMS, every)}
+        uses = []
+        for one in ask.rates:
+            key, of_person = keys[one.name], light.get(one.name, "")
+            is_light = bool(person) and used.get(of_person, 0) + one.cost <= one.light_most
+            most = _most(one, is_light=is_light or not person)
+            if (taken := used.get(key, 0)) + one.cost > most:
+                wait_s = self._find_wait_s(connection, key, taken + one.cost - most)
+                return Verdict(wait_s, is_held=taken + one.cost <= one.per_minute)
+            of_all = (key, of_person) if is_light else (key,)
+            uses += [{"key": name, "amount": one.cost} for name in of_all]
+        return uses
+
+    def _find_wait_s(self, connection: Connection, key: str, missing: int) -> float:
+        for free_s, amount in self._list_used(connection, key):
+            missing -= amount
+            if missing <= 0:
+                return max(0.02, free_s)
+        return inf
+
+    def _list_used(self, connection: Connection, key: str) -> list[tuple[float, int]]:
+        of_key = {"key": key, "window_s": self.window_s}
+        rows = connection.execute(_USED, of_key)
+        return [(float(row.free_s), int(row.amount)) for row in rows]
+
+
+def _most(rate: RateAsk, *, is_light: bool) -> int:
+    """Return how much of a limit may be used, this call's cost included."""
+    return rate.per_minute if is_light else max(rate.cost, rate.per_minute - rate.reserve)
+
+
+def _key(account: str, limit: str) -> str:
+    return f"{account}|{limit}"
