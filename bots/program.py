@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import structlog
 from bots import PLATFORMS, list_platforms, load
 from bots.home import make_home
 from bots.parts import EVERYTHING, Part
+from bots.running import run_until_stopped
 from core import commands
 from core.admission import Admission
 from core.answering.pipeline import AnsweringPipeline
@@ -28,7 +28,7 @@ from core.audio import Media, limit_files
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines import Engines
-from core.errors import PlatformLocked, StoreError
+from core.errors import StoreError
 from core.inbox import Inbox
 from core.interfaces import Platform
 from core.jobs import Runner, build_runner
@@ -91,11 +91,7 @@ async def run(
         log.warning("running as root: better give the program a user of its own")
     async with open_program(settings, clock) as program, AsyncExitStack() as stack:
         store = program.store
-        if store.is_shared:
-            watch_others(store)
-        else:
-            # Whoever held it has ended: no other process runs jobs on this database.
-            await store.budgets.release_all(clock.now().date())
+        await meet_others(store)
         platforms = build_platforms(settings, program.inbox, clock, clients)
         for platform in platforms.values():
             stack.push_async_callback(platform.close)
@@ -107,24 +103,39 @@ async def run(
         # What is loaded by now stays: collecting it would block the loop for 0.1 s.
         gc.freeze()
         gc.enable()
-        alerts = Alerts(store.intake, platforms, settings.admin_ids, clock)
-        BudgetNotices(alerts, program.budgets.watch)
-        incidents = Incidents(
-            program.roles, store.probes, alerts.send, settings.hearsay_home, clock
-        )
-        is_asking = ASK in settings.allowed_chats
-        requests = AccessRequests(store.admissions, alerts, clock, is_on=is_asking)
+        incidents, requests = watch(settings, program, platforms)
         received = {name: one for name, one in platforms.items() if find_part(name) in parts}
         intakes = list_intakes(settings, received, clock)
         # The others send replies only.
         intakes |= {name: platforms[name].connect() for name in platforms.keys() - received.keys()}
         watches = incidents.run(received), requests.run(), store.events.run()
-        await _run_until_stopped(job_runner, incidents, intakes, *watches)
+        await run_until_stopped(job_runner, incidents, intakes, *watches)
+
+
+def watch(
+    settings: Settings, program: Program, platforms: Mapping[str, Platform]
+) -> tuple[Incidents, AccessRequests]:
+    """Return what looks out for the operators, who are told what it finds."""
+    store, clock = program.store, program.clock
+    alerts = Alerts(store.intake, platforms, settings.admin_ids, clock)
+    BudgetNotices(alerts, program.budgets.watch)
+    home, is_asking = settings.hearsay_home, ASK in settings.allowed_chats
+    incidents = Incidents(program.roles, store.probes, alerts.send, home, clock)
+    return incidents, AccessRequests(store.admissions, alerts, clock, is_on=is_asking)
 
 
 def find_part(platform: str) -> Part:
     """Return the part of the program that receives the messages of a platform."""
     return Part.WEB if platform == PAGE else Part.INTAKE
+
+
+async def meet_others(store: Store) -> None:
+    """Follow what other processes on the same database do, where there may be some."""
+    if store.is_shared:
+        watch_others(store)
+    else:
+        # Whoever held it has ended: no other process runs jobs on this database.
+        await store.budgets.release_all(store.clock.now().date())
 
 
 def watch_others(store: Store) -> None:
@@ -253,38 +264,3 @@ def list_intakes(
         assert server is not None
         server.mount(path, app)
     return intakes
-
-
-async def _run_until_stopped(
-    job_runner: Runner | None,
-    incidents: Incidents,
-    intakes: Mapping[str, Coroutine[Any, Any, None]],
-    *watches: Coroutine[Any, Any, None],
-) -> None:
-    """Run everything; at a signal stop the intakes and the jobs. The database keeps the rest."""
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    running = [asyncio.create_task(intake, name=name) for name, intake in intakes.items()]
-    if job_runner:
-        watches = job_runner.run(), *watches
-    others = map(asyncio.create_task, watches)
-    tasks: list[asyncio.Task[Any]] = [*running, *others]
-    stop: asyncio.Task[Any] = asyncio.create_task(stopped.wait())
-    try:
-        done, _ = await asyncio.wait([*tasks, stop], return_when=asyncio.FIRST_COMPLETED)
-        for task in done & {*running}:
-            if isinstance(task.exception(), PlatformLocked):
-                await incidents.platform_refused(task.get_name())
-        log.info("stopping")
-        for task in running:
-            task.cancel()
-        # Together: no job may start while the intakes are still stopping.
-        stopping = [job_runner.stop()] if job_runner else []
-        await asyncio.gather(*stopping, *running, return_exceptions=True)
-        for task in done - {stop}:
-            task.result()  # raises the error that ended it
-    finally:
-        for task in (*tasks, stop):
-            task.cancel()
-        await asyncio.gather(*tasks, stop, return_exceptions=True)

@@ -185,8 +185,9 @@ def clean_line(text: str) -> str:
 
 def read_length(value: object) -> float | None:
     """Return the seconds that somebody claims a recording to have, None if it cannot be so long."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and 0 <= value < 1e9 else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if 0 <= value < 1e9 else None
 
 
 def is_blank(text: str) -> bool:

@@ -67,14 +67,7 @@ class QueueRunner:
         self._clock = clock
         self._steps = JobSteps(store, assistant, platforms, clock)
         self._app = build_app(store.conninfo, self._run_entry)
-        chores = Chores(store, model_probe, clock)
-        for name, cron, do in (
-            ("digests", "* * * * * */5", chores.fire_due),
-            ("repair", "* * * * * */10", self._repair),
-            ("purge", "7 * * * *", chores.purge),
-            ("probe_models", "*/10 * * * *", chores.probe_models),
-        ):
-            add_chore(self._app, name, cron, do)
+        self._add_chores(Chores(store, model_probe, clock))
         self._workers = build_workers(self._app, PLACES)
         #: By job id: those that run here, and those of them that only deliver what was cancelled.
         self._running: dict[str, asyncio.Task[bool]] = {}
@@ -88,6 +81,15 @@ class QueueRunner:
         self._steps.delays.has_jobs.set()
         store.events.subscribe(STOPPED, self.stop_jobs)
         store.events.subscribe(GIVEN_BACK, self._look)
+
+    def _add_chores(self, chores: Chores) -> None:
+        for name, cron, do in (
+            ("digests", "* * * * * */5", chores.fire_due),
+            ("repair", "* * * * * */10", self._repair),
+            ("purge", "7 * * * *", chores.purge),
+            ("probe_models", "*/10 * * * *", chores.probe_models),
+        ):
+            add_chore(self._app, name, cron, do)
 
     async def run(self) -> None:
         """Run jobs until cancelled."""

@@ -79,9 +79,7 @@ async def check_steps(
     assert not found, found
 
 
-def evaluate(
-    bot: Killable, step: Step, outcome: Outcome
-) -> tuple[Sequence[object], list[str]]:
+def evaluate(bot: Killable, step: Step, outcome: Outcome) -> tuple[Sequence[object], list[str]]:
     """Return the row of the table and the faults."""
     duplicates = count_duplicates(outcome.answers, find_allowed(bot, step, outcome.answers))
     is_lost = not outcome.answers

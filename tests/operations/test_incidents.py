@@ -11,7 +11,8 @@ import pytest
 
 from bots.doctor.results import CheckRun, Status
 from bots.doctor.service_checks import check_engine, check_mimo
-from bots.program import _run_until_stopped, list_intakes, make_job_runner, open_program
+from bots.program import list_intakes, make_job_runner, open_program
+from bots.running import run_until_stopped
 from core.clock import Clock
 from core.engines.wire.models import ModelChoice
 from core.errors import EngineError, ModelGone, PlatformLocked
@@ -165,7 +166,7 @@ async def test_a_refused_platform_is_told_on_another_before_the_program_ends(
             runner = make_job_runner(settings, program, platforms)
             with pytest.raises(PlatformLocked):
                 intakes = list_intakes(settings, platforms, program.clock)
-                await _run_until_stopped(runner, incidents, intakes, incidents.run(platforms))
+                await run_until_stopped(runner, incidents, intakes, incidents.run(platforms))
         [(_, reply)] = other.sent
         assert "refused rejects the bot's token" in reply.text
         refused.is_ready = True

@@ -93,14 +93,22 @@ def add_job(connection: Connection, new: NewJob, now: datetime) -> dict[str, Any
     elif new.recording is not None:
         keep(connection, found.message_pk, new.recording)
     own = {"of_person": person, "cost": _estimate_cost(message)}
-    if not has_queue(connection):
+    if has_queue(connection):
+        _add_shared(connection, values, own, found.of_person)
+    else:
         connection.execute(_NEW_JOB, values | own)
-        return values
-    own |= {"in_chat": key, "now_s": int((now - _EPOCH).total_seconds())}
+    return values
+
+
+def _add_shared(
+    connection: Connection, values: dict[str, Any], own: dict[str, Any], open_jobs: int
+) -> None:
+    """Insert a job that any process may run. open_jobs: how many others its person has."""
+    now_s = int((values["created_at"] - _EPOCH).total_seconds())
+    own |= {"in_chat": values["chat_pk"], "now_s": now_s}
     turn = connection.execute(_NEW_SHARED_JOB, values | own).scalar_one()
     if values["state"] == JobState.WAITING:
-        enqueue_new(connection, values, turn, found.of_person)
-    return values
+        enqueue_new(connection, values, turn, open_jobs)
 
 
 def _estimate_cost(message: Message) -> int:
