@@ -76,11 +76,9 @@ def preload(settings: Settings) -> None:
 
 
 async def run(
-    settings: Settings,
-    clients: Mapping[str, Any],
-    parts: Collection[Part] = EVERYTHING,
+    settings: Settings, clients: Mapping[str, Any], parts: Collection[Part] = EVERYTHING,
     clock: Clock = CLOCK,
-) -> None:
+) -> None:  # fmt: skip
     """Run the program, or some of its parts, until SIGTERM or SIGINT.
 
     clients: the connections that are open already, by platform.
@@ -90,15 +88,13 @@ async def run(
     if is_root():
         log.warning("running as root: better give the program a user of its own")
     async with open_program(settings, clock) as program, AsyncExitStack() as stack:
-        store = program.store
-        await meet_others(store)
+        await meet_others(program.store)
         platforms = build_platforms(settings, program.inbox, clock, clients)
         for platform in platforms.values():
             stack.push_async_callback(platform.close)
-        job_runner = None
-        if Part.WORKER in parts:
-            job_runner = make_job_runner(settings, program, platforms)
         program.inbox.platforms = platforms
+        is_worker = Part.WORKER in parts
+        job_runner = make_job_runner(settings, program, platforms) if is_worker else None
         mount_api(settings, program, platforms)
         # What is loaded by now stays: collecting it would block the loop for 0.1 s.
         gc.freeze()
@@ -108,7 +104,7 @@ async def run(
         intakes = list_intakes(settings, received, clock)
         # The others send replies only.
         intakes |= {name: platforms[name].connect() for name in platforms.keys() - received.keys()}
-        watches = incidents.run(received), requests.run(), store.events.run()
+        watches = incidents.run(received), requests.run(), program.store.events.run()
         await run_until_stopped(job_runner, incidents, intakes, *watches)
 
 

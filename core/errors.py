@@ -284,11 +284,8 @@ class StorageFull(StoreError):
     def __init__(self, path: str, free_bytes: int | None = None) -> None:
         """path: of the database, or its name. free_bytes: None if that is not known."""
         free = "is full" if free_bytes is None else f"has {free_bytes >> 20} MB free"
-        super().__init__(
-            f"{path} cannot grow: its disk {free}."
-            " Free space there; what comes in meanwhile is received afterwards.",
-            retry_after_s=10.0,
-        )
+        remedy = "Free space there; what comes in meanwhile is received afterwards."
+        super().__init__(f"{path} cannot grow: its disk {free}. {remedy}", retry_after_s=10.0)
 
 
 class ConfigError(AssistantError):

@@ -14,6 +14,7 @@ from tests.support.paths import ROOT
 OWN_TIME = {
     "core/clock.py": "it is the clock",
     "core/engines/wire/errors.py": "reads a date of a service at once; pure with a moment given",
+    "core/store/database/postgresql.py": "short pauses of threads that no clock need know of",
     "core/logs.py": "a problem is noted when it is logged, by whatever library",
 }
 #: Tests that read it, besides those of whole programs in `tests/chaos/`.

@@ -104,9 +104,8 @@ class ChatBot(ABC):
         """Return whether the sender alone sees the reply, though the chat is none of their own."""
         return False
 
-    @abstractmethod
-    async def log_in(self) -> None:
-        """Learn who the bot is, so that replies can be sent."""
+    async def log_in(self) -> None:  # noqa: B027  # most platforms need it, some do not
+        """Do what replies need before the first one: nothing, unless a bot has to log in."""
 
     async def connect(self) -> None:
         """Do what replies need, without receiving anything, until cancelled.

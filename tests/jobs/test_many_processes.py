@@ -51,7 +51,7 @@ async def test_a_voice_note_is_transcribed(
 ) -> None:
     [one, other] = processes
     async with other.running():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # it listens before the job is there
         await one.inbox.accept(new_message())
         assert await one.settle() == {JobState.DONE: 1}
     assert other.platform.sent[0][1].quote == "call 1"

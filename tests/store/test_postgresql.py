@@ -192,7 +192,7 @@ async def test_a_restart_is_survived(
     for mode in ("immediate", "fast"):
         before = len(done)
         while len(done) < before + 20:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)  # the writers are given their turns
         await asyncio.to_thread(postgresql.end, mode)
         await asyncio.to_thread(postgresql.begin)
         async with asyncio.timeout(10):

@@ -64,8 +64,8 @@ class Database:
     async def write(self, work: Work[Result]) -> Result:
         """Run `work` in a transaction, and return what it returns once that is committed.
 
-        SQLite runs transactions one after the other, in the order of the calls. If this is
-        cancelled, one that has begun is committed all the same.
+        SQLite runs them one after the other, in the order of the calls. If this is cancelled, one
+        that has begun is committed all the same.
         Raises StoreError if the database fails, and what `work` raises: then nothing was written.
         """
         fence = FENCE.get()
@@ -111,8 +111,7 @@ class Database:
         try:
             yield
         except (DBAPIError, PoolTimeout) as error:
-            found = read_error(error, self._url)
-            if isinstance(found, StorageFull):
+            if isinstance(found := read_error(error, self._url), StorageFull):
                 self.fault = found
             raise found from None
 

@@ -75,8 +75,7 @@ def add_job(connection: Connection, new: NewJob, now: datetime) -> dict[str, Any
     person = f"{chat.platform}|{sender}"
     row = {"chat_pk": key, "message_id": message.message_id, "edit_id": message.edit_id}
     row |= {"received_at": now, "content": message, "of_person": person, "of_chat": key}
-    found = connection.execute(_NEW_MESSAGE_COUNTED, row).one_or_none()
-    if found is None:
+    if (found := connection.execute(_NEW_MESSAGE_COUNTED, row).one_or_none()) is None:
         return None
     is_held = new.state is JobState.HELD
     values = {**_NEW, "job_id": secrets.token_hex(5), "message_pk": found.message_pk}
