@@ -11,6 +11,9 @@ from pathlib import Path
 
 from core.errors import ConfigError
 
+#: Held by the process that runs there.
+LOCK_FILE = "hearsay.lock"
+
 
 def make_home(home: Path) -> None:
     """Create the folder for the database and the key, readable by its owner only."""
@@ -31,9 +34,16 @@ def make_home(home: Path) -> None:
 def lock_home(home: Path) -> Iterator[None]:
     """Hold a lock on the folder: a second process there is refused with ConfigError."""
     make_home(home)
-    with (home / "hearsay.lock").open("w") as file:
+    with lock_folder(home):
+        yield
+
+
+@contextmanager
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder that is there, see `lock_home`."""
+    with (folder / LOCK_FILE).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(f"another hearsay is already running in {home}") from None
+            raise ConfigError(f"another hearsay is already running in {folder}") from None
         yield

@@ -1,4 +1,4 @@
-"""The command line: hearsay run, migrate, transcribe, ask, say, voices, jobs, keys, doctor."""
+"""The command line: hearsay run, transcribe, ask, say, jobs, keys, move, doctor, and others."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ app.command("worker")(commands.worker)
 app.command("intake")(commands.intake)
 app.command("web")(commands.web)
 app.command("migrate")(commands.migrate)
+app.command("move")(commands.move)
 app.command("transcribe")(commands.transcribe)
 app.command("ask")(commands.ask)
 app.command("say")(commands.say)

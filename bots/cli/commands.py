@@ -87,6 +87,22 @@ def migrate() -> None:
     typer.echo("The database is up to date.")
 
 
+def move(
+    source: Annotated[
+        str, typer.Argument(help="URL of the database to be copied; no hearsay runs on it.")
+    ],
+    target: Annotated[str, typer.Argument(help="URL of an empty database, or of a new file.")],
+    is_json: Json = False,
+) -> None:
+    """Copy everything from one database to another: SQLite to PostgreSQL, or back.
+
+    The source stays as it is. Keep passwords out of the command: PGPASSWORD or ~/.pgpass has them.
+    """
+    from bots.cli.move import move_database
+
+    move_database(source, target, is_json=is_json)
+
+
 def transcribe(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help=_RECORDINGS)],
     language: Annotated[

@@ -59,11 +59,12 @@ def _examine(url: str) -> DatabaseCondition:
     finally:
         engine.dispose()
     return DatabaseCondition(
-        bool(revision), "" if damage == "ok" else damage, _name_schema(revision), path
+        bool(revision), "" if damage == "ok" else damage, name_schema(revision), path
     )
 
 
-def _name_schema(revision: str) -> str:
+def name_schema(revision: str) -> str:
+    """Return what a schema version is, as `DatabaseCondition.schema` has it."""
     known = list_revisions()
     if revision and revision not in known:
         return "newer"

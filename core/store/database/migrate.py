@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: The advisory lock under which PostgreSQL is migrated.
 _LOCK = 0x48454152
+#: Alembic's table, which holds the newest migration.
+VERSION_TABLE = "alembic_version"
 #: The migration after which ids of people and chats are digests. No PostgreSQL database is older.
 _FIRST_KEYED = "0014"
 
@@ -42,7 +44,7 @@ def list_revisions() -> tuple[str, ...]:
 
 def read_revision(connection: Connection) -> str:
     """Return the newest migration applied to the database, "" for none."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(VERSION_TABLE):
         return ""
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
 
@@ -71,7 +73,7 @@ def _migrate(url: str, cipher: Cipher | None, revision: str) -> None:
             if is_sqlite:
                 _migrate_sqlite(connection, cipher, revision)
             else:
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                lock_postgresql(connection)
                 _upgrade(connection, cipher, revision)
                 connection.commit()
     except DBAPIError as error:
@@ -81,6 +83,11 @@ def _migrate(url: str, cipher: Cipher | None, revision: str) -> None:
         raise StoreError(f"{found}: {engine.url.database}") from None
     finally:
         engine.dispose()
+
+
+def lock_postgresql(connection: Connection) -> None:
+    """Let no other process migrate, and so none start, until the transaction ends."""
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
 def _migrate_sqlite(connection: Connection, cipher: Cipher | None, revision: str) -> None:

@@ -89,6 +89,14 @@ class Storage:
             # The key fits, or the program had not started: it was changed, or written in part.
             raise SoundGone(is_damaged=True) from None
 
+    async def has(self, key: str) -> bool:
+        """Return whether an object is there. Raises StoreError."""
+        try:
+            await self._run(self._head, key)
+        except SoundGone:
+            return False
+        return True
+
     async def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; those that are not there are skipped. Raises StoreError."""
         await self._run(self._delete, keys)
@@ -118,6 +126,9 @@ class Storage:
 
     def _get(self, key: str) -> bytes:
         return bytes(obstore.get(self._store, self._locate(key)).bytes())
+
+    def _head(self, key: str) -> None:
+        obstore.head(self._store, self._locate(key))
 
     def _delete(self, keys: Sequence[str]) -> None:
         if self.folder is None:

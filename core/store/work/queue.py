@@ -34,7 +34,7 @@ _DROP = text("SELECT procrastinate_cancel_job_v1(:entry, false, true)")
 _IS_TAKEN = text("SELECT 1 FROM procrastinate_jobs WHERE id = :entry AND status = 'doing'")
 _FREE = text("UPDATE procrastinate_jobs SET lock = NULL WHERE id = :entry")
 _OF_JOBS = select(
-    *(jobs.c[name] for name in ("job_id", "chat_pk", "turn", "is_told", "entry"))
+    *(jobs.c[name] for name in ("job_id", "seq", "chat_pk", "turn", "is_told", "entry"))
 ).where(jobs.c.job_id.in_(bindparam("of_jobs", expanding=True)), jobs.c.finished_at.is_(None))
 
 
@@ -67,7 +67,7 @@ def enqueue_again(
     if not has_queue(connection) or not job_ids:
         return
     rows = connection.execute(_OF_JOBS, {"of_jobs": list(job_ids)}).all()
-    for row in sorted(rows, key=attrgetter("turn")):
+    for row in sorted(rows, key=attrgetter("turn", "seq")):
         if row.entry is not None:
             connection.execute(_DROP, {"entry": row.entry})
             if connection.execute(_IS_TAKEN, {"entry": row.entry}).first():

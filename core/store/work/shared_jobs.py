@@ -10,7 +10,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, exists, literal_column, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    bindparam,
+    exists,
+    literal_column,
+    select,
+    text,
+    update,
+)
 
 from core.models import Job, JobState
 from core.store.database.fencing import FENCE, Fence, JobLost
@@ -130,6 +139,12 @@ class SharedJobs:
 
     @writes
     def _repair(self, connection: Connection, job_ids: Collection[str]) -> None:
-        still = _FORGOTTEN.where(jobs.c.job_id.in_(job_ids)).with_for_update(key_share=True)
-        found = connection.execute(still.order_by(jobs.c.seq)).scalars().all()
-        enqueue_again(connection, found, keeps_turn=True)
+        enqueue_forgotten(connection, jobs.c.job_id.in_(job_ids))
+
+
+def enqueue_forgotten(connection: Connection, *is_it: ColumnElement[bool]) -> int:
+    """Make entries for open jobs that have none, the oldest first. Return for how many."""
+    query = _FORGOTTEN.where(*is_it).order_by(jobs.c.seq).limit(_PAGE)
+    found = connection.execute(query.with_for_update(key_share=True)).scalars().all()
+    enqueue_again(connection, found, keeps_turn=True)
+    return len(found)
