@@ -1,4 +1,4 @@
-"""The whole program as a process, with the offline engines."""
+"""The whole program as a process, or its parts as several, with the offline engines."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ async def run_program(
     settings: further environment variables.
     """
     make_database(home)
+    async with run_part("run", home, **settings) as process:
+        yield process, await asyncio.wait_for(read_url(process), 120)
+
+
+@asynccontextmanager
+async def run_part(
+    part: str, home: Path, **settings: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run a command of the program that runs until it is stopped; kill it at the end."""
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -35,21 +44,22 @@ async def run_program(
         sys.executable,
         "-m",
         "bots",
-        "run",
+        part,
         cwd=home,  # without a .env
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        yield process, await asyncio.wait_for(_read_url(process), 120)
+        yield process
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
 
 
-async def _read_url(process: asyncio.subprocess.Process) -> str:
+async def read_url(process: asyncio.subprocess.Process) -> str:
+    """Return the URL of the page, once it is open."""
     assert process.stdout is not None
     async for line in process.stdout:
         if b"http://" in line:

@@ -1,0 +1,143 @@
+"""Two people on the page, whose recordings two workers transcribe, one of which is killed.
+
+A run of some seconds, and with HEARSAY_CHAOS=1 one in which the service takes its ten minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+from asyncio.subprocess import Process
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from cryptography.fernet import Fernet
+from playwright.async_api import Browser, Page, expect
+
+from core.engines.mimo.role import ASR_LIMITS
+from tests.chaos.conftest import IS_LONG
+from tests.emulators.mimo import MimoServer, tones
+from tests.emulators.mimo.world import RecordedRequest
+from tests.support.browser_pages import choose_file, open_page, read_answer
+from tests.support.postgresql import PostgresServer
+from tests.support.web_program import read_url, run_part
+
+#: Seconds of each recording, and as many words.
+WORDS = 600
+#: How long the service takes for a piece: seven at a time of fourteen.
+LATENCY_S = 300.0 if IS_LONG else 0.7
+#: The calls that one person may make at a time: a place is left to others.
+FIRST_CALLS = ASR_LIMITS.concurrency - 1
+#: For those that are under way when the worker is killed: none comes before that.
+HANGING_S = max(60.0, LATENCY_S)
+#: From the death of a worker until its jobs run in another.
+TAKE_OVER_S = 15.0
+#: Until everything is transcribed once more, whatever was under way.
+PATIENCE_MS = 1_500_000 if IS_LONG else 60_000
+PROGRESS = re.compile(r"[1-9]\d?% · \d+:\d\d of 10:0\d")
+#: One browser for all, so they share one loop; it lives in other processes.
+pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
+
+Start = Callable[[str], Awaitable[Process]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def service() -> AsyncIterator[MimoServer]:
+    async with MimoServer() as service:
+        service.rules.latency_s = LATENCY_S
+        yield service
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def start(
+    postgresql: PostgresServer, service: MimoServer, tmp_path: Path
+) -> AsyncIterator[Start]:
+    """Return a function that starts a part of the program on a machine of its own."""
+    settings = {
+        "DATABASE_URL": postgresql.create(),
+        "HEARSAY_SECRET_KEY": Fernet.generate_key().decode(),
+        "MIMO_API_KEY": service.key,
+        "MIMO_BASE_URL": service.base_url,
+        "TRANSCRIBER": "mimo",
+    }
+    async with AsyncExitStack() as stack:
+
+        async def start(part: str) -> Process:
+            home = tmp_path / f"machine-{len(list(tmp_path.glob('machine-*')))}"
+            home.mkdir()
+            return await stack.enter_async_context(run_part(part, home, **settings))
+
+        yield start
+
+
+def record_words(folder: Path, first: int) -> tuple[Path, list[int]]:
+    """Return a recording of ten minutes and its words."""
+    words = [*range(first, first + WORDS)]
+    path = folder / f"talk-{first}.wav"
+    path.write_bytes(tones.make_recording(words))
+    return path, words
+
+
+async def see_progress(page: Page) -> None:
+    await expect(page.locator(".partial")).to_contain_text(PROGRESS, timeout=PATIENCE_MS)
+
+
+async def read_transcript(page: Page) -> list[int]:
+    await expect(page.locator(".entry blockquote")).to_be_visible(timeout=PATIENCE_MS)
+    return [int(word) for word in re.findall(r"w(\d+)", await read_answer(page))]
+
+
+async def wait_for(is_so: Callable[[], object]) -> None:
+    while not is_so():
+        await asyncio.sleep(0.02)  # no process tells a test
+
+
+async def hang(service: MimoServer, page: Page) -> list[RecordedRequest]:
+    """Let all but the first calls hang, until then see how far it is; return what hangs."""
+    await wait_for(lambda: len(list_calls(service)) >= FIRST_CALLS)
+    service.rules.latency_s = HANGING_S
+    await see_progress(page)
+    await wait_for(lambda: len(list_calls(service)) > FIRST_CALLS)
+    service.rules.latency_s = LATENCY_S
+    return [call for call in list_calls(service) if call.ended_at_s is None]
+
+
+def list_calls(service: MimoServer) -> list[RecordedRequest]:
+    return [request for request in service.requests if request.audio_bytes]
+
+
+async def test_each_person_sees_the_end_though_a_worker_is_killed(
+    browser: Browser, start: Start, service: MimoServer, tmp_path: Path
+) -> None:
+    said = [record_words(tmp_path, 1000), record_words(tmp_path, 3000)]
+    web, first = await asyncio.gather(start("web"), start("worker"))
+    url = await asyncio.wait_for(read_url(web), 60)
+    options: dict[str, Any] = {"viewport": {"width": 900, "height": 560}}
+    async with open_page(browser, url, **options) as ada, open_page(browser, url, **options) as bob:
+        await choose_file(ada, said[0][0])
+        hanging = await hang(service, ada)
+        # Ada's recording is with the first worker; Bob's may be with either.
+        await start("worker")
+        await choose_file(bob, said[1][0])
+        await see_progress(bob)
+        await ada.reload()
+        await see_progress(ada)
+        await ada.screenshot(path=tmp_path / "under-way.png")
+        cut_off = {call.sha256 for call in hanging}
+        first.send_signal(signal.SIGKILL)
+        killed_at_s, before = monotonic(), len(list_calls(service))
+        await wait_for(lambda: any(call.sha256 in cut_off for call in list_calls(service)[before:]))
+        assert monotonic() - killed_at_s <= TAKE_OVER_S
+        heard = await asyncio.gather(*map(read_transcript, (ada, bob)))
+        await ada.screenshot(path=tmp_path / "done.png")
+    assert heard == [words for _, words in said], "no word is lost or doubled"
+    calls = Counter(call.sha256 for call in list_calls(service))
+    again = {piece for piece, count in calls.items() if count > 1}
+    assert cut_off <= again and len(again) <= 2 * len(cut_off), "what was paid for is kept"
