@@ -92,31 +92,44 @@ async def run(
         platforms = build_platforms(settings, program.inbox, clock, clients)
         for platform in platforms.values():
             stack.push_async_callback(platform.close)
-        program.inbox.platforms = platforms
-        is_worker = Part.WORKER in parts
-        job_runner = make_job_runner(settings, program, platforms) if is_worker else None
         mount_api(settings, program, platforms)
         # What is loaded by now stays: collecting it would block the loop for 0.1 s.
         gc.freeze()
         gc.enable()
-        incidents, requests = watch(settings, program, platforms)
-        received = {name: one for name, one in platforms.items() if find_part(name) in parts}
-        intakes = list_intakes(settings, received, clock)
-        # The others send replies only.
-        intakes |= {name: platforms[name].connect() for name in platforms.keys() - received.keys()}
-        watches = incidents.run(received), requests.run(), program.store.events.run()
-        await run_until_stopped(job_runner, incidents, intakes, *watches)
+        await _run_parts(settings, program, platforms, parts)
+
+
+async def _run_parts(
+    settings: Settings, program: Program, platforms: dict[str, Platform], parts: Collection[Part]
+) -> None:
+    store, job_runner = program.store, None
+    received = {name: one for name, one in platforms.items() if find_part(name) in parts}
+    program.inbox.platforms, program.inbox.received = platforms, received.keys()
+    if Part.WORKER in parts:
+        job_runner = make_job_runner(settings, program, platforms)
+    incidents, requests = watch(settings, program, platforms, parts)
+    intakes = list_intakes(settings, received, program.clock)
+    # The others send replies only.
+    intakes |= {name: platforms[name].connect() for name in platforms.keys() - received.keys()}
+    watches = incidents.run(received), requests.run(), store.events.run(), follow_rules(store)
+    await run_until_stopped(job_runner, incidents, intakes, *watches)
 
 
 def watch(
-    settings: Settings, program: Program, platforms: Mapping[str, Platform]
+    settings: Settings,
+    program: Program,
+    platforms: Mapping[str, Platform],
+    parts: Collection[Part] = EVERYTHING,
 ) -> tuple[Incidents, AccessRequests]:
     """Return what looks out for the operators, who are told what it finds."""
     store, clock = program.store, program.clock
     alerts = Alerts(store.intake, platforms, settings.admin_ids, clock)
     BudgetNotices(alerts, program.budgets.watch)
     home, is_asking = settings.hearsay_home, ASK in settings.allowed_chats
-    incidents = Incidents(program.roles, store.probes, alerts.send, home, clock)
+    # Elsewhere engines are not called.
+    is_calling = Part.WORKER in parts or (Part.WEB in parts and settings.api_keys is not None)
+    roles = program.roles if is_calling else ()
+    incidents = Incidents(roles, store.probes, alerts.send, home, clock)
     return incidents, AccessRequests(store.admissions, alerts, clock, is_on=is_asking)
 
 
@@ -140,6 +153,16 @@ def watch_others(store: Store) -> None:
     from core.jobs.stopping import SharedStopping
 
     SharedStopping(store)
+
+
+async def follow_rules(store: Store) -> None:
+    """Keep up with what operators decide in other processes, until cancelled."""
+    if store.is_shared:
+        # Loaded only where there are several.
+        from core.operations.shared_rules import SharedRules
+
+        await SharedRules(store).run()
+    await asyncio.Event().wait()
 
 
 @asynccontextmanager

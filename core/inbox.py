@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -62,6 +62,8 @@ class Inbox:
         self.status = status
         #: Name -> platform. Filled in later, since platforms are built with the inbox.
         self.platforms: Mapping[str, Platform] = {}
+        #: Those whose messages this process receives; to the others it sends replies only.
+        self.received: Set[str] = frozenset()
         #: What operators have decided about chats and people; it changes while the program runs.
         self.decisions: Decisions = store.admissions.decisions
         #: What this process alone may do, where several share the database.
@@ -245,8 +247,9 @@ class Inbox:
         return await self._store.jobs.retry(job_id, PAGE_OPERATOR)
 
     def readiness(self) -> dict[str, bool]:
-        """Return whether each platform can take messages in, by name."""
-        return {name: platform.is_ready for name, platform in self.platforms.items()}
+        """Return whether each platform that this process receives from can take messages in."""
+        ready = {name: platform.is_ready for name, platform in self.platforms.items()}
+        return {name: is_ready for name, is_ready in ready.items() if name in self.received}
 
     def faults(self) -> dict[str, str]:
         """Return the faults that only the operator can fix: of engines, by name, and the disk's."""

@@ -44,8 +44,8 @@ class AccountGate:
 
     #: Seconds that a second of a long recording took lately; None before the first one.
     pace: float | None = None
-    #: Whether any call has succeeded, and how long such calls took, on an average.
-    has_succeeded = False
+    #: When a call succeeded last, and how long such calls took, on an average.
+    succeeded_at: datetime | None = None
     call_s = 0.0
 
     def __init__(
@@ -178,12 +178,12 @@ class AccountGate:
 
     def _note_success(self, took_s: float) -> None:
         """Take into account that a call has succeeded."""
-        self.call_s += (took_s - self.call_s) * (_NEW_SHARE if self.has_succeeded else 1.0)
+        self.call_s += (took_s - self.call_s) * (_NEW_SHARE if self.succeeded_at else 1.0)
         metrics.ENGINE_CALLS.labels(self._engine, "ok").inc()
         if self._paused_until > self._asked_until:
             self._room.share_pause(max(0.0, self._asked_until - self._clock.monotonic()))
         self._failures, self._paused_until = 0, self._asked_until
-        self.has_succeeded = True
+        self.succeeded_at = self._clock.now()
         self._failed_recording, self._is_down = None, False
         note_progress()
         if self.moving.timers:

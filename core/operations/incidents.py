@@ -1,6 +1,8 @@
 """Incidents: what only an operator can fix, reported at once, once, and again when it is over.
 
-An open incident is stored, so that a restart does not report it again.
+An open incident is stored, so that neither a restart nor another process reports it again: what is
+reported has the moment at which it began for its key. Where several processes share the database,
+each looks at its own calls, and reports the end of what another one has begun once it knows of it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from platform import node
 
 import stamina
 import structlog
@@ -35,6 +39,7 @@ LOW_BYTES, WELL_BYTES = 1 << 30, 3 << 29
 #: Time to deliver an alert before the program ends.
 LAST_WORDS_S = 16.0
 
+_DATABASE = "database"
 _REASONS = {
     401: "rejects the key",
     402: "refuses calls because the balance is used up",
@@ -59,8 +64,14 @@ class Incidents:
         self._report = report
         self._home = home
         self._clock = clock
-        #: Keys of the open incidents, as stored; None before the first look.
-        self._open: set[str] | None = None
+        #: When each open incident began, by key, as stored; None before the first look.
+        self._open: dict[str, datetime] | None = None
+        #: By key: what this process has reported, or found reported, while it lasts here.
+        self._causes: dict[str, object] = {}
+        #: Each machine has a disk of its own.
+        self._disk, self._disk_name = "disk", "The disk"
+        if probes.is_shared:
+            self._disk, self._disk_name = f"disk {node()[:64]}", f"The disk of {node()}"
         self._disk_check_at_s = float("-inf")
         #: By role: the model of the last call that succeeded, and when it was last tested.
         self._models: dict[str, str] = {}
@@ -84,31 +95,39 @@ class Incidents:
     async def _check_disk(self) -> None:
         """Look at the disk, and again before it can have filled."""
         free = (await asyncio.to_thread(shutil.disk_usage, self._home)).free
-        if free < LOW_BYTES:
-            text = (
-                f"The disk is filling: {free >> 20} MB free. When it is full nothing is received."
-            )
-            await self._begin("disk", text)
-        elif free > WELL_BYTES and "disk" in await self._list_open():
-            await self._end("disk", f"The disk has space again: {free >> 20} MB free.")
         wait_s = min(DISK_CHECK_S, (free - LOW_BYTES) / FILL_BYTES_PER_S)
         self._disk_check_at_s = self._clock.monotonic() + wait_s
+        name = (
+            self._disk.replace("disk", "The disk of", 1) if self._probes.is_shared else "The disk"
+        )
+        if free < LOW_BYTES:
+            text = f"{name} is filling: {free >> 20} MB free. When it is full nothing is received."
+            await self._begin(self._disk, text)
+            return
+        self._causes.pop(self._disk, None)
+        if free > WELL_BYTES and self._disk in await self._list_open():
+            await self._end(self._disk, f"{name} has space again: {free >> 20} MB free.")
 
     async def _check_services(self, platforms: Mapping[str, Platform]) -> None:
+        if self._probes.is_shared:
+            self._open = None
         # While the disk is full nothing can be reported: only that it was.
-        full = await self._probes.check_space()
+        is_reported = _DATABASE in await self._list_open()
+        full = await self._probes.check_space(is_reported=is_reported)
         faults = self._find_faults(full)
         locked = [name for name, platform in platforms.items() if platform.is_locked]
-        faults |= {f"platform {name}": _REJECTED.format(name=name) for name in locked}
-        for key, text in faults.items():
-            await self._begin(key, text)
+        faults |= {f"platform {name}": (_REJECTED.format(name=name), None) for name in locked}
+        for key in self._causes.keys() - faults.keys() - {self._disk}:
+            del self._causes[key]
+        for key, (text, cause) in faults.items():
+            await self._begin(key, text, cause)
         for key in sorted(await self._list_open()):
             kind, _, name = key.partition(" ")
-            if kind == "database" and not full:
+            if key == _DATABASE and not full:
                 await self._end(key, "The database can be written again.")
             elif kind == "platform" and name in platforms and platforms[name].is_ready:
                 await self._end(key, f"{name} accepts the bot again.")
-            elif kind == "engine":
+            elif kind == "engine" and self._roles:
                 await self._look_at_engine(key, name)
         await self._report_models()
 
@@ -120,9 +139,9 @@ class Incidents:
                 if await self._begin(f"platform {name}", text):
                     await self._clock.sleep(LAST_WORDS_S / 2)
 
-    def _find_faults(self, full: str) -> dict[str, str]:
-        """Return a text for each fault. The roles of one account share its faults."""
-        found = {"database": full} if full else {}
+    def _find_faults(self, full: str) -> dict[str, tuple[str, object]]:
+        """Return text and cause of each fault. The roles of one account share its faults."""
+        found: dict[str, tuple[str, object]] = {_DATABASE: (full, None)} if full else {}
         for role in self._roles:
             if (fault := role.gate.fault) is None:
                 continue
@@ -130,17 +149,18 @@ class Incidents:
             if isinstance(fault, ModelGone):
                 key = f"{key} {role.name}"
                 reason = f"has no model for {TASKS[role.name]} any more: {role.engine.model}"
-            found[key] = (
+            text = (
                 f"{role.engine.name} {reason} ({fault.status or 'no status'})."
                 " Messages are kept until it works again. Run hearsay doctor for details."
             )
+            found[key] = text, fault
         return found
 
     async def _look_at_engine(self, key: str, name: str) -> None:
         """End an engine's incident once calls succeed; test it if nobody else does."""
         engine, _, only = name.partition(" ")
         roles = [r for r in self._roles if r.engine.name == engine and only in ("", r.name)]
-        unwell = [role for role in roles if role.gate.fault or not role.gate.has_succeeded]
+        unwell = [role for role in roles if not self._is_well(role, key)]
         every_s = PROBE_S if len(unwell) == len(roles) else REST_PROBE_S
         for role in unwell:
             now_s = self._clock.monotonic()
@@ -150,13 +170,22 @@ class Incidents:
                     await probe_role(role)
         if not roles:
             await self._close(key)  # no longer used
-        elif all(role.gate.fault is None and role.gate.has_succeeded for role in roles):
+        elif all(self._is_well(role, key) for role in roles):
             await self._end(key, f"{engine} works again.")
+
+    def _is_well(self, role: Role, key: str) -> bool:
+        """Return whether calls of a role succeed, as far as this process knows."""
+        succeeded_at = role.gate.succeeded_at
+        if role.gate.fault or succeeded_at is None:
+            return False
+        # Another process may have begun it, of whose calls nothing is known here.
+        began_at = (self._open or {}).get(key) if self._probes.is_shared else None
+        return began_at is None or succeeded_at > began_at
 
     async def _report_models(self) -> None:
         """Report models that were replaced while the program runs."""
         for role in self._roles:
-            if role.gate.fault or not role.gate.has_succeeded:
+            if role.gate.fault or not role.gate.succeeded_at:
                 continue
             now, before = role.engine.model, self._models.get(role.name)
             self._models[role.name] = now
@@ -164,31 +193,41 @@ class Incidents:
                 moment = self._clock.now()
                 probe = ProbeResult(role.name, role.engine.name, now, moment)
                 news = describe_news(replace(probe, model=before), probe)
-                await self._report(f"{role.name}:{moment.isoformat()}", news)
+                # Other processes find it out as well.
+                key = f"{role.name}:{before}:{now}:{moment:%Y-%m-%dT%H}"
+                await self._report(key, news)
                 # The daily probe need not report it again.
                 await self._probes.end(probe)
 
-    async def _list_open(self) -> set[str]:
+    async def _list_open(self) -> dict[str, datetime]:
         if self._open is None:
-            self._open = set(await self._probes.incidents())
+            self._open = await self._probes.incidents()
         return self._open
 
-    async def _begin(self, key: str, text: str) -> bool:
+    async def _begin(self, key: str, text: str, cause: object = None) -> bool:
+        """Report an incident, unless this process has. Return whether it has now.
+
+        cause: distinguishes what has happened since another process reported the end.
+        """
         open_keys = await self._list_open()
-        if key in open_keys:
+        if key in self._causes and (key in open_keys or self._causes[key] is cause):
+            self._causes[key] = cause
             return False
-        log.error("incident", incident=key)
-        # Before it is stored: better reported twice than never.
-        await self._report(f"{key}:{self._clock.now().isoformat()}", text)
-        await self._probes.begin_incident(key, self._clock.now())
-        open_keys.add(key)
+        if key not in open_keys:
+            log.error("incident", incident=key)
+            open_keys[key] = await self._probes.begin_incident(key, self._clock.now())
+        # If the program ends before this, it is reported after the next start.
+        await self._report(f"{key}:{open_keys[key].isoformat()}", text)
+        self._causes[key] = cause
         return True
 
     async def _end(self, key: str, text: str) -> None:
         log.info("incident over", incident=key)
-        await self._report(f"{key}:{self._clock.now().isoformat()}", text)
+        began_at = (await self._list_open())[key]
+        await self._report(f"{key} over:{began_at.isoformat()}", text)
+        self._causes.pop(key, None)
         await self._close(key)
 
     async def _close(self, key: str) -> None:
         await self._probes.end_incident(key)
-        (await self._list_open()).discard(key)
+        (await self._list_open()).pop(key, None)

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from core.models import AuditEntry
 from core.store.database.operator_tables import audit
 from core.store.database.queries import Database
+from core.store.events import RULES, notify
 
 #: Operators without an account on a platform: whoever is logged in on their page, or has a shell.
 PAGE_OPERATOR, SHELL_OPERATOR = "page", "command line"
@@ -20,9 +21,10 @@ log = structlog.get_logger()
 def note_action(
     connection: Connection, now: datetime, operator: str, action: str, subject: str = ""
 ) -> None:
-    """Log what an operator does in this transaction."""
+    """Log what an operator does in this transaction, and let every process know of it."""
     row = {"done_at": now, "operator": operator, "action": action, "subject": subject}
     connection.execute(audit.insert(), row)
+    notify(connection, RULES, None)
     # Who and whom is in the database alone, encrypted: logs hold no ids of people.
     log.info("operator_action", action=action)
 

@@ -24,6 +24,8 @@ from core.store.database.queries import Database, writes
 CHANNEL, MAX_BYTES = "hearsay", 7999
 #: The event that calls to an engine may be let through again: its account, None for any.
 ROOM = "room"
+#: An operator has done something: what is in memory of decisions and switches may be old.
+RULES = "rules"
 #: An event of this process alone: others may have been lost, as their connection is a new one.
 GAP = "gap"
 #: How long a sealed value may be, whatever its kind is called.

@@ -52,10 +52,15 @@ class Watched(ProbeSetup):
 
     @property
     def texts(self) -> list[str]:
-        return [text for _, text in self.reported]
+        """What operators have got: each key is sent once."""
+        told: dict[str, str] = {}
+        for key, text in self.reported:
+            told.setdefault(key, text)
+        return [*told.values()]
 
     async def check(self, times: int = 3) -> None:
         for _ in range(times):
+            await current_clock().sleep(1)
             await self.incidents.check(self.platforms)
 
 

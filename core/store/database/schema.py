@@ -93,11 +93,11 @@ budgets = Table(
     Column("limits", String(200), nullable=False),
 )
 
-#: The last probe of the model of each role.
+#: The last probe of the model of each role; and open incidents, whose names have a prefix.
 probes = Table(
     "probes",
     metadata,
-    Column("role", String(16), primary_key=True),
+    Column("role", String(128), primary_key=True),
     Column("checked_at", UtcDateTime, nullable=False),
     Column("engine", String(32), nullable=False),
     Column("model", String(128), nullable=False),

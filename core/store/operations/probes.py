@@ -34,19 +34,21 @@ class Probes:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.is_shared = database.is_shared
 
     @property
     def fault(self) -> str:
         """Why not everything can be saved, empty if it can."""
         return str(self._database.fault or "")
 
-    async def check_space(self) -> str:
+    async def check_space(self, *, is_reported: bool = False) -> str:
         """Return `fault`, and clear it if the disk has space again.
 
-        A little can be saved even while it has none.
+        A little can be saved even while it has none. is_reported: look at the disk even if nothing
+        that this process has saved was too much for it: another process has reported that.
         """
         fault = self.fault
-        if not fault:
+        if not fault and not is_reported:
             return ""
         with suppress(StorageFull):
             now = self._database.now()
@@ -55,7 +57,7 @@ class Probes:
             again = delete(sounds).where(sounds.c.key == _SPACE)
             await self._database.write(lambda one: one.execute(again))
             self._database.fault = None
-        return fault
+        return fault or self.fault
 
     async def all(self) -> dict[str, ProbeResult]:
         """Return the newest probe of each role, by role."""
@@ -65,23 +67,24 @@ class Probes:
             if not row.role.startswith(_INCIDENT)
         }
 
-    async def incidents(self) -> list[str]:
-        """Return the keys of the open incidents."""
+    async def incidents(self) -> dict[str, datetime]:
+        """Return the keys of the open incidents, and when each began."""
         is_incident = probes.c.role.startswith(_INCIDENT)
-        rows = await self._database.rows(select(probes.c.role).where(is_incident))
-        return [row.role.removeprefix(_INCIDENT) for row in rows]
+        rows = await self._database.rows(
+            select(probes.c.role, probes.c.checked_at).where(is_incident)
+        )
+        return {row.role.removeprefix(_INCIDENT): row.checked_at for row in rows}
 
     @writes
-    def begin_incident(self, connection: Connection, key: str, moment: datetime) -> None:
-        """Store that an incident is open. Safe to repeat."""
-        new = {
-            "role": _INCIDENT + key,
-            "checked_at": moment,
-            "engine": "",
-            "model": "",
-            "error": "",
-        }
-        connection.execute(insert_new(probes), new | {"error": ""})
+    def begin_incident(self, connection: Connection, key: str, moment: datetime) -> datetime:
+        """Store that an incident is open, and return when it began, perhaps in another process."""
+        new = {"role": _INCIDENT + key, "checked_at": moment}
+        connection.execute(
+            insert_new(probes), new | dict.fromkeys(("engine", "model", "error"), "")
+        )
+        began_at = select(probes.c.checked_at).where(probes.c.role == _INCIDENT + key)
+        found: datetime = connection.execute(began_at).scalar_one()
+        return found
 
     @writes
     def end_incident(self, connection: Connection, key: str) -> None:

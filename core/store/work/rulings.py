@@ -17,6 +17,7 @@ from core.store.database.dialects import take_turns
 from core.store.database.operator_tables import admissions
 from core.store.database.queries import chat_row, read_job, select_jobs
 from core.store.database.tables import jobs
+from core.store.events import RULES, notify
 from core.store.work.job_rows import add_own
 from core.store.work.queue import enqueue_again
 
@@ -101,6 +102,7 @@ def move_decision(
     connection.execute(moved.values(values))
     before = Decision.ASKED if other else None
     change = DecisionChange(new.platform, new.chat_id, before, Decision(row.decision))
+    notify(connection, RULES, None)
     _follow(connection, change, now)
     return change
 
