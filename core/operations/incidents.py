@@ -66,8 +66,9 @@ class Incidents:
         self._clock = clock
         #: When each open incident began, by key, as stored; None before the first look.
         self._open: dict[str, datetime] | None = None
-        #: By key: what this process has reported, or found reported, while it lasts here.
-        self._causes: dict[str, object] = {}
+        #: By key, while it lasts here: the cause of what this process has reported, or has found
+        #: reported, and whether it was open at the last look.
+        self._causes: dict[str, tuple[object, bool]] = {}
         #: Each machine has a disk of its own.
         self._disk, self._disk_name = "disk", "The disk"
         if probes.is_shared:
@@ -210,15 +211,17 @@ class Incidents:
         cause: distinguishes what has happened since another process reported the end.
         """
         open_keys = await self._list_open()
-        if key in self._causes and (key in open_keys or self._causes[key] is cause):
-            self._causes[key] = cause
+        before, was_open = self._causes.get(key, (None, False))
+        is_told = key in open_keys or was_open or before is cause
+        if key in self._causes and is_told:
+            self._causes[key] = cause, key in open_keys
             return False
         if key not in open_keys:
             log.error("incident", incident=key)
             open_keys[key] = await self._probes.begin_incident(key, self._clock.now())
         # If the program ends before this, it is reported after the next start.
         await self._report(f"{key}:{open_keys[key].isoformat()}", text)
-        self._causes[key] = cause
+        self._causes[key] = cause, True
         return True
 
     async def _end(self, key: str, text: str) -> None:
