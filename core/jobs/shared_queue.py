@@ -13,7 +13,7 @@ from typing import Any
 
 import stamina
 from procrastinate import App, BaseRetryStrategy, JobContext, PsycopgConnector, RetryDecision
-from procrastinate.exceptions import ConnectorException
+from procrastinate.exceptions import AppNotOpen, ConnectorException
 from procrastinate.jobs import Job as Entry
 from procrastinate.worker import Worker
 from psycopg import OperationalError
@@ -96,8 +96,9 @@ class QueueWorker(Worker):
         self._new_job_event.set()
 
     async def _process_job(self, context: JobContext) -> None:
-        # An entry that another process has taken over is gone.
-        with suppress(ConnectorException):
+        # An entry that another process has taken over is gone. The queue may be closed before a
+        # database is there again.
+        with suppress(ConnectorException, AppNotOpen):
             await super()._process_job(context)
         asyncio.get_running_loop().call_soon(self.on_end)
 
@@ -108,6 +109,14 @@ class QueueWorker(Worker):
         if CHORES_QUEUE in (self.queues or ()):
             await super()._periodic_deferrer()  # type: ignore[no-untyped-call]
         await asyncio.Event().wait()
+
+    async def _shutdown(self, side_tasks: list[asyncio.Task[Any]]) -> None:
+        # While its last jobs have time to end, it lives.
+        heart = asyncio.create_task(self._update_heartbeat())  # type: ignore[no-untyped-call]
+        try:
+            await super()._shutdown(side_tasks)
+        finally:
+            heart.cancel()
 
     async def _poll_jobs_to_abort(self) -> None:
         """Look for nothing: jobs are stopped by `core.jobs.stopping`."""
