@@ -25,5 +25,16 @@ def connect(url: str, cipher: Cipher) -> tuple[Writer | PostgresWriter, Readers 
 
 
 def read_conninfo(url: str) -> str:
-    """Return the address of a database as libpq takes it. It may hold a password."""
-    return make_url(url).set(drivername=POSTGRESQL).render_as_string(hide_password=False)
+    """Return the address of a database as libpq takes it. It may hold a password.
+
+    Connections to PostgreSQL that it opens notice a peer that is gone, as all others do.
+    """
+    address = make_url(url).set(drivername=POSTGRESQL).render_as_string(hide_password=False)
+    if find_backend(url) == SQLITE:
+        return address
+    # Loaded only where it is used.
+    from psycopg.conninfo import make_conninfo
+
+    from core.store.database.postgresql import CONNECT
+
+    return make_conninfo(address, **CONNECT)

@@ -23,7 +23,7 @@ from core.store.operations.rooms import Rooms
 
 #: How long a process that is silent counts as alive, and how often it says so: what a dead one held
 #: is free within the sum of both.
-ALIVE_S, RENEW_S = 10.0, 3.0
+ALIVE_S, RENEW_S = 8.0, 2.0
 #: How often, in renewals, what nobody needs any more is deleted.
 _TIDY_EVERY = 20
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, case, delete, exists, literal, select, update
 
 from core.interfaces import DeliveryTarget
 from core.models import PLACEHOLDER, DeliveryState, Job, JobState, PartDelivery
+from core.store.database.fencing import FENCE
 from core.store.database.queries import IS_CANCELLED, IS_OPEN, Database, insert_new, writes
 from core.store.database.tables import deliveries, jobs
 from core.store.talk.search import MOVED
 
+#: A process that goes on this late after a transaction may have lost its job meanwhile.
+_JUST_NOW = timedelta(seconds=1)
 _IS_MOVED = deliveries.c.platform_id.startswith(MOVED)
 _IS_JOB = deliveries.c.job_id == bindparam("of_job")
 _IS_PART = _IS_JOB & (deliveries.c.part == bindparam("of_part"))
@@ -100,6 +103,7 @@ class StoredLedger:
         self._parts: dict[int, PartDelivery] | None = None
         #: The first part was recorded as started with the reply, and `start` was not called yet.
         self._is_begun = False
+        self._begun_at = database.now()
         #: Nothing was known when the delivery began.
         self._is_fresh = False
         #: The part with which the job ends.
@@ -114,6 +118,7 @@ class StoredLedger:
         """
         begun = connection.execute(_BEGIN, {"of_job": self._job.job_id}).rowcount
         self._is_begun = self._is_fresh = bool(begun)
+        self._begun_at = self._database.now()
         self._parts = {} if begun else _read_parts(connection, self._job.job_id)
 
     async def refresh(self) -> None:
@@ -143,9 +148,12 @@ class StoredLedger:
 
         An id from before the chat moved is dropped: the part is sent to the new chat.
         """
-        if part == 0 and self._is_begun:
+        is_begun = part == 0 and self._is_begun
+        if is_begun:
             self._is_begun = False
-        else:
+        # A process that has slept since then may have lost the job: then this raises.
+        has_slept = FENCE.get() and abs(self._database.now() - self._begun_at) > _JUST_NOW
+        if not is_begun or has_slept:
             await self._start(part)
         self._note(part, DeliveryState.PENDING)
 

@@ -14,7 +14,7 @@ from core.errors import StoreError
 from core.stall import StallTimer
 from core.store.database.process_tables import paid_calls
 from core.store.database.queries import Database, writes
-from core.store.events import Events, notify
+from core.store.events import ROOM, Events, notify
 
 #: Events: a call is over, and calls go on. Their values are short names of what they are for.
 OVER, MOVED = "paid call over", "paid calls moved"
@@ -45,6 +45,7 @@ class PaidCalls:
         #: Timers of those that wait for another process, and what wakes them.
         self._waiting: dict[str, tuple[StallTimer, asyncio.Event]] = {}
         events.subscribe(OVER, self._wake)
+        events.subscribe(ROOM, self._look)
         events.subscribe(MOVED, self._extend)
 
     @asynccontextmanager
@@ -106,6 +107,11 @@ class PaidCalls:
     def _wake(self, name: str) -> None:
         if name in self._waiting:
             self._waiting[name][1].set()
+
+    def _look(self, account: str | None) -> None:
+        if account is None:  # a process has ended: its calls are over, too
+            for name in self._waiting:
+                self._wake(name)
 
     def _extend(self, names: Collection[str]) -> None:
         for name in self._waiting.keys() & set(names):

@@ -27,6 +27,8 @@ QUICK: dict[str, float] = {
     "core.jobs.shared_queue:HEARTBEAT_S": 0.4,
     "core.jobs.queue_runner:DEAD_AFTER_S": 2.0,
     "core.jobs.queue_runner:TAKE_OVER_S": 0.4,
+    "core.store.operations.processes:ALIVE_S": 2.0,
+    "core.store.operations.processes:RENEW_S": 0.4,
     "core.operations.ownership:LEASE_S": 2.0,
     "core.operations.ownership:RENEW_S": 0.5,
 }

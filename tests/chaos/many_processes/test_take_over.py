@@ -12,6 +12,8 @@ import pytest
 from core.jobs.queue_runner import TAKE_OVER_S
 from core.jobs.shared_queue import DEAD_AFTER_S, HEARTBEAT_S, POLL_S
 from core.operations.ownership import LEASE_S, RENEW_S
+from core.store.operations import processes
+from core.store.operations.processes import ALIVE_S
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.many_processes.cluster import Cluster, SharedProgram
 from tests.chaos.notes import make_note, read_number
@@ -29,6 +31,7 @@ MAX_JOB_S, MAX_POLL_S = 15.0, 30.0
 def test_the_intervals_allow_for_it() -> None:
     assert DEAD_AFTER_S >= 3 * HEARTBEAT_S, "one that is late is not dead"
     assert HEARTBEAT_S + DEAD_AFTER_S + TAKE_OVER_S + POLL_S <= MAX_JOB_S
+    assert ALIVE_S + processes.RENEW_S <= MAX_JOB_S - 3, "its paid calls are free, too"
     assert LEASE_S + RENEW_S <= MAX_POLL_S
 
 
