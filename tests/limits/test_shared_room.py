@@ -41,9 +41,7 @@ class Service:
         """Let each process have a gate of its own."""
         for store in self.stores:
             gate = AccountGate("x", TranscriberLimits(**limits), clock=store.clock)
-            gate.share(
-                store.rooms, lambda look, events=store.events: events.subscribe("room", look)
-            )
+            gate.share(store.rooms, partial(store.events.subscribe, ROOM))
             self.gates.append(gate)
 
     async def call(
