@@ -19,6 +19,8 @@ from core.store.database.process_tables import engine_pauses, engine_slots
 from core.store.database.queries import Database, reads, writes
 from core.store.events import ROOM, notify
 
+#: How long use counts.
+WINDOW_S = 60
 #: How often somebody looks for room that is announced only while the database can be reached.
 _LOOK_S = 1.0
 
@@ -75,11 +77,8 @@ _FORGET = text(
 class Rooms:
     """Queries about the calls of all processes; a `core.interfaces.Rooms`."""
 
-    #: How long use counts: a minute, except in tests.
-    window_s = 60
-
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self.window_s = database, WINDOW_S
 
     @writes
     def enter(self, connection: Connection, ask: CallAsk, under_way: Mapping[str, int]) -> Verdict:
