@@ -32,7 +32,8 @@ class CallAsk:
     concurrency: int
     most_of_one: int
     rates: tuple[RateAsk, ...] = ()
-    #: How long others wait if it is let through: it finds out whether the engine is back.
+    #: How long others wait if it is let through: it finds out whether the engine is back. Another
+    #: process may have said so as well.
     probe_s: float = 0.0
     #: How many calls of that person are under way in this process.
     own_calls: int = 0
@@ -46,7 +47,8 @@ class Verdict:
     wait_s: float = 0.0
     #: Only the part that its person leaves to others is free.
     is_held: bool = False
-    #: Some process was asked to wait for so long, or the engine has failed too often.
+    #: For so long all processes wait: one was asked to, or the engine has failed too often. If this
+    #: call is let through, it finds out whether the engine is back.
     pause_s: float = 0.0
 
 
@@ -63,8 +65,12 @@ class Rooms(Protocol):
     async def count(self, account: str, concurrency: int, under_way: Mapping[str, int]) -> None:
         """Count calls that have ended. Raises StoreError."""
 
-    async def pause(self, account: str, wait_s: float) -> None:
-        """Let all processes wait for so long, 0 to end a pause. Raises StoreError."""
+    async def pause(self, account: str, wait_s: float, probe_s: float = 0.0) -> None:
+        """Let all processes wait for so long, 0 to end a pause.
+
+        probe_s: if the engine is down, how long they wait for the first call after that. Raises
+        StoreError.
+        """
 
     async def list_used(self, account: str, limit: str) -> Sequence[tuple[float, int]]:
         """Return in how many seconds how many units of a limit are free again, the next first."""

@@ -280,7 +280,8 @@ class AccountGate:
             log.warning("engine paused", engine=self._name, wait_s=wait_s, error=str(error))
         self._paused_until = max(self._paused_until, now_s + wait_s)
         if wait_s:
-            self._room.share_pause(self._pause_left_s)
+            is_down = self._failures >= FAILURES_BEFORE_PAUSE
+            self._room.share_pause(self._pause_left_s, self._pause_s() if is_down else 0.0)
 
     def _pause_s(self) -> float:
         # After days of failures the power would overflow a float.

@@ -85,8 +85,11 @@ class Room:
         if not self._under_way.total():
             self._under_way.clear()
 
-    def share_pause(self, wait_s: float) -> None:
-        """Let other processes wait for so long, 0 to end their wait. Here there are none."""
+    def share_pause(self, wait_s: float, probe_s: float = 0.0) -> None:
+        """Let other processes wait for so long, 0 to end their wait. Here there are none.
+
+        probe_s: if the engine is down, how long they wait for the first call after that.
+        """
 
     def _find_wait_s(self, waiter: Waiter) -> float:
         """Return 0 if there is a place for a call, by what this process knows."""

@@ -116,9 +116,9 @@ class SharedRoom(Room):
         super().give_back(waiter)
         self._do(self._count())
 
-    def share_pause(self, wait_s: float) -> None:
+    def share_pause(self, wait_s: float, probe_s: float = 0.0) -> None:
         """Let other processes wait for so long, 0 to end their wait."""
-        self._do(self._pause(wait_s))
+        self._do(self._pause(wait_s, probe_s))
 
     async def _count(self) -> None:
         """Tell the database which calls are over, unless the next call has done so."""
@@ -141,10 +141,10 @@ class SharedRoom(Room):
             self._told[person] = calls
         self._told = +self._told
 
-    async def _pause(self, wait_s: float) -> None:
+    async def _pause(self, wait_s: float, probe_s: float) -> None:
         async with self._turn:
             with suppress(StoreError):  # then each of them will find out by itself
-                await self._rooms.pause(self._account, wait_s)
+                await self._rooms.pause(self._account, wait_s, probe_s)
 
     async def _list_used(self, name: str) -> list[tuple[float, int]]:
         return list(await self._rooms.list_used(self._account, name))

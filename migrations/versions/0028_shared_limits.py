@@ -30,6 +30,7 @@ def upgrade() -> None:
         "engine_pauses",
         sa.Column("account", sa.String(64), nullable=False),
         sa.Column("until_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("probe_s", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("account", name="pk_engine_pauses"),
     )
     op.create_table(

@@ -124,7 +124,7 @@ async def _fill_shared_tables(store: Store) -> None:
         (leases, {"name": "telegram", "holder": "1", "until_at": now}),
         (rate_uses, {"key": "mimo|calls", "at": 1, "amount": 1}),
         (engine_slots, {**call, "person": "7", "calls": 1}),
-        (engine_pauses, {"account": "mimo", "until_at": now}),
+        (engine_pauses, {"account": "mimo", "until_at": now, "probe_s": 2}),
         (paid_calls, {"key": "heard", "process": "1"}),
         (budget_holds, {**call, "day": now.date().isoformat(), **amount}),
     ]

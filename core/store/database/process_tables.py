@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Integer, String, Table
+from sqlalchemy import Column, Float, Integer, String, Table
 
 from core.store.database.dialects import BigInt
 from core.store.database.encryption import KeyedId, UtcDateTime
@@ -35,6 +35,9 @@ engine_pauses = Table(
     metadata,
     Column("account", String(64), primary_key=True),
     Column("until_at", UtcDateTime, nullable=False),
+    #: If the engine is down: how long the others wait for the call that finds out whether it is
+    #: back, the first one after that.
+    Column("probe_s", Float, nullable=False),
 )
 
 #: Results that are being paid for, and the process that makes them.

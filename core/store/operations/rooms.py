@@ -42,32 +42,36 @@ _DROP_SLOT = delete(engine_slots).where(
 _TOTAL = select(func.coalesce(func.sum(_SLOT.calls), 0)).where(
     _SLOT.account == bindparam("of_account")
 )
+#: Use is counted by quarters of a second. It ends with its quarter, so that what arrives at the
+#: service a little later than another call is no call too many.
 _LOOK = text(
     "SELECT coalesce(sum(calls), 0) AS total,"
     " coalesce(sum(calls) FILTER (WHERE person = :person), 0) AS own,"
     " coalesce((SELECT extract(epoch FROM until_at - clock_timestamp()) FROM engine_pauses"
-    " WHERE account = :account), 0) AS pause_s FROM engine_slots WHERE account = :account"
-)
-#: Use is counted by quarters of a second. It ends with its quarter, so that what arrives at the
-#: service a little later than another call is no call too many.
-_SUMS = text(
-    "SELECT key, sum(amount) AS amount FROM rate_uses WHERE key = ANY(:keys)"
-    " AND at > extract(epoch FROM clock_timestamp()) * 4 - 4 * :window_s GROUP BY key"
+    " WHERE account = :account), 0) AS pause_s,"
+    " (SELECT probe_s FROM engine_pauses WHERE account = :account) AS probe_s,"
+    " (SELECT json_object_agg(key, amount) FROM (SELECT key, sum(amount) AS amount FROM rate_uses"
+    " WHERE key = ANY(:keys) AND at > extract(epoch FROM clock_timestamp()) * 4 - 4 * :window_s"
+    " GROUP BY key) AS of_key) AS used FROM engine_slots WHERE account = :account"
 )
 _USED = text(
     "SELECT at / 4.0 + :window_s - extract(epoch FROM clock_timestamp()) AS free_s, amount"
     " FROM rate_uses WHERE key = :key"
     " AND at > extract(epoch FROM clock_timestamp()) * 4 - 4 * :window_s ORDER BY at"
 )
-_USE = text(
-    "INSERT INTO rate_uses (key, at, amount)"
-    " VALUES (:key, ceil(extract(epoch FROM clock_timestamp()) * 4), :amount)"
-    " ON CONFLICT (key, at) DO UPDATE SET amount = rate_uses.amount + excluded.amount"
+_ENTER = text(
+    "WITH uses AS (INSERT INTO rate_uses (key, at, amount)"
+    " SELECT key, ceil(extract(epoch FROM clock_timestamp()) * 4), amount"
+    " FROM unnest(CAST(:keys AS text[]), CAST(:amounts AS bigint[])) AS one (key, amount)"
+    " ON CONFLICT (key, at) DO UPDATE SET amount = rate_uses.amount + excluded.amount)"
+    " INSERT INTO engine_slots (account, process, person, calls)"
+    " VALUES (:account, :process, :person, :calls)"
+    " ON CONFLICT (account, process, person) DO UPDATE SET calls = excluded.calls"
 )
 _PAUSE = text(
-    "INSERT INTO engine_pauses (account, until_at)"
-    " VALUES (:account, clock_timestamp() + make_interval(secs => :wait_s))"
-    " ON CONFLICT (account) DO UPDATE SET until_at = excluded.until_at"
+    "INSERT INTO engine_pauses (account, until_at, probe_s)"
+    " VALUES (:account, clock_timestamp() + make_interval(secs => :wait_s), :probe_s)"
+    " ON CONFLICT (account) DO UPDATE SET until_at = excluded.until_at, probe_s = excluded.probe_s"
 )
 _FORGET = text(
     "DELETE FROM rate_uses WHERE at <= extract(epoch FROM clock_timestamp()) * 4 - 4 * :window_s"
@@ -90,22 +94,26 @@ class Rooms:
         connection.execute(_LOCK, {"account": ask.account})
         self._count(connection, ask.account, ask.concurrency, under_way)
         person = digest(connection, _SLOT.person, ask.person)
-        row = connection.execute(_LOOK, {"account": ask.account, "person": person}).one()
+        names = _list_keys(ask, person)
+        key = {"account": ask.account, "person": person}
+        window = {"keys": list(names.values()), "window_s": self.window_s}
+        row = connection.execute(_LOOK, key | window).one()
         if row.pause_s > 0:
             return Verdict(float(row.pause_s), pause_s=float(row.pause_s))
         if row.total >= ask.concurrency:
             return Verdict(_LOOK_S)
         if ask.person and row.own >= ask.most_of_one:
             return Verdict(_LOOK_S, is_held=True)
-        uses = self._find_uses(connection, ask, person)
+        uses = self._find_uses(connection, ask, names, row.used or {})
         if isinstance(uses, Verdict):
             return uses
-        if uses:
-            connection.execute(_USE, uses)
-        self._set_slots(connection, ask.account, {ask.person: ask.own_calls + 1})
-        if ask.probe_s:
-            connection.execute(_PAUSE, {"account": ask.account, "wait_s": ask.probe_s})
-        return Verdict()
+        taken = {"keys": list(uses), "amounts": list(uses.values())}
+        own = {"process": self._database.process, "calls": ask.own_calls + 1}
+        connection.execute(_ENTER, key | own | taken)
+        probe_s = ask.probe_s or row.probe_s or 0.0
+        if probe_s:
+            connection.execute(_PAUSE, key | {"wait_s": probe_s, "probe_s": probe_s})
+        return Verdict(pause_s=probe_s)
 
     @writes
     def count(
@@ -120,11 +128,16 @@ class Rooms:
         self._count(connection, account, concurrency, under_way)
 
     @writes
-    def pause(self, connection: Connection, account: str, wait_s: float) -> None:
-        """Let all processes wait for so long, 0 to end a pause."""
+    def pause(
+        self, connection: Connection, account: str, wait_s: float, probe_s: float = 0.0
+    ) -> None:
+        """Let all processes wait for so long, 0 to end a pause.
+
+        probe_s: if the engine is down, how long they wait for the first call after that.
+        """
         connection.execute(_LOCK, {"account": account})
         if wait_s > 0:
-            connection.execute(_PAUSE, {"account": account, "wait_s": wait_s})
+            connection.execute(_PAUSE, {"account": account, "wait_s": wait_s, "probe_s": probe_s})
             return
         connection.execute(delete(engine_pauses).where(engine_pauses.c.account == account))
         notify(connection, ROOM, account)
@@ -169,25 +182,22 @@ class Rooms:
             connection.execute(_DROP_SLOT, ended)
 
     def _find_uses(
-        self, connection: Connection, ask: CallAsk, person: str
-    ) -> list[dict[str, Any]] | Verdict:
-        """Return what the call uses of its limits, or why it has to wait."""
-        if not ask.rates:
-            return []
-        keys = {one.name: _key(ask.account, one.name) for one in ask.rates}
-        light = {name: f"{key}|{person}" for name, key in keys.items()} if person else {}
-        every = {"keys": [*keys.values(), *light.values()], "window_s": self.window_s}
-        used = {row.key: int(row.amount) for row in connection.execute(_SUMS, every)}
-        uses = []
+        self,
+        connection: Connection,
+        ask: CallAsk,
+        keys: Mapping[tuple[str, bool], str],
+        used: Mapping[str, int],
+    ) -> dict[str, int] | Verdict:
+        """Return what the call uses of each limit, by key, or why it has to wait."""
+        uses = dict[str, int]()
         for one in ask.rates:
-            key, of_person = keys[one.name], light.get(one.name, "")
-            is_light = bool(person) and used.get(of_person, 0) + one.cost <= one.light_most
-            most = _most(one, is_light=is_light or not person)
-            if (taken := used.get(key, 0)) + one.cost > most:
-                wait_s = self._find_wait_s(connection, key, taken + one.cost - most)
-                return Verdict(wait_s, is_held=taken + one.cost <= one.per_minute)
-            of_all = (key, of_person) if is_light else (key,)
-            uses += [{"key": name, "amount": one.cost} for name in of_all]
+            key, own = keys[one.name, False], keys.get((one.name, True))
+            is_light = own is not None and used.get(own, 0) + one.cost <= one.light_most
+            most = _most(one, is_light=is_light or own is None)
+            if (total := used.get(key, 0) + one.cost) > most:
+                wait_s = self._find_wait_s(connection, key, total - most)
+                return Verdict(wait_s, is_held=total <= one.per_minute)
+            uses |= {name: one.cost for name in (key, own) if name and (name == key or is_light)}
         return uses
 
     def _find_wait_s(self, connection: Connection, key: str, missing: int) -> float:
@@ -206,6 +216,13 @@ class Rooms:
 def _most(rate: RateAsk, *, is_light: bool) -> int:
     """Return how much of a limit may be used, this call's cost included."""
     return rate.per_minute if is_light else max(rate.cost, rate.per_minute - rate.reserve)
+
+
+def _list_keys(ask: CallAsk, person: str) -> dict[tuple[str, bool], str]:
+    """Return the key of each limit, and those of what the person takes of the reserve."""
+    keys = {(one.name, False): _key(ask.account, one.name) for one in ask.rates}
+    own = {(one.name, True): f"{_key(ask.account, one.name)}|{person}" for one in ask.rates}
+    return keys | own if person else keys
 
 
 def _key(account: str, limit: str) -> str:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
-from sqlalchemy import Connection, bindparam, delete
+from sqlalchemy import Connection, bindparam, delete, text
 from sqlalchemy.dialects.sqlite import insert
 
 from core.errors import StoreError
@@ -23,6 +23,8 @@ _LOOK_S = 2.0
 #: Names in one event.
 _MOST_NAMES = 200
 
+#: The disk is not waited for: who makes a call is of no interest after a crash of the database.
+_SOON = text("SELECT set_config('synchronous_commit', 'off', true)")
 _NEW = insert(paid_calls)
 _CLAIM = _NEW.on_conflict_do_update(
     index_elements=[paid_calls.c.key],
@@ -95,11 +97,13 @@ class PaidCalls:
 
     @writes
     def _claim(self, connection: Connection, key: str) -> bool:
+        connection.execute(_SOON)
         own = {"key": key, "process": self._database.process}
         return bool(connection.execute(_CLAIM, own).rowcount)
 
     @writes
     def _drop(self, connection: Connection, key: str, name: str) -> None:
+        connection.execute(_SOON)
         own = {"of": key, "of_process": self._database.process}
         if connection.execute(_DROP, own).rowcount:
             notify(connection, OVER, name)
