@@ -12,7 +12,7 @@ import pytest
 
 from core.jobs import queue_runner, shared_queue
 from core.jobs.stopping import SharedStopping
-from core.operations.shared_decisions import SharedDecisions
+from core.operations.shared_rules import SharedRules
 from core.store import Store
 from core.store.work import deliveries
 from tests.support.clean_start import open_store
@@ -47,8 +47,7 @@ async def processes(
 
 async def _watch(store: Store) -> None:
     SharedStopping(store)
-    SharedDecisions(store)
-    await store.events.run()
+    await asyncio.gather(store.events.run(), SharedRules(store).run())
 
 
 @asynccontextmanager
