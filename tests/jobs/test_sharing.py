@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.errors import EngineBusy
-from core.jobs import queue_runner
+from core.jobs import shared_queue
 from core.models import Job, JobState, Reply
 from tests.conftest import NewMessage, ask_for_help
 from tests.jobs.conftest import running, wait_until
@@ -129,7 +129,7 @@ async def test_a_flood_delays_somebody_else_by_no_more_than_a_place(
     processes: list[Loopback], new_message: NewMessage
 ) -> None:
     [one, other] = processes
-    places = sum(count for queues, count in queue_runner.PLACES if "first" in queues)
+    places = sum(count for queues, count in shared_queue.PLACES if "first" in queues)
     for number in range(200):
         await one.inbox.accept(ask_for_help(new_message, str(number)))
     hers = ask_for_help(new_message, "hers", sender_id="8")

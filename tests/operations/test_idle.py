@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ async def watch(
     watch = Watch(store, tmp_path, clock)
     list_incidents = store.probes.incidents
 
-    async def count_incidents() -> list[str]:
+    async def count_incidents() -> dict[str, datetime]:
         watch.reads["table"] += 1
         return await list_incidents()
 

@@ -157,8 +157,7 @@ def reads(
     return run
 
 
-#: How long a chat that refused a voice message gets none: people change their settings.
-NO_VOICE = timedelta(days=7)
+NO_VOICE = timedelta(days=7)  # a chat that refused a voice message gets none: people change that
 
 
 @cache
