@@ -40,6 +40,9 @@ LOW_BYTES, WELL_BYTES = 1 << 30, 3 << 29
 LAST_WORDS_S = 16.0
 
 _DATABASE = "database"
+#: Errors of engines; other faults have none that could be told apart.
+Causes = frozenset[EngineError]
+NO_CAUSES = Causes()
 _REASONS = {
     401: "rejects the key",
     402: "refuses calls because the balance is used up",
@@ -66,9 +69,9 @@ class Incidents:
         self._clock = clock
         #: When each open incident began, by key, as stored; None before the first look.
         self._open: dict[str, datetime] | None = None
-        #: By key, while it lasts here: the cause of what this process has reported, or has found
+        #: By key, while it lasts here: the causes of what this process has reported, or has found
         #: reported, and whether it was open at the last look.
-        self._causes: dict[str, tuple[object, bool]] = {}
+        self._causes: dict[str, tuple[Causes, bool]] = {}
         #: Each machine has a disk of its own.
         self._disk, self._disk_name = "disk", "The disk"
         if probes.is_shared:
@@ -117,11 +120,11 @@ class Incidents:
         full = await self._probes.check_space(is_reported=is_reported)
         faults = self._find_faults(full)
         locked = [name for name, platform in platforms.items() if platform.is_locked]
-        faults |= {f"platform {name}": (_REJECTED.format(name=name), None) for name in locked}
+        faults |= {f"platform {name}": (_REJECTED.format(name=name), NO_CAUSES) for name in locked}
         for key in self._causes.keys() - faults.keys() - {self._disk}:
             del self._causes[key]
-        for key, (text, cause) in faults.items():
-            await self._begin(key, text, cause)
+        for key, (text, causes) in faults.items():
+            await self._begin(key, text, causes)
         for key in sorted(await self._list_open()):
             kind, _, name = key.partition(" ")
             if key == _DATABASE and not full:
@@ -140,9 +143,9 @@ class Incidents:
                 if await self._begin(f"platform {name}", text):
                     await self._clock.sleep(LAST_WORDS_S / 2)
 
-    def _find_faults(self, full: str) -> dict[str, tuple[str, object]]:
-        """Return text and cause of each fault. The roles of one account share its faults."""
-        found: dict[str, tuple[str, object]] = {_DATABASE: (full, None)} if full else {}
+    def _find_faults(self, full: str) -> dict[str, tuple[str, Causes]]:
+        """Return text and causes of each fault. The roles of one account share its faults."""
+        found = {_DATABASE: (full, NO_CAUSES)} if full else {}
         for role in self._roles:
             if (fault := role.gate.fault) is None:
                 continue
@@ -154,7 +157,7 @@ class Incidents:
                 f"{role.engine.name} {reason} ({fault.status or 'no status'})."
                 " Messages are kept until it works again. Run hearsay doctor for details."
             )
-            found[key] = text, fault
+            found[key] = text, found.get(key, ("", NO_CAUSES))[1] | {fault}
         return found
 
     async def _look_at_engine(self, key: str, name: str) -> None:
@@ -205,23 +208,23 @@ class Incidents:
             self._open = await self._probes.incidents()
         return self._open
 
-    async def _begin(self, key: str, text: str, cause: object = None) -> bool:
+    async def _begin(self, key: str, text: str, causes: Causes = NO_CAUSES) -> bool:
         """Report an incident, unless this process has. Return whether it has now.
 
-        cause: distinguishes what has happened since another process reported the end.
+        causes: those that are new since another process has reported the end make it news.
         """
         open_keys = await self._list_open()
-        before, was_open = self._causes.get(key, (None, False))
-        is_told = key in open_keys or was_open or before is cause
+        before, was_open = self._causes.get(key, (NO_CAUSES, False))
+        is_told = key in open_keys or was_open or causes <= before
         if key in self._causes and is_told:
-            self._causes[key] = cause, key in open_keys
+            self._causes[key] = causes, key in open_keys
             return False
         if key not in open_keys:
             log.error("incident", incident=key)
             open_keys[key] = await self._probes.begin_incident(key, self._clock.now())
         # If the program ends before this, it is reported after the next start.
         await self._report(f"{key}:{open_keys[key].isoformat()}", text)
-        self._causes[key] = cause, True
+        self._causes[key] = causes, True
         return True
 
     async def _end(self, key: str, text: str) -> None:
