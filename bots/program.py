@@ -111,8 +111,8 @@ async def _run_parts(
     intakes = list_intakes(settings, received, program.clock)
     # The others send replies only.
     intakes |= {name: platforms[name].connect() for name in platforms.keys() - received.keys()}
-    watches = incidents.run(received), requests.run(), store.events.run(), follow_rules(store)
-    await run_until_stopped(job_runner, incidents, intakes, *watches)
+    watches = incidents.run(received), requests.run(), store.events.run()
+    await run_until_stopped(job_runner, incidents, intakes, *watches, follow_others(program))
 
 
 def watch(
@@ -155,13 +155,17 @@ def watch_others(store: Store) -> None:
     SharedStopping(store)
 
 
-async def follow_rules(store: Store) -> None:
-    """Keep up with what operators decide in other processes, until cancelled."""
+async def follow_others(program: Program) -> None:
+    """Keep up with what is decided and what happens in other processes, until cancelled."""
+    store, inbox = program.store, program.inbox
     if store.is_shared:
         # Loaded only where there are several.
+        from core.operations.shared_readiness import SharedReadiness
         from core.operations.shared_rules import SharedRules
 
-        await SharedRules(store).run()
+        readiness = SharedReadiness(store, inbox.readiness)
+        inbox.ask_others = readiness.find
+        await asyncio.gather(SharedRules(store).run(), readiness.run())
     await asyncio.Event().wait()
 
 

@@ -62,8 +62,10 @@ class Inbox:
         self.status = status
         #: Name -> platform. Filled in later, since platforms are built with the inbox.
         self.platforms: Mapping[str, Platform] = {}
-        #: Those whose messages this process receives; to the others it sends replies only.
-        self.received: Set[str] = frozenset()
+        #: Those whose messages this process receives, None for all. To others it sends replies only.
+        self.received: Set[str] | None = None
+        #: Returns what other processes receive from, as `readiness` does for this one.
+        self.ask_others: Callable[[], Mapping[str, bool]] = dict
         #: What operators have decided about chats and people; it changes while the program runs.
         self.decisions: Decisions = store.admissions.decisions
         #: What this process alone may do, where several share the database.
@@ -248,8 +250,13 @@ class Inbox:
 
     def readiness(self) -> dict[str, bool]:
         """Return whether each platform that this process receives from can take messages in."""
-        ready = {name: platform.is_ready for name, platform in self.platforms.items()}
-        return {name: is_ready for name, is_ready in ready.items() if name in self.received}
+        received = self.platforms.keys() if self.received is None else self.received
+        return {name: one.is_ready for name, one in self.platforms.items() if name in received}
+
+    def platform_states(self) -> dict[str, bool]:
+        """Return whether messages can be received from each platform, by any process."""
+        nobody = dict.fromkeys(self.platforms, False)
+        return nobody | dict(self.ask_others()) | self.readiness()
 
     def faults(self) -> dict[str, str]:
         """Return the faults that only the operator can fix: of engines, by name, and the disk's."""

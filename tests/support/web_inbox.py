@@ -137,6 +137,9 @@ class FakeInbox(fake_inbox.FakeInbox):
     def readiness(self) -> dict[str, bool]:
         return self.parts
 
+    def platform_states(self) -> dict[str, bool]:
+        return self.parts
+
     def faults(self) -> dict[str, str]:
         return self.engine_faults
 

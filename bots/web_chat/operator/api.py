@@ -76,7 +76,7 @@ class OperatorApi:
         return {
             "now": now.isoformat(),
             "started_at": self._started_at.isoformat(),
-            "platforms": {name: None for name in PLATFORMS} | self.inbox.readiness(),
+            "platforms": {name: None for name in PLATFORMS} | self.inbox.platform_states(),
             "queue": build_queue(await status.statistics.queue(now)),
             "engines": [build_engine(engine) for engine in await status.engines()],
         }
