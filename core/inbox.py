@@ -62,7 +62,7 @@ class Inbox:
         self.status = status
         #: Name -> platform. Filled in later, since platforms are built with the inbox.
         self.platforms: Mapping[str, Platform] = {}
-        #: Those whose messages this process receives, None for all. To others it sends replies only.
+        #: Those whose messages this process receives, None for all; others get replies only.
         self.received: Set[str] | None = None
         #: Returns what other processes receive from, as `readiness` does for this one.
         self.ask_others: Callable[[], Mapping[str, bool]] = dict
