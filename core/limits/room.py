@@ -66,9 +66,13 @@ class Room:
         Sets `is_served`, and whether only the part is free that its person leaves to others.
         probe_s: for so long other processes wait then.
         """
-        if wait_s := self._find_wait_s(waiter):
-            return wait_s
-        person, costs = waiter.person, self._list_costs(waiter)
+        person = waiter.person
+        if self._under_way.total() >= self._limits.concurrency:
+            return inf
+        waiter.is_held = bool(person) and self._under_way[person] >= self._most_of_one
+        if waiter.is_held:
+            return inf
+        costs = [(rate, int(each + per_s * waiter.length_s)) for rate, each, per_s in self._rates]
         for rate, cost in costs:
             wait_s, waiter.is_held = await rate.wait_s(cost, person)
             if wait_s:
@@ -90,14 +94,3 @@ class Room:
 
         probe_s: if the engine is down, how long they wait for the first call after that.
         """
-
-    def _find_wait_s(self, waiter: Waiter) -> float:
-        """Return 0 if there is a place for a call, by what this process knows."""
-        if self.is_full:
-            return inf
-        person = waiter.person
-        waiter.is_held = bool(person) and self._under_way[person] >= self._most_of_one
-        return inf if waiter.is_held else 0.0
-
-    def _list_costs(self, waiter: Waiter) -> list[tuple[SharedRate, int]]:
-        return [(rate, int(each + per_s * waiter.length_s)) for rate, each, per_s in self._rates]

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from functools import partial
+from math import inf
 from typing import Any
 
 from core.clock import Clock
@@ -70,7 +71,13 @@ class SharedRoom(Room):
         async with self._turn:
             if waiter.is_served or waiter.is_gone:
                 return 0.0
-            return self._find_wait_s(waiter) or await self._enter(waiter, probe_s)
+            return self._find_own_wait_s(waiter) or await self._enter(waiter, probe_s)
+
+    def _find_own_wait_s(self, waiter: Waiter) -> float:
+        """Return 0 if there is a place for a call, by what this process knows."""
+        person = waiter.person
+        waiter.is_held = bool(person) and self._under_way[person] >= self._most_of_one
+        return inf if self.is_full or waiter.is_held else 0.0
 
     async def _enter(self, waiter: Waiter, probe_s: float) -> float:
         person = waiter.person
@@ -81,8 +88,8 @@ class SharedRoom(Room):
             self._limits.concurrency,
             self._most_of_one,
             tuple(
-                ask(cost=min(cost, rate.all.per_minute))
-                for ask, (rate, cost) in zip(self._asks, self._list_costs(waiter), strict=True)
+                ask(cost=min(int(each + per_s * waiter.length_s), rate.all.per_minute))
+                for ask, (rate, each, per_s) in zip(self._asks, self._rates, strict=True)
             ),
             probe_s,
             self._under_way[person],

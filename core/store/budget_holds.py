@@ -6,16 +6,14 @@ them holds is counted once more, for the time when it has ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql.elements import ColumnElement
 
-from core.models import Account, Amount, Settlement
-from core.store.budget_keys import find_key
+from core.models import Amount
 from core.store.database.dialects import Largest, Smallest
 from core.store.database.process_tables import budget_holds
 from core.store.database.schema import budget_uses
@@ -24,27 +22,12 @@ _USE = budget_uses.c
 #: What is used, and what is held, in the order of `Amount`.
 USED, HELD = Amount._fields, [f"held_{name}" for name in Amount._fields]
 
-_NEW = insert(budget_uses)
-_HOLD = _NEW.on_conflict_do_update(
-    index_elements=[_USE.account, _USE.day],
-    set_={name: _USE[name] + _NEW.excluded[name] for name in HELD},
-)
 _IS_IT = (_USE.account == bindparam("of")) & (_USE.day == bindparam("on"))
 _RELEASE = (
     update(budget_uses)
     .where(_IS_IT)
     .values({name: Largest(0, _USE[name] - bindparam(f"free_{name}")) for name in HELD})
 )
-_SETTLE = (
-    update(budget_uses)
-    .where(_IS_IT)
-    .values(
-        {name: _USE[name] + bindparam(f"paid_{name}") for name in USED}
-        # Never less than nothing: at a start all that is held is released.
-        | {name: Largest(0, _USE[name] - bindparam(f"free_{name}")) for name in HELD}
-    )
-)
-
 #: What one process holds: nothing any more, if it was thought to have ended.
 _OWN = budget_holds.c
 _IS_OWN = (
@@ -94,29 +77,25 @@ def release_left(connection: Connection, living: Select[Any]) -> None:
         connection.execute(_RELEASE, freed)
 
 
-def hold(
-    connection: Connection, accounts: Mapping[str, Account], amount: Amount, day: date, process: str
+def hold_own(
+    connection: Connection, accounts: Collection[str], amount: Amount, day: str, process: str
 ) -> None:
-    """Hold `amount` for each account. accounts: by key. process: `Database.process`."""
-    on = {"day": day.isoformat()}
-    new = on | dict.fromkeys(USED, 0) | dict(zip(HELD, amount, strict=True))
-    rows = [new | {"account": key, "kind": one.kind} for key, one in accounts.items()]
-    connection.execute(_HOLD, rows)
-    if process:
-        own = on | {"process": process, **amount._asdict()}
-        connection.execute(_HOLD_OWN, [own | {"account": key} for key in accounts])
+    """Note that this process holds `amount`. accounts: by what their rows are found by."""
+    own = {"process": process, "day": day, **amount._asdict()}
+    connection.execute(_HOLD_OWN, [own | {"account": account} for account in accounts])
 
 
-def settle(connection: Connection, settlement: Settlement, process: str) -> None:
-    """Book what was paid, and hold less from now on. process: `Database.process`."""
-    values: dict[str, Any] = {"on": settlement.day.isoformat()}
-    values |= {f"paid_{name}": n for name, n in zip(USED, settlement.paid, strict=True)}
-    keys = [find_key(connection, one) for one in settlement.accounts]
-    free = {f"free_{name}": n for name, n in zip(HELD, settlement.released, strict=True)}
-    if not process:
-        connection.execute(_SETTLE, [values | free | {"of": key} for key in keys])
-    elif keys:
-        own = [{"of": key, "on": values["on"], "of_process": process} for key in keys]
-        connection.execute(_SETTLE_OWN, [values | free | one for one in own])
-        connection.execute(_FREE_OWN, [free | one for one in own])
-        connection.execute(_DROP_OWN, own)
+def settle_own(
+    connection: Connection, accounts: Collection[str], values: Mapping[str, Any], process: str
+) -> None:
+    """Book what this process has paid, and hold less of what it holds.
+
+    values: the day `on`, and what is `paid_` and what is `free_` of each.
+    """
+    if not accounts:
+        return
+    own = [{"of": account, "on": values["on"], "of_process": process} for account in accounts]
+    free = {name: n for name, n in values.items() if name.startswith("free_")}
+    connection.execute(_SETTLE_OWN, [{**values, **one} for one in own])
+    connection.execute(_FREE_OWN, [free | one for one in own])
+    connection.execute(_DROP_OWN, own)

@@ -27,6 +27,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
+from sqlalchemy.dialects.sqlite import insert
 
 from core.models import (
     Account,
@@ -40,9 +41,9 @@ from core.models import (
     show_budget,
 )
 from core.store.audit import note_action
-from core.store.budget_holds import HELD, USED, hold, settle
+from core.store.budget_holds import HELD, USED, hold_own, settle_own
 from core.store.budget_keys import HELD_FOR, MOVED, OF_PEOPLE, find_key, make_key, name_account
-from core.store.database.dialects import take_turns
+from core.store.database.dialects import Largest, take_turns
 from core.store.database.queries import Database, reads, writes
 from core.store.database.schema import budget_uses, budgets
 
@@ -85,6 +86,35 @@ def _select_standing(number: int) -> Select[Any]:
     return query.where(_USE.account == of, is_month)
 
 
+_NEW = insert(budget_uses)
+_HOLD = _NEW.on_conflict_do_update(
+    index_elements=[_USE.account, _USE.day],
+    set_={name: _USE[name] + _NEW.excluded[name] for name in HELD},
+)
+_IS_IT = (_USE.account == bindparam("of")) & (_USE.day == bindparam("on"))
+_SETTLE = (
+    update(budget_uses)
+    .where(_IS_IT)
+    .values(
+        {name: _USE[name] + bindparam(f"paid_{name}") for name in USED}
+        # Never less than nothing: at a start all that is held is released.
+        | {name: Largest(0, _USE[name] - bindparam(f"free_{name}")) for name in HELD}
+    )
+)
+
+
+def settle(connection: Connection, settlement: Settlement, process: str) -> None:
+    """Book what was paid, and hold less from now on. process: `Database.process`."""
+    values: dict[str, Any] = {"on": settlement.day.isoformat()}
+    values |= {f"paid_{name}": n for name, n in zip(USED, settlement.paid, strict=True)}
+    values |= {f"free_{name}": n for name, n in zip(HELD, settlement.released, strict=True)}
+    keys = [find_key(connection, one) for one in settlement.accounts]
+    if process:
+        settle_own(connection, keys, values, process)
+    else:
+        connection.execute(_SETTLE, [values | {"of": key} for key in keys])
+
+
 class BudgetLedger:
     """Queries about budgets; a `core.interfaces.BudgetLedger`."""
 
@@ -104,7 +134,12 @@ class BudgetLedger:
         take_turns(connection, *keys)
         standings = _read(connection, keys, day)
         if not any(standing.find_lack(amount) for standing in standings):
-            hold(connection, keys, amount, day, self._database.process)
+            new = {"day": day.isoformat(), **dict.fromkeys(USED, 0)}
+            new |= dict(zip(HELD, amount, strict=True))
+            rows = [new | {"account": key, "kind": one.kind} for key, one in keys.items()]
+            connection.execute(_HOLD, rows)
+            if process := self._database.process:
+                hold_own(connection, keys, amount, new["day"], process)
         return standings
 
     @writes

@@ -104,7 +104,7 @@ class TranscriptionPipeline:
         self, pending: PendingTranscript, recording: Recording, on_progress: OnProgress | None
     ) -> Transcript:
         pending.on_progress = on_progress
-        if found := await self._results.find_made(pending.key):
+        if self._results.paid_calls and (found := await self._results.find(pending.key)):
             return found
         on_wait, limits = partial(self._note_queued, pending), self._piece_limits
         pieces = self._media.pieces(recording, limits, hint_s=pending.hint_s, on_wait=on_wait)

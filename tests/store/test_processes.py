@@ -11,6 +11,7 @@ from core.interfaces import CallAsk
 from core.models import Account, Amount, BudgetPeriod, Chat, Settlement, Transcript, parse_budget
 from core.stall import StallTimer, set_timer
 from core.store import Store
+from core.store.database.fencing import FENCE, Fence, JobLost
 from core.store.work.results import Show
 from tests.store.conftest import DUE
 from tests.support.clean_start import ask_database
@@ -107,7 +108,7 @@ class Engine:
 
     async def ask(self, store: Store) -> Transcript:
         async def make(show: Show | None) -> Transcript:
-            if found := await store.results.find_made("key"):
+            if found := await store.results.find("key"):
                 return found
             self.calls.append(store)
             await self.is_over.wait()
@@ -195,3 +196,19 @@ async def test_whoever_waits_for_another_process_follows_its_progress(
     await asyncio.gather(first, second)
     for task in listening:
         task.cancel()
+
+
+async def test_a_paid_result_is_saved_though_the_job_that_began_it_is_lost(
+    living: list[Store],
+) -> None:
+    """Others wait for it, and it is paid for."""
+    engine, [store, _] = Engine(), living
+    engine.is_over.set()
+    token = FENCE.set(Fence("lost", 1))
+    try:
+        assert (await engine.ask(store)).text == "call 1"
+        with pytest.raises(JobLost):
+            await store.budgets.reserve([ADA], MINUTE, TODAY)
+    finally:
+        FENCE.reset(token)
+    assert await store.results.find("key") == Transcript("call 1")

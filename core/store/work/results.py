@@ -17,7 +17,7 @@ from core.errors import ConfirmationNeeded, OverBudget
 from core.models import Answer, Audio, Settlement, Transcript, Usage
 from core.requester import REQUESTER
 from core.stall import StallTimer, find_timer, set_timer
-from core.store.budget_holds import settle
+from core.store.budgets import settle
 from core.store.database.encryption import digest
 from core.store.database.fencing import FENCE
 from core.store.database.objects import SOUND, StoredObject, link
@@ -165,10 +165,6 @@ class Results:
         await self._note_use(key)
         found: Transcript = rows[0].content
         return found
-
-    async def find_made(self, key: str) -> Transcript | None:
-        """Return the transcript that another process has just made. Within a shared call."""
-        return await self.find(key) if self.paid_calls else None
 
     async def save(
         self,
