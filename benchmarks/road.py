@@ -70,9 +70,9 @@ class Limit(NamedTuple):
 #: within the memory for bodies (`BodyLimit`), whose turn it is to be decoded (`core/fair_line.py`),
 #: and whose decoder is not believed (`core/audio/frames.py`).
 LIMITS = {
-    "telegram": Limit(52, 193),
-    "discord": Limit(56, 207),
-    "transcriptions": Limit(33, 120),
+    "telegram": Limit(51, 188),
+    "discord": Limit(55, 202),
+    "transcriptions": Limit(32, 115),
 }
 
 

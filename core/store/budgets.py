@@ -139,7 +139,7 @@ class BudgetLedger:
             rows = [new | {"account": key, "kind": one.kind} for key, one in keys.items()]
             connection.execute(_HOLD, rows)
             if process := self._database.process:
-                hold_own(connection, keys, amount, new["day"], process)
+                hold_own(connection, keys, amount, day.isoformat(), process)
         return standings
 
     @writes

@@ -40,7 +40,7 @@ async def test_a_voice_note_is_transcribed(
 ) -> None:
     [one, other] = processes
     async with other.running():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # other processes have a time of their own
         await one.inbox.accept(new_message())
         assert await one.settle() == {JobState.DONE: 1}
     assert other.platform.sent[0][1].quote == "call 1"
@@ -55,7 +55,7 @@ async def test_a_job_that_is_known_to_take_longer_lets_later_ones_pass(
         slow = await one.inbox.accept(new_message())
         await one.inbox.accept(ask_for_help(new_message))
         await wait_until(lambda: one.engine.calls or other.engine.calls)
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # other processes have a time of their own
         assert not one.platform.sent, "it waits for its turn in the chat"
         assert slow and await one.store.jobs.note_delay_shown(slow.job_id)
         await wait_until(lambda: one.platform.sent_to == ["2"])
@@ -80,11 +80,11 @@ async def test_a_pause_holds_in_every_process(
 ) -> None:
     [one, other] = processes
     async with other.running():
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.3)  # other processes have a time of their own
         await one.store.controls.pause("", is_on=True)
         await wait_until(other.store.controls.paused.is_set)
         await one.inbox.accept(ask_for_help(new_message))
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.5)  # other processes have a time of their own
         assert not other.platform.sent
         await one.store.controls.pause("", is_on=False)
         assert await one.settle() == {JobState.DONE: 1}

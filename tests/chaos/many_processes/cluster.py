@@ -31,8 +31,6 @@ QUICK: dict[str, float] = {
     "core.store.operations.processes:RENEW_S": 0.4,
     "core.operations.ownership:LEASE_S": 2.0,
     "core.operations.ownership:RENEW_S": 0.5,
-    "core.store.operations.processes:ALIVE_S": 2.0,
-    "core.store.operations.processes:RENEW_S": 0.5,
 }
 
 

@@ -93,10 +93,10 @@ async def test_the_network_to_postgresql_cuts_and_drips(
         async def cut_and_drip() -> None:
             assert proxy.cut() > 10
             proxy.is_down = True
-            await asyncio.sleep(DOWN_S)
+            await asyncio.sleep(DOWN_S)  # other processes have a time of their own
             proxy.is_down = False
             proxy.drip_bytes, proxy.drip_s = 64, 0.002
-            await asyncio.sleep(DRIP_S)
+            await asyncio.sleep(DRIP_S)  # other processes have a time of their own
             proxy.cut()
             proxy.drip_bytes, proxy.drip_s = 0, 0.0
 
