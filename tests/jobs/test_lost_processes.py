@@ -36,7 +36,7 @@ async def test_a_process_that_stops_gives_its_jobs_to_another_at_once(
             await one.inbox.accept(new_message(str(number), sender_id=str(number)))
         await wait_until(lambda: len(one.engine.calls) == 3)
         async with other.running():
-            await asyncio.sleep(0.3)  # other processes have a time of their own
+            await asyncio.sleep(0.3)  # until it listens
             began_s = asyncio.get_running_loop().time()
             await one.worker.stop(grace_s=0.1)
             await wait_until(lambda: len(other.engine.calls) == 3)

@@ -21,11 +21,11 @@ from tests.support.postgresql import PostgresServer
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 #: How often each fault occurs, and the notes that arrive around each time.
-TIMES, NOTES = (6, 8) if IS_LONG else (2, 4)
+TIMES, NOTES = (6, 8) if IS_LONG else (1, 4)
 #: Without their own backends.
 TERMINATE = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '{}'"
 #: Slept in a short outage, and for how long connections drip.
-DOWN_S, DRIP_S = (5.0, 8.0) if IS_LONG else (1.0, 1.5)
+DOWN_S, DRIP_S = (5.0, 8.0) if IS_LONG else (1.0, 1.0)
 
 
 async def fail_often(cluster: Cluster, fail: Callable[[], Awaitable[None]], title: str) -> None:
@@ -93,10 +93,10 @@ async def test_the_network_to_postgresql_cuts_and_drips(
         async def cut_and_drip() -> None:
             assert proxy.cut() > 10
             proxy.is_down = True
-            await asyncio.sleep(DOWN_S)  # other processes have a time of their own
+            await asyncio.sleep(DOWN_S)  # the outage is under test
             proxy.is_down = False
             proxy.drip_bytes, proxy.drip_s = 64, 0.002
-            await asyncio.sleep(DRIP_S)  # other processes have a time of their own
+            await asyncio.sleep(DRIP_S)  # so is the dripping
             proxy.cut()
             proxy.drip_bytes, proxy.drip_s = 0, 0.0
 

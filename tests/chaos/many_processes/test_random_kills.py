@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 NOTES, CHATS, KILLS = (1000, 40, 200) if IS_LONG else (24, 8, 10)
 #: The longest time between two kills.
-PAUSE_S = 1.8 if IS_LONG else 0.8
+PAUSE_S = 1.8 if IS_LONG else 0.5
 DRAIN_S = 600.0 if IS_LONG else 60.0
 #: A generous limit for the whole test.
 LIMIT_S = 1800.0 if IS_LONG else 180.0

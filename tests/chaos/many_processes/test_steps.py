@@ -20,7 +20,7 @@ from tests.support.postgresql import PostgresServer
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 #: The steps of the short form.
-SHORT = ("S1", "S2", "S6", "S8", "S9")
+SHORT = ("S2", "S8", "S9")
 
 
 @pytest.mark.parametrize("kind", KINDS if IS_LONG else ["private"])

@@ -40,7 +40,7 @@ async def test_a_worker_gives_back_what_it_runs(cluster: Cluster) -> None:
     leaving, staying = cluster.workers
     began_s = time.monotonic()
     leaving.signal(signal.SIGTERM)
-    await asyncio.sleep(0.3)  # other processes have a time of their own
+    await asyncio.sleep(0.3)  # the second one comes while it stops
     leaving.signal(signal.SIGTERM)
     cluster.mimo.rules.latency_s = 0.2
     code = await leaving.wait_for_exit(20)
@@ -101,7 +101,7 @@ async def test_without_a_database_it_stops_all_the_same(
         await wait_for(lambda: len(mimo.requests) == 2 or None, 20)
         proxy.is_down = True
         proxy.cut()
-        await asyncio.sleep(0.5)  # other processes have a time of their own
+        await asyncio.sleep(0.5)  # until it knows
         began_s = time.monotonic()
         assert await cluster.stop() == [0, 0, 0]
         assert time.monotonic() - began_s <= MAX_S

@@ -23,7 +23,7 @@ from tests.chaos.running_program import wait_for
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 #: The short form has shorter intervals, see `QUICK`.
-KILLS = 12 if IS_LONG else 2
+KILLS = 12 if IS_LONG else 1
 #: From the kill until the next call of the engine, and of getUpdates by another process.
 MAX_JOB_S, MAX_POLL_S = 15.0, 30.0
 

@@ -72,6 +72,10 @@ class UpdateQueue:
         self.on_push()
         return update_id
 
+    def find(self, update_id: int) -> dict[str, Any]:
+        """Return an update as it is delivered, confirmed or not."""
+        return self._known[update_id].to_json()
+
     def redeliver(self, update_id: int) -> None:
         """Return this update once more, confirmed or not."""
         self._again.append(update_id)
