@@ -31,4 +31,4 @@ async def until(is_so: Callable[[], object], within_s: float = 10.0) -> None:
     """Wait for what another process or the database does, of which no test is told."""
     async with asyncio.timeout(within_s):
         while not is_so():
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(0.01)  # no process tells a test
