@@ -53,7 +53,7 @@ class Service:
                 self.at_once += 1
                 self.most_at_once = max(self.most_at_once, self.at_once)
                 try:
-                    await asyncio.sleep(takes_s)  # the database has a clock of its own
+                    await asyncio.sleep(takes_s)  # the call takes so long
                 finally:
                     self.at_once -= 1
                 if error:
@@ -114,7 +114,7 @@ async def test_the_limit_is_used_and_never_exceeded(service: Service) -> None:
     limit = 60
     service.open(concurrency=40, calls_per_minute=limit)
     tasks = [task for person in "abc" for task in service.flood(2 * limit // 3, person)]
-    await asyncio.sleep(2 * WINDOW_S)  # the database has a clock of its own
+    await asyncio.sleep(2 * WINDOW_S)  # of the database's clock
     await stop(tasks)
     used = len(service.began) / 2 / limit
     assert service.most_in(WINDOW_S - 0.05) <= limit
@@ -125,7 +125,7 @@ async def test_a_flood_over_both_delays_nobody_else(service: Service) -> None:
     """By more than a call: whichever process gets it."""
     service.open(concurrency=5, calls_per_minute=100)
     flood = service.flood(60, "flood", takes_s=0.2)
-    await asyncio.sleep(0.5)  # the database has a clock of its own
+    await asyncio.sleep(0.5)  # of the database's clock
     waits_s = [await within(5, service.call(number % 2, f"other{number}")) for number in range(4)]
     assert max(waits_s) < 0.25, waits_s
     await asyncio.sleep(1)  # the flood has used all that it may
@@ -139,7 +139,7 @@ async def test_a_wait_that_the_service_asks_for_holds_both(service: Service) -> 
     service.open()
     with suppress(EngineBusy):
         await service.call(0, "a", error=EngineBusy("429", retry_after_s=1.0))
-    await asyncio.sleep(0.1)  # the database has a clock of its own
+    await asyncio.sleep(0.1)  # of the database's clock
     took_s = await within(3, service.call(1, "b"))
     assert 0.6 < took_s < 1.3
 
@@ -150,13 +150,13 @@ async def test_the_probe_of_one_is_that_of_both(service: Service) -> None:
     for number in range(5):
         with suppress(EngineBusy):
             await service.call(0, str(number), error=EngineBusy("503"))
-    await asyncio.sleep(0.1)  # the database has a clock of its own
+    await asyncio.sleep(0.1)  # of the database's clock
     waiting = [asyncio.create_task(service.call(number % 2, "", 1.0)) for number in range(4)]
-    await asyncio.sleep(1.5)  # the database has a clock of its own
+    await asyncio.sleep(1.5)  # of the database's clock
     assert len(service.began) == 5, "2 s are waited for"
-    await asyncio.sleep(1.0)  # the database has a clock of its own
+    await asyncio.sleep(1.0)  # of the database's clock
     assert len(service.began) == 6, "the others wait for the probe"
-    await asyncio.sleep(1.2)  # the database has a clock of its own
+    await asyncio.sleep(1.2)  # of the database's clock
     assert len(service.began) == 9, "as soon as it has succeeded"
     await asyncio.wait_for(asyncio.gather(*waiting), 1.5)
     assert len(service.began) == 9
@@ -168,11 +168,11 @@ async def test_a_call_that_was_cancelled_while_it_was_let_through_leaves_no_slot
     service.open(concurrency=4)
     for number in range(40):
         task = asyncio.create_task(service.call(0, "a", takes_s=5))
-        await asyncio.sleep(number / 8000)  # the database has a clock of its own
+        await asyncio.sleep(number / 8000)  # of the database's clock
         await stop([task])
     async with asyncio.timeout(5):
         while ask_database(tmp_path, "SELECT 1 FROM engine_slots"):
-            await asyncio.sleep(0.05)  # the database has a clock of its own
+            await asyncio.sleep(0.05)  # until the other thread is through
     assert len(service.began) > 5
 
 

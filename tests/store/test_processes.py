@@ -121,7 +121,7 @@ class Engine:
 
 async def until_called(engine: Engine, count: int) -> None:
     while len(engine.calls) < count:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.05)  # until the other thread is through
 
 
 @pytest.mark.real_time
@@ -129,7 +129,7 @@ async def test_two_processes_pay_for_one_result_once(living: list[Store]) -> Non
     engine = Engine()
     listening = [asyncio.create_task(store.events.run()) for store in living]
     asked = [asyncio.create_task(engine.ask(store)) for store in living for _ in range(3)]
-    await asyncio.sleep(0.5)  # the database has a clock of its own
+    await asyncio.sleep(0.5)  # of the database's clock
     engine.is_over.set()
     texts = {one.text for one in await asyncio.gather(*asked)}
     assert texts == {"call 1"} and len(engine.calls) == 1
@@ -146,7 +146,7 @@ async def test_the_call_of_a_dead_process_is_made_by_another(
     first = asyncio.create_task(engine.ask(dead))
     await until_called(engine, 1)
     second = asyncio.create_task(engine.ask(other))
-    await asyncio.sleep(0.3)  # the database has a clock of its own
+    await asyncio.sleep(0.3)  # of the database's clock
     assert engine.calls == [dead]
     kill(tmp_path, dead)
     await other.processes.renew()
@@ -182,15 +182,15 @@ async def test_whoever_waits_for_another_process_follows_its_progress(
         return await engine.ask(other)
 
     second = asyncio.create_task(wait())
-    await asyncio.sleep(0.5)  # the database has a clock of its own
+    await asyncio.sleep(0.5)  # of the database's clock
     timer.counts_from_s -= 60
     await one.processes.on_renewal[0]()
-    await asyncio.sleep(0.3)  # the database has a clock of its own
+    await asyncio.sleep(0.3)  # of the database's clock
     assert timer.waited_s > 60, "the call has made no progress either"
     [call] = one.results._calls.values()
     call.timer.extend()
     await one.processes.on_renewal[0]()
-    await asyncio.sleep(0.3)  # the database has a clock of its own
+    await asyncio.sleep(0.3)  # of the database's clock
     assert timer.waited_s < 1
     engine.is_over.set()
     await asyncio.gather(first, second)

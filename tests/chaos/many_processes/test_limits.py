@@ -74,7 +74,7 @@ async def test_the_call_of_a_process_that_is_killed_is_made_by_the_other(webs: C
     lost = asyncio.create_task(transcribe(killed, sound))
     await wait_for(lambda: len(webs.mimo.requests) == 1, 20)
     asked = asyncio.create_task(transcribe(other, sound))
-    await asyncio.sleep(1.0)  # other processes have a time of their own
+    await asyncio.sleep(1.0)  # of the database's clock
     assert len(webs.mimo.requests) == 1
     webs.mimo.rules.latency_s = 0.1
     await killed.kill()
@@ -100,7 +100,7 @@ async def test_two_workers_use_the_account_and_do_not_exceed_it(
         cluster.telegram.send_voice(person, person, sound, duration=2)
     await wait_for(lambda: cluster.mimo.requests, 30)
     began_s = time.monotonic()
-    await asyncio.sleep(WINDOW_S * WINDOWS - 0.5)  # other processes have a time of their own
+    await asyncio.sleep(WINDOW_S * WINDOWS - 0.5)  # of the database's clock
     answered = [one.status for one in cluster.mimo.requests]
     refused = answered.count(429) / len(answered)
     used = len(answered) / (CALLS * WINDOWS)
