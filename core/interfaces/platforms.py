@@ -37,11 +37,17 @@ class DeliveryLedger(Protocol):
         PENDING: a call was started and its result is not known. STALE: sent, to be edited.
         """
 
+    async def wait_for(self, part: int) -> PartDelivery | None:
+        """Return the state of `part` as `find` does, once no other process is just sending it."""
+
     async def has_reply(self) -> bool:
         """Return whether there is a reply, beside which nothing else may be shown."""
 
     async def start(self, part: int) -> None:
-        """Record that `part` is about to be sent. The id of a message to be edited stays."""
+        """Record that `part` is about to be sent. The id of a message to be edited stays.
+
+        Raises PlatformBusy for a PLACEHOLDER beside which the reply is being sent elsewhere.
+        """
 
     async def finish(self, part: int, platform_id: str) -> None:
         """Record that `part` was sent, and its id on the platform."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import Context
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
-from core.errors import EngineBusy
+from core.errors import EngineBusy, PlatformBusy
+from core.interfaces import DeliveryLedger
 from core.jobs import shared_queue
-from core.models import Job, JobState, Reply
+from core.models import PLACEHOLDER, Job, JobState, Reply
+from core.store.database.fencing import FENCE
 from tests.conftest import NewMessage, ask_for_help
 from tests.jobs.conftest import running, wait_until
 from tests.support.loopback import Loopback
@@ -123,6 +127,41 @@ async def test_a_job_that_another_process_runs_begins_anew(
         await one.store.restarts.begin_anew({job.job_id: message.chat})
         assert await one.settle() == {JobState.DONE: 1}
     assert [reply.quote for _, reply in other.platform.sent] == ["call 2"]
+
+
+async def test_a_notice_that_another_process_is_sending_is_not_left_beside_the_reply(
+    processes: list[Loopback], new_message: NewMessage
+) -> None:
+    [one, other] = processes
+    job = await one.inbox.accept(new_message())
+    assert job
+    begun = await one.store.shared_jobs.begin(job.job_id, await find_entry(one), 9)
+    assert begun.job
+    FENCE.set(begun.fence)
+    ledger, beside = (each.store.deliveries.target(job).ledger for each in processes)
+    sent = asyncio.create_task(send_late(beside), context=Context())
+    await asyncio.sleep(0.1)  # until it is recorded as started
+    await one.store.jobs.save_reply(job.job_id, Reply("done"), JobState.DONE, ledger)  # type: ignore[arg-type]
+    found = await ledger.wait_for(PLACEHOLDER)
+    assert found and found.platform_id == "notice" and sent.done()
+    late = other.store.deliveries.target(job).ledger
+    with pytest.raises(PlatformBusy):
+        await asyncio.create_task(late.start(PLACEHOLDER), context=Context())
+
+
+async def send_late(ledger: DeliveryLedger) -> None:
+    """Send a notice that takes a moment."""
+    await ledger.start(PLACEHOLDER)
+    await asyncio.sleep(0.6)  # the platform is slow
+    await ledger.finish(PLACEHOLDER, "notice")
+
+
+async def find_entry(process: Loopback) -> int:
+    """Return the entry of the only job."""
+    query = text("SELECT entry FROM jobs")
+    run = process.store._database._writer.run
+    entry: int = await run(lambda connection: connection.execute(query).scalar_one())
+    return entry
 
 
 async def test_a_flood_delays_somebody_else_by_no_more_than_what_runs_at_once(

@@ -35,6 +35,9 @@ class MemoryLedger:
     async def find(self, part: int) -> PartDelivery | None:
         return self.rows.get(part)
 
+    async def wait_for(self, part: int) -> PartDelivery | None:
+        return await self.find(part)
+
     async def has_reply(self) -> bool:
         return 0 in self.rows
 

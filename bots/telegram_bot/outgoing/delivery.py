@@ -77,7 +77,7 @@ class TelegramDelivery:
         """
         await self._live_messages.end(target)
         was_begun = await target.ledger.find(0) is not None
-        placeholder = await target.ledger.find(PLACEHOLDER)
+        placeholder = await target.ledger.wait_for(PLACEHOLDER)
         if placeholder and placeholder.state is DeliveryState.PENDING and not was_begun:
             metrics.AMBIGUOUS_SENDS.labels("telegram").inc()  # it may stay in the chat for ever
         chat_id = target.message.chat.chat_id

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, case, delete, exists, literal, select, update
 
+from core.errors import PlatformBusy
 from core.interfaces import DeliveryTarget
 from core.models import PLACEHOLDER, DeliveryState, Job, JobState, PartDelivery
 from core.store.database.fencing import FENCE
 from core.store.database.queries import IS_CANCELLED, IS_OPEN, Database, insert_new, writes
 from core.store.database.tables import deliveries, jobs
 from core.store.talk.search import MOVED
+from core.store.work.queue import has_queue
 
 #: A process that goes on this late after a transaction may have lost its job meanwhile.
 _JUST_NOW = timedelta(seconds=1)
@@ -58,6 +60,10 @@ _UNANSWERED = select(jobs.c.job_id).where(
     jobs.c.reply.is_(None),
     ~exists().where(deliveries.c.job_id == jobs.c.job_id, deliveries.c.part == 0),
 )
+#: No reply is saved before the transaction ends.
+_UNANSWERED_NOW = _UNANSWERED.with_for_update(of=jobs)
+#: How often, and at what intervals, a message that another process sends is looked for.
+_LOOKS, _LOOK_S = 8, 0.25
 _END = (
     update(jobs)
     .where(jobs.c.job_id == bindparam("of_job"))
@@ -134,6 +140,18 @@ class StoredLedger:
         parts = await self._read() if self._parts is None else self._parts
         return parts.get(part)
 
+    async def wait_for(self, part: int) -> PartDelivery | None:
+        """Return the state of `part`, once no other process is just sending it.
+
+        One that was killed meanwhile does not say so: it is not waited for longer than that takes.
+        """
+        looks = _LOOKS if FENCE.get() else 0
+        while (known := await self.find(part)) and known.state is DeliveryState.PENDING and looks:
+            await self._database.clock.sleep(_LOOK_S)
+            await self.refresh()
+            looks -= 1
+        return known
+
     async def has_reply(self) -> bool:
         """Return whether the job has a reply, of which perhaps nothing is sent, or has ended."""
         return not await self._database.rows(_UNANSWERED, {"of_job": self._job.job_id})
@@ -160,6 +178,10 @@ class StoredLedger:
     @writes
     def _start(self, connection: Connection, part: int) -> None:
         job_id = self._job.job_id
+        # Somebody is told elsewhere that the job waits, while it does not any more.
+        is_beside = part == PLACEHOLDER and has_queue(connection)
+        if is_beside and not connection.execute(_UNANSWERED_NOW, {"of_job": job_id}).first():
+            raise PlatformBusy("the reply is being sent")
         if not connection.execute(_NEW, {"job_id": job_id, "part": part}).rowcount:
             connection.execute(_AGAIN, {"of_job": job_id, "of_part": part})
 
