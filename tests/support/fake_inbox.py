@@ -13,6 +13,7 @@ from core.config import Settings
 from core.inbox import Inbox
 from core.interfaces import Recording
 from core.models import Chat, DeliveryState, Job, JobState, Message, PartDelivery, Suggestion
+from core.operations.ownership import Ownership
 from core.store.events import Events
 from core.store.people.web_sessions import WebSessions
 from tests.support.virtual_time import current_clock
@@ -109,6 +110,7 @@ class FakeInbox(Inbox):
     web_sessions: WebSessions = field(default_factory=FirstKeys)
     #: Of a database that no other process uses.
     events: Events = field(default_factory=lambda: Events(Mock(is_shared=False)))
+    ownership: Ownership = field(default_factory=lambda: Ownership(Mock(is_shared=False)))
 
     async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         self.tries += 1
