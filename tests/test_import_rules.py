@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.paths import ROOT
 
-FOREIGN = """import alembic, audioop, av, davey, httpx, httpx_sse, nacl, pydub, sqlalchemy
+FOREIGN = """import alembic, audioop, av, davey, httpx, httpx_sse, nacl, obstore, pydub, sqlalchemy
 import discord, telegram
 """
 #: Every forbidden import, by the module it is planted in; two of these are in no layer either.

@@ -14,3 +14,7 @@ def upgrade() -> None:
         altered.alter_column(
             "role", existing_type=sa.String(16), type_=sa.String(128), existing_nullable=False
         )
+
+
+def downgrade() -> None:
+    """Leave it: names of incidents would not fit."""

@@ -75,6 +75,7 @@ async def _work(store: Store, new_message: NewMessage) -> None:
     await ledger.start(1)
     await ledger.forget(1)
     await ledger.find(0)
+    await ledger.wait_for(0)
     await ledger.has_reply()
     await store.jobs.finish(done.job_id, JobState.DONE)
     await store.jobs.redo(done.job_id, Reply("better", buttons=offers))

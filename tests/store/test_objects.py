@@ -108,7 +108,9 @@ async def test_what_is_replaced_is_deleted(store: Store, add: Add, tmp_path: Pat
     await store.jobs.save_reply(job.job_id, Reply("failed"), JobState.REFUSED)
     [voice] = await store.voices.usable(CHAT, "7")
     await store.voices.forget(voice)
-    assert ask_database(tmp_path, "SELECT kind, count(*) FROM objects GROUP BY kind") == [
+    assert ask_database(
+        tmp_path, "SELECT kind, count(*) FROM objects GROUP BY kind ORDER BY kind"
+    ) == [
         ("recording", 3),
         ("sound", 1),
     ]

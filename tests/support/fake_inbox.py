@@ -12,7 +12,7 @@ from core.admission import Decisions
 from core.config import Settings
 from core.inbox import Inbox
 from core.interfaces import Recording
-from core.models import Chat, DeliveryState, Job, JobState, Message, PartDelivery, Suggestion
+from core.models import Chat, DeliveryState, File, Job, JobState, Message, PartDelivery, Suggestion
 from core.operations.ownership import Ownership
 from core.store.events import Events
 from core.store.people.web_sessions import WebSessions
@@ -155,6 +155,9 @@ class FakeInbox(Inbox):
 
     async def find_recording(self, chat: Chat, message_id: str) -> Recording | None:
         return None
+
+    async def load_file(self, file: File) -> File | None:
+        return file
 
     def begin_recording(self) -> MemoryRecording:
         self.begun_recordings += 1

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 API_KEY = "key-of-a-program-that-asks"
 #: The account's calls within its window, how long that is, and over how many windows more is asked.
-CALLS, WINDOW_S, WINDOWS = (100, 60, 2) if IS_LONG else (100, 40, 1)
+CALLS, WINDOW_S, WINDOWS = (100, 60, 2) if IS_LONG else (50, 20, 1)
 
 
 @pytest.fixture
