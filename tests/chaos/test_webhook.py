@@ -95,6 +95,7 @@ async def test_a_paused_program_is_caught_up_with(bot: RunningProgram) -> None:
     telegram, ann = bot.telegram, bot.telegram.add_user("Ann")
     set_webhook(bot)
     await bot.start()
+    await wait_for(lambda: telegram.webhook()["url"] or None, 30)
     bot.signal(signal.SIGSTOP)
     for number in range(3):
         telegram.send_voice(ann, ann, make_note(number), duration=2)
