@@ -121,6 +121,11 @@ class PostgresServer:
         self.end()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    @property
+    def log(self) -> Path:
+        """Return the file of the server's log."""
+        return self._folder / "log"
+
     def url(self, name: str) -> str:
         """Return the URL of a database."""
         return f"postgresql+psycopg://hearsay@127.0.0.1:{self.port}/{name}"

@@ -33,6 +33,12 @@ _LOCK = 0x48454152
 VERSION_TABLE = "alembic_version"
 #: The migration after which ids of people and chats are digests. No PostgreSQL database is older.
 _FIRST_KEYED = "0014"
+#: Whether an earlier job of a chat is open. procrastinate's own index is by id first, so that the
+#: claim of a job may read all of it.
+_LOCKS = (
+    "CREATE INDEX ix_procrastinate_jobs_open_lock ON procrastinate_jobs (lock) "
+    "WHERE status IN ('todo', 'doing')"
+)
 
 
 @cache
@@ -131,6 +137,7 @@ def _make_new(connection: Connection, revision: str) -> None:
 
         # Of the driver itself, which takes many statements at once if they have no parameters.
         connection.connection.cursor().execute(SchemaManager.get_schema())
+        connection.exec_driver_sql(_LOCKS)
     connection.exec_driver_sql(
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
         "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))"
