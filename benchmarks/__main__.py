@@ -18,7 +18,7 @@ GROUPS = (
     *("discord", "api", "first_audio", "long_chats"),
 )
 #: Measured only if they are named.
-MORE = ("pipeline", "long")
+MORE = ("pipeline", "long", "scale")
 
 
 def find_rows(groups: list[str]) -> list[Row]:
