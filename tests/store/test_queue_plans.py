@@ -118,7 +118,7 @@ async def test_no_statement_of_a_job_reads_a_whole_table(
     await run_a_job(*filled, ask_for_help(new_message, "2"))
     plans = read_plans(postgresql.log)[before:]
     texts = "\n".join(plan["Query Text"] for plan in plans)
-    asked = ("INSERT INTO jobs", "WITH candidate", "DELETE FROM procrastinate_jobs")
+    asked = ["INSERT INTO jobs", "WITH candidate", "DELETE FROM procrastinate_jobs"]
     asked += ("FOR NO KEY UPDATE OF jobs", "UPDATE jobs SET state", "procrastinate_defer_jobs")
     assert [part for part in asked if part not in texts] == []
     read = {
