@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 NOTES = 45 if IS_LONG else 12
 #: Longer than a process that stops waits for what runs.
-SLOW_S = 8.0
+SLOW_S = 6.0
 #: From SIGTERM until the process has ended.
 MAX_S = 8.0
 
