@@ -41,7 +41,7 @@ _WAITING = (
 _ENTRIES = text("SELECT args->>'job_id' FROM procrastinate_jobs ORDER BY priority DESC, id")
 _LOCKS = text("SELECT DISTINCT lock FROM procrastinate_jobs")
 #: In one table, with a content of so many bytes.
-ROWS, ROW_BYTES = 20_000, 2_500
+ROWS, ROW_BYTES = 5_000, 2_500
 
 
 @pytest.fixture
@@ -218,8 +218,9 @@ def test_pages_are_bounded_in_rows_and_bytes() -> None:
 
 
 async def test_memory_does_not_grow_with_the_rows(
-    store: Store, database_url: str, other_url: str, tmp_path: Path
+    store: Store, database_url: str, other_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pages, "PAGE_BYTES", 2 * 2**20)
     await store.close()
     await asyncio.to_thread(_add_rows, database_url)
     tracemalloc.start()
