@@ -73,7 +73,7 @@ class _PreparedInfo(_Info):
 
 class _ConvertedInfo(_Info):
     duration_s: _Seconds
-    waveform: Annotated[str, Field(pattern=r"^[0-9a-f]*$")] = ""
+    waveform: Annotated[str, Field(pattern=r"^([0-9a-f]{2})*$")] = ""
 
 
 class PieceReader:

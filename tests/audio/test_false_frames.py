@@ -100,7 +100,9 @@ async def test_only_a_possible_whole_is_believed(
     assert (await media.prepare(bytes(101), limits)).mime == "audio/ogg"
 
 
-@pytest.mark.parametrize("changes", [{"duration_s": 1e9}, {"waveform": "zz"}, {"more": 1}])
+@pytest.mark.parametrize(
+    "changes", [{"duration_s": 1e9}, {"waveform": "zz"}, {"waveform": "00f"}, {"more": 1}]
+)
 async def test_only_possible_excerpts_are_believed(media: Media, changes: dict[str, Any]) -> None:
     for told, is_good in (({}, True), (changes, False)):
         info = {"duration_s": 2.0, "waveform": "00ff", **told}
