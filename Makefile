@@ -19,7 +19,7 @@ help:  ## list the targets
 
 TESTS :=
 test: $(VENV)/dev.stamp  ## run all tests that this machine can run, or some: TESTS="tests/cli tests/audio"
-	$(BIN)/pytest -n 4 --no-loadscope-reorder $(TESTS)
+	$(BIN)/pytest -n 6 --no-loadscope-reorder $(TESTS)
 
 findings: $(VENV)/dev.stamp  ## run the tests of what using the product has found, and print them by finding
 	$(BIN)/pytest -n 4 --no-loadscope-reorder -m finding

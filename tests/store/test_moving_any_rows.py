@@ -96,7 +96,7 @@ def test_they_come_back_as_they_were(
     monkeypatch.setattr(pages, "PAGE_ROWS", page_rows)
     numbers = count()
 
-    @settings(max_examples=4, phases=[Phase.generate])
+    @settings(max_examples=2, phases=[Phase.generate])
     @given(databases())
     def there_and_back(made: Tables) -> None:
         home = tmp_path / str(next(numbers))
