@@ -84,8 +84,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         share_rewriting(session.config, int(name.removeprefix("gw")), int(count))
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     note_findings(items)
+    if "HEARSAY_CHAOS" not in os.environ:
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
     if find_spec("pocketsphinx") is None:
         for item in filter(lambda item: item.get_closest_marker("pocketsphinx"), items):
             item.add_marker(pytest.mark.skip(reason="offline transcription is not installed"))

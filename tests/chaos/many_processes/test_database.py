@@ -49,6 +49,7 @@ async def fail_often(cluster: Cluster, fail: Callable[[], Awaitable[None]], titl
     assert set(await cluster.stop()) == {0}
 
 
+@pytest.mark.long
 async def test_all_connections_are_terminated(cluster: Cluster, postgresql: PostgresServer) -> None:
     name = cluster.url.rpartition("/")[2]
 
@@ -80,6 +81,7 @@ async def test_postgresql_crashes(
         await asyncio.to_thread(server.stop)
 
 
+@pytest.mark.long
 async def test_the_network_to_postgresql_cuts_and_drips(
     tmp_path: Path, telegram: TelegramServer, mimo: MimoServer, postgresql: PostgresServer
 ) -> None:

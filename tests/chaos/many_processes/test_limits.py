@@ -56,6 +56,7 @@ async def transcribe(process: SharedProgram, sound: bytes) -> str:
         return str(answer.json()["text"])
 
 
+@pytest.mark.long
 async def test_a_recording_that_two_processes_get_at_once_is_paid_for_once(
     webs: Cluster,
 ) -> None:
@@ -85,6 +86,7 @@ async def test_the_call_of_a_process_that_is_killed_is_made_by_the_other(webs: C
         await lost
 
 
+@pytest.mark.long
 async def test_two_workers_use_the_account_and_do_not_exceed_it(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -56,6 +56,7 @@ async def test_a_worker_gives_back_what_it_runs(cluster: Cluster) -> None:
     check(cluster, notes, "SIGTERM to one of two workers")
 
 
+@pytest.mark.long
 async def test_a_new_version_takes_the_place_of_the_old_one(
     tmp_path: Path, telegram: TelegramServer, mimo: MimoServer, postgresql: PostgresServer
 ) -> None:
@@ -85,6 +86,7 @@ async def test_a_new_version_takes_the_place_of_the_old_one(
         assert "telegram_conflict" not in cluster.whole_log
 
 
+@pytest.mark.long
 async def test_without_a_database_it_stops_all_the_same(
     tmp_path: Path, telegram: TelegramServer, mimo: MimoServer, postgresql: PostgresServer
 ) -> None:
