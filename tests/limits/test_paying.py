@@ -180,6 +180,7 @@ async def test_the_longest_answer_is_held_until_its_cost_is_known(
     loopback: Loopback, clock: Clock
 ) -> None:
     loopback.answerer.name, loopback.answerer.model = "mimo", "mimo-v2.6-pro"
+    loopback.answerer.latency_s = 60.0  # all have asked before one knows its cost
     loopback.budgets.rules = BudgetRules(of_bot=parse_budget("0.002 USD/day"))
     asked = [Question((Turn("user", f"Why {n}?"),), max_tokens=1000) for n in range(8)]
     calls = (loopback.answering.answer(one) for one in asked)

@@ -30,7 +30,10 @@ async def run_program(
 async def run_part(
     part: str, home: Path, **settings: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Run a command of the program that runs until it is stopped; kill it at the end."""
+    """Run a command of the program that runs until it is stopped; kill it at the end.
+
+    Its log is the file "log" in `home`.
+    """
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -40,16 +43,17 @@ async def run_part(
         "SYNTHESIZER": "offline",
         **settings,
     }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bots",
-        part,
-        cwd=home,  # without a .env
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
+    with (home / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "bots",
+            part,
+            cwd=home,  # without a .env
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+        )
     try:
         yield process
     finally:

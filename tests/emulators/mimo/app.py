@@ -204,6 +204,7 @@ class _Exchange:
         rules = self._world.rules
         self._world.bill(recorded, answer["usage"]["total_tokens"])
         wait_s = rules.latency_s + recorded.duration_s * rules.realtime_factor
+        wait_s += fault.value if fault and fault.kind == "slow" else 0.0
         alter = {**faults.ANSWERS, **faults.CHATS}.get(fault.kind) if fault else None
         if alter:
             answer = alter(answer)

@@ -34,7 +34,7 @@ class Fault:
     times: int | None = 1
     #: Share of requests it applies to, chosen at random.
     share: float = 1.0
-    #: Seconds, for Retry-After or between the bytes of `drip`.
+    #: Seconds, for Retry-After, between the bytes of `drip`, or that a `slow` answer takes longer.
     value: float = 3.0
 
     def __post_init__(self) -> None:
@@ -274,5 +274,14 @@ BAD_CHUNKS: dict[str, Callable[[list[str | None]], list[str | None]]] = {
 SPEECH = frozenset({*BAD_AUDIO, *BAD_CHUNKS})
 
 KINDS = frozenset(
-    {*ERROR_RESPONSES, *BROKEN_CONNECTIONS, *ANSWERS, *CHATS, *STREAMS, *SPEECH, "sse_reset"}
+    {
+        *ERROR_RESPONSES,
+        *BROKEN_CONNECTIONS,
+        *ANSWERS,
+        *CHATS,
+        *STREAMS,
+        *SPEECH,
+        "sse_reset",
+        "slow",
+    }
 )
