@@ -9,8 +9,9 @@ from functools import cache
 from typing import Any
 
 from benchmarks.scale.system import System, run_server, run_system
-from benchmarks.support.processes import free_port, wait_for
+from benchmarks.support.processes import wait_for
 from core.setting_types import TELEGRAM_WEBHOOK_PATH
+from tests.support.ports import free_port
 from tests.support.postgresql import ask
 
 UPDATES, PEOPLE = 3000, 1000

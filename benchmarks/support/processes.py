@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from typing import Any
 import httpx
 
 from tests.support.audio_samples import file, speech
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 START_S = 30.0
@@ -153,13 +153,6 @@ def program(
             process.terminate()
             if process.wait(20):
                 print(log.read_text(errors="replace")[-4000:])
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-    return port
 
 
 def wait_for(condition: Callable[[], Any], timeout_s: float = START_S, step_s: float = 0.02) -> Any:

@@ -21,10 +21,11 @@ from websockets.sync.client import connect
 from websockets.typing import Origin
 
 from benchmarks.support.instant import HEARD, Instant, plug_in
-from benchmarks.support.processes import free_port, voice_notes, wait_for
+from benchmarks.support.processes import voice_notes, wait_for
 from benchmarks.support.road_trace import Function, Recorder, find_road
 from tests.emulators.discord import DiscordServer
 from tests.emulators.telegram import TelegramServer
+from tests.support.ports import free_port
 
 NOTE_S = 4
 #: What would count or not by chance: periodic work does not happen, and progress is shown always.

@@ -15,11 +15,12 @@ from contextlib import contextmanager
 
 import httpx
 
-from benchmarks.support.processes import free_port, median, program, wait_for
+from benchmarks.support.processes import median, program, wait_for
 from benchmarks.support.rows import Figures, Row
 from benchmarks.support.sides import notes, run_service
 from tests.emulators.mimo.tones import make_wav
 from tests.support.audio_samples import decode
+from tests.support.ports import free_port
 
 NOTES, WARM_UP = 20, 3
 KEY = "sk-benchmark-0123456789"

@@ -30,10 +30,10 @@ from benchmarks.support.processes import (
     Mimo,
     Telegram,
     bot,
-    free_port,
     median,
 )
 from benchmarks.support.rows import Figures, Row
+from tests.support.ports import free_port
 
 TEXTS, WARM_UP = 20, 2
 WORDS = 12

@@ -6,7 +6,6 @@ import asyncio
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from typing import Any
 import psycopg
 
 from core.store import migrate
+from tests.support.ports import free_port
 
 #: Why a test is skipped where there is no server to start.
 MISSING = "PostgreSQL is not installed: on Debian and Ubuntu, apt install postgresql"
@@ -98,9 +98,7 @@ class PostgresServer:
             entry = pwd.getpwnam("postgres")
             os.chown(self._folder, entry.pw_uid, entry.pw_gid)
         self._run("initdb", "-D", "data", "-A", "trust", "-U", "hearsay", "--no-sync", "-E", "UTF8")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         self.begin()
 
     def begin(self) -> None:

@@ -83,10 +83,13 @@ async def test_worker_that_breaks_the_protocol_is_replaced(
 
 
 @pytest.mark.real_time
-async def test_worker_that_is_never_silent_and_never_ready_is_replaced(make_pool: MakePool) -> None:
+async def test_worker_that_is_never_silent_and_never_ready_is_replaced(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.worker_process.pool._MOST_STALLS", 2)
     pool = make_pool(size=1, code="send(b'S'); take()\nwhile True: send(b'W')")
     with pytest.raises(WorkerStalled, match=r"^slow$"):
-        await run(pool, {}, stall_s=0.2)
+        await run(pool, {}, stall_s=2.0)
 
 
 _PARENT = """
