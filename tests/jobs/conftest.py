@@ -20,17 +20,20 @@ from tests.support.loopback import Loopback, ScriptedTranscriber
 from tests.support.thread_media import ThreadMedia
 
 #: Much shorter than usual.
-HEARTBEAT_S, DEAD_AFTER_S, TAKE_OVER_S, POLL_S = 0.1, 0.6, 0.1, 0.2
+HEARTBEAT_S, TAKE_OVER_S, POLL_S = 0.1, 0.1, 0.2
 
 
 @pytest.fixture
 async def processes(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[list[Loopback]]:
-    """Two processes on one database, which do not run yet. What one sends, both have sent."""
+    """Two processes on one database, which do not run yet. What one sends, both have sent.
+
+    Neither takes the other for dead if the machine is busy; `quick_death` changes that.
+    """
     monkeypatch.setattr(shared_queue, "HEARTBEAT_S", HEARTBEAT_S)
     monkeypatch.setattr(shared_queue, "POLL_S", POLL_S)
-    monkeypatch.setattr(queue_runner, "DEAD_AFTER_S", DEAD_AFTER_S)
+    monkeypatch.setattr(queue_runner, "DEAD_AFTER_S", 60.0)
     monkeypatch.setattr(queue_runner, "TAKE_OVER_S", TAKE_OVER_S)
     monkeypatch.setattr(deliveries, "_JUST_NOW", timedelta(seconds=0.1))
     other = open_store(tmp_path)
@@ -43,6 +46,12 @@ async def processes(
         task.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
     await other.close()
+
+
+@pytest.fixture
+def quick_death(processes: list[Loopback], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a process that says nothing for a moment be dead."""
+    monkeypatch.setattr(queue_runner, "DEAD_AFTER_S", 0.6)
 
 
 async def _watch(store: Store) -> None:

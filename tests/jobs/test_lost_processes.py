@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from core.jobs import queue_runner
 from core.jobs.runner import MAX_CRASHES
 from core.models import JobState, Transcript
 from tests.conftest import NewMessage, ask_for_help
@@ -31,7 +30,6 @@ async def execute(process: Loopback, statement: str) -> int:
 async def test_a_process_that_stops_gives_its_jobs_to_another_at_once(
     processes: list[Loopback], new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_runner, "DEAD_AFTER_S", 60.0)  # nothing is taken over
     [one, other] = processes
     one.engine.latency_s = 60.0
     async with one.running():
@@ -47,6 +45,7 @@ async def test_a_process_that_stops_gives_its_jobs_to_another_at_once(
     assert await execute(one, "UPDATE jobs SET crashes = 0 WHERE crashes > 0") == 0
 
 
+@pytest.mark.usefixtures("quick_death")
 async def test_a_process_that_slept_writes_and_sends_nothing(
     processes: list[Loopback], new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -78,6 +77,7 @@ async def test_a_process_that_slept_writes_and_sends_nothing(
     assert await execute(one, left) == 0
 
 
+@pytest.mark.usefixtures("quick_death")
 async def test_a_process_that_slept_sends_nothing_in_the_middle_of_a_delivery(
     processes: list[Loopback], new_message: NewMessage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,7 +36,7 @@ async def test_a_worker_gives_back_what_it_runs(cluster: Cluster) -> None:
     cluster.mimo.rules.latency_s = SLOW_S
     notes: Notes = {}
     sounds = await make_notes(range(1, NOTES + 1))
-    cluster.overrides["has_limits"] = False
+    cluster.overrides = {"has_limits": False}  # no process is taken for dead in two seconds
     leaving, staying = cluster.workers
     await asyncio.gather(*(one.start(**cluster.overrides) for one in (*cluster.intakes, leaving)))
     send(cluster.telegram, sounds, notes)
