@@ -145,7 +145,7 @@ async def test_abandoned_note_leaves_no_threads() -> None:
 
     def count() -> int:
         """Return how many threads are not Python's: it may add some to its pool."""
-        return process.num_threads() - threading.active_count()
+        return int(process.num_threads()) - threading.active_count()
 
     before = count()
     gc.disable()
