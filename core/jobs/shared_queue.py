@@ -105,6 +105,11 @@ class QueueWorker(Worker):
     async def _handle_notification(self, *, channel: str, notification: Any) -> None:
         self.on_add(channel.partition("#")[2])
 
+    async def _update_heartbeat(self) -> None:
+        # The pool of connections may swallow a cancellation: Python before 3.12, gh-86296.
+        with suppress(AppNotOpen):
+            await super()._update_heartbeat()  # type: ignore[no-untyped-call]
+
     async def _periodic_deferrer(self) -> None:
         if CHORES_QUEUE in (self.queues or ()):
             await super()._periodic_deferrer()  # type: ignore[no-untyped-call]
@@ -112,7 +117,7 @@ class QueueWorker(Worker):
 
     async def _shutdown(self, side_tasks: list[asyncio.Task[Any]]) -> None:
         # While its last jobs have time to end, it lives.
-        heart = asyncio.create_task(self._update_heartbeat())  # type: ignore[no-untyped-call]
+        heart = asyncio.create_task(self._update_heartbeat())
         try:
             await super()._shutdown(side_tasks)
         finally:
