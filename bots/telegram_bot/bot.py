@@ -12,7 +12,7 @@ from telegram.error import BadRequest, InvalidToken, RetryAfter, TelegramError
 
 from bots.common.chat import ChatBot
 from bots.telegram_bot.access import TelegramMembers
-from bots.telegram_bot.client import TOKEN_REMEDY, Backoff, Polling, TelegramClient
+from bots.telegram_bot.client import TOKEN_REMEDY, Backoff, TelegramClient
 from bots.telegram_bot.errors import POISON, describe
 from bots.telegram_bot.incoming.files import TelegramFiles
 from bots.telegram_bot.incoming.joining import MemberChange, read_member_changes
@@ -26,6 +26,7 @@ from bots.telegram_bot.menu import update_menu
 from bots.telegram_bot.outgoing.delivery import TelegramDelivery
 from bots.telegram_bot.outgoing.live_message import TelegramLiveMessages
 from bots.telegram_bot.pacing import TelegramPacer
+from bots.telegram_bot.polling import Polling
 from core import commands
 from core.clock import CLOCK, Clock
 from core.config import Settings

@@ -13,10 +13,11 @@ import structlog
 from telegram import Bot, WebhookInfo
 from telegram.error import TelegramError
 
-from bots.telegram_bot.client import ALLOWED_UPDATES, GRACE_S, POLL_S, Backoff
+from bots.telegram_bot.client import ALLOWED_UPDATES, Backoff
 from bots.telegram_bot.errors import MAX_DETAIL_CHARS, describe
 from bots.telegram_bot.incoming.endpoint import UpdateEndpoint
 from bots.telegram_bot.poison import Take
+from bots.telegram_bot.polling import GRACE_S, POLL_S
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings

@@ -25,9 +25,10 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 
 #: Not ready after the first two together, given up after the third: not 50 and 300 s.
 QUICK_POLLS = {
-    f"bots.telegram_bot.client:{name}": value
+    f"bots.telegram_bot.{name}": value
     for name, value in {
-        "POLL_S": 1.0, "GRACE_S": 1.0, "GIVE_UP_S": 4.0, "FIRST_WAIT_S": 0.1, "MAX_WAIT_S": 0.5,
+        "polling:POLL_S": 1.0, "polling:GRACE_S": 1.0, "client:GIVE_UP_S": 4.0,
+        "client:FIRST_WAIT_S": 0.1, "client:MAX_WAIT_S": 0.5,
     }.items()
 }  # fmt: skip
 _WRITES = ("sendmessage", "editmessagetext", "senddocument", "sendmessagedraft", "deletemessage")

@@ -22,8 +22,8 @@ NOTES = 12 if IS_LONG else 8
 FROZEN_S = 30.0 if IS_LONG else 2.5
 LIMITS = {
     "core.clock:STANDSTILL_S": 0.5,
-    "bots.telegram_bot.client:POLL_S": 1.0,
-    "bots.telegram_bot.client:GRACE_S": 2.0,
+    "bots.telegram_bot.polling:POLL_S": 1.0,
+    "bots.telegram_bot.polling:GRACE_S": 2.0,
     "bots.telegram_bot.outgoing.delivery:CALL_S": 2.0,
     "core.engines.mimo.role:MimoRole.deadline_s": 1.0,
 }

@@ -16,9 +16,9 @@ from bots.telegram_bot.client import (
     ALLOWED_UPDATES,
     GIVE_UP_S,
     Backoff,
-    Polling,
     TelegramClient,
 )
+from bots.telegram_bot.polling import Polling
 from core import metrics
 from core.clock import Clock
 from core.errors import PlatformLocked, StoreError
