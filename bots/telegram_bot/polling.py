@@ -114,22 +114,17 @@ class Polling:
         return True
 
     async def _commit(self, batch: list[Any]) -> None:
-        """Hand in a batch; if that fails, the same batch is fetched again."""
-        offset: int | None = None
-        for raw in batch:
-            update_id = raw.get("update_id") if isinstance(raw, dict) else None
-            if type(update_id) is not int:
-                log.error("telegram_update_without_id")
-                continue
-            # No failure may end the loop; the update stays unconfirmed.
-            (error,) = await asyncio.gather(self._take(raw), return_exceptions=True)
-            if error is not None and not self._tries.is_hopeless(update_id, error):
-                self._is_committing = False
-                await self._commit_backoff.wait(error)
-                return
-            self._tries.pop(update_id, None)
-            self._is_committing = True
-            offset = max(offset or 0, update_id + 1)
+        """Hand in a batch; if that fails, the same batch is fetched again.
+
+        Chats wait for their own updates only, as with a webhook.
+        """
+        offset, chats = self._group(batch)
+        commits = await asyncio.gather(*(self._commit_chat(updates) for updates in chats))
+        error = next((error for error in commits if error is not None), None)
+        self._is_committing = error is None
+        if error is not None:
+            await self._commit_backoff.wait(error)
+            return
         if batch and offset in (None, self._offset):
             await self._commit_backoff.wait(LookupError("nothing to confirm"))
         else:
@@ -137,3 +132,43 @@ class Polling:
         if offset is not None:
             # Only the last batch counts: after a week without updates ids restart, maybe lower.
             self._offset = offset
+
+    @staticmethod
+    def _group(batch: list[Any]) -> tuple[int | None, list[list[dict[str, Any]]]]:
+        """Return the offset that confirms a batch, and its updates by chat, each in order."""
+        offset: int | None = None
+        chats: dict[int | None, list[dict[str, Any]]] = {}
+        for raw in batch:
+            update_id = raw.get("update_id") if isinstance(raw, dict) else None
+            if type(update_id) is not int:
+                log.error("telegram_update_without_id")
+                continue
+            chats.setdefault(find_chat_id(raw), []).append(raw)
+            offset = max(offset or 0, update_id + 1)
+        return offset, [*chats.values()]
+
+    async def _commit_chat(self, updates: list[dict[str, Any]]) -> BaseException | None:
+        """Hand in the updates of a chat. Return the error at which that ended, None if all went."""
+        for raw in updates:
+            update_id = raw["update_id"]
+            # No failure may end the loop; the update stays unconfirmed.
+            (error,) = await asyncio.gather(self._take(raw), return_exceptions=True)
+            if error is not None and not self._tries.is_hopeless(update_id, error):
+                return error
+            self._tries.pop(update_id, None)
+        return None
+
+
+def find_chat_id(raw: dict[str, Any]) -> int | None:
+    """Return the chat that an update is about, None for whatever has another shape.
+
+    A group that becomes a supergroup is announced in both, which may come in any order.
+    """
+    for about in raw.values():
+        if not isinstance(about, dict):
+            continue
+        message = about.get("message")  # of a button that was pressed
+        chat = (message if isinstance(message, dict) else about).get("chat")
+        if isinstance(chat, dict) and type(chat.get("id")) is int:
+            return int(chat["id"])
+    return None

@@ -18,7 +18,7 @@ from bots.telegram_bot.client import (
     Backoff,
     TelegramClient,
 )
-from bots.telegram_bot.polling import Polling
+from bots.telegram_bot.polling import Polling, find_chat_id
 from core import metrics
 from core.clock import Clock
 from core.errors import PlatformLocked, StoreError
@@ -233,3 +233,50 @@ async def test_a_gap_of_a_day_is_logged(silence_s: float, is_told: bool, script:
     with capture_logs() as logs:
         await one.run()
     assert [log["hours"] for log in logs] == ([24.0] if is_told else [])
+
+
+def in_chats(**chats: int) -> list[dict[str, Any]]:
+    """Return updates in this order: chats by the letter that a name begins with."""
+    ids = {"a": 1, "b": -2}
+    return [
+        {"update_id": number, "message": {"chat": {"id": ids[name[0]]}}}
+        for name, number in chats.items()
+    ]
+
+
+async def test_chats_wait_for_their_own_updates_only(script: NewScript) -> None:
+    batch = in_chats(a=5, b=6, a2=7, b2=8)
+    one = script(batch, batch)
+    is_free = asyncio.Event()
+    take = one.take
+
+    async def take_late(raw: dict[str, Any]) -> None:
+        if raw["update_id"] == 5:
+            await is_free.wait()
+        await take(raw)
+        if raw["update_id"] == 8:
+            is_free.set()
+
+    one.polling._take = take_late
+    one.failures = [None, None, StoreError("locked")]
+    await one.run()
+    # Of the first chat an update fails: the later one waits, and all come again.
+    assert [raw["update_id"] for raw in one.taken] == [6, 8, 5, 5, 6, 7, 8]
+    assert [offset for _, offset, _ in one.asked] == [None, None, 9]
+
+
+@pytest.mark.parametrize(
+    ("about", "chat_id"),
+    [
+        ({"message": {"chat": {"id": 5}}}, 5),
+        ({"my_chat_member": {"chat": {"id": -5}}}, -5),
+        ({"callback_query": {"from": {"id": 7}, "message": {"chat": {"id": 5}}}}, 5),
+        ({"callback_query": {"from": {"id": 7}, "message": None}}, None),
+        ({"callback_query": {"message": "x"}}, None),
+        ({"message": {"chat": {"id": True}}}, None),
+        ({"message": {"chat": 5}}, None),
+        ({"message": "x"}, None),
+    ],
+)
+def test_an_update_is_about_a_chat(about: dict[str, Any], chat_id: int | None) -> None:
+    assert find_chat_id({"update_id": 1, **about}) == chat_id
