@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from bots.web_server import WebSocketProtocol
+from tests.support.ports import free_port
 from tests.support.virtual_time import is_virtual
 
 #: Time that pending requests get when a server stops.
@@ -47,11 +48,11 @@ async def never_respond(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def listen(port: int) -> socket.socket:
-    """Return a socket that listens on 127.0.0.1; 0 picks a free port."""
+    """Return a socket that listens on 127.0.0.1; 0 picks a port that stays free after a close."""
     # asyncio disables Nagle's algorithm (a delay of 40 ms) only if the protocol is given.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind(("127.0.0.1", port))
+    listener.bind(("127.0.0.1", port or free_port()))
     listener.listen(512)
     return listener
 

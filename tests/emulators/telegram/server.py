@@ -28,6 +28,7 @@ from tests.emulators.telegram.wire import (
     read_request,
 )
 from tests.emulators.telegram.world import World
+from tests.support.ports import free_port
 
 TOKEN = "123456:AAAabcdefghijklmnopqrstuvwxyz0123456"
 
@@ -80,7 +81,7 @@ class TelegramServer(Inspection):
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         listener = await asyncio.start_server(
-            self._connect, "127.0.0.1", self.port, limit=MAX_HEAD_BYTES
+            self._connect, "127.0.0.1", self.port or free_port(), limit=MAX_HEAD_BYTES
         )
         self.port = listener.sockets[0].getsockname()[1]
         self.queue.on_push = self._on_push
