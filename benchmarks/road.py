@@ -70,7 +70,7 @@ class Limit(NamedTuple):
 #: within the memory for bodies (`BodyLimit`), whose turn it is to be decoded (`core/fair_line.py`),
 #: and whose decoder is not believed (`core/audio/frames.py`).
 LIMITS = {
-    "telegram": Limit(51, 189),
+    "telegram": Limit(52, 192),
     "discord": Limit(55, 202),
     "transcriptions": Limit(32, 115),
 }
