@@ -79,6 +79,18 @@ def read_server_cpu_s(server: PostgresServer) -> float:
     return float(spent_s)
 
 
+def read_written_kb(server: PostgresServer) -> float:
+    """Return how much PostgreSQL has written to its log."""
+    [(written,)] = server.execute("SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0') / 1000")
+    return float(written)
+
+
+def read_size_kb(url: str) -> float:
+    """Return the size of a database, with its indexes."""
+    [(size,)] = ask(url, "SELECT pg_database_size(current_database()) / 1000.0")
+    return float(size)
+
+
 @contextmanager
 def run_system(
     commands: Sequence[str],

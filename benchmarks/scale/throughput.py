@@ -7,8 +7,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
+from statistics import mean
 
-from benchmarks.scale.system import System, read_server_cpu_s, run_server, run_system
+from benchmarks.scale.system import (
+    System,
+    read_server_cpu_s,
+    read_size_kb,
+    read_written_kb,
+    run_server,
+    run_system,
+)
 from benchmarks.support.processes import median, quantile, wait_for
 from benchmarks.support.sides import CHATS, Work, notes
 from tests.support.postgresql import PostgresServer
@@ -27,6 +35,9 @@ class Found:
     works: list[Work] = field(default_factory=list)
     #: Of PostgreSQL, for a note.
     server_ms: list[float] = field(default_factory=list)
+    #: What PostgreSQL writes to its log for a note, and by how much the database grows.
+    written_kb: list[float] = field(default_factory=list)
+    grown_kb: list[float] = field(default_factory=list)
     #: From the commit of a job to its beginning.
     starts_s: list[float] = field(default_factory=list)
 
@@ -51,6 +62,11 @@ class Found:
     def postgresql_ms(self) -> float:
         return median(self.server_ms)
 
+    @property
+    def bound_per_s(self) -> float:
+        """The notes a second that the processors allow, if nothing else used them."""
+        return 1000 * (os.cpu_count() or 1) / self.all_ms
+
     def start_ms(self, share: float) -> float:
         return 1000 * quantile(self.starts_s, share)
 
@@ -65,10 +81,20 @@ def send_one_by_one(system: System) -> None:
 
 def measure_round(system: System, server: PostgresServer, found: Found, number: int) -> None:
     some = notes(WARM_UP + (number + 1) * AT_ONCE)[-AT_ONCE:]
-    before_s = read_server_cpu_s(server)
+    if not system.url:
+        found.works.append(system.measure_at_once(some, CHATS))
+        found.server_ms.append(0.0)
+        return
+    before = read_use(system, server)
     found.works.append(system.measure_at_once(some, CHATS))
-    spent_s = read_server_cpu_s(server) - before_s if system.url else 0.0
-    found.server_ms.append(1000 * spent_s / AT_ONCE)
+    used = (after - old for old, after in zip(before, read_use(system, server), strict=True))
+    for each, amount in zip((found.server_ms, found.written_kb, found.grown_kb), used, strict=True):
+        each.append(amount / AT_ONCE)
+
+
+def read_use(system: System, server: PostgresServer) -> tuple[float, float, float]:
+    """Return PostgreSQL's processor time in ms, the size of its log, and that of the database."""
+    return 1000 * read_server_cpu_s(server), read_written_kb(server), read_size_kb(system.url)
 
 
 def read_starts(system: System) -> list[float]:
@@ -115,11 +141,14 @@ def list_costs() -> list[tuple[object, ...]]:
             "PostgreSQL, ms",
             "all, ms",
             "bound, notes/s",
+            "log, kB",
+            "growth, kB",
         )
     ]
     for commands, one in measure().items():
         parts = (one.program_ms, one.decoding_ms, one.postgresql_ms, one.all_ms)
-        bound = 1000 * (os.cpu_count() or 1) / one.all_ms
-        figures = (f"{value:.1f}" for value in (one.notes_per_s, *parts, bound))
+        kept = (mean(kb) if kb else 0.0 for kb in (one.written_kb, one.grown_kb))
+        values = (one.notes_per_s, *parts, one.bound_per_s, *kept)
+        figures = (f"{value:.1f}" for value in values)
         rows.append((" + ".join(commands), *figures))
     return rows

@@ -18,12 +18,18 @@ from benchmarks.support.rows import Figures, Row
 ON_SQLITE = "SQLite"
 #: Intake ought to take so many updates a second.
 UPDATES = 500.0
+#: What a second worker ought to bring, where there are processors for it.
+GAIN = 1.8
 
 
 def compare_workers() -> Figures:
     show("Processor time of a note, and what it allows", list_costs())
     found = measure()
-    return Figures(found[TWO].notes_per_s, found[ONE].notes_per_s)
+    one, two = found[ONE], found[TWO]
+    allowed = two.bound_per_s / one.notes_per_s
+    if allowed < GAIN:  # the processors do not allow it
+        return Figures(f"{two.notes_per_s:.0f} of {two.bound_per_s:.0f}", one.notes_per_s)
+    return Figures(two.notes_per_s, one.notes_per_s)
 
 
 def compare_costs() -> Figures:
@@ -44,7 +50,7 @@ def compare_starts(share: float) -> Figures:
 
 ROWS = (
     Row(
-        *("notes a second with two workers", "", "one worker", 1.8, compare_workers),
+        *("notes a second with two workers", "", "one worker", GAIN, compare_workers),
         is_minimum=True,
         is_ratio=True,
     ),
