@@ -248,7 +248,6 @@ def test_archives_are_within_the_limit_and_complete(store: Store, max_bytes: int
 
 
 @pytest.mark.real_time
-@pytest.mark.sqlite_only  # what takes long is done outside the database
 async def test_much_data_keeps_nobody_waiting(store: Store, new_message: NewMessage) -> None:
     """Other work goes on meanwhile: no single step takes a tenth of all."""
     for number in range(300):
