@@ -81,10 +81,6 @@ def send_one_by_one(system: System) -> None:
 
 def measure_round(system: System, server: PostgresServer, found: Found, number: int) -> None:
     some = notes(WARM_UP + (number + 1) * AT_ONCE)[-AT_ONCE:]
-    if not system.url:
-        found.works.append(system.measure_at_once(some, CHATS))
-        found.server_ms.append(0.0)
-        return
     before = read_use(system, server)
     found.works.append(system.measure_at_once(some, CHATS))
     used = (after - old for old, after in zip(before, read_use(system, server), strict=True))
@@ -94,6 +90,8 @@ def measure_round(system: System, server: PostgresServer, found: Found, number: 
 
 def read_use(system: System, server: PostgresServer) -> tuple[float, float, float]:
     """Return PostgreSQL's processor time in ms, the size of its log, and that of the database."""
+    if not system.url:
+        return 0.0, 0.0, 0.0
     return 1000 * read_server_cpu_s(server), read_written_kb(server), read_size_kb(system.url)
 
 
@@ -147,7 +145,7 @@ def list_costs() -> list[tuple[object, ...]]:
     ]
     for commands, one in measure().items():
         parts = (one.program_ms, one.decoding_ms, one.postgresql_ms, one.all_ms)
-        kept = (mean(kb) if kb else 0.0 for kb in (one.written_kb, one.grown_kb))
+        kept = mean(one.written_kb), mean(one.grown_kb)
         values = (one.notes_per_s, *parts, one.bound_per_s, *kept)
         figures = (f"{value:.1f}" for value in values)
         rows.append((" + ".join(commands), *figures))
