@@ -22,6 +22,7 @@ from bots.discord_bot.incoming.intake import Channels, ChannelWatermarks, Gatewa
 from bots.discord_bot.incoming.joining import read_joining
 from bots.discord_bot.interactions.http_response import HttpResponse
 from bots.discord_bot.interactions.receiving import Interactions
+from bots.discord_bot.listening import GatewayListening
 from bots.discord_bot.outgoing.delivery import DiscordDelivery
 from bots.discord_bot.outgoing.files import MAX_FILE_BYTES
 from bots.discord_bot.outgoing.live_message import DiscordLiveMessages
@@ -85,14 +86,14 @@ class DiscordBot(ChatBot):
         self._delivery.long_answers = settings.discord_long_answers
         take, accept = self._accept_interaction, self._accept_message
         self._interactions = Interactions(client, inbox, take, self.is_allowed, self._origins)
-        self._watermarks = ChannelWatermarks(inbox, clock)
-        self._intake = GatewayIntake(client, self.channels, self._watermarks, inbox, accept)
-        self._backfill = Backfill(client, self._watermarks, self._intake.commit)
+        watermarks = ChannelWatermarks(inbox, clock)
+        intake = GatewayIntake(client, self.channels, watermarks, inbox, accept)
+        self._backfill = Backfill(client, watermarks, intake.commit)
+        self._listening = GatewayListening(intake, self._backfill, self._voice, inbox.ownership)
         #: Person -> language of their app, which only interactions tell.
         self._languages: dict[str, str] = {}
         self._interaction_tasks: set[asyncio.Task[None]] = set()
         self._parts = (self.files, client)
-        client.on_session = self._backfill.start_session
         # The rest of the contract, each by the part that does it.
         self.show, self.offer_cancel = live.show, live.offer_cancel
         self.fetch, self.deliver = self.files.fetch, self._delivery.deliver
@@ -114,11 +115,11 @@ class DiscordBot(ChatBot):
 
     @property
     def is_ready(self) -> bool:
-        """True while every shard is connected, here or in another process.
+        """True while every shard of this process is connected, or others have all of them.
 
         Without a gateway, once logged in.
         """
-        return self.client.is_live or self._lease in self._inbox.ownership.waiting
+        return self.client.is_live or self._listening.name in self._inbox.ownership.waiting
 
     async def run(self) -> None:
         """Receive messages until cancelled.
@@ -128,15 +129,13 @@ class DiscordBot(ChatBot):
         await self.log_in()
         self.start_task(self._interactions.update_menu())
         if self.client.has_gateway:
-            # Discord's gateway sends each event to every connection of a bot.
-            await self._inbox.ownership.run(self._lease, self._listen)
+            for name in EVENTS:
+                self.client.event(getattr(self, name))
+            log.info("discord_started", bot=str(self.client.user), bot_id=self.client.bot_id)
+            await self._listening.run()
             return
         log.info("discord_started", bot=str(self.client.user), gateway="off")
         await asyncio.Event().wait()
-
-    @property
-    def _lease(self) -> str:
-        return f"{self.name} {self.client.bot_id}"
 
     async def log_in(self) -> None:
         """Log in for requests. Raises PlatformLocked, ConfigError: what the operator must fix."""
@@ -144,26 +143,6 @@ class DiscordBot(ChatBot):
         application = self.client.application
         if self._public_key and application and application.verify_key != self._public_key:
             raise ConfigError(WRONG_KEY)
-
-    async def _listen(self) -> None:
-        """Receive from the gateway until cancelled."""
-        for name in EVENTS:
-            self.client.event(getattr(self, name))
-        await self._watermarks.load(self.client.bot_id)
-        log.info("discord_started", bot=str(self.client.user), bot_id=self.client.bot_id)
-        tasks = [
-            asyncio.create_task(self._intake.run()),
-            asyncio.create_task(self._watermarks.run()),
-        ]
-        try:
-            await self.client.listen()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, self._backfill.close(), return_exceptions=True)
-            await self._voice.close()
-            await self.client.leave()
-            await self._watermarks.flush()
 
     async def private_chat(self, person_id: str) -> Chat:
         """Return the direct message channel with a person. Raises PlatformError."""
@@ -194,6 +173,7 @@ class DiscordBot(ChatBot):
 
     async def on_shard_ready(self, shard_id: int) -> None:
         """Fetch what a shard missed, now that its servers are known."""
+        self.client.note_complete(shard_id)
         self._backfill.complete_session(shard_id)
 
     async def on_guild_available(self, guild: discord.Guild) -> None:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-import structlog
-
-from core.errors import StoreError
+from core.operations.shares import MayLeave, Share, Work
 from core.store import Store
-
-#: How long a lease lasts without being renewed, and how often it is. A process that has ended is
-#: succeeded within the sum of both.
-LEASE_S, RENEW_S = 15.0, 5.0
-
-log = structlog.get_logger()
+from core.tasks import run_together
 
 
 class Ownership:
@@ -24,60 +16,50 @@ class Ownership:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._clock = store.clock
         #: Tells this process from all others.
         self.holder = secrets.token_hex(8)
-        #: What this process waits for, as another one does it.
+        #: The work of which this process has no part, as others do all of it.
         self.waiting = set[str]()
 
-    async def run(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
+    @property
+    def is_shared(self) -> bool:
+        """Whether there may be other processes."""
+        return self._store.is_shared
+
+    async def run(self, name: str, work: Callable[[], Coroutine[Any, Any, object]]) -> None:
         """Do some work whenever this process alone may, until it is cancelled or the work ends.
 
         name: of the lease. Without a shared database there is nobody to share with.
         """
+        await self.run_share(name, 1, lambda _: work())
+
+    async def run_share(
+        self, name: str, count: int, work: Work, may_leave: MayLeave = lambda _: True
+    ) -> None:
+        """Do a fair share of `count` pieces of work, until this is cancelled or a piece ends.
+
+        work: does the piece of a number from 0 on. may_leave: whether one may be left to another
+        process now, so that each has as many.
+        """
         if not self._store.is_shared:
-            await work()
+            await run_together(*(work(number) for number in range(count)))
             return
+        share = Share(self._store, name, count, self.holder)
+        share.on_change = self._note
         try:
-            while True:
-                await self._wait(name)
-                log.info("this process alone does", what=name)
-                if await self._work(name, work):
-                    return
-                log.warning("another process may do that now", what=name)
+            await share.run(work, may_leave)
         finally:
             self.waiting.discard(name)
-            with suppress(StoreError):
-                await asyncio.shield(self._store.leases.give_up(name, self.holder))
 
-    async def _wait(self, name: str) -> None:
-        self.waiting.add(name)
-        while not await self._take(name):
-            await self._clock.sleep(RENEW_S)
-        self.waiting.discard(name)
+    async def find_count(self, name: str) -> int | None:
+        """Return into how many pieces other processes have divided some work, None if none has."""
+        return await Share.find_count(self._store, name)
 
-    async def _take(self, name: str) -> bool | None:
-        """Take or renew a lease; return None if that cannot be known."""
-        try:
-            return await self._store.leases.take(name, self.holder, LEASE_S)
-        except StoreError:
-            return None
+    async def take_turn(self, name: str, turn_s: float) -> None:
+        """Wait until no process has had this turn within `turn_s` seconds. Raises StoreError."""
+        holder = secrets.token_hex(8)
+        while not await self._store.leases.take(name, holder, turn_s):
+            await self._store.clock.sleep(turn_s / 10)
 
-    async def _work(self, name: str, work: Callable[[], Awaitable[object]]) -> bool:
-        """Work until that ends, and return True, or until the lease is lost."""
-        task = asyncio.ensure_future(work())
-        until_s = self._clock.monotonic() + LEASE_S
-        try:
-            while not task.done():
-                await asyncio.wait({task}, timeout=RENEW_S)
-                begun_s = self._clock.monotonic()
-                # A process that was suspended finds that its time is over.
-                is_ours = None if begun_s >= until_s else await self._take(name)
-                if is_ours:
-                    until_s = begun_s + LEASE_S
-                elif is_ours is False or begun_s >= until_s:
-                    break
-            return task.done() and await task is None
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    def _note(self, name: str, pieces: int) -> None:
+        (self.waiting.discard if pieces else self.waiting.add)(name)

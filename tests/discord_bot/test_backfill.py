@@ -87,6 +87,6 @@ async def test_the_first_watermark_is_saved_at_once(
 ) -> None:
     """Also while others are held: backfill skips chats without a watermark."""
     ann, [channel] = open_channels(server, 1)
-    running._watermarks.hold_all()
+    running._listening._watermarks.hold_all()
     await see(server, inbox, [channel], ann)
     await server.wait_for(lambda: channel in inbox.saved_watermarks, 0.5)

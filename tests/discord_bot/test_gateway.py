@@ -156,6 +156,7 @@ async def test_the_session_start_limit_is_waited_for(
         return 1, server.gateway_url, limit
 
     bot.client.http.get_bot_gateway = tell_none  # type: ignore[assignment]
+    await bot.client.add_shard(0)
     task = asyncio.create_task(bot.client.listen())
     await asyncio.sleep(59)
     assert not server.identifies() and not task.done()

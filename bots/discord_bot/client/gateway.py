@@ -13,8 +13,6 @@ from typing import Any
 import aiohttp
 import discord
 import structlog
-import yarl
-from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from discord.state import AutoShardedConnectionState
 from discord.utils import MISSING
@@ -22,7 +20,7 @@ from discord.utils import MISSING
 from bots.discord_bot.client.first_responses import FirstResponses
 from bots.discord_bot.client.heartbeats import SILENCE_S, Heartbeats
 from bots.discord_bot.client.pacing import DiscordPacer
-from bots.discord_bot.client.sessions import SessionPacer
+from bots.discord_bot.client.shards import ShardedClient
 from bots.discord_bot.client.sockets import OpenSockets
 from bots.discord_bot.errors import describe, read_error
 from core.clock import CLOCK, Clock
@@ -57,8 +55,6 @@ OPEN_WAIT_S = 30.0
 _STOP_S = 2.0
 #: How long after its last server a session counts as complete.
 _COMPLETE_S = 1.0
-#: Wait before each further session, as Discord asks.
-_IDENTIFY_S = 5.0
 #: First and longest wait between two failed logins.
 _FIRST_WAIT_S, _MAX_WAIT_S = 1.0, 60.0
 
@@ -84,7 +80,7 @@ class _State(AutoShardedConnectionState["DiscordClient"]):
         super().parse_ready(data)
 
 
-class DiscordClient(discord.AutoShardedClient):
+class DiscordClient(ShardedClient):
     """One bot's gateway and REST connections."""
 
     #: The bot's own user id, empty before the login.
@@ -102,20 +98,19 @@ class DiscordClient(discord.AutoShardedClient):
         token = settings.secret("discord_bot_token")
         if token is None:
             raise ConfigError("DISCORD_BOT_TOKEN is not set")
-        self._token, self.clock = token, clock
+        self._token = token
         self.has_gateway = settings.discord_gateway == "on"
         #: Message events as received: (kind, raw message).
         self.events: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
         #: Called with the shard whenever a new session starts; a resumed one does not count.
         self.on_session: Callable[[int], None] = lambda shard_id: None
         self.pacer, self.first_responses = DiscordPacer(clock), FirstResponses(clock)
-        self._sessions = SessionPacer(clock)
         self._is_open, self.seen = asyncio.Event(), set()
         # discord.py has one API address for the whole process.
         Route.BASE = settings.discord_api_base_url.rstrip("/")
-        #: A number, or "auto" for what Discord recommends at each start.
-        self._shard_count_setting = settings.discord_shard_count
         super().__init__(
+            clock,
+            settings.discord_shard_count,
             intents=make_intents(),
             allowed_mentions=discord.AllowedMentions.none(),
             max_messages=None,
@@ -131,12 +126,10 @@ class DiscordClient(discord.AutoShardedClient):
 
     @property
     def is_live(self) -> bool:
-        """True while every shard is connected; without a gateway, once logged in."""
+        """True while all its shards are connected; without a gateway, once logged in."""
         if not self.has_gateway:
             return self._is_open.is_set()
-        shards = [self.get_shard(number) for number in self._connection.shard_ids]
-        is_complete = self._is_open.is_set() and self.is_ready()
-        return is_complete and all(shard and not shard.is_closed() for shard in shards)
+        return self._is_open.is_set() and self.has_all_shards
 
     async def wait_open(self) -> None:
         """Wait for the login. Raises PlatformBusy after OPEN_WAIT_S."""
@@ -180,14 +173,6 @@ class DiscordClient(discord.AutoShardedClient):
         finally:
             watching.cancel()
 
-    async def leave(self) -> None:
-        """Close the gateway connections; requests can still be made."""
-        try:
-            async with asyncio.timeout(_STOP_S):
-                await asyncio.gather(*(s.disconnect() for s in self.shards.values()))
-        except REQUEST_ERRORS as error:
-            log.debug("discord_leave_failed", detail=describe(error))
-
     async def close(self) -> None:
         """Close all connections."""
         self._is_open.clear()
@@ -198,25 +183,6 @@ class DiscordClient(discord.AutoShardedClient):
     def receive(self, kind: str, raw: dict[str, Any]) -> None:
         """Queue a message event."""
         self.events.put_nowait((kind, raw))
-
-    async def launch_shards(self) -> None:
-        """Connect every shard, at the address and within the session limit that Discord gives."""
-        count, url, limit = await self.http.get_bot_gateway()
-        DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(url)
-        setting = self._shard_count_setting
-        self.shard_count = count if setting == "auto" else setting
-        if limit["remaining"] < self.shard_count:
-            # Beyond the limit Discord resets the token.
-            wait_s = limit["reset_after"] / 1000
-            log.error("discord_session_limit", wait_s=round(wait_s))
-            await self.clock.sleep(wait_s)
-        await super().launch_shards()
-
-    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Pace new sessions as Discord asks. Raises PlatformBusy."""
-        self._sessions.note_session(self.shard_count or 1)
-        if not initial:
-            await self.clock.sleep(_IDENTIFY_S)
 
     async def on_disconnect(self) -> None:
         """Forget which messages exist: no event comes for now, or ever if the session is lost."""
@@ -265,6 +231,7 @@ class DiscordClient(discord.AutoShardedClient):
 
     async def _reset(self) -> None:
         """Close every connection, so that a login can follow."""
+        self._forget_shards()
         await self._sockets.close()
         await super().close()
         self.clear()

@@ -88,6 +88,14 @@ class Backfill:
         if not self._incomplete:
             self._watermarks.release_all()
 
+    def end_session(self, shard_id: int) -> None:
+        """Forget a shard that another process receives from now on."""
+        self._before.pop(shard_id, None)
+        self._filled.pop(shard_id, None)
+        self._incomplete.discard(shard_id)
+        if not self._incomplete:
+            self._watermarks.release_all()
+
     def add_guild(self, guild_id: int) -> None:
         """Backfill a server that became available after its session was complete."""
         guild = self._client.get_guild(guild_id)

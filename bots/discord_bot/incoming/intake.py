@@ -53,16 +53,16 @@ class GatewayIntake:
         inbox: Inbox,
         accept: Accept,
     ) -> None:
-        self._client = client
+        self.client = client
         self._channels = channels
-        self._watermarks = watermarks
+        self.watermarks = watermarks
         self._inbox = inbox
         self._accept = accept
 
     async def run(self) -> None:
         """Commit received events until cancelled."""
         while True:
-            kind, raw = await self._client.events.get()
+            kind, raw = await self.client.events.get()
             await self.commit(kind, raw)
 
     async def commit(
@@ -84,7 +84,7 @@ class GatewayIntake:
                 log.error("discord_event_skipped", event_name=kind, error=name)
                 return
             log.error("discord_not_committed", event_name=kind, error=name)
-            await self._client.clock.sleep(wait_s)
+            await self.client.clock.sleep(wait_s)
             wait_s = min(_MAX_WAIT_S, wait_s * 2)
 
     async def _commit_once(
@@ -96,19 +96,19 @@ class GatewayIntake:
         if channel is None:
             return
         if kind in ("MESSAGE_DELETE", "MESSAGE_DELETE_BULK"):
-            chat = Chat(PLATFORM, self._client.bot_id, channel.chat_id)
+            chat = Chat(PLATFORM, self.client.bot_id, channel.chat_id)
             message_ids = [str(message_id) for message_id in raw.get("ids") or (raw["id"],)]
             # A backfill that found one before may commit it only now.
-            self._client.seen.difference_update(message_ids)
+            self.client.seen.difference_update(message_ids)
             await self._inbox.forget(chat, *message_ids)
             return
         is_edit = kind == "MESSAGE_UPDATE"
-        for message in read_messages(raw, channel, self._client.bot_id, is_edit=is_edit):
+        for message in read_messages(raw, channel, self.client.bot_id, is_edit=is_edit):
             await self._accept(message, channel.guild_id, raw)
-        if len(self._client.seen) > _MAX_CACHED:
-            self._client.seen.clear()
+        if len(self.client.seen) > _MAX_CACHED:
+            self.client.seen.clear()
         if not is_edit:
-            await self._watermarks.note(channel.chat_id, str(raw["id"]))
+            await self.watermarks.note(channel.chat_id, str(raw["id"]))
 
 
 class Channels:
@@ -200,8 +200,11 @@ class ChannelWatermarks:
         """Read the stored watermarks. Raises StoreError."""
         self._bot_id = bot_id
         stored = await self._inbox.watermarks(PLATFORM, bot_id)
-        self._seen |= {chat_id: int(last) for chat_id, last in stored.items() if last.isdecimal()}
-        self._saved = {*self._seen}
+        found = {chat_id: int(last) for chat_id, last in stored.items() if last.isdecimal()}
+        # Another process may have committed more, and this one what is not stored yet.
+        newer = {one: last for one, last in found.items() if last > self._seen.get(one, 0)}
+        self._seen |= newer
+        self._saved |= found.keys()
 
     def snapshot(self) -> dict[str, int]:
         """Return chat id -> newest message as of now."""

@@ -110,6 +110,19 @@ class DiscordVoiceChannels:
             self._bots.add(member.id)
         self._check_alone(member.guild.voice_client)
 
+    def is_in_shard(self, shard_id: int) -> bool:
+        """Return whether the bot is in a channel of a shard's servers."""
+        return bool(self._find_in_shard(shard_id))
+
+    async def leave_shard(self, shard_id: int) -> None:
+        """Leave the channels of a shard's servers."""
+        leaving = [one.disconnect(force=True) for one in self._find_in_shard(shard_id)]
+        await asyncio.gather(*leaving, return_exceptions=True)
+
+    def _find_in_shard(self, shard_id: int) -> list[VoiceConnection]:
+        found = (one for one in self._client.voice_clients if isinstance(one, VoiceConnection))
+        return [one for one in found if one.guild.shard_id == shard_id]
+
     async def close(self) -> None:
         """Leave all channels."""
         for task in (tasks := list(self._tasks)):

@@ -29,8 +29,8 @@ QUICK: dict[str, float] = {
     "core.jobs.queue_runner:TAKE_OVER_S": 0.4,
     "core.store.operations.processes:ALIVE_S": 2.0,
     "core.store.operations.processes:RENEW_S": 0.4,
-    "core.operations.ownership:LEASE_S": 2.0,
-    "core.operations.ownership:RENEW_S": 0.5,
+    "core.operations.shares:LEASE_S": 2.0,
+    "core.operations.shares:RENEW_S": 0.5,
 }
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from core.jobs.queue_runner import TAKE_OVER_S
 from core.jobs.shared_queue import DEAD_AFTER_S, HEARTBEAT_S, POLL_S
-from core.operations.ownership import LEASE_S, RENEW_S
+from core.operations.shares import LEASE_S, RENEW_S
 from core.store.operations import processes
 from core.store.operations.processes import ALIVE_S
 from tests.chaos.conftest import IS_LONG
