@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bots.discord_bot import DiscordBot as Bot
+from bots.discord_bot.errors import UNKNOWN_WEBHOOK
 from bots.discord_bot.outgoing.routes import read_interaction_token
 from core import metrics
 from core.errors import ChatGone, PlatformError
@@ -101,7 +102,7 @@ async def test_a_user_install_gets_at_most_five_messages(bot: Bot, channel: Serv
 
 @pytest.mark.parametrize(
     ("age_s", "errors", "calls"),
-    [(900, [], 0), (0, [], 1), (0, [(404, 10062)], 1), (0, [(404, 10015)], 1)],
+    [(900, [], 0), (0, [], 1), (0, [(404, 10062)], 1), (6, [(404, 10015)], 1)],
 )
 async def test_without_the_response_the_reply_goes_to_the_channel(
     bot: Bot, channel: ServerChannel, age_s: float, errors: list[tuple[int, int]], calls: int
@@ -111,10 +112,27 @@ async def test_without_the_response_the_reply_goes_to_the_channel(
         channel.server.fault("* /webhooks/*", "status", status=status, code=code, count=None)
     if calls and not errors:
         channel.server.delete(channel.server.interaction(interaction_id).original_id or "")
-    await bot.deliver(replace(target, is_refusal=age_s > 0), Reply("hello"))
+    await bot.deliver(replace(target, is_refusal=age_s > 60), Reply("hello"))
     answer = channel.server.replies(channel.id)[-1]
     assert answer.content == "hello" and ledger.ids() == {0: answer.message_id}
     assert len(channel.server.requests_to("PATCH /webhooks/*")) == calls
+
+
+async def test_another_process_may_be_about_to_send_the_first_response(
+    bot: Bot, channel: ServerChannel
+) -> None:
+    target, _, interaction_id = await channel.ask(bot)
+    calls = "* /webhooks/*"
+    channel.server.fault(calls, "status", status=404, code=UNKNOWN_WEBHOOK, count=2)
+    await bot.deliver(target, Reply("hello"))
+    [response] = channel.server.responses_to(interaction_id)
+    assert response.content == "hello" and len(channel.server.requests_to(calls)) == 3
+    # A refusal takes back what all would see: nobody is to see it later.
+    target, _, interaction_id = await channel.ask(bot)
+    channel.server.fault(calls, "status", status=404, code=UNKNOWN_WEBHOOK, count=2)
+    await bot.deliver(replace(target, is_refusal=True), Reply("no"))
+    [response] = channel.server.responses_to(interaction_id)
+    assert response.content == "no" and response.is_ephemeral
 
 
 @pytest.mark.parametrize("flags", ["e", "p"])

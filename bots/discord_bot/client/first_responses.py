@@ -15,9 +15,10 @@ from core.clock import Clock
 
 #: How long a response is held back to learn whether the request is refused.
 MOMENT_S = 0.5
-#: Refusals whose ephemeral responses are remembered.
-_MAX_EPHEMERAL = 1000
-#: How long Discord may not know a response yet that was sent as the answer to its request.
+#: Interactions received here, and refusals whose ephemeral responses are remembered.
+_MAX_KNOWN = 1000
+#: How long Discord may not know a response yet that was sent as the answer to its request, or that
+#: the process is about to send that has received the interaction.
 _SETTLE_S = 5.0
 
 
@@ -35,6 +36,7 @@ class FirstResponses:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._pending: dict[str, _Pending] = {}
+        self._received: OrderedDict[str, None] = OrderedDict()
         self._ephemeral: OrderedDict[str, None] = OrderedDict()
         #: Id of an interaction -> until when its response may be unknown to Discord.
         self._settling: dict[str, float] = {}
@@ -45,6 +47,7 @@ class FirstResponses:
         if message_id in self._pending:
             yield False
             return
+        _remember(self._received, message_id)
         pending = self._pending[message_id] = _Pending()
         try:
             yield True
@@ -71,9 +74,7 @@ class FirstResponses:
         for task in (timer, awaited):
             task.cancel()
         if pending.is_refused:
-            self._ephemeral[message_id] = None
-            while len(self._ephemeral) > _MAX_EPHEMERAL:
-                self._ephemeral.popitem(last=False)
+            _remember(self._ephemeral, message_id)
         return pending.is_refused
 
     def is_ephemeral(self, message_id: str) -> bool:
@@ -86,6 +87,17 @@ class FirstResponses:
         self._settling = {one: end_s for one, end_s in self._settling.items() if end_s > now_s}
         self._settling[interaction_id] = now_s + _SETTLE_S
 
-    def is_settling(self, interaction_id: str) -> bool:
-        """Return whether Discord may not know the response yet, and refuse what edits it."""
+    def is_settling(self, interaction_id: str, message_id: str, created_s: int) -> bool:
+        """Return whether Discord may not know the response yet, and refuse what edits it.
+
+        created_s: when some process received the interaction, in seconds since 1970.
+        """
+        if message_id not in self._received:
+            return self._clock.now().timestamp() < created_s + _SETTLE_S
         return self._clock.monotonic() < self._settling.get(interaction_id, 0.0)
+
+
+def _remember(known: OrderedDict[str, None], message_id: str) -> None:
+    known[message_id] = None
+    while len(known) > _MAX_KNOWN:
+        known.popitem(last=False)

@@ -148,12 +148,20 @@ class Interactions:
                 if job is None and message.button:
                     await self._ignore(interaction, is_first=is_first)
                     return
-                if job and interaction.guild_id and not parsed.is_ephemeral:
-                    is_refused = await self._client.first_responses.find_refusal(message.message_id)
-                    parsed = replace(parsed, is_ephemeral=is_refused)
+                if job and await self._is_refused(interaction, parsed, message):
+                    parsed = replace(parsed, is_ephemeral=True)
                 is_deferred = await self._defer(interaction, parsed, end_s)
             if job is None and is_deferred and not await self._is_repeated(message):
                 await self._edit_response(message, translate(NOT_ALLOWED, message.language))
+
+    async def _is_refused(
+        self, interaction: discord.Interaction, parsed: ParsedInteraction, message: Message
+    ) -> bool:
+        """Return whether only the person who asked is to see the response, after a moment."""
+        # Other processes do not tell whether they refuse: then what all have seen is deleted.
+        if self._inbox.ownership.is_shared or parsed.is_ephemeral or not interaction.guild_id:
+            return False
+        return await self._client.first_responses.find_refusal(message.message_id)
 
     async def _is_repeated(self, message: Message) -> bool:
         """Return whether it had been committed before: over HTTP it may come after a restart."""

@@ -16,6 +16,7 @@ from discord.http import Route
 
 from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import ARCHIVED, UNKNOWN_WEBHOOK, describe, error_code_of
+from bots.discord_bot.incoming.messages import INTERACTION_PREFIX
 from bots.discord_bot.outgoing.routes import ORIGINAL, DiscordRequest
 from core.errors import PlatformBusy
 from core.models import File
@@ -56,6 +57,15 @@ async def perform(client: DiscordClient, request: DiscordRequest) -> dict[str, A
 async def delete(client: DiscordClient, request: DiscordRequest) -> None:
     """Delete the message that `request` would edit. Raises as `perform`."""
     async with asyncio.timeout(CALL_S):
+        for wait_s in WAITS_S:
+            try:
+                await _call(client, request, "DELETE")
+            except discord.HTTPException as error:
+                if not _is_early(client, error, request):
+                    raise
+            else:
+                return
+            await client.clock.sleep(wait_s)
         await _call(client, request, "DELETE")
 
 
@@ -163,6 +173,8 @@ def _can_repeat(error: BaseException, request: DiscordRequest) -> bool:
 
 def _is_early(client: DiscordClient, error: BaseException, request: DiscordRequest) -> bool:
     """Return whether Discord does not know yet that the interaction was responded to."""
-    if request.token is None or error_code_of(error) != UNKNOWN_WEBHOOK:
+    token = request.token
+    if token is None or error_code_of(error) != UNKNOWN_WEBHOOK:
         return False
-    return client.first_responses.is_settling(request.token.interaction_id)
+    found = token.interaction_id, f"{INTERACTION_PREFIX}{token.interaction_id}", token.created_s
+    return client.first_responses.is_settling(*found)
