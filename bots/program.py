@@ -19,7 +19,7 @@ import structlog
 from bots import PLATFORMS, list_platforms, load
 from bots.home import make_home
 from bots.parts import EVERYTHING, Part
-from bots.running import run_until_stopped
+from bots.running import find_jobs, find_part, run_until_stopped
 from core import commands
 from core.admission import Admission
 from core.answering.pipeline import AnsweringPipeline
@@ -31,7 +31,7 @@ from core.engines import Engines
 from core.errors import StoreError
 from core.inbox import Inbox
 from core.interfaces import Platform
-from core.jobs import Runner, build_runner
+from core.jobs import Runner, Takes, build_runner
 from core.limits.budgets import Budgets
 from core.models import ASK, PAGE
 from core.operations.access_requests import AccessRequests
@@ -105,8 +105,8 @@ async def _run_parts(
     store, job_runner = program.store, None
     received = {name: one for name, one in platforms.items() if find_part(name) in parts}
     program.inbox.platforms, program.inbox.received = platforms, received.keys()
-    if Part.WORKER in parts:
-        job_runner = make_job_runner(settings, program, platforms)
+    if takes := find_jobs(parts, received, is_shared=store.is_shared):
+        job_runner = make_job_runner(settings, program, platforms, takes)
     incidents, requests = watch(settings, program, platforms, parts)
     intakes = list_intakes(settings, received, program.clock)
     # The others send replies only.
@@ -131,11 +131,6 @@ def watch(
     roles = program.roles if is_calling else ()
     incidents = Incidents(roles, store.probes, alerts.send, home, clock)
     return incidents, AccessRequests(store.admissions, alerts, clock, is_on=is_asking)
-
-
-def find_part(platform: str) -> Part:
-    """Return the part of the program that receives the messages of a platform."""
-    return Part.WEB if platform == PAGE else Part.INTAKE
 
 
 async def meet_others(store: Store) -> None:
@@ -227,7 +222,12 @@ async def open_store(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[
         await store.close()
 
 
-def make_job_runner(settings: Settings, program: Program, platforms: dict[str, Platform]) -> Runner:
+def make_job_runner(
+    settings: Settings,
+    program: Program,
+    platforms: dict[str, Platform],
+    takes: Takes = Takes.SHARED,
+) -> Runner:
     """Return the runner of all jobs, with the daily model probe if it is on."""
     store, clock, model_probe = program.store, program.clock, None
     if settings.model_probe == "daily":
@@ -235,7 +235,7 @@ def make_job_runner(settings: Settings, program: Program, platforms: dict[str, P
         model_probe = ModelProbe(program.roles, store.probes, alerts.send)
     pipelines = program.transcription, program.synthesis, program.answering
     assistant = Assistant(store, *pipelines, clock)
-    return build_runner(store, assistant, platforms, model_probe, clock)
+    return build_runner(store, assistant, platforms, model_probe, takes)
 
 
 def build_platforms(

@@ -1,19 +1,37 @@
-"""Running until a signal, or until something ends that should not."""
+"""What a process runs, until a signal, or until something ends that should not."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Coroutine, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from typing import Any
 
 import structlog
 
+from bots.parts import Part
 from core.errors import PlatformLocked
-from core.jobs import Runner
+from core.interfaces import Platform
+from core.jobs import Runner, Takes
+from core.models import PAGE
 from core.operations.incidents import Incidents
 
 log = structlog.get_logger()
+
+
+def find_part(platform: str) -> Part:
+    """Return the part of the program that receives the messages of a platform."""
+    return Part.WEB if platform == PAGE else Part.INTAKE
+
+
+def find_jobs(
+    parts: Collection[Part], received: Mapping[str, Platform], *, is_shared: bool
+) -> Takes:
+    """Return which jobs a process runs. received: the platforms that it receives from."""
+    takes = Takes.SHARED if Part.WORKER in parts else Takes(0)
+    # It alone is in the voice channels that it has joined.
+    is_in_channels = is_shared and any(one.voice for one in received.values())
+    return takes | Takes.OWN if is_in_channels else takes
 
 
 async def run_until_stopped(

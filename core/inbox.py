@@ -53,6 +53,7 @@ class Inbox:
         store.forgetting.reads_history = lambda command, message: bool(
             find_history(command, message)
         )
+        store.intake.is_bound = self._is_bound
         store.intake.needs_introduction = self._needs_introduction
         #: Which person of the web page each browser is.
         self.web_sessions = store.web_sessions
@@ -99,6 +100,14 @@ class Inbox:
             if job.state is JobState.HELD:
                 self._store.admissions.on_ask()
         return job
+
+    def _is_bound(self, command: str, message: Message) -> bool:
+        """Return whether a job may need the voice channel that this process is in, or will join."""
+        platform = self.platforms.get(message.chat.platform)
+        channels = platform.voice if platform else None
+        if channels is None or not channels.is_reachable(message):
+            return False
+        return load_command(command).needs_voice_channels or bool(channels.find(message))
 
     def _needs_introduction(self, name: str) -> bool:
         platform = self.platforms.get(name)

@@ -26,6 +26,9 @@ class Sofa:
         self.read_places: set[tuple[str, str | None]] = set()
         self.stops = 0
 
+    def is_reachable(self, message: Message) -> bool:
+        return True
+
     def find(self, message: Message) -> str:
         return "Sofa" if self.is_joined else ""
 

@@ -137,6 +137,14 @@ class DiscordBot(ChatBot):
         log.info("discord_started", bot=str(self.client.user), gateway="off")
         await asyncio.Event().wait()
 
+    async def connect(self) -> None:
+        """Do what replies need: they show commands as links, by the numbers that Discord gave them.
+
+        Raises PlatformLocked, ConfigError: what the operator must fix.
+        """
+        self.start_task(self._interactions.update_menu())
+        await super().connect()
+
     async def log_in(self) -> None:
         """Log in for requests. Raises PlatformLocked, ConfigError: what the operator must fix."""
         await self.client.open()

@@ -77,6 +77,9 @@ class VoiceChannels(Protocol):
     channel per server.
     """
 
+    def is_reachable(self, message: Message) -> bool:
+        """Return whether this process can join the channels there: another one may have to."""
+
     def find(self, message: Message) -> str:
         """Return the name of the channel the bot is in, empty if it is in none."""
 

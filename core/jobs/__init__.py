@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Flag, auto
 from typing import Protocol
 
 from core.assistant import Assistant
-from core.clock import CLOCK, Clock
 from core.interfaces import Platform
 from core.operations.model_probe import ModelProbe
 from core.store import Store
@@ -22,19 +22,28 @@ class Runner(Protocol):
         """Begin no more jobs; those that still run after `grace_s` run again later."""
 
 
+class Takes(Flag):
+    """Which jobs a process runs, where several share them."""
+
+    #: Those that any process can run.
+    SHARED = auto()
+    #: Those that it alone can run.
+    OWN = auto()
+
+
 def build_runner(
     store: Store,
     assistant: Assistant,
     platforms: Mapping[str, Platform],
     model_probe: ModelProbe | None = None,
-    clock: Clock = CLOCK,
+    takes: Takes = Takes.SHARED,
 ) -> Runner:
     """Return the runner for the store's kind of database. model_probe: None to never probe."""
     if store.is_shared:
         # Loaded only where it is used.
         from core.jobs.queue_runner import QueueRunner
 
-        return QueueRunner(store, assistant, platforms, model_probe, clock)
+        return QueueRunner(store, assistant, platforms, model_probe, takes)
     from core.jobs.runner import JobRunner
 
-    return JobRunner(store, assistant, platforms, model_probe, clock)
+    return JobRunner(store, assistant, platforms, model_probe)

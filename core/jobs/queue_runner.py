@@ -13,9 +13,9 @@ from procrastinate import JobContext
 from procrastinate.exceptions import ConnectorException
 
 from core.assistant import Assistant
-from core.clock import CLOCK, Clock
 from core.errors import StoreError
 from core.interfaces import Platform
+from core.jobs import Takes
 from core.jobs.runner import MAX_CRASHES
 from core.jobs.shared_queue import (
     DEAD_AFTER_S,
@@ -23,6 +23,7 @@ from core.jobs.shared_queue import (
     QueueWorker,
     RunLater,
     add_chore,
+    add_own_queue,
     build_app,
     build_workers,
 )
@@ -60,15 +61,18 @@ class QueueRunner:
         assistant: Assistant,
         platforms: Mapping[str, Platform],
         model_probe: ModelProbe | None = None,
-        clock: Clock = CLOCK,
+        takes: Takes = Takes.SHARED,
     ) -> None:
         """model_probe: None to never probe the models."""
         self._store = store
-        self._clock = clock
+        self._clock = clock = store.clock
         self._steps = JobSteps(store, assistant, platforms, clock)
         self._app = build_app(store.conninfo, self._run_entry)
         self._add_chores(Chores(store, model_probe, clock))
-        self._workers = build_workers(self._app, PLACES)
+        self._places = PLACES * (Takes.SHARED in takes)
+        if Takes.OWN in takes:
+            self._places = add_own_queue(self._places, store.process)
+        self._workers = build_workers(self._app, self._places)
         #: By job id: those that run here, and those of them that only deliver what was cancelled.
         self._running: dict[str, asyncio.Task[bool]] = {}
         self._last_words = set[str]()
@@ -97,7 +101,7 @@ class QueueRunner:
             loops = [self._run_worker(worker) for worker in self._workers]
             loops += [self._take_over(), self._lead(), self._steps.delays.run()]
             tasks = [asyncio.create_task(loop) for loop in loops]
-            log.info("worker started", places=sum(count for _, count in PLACES))
+            log.info("worker started", places=sum(count for _, count in self._places))
             try:
                 await asyncio.gather(*tasks)
             finally:

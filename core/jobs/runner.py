@@ -14,7 +14,6 @@ import stamina
 import structlog
 
 from core.assistant import Assistant
-from core.clock import CLOCK, Clock
 from core.errors import StoreError
 from core.interfaces import Platform
 from core.jobs.steps import JobSteps
@@ -44,11 +43,10 @@ class JobRunner:
         assistant: Assistant,
         platforms: Mapping[str, Platform],
         model_probe: ModelProbe | None = None,
-        clock: Clock = CLOCK,
     ) -> None:
         """model_probe: None to never probe the models."""
         self._store = store
-        self._clock = clock
+        self._clock = clock = store.clock
         self._is_awake = asyncio.Event()
         #: Makes the loop look at the table now: a job was added or has ended.
         self.wake = self._is_awake.set

@@ -7,7 +7,7 @@ looks for the next job of a chat only at the next poll.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -20,18 +20,21 @@ from psycopg import OperationalError
 
 from core.errors import StoreError
 from core.logs import ThinnedLog
-from core.store.work.queue import FIRST_QUEUE, MORE_QUEUE, TASK, URGENT_QUEUE
+from core.store.work.queue import FIRST_QUEUE, MORE_QUEUE, TASK, URGENT_QUEUE, own_queue
 
 #: What is done at intervals, by whichever process comes first.
 CHORES_QUEUE = "chores"
 #: Queues of each worker, and how many jobs it runs at once: some places are left to people who have
 #: asked for little, and to what waits for nobody.
-PLACES = (
+Places = tuple[tuple[tuple[str, ...], int], ...]
+PLACES: Places = (
     ((CHORES_QUEUE,), 1),
     ((URGENT_QUEUE,), 4),
     ((URGENT_QUEUE, FIRST_QUEUE), 8),
     ((URGENT_QUEUE, FIRST_QUEUE, MORE_QUEUE), 24),
 )
+#: The queue that this process alone takes jobs from, and how many of those it runs at once.
+OWN_PLACES = 8
 #: How often a process says that it lives, and after how long in silence its jobs are taken over.
 HEARTBEAT_S, DEAD_AFTER_S = 2.0, 8.0
 #: How often each worker looks at the queue, for what has become due: new jobs are announced.
@@ -149,9 +152,17 @@ def add_chore(app: App, name: str, cron: str, do: Callable[[], Awaitable[object]
     app.periodic(cron=cron)(task)
 
 
-def build_workers(app: App, places: Iterable[tuple[tuple[str, ...], int]]) -> list[QueueWorker]:
+def add_own_queue(places: Places, process: str) -> Places:
+    """Return places of a process with some for jobs that no other can run."""
+    queue = own_queue(process)
+    # One worker listens for all queues.
+    *first, (queues, count) = places or (((), 0),)
+    own = ((queue,), OWN_PLACES)
+    return (*first, own, ((*queues, queue), count)) if queues else (own,)
+
+
+def build_workers(app: App, places: Places) -> list[QueueWorker]:
     """Return a worker for each of `places`: queues, and how many jobs run at once."""
-    places = [*places]
     most = max(len(queues) for queues, _ in places)
     workers = [
         QueueWorker(

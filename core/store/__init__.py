@@ -122,6 +122,11 @@ class Store:
         self.processes.on_lost = self.results.abandon
         self.processes.on_renewal.append(calls.tell_moved)
 
+    @property
+    def process(self) -> str:
+        """What tells this process from others on the database; empty where there are none."""
+        return self._database.process
+
     async def load(self) -> None:
         """Read what operators have decided: before anything runs, and when it may have changed."""
         await self.admissions.load()

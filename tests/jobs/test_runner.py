@@ -124,9 +124,7 @@ async def test_periodic_tasks_run_when_due(
     monkeypatch.setattr(store.schedules, "fire_due", partial(note, "fired"))
     monkeypatch.setattr(store.schedules, "next_due_at", next_due_at)
     model_probe: Any = SimpleNamespace(probe_due=partial(note, "probed"))
-    task = asyncio.create_task(
-        JobRunner(store, loopback.assistant, platforms, model_probe, clock).run()
-    )
+    task = asyncio.create_task(JobRunner(store, loopback.assistant, platforms, model_probe).run())
     await clock.sleep(3633)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)

@@ -57,7 +57,7 @@ async def connected(store: Store, discord: DiscordServer, **lists: str) -> Async
     bot = DiscordBot(make_settings(**address, **lists), whole.inbox, current_clock())
     platforms: dict[str, Platform] = {"discord": bot}  # type: ignore[dict-item]
     whole.inbox.platforms = platforms
-    whole.worker = JobRunner(store, whole.assistant, platforms, clock=current_clock())
+    whole.worker = JobRunner(store, whole.assistant, platforms)
     async with whole.running():
         task = asyncio.create_task(bot.run())
         await discord.wait_for(lambda: bot.is_ready)

@@ -202,7 +202,7 @@ class Loopback:
         self.inbox.platforms = {"test": self.platform}
         # The queue that many processes share has no virtual time.
         build = JobRunner if is_virtual() else build_runner
-        self.worker: Any = build(store, self.assistant, self.inbox.platforms, clock=clock)
+        self.worker: Any = build(store, self.assistant, self.inbox.platforms)
 
     async def settle(self) -> dict[JobState, int]:
         """Wait until no job is open; return the number in each state."""

@@ -36,6 +36,10 @@ class DiscordVoiceChannels:
         self._bots: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def is_reachable(self, message: Message) -> bool:
+        """Return whether this process receives from the server."""
+        return self._guild(message) is not None
+
     def find(self, message: Message) -> str:
         """Return the name of the bot's channel, empty if it is in none."""
         connection = self._find_connection(message)
@@ -50,7 +54,9 @@ class DiscordVoiceChannels:
         """Join the sender's channel and return its name. Raises UserError."""
         guild = self._guild(message)
         if guild is None:
-            raise UserError("There are no voice channels here.")
+            raise UserError(
+                "I cannot reach the voice channels at the moment. Please try again in a minute."
+            )
         channels: tuple[Channel, ...] = (*guild.voice_channels, *guild.stage_channels)
         channel = next((one for one in channels if _is_in(one, message.sender_id)), None)
         if channel is None:

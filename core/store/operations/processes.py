@@ -20,6 +20,7 @@ from core.store.database.queries import Database, writes
 from core.store.database.schema import leases
 from core.store.events import ROOM, notify
 from core.store.operations.rooms import Rooms
+from core.store.work.queue import adopt
 
 #: How long a process that is silent counts as alive, and how often it says so: what a dead one held
 #: is free within the sum of both.
@@ -101,4 +102,5 @@ class Processes:
         release_left(connection, _LIVING)
         for table in (paid_calls, engine_slots):
             connection.execute(delete(table).where(table.c.process.not_in(_LIVING)))
+        adopt(connection)
         notify(connection, ROOM, None)

@@ -85,6 +85,8 @@ class Intake:
         self.is_silent: Callable[[str], bool] = lambda command: False
         #: Returns whether a command works on the text of the message that it replies to.
         self.uses_quote: Callable[[str], bool] = lambda command: True
+        #: Returns whether this process alone can do what a command asks for with a message.
+        self.is_bound: Callable[[str, Message], bool] = lambda command, message: False
         #: Returns whether nothing on a platform tells people beforehand that an AI answers.
         self.needs_introduction: Callable[[str], bool] = lambda platform: False
 
@@ -111,7 +113,7 @@ class Intake:
         if command == "cancel":
             message = _cancel(connection, key, message, choose_stopped, now)
         message = self._trim_quote(connection, message, command) if message.reply_to else message
-        new = NewJob(key, message, command, recording, is_silent=self.is_silent(command))
+        new = self._make_job(key, message, command, recording)
         if chat.used_at is None and self.needs_introduction(message.chat.platform):
             new = _introduce(connection, new, now)
         if (added := _add(connection, new, now)) is None:
@@ -119,6 +121,13 @@ class Intake:
         if chat.gone_at is not None:
             connection.execute(_RESTORE, {"of_chat": key})
         return Job(added["job_id"], new.message, command, added["state"], 0, now, now, settings)
+
+    def _make_job(
+        self, key: int, message: Message, command: str, recording: Recording | None
+    ) -> NewJob:
+        process = self._database.process if self.is_bound(command, message) else ""
+        is_silent = self.is_silent(command)
+        return NewJob(key, message, command, recording, is_silent=is_silent, process=process)
 
     @writes
     def open_form(self, connection: Connection, message: Message) -> None:

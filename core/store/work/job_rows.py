@@ -15,7 +15,7 @@ from core.store.database.queries import insert_new
 from core.store.database.tables import jobs, messages
 from core.store.recordings import keep
 from core.store.work import excess
-from core.store.work.queue import enqueue_new, has_queue
+from core.store.work.queue import enqueue_new, find_queue, has_queue
 from core.store.work.turns import COST_S, NEXT_TURN, SHARED_TURN, UNKNOWN_COST_S
 
 # Built once and given its values when it runs: building them in costs more than the insertion.
@@ -50,6 +50,8 @@ class NewJob:
     state: JobState = JobState.WAITING
     #: None = at once.
     run_at: datetime | None = None
+    #: The process that alone can run it, as long as that lives; empty for any.
+    process: str = ""
 
 
 def add_own(
@@ -93,21 +95,24 @@ def add_job(connection: Connection, new: NewJob, now: datetime) -> dict[str, Any
         keep(connection, found.message_pk, new.recording)
     own = {"of_person": person, "cost": _estimate_cost(message)}
     if has_queue(connection):
-        _add_shared(connection, values, own, found.of_person)
+        _add_shared(connection, values | own, found.of_person, new.process)
     else:
         connection.execute(_NEW_JOB, values | own)
     return values
 
 
 def _add_shared(
-    connection: Connection, values: dict[str, Any], own: dict[str, Any], open_jobs: int
+    connection: Connection, values: dict[str, Any], open_jobs: int, process: str
 ) -> None:
-    """Insert a job that any process may run. open_jobs: how many others its person has."""
+    """Insert a job that other processes may run, and its entry in a queue.
+
+    open_jobs: how many others its person has. process: the one that alone can run it, if any.
+    """
     now_s = int((values["created_at"] - _EPOCH).total_seconds())
-    own |= {"in_chat": values["chat_pk"], "now_s": now_s}
-    turn = connection.execute(_NEW_SHARED_JOB, values | own).scalar_one()
+    placed = {"in_chat": values["chat_pk"], "now_s": now_s}
+    turn = connection.execute(_NEW_SHARED_JOB, values | placed).scalar_one()
     if values["state"] == JobState.WAITING:
-        enqueue_new(connection, values, turn, open_jobs)
+        enqueue_new(connection, values, turn, find_queue(values, open_jobs, process))
 
 
 def _estimate_cost(message: Message) -> int:

@@ -20,6 +20,8 @@ from core.store.work.turns import OF_OPERATORS, SHARE, URGENT
 
 #: Queues: what waits for nobody, what has few jobs of its person before it, and the rest.
 URGENT_QUEUE, FIRST_QUEUE, MORE_QUEUE = "urgent", "first", "more"
+#: What the name of a queue begins with that one process alone takes jobs from.
+_OWN = "only "
 #: The only task: its argument is the job's id.
 TASK = "run_job"
 
@@ -33,6 +35,11 @@ _ADD = text(
 _DROP = text("SELECT procrastinate_cancel_job_v1(:entry, false, true)")
 _IS_TAKEN = text("SELECT 1 FROM procrastinate_jobs WHERE id = :entry AND status = 'doing'")
 _FREE = text("UPDATE procrastinate_jobs SET lock = NULL WHERE id = :entry")
+_ADOPT = text(
+    "UPDATE procrastinate_jobs SET queue_name = :queue "
+    "WHERE status = 'todo' AND queue_name LIKE :own || '%' AND NOT EXISTS "
+    "(SELECT 1 FROM leases WHERE queue_name = :own || holder AND name = 'process ' || holder)"
+)
 _OF_JOBS = select(
     *(jobs.c[name] for name in ("job_id", "seq", "chat_pk", "turn", "is_told", "entry"))
 ).where(jobs.c.job_id.in_(bindparam("of_jobs", expanding=True)), jobs.c.finished_at.is_(None))
@@ -43,14 +50,27 @@ def has_queue(connection: Connection) -> bool:
     return connection.dialect.name == POSTGRESQL
 
 
-def enqueue_new(connection: Connection, values: dict[str, Any], turn: int, open_jobs: int) -> None:
-    """Make the entry of a job that was just added, if it has not ended at once.
+def find_queue(values: dict[str, Any], open_jobs: int, process: str) -> str:
+    """Return the queue of a new job.
 
     values: the columns of its row. open_jobs: how many others of its person are open.
+    process: the one that alone can run it, empty for any.
     """
-    is_urgent = turn == URGENT or values["command"] in OF_OPERATORS
-    queue = FIRST_QUEUE if open_jobs < SHARE else MORE_QUEUE
-    entry = {"queue": URGENT_QUEUE if is_urgent else queue, "priority": -turn}
+    if process:
+        return own_queue(process)
+    if values["is_urgent"] or values["command"] in OF_OPERATORS:
+        return URGENT_QUEUE
+    return FIRST_QUEUE if open_jobs < SHARE else MORE_QUEUE
+
+
+def own_queue(process: str) -> str:
+    """Return the queue that one process alone takes jobs from."""
+    return f"{_OWN}{process}"
+
+
+def enqueue_new(connection: Connection, values: dict[str, Any], turn: int, queue: str) -> None:
+    """Make the entry of a job that was just added. values: the columns of its row."""
+    entry = {"queue": queue, "priority": -turn}
     # A /cancel has taken effect already, and would come too late after the others.
     entry["lock"] = None if turn == URGENT else _lock(values["chat_pk"])
     later = values["run_at"] if values["run_at"] > values["created_at"] else None
@@ -83,6 +103,11 @@ def free_chat(connection: Connection, job_id: str) -> None:
     if has_queue(connection):
         entry = connection.execute(select(jobs.c.entry).where(jobs.c.job_id == job_id)).scalar()
         connection.execute(_FREE, {"entry": entry})
+
+
+def adopt(connection: Connection) -> None:
+    """Let any process run what only processes that have ended could run."""
+    connection.execute(_ADOPT, {"queue": FIRST_QUEUE, "own": _OWN})
 
 
 def _lock(chat_pk: int) -> str:
