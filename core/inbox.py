@@ -163,17 +163,23 @@ class Inbox:
         """Remember that the chat refuses voice messages: for a while it gets audio files."""
         await self._store.chats.note_no_voice(chat)
 
-    async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+    async def save_watermarks(
+        self, platform: str, bot_id: str, seen: Mapping[str, str], private: Collection[str] = ()
+    ) -> None:
         """Save the newest message handled in each chat: chat id -> message id.
 
-        For platforms that never deliver a message twice: after an interruption they fetch
-        what came later.
+        private: the chats that are. For platforms that never deliver a message twice: after an
+        interruption they fetch what came later.
         """
-        await self._store.chats.save_watermarks(platform, bot_id, seen)
+        await self._store.chats.save_watermarks(platform, bot_id, seen, private)
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         """Return the saved watermarks: chat id -> message id."""
         return await self._store.chats.watermarks(platform, bot_id)
+
+    async def find_private(self, platform: str, bot_id: str) -> set[str]:
+        """Return those chats with a saved watermark that are private, or may be."""
+        return await self._store.chats.find_private(platform, bot_id)
 
     async def suggest(self, message: Message, field: str) -> list[Suggestion]:
         """Return suggestions for an argument of a command that is being typed.

@@ -48,7 +48,7 @@ _IS_SMALLER = (func.length(_OLD_ID) == func.length(_NEW_ID)) & (_OLD_ID < _NEW_I
 #: Ids are whole numbers, which grow.
 _NOTE_SEEN = _NEW_SEEN.on_conflict_do_update(
     index_elements=[watermarks.c.chat_pk],
-    set_={"message_id": _NEW_ID},
+    set_={"message_id": _NEW_ID, "is_private": _NEW_SEEN.excluded.is_private},
     where=_IS_SHORTER | _IS_SMALLER,
 )
 
@@ -111,18 +111,34 @@ class Chats:
         )
         return {row.address: row.message_id for row in await self._database.rows(query)}
 
+    async def find_private(self, platform: str, bot_id: str) -> set[str]:
+        """Return those chats with a watermark that are private, or may be."""
+        query = (
+            select(chats.c.address)
+            .join(watermarks, watermarks.c.chat_pk == chats.c.chat_pk)
+            .where(chats.c.platform == platform, chats.c.bot_id == bot_id)
+            .where(watermarks.c.is_private.is_not(False))
+        )
+        return {row.address for row in await self._database.rows(query)}
+
     @writes
     def save_watermarks(
-        self, connection: Connection, platform: str, bot_id: str, seen: Mapping[str, str]
+        self,
+        connection: Connection,
+        platform: str,
+        bot_id: str,
+        seen: Mapping[str, str],
+        private: Collection[str] = (),
     ) -> None:
         """Save the newest message handled in each chat: chat id -> message id.
 
-        An older one changes nothing: another process may have handled more.
+        private: the chats that are. An older message changes nothing: another process may have
+        handled more.
         """
         for chat_id, message_id in sorted(seen.items()):
             row = chat_row(connection, Chat(platform, bot_id, chat_id))
             values = {"chat_pk": row.chat_pk, "message_id": message_id}
-            connection.execute(_NOTE_SEEN, values)
+            connection.execute(_NOTE_SEEN, values | {"is_private": chat_id in private})
 
     async def conversations(
         self, person: Chat, limit: int, before: datetime | None = None

@@ -185,6 +185,16 @@ async def test_private_chats_are_backfilled_by_the_first_shard(scene: Scene) -> 
     assert scene.requests() == [1000 + number for number in range(count - 3, 9, -1)]
 
 
+async def test_channels_of_other_shards_are_not_taken_for_private_chats(scene: Scene) -> None:
+    await scene.load(1001, 1002)
+    for chat in (1001, 1002):
+        scene.server.news[chat] = [scene.base + 1]
+        scene.server.privates[chat] = {"id": str(chat), "last_message_id": scene.base + 1}
+    await scene.watermarks.note("1002", str(scene.base), is_private=False)
+    await scene.fill()
+    assert scene.requests() == [1001]
+
+
 async def test_only_messages_after_the_watermark_that_are_not_too_old(scene: Scene) -> None:
     scene.server.add_guild(scene.base + 5, scene.base, None, scene.base + 6)
     scene.server.news[101] = [scene.base - 1, scene.base + 4, scene.base + 5]

@@ -161,6 +161,7 @@ async def _ask(store: Store) -> None:
     await store.chats.note_no_voice(HERE)
     await store.chats.save_watermarks("test", "1", {"100": "5"})
     await store.chats.watermarks("test", "1")
+    await store.chats.find_private("test", "1")
     await store.schedules.add(schedule())
     await store.schedules.add(schedule("b"))
     await store.schedules.find(schedule().chat)

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from core.clock import Clock
 from core.models import Answer, Audio, Chat, Message, ProbeResult, SavedVoice, Transcript, Usage
 from core.store import Store
+from core.store.database.tables import watermarks
 from core.store.operations.probes import INTERVAL
 from tests.support.virtual_time import current_clock
 
@@ -103,6 +105,16 @@ async def test_watermarks_are_saved_per_bot(store: Store) -> None:
     await store.chats.save_watermarks("discord", "2", {"10": "900"})
     assert await store.chats.watermarks("discord", "1") == {"10": "101", "20": "200"}
     assert await store.chats.watermarks("telegram", "1") == {}
+
+
+async def test_chats_may_be_private_until_it_is_known_that_they_are_not(store: Store) -> None:
+    chats, of_bot = store.chats, ("discord", "1")
+    await chats.save_watermarks(*of_bot, {"10": "100", "20": "100", "30": "100"}, {"20"})
+    assert await chats.find_private(*of_bot) == {"20"}
+    await store._database.write(lambda one: one.execute(update(watermarks).values(is_private=None)))
+    assert await chats.find_private(*of_bot) == {"10", "20", "30"}, "as saved by an older version"
+    await chats.save_watermarks(*of_bot, {"10": "101", "20": "101"}, {"20"})
+    assert await chats.find_private(*of_bot) == {"20", "30"}
 
 
 async def test_a_role_is_probed_once_a_day(store: Store, clock: Clock) -> None:

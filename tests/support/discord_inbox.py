@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,8 @@ class FakeInbox(fake_inbox.FakeInbox):
     forgotten: list[tuple[str, str]] = field(default_factory=list)
     #: Give these to another bot's inbox to simulate a restart.
     saved_watermarks: dict[str, str] = field(default_factory=dict)
+    #: Those of them that are known not to be private.
+    saved_public: set[str] = field(default_factory=set)
 
     def is_asked(self, message: Message) -> bool:
         return super().is_asked(message) or message.attachment is not None
@@ -31,9 +33,15 @@ class FakeInbox(fake_inbox.FakeInbox):
         self.forgotten += [(chat.chat_id, message_id) for message_id in message_ids]
         return []
 
-    async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+    async def save_watermarks(
+        self, platform: str, bot_id: str, seen: Mapping[str, str], private: Collection[str] = ()
+    ) -> None:
         assert platform == "discord" and bot_id
         self.saved_watermarks |= seen
+        self.saved_public |= seen.keys() - set(private)
+
+    async def find_private(self, platform: str, bot_id: str) -> set[str]:
+        return self.saved_watermarks.keys() - self.saved_public
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         return dict(self.saved_watermarks)

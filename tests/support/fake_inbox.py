@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from unittest.mock import Mock
@@ -134,8 +134,13 @@ class FakeInbox(Inbox):
     async def forget(self, chat: Chat, *message_ids: str) -> list[Job]:
         raise AssertionError("this platform reports no deletions")
 
-    async def save_watermarks(self, platform: str, bot_id: str, seen: Mapping[str, str]) -> None:
+    async def save_watermarks(
+        self, platform: str, bot_id: str, seen: Mapping[str, str], private: Collection[str] = ()
+    ) -> None:
         raise AssertionError("this platform redelivers unacknowledged messages")
+
+    async def find_private(self, platform: str, bot_id: str) -> set[str]:
+        return set()
 
     async def watermarks(self, platform: str, bot_id: str) -> dict[str, str]:
         return {}

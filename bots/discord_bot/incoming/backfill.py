@@ -126,7 +126,8 @@ class Backfill:
 
     def _fill_private(self, before: Mapping[str, int], oldest: int) -> None:
         """Backfill private chats, which the gateway does not list."""
-        unknown = [chat_id for chat_id in before if self._client.get_channel(int(chat_id)) is None]
+        private = before.keys() & self._watermarks.private
+        unknown = [chat_id for chat_id in private if self._client.get_channel(int(chat_id)) is None]
         newest_first = sorted(unknown, key=lambda chat_id: before[chat_id], reverse=True)
         for chat_id in newest_first[:MAX_CHANNELS]:
             after = max(before[chat_id], oldest)

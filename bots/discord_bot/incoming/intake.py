@@ -108,7 +108,8 @@ class GatewayIntake:
         if len(self.client.seen) > _MAX_CACHED:
             self.client.seen.clear()
         if not is_edit:
-            await self.watermarks.note(channel.chat_id, str(raw["id"]))
+            is_private = not channel.guild_id
+            await self.watermarks.note(channel.chat_id, str(raw["id"]), is_private=is_private)
 
 
 class Channels:
@@ -187,6 +188,8 @@ class ChannelWatermarks:
         self._clock = clock
         self._bot_id = ""
         self._seen: dict[str, int] = {}
+        #: Those of them that are private, or may be.
+        self.private: set[str] = set()
         #: Chats whose watermark is newer than the stored one, and whether there are any.
         self._unsaved: set[str] = set()
         self._has_unsaved = asyncio.Event()
@@ -205,13 +208,15 @@ class ChannelWatermarks:
         newer = {one: last for one, last in found.items() if last > self._seen.get(one, 0)}
         self._seen |= newer
         self._saved |= found.keys()
+        self.private |= await self._inbox.find_private(PLATFORM, bot_id)
 
     def snapshot(self) -> dict[str, int]:
         """Return chat id -> newest message as of now."""
         return dict(self._seen)
 
-    async def note(self, chat_id: str, message_id: str) -> None:
+    async def note(self, chat_id: str, message_id: str, *, is_private: bool = False) -> None:
         """Advance a chat's watermark to a message that was committed or passed over."""
+        (self.private.add if is_private else self.private.discard)(chat_id)
         if not message_id.isdecimal() or int(message_id) <= self._seen.get(chat_id, 0):
             return
         is_first = chat_id not in self._seen
@@ -257,7 +262,8 @@ class ChannelWatermarks:
         seen = {chat_id: str(self._seen[chat_id]) for chat_id in ready}
         self._unsaved -= ready
         try:
-            await self._inbox.save_watermarks(PLATFORM, self._bot_id, seen)
+            private = self.private & seen.keys()
+            await self._inbox.save_watermarks(PLATFORM, self._bot_id, seen, private)
             self._saved |= ready
         except AssistantError as error:
             self._unsaved |= ready

@@ -52,6 +52,8 @@ class DiscordVoiceChannels:
 
     async def join(self, message: Message) -> str:
         """Join the sender's channel and return its name. Raises UserError."""
+        if message.is_private or not message.chat.chat_id.isdecimal():
+            raise UserError("There are no voice channels here.")
         guild = self._guild(message)
         if guild is None:
             raise UserError(

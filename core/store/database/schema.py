@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     Float,
@@ -121,6 +122,8 @@ watermarks = Table(
     metadata,
     Column("chat_pk", ForeignKey("chats.chat_pk"), primary_key=True),
     Column("message_id", String(128), nullable=False),
+    #: Whether the chat is private; unknown of those that were handled by earlier versions.
+    Column("is_private", Boolean),
 )
 
 #: One row per part of a reply.
