@@ -71,9 +71,7 @@ class DiscordMembers:
     async def _ask(self, guild_id: int, channel_id: int, person_id: int) -> Membership:
         await self._client.wait_open()
         try:
-            guild = self._client.get_guild(guild_id)
-            if guild is None or guild.unavailable or not guild.owner_id:
-                guild = await self._client.fetch_guild(guild_id, with_counts=False)
+            guild = await self._find_guild(guild_id)
             # The gateway reports every change of roles and channels, but not of members.
             known = guild.get_channel_or_thread(channel_id)
             channel = known or await guild.fetch_channel(channel_id)
@@ -93,6 +91,23 @@ class DiscordMembers:
         is_admin = granted.administrator or granted.manage_guild
         return Membership.ADMIN if is_admin else Membership.MEMBER
 
+    async def _find_guild(self, guild_id: int) -> discord.Guild:
+        """Return a server, without its channels where another process receives from it."""
+        guild = self._client.get_guild(guild_id)
+        if guild is None or guild.unavailable or not guild.owner_id:
+            guild = await self._client.fetch_guild(guild_id, with_counts=False)
+        return guild
+
+    async def _find_own_rights(self, guild_id: int, channel_id: int) -> discord.Permissions:
+        """Return what the bot may do in a channel. Raises PlatformError."""
+        try:
+            guild = await self._find_guild(guild_id)
+            channel = guild.get_channel(channel_id) or await guild.fetch_channel(channel_id)
+            me = guild.me or await guild.fetch_member(int(self._client.bot_id))
+        except REQUEST_ERRORS as error:
+            raise read_error(error) from None
+        return channel.permissions_for(me)
+
     async def explain_blindness(self, message: Message) -> str:
         """Return which permissions the bot lacks in a server's channel, empty if none.
 
@@ -105,12 +120,8 @@ class DiscordMembers:
         # Discord does not even name a channel that it hides from us.
         lacking = [NEEDED["view_channel"]]
         if guild_id := await self._channels.find_guild(message.chat):
-            guild = self._client.get_guild(int(guild_id))
             channel_id = int(message.parent_id or message.chat.chat_id)
-            channel = guild.get_channel(channel_id) if guild else None
-            if guild is None or guild.me is None or channel is None:
-                return ""
-            granted = channel.permissions_for(guild.me)
+            granted = await self._find_own_rights(int(guild_id), channel_id)
             lacking = [name for flag, name in NEEDED.items() if not getattr(granted, flag)]
         elif message.parent_id:
             return translate(NOT_IN_THREAD, message.language)

@@ -161,3 +161,18 @@ async def test_a_hidden_channel_is_named_too(server: Server, running: Bot, ann: 
     assert told.endswith("allow me: View Channel.")
     elsewhere = make_message(f"user:{ann}", sender_id=ann, is_private=False)
     assert await running.explain_blindness(elsewhere) == ""
+
+
+async def test_a_process_without_the_gateway_names_them_as_well(
+    server: Server, bot: Bot, ann: str
+) -> None:
+    guild = server.add_guild(members=[ann])
+    channel, hidden = server.channel(guild), server.add_channel(guild, "hidden")
+    message = make_message(channel, sender_id=ann, is_private=False)
+    assert await bot.explain_blindness(message) == ""
+    server.deny(channel, guild, "SEND_MESSAGES", "READ_MESSAGE_HISTORY")
+    told = await bot.explain_blindness(message)
+    assert told.endswith("allow me: Send Messages, Read Message History.")
+    server.deny(hidden, server.world.bot.user_id, "VIEW_CHANNEL")
+    told = await bot.explain_blindness(replace(message, chat=replace(message.chat, chat_id=hidden)))
+    assert told.endswith("allow me: View Channel.")
