@@ -135,7 +135,7 @@ class QueueRunner:
             self._running[job_id].cancel()
 
     def _look(self, _given: object) -> None:
-        self._workers[0].on_end()
+        self._workers[0].on_add()
 
     async def _run_worker(self, worker: QueueWorker) -> None:
         while not self._is_stopping.is_set():

@@ -85,9 +85,13 @@ class _Connector(PsycopgConnector):
 class QueueWorker(Worker):
     """Runs the jobs of some queues. One of several listens for all of them, to save connections."""
 
-    #: Called when a job has ended, and with the queue of a new one.
-    on_end: Callable[[], None]
-    on_add: Callable[[str], None]
+    #: Called with the queue of a new job, and without one when any job may be next.
+    on_add: Callable[..., None]
+
+    @property
+    def has_place(self) -> bool:
+        """Whether it can run one more job."""
+        return len(self._running_jobs) < self.concurrency
 
     @property
     def entries(self) -> set[int]:
@@ -99,11 +103,13 @@ class QueueWorker(Worker):
         self._new_job_event.set()
 
     async def _process_job(self, context: JobContext) -> None:
+        if not self.has_place:
+            self.on_add()
         # An entry that another process has taken over is gone. The queue may be closed before a
         # database is there again.
         with suppress(ConnectorException, AppNotOpen):
             await super()._process_job(context)
-        asyncio.get_running_loop().call_soon(self.on_end)
+        asyncio.get_running_loop().call_soon(self.on_add)
 
     async def _handle_notification(self, *, channel: str, notification: Any) -> None:
         self.on_add(channel.partition("#")[2])
@@ -181,10 +187,15 @@ def build_workers(app: App, places: Places) -> list[QueueWorker]:
     ]
 
     def look(queue: str = "") -> None:
-        for worker in workers:
-            if not queue or queue in (worker.queues or ()):
-                worker.look()
+        """Wake the worker that takes from most queues, and the others only while it is full.
+
+        Each look at the queue costs as much, whether it finds a job or not.
+        """
+        able = [one for one in workers if not queue or queue in (one.queues or ())]
+        free = [one for one in able if one.has_place]
+        for worker in [one for one in free if one.listen_notify] or free:
+            worker.look()
 
     for worker in workers:
-        worker.on_end = worker.on_add = look
+        worker.on_add = look
     return workers
