@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 
@@ -32,6 +31,7 @@ from core.jobs.stopping import STOPPED
 from core.models import Job, JobState
 from core.operations.chores import Chores
 from core.operations.model_probe import ModelProbe
+from core.operations.ownership import Ownership
 from core.store import Store
 from core.store.database.fencing import FENCE, Fence
 
@@ -40,8 +40,6 @@ TAKE_OVER_S = 2.0
 
 #: How often a job that waits for the end of a pause looks for it.
 _PAUSE_S = 0.5
-#: For how long one process tells people that their jobs wait for a place.
-LEASE_S = 15.0
 
 #: How long a process that stops waits for the database.
 GIVE_BACK_S = 1.0
@@ -80,7 +78,7 @@ class QueueRunner:
         #: Entries that the queue says this process has, and that it does not run.
         self._left = set[int]()
         #: It tells people about jobs that no process has begun.
-        self._is_leader, self._name = False, secrets.token_hex(8)
+        self._is_leader = False
         self._steps.delays.watches = self._watches
         self._steps.delays.has_jobs.set()
         store.events.subscribe(STOPPED, self.stop_jobs)
@@ -98,13 +96,17 @@ class QueueRunner:
     async def run(self) -> None:
         """Run jobs until cancelled."""
         async with self._app.open_async():
+            leading = Ownership(self._store).run("notices", self._lead)
             loops = [self._run_worker(worker) for worker in self._workers]
-            loops += [self._take_over(), self._lead(), self._steps.delays.run()]
+            loops += [self._take_over(), leading, self._steps.delays.run()]
             tasks = [asyncio.create_task(loop) for loop in loops]
             log.info("worker started", places=sum(count for _, count in self._places))
             try:
-                await asyncio.gather(*tasks)
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+                for task in done:
+                    task.result()
             finally:
+                # Each once: a second time would interrupt what it does at its end.
                 for task in tasks:
                     task.cancel()
                 # Without a database they would not end.
@@ -211,13 +213,11 @@ class QueueRunner:
         self._left = {*left}
 
     async def _lead(self) -> None:
-        while True:
-            try:
-                take = self._store.leases.take
-                self._is_leader = await take("notices", self._name, LEASE_S)
-            except StoreError:
-                self._is_leader = False
-            await self._clock.sleep(LEASE_S / 3)
+        self._is_leader = True
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._is_leader = False
 
     def _watches(self, job: Job) -> bool:
         is_begun = job.state is JobState.RUNNING

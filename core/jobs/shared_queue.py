@@ -7,8 +7,9 @@ looks for the next job of a chat only at the next poll.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import stamina
@@ -185,17 +186,18 @@ def build_workers(app: App, places: Places) -> list[QueueWorker]:
         )
         for queues, count in places
     ]
-
-    def look(queue: str = "") -> None:
-        """Wake the worker that takes from most queues, and the others only while it is full.
-
-        Each look at the queue costs as much, whether it finds a job or not.
-        """
-        able = [one for one in workers if not queue or queue in (one.queues or ())]
-        free = [one for one in able if one.has_place]
-        for worker in [one for one in free if one.listen_notify] or free:
-            worker.look()
-
     for worker in workers:
-        worker.on_add = look
+        worker.on_add = partial(wake, workers)
     return workers
+
+
+def wake(workers: Sequence[QueueWorker], queue: str = "") -> None:
+    """Wake the worker that takes from most queues, and the others only while it is full.
+
+    Each look at the queue costs as much, whether it finds a job or not. queue: of a new job, empty
+    if any may be next.
+    """
+    able = [one for one in workers if not queue or queue in (one.queues or ())]
+    free = [one for one in able if one.has_place]
+    for worker in [one for one in free if one.listen_notify] or free:
+        worker.look()

@@ -42,6 +42,7 @@ async def test_a_process_that_stops_gives_its_jobs_to_another_at_once(
             await wait_until(lambda: len(other.engine.calls) == 3)
             assert await other.settle() == {JobState.DONE: 3}
     assert len(other.platform.sent) == 3
+    assert not await one.store.leases.list_held(), "the data may be moved at once"
     assert await execute(one, "UPDATE jobs SET crashes = 0 WHERE crashes > 0") == 0
 
 
