@@ -8,6 +8,7 @@ from discord.http import Route
 
 from bots.discord_bot import DiscordBot as Bot
 from bots.discord_bot.client.pacing import TYPING_S
+from bots.discord_bot.client.shards import IDENTIFY_S
 from core.config import Settings
 from core.errors import StoreError
 from tests.discord_bot.conftest import run_bot
@@ -128,6 +129,8 @@ async def test_all_shards_receive_and_disconnect(
     channels = [server.channel(server.add_guild(members=[ann])) for _ in range(4)]
     async with run_bot(settings.model_copy(update={"discord_shard_count": 2}), inbox):
         assert server.connected() == 2
+        first, second = server.api.identifies
+        assert second - first >= IDENTIFY_S - 1e-6
         for channel in channels:
             server.send_text(channel, ann, channel)
         await server.wait_for(lambda: len(inbox.messages) == 4)

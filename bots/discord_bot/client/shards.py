@@ -43,7 +43,7 @@ class ShardedClient(discord.AutoShardedClient):
         self.is_counted = asyncio.Event()
         #: Waits until a shard may start another session, given its number.
         self.take_turn: Callable[[int], Awaitable[None]] = self._take_own_turn
-        self._identified_s = float("-inf")
+        self._next_turn_s = 0.0
         self._sessions = SessionPacer(clock)
         self._launching = asyncio.Lock()
         #: Those that were connected since the login, and those whose servers are known since.
@@ -104,14 +104,15 @@ class ShardedClient(discord.AutoShardedClient):
         self._complete.add(number)
 
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
-        """Pace new sessions as Discord asks. Raises PlatformBusy, StoreError."""
+        """Pace new sessions as Discord asks. Raises PlatformBusy."""
         self._sessions.note_session(self.shard_count or 1)
         await self.take_turn(shard_id or 0)
 
     async def _take_own_turn(self, number: int) -> None:
-        wait_s = self._identified_s + IDENTIFY_S - self.clock.monotonic()
-        await self.clock.sleep(max(0.0, wait_s))
-        self._identified_s = self.clock.monotonic()
+        now_s = self.clock.monotonic()
+        begin_s = max(now_s, self._next_turn_s)
+        self._next_turn_s = begin_s + IDENTIFY_S
+        await self.clock.sleep(begin_s - now_s)
 
     async def _launch(self, number: int) -> None:
         async with self._launching:
@@ -142,7 +143,7 @@ class ShardedClient(discord.AutoShardedClient):
         queue._queue[:] = [item for item in queue._queue if item.shard is not shard]
         heapq.heapify(queue._queue)
         # One that is connecting at this moment is closed as soon as it is connected.
-        shard.launch = lambda: asyncio.create_task(shard.ws.close(code=1000))  # type: ignore
+        shard.launch = lambda: asyncio.create_task(shard.ws.close(code=1000))  # type: ignore[assignment, method-assign]
 
 
 async def _choose(count: int) -> int:
