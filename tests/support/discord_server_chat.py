@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,3 +105,13 @@ def make_server_channel(server: DiscordServer, ann: str = "") -> ServerChannel:
     ann = ann or server.add_user("Ann")
     guild = server.add_guild(members=[ann])
     return ServerChannel(server, ann, guild, server.channel(guild))
+
+
+async def add_guilds(server: DiscordServer, shards: int, person: str) -> list[str]:
+    """Return a server for each shard, with a person in it."""
+    found: dict[int, str] = {}
+    while len(found) < shards:
+        guild = server.add_guild(members=[person])
+        found.setdefault((int(guild) >> 22) % shards, guild)
+        await asyncio.sleep(0.001)  # its id says when it was made
+    return [found[shard] for shard in range(shards)]

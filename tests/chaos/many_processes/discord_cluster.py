@@ -87,12 +87,3 @@ class DiscordCluster(Cluster):
             await store.chats.save_settings(here, ChatSettings(is_auto=True))
         finally:
             await store.close()
-
-
-def add_guilds(server: DiscordServer, shards: int, person: str) -> list[str]:
-    """Return a server for each shard, with a person in it."""
-    found: dict[int, str] = {}
-    while len(found) < shards:
-        guild = server.add_guild(members=[person])
-        found.setdefault((int(guild) >> 22) % shards, guild)
-    return [found[shard] for shard in range(shards)]

@@ -14,13 +14,14 @@ import pytest
 
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.many_processes.cluster import SharedProgram
-from tests.chaos.many_processes.discord_cluster import DiscordCluster, add_guilds
+from tests.chaos.many_processes.discord_cluster import DiscordCluster
 from tests.chaos.many_processes.test_take_over import describe
 from tests.chaos.notes import make_note, read_number
 from tests.chaos.report import add_table
 from tests.chaos.running_program import wait_for
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
+from tests.support.discord_server_chat import add_guilds
 from tests.support.postgresql import PostgresServer
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
@@ -53,7 +54,7 @@ async def test_shards_are_shared_and_succeeded(
     if IS_LONG:
         cluster.overrides = {"constants": {}}
     ann = server.add_user("Ann")
-    channels = [server.channel(guild) for guild in add_guilds(server, 2, ann)]
+    channels = [server.channel(guild) for guild in await add_guilds(server, 2, ann)]
     await cluster.start()
     await wait_for(lambda: is_spread(cluster), 60)
     for channel in channels:
@@ -88,7 +89,7 @@ async def test_a_worker_answers_interactions_that_an_intake_has_received(
     cluster: DiscordCluster, server: DiscordServer
 ) -> None:
     ann = server.add_user("Ann")
-    channels = [server.channel(guild) for guild in add_guilds(server, 2, ann)]
+    channels = [server.channel(guild) for guild in await add_guilds(server, 2, ann)]
     await cluster.start()
     await wait_for(lambda: is_spread(cluster), 60)
     await wait_for(lambda: all("discord_menu" in one.log for one in cluster.processes) or None, 30)
