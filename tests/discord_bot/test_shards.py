@@ -72,3 +72,40 @@ async def test_one_that_is_left_while_it_connects_is_closed(
     await running.client.remove_shard(1)
     await asyncio.sleep(300)
     assert server.connected() == 1 and running.is_ready
+
+
+@pytest.mark.parametrize("is_connecting", [True, False])
+async def test_one_that_is_left_does_not_connect_again(
+    server: Server, running: DiscordBot, is_connecting: bool
+) -> None:
+    client, turns, may_begin = running.client, list[int](), asyncio.Event()
+
+    async def wait(number: int) -> None:
+        turns.append(number)
+        await may_begin.wait()
+
+    client.take_turn = wait
+    server.close_gateway(1000)
+    await asyncio.sleep(60)
+    assert server.connected() == 0
+    [connecting] = turns  # the other one is next
+    left = connecting if is_connecting else 1 - connecting
+    await client.remove_shard(left)
+    may_begin.set()
+    await asyncio.sleep(60)
+    assert server.connected() == 1 and running.is_ready and client.wanted == {1 - left}
+
+
+async def test_no_more_sessions_begin_than_discord_allows(
+    server: Server, running: DiscordBot
+) -> None:
+    client, begun = running.client, server.identifies()
+    for number in (0, 1):
+        await client.remove_shard(number)
+    client._remaining, client._reset_s = 1, 3600.0
+    await client.add_shard(0)
+    adding = asyncio.create_task(client.add_shard(1))
+    await asyncio.sleep(3590)
+    assert server.identifies(9) == begun + 1
+    await asyncio.sleep(20)
+    assert server.identifies(9) == begun + 2 and adding.done()

@@ -81,14 +81,12 @@ class ShardedClient(discord.AutoShardedClient):
     async def add_shard(self, number: int) -> None:
         """Connect one more shard: now, or as soon as the client connects."""
         self.wanted.add(number)
-        self._connection.shard_ids = sorted(self.wanted)
         if self._gateway:
             await self._launch(number)
 
     async def remove_shard(self, number: int) -> None:
         """Disconnect a shard, and forget its servers."""
         self.wanted.discard(number)
-        self._connection.shard_ids = sorted(self.wanted)
         self._launched.discard(number)
         self._complete.discard(number)
         if shard := self._shards.pop(number, None):
