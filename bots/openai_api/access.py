@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from contextlib import suppress
 
 from bots.common.api_keys import read_keys
 from bots.openai_api.errors import AUTHENTICATION, RATE_LIMIT, ApiError, add_retry_after
 from core.clock import CLOCK, Clock
 from core.config import Settings
+from core.errors import StoreError
+from core.interfaces import Rooms
 from core.limits import RateLimit
 
 
@@ -23,6 +26,8 @@ class ApiKeys:
         """Raises ConfigError if API_KEYS is malformed."""
         self._keys = read_keys(settings.secret("api_keys") or "")
         self._rate = RateLimit(settings.api_requests_per_minute, clock)
+        #: Where other processes count the requests of the same keys, None if there are none.
+        self.rooms: Rooms | None = None
 
     async def admit(self, authorization: str) -> str:
         """Count a request and return the name of its key.
@@ -38,8 +43,16 @@ class ApiKeys:
             error = ApiError(401, text, kind=AUTHENTICATION, code="invalid_api_key")
             error.headers = {"WWW-Authenticate": "Bearer"}
             raise error
-        if self._rate.is_limited and (wait_s := await self._rate.take(key=names[0])):
+        if self._rate.is_limited and (wait_s := await self._count(names[0])):
             text = "This key has made too many requests in this minute."
             error = ApiError(429, text, kind=RATE_LIMIT, code="rate_limit_exceeded")
             raise add_retry_after(error, wait_s)
         return names[0]
+
+    async def _count(self, name: str) -> float:
+        """Count a request of a key; return the seconds until there may be one, 0 for now."""
+        if self.rooms:
+            # While the database cannot be reached, each process counts alone.
+            with suppress(StoreError):
+                return await self.rooms.take(f"key {name}", "requests", self._rate.per_minute)
+        return await self._rate.take(key=name)

@@ -68,6 +68,11 @@ _ENTER = text(
     " VALUES (:account, :process, :person, :calls)"
     " ON CONFLICT (account, process, person) DO UPDATE SET calls = excluded.calls"
 )
+_USE = text(
+    "INSERT INTO rate_uses (key, at, amount)"
+    " VALUES (:key, ceil(extract(epoch FROM clock_timestamp()) * 4), 1)"
+    " ON CONFLICT (key, at) DO UPDATE SET amount = rate_uses.amount + 1"
+)
 _PAUSE = text(
     "INSERT INTO engine_pauses (account, until_at, probe_s)"
     " VALUES (:account, clock_timestamp() + make_interval(secs => :wait_s), :probe_s)"
@@ -141,6 +146,17 @@ class Rooms:
             return
         connection.execute(delete(engine_pauses).where(engine_pauses.c.account == account))
         notify(connection, ROOM, account)
+
+    @writes
+    def take(self, connection: Connection, account: str, limit: str, per_minute: int) -> float:
+        """Use one unit of a limit and return 0, or use none and return the seconds until it may."""
+        connection.execute(_LOCK, {"account": account})
+        key = _key(account, limit)
+        used = sum(amount for _, amount in self._list_used(connection, key))
+        if used >= per_minute:
+            return self._find_wait_s(connection, key, used + 1 - per_minute)
+        connection.execute(_USE, {"key": key})
+        return 0.0
 
     @reads
     def list_used(
