@@ -18,6 +18,7 @@ from core.clock import CLOCK, Clock
 from core.engines.mimo import answerer
 from core.engines.mimo.role import ASR_LIMITS, CHAT_LIMITS
 from core.engines.mimo.transcriber import MimoTranscriber
+from tests.chaos.loop_watch import watch_on_signal
 from tests.chaos.points import arm, find_owner
 
 
@@ -42,6 +43,8 @@ class Overrides:
     has_limits: bool = True
     #: A file with the offset of the time of day, in seconds.
     clock: str = ""
+    #: A file for the state of the event loop, which is watched from SIGUSR2 on.
+    loop: str = ""
 
 
 class ShiftedClock(Clock):
@@ -88,6 +91,8 @@ def apply(overrides: Overrides) -> None:
         limits = replace(ASR_LIMITS, calls_per_minute=None, tokens_per_minute=None)
         MimoTranscriber.limits = limits
         vars(answerer)["CHAT_LIMITS"] = replace(CHAT_LIMITS, calls_per_minute=None)
+    if overrides.loop:
+        watch_on_signal(Path(overrides.loop))
     if overrides.kill_at:
         arm(overrides.kill_at, overrides.kill_count, is_late=overrides.kill_late)
 

@@ -1,0 +1,1 @@
+"""The program under load, in one process on SQLite and in several on PostgreSQL."""
