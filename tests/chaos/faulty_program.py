@@ -41,6 +41,8 @@ class Overrides:
     constants: dict[str, float] = field(default_factory=dict)
     #: Whether MiMo's limits per minute apply; some tests make more calls.
     has_limits: bool = True
+    #: How many calls for transcripts the account has at once, if not as many as usual.
+    calls_at_once: int = ASR_LIMITS.concurrency
     #: A file with the offset of the time of day, in seconds.
     clock: str = ""
     #: A file for the state of the event loop, which is watched from SIGUSR2 on.
@@ -87,9 +89,10 @@ def apply(overrides: Overrides) -> None:
         set_clock(ShiftedClock(overrides.speed, overrides.started_s, ahead))
     for place, value in overrides.constants.items():
         set_constant(place, value)
+    limits = replace(ASR_LIMITS, concurrency=overrides.calls_at_once)
+    MimoTranscriber.limits = limits
     if not overrides.has_limits:
-        limits = replace(ASR_LIMITS, calls_per_minute=None, tokens_per_minute=None)
-        MimoTranscriber.limits = limits
+        MimoTranscriber.limits = replace(limits, calls_per_minute=None, tokens_per_minute=None)
         vars(answerer)["CHAT_LIMITS"] = replace(CHAT_LIMITS, calls_per_minute=None)
     if overrides.loop:
         watch_on_signal(Path(overrides.loop))

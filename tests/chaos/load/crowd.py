@@ -78,6 +78,7 @@ class Crowd:
     def times(self, sent: Collection[Sent]) -> Times:
         """Return how long each answer took."""
         requests = index(self.system.telegram.requests)
+        signs = find_signs(self.system.telegram.requests)
         calls: defaultdict[int | None, list[Call]] = defaultdict(list)
         for call in self.system.mimo.requests:
             calls[read_number(call.text)].append(call)
@@ -85,7 +86,8 @@ class Crowd:
         for one in sent:
             for answer in self.system.telegram.replies_to(one.chat, one.message)[:1]:
                 shown = requests[one.chat, answer.message_id]
-                first_s, last_s = shown[0].received_at, shown[-1].received_at
+                last_s = shown[-1].received_at
+                first_s = next(at for at in signs[one.chat] if at >= one.at_s)
                 call_s = find_call_s(calls[one.number], one.at_s, last_s)
                 times.first_s.append(first_s - one.at_s)
                 times.whole_s.append(last_s - one.at_s)
@@ -97,7 +99,7 @@ class Crowd:
 class Times:
     """Seconds from notes to their answers."""
 
-    #: Until something was shown.
+    #: Until something was shown, if only that the bot is typing.
     first_s: list[float] = field(default_factory=list)
     whole_s: list[float] = field(default_factory=list)
     #: Without the speech service's own time.
@@ -111,6 +113,15 @@ def index(requests: Iterable[RecordedRequest]) -> Mapping[tuple[int, int], list[
         is_of_message = one.chat_id is not None and one.message_id is not None
         if is_of_message and one.status == 200 and one.method != "deleteMessage":
             found[one.chat_id or 0, one.message_id or 0].append(one)
+    return found
+
+
+def find_signs(requests: Iterable[RecordedRequest]) -> Mapping[int, list[float]]:
+    """Return when something was shown in each chat."""
+    found: defaultdict[int, list[float]] = defaultdict(list)
+    for one in requests:
+        if one.chat_id is not None and one.method.startswith(("send", "edit", "set")):
+            found[one.chat_id].append(one.received_at)
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psutil
 
+from core.jobs.runner import MAX_RUNNING
 from tests.chaos.loop_watch import LoopState, read_loop
 from tests.chaos.many_processes.cluster import Cluster
 from tests.chaos.running_program import RunningProgram
@@ -23,6 +24,8 @@ class System(Cluster):
 
     #: On what it runs, for tables.
     title = "two intakes, two workers"
+    #: How many jobs run at once.
+    places = 2 * MAX_RUNNING
 
     async def start(self, *, is_awaited: bool = True) -> None:
         """Start all processes that do not run."""
@@ -54,6 +57,7 @@ class OneProcess(System):
     """Everything in one process on SQLite."""
 
     title = "one process on SQLite"
+    places = MAX_RUNNING
 
     def __init__(self, folder: Path, servers: tuple[TelegramServer, MimoServer]) -> None:
         super().__init__(folder, "", servers, commands=())
