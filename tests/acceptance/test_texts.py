@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 
 from bots.common.chat import count_units
 from core.audio import Media
-from core.engines.mimo.role import ASR_LIMITS
 from core.models import JobState
 from tests.acceptance.stage import CONTENT, Stage
 from tests.acceptance.watch import list_tree
+from tests.chaos.notes import set_transcript
 from tests.chaos.report import row, rows
 from tests.emulators.telegram import Message, RecordedRequest
 from tests.support import audio_samples
@@ -38,16 +37,6 @@ NAMES = {
     "input-63-mentions": "@everyone <@&1> <#2> </x:3> <t:0> ```",
     "input-64-zalgo": "Z" + "\u0335\u0321\u0346" * 30 + "algo",
 }
-
-
-async def set_transcript(stage: Stage, media: Media, note: bytes, text: str) -> None:
-    """Set the transcript of a recording, split evenly over its pieces."""
-    # Of its calls at once, one is left to short recordings.
-    limits = replace(ASR_LIMITS, concurrency=ASR_LIMITS.concurrency - 1)
-    pieces = [piece.audio.data async for piece in media.pieces(note, limits)]
-    size = -(-len(text) // len(pieces))
-    for number, sound in enumerate(pieces):
-        stage.mimo.set_text(sound, text[number * size : (number + 1) * size])
 
 
 def sends(stage: Stage, chat: int) -> list[RecordedRequest]:
@@ -88,7 +77,7 @@ async def test_an_odd_text_is_shown_safely(stage: Stage, media: Media, row: str,
     _, note = await stage.note()
     # The local MiMo writes UTF-8, in which half a pair cannot be said.
     speech = f"{CONTENT} {text}".replace("\ud83d", "\ufffd")
-    await set_transcript(stage, media, note, speech)
+    await set_transcript(stage.mimo, media, note, speech)
     claims = {"name": text, "mime": "audio/ogg"}
     telegram.send_document(ann, ann, note, caption=text, claims=claims)
     answer = await stage.reply(ann)
@@ -132,7 +121,7 @@ async def test_a_long_message_gets_one_reply(stage: Stage, row: str, text: str) 
 async def test_a_long_transcript_is_sent_as_a_file(stage: Stage, media: Media, row: str) -> None:
     text = "word" * 10_000
     note = audio_samples.encode(audio_samples.speech(270), "flac", "flac")
-    await set_transcript(stage, media, note, text)
+    await set_transcript(stage.mimo, media, note, text)
     ann = stage.person()
     stage.telegram.send_audio(ann, ann, note)
     await stage.settle(ann, timeout_s=60)

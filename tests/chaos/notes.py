@@ -6,11 +6,12 @@ import asyncio
 import io
 import re
 import wave
+from dataclasses import replace
 from functools import cache
 
 from core.audio import Media
 from core.engines.mimo.role import ASR_LIMITS
-from tests.emulators.mimo import tones
+from tests.emulators.mimo import MimoServer, tones
 from tests.emulators.telegram import TelegramServer
 from tests.support import audio_samples
 
@@ -61,3 +62,13 @@ async def read_sound(note: bytes) -> bytes:
     finally:
         await media.close()
     return audio
+
+
+async def set_transcript(mimo: MimoServer, media: Media, note: bytes, text: str) -> None:
+    """Set the transcript of a recording, split evenly over its pieces."""
+    # Of its calls at once, one is left to short recordings.
+    limits = replace(ASR_LIMITS, concurrency=ASR_LIMITS.concurrency - 1)
+    pieces = [piece.audio.data async for piece in media.pieces(note, limits)]
+    size = -(-len(text) // len(pieces))
+    for number, sound in enumerate(pieces):
+        mimo.set_text(sound, text[number * size : (number + 1) * size])
