@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 import pytest
@@ -30,6 +31,18 @@ async def test_private_chat_allows_three_at_once_and_then_one_per_second(
     await asyncio.sleep(1)
     assert await send_many(post, ann, 2) == [0, 1]
     assert len(telegram.replies(ann)) == 4
+
+
+async def test_uploads_of_one_size_are_spaced(telegram: TelegramServer, post: PostMethod) -> None:
+    ann = telegram.add_user()
+    telegram.set_limits(is_strict=True)
+    limits = telegram.api.limits
+    assert [limits.space(size) for size in (100_000, 100_000, 100_001)] == [0, 0, 0]
+    waits_s = [limits.space(100_001) for _ in range(12)]
+    assert waits_s == pytest.approx([*(0.5 * n for n in range(1, 11)), math.inf, math.inf], abs=0.1)
+    telegram.set_limits(is_strict=False)
+    assert limits.space(100_001) == 0
+    assert await send_many(post, ann, 1) == [0]
 
 
 async def test_group_allows_twenty_per_minute_including_edits(

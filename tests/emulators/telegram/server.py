@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,12 @@ from typing import Any
 from tests.emulators.common import locked
 from tests.emulators.control import run_control
 from tests.emulators.telegram.api import Api, ApiRequest
-from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError
+from tests.emulators.telegram.errors import WEBHOOK_IS_SET, ApiError, too_many_requests
 from tests.emulators.telegram.faulty_responses import RESPONSE_FAULTS, send_bytes, send_fault
 from tests.emulators.telegram.inspection import Inspection
 from tests.emulators.telegram.methods import METHODS
 from tests.emulators.telegram.polling import Poller
-from tests.emulators.telegram.traffic import Limits, RecordedRequest
+from tests.emulators.telegram.traffic import REFUSED_S, Limits, RecordedRequest
 from tests.emulators.telegram.updates import UpdateQueue
 from tests.emulators.telegram.webhook import Webhook
 from tests.emulators.telegram.wire import (
@@ -206,6 +207,7 @@ class TelegramServer(Inspection):
             if self._webhook.url:
                 raise ApiError(409, WEBHOOK_IS_SET)
             return await self._poller.get_updates(api_request)
+        await self._space(api_request)
         with self.world.lock:
             if name in ("setwebhook", "deletewebhook"):
                 return self._webhook.set(api_request)
@@ -214,6 +216,15 @@ class TelegramServer(Inspection):
             if name not in METHODS:
                 raise ApiError(404, "method not found")
             return METHODS[name](api_request)
+
+    async def _space(self, api_request: ApiRequest) -> None:
+        """Let an upload wait for others of the same size. Raises ApiError 429."""
+        size = sum(len(file.data) for file in api_request.params.files.values())
+        wait_s = self.api.limits.space(size)
+        if wait_s == math.inf:
+            raise too_many_requests(REFUSED_S)
+        if wait_s:
+            await asyncio.sleep(wait_s)
 
     # --- downloads
 

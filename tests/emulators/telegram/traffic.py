@@ -85,6 +85,10 @@ class _Bucket:
         self.level += 1
 
 
+#: Uploads of the same size are spaced if they are larger than this, refused if so far behind.
+SPACED_BYTES, SPACING_S, MOST_BEHIND_S, REFUSED_S = 100_000, 0.5, 5.0, 60
+
+
 class Limits:
     """Telegram's flood limits for sent and edited messages; counted only, unless strict.
 
@@ -98,6 +102,8 @@ class Limits:
         self._all = _Window(30, 1.0)
         self._private: defaultdict[int, _Bucket] = defaultdict(lambda: _Bucket(3))
         self._groups: defaultdict[int, _Window] = defaultdict(lambda: _Window(20, 60.0))
+        #: When the next upload of each size may be sent.
+        self._sizes: defaultdict[int, float] = defaultdict(float)
 
     def check(self, chat_id: int) -> int:
         """Count a sent or edited message; return the seconds to wait, or 0 if it is within limits.
@@ -113,3 +119,17 @@ class Limits:
             self._all.add(now)
             chat.add(now)
         return math.ceil(wait_s) if wait_s > 0 else 0
+
+    def space(self, size: int) -> float:
+        """Return how long an upload of so many bytes waits for others of the same size.
+
+        Infinite if it is refused. Source: tdlib/telegram-bot-api `Client.cpp` (`on_cmd`).
+        """
+        if size <= SPACED_BYTES or not self.is_strict:
+            return 0.0
+        now = self._clock.monotonic()
+        at = max(now, self._sizes[size])
+        if at > now + MOST_BEHIND_S:
+            return math.inf
+        self._sizes[size] = at + SPACING_S
+        return at - now
