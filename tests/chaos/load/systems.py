@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from tests.chaos.many_processes.cluster import Cluster
 from tests.chaos.running_program import RunningProgram
 from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
+from tests.support.postgresql import connect
 
 #: The account's limits per minute do not apply: they have tests of their own.
 UNLIMITED: dict[str, Any] = {"has_limits": False}
@@ -44,6 +47,12 @@ class System(Cluster):
         """Return the name of a process in tables."""
         return process.home.name
 
+    def change(self, *statements: str) -> None:
+        """Run statements on the database, outside the program."""
+        with connect(self.url) as connection:
+            for one in statements:
+                connection.execute(one.encode())
+
     def connections(self) -> int:
         """Return how many connections to the database there are, without that of the question."""
         [(count,)] = self.rows(
@@ -66,6 +75,13 @@ class OneProcess(System):
 
     def _list(self, command: str) -> list[Any]:
         return self.processes
+
+    def change(self, *statements: str) -> None:
+        """Run statements on the database while the program does not run."""
+        path = self.processes[0].home / "hearsay.db"
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            for one in ("BEGIN", *statements, "COMMIT"):
+                connection.execute(one)
 
     def connections(self) -> int:
         """Return how often the files of the database are open."""
