@@ -20,6 +20,7 @@ from core.engines.mimo.role import ASR_LIMITS, CHAT_LIMITS
 from core.engines.mimo.transcriber import MimoTranscriber
 from tests.chaos.loop_watch import watch_on_signal
 from tests.chaos.points import arm, find_owner
+from tests.chaos.poison import raise_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Overrides:
     calls_at_once: int = ASR_LIMITS.concurrency
     #: A file with the offset of the time of day, in seconds.
     clock: str = ""
+    #: Functions that always raise for a message with this text, "module:Class.name" -> text.
+    poison: dict[str, str] = field(default_factory=dict)
     #: A file for the state of the event loop, which is watched from SIGUSR2 on.
     loop: str = ""
 
@@ -94,6 +97,8 @@ def apply(overrides: Overrides) -> None:
     if not overrides.has_limits:
         MimoTranscriber.limits = replace(limits, calls_per_minute=None, tokens_per_minute=None)
         vars(answerer)["CHAT_LIMITS"] = replace(CHAT_LIMITS, calls_per_minute=None)
+    for place, text in overrides.poison.items():
+        raise_for(place, text)
     if overrides.loop:
         watch_on_signal(Path(overrides.loop))
     if overrides.kill_at:

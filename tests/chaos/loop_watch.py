@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import signal
 import time
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +24,11 @@ class LoopState:
 
     tasks: int = 0
     #: How late the loop was, in milliseconds: 99 of 100 times at most, and once.
-    late_p99_ms: float = 0.0
-    late_max_ms: float = 0.0
+    late_p99_ms: int = 0
+    late_max_ms: int = 0
     #: The same in processor time of the loop's own thread, to which other programs add nothing.
-    busy_p99_ms: float = 0.0
-    busy_max_ms: float = 0.0
+    busy_p99_ms: int = 0
+    busy_max_ms: int = 0
 
 
 def read_loop(path: Path) -> LoopState:
@@ -49,23 +51,28 @@ def watch_on_signal(path: Path) -> None:
 
 
 async def _watch(path: Path) -> None:
-    late, busy = list[float](), list[float]()
+    # Rounded up to milliseconds: what is kept does not grow with time.
+    late, busy = Counter[int](), Counter[int]()
     written_s = time.monotonic()
     while True:
         began_s, began_busy_s = time.monotonic(), time.thread_time()
         await asyncio.sleep(_TICK_S)
         ended_s = time.monotonic()
-        late.append(ended_s - began_s - _TICK_S)
-        busy.append(time.thread_time() - began_busy_s)
+        late[math.ceil((ended_s - began_s - _TICK_S) * 1e3)] += 1
+        busy[math.ceil((time.thread_time() - began_busy_s) * 1e3)] += 1
         if ended_s - written_s >= _WRITE_S:
             written_s = ended_s
             _write(path, LoopState(len(asyncio.all_tasks()) - 1, *_find(late), *_find(busy)))
 
 
-def _find(values_s: list[float]) -> tuple[float, float]:
-    """Return the 99th percentile and the maximum in milliseconds."""
-    values = sorted(values_s)
-    return values[int(len(values) * 0.99)] * 1e3, values[-1] * 1e3
+def _find(counts: Counter[int]) -> tuple[int, int]:
+    """Return the 99th percentile and the maximum."""
+    left = counts.total() // 100
+    for value in sorted(counts, reverse=True):
+        left -= counts[value]
+        if left < 0:
+            return value, max(counts)
+    return 0, 0
 
 
 def _write(path: Path, state: LoopState) -> None:

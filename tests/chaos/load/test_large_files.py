@@ -76,8 +76,8 @@ async def test_long_files_at_once(system: System) -> None:
     peaks = Peaks(system)
     watching = asyncio.create_task(peaks.watch())
     people = [telegram.add_user(f"Person {number}") for number in range(FILES)]
-    for one, sound in zip(people, recordings, strict=True):
-        telegram.send_audio(one, one, sound, duration=LENGTH_S)
+    for person, sound in zip(people, recordings, strict=True):
+        telegram.send_audio(person, person, sound, duration=LENGTH_S)
     states = await system.settle(FILES, 1800)
     watching.cancel()
     rows = []
