@@ -110,8 +110,8 @@ def index(requests: Iterable[RecordedRequest]) -> Mapping[tuple[int, int], list[
     """Return the requests that sent or edited each message, the earliest first."""
     found: defaultdict[tuple[int, int], list[RecordedRequest]] = defaultdict(list)
     for one in requests:
-        is_of_message = one.chat_id is not None and one.message_id is not None
-        if is_of_message and one.status == 200 and one.method != "deleteMessage":
+        is_sent = one.status == 200 and one.method.startswith(("send", "edit"))
+        if is_sent and one.chat_id is not None and one.message_id is not None:
             found[one.chat_id or 0, one.message_id or 0].append(one)
     return found
 

@@ -16,7 +16,7 @@ from tests.support import audio_samples
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time, pytest.mark.long]
 
-FILES, LENGTH_S = 10, 6900
+FILES, LENGTH_S = 10, 6600
 #: A frame of an MP3 file, which may be repeated and left out, and its seconds.
 BITS_PER_S, RATE_HZ, SAMPLES = 24_000, 16_000, 576
 FRAME_BYTES = SAMPLES * BITS_PER_S // 8 // RATE_HZ
@@ -25,7 +25,7 @@ MAX_P99_MS, MAX_MS = 100.0, 1000.0
 
 
 def make_recordings() -> list[bytes]:
-    """Return recordings of almost two hours and 20 MB; each begins at another place."""
+    """Return recordings of almost two hours and 19 MB; each begins at another place."""
     options = {"b": str(BITS_PER_S)}
     spoken = audio_samples.speech(300.0)
     piece = audio_samples.encode(
