@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Awaitable, Callable, Collection, Mapping, Set
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -71,6 +71,10 @@ class Inbox:
         self.decisions: Decisions = store.admissions.decisions
         #: What this process alone may do, where several share the database.
         self.ownership = Ownership(store)
+
+    def count_sends(self, bot: str) -> Callable[..., Awaitable[float]] | None:
+        """Return what counts a bot's messages over all processes, None if there is only one."""
+        return partial(self._store.sends.take, bot) if self._store.is_shared else None
 
     async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         """Commit `message` and the job it asks for; only then may the platform acknowledge it.

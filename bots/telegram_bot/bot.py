@@ -123,6 +123,7 @@ class TelegramBot(ChatBot):
     async def log_in(self) -> None:
         """Learn who the bot is. Waits as long as it takes."""
         self._me = await self._log_in()
+        self.pacer.count_all = self._inbox.count_sends(self._lease)
 
     @property
     def _lease(self) -> str:

@@ -21,11 +21,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 
 from bots.telegram_bot.errors import as_seconds
 from core.clock import CLOCK, Clock
-from core.errors import PlatformBusy
+from core.errors import PlatformBusy, StoreError
 
 #: A longer wait sends the job back to the queue instead of sleeping here.
 MAX_WAIT_S = 60.0
@@ -36,11 +37,18 @@ PRIVATE = (3, 3.1)
 GROUP = (20, 61.0)
 #: 25 messages a second, evenly: what leaves in a burst may arrive bunched up with the next one.
 OVERALL = (3, 0.12)
+#: Of several processes, each of which sends evenly; they count by quarters of a second.
+ALL_TOGETHER = (28, 1.0)
 
 #: After this many chats in a row were told to wait, the whole bot waits.
 _REFUSED_CHATS = 3
 #: Windows kept in memory before idle ones are dropped.
 _MAX_WINDOWS = 2000
+
+
+#: Counts a message of all processes in windows of at most (calls, seconds), by chat, "" for all
+#: chats, and returns 0; or returns the seconds until there may be room.
+Count = Callable[[Mapping[str, tuple[int, float]]], Awaitable[float]]
 
 
 class Window:
@@ -116,8 +124,7 @@ class _Windows(dict[str, Window]):
         if len(self) >= _MAX_WINDOWS:
             for idle_id in [id_ for id_, window in self.items() if window.is_idle()]:
                 del self[idle_id]
-        size = GROUP if is_group(chat_id) else PRIVATE
-        self[chat_id] = window = Window(*size, self._clock)
+        self[chat_id] = window = Window(*find_size(chat_id), self._clock)
         return window
 
 
@@ -129,6 +136,8 @@ class TelegramPacer:
         self._windows = _Windows(clock)
         self._all = Window(*OVERALL, clock)
         self._refused: set[str] = set()
+        #: Set where several processes send.
+        self.count_all: Count | None = None
 
     async def wait(
         self,
@@ -146,6 +155,10 @@ class TelegramPacer:
         """
         if chat_id is not None and is_message:
             await self._windows[chat_id].wait(limit_s, self._all)
+            while delay_s := await self._find_others_s(chat_id):
+                if delay_s > limit_s:
+                    raise PlatformBusy("the chat's limit is used up", retry_after_s=delay_s)
+                await self._clock.sleep(delay_s)
             return
         windows = (self._all, self._windows.get(chat_id or "", self._all))
         while (held_s := max(one.hold_until_s for one in windows) - self._clock.monotonic()) > 0:
@@ -168,6 +181,26 @@ class TelegramPacer:
         self._all.record_call()
         return 0.0
 
+    async def wait_for_progress(self, chat_id: str) -> None:
+        """Wait until `try_take` succeeds, and the same over all processes."""
+        while delay_s := self.try_take(chat_id):
+            await self._clock.sleep(delay_s)
+        while delay_s := await self._find_others_s(chat_id, share=2):
+            await self._clock.sleep(delay_s)
+
+    async def _find_others_s(self, chat_id: str, *, share: int = 1) -> float:
+        """Count a message over all processes and return 0, or return the seconds until a retry.
+
+        share: progress leaves a part of the window to others, as in `try_take`.
+        """
+        if self.count_all is None:
+            return 0.0
+        count, period_s = find_size(chat_id)
+        try:
+            return await self.count_all({chat_id: (count // share, period_s), "": ALL_TOGETHER})
+        except StoreError:
+            return 0.0  # what this process has sent itself was counted
+
     def hold(self, chat_id: str | None, retry_after: float | timedelta) -> None:
         """Make one chat wait, as Telegram asked; None: everything."""
         until_s = self._clock.monotonic() + as_seconds(retry_after)
@@ -182,6 +215,11 @@ class TelegramPacer:
     def note_success(self) -> None:
         """Record that a call got through, so Telegram means single chats when it says wait."""
         self._refused.clear()
+
+
+def find_size(chat_id: str) -> tuple[int, float]:
+    """Return how many messages a chat may get, and within how many seconds."""
+    return GROUP if is_group(chat_id) else PRIVATE
 
 
 def is_group(chat_id: str) -> bool:

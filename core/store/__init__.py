@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from core.store.objects.outside import Outside
     from core.store.operations.processes import Processes
     from core.store.operations.rooms import Rooms
+    from core.store.operations.sends import Sends
 
 __all__ = [
     "ForgottenCounts",
@@ -66,8 +67,10 @@ class Store:
     """
 
     files = ReplyFiles(None)
-    #: Where several processes use the database: their calls to engines, and whether they live.
+    #: Where several processes use the database: their calls to engines, what they send, and whether
+    #: they live.
     rooms: Rooms
+    sends: Sends
     processes: Processes
 
     def __init__(
@@ -114,9 +117,10 @@ class Store:
         # Loaded only where several processes use the database.
         from core.store.operations.processes import Processes
         from core.store.operations.rooms import Rooms
+        from core.store.operations.sends import Sends
         from core.store.work.paid_calls import PaidCalls
 
-        self.rooms = Rooms(self._database)
+        self.rooms, self.sends = Rooms(self._database), Sends(self._database)
         self.results.paid_calls = calls = PaidCalls(self._database, self.events)
         self.processes = Processes(self._database, self.rooms)
         self.processes.on_lost = self.results.abandon

@@ -122,6 +122,9 @@ class FakeInbox(Inbox):
         self.messages.append(message)
         return make_job(message) if self.is_asked(message) else None
 
+    def count_sends(self, bot: str) -> None:
+        """Return None: no other process sends anything."""
+
     async def open_form(self, message: Message) -> None:
         self.openers.append(message)
 

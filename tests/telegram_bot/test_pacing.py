@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 import pytest
 
 from bots.telegram_bot.pacing import MAX_WAIT_S, TelegramPacer, is_group
 from core.clock import Clock
-from core.errors import PlatformBusy
+from core.errors import PlatformBusy, StoreError
 
 ANN, BOB, GROUP = "1", "2", "-100"
 
@@ -223,3 +223,39 @@ async def test_idle_chats_are_forgotten(pacer: TelegramPacer, clock: Clock) -> N
 
 def test_groups_are_recognised_by_their_ids() -> None:
     assert [is_group(chat) for chat in ("-1001", "@news", "1001")] == [True, True, False]
+
+
+async def test_several_processes_count_together(clock: Clock) -> None:
+    sent: list[float] = []
+
+    async def count(windows: Mapping[str, tuple[int, float]]) -> float:
+        size, period_s = windows[GROUP]
+        times_s = [at_s for at_s in sent if at_s > clock.monotonic() - period_s]
+        if len(times_s) >= size:
+            return times_s[-size] + period_s - clock.monotonic()
+        sent.append(clock.monotonic())
+        return 0.0
+
+    pacers = [TelegramPacer(clock) for _ in range(2)]
+    for pacer in pacers:
+        pacer.count_all = count
+        for _ in range(5):
+            await pacer.wait_for_progress(GROUP)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(5):  # half of the window is for what is final
+            await pacers[0].wait_for_progress(GROUP)
+    for number in range(10):
+        await pacers[number % 2].wait(GROUP)
+    with pytest.raises(PlatformBusy):
+        await pacers[1].wait(GROUP, limit_s=5.0)
+    assert len(sent) == 20
+
+
+async def test_without_a_database_each_process_counts_its_own(
+    pacer: TelegramPacer, clock: Clock
+) -> None:
+    async def count(windows: Mapping[str, tuple[int, float]]) -> float:
+        raise StoreError("gone")
+
+    pacer.count_all = count
+    assert await times(clock, *(pacer.wait(ANN) for _ in range(4))) == [0, 0, 0, 3.1]

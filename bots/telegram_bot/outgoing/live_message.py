@@ -102,8 +102,7 @@ class TelegramLiveMessages(LiveMessages[TelegramLiveMessage]):
                 if is_draft:
                     await self._pacer.wait(chat_id, is_message=False)
                 else:
-                    while wait_s := self._pacer.try_take(chat_id):
-                        await self._clock.sleep(wait_s)
+                    await self._pacer.wait_for_progress(chat_id)
                 live.is_calling = True
                 # In all: a connection's own timeouts restart with each byte.
                 async with asyncio.timeout(UPDATE_S):

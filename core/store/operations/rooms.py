@@ -19,8 +19,9 @@ from core.store.database.process_tables import engine_pauses, engine_slots
 from core.store.database.queries import Database, reads, writes
 from core.store.events import ROOM, notify
 
-#: How long use counts.
+#: How long use counts; that of what is sent (`sends.py`) a little longer.
 WINDOW_S = 60
+_KEPT_S = 65
 #: How often somebody looks for room that is announced only while the database can be reached.
 _LOOK_S = 1.0
 
@@ -167,7 +168,7 @@ class Rooms:
 
     def forget(self, connection: Connection) -> None:
         """Delete what was used longer ago than anybody asks for."""
-        connection.execute(_FORGET, {"window_s": self.window_s})
+        connection.execute(_FORGET, {"window_s": _KEPT_S})
 
     def _count(
         self,
