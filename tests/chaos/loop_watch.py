@@ -56,7 +56,7 @@ async def _watch(path: Path) -> None:
     written_s = time.monotonic()
     while True:
         began_s, began_busy_s = time.monotonic(), time.thread_time()
-        await asyncio.sleep(_TICK_S)
+        await asyncio.sleep(_TICK_S)  # what is measured
         ended_s = time.monotonic()
         late[math.ceil((ended_s - began_s - _TICK_S) * 1e3)] += 1
         busy[math.ceil((time.thread_time() - began_busy_s) * 1e3)] += 1

@@ -20,6 +20,8 @@ from tests.support.postgresql import connect
 
 #: The account's limits per minute do not apply: they have tests of their own.
 UNLIMITED: dict[str, Any] = {"has_limits": False}
+#: Nor do budgets.
+NO_BUDGETS = {"BUDGET_PERSON": "off", "BUDGET_CHAT": "off", "BUDGET_BOT": "off"}
 
 
 class System(Cluster):
@@ -35,7 +37,7 @@ class System(Cluster):
         for one in self.processes:
             if not one.pid or one.code is not None:
                 temporary_folder(one).mkdir(exist_ok=True)
-                one.settings["TMPDIR"] = str(temporary_folder(one))
+                one.settings |= NO_BUDGETS | {"TMPDIR": str(temporary_folder(one))}
                 await one.start(is_awaited=is_awaited, loop=str(loop_file(one)), **self.overrides)
                 one.signal(signal.SIGUSR2)
 

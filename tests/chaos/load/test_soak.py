@@ -53,7 +53,7 @@ async def sample_often(gauges: Gauges) -> None:
     """Take samples until cancelled."""
     while True:
         await asyncio.to_thread(gauges.sample)
-        await asyncio.sleep(SAMPLE_S)
+        await asyncio.sleep(SAMPLE_S)  # between two samples
 
 
 async def test_nothing_grows(system: System) -> None:
