@@ -261,7 +261,7 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
 
     clock = program.clock
     keys = ApiKeys(settings, clock)
-    keys.rooms = program.store.rooms if program.store.is_shared else None
+    keys.take = program.store.uses.take if program.store.is_shared else None
     pipelines = program.transcription, program.synthesis, program.answering
     access = settings.api_lenient, settings.api_cors_origins
     context = ApiContext(*pipelines, keys, clock, *access, program.store.controls.paused)

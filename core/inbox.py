@@ -74,7 +74,7 @@ class Inbox:
 
     def count_sends(self, bot: str) -> Callable[..., Awaitable[float]] | None:
         """Return what counts a bot's messages over all processes, None if there is only one."""
-        return partial(self._store.sends.take, bot) if self._store.is_shared else None
+        return partial(self._store.uses.take, bot) if self._store.is_shared else None
 
     async def accept(self, message: Message, recording: Recording | None = None) -> Job | None:
         """Commit `message` and the job it asks for; only then may the platform acknowledge it.

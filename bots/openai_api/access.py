@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from bots.common.api_keys import read_keys
@@ -15,8 +16,11 @@ from bots.openai_api.errors import AUTHENTICATION, RATE_LIMIT, ApiError, add_ret
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import StoreError
-from core.interfaces import Rooms
 from core.limits import RateLimit
+
+#: Counts a request of a key over all processes and returns 0, or returns the seconds until there
+#: may be one, given at most how many in how many seconds.
+Take = Callable[[str, Mapping[str, tuple[int, float]]], Awaitable[float]]
 
 
 class ApiKeys:
@@ -27,7 +31,7 @@ class ApiKeys:
         self._keys = read_keys(settings.secret("api_keys") or "")
         self._rate = RateLimit(settings.api_requests_per_minute, clock)
         #: Where other processes count the requests of the same keys, None if there are none.
-        self.rooms: Rooms | None = None
+        self.take: Take | None = None
 
     async def admit(self, authorization: str) -> str:
         """Count a request and return the name of its key.
@@ -51,8 +55,8 @@ class ApiKeys:
 
     async def _count(self, name: str) -> float:
         """Count a request of a key; return the seconds until there may be one, 0 for now."""
-        if self.rooms:
+        if self.take:
             # While the database cannot be reached, each process counts alone.
             with suppress(StoreError):
-                return await self.rooms.take(f"key {name}", "requests", self._rate.per_minute)
+                return await self.take(f"key {name}", {"": (self._rate.per_minute, 60.0)})
         return await self._rate.take(key=name)

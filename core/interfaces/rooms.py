@@ -72,11 +72,5 @@ class Rooms(Protocol):
         StoreError.
         """
 
-    async def take(self, account: str, limit: str, per_minute: int) -> float:
-        """Use one unit of a limit and return 0, or use none and return the seconds until it may.
-
-        Raises StoreError.
-        """
-
     async def list_used(self, account: str, limit: str) -> Sequence[tuple[float, int]]:
         """Return in how many seconds how many units of a limit are free again, the next first."""

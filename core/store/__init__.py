@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from core.store.objects.outside import Outside
     from core.store.operations.processes import Processes
     from core.store.operations.rooms import Rooms
-    from core.store.operations.sends import Sends
+    from core.store.operations.uses import Uses
 
 __all__ = [
     "ForgottenCounts",
@@ -67,10 +67,10 @@ class Store:
     """
 
     files = ReplyFiles(None)
-    #: Where several processes use the database: their calls to engines, what they send, and whether
+    #: Where several processes use the database: their calls to engines, what they use, and whether
     #: they live.
     rooms: Rooms
-    sends: Sends
+    uses: Uses
     processes: Processes
 
     def __init__(
@@ -117,10 +117,10 @@ class Store:
         # Loaded only where several processes use the database.
         from core.store.operations.processes import Processes
         from core.store.operations.rooms import Rooms
-        from core.store.operations.sends import Sends
+        from core.store.operations.uses import Uses
         from core.store.work.paid_calls import PaidCalls
 
-        self.rooms, self.sends = Rooms(self._database), Sends(self._database)
+        self.rooms, self.uses = Rooms(self._database), Uses(self._database)
         self.results.paid_calls = calls = PaidCalls(self._database, self.events)
         self.processes = Processes(self._database, self.rooms)
         self.processes.on_lost = self.results.abandon

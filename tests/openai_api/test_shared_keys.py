@@ -22,7 +22,7 @@ pytestmark = [
 
 
 async def test_a_key_has_its_requests_once_and_not_in_each_process(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path
 ) -> None:
     other = open_store(tmp_path)
     both = [make_keys(one) for one in (store, other)]
@@ -39,7 +39,7 @@ async def test_a_key_has_its_requests_once_and_not_in_each_process(
         async def fail(*_: object) -> float:
             raise StoreError("the network is down")
 
-        monkeypatch.setattr(store.rooms, "take", fail)
+        both[0].take = fail
         for _ in range(4):
             assert await both[0].admit(KEYS["a"]) == "a"
         with pytest.raises(ApiError):
@@ -52,5 +52,5 @@ def make_keys(store: Store) -> ApiKeys:
     """Return the keys as a process has them, with four requests a minute."""
     listed = ",".join(f"{name}={value.removeprefix('Bearer ')}" for name, value in KEYS.items())
     keys = ApiKeys(make_settings(api_keys=listed, api_requests_per_minute=4), store.clock)
-    keys.rooms = store.rooms
+    keys.take = store.uses.take
     return keys

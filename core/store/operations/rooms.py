@@ -19,7 +19,7 @@ from core.store.database.process_tables import engine_pauses, engine_slots
 from core.store.database.queries import Database, reads, writes
 from core.store.events import ROOM, notify
 
-#: How long use counts; that of what is sent (`sends.py`) a little longer.
+#: How long use counts; that of what is sent (`uses.py`) a little longer.
 WINDOW_S = 60
 _KEPT_S = 65
 #: How often somebody looks for room that is announced only while the database can be reached.
@@ -68,11 +68,6 @@ _ENTER = text(
     " INSERT INTO engine_slots (account, process, person, calls)"
     " VALUES (:account, :process, :person, :calls)"
     " ON CONFLICT (account, process, person) DO UPDATE SET calls = excluded.calls"
-)
-_USE = text(
-    "INSERT INTO rate_uses (key, at, amount)"
-    " VALUES (:key, ceil(extract(epoch FROM clock_timestamp()) * 4), 1)"
-    " ON CONFLICT (key, at) DO UPDATE SET amount = rate_uses.amount + 1"
 )
 _PAUSE = text(
     "INSERT INTO engine_pauses (account, until_at, probe_s)"
@@ -147,17 +142,6 @@ class Rooms:
             return
         connection.execute(delete(engine_pauses).where(engine_pauses.c.account == account))
         notify(connection, ROOM, account)
-
-    @writes
-    def take(self, connection: Connection, account: str, limit: str, per_minute: int) -> float:
-        """Use one unit of a limit and return 0, or use none and return the seconds until it may."""
-        connection.execute(_LOCK, {"account": account})
-        key = _key(account, limit)
-        used = sum(amount for _, amount in self._list_used(connection, key))
-        if used >= per_minute:
-            return self._find_wait_s(connection, key, used + 1 - per_minute)
-        connection.execute(_USE, {"key": key})
-        return 0.0
 
     @reads
     def list_used(

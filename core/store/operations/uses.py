@@ -1,4 +1,4 @@
-"""Messages that all processes have sent to a platform, whose limits hold over all of them.
+"""What all processes have used of limits: messages that a platform takes, requests of API keys.
 
 Only on PostgreSQL, whose clock decides. Who asks about one bot takes turns; what is lost at a crash
 of the database is a second of the counts.
@@ -16,10 +16,10 @@ from core.store.database.tables import chats
 
 _LOCK = text(
     "SELECT set_config('synchronous_commit', 'off', true),"
-    " pg_advisory_xact_lock(hashtextextended('send ' || :bot, 0))"
+    " pg_advisory_xact_lock(hashtextextended('use ' || :owner, 0))"
 )
 #: Counted by quarters of a second, and until the end of the last one: what arrives a little later
-#: than the next message is no message too many.
+#: than the next one is not one too many.
 _USED = text(
     "SELECT at / 4.0 + :period_s - extract(epoch FROM clock_timestamp()) AS free_s, amount"
     " FROM rate_uses WHERE key = :key"
@@ -33,24 +33,24 @@ _COUNT = text(
 )
 
 
-class Sends:
-    """Queries about what all processes send."""
+class Uses:
+    """Queries about what all processes have used."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     @writes
     def take(
-        self, connection: Connection, bot: str, windows: Mapping[str, tuple[int, float]]
+        self, connection: Connection, owner: str, windows: Mapping[str, tuple[int, float]]
     ) -> float:
-        """Count one message and return 0, or return the seconds until there may be room for it.
+        """Count one use and return 0, or return the seconds until there may be room for it.
 
-        bot: the platform and the bot. windows: at most (messages, seconds) of each chat that the
-        message counts for, by its id; an empty one stands for all chats.
+        owner: whose limits they are, such as those of a bot. windows: at most (uses, seconds) of
+        each limit, by its name, such as the id of a chat; at most a minute.
         """
-        connection.execute(_LOCK, {"bot": bot})
+        connection.execute(_LOCK, {"owner": owner})
         keys = {
-            f"send {digest(connection, chats.c.chat_id, f'{bot} {one}')}": one for one in windows
+            f"use {digest(connection, chats.c.chat_id, f'{owner} {one}')}": one for one in windows
         }
         waits_s = [_find_wait_s(connection, key, *windows[one]) for key, one in keys.items()]
         if (wait_s := max(waits_s)) > 0:
@@ -60,7 +60,7 @@ class Sends:
 
 
 def _find_wait_s(connection: Connection, key: str, count: int, period_s: float) -> float:
-    """Return how long it takes until one message less than `count` is in the window."""
+    """Return how long it takes until one less than `count` is in the window."""
     used = connection.execute(_USED, {"key": key, "period_s": period_s}).all()
     excess = sum(int(row.amount) for row in used) - count
     for row in used:
