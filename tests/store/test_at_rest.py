@@ -48,12 +48,15 @@ async def test_nothing_that_people_said_stands_in_the_files(
 def test_the_key_is_made_once_on_the_disk_and_for_the_owner_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced: list[bytes] = []
-    monkeypatch.setattr(
-        "os.fsync", lambda f: synced.append(Path(f"/proc/self/fd/{f}").read_bytes())
-    )
+    synced: list[bytes | Path] = []
+
+    def sync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").resolve()
+        synced.append(path if path.is_dir() else path.read_bytes())
+
+    monkeypatch.setattr("os.fsync", sync)
     sealed = make_cipher(None, tmp_path).encrypt(b"x")
-    assert synced == [(tmp_path / "secret.key").read_bytes()]
+    assert synced == [(tmp_path / "secret.key").read_bytes(), tmp_path], "the name as well"
     assert make_cipher(None, tmp_path).decrypt(sealed) == b"x"
     assert (tmp_path / "secret.key").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["secret.key"]

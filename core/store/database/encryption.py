@@ -170,6 +170,7 @@ def _make_key_file(path: Path) -> None:
         pass
     finally:
         fresh.unlink()
+    sync_folder(path.parent)
 
 
 def write_key_file(path: Path, keys: list[str]) -> Path:
@@ -181,3 +182,15 @@ def write_key_file(path: Path, keys: list[str]) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return fresh
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names of files in a folder are on the disk.
+
+    What is encrypted with a new key may be in a database elsewhere, and outlive a failure here.
+    """
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
