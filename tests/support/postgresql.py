@@ -8,12 +8,15 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from core.store import migrate
@@ -89,9 +92,9 @@ class PostgresServer:
         #: Databases that are as new.
         self._free: list[str] = []
 
-    def start(self) -> None:
-        """Create the server's folder and start it."""
-        self._folder = Path(tempfile.mkdtemp(prefix="hearsay-postgresql-"))
+    def start(self, parent: Path | None = None) -> None:
+        """Create the server's folder, if need be in another one, and start it."""
+        self._folder = Path(tempfile.mkdtemp(prefix="hearsay-postgresql-", dir=parent))
         self.options: dict[str, Any] = {}
         if os.getuid() == 0:  # which the server refuses to be
             self.options = {"user": "postgres", "group": "postgres", "extra_groups": []}
@@ -109,6 +112,27 @@ class PostgresServer:
         self._run(
             "pg_ctl", "-D", "data", "-l", "log", "-w", "-t", "60", "-o", " ".join(options), "start"
         )
+
+    def find_process(self) -> psutil.Process:
+        """Return the process whose children serve the connections."""
+        return psutil.Process(int((self._folder / "data/postmaster.pid").read_text().split()[0]))
+
+    def forget_process(self) -> None:
+        """Forget the process that has run the server, as a start of the machine does."""
+        (self._folder / "data/postmaster.pid").unlink(missing_ok=True)
+
+    @contextmanager
+    def run_copy(self, parent: Path) -> Iterator[PostgresServer]:
+        """Run a server on a copy of this one's folder that was made while it ran."""
+        copy = PostgresServer(*self._settings)
+        copy.options, copy.port = self.options, free_port()
+        copy._folder = parent / self._folder.name
+        copy.forget_process()
+        copy.begin()
+        try:
+            yield copy
+        finally:
+            copy.end("fast")
 
     def end(self, mode: str = "immediate") -> None:
         """Stop the server; its databases stay. mode: "immediate" as at a crash, or "fast"."""
