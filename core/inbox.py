@@ -53,7 +53,8 @@ class Inbox:
         store.forgetting.reads_history = lambda command, message: bool(
             find_history(command, message)
         )
-        store.intake.is_bound = self._is_bound
+        if store.is_shared:
+            store.intake.find_process = self._find_process
         store.intake.needs_introduction = self._needs_introduction
         #: Which person of the web page each browser is.
         self.web_sessions = store.web_sessions
@@ -105,13 +106,14 @@ class Inbox:
                 self._store.admissions.on_ask()
         return job
 
-    def _is_bound(self, command: str, message: Message) -> bool:
-        """Return whether a job may need the voice channel that this process is in, or will join."""
+    def _find_process(self, command: str, message: Message) -> str:
+        """Return this process if a job may need the voice channel that it is in, or will join."""
         platform = self.platforms.get(message.chat.platform)
         channels = platform.voice if platform else None
         if channels is None or not channels.is_reachable(message):
-            return False
-        return load_command(command).needs_voice_channels or bool(channels.find(message))
+            return ""
+        is_bound = load_command(command).needs_voice_channels or channels.find(message)
+        return self._store.process if is_bound else ""
 
     def _needs_introduction(self, name: str) -> bool:
         platform = self.platforms.get(name)

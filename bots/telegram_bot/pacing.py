@@ -124,7 +124,8 @@ class _Windows(dict[str, Window]):
         if len(self) >= _MAX_WINDOWS:
             for idle_id in [id_ for id_, window in self.items() if window.is_idle()]:
                 del self[idle_id]
-        self[chat_id] = window = Window(*find_size(chat_id), self._clock)
+        size = GROUP if is_group(chat_id) else PRIVATE
+        self[chat_id] = window = Window(*size, self._clock)
         return window
 
 
@@ -155,7 +156,7 @@ class TelegramPacer:
         """
         if chat_id is not None and is_message:
             await self._windows[chat_id].wait(limit_s, self._all)
-            while delay_s := await self._find_others_s(chat_id):
+            while self.count_all and (delay_s := await self._find_others_s(chat_id)):
                 if delay_s > limit_s:
                     raise PlatformBusy("the chat's limit is used up", retry_after_s=delay_s)
                 await self._clock.sleep(delay_s)
@@ -185,7 +186,7 @@ class TelegramPacer:
         """Wait until `try_take` succeeds, and the same over all processes."""
         while delay_s := self.try_take(chat_id):
             await self._clock.sleep(delay_s)
-        while delay_s := await self._find_others_s(chat_id, share=2):
+        while self.count_all and (delay_s := await self._find_others_s(chat_id, share=2)):
             await self._clock.sleep(delay_s)
 
     async def _find_others_s(self, chat_id: str, *, share: int = 1) -> float:
@@ -193,9 +194,8 @@ class TelegramPacer:
 
         share: progress leaves a part of the window to others, as in `try_take`.
         """
-        if self.count_all is None:
-            return 0.0
-        count, period_s = find_size(chat_id)
+        assert self.count_all
+        count, period_s = GROUP if is_group(chat_id) else PRIVATE
         try:
             return await self.count_all({chat_id: (count // share, period_s), "": ALL_TOGETHER})
         except StoreError:
@@ -215,11 +215,6 @@ class TelegramPacer:
     def note_success(self) -> None:
         """Record that a call got through, so Telegram means single chats when it says wait."""
         self._refused.clear()
-
-
-def find_size(chat_id: str) -> tuple[int, float]:
-    """Return how many messages a chat may get, and within how many seconds."""
-    return GROUP if is_group(chat_id) else PRIVATE
 
 
 def is_group(chat_id: str) -> bool:

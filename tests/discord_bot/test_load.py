@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from core.models import Transcript
+from core.store.database.tables import jobs, messages
 from tests.emulators.discord.traffic import GLOBAL_LIMIT
 from tests.support.discord_load import LoadedDiscord, run_loaded
 
@@ -80,10 +82,20 @@ async def test_many_notes_at_once(discord: LoadedDiscord, chats: int, least_per_
     sent = defaultdict(list)
     for number, note in enumerate(notes):
         sent[channels[number % chats]].append(note)
+    # One that is about to be told how long it waits lets those behind it pass.
+    told = await list_told(discord)
     replied = [[one.reply_to for one in server.replies(channel)] for channel in channels]
-    assert replied == [*sent.values()]
+    assert [sorted(one) for one in replied] == [*sent.values()]
+    for found, wanted in zip(replied, sent.values(), strict=True):
+        assert [one for one in found if one not in told] == [n for n in wanted if n not in told]
     assert NOTES / took_s >= least_per_s
     # However late some of them arrive: in a second as counted from any request.
     times_s = [call.received_at for call in server.requests if call.route != "GET /cdn"]
     most = max(Counter(s for s in times_s if 0 <= s - t <= 1).total() for t in {*times_s})
     assert most <= GLOBAL_LIMIT
+
+
+async def list_told(discord: LoadedDiscord) -> set[str]:
+    """Return the messages whose people were to be told that they wait."""
+    query = select(messages.c.message_id).join(jobs).where(jobs.c.is_told)
+    return {row.message_id for row in await discord.loopback.store._database.rows(query)}

@@ -76,6 +76,10 @@ INTRODUCTION = "introduction"
 _USE_AGE = timedelta(days=1)
 
 
+def _stop_none(message: Message, job: Job) -> None:
+    """Return that a job is not stopped."""
+
+
 class Intake:
     """What is committed before a platform is told that a message was received."""
 
@@ -85,49 +89,42 @@ class Intake:
         self.is_silent: Callable[[str], bool] = lambda command: False
         #: Returns whether a command works on the text of the message that it replies to.
         self.uses_quote: Callable[[str], bool] = lambda command: True
-        #: Returns whether this process alone can do what a command asks for with a message.
-        self.is_bound: Callable[[str, Message], bool] = lambda command, message: False
+        #: Returns which process alone can do what a command asks for with a message, "" if any can.
+        self.find_process: Callable[[str, Message], str] | None = None
         #: Returns whether nothing on a platform tells people beforehand that an AI answers.
         self.needs_introduction: Callable[[str], bool] = lambda platform: False
 
     @adds_jobs
     def add(
         self, connection: Connection, message: Message, choose: Choose,
-        recording: Recording | None = None, *,
-        choose_stopped: ChooseStopped = lambda message, job: None,
+        recording: Recording | None = None, *, choose_stopped: ChooseStopped = _stop_none,
     ) -> Job | None:  # fmt: skip
         """Save `message` and the job it asks for, in one commit.
 
-        recording: given where the platform does not keep it. choose_stopped: for /cancel, whose
-        text is then the ids of those jobs. Returns None if it is known or asks for nothing new.
+        recording: if the platform does not keep it. choose_stopped: for /cancel, whose text is then
+        the ids of those jobs. Returns None if it is known or asks for nothing new.
         """
         now, chat = self._database.now(), chat_row(connection, message.chat, message.sender_id)
         message, settings = _resolve(connection, chat, message, now), read_settings(chat)
         if message.origin_id not in ("", message.sender_id):
             message = _withhold(connection, message)
-        chosen = _remember(connection, chat, message, settings, now)
-        command, key = choose(message, chosen), chat.chat_pk
+        command = choose(message, _remember(connection, chat, message, settings, now))
         may_be_known = message.edit_id or message.button
-        if command is None or (may_be_known and is_known(connection, key, message, now)):
+        if command is None or (may_be_known and is_known(connection, chat.chat_pk, message, now)):
             return None
         if command == "cancel":
-            message = _cancel(connection, key, message, choose_stopped, now)
+            message = _cancel(connection, chat.chat_pk, message, choose_stopped, now)
         message = self._trim_quote(connection, message, command) if message.reply_to else message
-        new = self._make_job(key, message, command, recording)
+        process = self.find_process(command, message) if self.find_process else ""
+        is_silent = self.is_silent(command)
+        new = NewJob(chat.chat_pk, message, command, recording, is_silent, process=process)
         if chat.used_at is None and self.needs_introduction(message.chat.platform):
             new = _introduce(connection, new, now)
         if (added := _add(connection, new, now)) is None:
             return None
         if chat.gone_at is not None:
-            connection.execute(_RESTORE, {"of_chat": key})
+            connection.execute(_RESTORE, {"of_chat": chat.chat_pk})
         return Job(added["job_id"], new.message, command, added["state"], 0, now, now, settings)
-
-    def _make_job(
-        self, key: int, message: Message, command: str, recording: Recording | None
-    ) -> NewJob:
-        process = self._database.process if self.is_bound(command, message) else ""
-        is_silent = self.is_silent(command)
-        return NewJob(key, message, command, recording, is_silent=is_silent, process=process)
 
     @writes
     def open_form(self, connection: Connection, message: Message) -> None:
