@@ -85,7 +85,7 @@ async def test_many_notes_at_once(discord: LoadedDiscord, chats: int, least_per_
     # One that is about to be told how long it waits lets those behind it pass.
     told = await list_told(discord)
     replied = [[one.reply_to for one in server.replies(channel)] for channel in channels]
-    assert [sorted(one) for one in replied] == [*sent.values()]
+    assert [sorted(map(str, one)) for one in replied] == [*sent.values()]
     for found, wanted in zip(replied, sent.values(), strict=True):
         assert [one for one in found if one not in told] == [n for n in wanted if n not in told]
     assert NOTES / took_s >= least_per_s
