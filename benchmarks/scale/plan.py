@@ -121,6 +121,9 @@ def main() -> None:
     if plain := [part for part in sys.argv[1:] if "=" not in part]:
         given["notes_a_minute"] = plain[0]
     one = replace(Constants(), **{name: float(value) for name, value in given.items()})
+    measured = [field.name for field in fields(one) if field.default == 0.0]
+    if missing := [name for name in measured if not getattr(one, name)]:
+        sys.exit(f"Missing, as `python -m benchmarks scale` measures them: {', '.join(missing)}")
     show("Constants", [("", ""), *((f.name, getattr(one, f.name)) for f in fields(one))])
     show(f"{one.notes_a_minute:.0f} notes a minute", list_needs(one))
     show("Waiting for a place, simulated", list_waits(one))
