@@ -23,6 +23,19 @@ from tests.support.clean_start import open_store
 from tests.support.virtual_time import current_clock
 
 
+def make_environment(home: Path, server: DiscordServer, mimo: MimoServer) -> dict[str, str]:
+    """Return the settings of a process between these two."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HEARSAY_HOME": str(home),
+        "DISCORD_BOT_TOKEN": server.token,
+        "DISCORD_API_BASE_URL": server.api_base_url,
+        "MIMO_API_KEY": mimo.key,
+        "MIMO_BASE_URL": mimo.base_url,
+        "WEB_PORT": "0",
+    }
+
+
 class DiscordProgram(RunningProgram):
     """The program with Discord instead of Telegram."""
 
@@ -34,15 +47,7 @@ class DiscordProgram(RunningProgram):
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "HEARSAY_HOME": str(self.home),
-            "DISCORD_BOT_TOKEN": self.server.token,
-            "DISCORD_API_BASE_URL": self.server.api_base_url,
-            "MIMO_API_KEY": self.mimo.key,
-            "MIMO_BASE_URL": self.mimo.base_url,
-            "WEB_PORT": "0",
-        }
+        return make_environment(self.home, self.server, self.mimo)
 
     async def start(self, *, is_awaited: bool = True, **overrides: Any) -> None:
         """Start the process and wait until it receives gateway events."""

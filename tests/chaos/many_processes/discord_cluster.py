@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ from tests.chaos.many_processes.cluster import KEY, QUICK, Cluster, SharedProgra
 from tests.chaos.running_program import Launcher, SubprocessLauncher
 from tests.emulators.discord import DiscordServer
 from tests.emulators.mimo import MimoServer
+from tests.support.discord_program import make_environment
 
 #: Sessions follow each other sooner: tests wait for them.
 SOON: dict[str, float] = {
@@ -32,17 +32,8 @@ class DiscordPart(SharedProgram):
 
     @property
     def environment(self) -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "HEARSAY_HOME": str(self.home),
-            "DISCORD_BOT_TOKEN": self.server.token,
-            "DISCORD_API_BASE_URL": self.server.api_base_url,
-            "MIMO_API_KEY": self.mimo.key,
-            "MIMO_BASE_URL": self.mimo.base_url,
-            "MODEL_PROBE": "off",
-            "WEB_PORT": "0",
-            **self.settings,
-        }
+        usual = make_environment(self.home, self.server, self.mimo)
+        return usual | {"MODEL_PROBE": "off"} | self.settings
 
 
 class DiscordCluster(Cluster):
