@@ -72,7 +72,8 @@ async def test_long_recording_is_transcribed_whole_and_in_order(
     assert not stored.transcript.is_cut
     check_times(stored)
     check_calls(mimo)
-    assert texts[-1] == stored.transcript.text
+    # The last of them is not always whole: a piece in the middle may be the last to end.
+    assert texts and all(stored.transcript.text.startswith(text) for text in texts)
     assert all(len(one) <= len(later) for one, later in pairwise(texts))
 
 
