@@ -33,7 +33,7 @@ chaos: $(VENV)/dev.stamp  ## kill the program 200 times under load, in one proce
 	HEARSAY_CHAOS=1 $(BIN)/pytest $(LONG) tests/chaos tests/acceptance tests/discord_bot/test_kills.py
 
 SECONDS := 300
-fuzz: $(VENV)/dev.stamp  ## run every property-based test with thousands of random examples, then fuzz what reads bytes: about an hour, SECONDS=300 for each target
+fuzz: $(VENV)/dev.stamp  ## run every property-based test with thousands of random examples, then fuzz what reads bytes for SECONDS=300: about an hour
 	HYPOTHESIS_PROFILE=fuzz $(BIN)/pytest $(LONG) -n 2 -m hypothesis
 	$(BIN)/python -m tests.fuzzing --seconds $(SECONDS)
 

@@ -1,4 +1,4 @@
-"""Fuzz targets, each in a process of its own, or run one input again.
+"""Fuzz targets side by side, each in a process of its own, or run one input again.
 
 python -m tests.fuzzing [TARGET ...] [--seconds 60]
 python -m tests.fuzzing TARGET --again FILE
@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -30,13 +31,14 @@ def main() -> int:
         print(_LACKING)
         return 1 if "CI" in os.environ else 0
     names = options.targets or TARGETS
-    return max([fuzz(name, options.seconds, options.again) for name in names])
+    with ThreadPoolExecutor(len(names)) as threads:
+        return max(threads.map(lambda name: fuzz(name, options.seconds, options.again), names))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="tests.fuzzing", description="Fuzz what reads bytes.")
     parser.add_argument("targets", nargs="*", metavar="TARGET", help=f"of: {', '.join(TARGETS)}")
-    parser.add_argument("--seconds", type=int, default=60, help="processor time for each target")
+    parser.add_argument("--seconds", type=int, default=60, help="for each target, by the clock")
     parser.add_argument("--again", metavar="FILE", help="only run this input of one target")
     return parser
 

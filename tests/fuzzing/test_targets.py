@@ -38,14 +38,14 @@ def test_a_fault_is_found_and_can_be_repeated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("atheris", reason="it has no wheel for this machine")
-    assert fuzz("planted", 30, home=tmp_path) == 1
+    assert fuzz("planted", 300, home=tmp_path) == 1
     printed = capsys.readouterr().out
     assert "AssertionError: the length is no number" in printed
     [again] = re.findall(r"To run it again: python -m tests\.fuzzing planted --again (.+)", printed)
     with pytest.raises(AssertionError, match="no number"):
         planted.check(Path(again).read_bytes())
-    assert fuzz("planted", 30, again, tmp_path) == 1
+    assert fuzz("planted", 300, again, tmp_path) == 1
     assert "the length is no number" in capsys.readouterr().out
     harmless = tmp_path / "harmless"
     harmless.write_bytes(b"x{}")
-    assert fuzz("planted", 30, str(harmless), tmp_path) == 0
+    assert fuzz("planted", 300, str(harmless), tmp_path) == 0
