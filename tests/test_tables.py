@@ -82,13 +82,15 @@ def test_what_switches_a_platform_on_is_a_setting() -> None:
     assert set(TOKEN_SETTINGS.values()) <= set(Settings.model_fields)
 
 
-def test_a_platform_that_is_off_is_not_even_loaded() -> None:
-    """Its SDK would take memory and time."""
+def test_what_is_not_used_is_not_even_loaded() -> None:
+    """The SDK of a platform that is off, or PostgreSQL, would take memory and time."""
     code = (
-        "import sys; from bots.program import build_platforms; from core.config import Settings;"
-        "from tests.support.fake_inbox import FakeInbox;"
-        "found = build_platforms(Settings(_env_file=None, web_port=0), FakeInbox());"
-        "assert list(found) == ['web'];"
-        "assert not {'discord', 'telegram'} & set(sys.modules)"
+        "import sys; from bots.program import build_platforms, preload\n"
+        "from core.config import Settings; from tests.support.fake_inbox import FakeInbox\n"
+        "settings = Settings(_env_file=None, web_port=0); preload(settings)\n"
+        "found = build_platforms(settings, FakeInbox())\n"
+        "assert list(found) == ['web']\n"
+        "unused = {'psycopg', 'procrastinate', 'obstore', 'sqlalchemy.dialects.postgresql'}\n"
+        "assert not {'discord', 'telegram', *unused} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, env={"HOME": "/"})

@@ -41,6 +41,25 @@ async def test_migrations_lead_to_the_tables_of_the_code(database_url: str) -> N
     engine.dispose()
 
 
+async def test_indexes_of_some_rows_are_that_on_both_kinds(
+    database_url: str, tmp_path: Path, tier: str
+) -> None:
+    await migrate(database_url)
+    is_built = is_of_this_kind(tier)
+    indexes = [one for table in metadata.tables.values() for one in table.indexes]
+    partial = {
+        one.name for one in indexes
+        if one.dialect_options["sqlite"]["where"] is not None and is_built(one, None, "index")
+    }  # fmt: skip
+    ask = {
+        "sqlite": "SELECT name FROM sqlite_schema WHERE type = 'index' AND sql LIKE '% WHERE %'",
+        "postgresql": "SELECT indexname FROM pg_indexes WHERE indexdef LIKE '% WHERE %'"
+        " AND tablename NOT LIKE 'procrastinate%'",
+    }
+    found = {name for (name,) in ask_database(tmp_path, ask[tier])}
+    assert found == partial and len(found) > 10
+
+
 def test_alembic_knows_the_same_revisions_in_the_same_order() -> None:
     walked = ScriptDirectory.from_config(make_config()).walk_revisions()
     assert [script.revision for script in walked][::-1] == list(list_revisions())

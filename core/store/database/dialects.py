@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    MetaData,
     Table,
     make_url,
     text,
@@ -63,8 +65,7 @@ def take_turns(connection: Connection, *names: str) -> None:
 
 def index_some(name: str, *columns: str, where: str) -> Index:
     """Return an index of the rows that fulfil a condition; queries have to spell it likewise."""
-    condition = text(where)
-    return Index(name, *columns, sqlite_where=condition, postgresql_where=condition)
+    return Index(name, *columns, sqlite_where=text(where))
 
 
 def index_in_order(
@@ -78,7 +79,16 @@ def index_in_order(
     for names in lists:
         name = f"{prefix}{'_'.join(names)}"
         yield Index(name, *names, sqlite_where=condition).ddl_if(dialect=SQLITE)
-        yield Index(name, *names, key, postgresql_where=condition).ddl_if(dialect=POSTGRESQL)
+        yield Index(name, *names, key, sqlite_where=condition).ddl_if(dialect=POSTGRESQL)
+
+
+def set_conditions(metadata: MetaData) -> None:
+    """Give indexes on PostgreSQL the conditions that they have on SQLite.
+
+    To name them where the tables are described would load PostgreSQL's dialect everywhere.
+    """
+    for index in chain.from_iterable(table.indexes for table in metadata.tables.values()):
+        index.dialect_options[POSTGRESQL]["where"] = index.dialect_options[SQLITE]["where"]
 
 
 class Unindexed(FunctionElement[Any]):

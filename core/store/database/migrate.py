@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, inspect, make_url, tex
 from sqlalchemy.exc import DBAPIError
 
 from core.errors import ConfigError, StorageFull, StoreError
-from core.store.database.dialects import POSTGRESQL, SQLITE, find_backend
+from core.store.database.dialects import POSTGRESQL, SQLITE, find_backend, set_conditions
 from core.store.database.errors import read_error
 from core.store.database.tables import metadata
 
@@ -131,8 +131,11 @@ def _upgrade(connection: Connection, cipher: Cipher | None, revision: str) -> st
 
 def _make_new(connection: Connection, revision: str) -> None:
     """Create the current tables without Alembic. Tests compare them with the migrated ones."""
+    is_postgresql = connection.dialect.name == POSTGRESQL
+    if is_postgresql:
+        set_conditions(metadata)
     metadata.create_all(connection)
-    if connection.dialect.name == POSTGRESQL:
+    if is_postgresql:
         from procrastinate.schema import SchemaManager
 
         # Of the driver itself, which takes many statements at once if they have no parameters.
