@@ -170,7 +170,7 @@ def _make_key_file(path: Path) -> None:
         pass
     finally:
         fresh.unlink()
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def write_key_file(path: Path, keys: list[str]) -> Path:
@@ -184,13 +184,15 @@ def write_key_file(path: Path, keys: list[str]) -> Path:
     return fresh
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the names of files in a folder are on the disk.
+def sync(*paths: Path) -> None:
+    """Wait until files, and the names of files in folders, are on the disk.
 
-    What is encrypted with a new key may be in a database elsewhere, and outlive a failure here.
+    What refers to them, or is encrypted with a new key, may be in a database elsewhere, and outlive
+    a failure here.
     """
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 
 from core.errors import ConfigError
 from core.store.database.cipher import VERSION, find_key_id, make_key
-from core.store.database.encryption import Encrypted, sync_folder, write_key_file
+from core.store.database.encryption import Encrypted, sync, write_key_file
 from core.store.database.queries import Database, insert_new, writes
 from core.store.database.schema import retired_keys
 from core.store.database.tables import metadata
@@ -80,7 +80,7 @@ class Rotation:
             )
         try:
             write_key_file(path, keys).replace(path)
-            sync_folder(path.parent)
+            sync(path.parent)
         except OSError as error:
             raise ConfigError(f"{path} cannot be replaced: {error.strerror}") from None
 

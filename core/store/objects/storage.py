@@ -7,7 +7,6 @@ AZURE_STORAGE_…, or the machine's role. They pass through nothing of ours.
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +22,7 @@ from obstore.store import LocalStore, from_url
 
 from core.errors import ConfigError
 from core.store.database.cipher import KEY_ID_BYTES, VERSION, Cipher
+from core.store.database.encryption import sync
 from core.store.database.objects import SoundGone
 from core.store.objects.errors import read_error
 
@@ -121,7 +121,8 @@ class Storage:
         # In one request: parts of an interrupted upload would stay, and be paid for, unseen.
         obstore.put(self._store, self._locate(key), value, use_multipart=False)
         if self.folder is not None:
-            _sync(self.folder / self._locate(key))
+            path = self.folder / self._locate(key)
+            sync(path, path.parent)
         return value[len(VERSION) : len(VERSION) + KEY_ID_BYTES].hex()
 
     def _get(self, key: str) -> bytes:
@@ -177,16 +178,6 @@ def _open(url: str, folder: Path | None, retry: RetryConfig) -> ObjectStore:
 def _bind(key: str) -> bytes:
     """Return the name that a value is bound to: under another key, it cannot be decrypted."""
     return b"objects.%s" % key.encode()
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file and its name are on the disk, as what refers to it will be."""
-    for one in (path, path.parent):
-        descriptor = os.open(one, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _drop_half_written(folder: Path, before: datetime) -> None:
