@@ -22,6 +22,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 from bots.telegram_bot.errors import as_seconds
@@ -156,10 +157,8 @@ class TelegramPacer:
         """
         if chat_id is not None and is_message:
             await self._windows[chat_id].wait(limit_s, self._all)
-            while self.count_all and (delay_s := await self._find_others_s(chat_id)):
-                if delay_s > limit_s:
-                    raise PlatformBusy("the chat's limit is used up", retry_after_s=delay_s)
-                await self._clock.sleep(delay_s)
+            if self.count_all:
+                await self._wait_for_others(self.count_all, chat_id, limit_s=limit_s)
             return
         windows = (self._all, self._windows.get(chat_id or "", self._all))
         while (held_s := max(one.hold_until_s for one in windows) - self._clock.monotonic()) > 0:
@@ -186,20 +185,25 @@ class TelegramPacer:
         """Wait until `try_take` succeeds, and the same over all processes."""
         while delay_s := self.try_take(chat_id):
             await self._clock.sleep(delay_s)
-        while self.count_all and (delay_s := await self._find_others_s(chat_id, share=2)):
-            await self._clock.sleep(delay_s)
+        if self.count_all:
+            await self._wait_for_others(self.count_all, chat_id, share=2)
 
-    async def _find_others_s(self, chat_id: str, *, share: int = 1) -> float:
-        """Count a message over all processes and return 0, or return the seconds until a retry.
+    async def _wait_for_others(
+        self, count_all: Count, chat_id: str, *, limit_s: float = float("inf"), share: int = 1
+    ) -> None:
+        """Wait for a free place among the messages of all processes, and count one.
 
         share: progress leaves a part of the window to others, as in `try_take`.
+        Raises PlatformBusy once the wait would exceed `limit_s`.
         """
-        assert self.count_all
         count, period_s = GROUP if is_group(chat_id) else PRIVATE
-        try:
-            return await self.count_all({chat_id: (count // share, period_s), "": ALL_TOGETHER})
-        except StoreError:
-            return 0.0  # what this process has sent itself was counted
+        windows = {chat_id: (count // share, period_s), "": ALL_TOGETHER}
+        # Without a database: what this process has sent itself was counted.
+        with suppress(StoreError):
+            while delay_s := await count_all(windows):
+                if delay_s > limit_s:
+                    raise PlatformBusy("the chat's limit is used up", retry_after_s=delay_s)
+                await self._clock.sleep(delay_s)
 
     def hold(self, chat_id: str | None, retry_after: float | timedelta) -> None:
         """Make one chat wait, as Telegram asked; None: everything."""
