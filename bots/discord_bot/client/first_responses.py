@@ -38,7 +38,7 @@ class FirstResponses:
         self._pending: dict[str, _Pending] = {}
         self._received: OrderedDict[str, None] = OrderedDict()
         self._ephemeral: OrderedDict[str, None] = OrderedDict()
-        #: Id of an interaction -> until when its response may be unknown to Discord.
+        #: Until when the response may be unknown to Discord.
         self._settling: dict[str, float] = {}
 
     @contextmanager
@@ -81,20 +81,20 @@ class FirstResponses:
         """Return whether the response is ephemeral because the request was refused."""
         return message_id in self._ephemeral
 
-    def note_answered(self, interaction_id: str) -> None:
+    def note_answered(self, message_id: str) -> None:
         """Take notice that a response was sent as the answer to Discord's request."""
         now_s = self._clock.monotonic()
         self._settling = {one: end_s for one, end_s in self._settling.items() if end_s > now_s}
-        self._settling[interaction_id] = now_s + _SETTLE_S
+        self._settling[message_id] = now_s + _SETTLE_S
 
-    def is_settling(self, interaction_id: str, message_id: str, created_s: int) -> bool:
+    def is_settling(self, message_id: str, created_s: int) -> bool:
         """Return whether Discord may not know the response yet, and refuse what edits it.
 
         created_s: when some process received the interaction, in seconds since 1970.
         """
         if message_id not in self._received:
             return self._clock.now().timestamp() < created_s + _SETTLE_S
-        return self._clock.monotonic() < self._settling.get(interaction_id, 0.0)
+        return self._clock.monotonic() < self._settling.get(message_id, 0.0)
 
 
 def _remember(known: OrderedDict[str, None], message_id: str) -> None:

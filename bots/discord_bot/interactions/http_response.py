@@ -10,6 +10,7 @@ from discord.http import MultipartParameters
 from discord.webhook.async_ import AsyncWebhookAdapter
 
 from bots.discord_bot.client.gateway import DiscordClient
+from bots.discord_bot.incoming.messages import INTERACTION_PREFIX
 
 #: How long sending the answer may take.
 _SEND_S = 1.0
@@ -57,6 +58,6 @@ class HttpResponse(AsyncWebhookAdapter):
         await self._client.clock.wait_for(self._is_sent, _SEND_S)
         if not self._is_sent.is_set():
             raise TooLate("the answer to the request could not be sent")
-        self._client.first_responses.note_answered(str(interaction_id))
+        self._client.first_responses.note_answered(f"{INTERACTION_PREFIX}{interaction_id}")
         await self._client.clock.sleep(_READ_S)
         return {"interaction": {"id": interaction_id, "type": self.payload.get("type")}}

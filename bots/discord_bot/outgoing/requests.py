@@ -176,5 +176,5 @@ def _is_early(client: DiscordClient, error: BaseException, request: DiscordReque
     token = request.token
     if token is None or error_code_of(error) != UNKNOWN_WEBHOOK:
         return False
-    found = token.interaction_id, f"{INTERACTION_PREFIX}{token.interaction_id}", token.created_s
-    return client.first_responses.is_settling(*found)
+    message_id = f"{INTERACTION_PREFIX}{token.interaction_id}"
+    return client.first_responses.is_settling(message_id, token.created_s)
