@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import stamina
 import structlog
 
 from bots.discord_bot.client.shards import IDENTIFY_S
@@ -16,8 +17,10 @@ from core.tasks import run_together
 
 log = structlog.get_logger(__name__)
 
-#: Wait before the database is asked again.
-_RETRY_S = 1.0
+#: Asks the database again every second until it answers.
+_persist = stamina.retry(
+    on=StoreError, attempts=None, timeout=None, wait_initial=1.0, wait_max=1.0, wait_jitter=0.0
+)
 
 
 class GatewayListening:
@@ -64,7 +67,8 @@ class GatewayListening:
     async def _receive(self, shard_id: int) -> None:
         """Receive from one shard until cancelled."""
         try:
-            await self._load_watermarks()
+            # Another process that had the shard before may have committed more.
+            await _persist(self._watermarks.load)(self._client.bot_id)
             await self._client.add_shard(shard_id)
             await asyncio.Event().wait()
         finally:
@@ -72,15 +76,6 @@ class GatewayListening:
             await self._client.remove_shard(shard_id)
             self._backfill.end_session(shard_id)
             await self._watermarks.flush()
-
-    async def _load_watermarks(self) -> None:
-        """Learn what another process has committed that had the shard before."""
-        while True:
-            try:
-                return await self._watermarks.load(self._client.bot_id)
-            except StoreError as error:
-                log.warning("discord_watermarks_not_loaded", error=type(error).__name__)
-                await self._client.clock.sleep(_RETRY_S)
 
     def _may_leave(self, shard_id: int) -> bool:
         """Return whether nobody is in a voice channel with the bot, which would fall silent."""
@@ -99,8 +94,4 @@ class GatewayListening:
     async def _take_turn(self, shard_id: int) -> None:
         """Wait until no other process has just started a session, as Discord asks."""
         name = f"{self.name} identify {shard_id % self._client.max_concurrency}"
-        while True:
-            try:
-                return await self._ownership.take_turn(name, IDENTIFY_S)
-            except StoreError:
-                await self._client.clock.sleep(_RETRY_S)
+        await _persist(self._ownership.take_turn)(name, IDENTIFY_S)
