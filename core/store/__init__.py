@@ -122,7 +122,7 @@ class Store:
 
         self.rooms, self.uses = Rooms(self._database), Uses(self._database)
         self.results.paid_calls = calls = PaidCalls(self._database, self.events)
-        self.processes = Processes(self._database, self.rooms)
+        self.processes = Processes(self._database)
         self.processes.on_lost = self.results.abandon
         self.processes.on_renewal.append(calls.tell_moved)
 

@@ -19,7 +19,7 @@ from core.store.database.process_tables import engine_slots, paid_calls
 from core.store.database.queries import Database, writes
 from core.store.database.schema import leases
 from core.store.events import ROOM, notify
-from core.store.operations.rooms import Rooms
+from core.store.operations.uses import forget_uses
 from core.store.work.queue import adopt
 
 #: How long a process that is silent counts as alive, and how often it says so: what a dead one held
@@ -44,8 +44,8 @@ log = structlog.get_logger()
 class Processes:
     """The life of this process, and the end of others."""
 
-    def __init__(self, database: Database, rooms: Rooms) -> None:
-        self._database, self._rooms = database, rooms
+    def __init__(self, database: Database) -> None:
+        self._database = database
         #: Called when others may have thought that this process had ended: it was suspended.
         self.on_lost: Callable[[], object] = lambda: None
         #: Called at each renewal.
@@ -87,7 +87,7 @@ class Processes:
         if ended or is_first:
             self._give_back(connection)
         if is_due:
-            self._rooms.forget(connection)
+            forget_uses(connection)
         return ended
 
     @writes

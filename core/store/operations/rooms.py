@@ -1,13 +1,11 @@
 """Calls to engines over all processes: how many are under way, and what the last minute has used.
 
-Only on PostgreSQL, whose clock decides. Transactions about one account run one after the other, and
-are not waited for on the disk: what is lost at a crash of the database is a second of the counts.
+Only on PostgreSQL. What was used is counted as `uses.py` says.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import inf
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, select, text
@@ -18,17 +16,13 @@ from core.store.database.encryption import digest
 from core.store.database.process_tables import engine_pauses, engine_slots
 from core.store.database.queries import Database, reads, writes
 from core.store.events import ROOM, notify
+from core.store.operations.uses import find_free_s, list_used, lock_uses
 
-#: How long use counts; that of what is sent (`uses.py`) a little longer.
+#: How long use counts.
 WINDOW_S = 60
-_KEPT_S = 65
 #: How often somebody looks for room that is announced only while the database can be reached.
 _LOOK_S = 1.0
 
-_LOCK = text(
-    "SELECT set_config('synchronous_commit', 'off', true),"
-    " pg_advisory_xact_lock(hashtextextended('room ' || :account, 0))"
-)
 _SLOT = engine_slots.c
 _NEW_SLOT = insert(engine_slots)
 _SET_SLOT = _NEW_SLOT.on_conflict_do_update(
@@ -43,8 +37,6 @@ _DROP_SLOT = delete(engine_slots).where(
 _TOTAL = select(func.coalesce(func.sum(_SLOT.calls), 0)).where(
     _SLOT.account == bindparam("of_account")
 )
-#: Use is counted by quarters of a second. It ends with its quarter, so that what arrives at the
-#: service a little later than another call is no call too many.
 _LOOK = text(
     "SELECT coalesce(sum(calls), 0) AS total,"
     " coalesce(sum(calls) FILTER (WHERE person = :person), 0) AS own,"
@@ -54,11 +46,6 @@ _LOOK = text(
     " (SELECT json_object_agg(key, amount) FROM (SELECT key, sum(amount) AS amount FROM rate_uses"
     " WHERE key = ANY(:keys) AND at > extract(epoch FROM clock_timestamp()) * 4 - 4 * :window_s"
     " GROUP BY key) AS of_key) AS used FROM engine_slots WHERE account = :account"
-)
-_USED = text(
-    "SELECT at / 4.0 + :window_s - extract(epoch FROM clock_timestamp()) AS free_s, amount"
-    " FROM rate_uses WHERE key = :key"
-    " AND at > extract(epoch FROM clock_timestamp()) * 4 - 4 * :window_s ORDER BY at"
 )
 _ENTER = text(
     "WITH uses AS (INSERT INTO rate_uses (key, at, amount)"
@@ -73,9 +60,6 @@ _PAUSE = text(
     "INSERT INTO engine_pauses (account, until_at, probe_s)"
     " VALUES (:account, clock_timestamp() + make_interval(secs => :wait_s), :probe_s)"
     " ON CONFLICT (account) DO UPDATE SET until_at = excluded.until_at, probe_s = excluded.probe_s"
-)
-_FORGET = text(
-    "DELETE FROM rate_uses WHERE at <= extract(epoch FROM clock_timestamp()) * 4 - 4 * :window_s"
 )
 
 
@@ -92,7 +76,7 @@ class Rooms:
         under_way: how many calls of this process are under way, of each person for whom that has
         changed.
         """
-        connection.execute(_LOCK, {"account": ask.account})
+        lock_uses(connection, f"room {ask.account}")
         self._count(connection, ask.account, ask.concurrency, under_way)
         person = digest(connection, _SLOT.person, ask.person)
         names = _list_keys(ask, person)
@@ -125,7 +109,7 @@ class Rooms:
         under_way: Mapping[str, int],
     ) -> None:
         """Count calls that have ended."""
-        connection.execute(_LOCK, {"account": account})
+        lock_uses(connection, f"room {account}")
         self._count(connection, account, concurrency, under_way)
 
     @writes
@@ -136,7 +120,7 @@ class Rooms:
 
         probe_s: if the engine is down, how long they wait for the first call after that.
         """
-        connection.execute(_LOCK, {"account": account})
+        lock_uses(connection, f"room {account}")
         if wait_s > 0:
             connection.execute(_PAUSE, {"account": account, "wait_s": wait_s, "probe_s": probe_s})
             return
@@ -148,11 +132,7 @@ class Rooms:
         self, connection: Connection, account: str, limit: str
     ) -> list[tuple[float, int]]:
         """Return in how many seconds how many units of a limit are free again, the next first."""
-        return self._list_used(connection, _key(account, limit))
-
-    def forget(self, connection: Connection) -> None:
-        """Delete what was used longer ago than anybody asks for."""
-        connection.execute(_FORGET, {"window_s": _KEPT_S})
+        return list_used(connection, _key(account, limit), self.window_s)
 
     def _count(
         self,
@@ -196,22 +176,11 @@ class Rooms:
             is_light = own is not None and used.get(own, 0) + one.cost <= one.light_most
             most = _most(one, is_light=is_light or own is None)
             if (total := used.get(key, 0) + one.cost) > most:
-                wait_s = self._find_wait_s(connection, key, total - most)
+                used_s = list_used(connection, key, self.window_s)
+                wait_s = max(0.02, find_free_s(used_s, total - most))
                 return Verdict(wait_s, is_held=total <= one.per_minute)
             uses |= {name: one.cost for name in (key, own) if name and (name == key or is_light)}
         return uses
-
-    def _find_wait_s(self, connection: Connection, key: str, missing: int) -> float:
-        for free_s, amount in self._list_used(connection, key):
-            missing -= amount
-            if missing <= 0:
-                return max(0.02, free_s)
-        return inf
-
-    def _list_used(self, connection: Connection, key: str) -> list[tuple[float, int]]:
-        of_key = {"key": key, "window_s": self.window_s}
-        rows = connection.execute(_USED, of_key)
-        return [(float(row.free_s), int(row.amount)) for row in rows]
 
 
 def _most(rate: RateAsk, *, is_light: bool) -> int:

@@ -1,12 +1,14 @@
-"""What all processes have used of limits: messages that a platform takes, requests of API keys.
+"""What all processes have used of limits: of engines (`rooms.py`), of platforms, of API keys.
 
-Only on PostgreSQL, whose clock decides. Who asks about one bot takes turns; what is lost at a crash
-of the database is a second of the counts.
+Only on PostgreSQL, whose clock decides. Transactions about one account or bot run one after the
+other, and are not waited for on the disk: what is lost at a crash of the database is a second of
+the counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import inf
 
 from sqlalchemy import Connection, text
 
@@ -14,12 +16,15 @@ from core.store.database.encryption import digest
 from core.store.database.queries import Database, writes
 from core.store.database.tables import chats
 
+#: Longer than any limit asks for.
+_KEPT_S = 65
+
 _LOCK = text(
     "SELECT set_config('synchronous_commit', 'off', true),"
-    " pg_advisory_xact_lock(hashtextextended('use ' || :owner, 0))"
+    " pg_advisory_xact_lock(hashtextextended(:name, 0))"
 )
-#: Counted by quarters of a second, and until the end of the last one: what arrives a little later
-#: than the next one is not one too many.
+#: Use is counted by quarters of a second. It ends with its quarter, so that what arrives on the
+#: other side a little later than the next one is not one too many.
 _USED = text(
     "SELECT at / 4.0 + :period_s - extract(epoch FROM clock_timestamp()) AS free_s, amount"
     " FROM rate_uses WHERE key = :key"
@@ -31,10 +36,13 @@ _COUNT = text(
     " FROM unnest(CAST(:keys AS text[])) AS one (key) ORDER BY key"
     " ON CONFLICT (key, at) DO UPDATE SET amount = rate_uses.amount + 1"
 )
+_FORGET = text(
+    "DELETE FROM rate_uses WHERE at <= (extract(epoch FROM clock_timestamp()) - :kept_s) * 4"
+)
 
 
 class Uses:
-    """Queries about what all processes have used."""
+    """Queries about messages that a platform takes, and requests of API keys."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -48,7 +56,7 @@ class Uses:
         owner: whose limits they are, such as those of a bot. windows: at most (uses, seconds) of
         each limit, by its name, such as the id of a chat; at most a minute.
         """
-        connection.execute(_LOCK, {"owner": owner})
+        lock_uses(connection, f"use {owner}")
         keys = {
             f"use {digest(connection, chats.c.chat_id, f'{owner} {one}')}": one for one in windows
         }
@@ -61,12 +69,31 @@ class Uses:
 
 def _find_wait_s(connection: Connection, key: str, count: int, period_s: float) -> float:
     """Return how long it takes until one less than `count` is in the window."""
-    used = connection.execute(_USED, {"key": key, "period_s": period_s}).all()
-    excess = sum(int(row.amount) for row in used) - count
-    for row in used:
-        if excess < 0:
-            break
-        excess -= int(row.amount)
-        if excess < 0:
-            return max(float(row.free_s), 0.01)
-    return 0.0
+    used = list_used(connection, key, period_s)
+    missing = sum(amount for _, amount in used) - count + 1
+    return max(0.01, find_free_s(used, missing)) if missing > 0 else 0.0
+
+
+def lock_uses(connection: Connection, name: str) -> None:
+    """Let transactions about the same limits run one after the other, from here to their end."""
+    connection.execute(_LOCK, {"name": name})
+
+
+def list_used(connection: Connection, key: str, period_s: float) -> list[tuple[float, int]]:
+    """Return in how many seconds how many units of a limit are free again, the next first."""
+    rows = connection.execute(_USED, {"key": key, "period_s": period_s})
+    return [(float(row.free_s), int(row.amount)) for row in rows]
+
+
+def find_free_s(used: Iterable[tuple[float, int]], units: int) -> float:
+    """Return in how many seconds so many units are free again, infinite if there are fewer."""
+    for free_s, amount in used:
+        units -= amount
+        if units <= 0:
+            return free_s
+    return inf
+
+
+def forget_uses(connection: Connection) -> None:
+    """Delete what was used longer ago than anybody asks for."""
+    connection.execute(_FORGET, {"kept_s": _KEPT_S})
