@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from bots.discord_bot import DiscordBot
 from core.config import Settings
+from core.errors import StoreError
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import FakeInbox
@@ -109,3 +110,30 @@ async def test_no_more_sessions_begin_than_discord_allows(
     assert server.identifies(9) == begun + 1
     await asyncio.sleep(20)
     assert server.identifies(9) == begun + 2 and adding.done()
+
+
+async def test_a_database_that_is_away_is_waited_for(
+    server: Server, running: DiscordBot, inbox: FakeInbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = list[str]()
+
+    def fail_thrice(name: str, found: object) -> Callable[..., Awaitable[object]]:
+        async def call(*_: object) -> object:
+            calls.append(name)
+            if calls.count(name) <= 3:
+                raise StoreError("the network is down")
+            return found
+
+        return call
+
+    monkeypatch.setattr(inbox, "watermarks", fail_thrice("load", {}))
+    monkeypatch.setattr(inbox.ownership, "take_turn", fail_thrice("turn", None))
+    monkeypatch.setattr(running.client, "take_turn", running._listening._take_turn)
+    await running.client.remove_shard(1)
+    await server.wait_for(lambda: server.connected() == 1)
+    receiving = asyncio.create_task(running._listening._receive(1))
+    await asyncio.sleep(5)
+    assert server.connected() == 1 and calls == 4 * ["load"] + 2 * ["turn"]
+    await server.wait_for(lambda: server.connected() == 2)
+    assert calls[6:] == 2 * ["turn"]
+    receiving.cancel()
