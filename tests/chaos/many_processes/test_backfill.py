@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -13,10 +11,7 @@ from tests.chaos.many_processes.test_discord import find_owner, has_replies, is_
 from tests.chaos.notes import read_number
 from tests.chaos.report import add_table
 from tests.chaos.running_program import wait_for
-from tests.emulators.discord import DiscordServer
-from tests.emulators.mimo import MimoServer
 from tests.support.discord_server_chat import add_guilds
-from tests.support.postgresql import PostgresServer
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time, pytest.mark.long]
 
@@ -24,36 +19,25 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time, pytest.mark.long]
 CHANNELS, MESSAGES, OLD = 6, 10, 20
 
 
-@pytest.fixture
-async def cluster(
-    tmp_path: Path, mimo: MimoServer, postgresql: PostgresServer
-) -> AsyncIterator[DiscordCluster]:
-    async with DiscordServer() as server:
-        server.set_shards(2)
-        url = postgresql.create()
-        async with DiscordCluster(tmp_path, url, (server, mimo)) as cluster:
-            yield cluster
-
-
 @pytest.mark.parametrize("is_killed", [False, True], ids=["lost", "killed"])
-async def test_a_lost_session_loses_no_message(cluster: DiscordCluster, is_killed: bool) -> None:
-    server = cluster.server
-    cluster.overrides["has_limits"] = False
+async def test_a_lost_session_loses_no_message(discord: DiscordCluster, is_killed: bool) -> None:
+    server = discord.server
+    discord.overrides["has_limits"] = False
     ann = server.add_user("Ann")
     guilds = await add_guilds(server, 2, ann)
     channels = [server.add_channel(guilds[n % 2], f"channel-{n}") for n in range(CHANNELS)]
     quiet = server.add_channel(guilds[0], "quiet")
     for number in range(OLD):
         server.send_text(quiet, ann, f"old {number}")
-    await cluster.start()
-    await wait_for(lambda: is_spread(cluster), 60)
+    await discord.start()
+    await wait_for(lambda: is_spread(discord), 60)
     for channel in (*channels, quiet):
-        await cluster.enable_auto(channel)
+        await discord.enable_auto(channel)
     first = await speak(server, channels, ann, 0)
     await wait_for(partial(has_replies, server, first), 60)
     server.set_gateway_down(is_down=True)
     if is_killed:
-        await find_owner(cluster, 0).kill()
+        await find_owner(discord, 0).kill()
     server.lose_sessions()
     await server.wait_for(lambda: not server.connected())
     sent: dict[str, int] = {}
@@ -62,7 +46,7 @@ async def test_a_lost_session_loses_no_message(cluster: DiscordCluster, is_kille
     server.advance(seconds=600)
     server.set_gateway_down(is_down=False)
     await wait_for(partial(has_replies, server, sent), 180)
-    await cluster.settle(len(first) + len(sent))
+    await discord.settle(len(first) + len(sent))
     answers = {note: server.replies_to(note) for note in first | sent}
     fetched = {call.path.split("/")[2] for call in server.requests_to("GET */messages")}
     title = f"{len(sent)} notes in {CHANNELS} channels while no session was there for 10 min"
@@ -76,5 +60,5 @@ async def test_a_lost_session_loses_no_message(cluster: DiscordCluster, is_kille
         assert read_number(answers[note][0].content) == number
     assert quiet not in fetched and fetched <= set(channels)
     # discord.py itself says so whenever a connection ends.
-    lines = [line for line in cluster.whole_log.splitlines() if "Traceback" in line]
+    lines = [line for line in discord.whole_log.splitlines() if "Traceback" in line]
     assert not [line for line in lines if "Attempting a reconnect" not in line]

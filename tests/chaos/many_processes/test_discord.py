@@ -6,9 +6,7 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -20,9 +18,7 @@ from tests.chaos.notes import make_note, read_number
 from tests.chaos.report import add_table
 from tests.chaos.running_program import wait_for
 from tests.emulators.discord import DiscordServer
-from tests.emulators.mimo import MimoServer
 from tests.support.discord_server_chat import add_guilds
-from tests.support.postgresql import PostgresServer
 
 pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
@@ -33,48 +29,33 @@ MAX_SHARD_S = 30.0
 PIECE = re.compile(r"discord \d+ (\d) of 2")
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
-        server.set_shards(2)
-        yield server
-
-
-@pytest.fixture
-async def cluster(
-    tmp_path: Path, server: DiscordServer, mimo: MimoServer, postgresql: PostgresServer
-) -> AsyncIterator[DiscordCluster]:
-    async with DiscordCluster(tmp_path, postgresql.create(), (server, mimo)) as cluster:
-        yield cluster
-
-
 async def test_shards_are_shared_and_succeeded(
-    cluster: DiscordCluster, server: DiscordServer
+    discord: DiscordCluster, server: DiscordServer
 ) -> None:
     if IS_LONG:
-        cluster.overrides = {"constants": {}}
+        discord.overrides = {"constants": {}}
     ann = server.add_user("Ann")
     channels = [server.channel(guild) for guild in await add_guilds(server, 2, ann)]
-    await cluster.start()
-    await wait_for(lambda: is_spread(cluster), 60)
+    await discord.start()
+    await wait_for(lambda: is_spread(discord), 60)
     for channel in channels:
-        await cluster.enable_auto(channel)
+        await discord.enable_auto(channel)
     took_s = list[float]()
     sent = await speak(server, channels, ann, 0)
     are_answered = partial(has_replies, server, sent)
     for number in range(1, KILLS + 1):
         await wait_for(are_answered, 60)
-        victim = find_owner(cluster, number % 2)
+        victim = find_owner(discord, number % 2)
         await victim.kill()
         killed_s = time.monotonic()
         # No gateway delivers these to anybody.
         sent |= await speak(server, channels, ann, number)
-        await wait_for(lambda: len(set(cluster.owners().values())) == 1 or None, MAX_SHARD_S)
+        await wait_for(lambda: len(set(discord.owners().values())) == 1 or None, MAX_SHARD_S)
         await wait_for(lambda: server.connected() == 2, MAX_SHARD_S)
         took_s.append(time.monotonic() - killed_s)
         await wait_for(are_answered, 60)
-        await cluster.start()
-        await wait_for(lambda: is_spread(cluster), 60)
+        await discord.start()
+        await wait_for(lambda: is_spread(discord), 60)
     for note, number in sent.items():
         [answer] = server.replies_to(note)
         assert read_number(answer.content) == number
@@ -82,17 +63,17 @@ async def test_shards_are_shared_and_succeeded(
     title = f"seconds until another process receives from a shard{note}"
     add_table(title, ("kills", "p50", "p95", "max"), [(KILLS, *describe(took_s))])
     assert max(took_s) <= MAX_SHARD_S
-    assert "Traceback" not in cluster.whole_log
+    assert "Traceback" not in discord.whole_log
 
 
 async def test_a_worker_answers_interactions_that_an_intake_has_received(
-    cluster: DiscordCluster, server: DiscordServer
+    discord: DiscordCluster, server: DiscordServer
 ) -> None:
     ann = server.add_user("Ann")
     channels = [server.channel(guild) for guild in await add_guilds(server, 2, ann)]
-    await cluster.start()
-    await wait_for(lambda: is_spread(cluster), 60)
-    await wait_for(lambda: all("discord_menu" in one.log for one in cluster.processes) or None, 30)
+    await discord.start()
+    await wait_for(lambda: is_spread(discord), 60)
+    await wait_for(lambda: all("discord_menu" in one.log for one in discord.processes) or None, 30)
     for channel in channels:
         helped = server.slash(channel, ann, "help")
         refused = server.slash(channel, ann, "say", {"text": "..."})
@@ -101,7 +82,7 @@ async def test_a_worker_answers_interactions_that_an_intake_has_received(
         assert "</transcribe:" in help_.content, "commands are links"
         assert "nothing in this text" in refusal.content and refusal.is_ephemeral
     assert not any(one.is_loading for channel in channels for one in server.replies(channel))
-    assert "Traceback" not in cluster.whole_log
+    assert "Traceback" not in discord.whole_log
 
 
 def is_spread(cluster: DiscordCluster) -> bool | None:

@@ -21,12 +21,6 @@ pytestmark = [pytest.mark.chaos, pytest.mark.real_time]
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[DiscordServer]:
-    async with DiscordServer() as server:
-        yield server
-
-
-@pytest.fixture
 async def cluster(
     tmp_path: Path, server: DiscordServer, mimo: MimoServer, postgresql: PostgresServer
 ) -> AsyncIterator[DiscordCluster]:
