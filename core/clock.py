@@ -54,26 +54,31 @@ class SteadyLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         """Return monotonic seconds, without those during which the process was suspended."""
-        return super().time() - self._suspension.lost_s
+        return self._suspension.read_s()
 
 
 class _Selector(selectors.DefaultSelector):
     """A selector that adds up the time during which the process was suspended."""
 
-    lost_s = 0.0
-    _ended_at_s: float | None = None
+    _lost_s = 0.0
+    _read_at_s: float | None = None
+
+    def read_s(self, asked_s: float = 0.0) -> float:
+        """Return monotonic seconds without those lost. asked_s: the wait since the last reading.
+
+        A suspension may begin between any two readings, and nobody knows when: all of an interval
+        that was too long is lost.
+        """
+        now_s = time.monotonic()
+        took_s = now_s - (now_s if self._read_at_s is None else self._read_at_s)
+        self._read_at_s = now_s
+        if took_s - asked_s > STANDSTILL_S:
+            self._lost_s += took_s
+        return now_s - self._lost_s
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        begun_at_s = time.monotonic()
-        if self._ended_at_s is not None:
-            self._count(begun_at_s - self._ended_at_s, 0.0)
+        self.read_s()
         asked_s = STANDSTILL_S if timeout is None else max(0.0, min(timeout, STANDSTILL_S))
         ready = super().select(asked_s)
-        self._ended_at_s = time.monotonic()
-        self._count(self._ended_at_s - begun_at_s, asked_s)
+        self.read_s(asked_s)
         return ready
-
-    def _count(self, took_s: float, asked_s: float) -> None:
-        """Count all of a wait that was too long: nobody knows when the suspension began."""
-        if took_s - asked_s > STANDSTILL_S:
-            self.lost_s += took_s

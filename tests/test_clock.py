@@ -12,19 +12,31 @@ import pytest
 from core.clock import SteadyLoop
 
 
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
-    """The machine's time, which goes on only as a test says: the next waits take so long."""
-    waits: list[float] = []
-    now_s = [100.0]
+class Machine:
+    """The machine's time, which goes on only as a test says."""
 
-    def select(_: object, timeout: float | None = None) -> list[object]:
-        now_s[0] += waits.pop(0) if waits else max(0.0, timeout or 0.0)
+    def __init__(self) -> None:
+        self.now_s = 100.0
+        #: The next waits take so long, others as long as they ask for.
+        self.waits: list[float] = []
+
+    def select(self, timeout: float | None) -> list[object]:
+        """Wait, as a selector without events does."""
+        self.now_s += self.waits.pop(0) if self.waits else max(0.0, timeout or 0.0)
         return []
 
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """The time of the machine that the test runs on."""
+    machine = Machine()
+
+    def select(_: object, timeout: float | None = None) -> list[object]:
+        return machine.select(timeout)
+
     monkeypatch.setattr(selectors.DefaultSelector, "select", select)
-    monkeypatch.setattr("time.monotonic", lambda: now_s[0])
-    yield waits
+    monkeypatch.setattr("time.monotonic", lambda: machine.now_s)
+    yield machine
     monkeypatch.undo()
 
 
@@ -42,11 +54,11 @@ async def sleep(asked_s: float) -> float:
     ids=["as asked", "a little late", "too late to be busy", "an hour"],
 )
 def test_time_passes_only_while_the_loop_runs(
-    machine: list[float], took_s: float, passed_s: float
+    machine: Machine, took_s: float, passed_s: float
 ) -> None:
     loop = SteadyLoop()
     try:
-        machine += [0.0, took_s]
+        machine.waits += [0.0, took_s]
         begun_s = time.monotonic()
         assert loop.run_until_complete(sleep(10.0)) == pytest.approx(10.0)
         assert time.monotonic() - begun_s == pytest.approx(passed_s)
@@ -54,17 +66,35 @@ def test_time_passes_only_while_the_loop_runs(
         loop.close()
 
 
-def test_a_timeout_does_not_expire_because_of_a_suspension(machine: list[float]) -> None:
+def test_a_timeout_does_not_expire_because_of_a_suspension(machine: Machine) -> None:
     async def wait_for_ever() -> float:
         begun_s = time.monotonic()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(60.0):
-                machine.append(61.0)  # suspended at once, and longer than that
+                machine.waits.append(61.0)  # suspended at once, and longer than that
                 await asyncio.Event().wait()
         return time.monotonic() - begun_s
 
     loop = SteadyLoop()
     try:
         assert loop.run_until_complete(wait_for_ever()) == pytest.approx(121.0)
+    finally:
+        loop.close()
+
+
+def test_a_timeout_does_not_expire_by_a_suspension_outside_a_wait(machine: Machine) -> None:
+    class SuspendedLoop(SteadyLoop):
+        """Suspended once, between a wait and the look at what is due by then."""
+
+        suspended_s = 3600.0
+
+        def _process_events(self, event_list: object) -> None:
+            machine.now_s += self.suspended_s
+            self.suspended_s = 0.0
+
+    loop = SuspendedLoop()
+    try:
+        assert loop.run_until_complete(sleep(10.0)) == pytest.approx(10.0)
+        assert machine.now_s == pytest.approx(100.0 + 3600.0 + 10.0)
     finally:
         loop.close()
