@@ -60,8 +60,10 @@ class SteadyLoop(asyncio.SelectorEventLoop):
 class _Selector(selectors.DefaultSelector):
     """A selector that adds up the time during which the process was suspended."""
 
-    _lost_s = 0.0
-    _read_at_s: float | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self._lost_s = 0.0
+        self._read_at_s = time.monotonic()
 
     def read_s(self, asked_s: float = 0.0) -> float:
         """Return monotonic seconds without those lost. asked_s: the wait since the last reading.
@@ -70,7 +72,7 @@ class _Selector(selectors.DefaultSelector):
         that was too long is lost.
         """
         now_s = time.monotonic()
-        took_s = now_s - (now_s if self._read_at_s is None else self._read_at_s)
+        took_s = now_s - self._read_at_s
         self._read_at_s = now_s
         if took_s - asked_s > STANDSTILL_S:
             self._lost_s += took_s
