@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Tests start a thousand processes, none of which should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run doctor help test findings security offline check fix audit sbom lock texts pictures chaos fuzz mutants bench roots road clean
+.PHONY: run doctor help test findings security offline check fix audit sbom release lock texts pictures chaos fuzz mutants bench roots road clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
@@ -57,6 +57,10 @@ audit: $(VENV)/dev.stamp  ## look every locked package up in databases of known 
 
 sbom: $(VENV)/dev.stamp  ## write build/sbom.cdx.json: what the program is made of (CycloneDX)
 	@$(BIN)/python -m tests.supply_chain.sbom
+
+TRIAL :=
+release: $(VENV)/dev.stamp  ## build dist/: wheel, source archive, context of the image, bill of materials, notes, checksums (TRIAL=--unreleased: although changes have no version yet)
+	@$(BIN)/python -m tests.supply_chain.release $(TRIAL)
 
 # Packages that were tampered with are mostly found within days.
 COOLDOWN := 7 days

@@ -22,7 +22,7 @@ OWN_TIME_OF_TESTS = {
     "tests/cli/test_doctor.py": "it is about the machine's clock",
     "tests/emulators/tls.py": "OpenSSL judges certificates by no other clock",
 }
-SOURCES = [path for folder in ("bots", "core") for path in (ROOT / folder).rglob("*.py")]
+SOURCES = [path for folder in ("hearsay", "bots", "core") for path in (ROOT / folder).rglob("*.py")]
 BENCHMARKS = [*(ROOT / "benchmarks").rglob("*.py")]
 TESTS = [*(ROOT / "tests").rglob("*.py")]
 

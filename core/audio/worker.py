@@ -115,7 +115,3 @@ def main() -> None:
         VoiceSegment.from_file(_export(silence, format))
     gc.freeze()
     serve(_work, partial(enter, memory_bytes=int(sys.argv[1]), cpu_s=_LIFE_CPU_S))
-
-
-if __name__ == "__main__":
-    main()

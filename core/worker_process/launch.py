@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from core.worker_process import isolated
 from core.worker_process.sandbox import restrict_program
 
 #: The exit code of shells for a program that is not there.
@@ -20,7 +21,7 @@ NOT_STARTED = 127
 def command_of(program: Sequence[str], *, memory_bytes: int, cpu_s: float) -> tuple[str, ...]:
     """Return the command that starts `program`, a path with arguments, in its sandbox."""
     limits = str(memory_bytes), str(cpu_s)
-    return (sys.executable, "-I", "-m", "core.worker_process.launch", *limits, *program)
+    return isolated.command_of("core.worker_process.launch", *limits, *program)
 
 
 def main() -> None:
@@ -31,7 +32,3 @@ def main() -> None:
         os.execv(command[0], command)
     except OSError:
         sys.exit(NOT_STARTED)
-
-
-if __name__ == "__main__":
-    main()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import Any
@@ -24,6 +23,7 @@ from core.worker_process import (
     WorkerMissing,
     WorkerRefused,
     WorkerStalled,
+    isolated,
 )
 from core.worker_process.sandbox import hide_memory
 
@@ -58,7 +58,7 @@ class WorkerPool:
         recycle_after: int = 200,
         idle_s: float | None = None,
     ) -> None:
-        self._command = (sys.executable, "-I", "-m", module, *arguments)
+        self._command = isolated.command_of(module, *arguments)
         self._recycle_after, self._is_closed = recycle_after, False
         self._idle_s = idle_s
         #: Parts of the sandbox that this system lacks, as far as workers have told.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import re
 import subprocess
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +64,7 @@ def test_issue_forms_are_ones_that_github_accepts(path: Path) -> None:
 def test_the_changelog_names_the_version_of_the_project() -> None:
     """The form is that of Keep a Changelog 1.1.0."""
     text = (ROOT / "CHANGELOG.md").read_text()
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    version = importlib.metadata.version("hearsay-bot")
     unreleased, newest, *_ = re.findall(r"^## (.+)$", text, re.MULTILINE)
     assert unreleased == "[Unreleased]"
     assert re.fullmatch(rf"\[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d", newest)

@@ -19,6 +19,7 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
+from tests.supply_chain.changelog import CHANGELOG, read_version
 from tests.supply_chain.locks import RUN, Locked, read_lock
 from tests.support.paths import ROOT
 
@@ -28,7 +29,7 @@ OUTPUT = ROOT / "build" / "sbom.cdx.json"
 def build_sbom(lock: Path) -> str:
     """Return the bill of materials of a lock file as JSON."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    name, version = project["name"], project["version"]
+    name, version = project["name"], read_version(CHANGELOG.read_text(encoding="utf-8"))
     program = Component(
         name=name,
         version=version,

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from core.clock import Clock
-from core.worker_process import WorkerDied, WorkerError, WorkerMissing, WorkerStalled
+from core.worker_process import WorkerDied, WorkerError, WorkerMissing, WorkerStalled, isolated
 from core.worker_process.pool import WorkerPool
 from tests.support.paths import ROOT
 from tests.worker_process.conftest import WORK, MakePool, run
@@ -23,14 +23,13 @@ LONG = b'{"detail": "' + b"x" * 300 + b'"}'
 @pytest.mark.parametrize(
     ("command", "text"),
     [
-        ((sys.executable, "-I", "-m", "core.no_such_module"), "did not start: ended with 1"),
+        (isolated.command_of("core.no_such_module"), "did not start: ended with 1"),
         (("/no/such/program",), "cannot start a worker: FileNotFoundError"),
         ((sys.executable, "-c", "import signal; signal.pause()"), "start: silent for 60 s"),
     ],
 )
 async def test_worker_that_cannot_start_is_retryable(command: tuple[str, ...], text: str) -> None:
     pool = WorkerPool("core.no_such_module", size=1)
-    assert pool._command == (sys.executable, "-I", "-m", "core.no_such_module")
     pool._command = command
     for attempt in (run(pool, {}), run(pool, {}), pool.warm_up()):
         with pytest.raises(WorkerMissing, match=text) as caught:

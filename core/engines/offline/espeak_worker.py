@@ -69,7 +69,3 @@ def main() -> None:
     """Load the library, then serve jobs until stdin ends."""
     sandbox = partial(enter, memory_bytes=MEMORY_BYTES, cpu_s=_CPU_S, folder=_DATA)
     serve(_Library().synthesize, sandbox)
-
-
-if __name__ == "__main__":
-    main()

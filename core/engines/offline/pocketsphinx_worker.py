@@ -75,7 +75,3 @@ def read_pcm(wav: bytes) -> bytes:
     if audio_format != (RATE_HZ, 1, 2):
         raise WorkerRefused("format", "not 16 kHz, mono, 16 bit")
     return pcm[: len(pcm) // 2 * 2]
-
-
-if __name__ == "__main__":
-    main()
