@@ -20,6 +20,7 @@ from bots import PLATFORMS, list_platforms, load
 from bots.home import make_home
 from bots.parts import EVERYTHING, Part
 from bots.running import find_jobs, find_part, run_until_stopped
+from bots.systemd import keep_alive
 from core import commands
 from core.admission import Admission
 from core.answering.pipeline import AnsweringPipeline
@@ -112,7 +113,8 @@ async def _run_parts(
     # The others send replies only.
     intakes |= {name: platforms[name].connect() for name in platforms.keys() - received.keys()}
     watches = incidents.run(received), requests.run(), store.events.run()
-    await run_until_stopped(job_runner, incidents, intakes, *watches, follow_others(program))
+    others = follow_others(program), keep_alive(program.clock)
+    await run_until_stopped(job_runner, incidents, intakes, *watches, *others)
 
 
 def watch(

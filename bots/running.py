@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from bots.parts import Part
+from bots.systemd import READY, STOPPING, notify
 from core.errors import PlatformLocked
 from core.interfaces import Platform
 from core.jobs import Runner, Takes
@@ -70,4 +71,6 @@ async def _wait_for_signal() -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    notify(READY)
     await stopped.wait()
+    notify(STOPPING)

@@ -30,7 +30,7 @@ PLANTED = {
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    for name in ("bots", "core"):
+    for name in ("hearsay", "bots", "core"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.pyc"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
