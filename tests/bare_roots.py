@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import http.client
-import os
 import shutil
 import subprocess
 import time
@@ -18,16 +17,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.debian_root import enter, make_root, run
 from tests.support.paths import ROOT
 
 #: Release of Debian and its Python: stable, and what the next ones will bring.
 SYSTEMS = (("stable", "python3"), ("sid", "python3"), ("sid", "python3.15"))
 _PACKAGES = "ca-certificates,git,make,python3"
 _PORT = 8790
-#: What the machine's own registries are reached with.
-_CONFIGURATION = ("etc/resolv.conf", "etc/pip.conf", "etc/ssl/certs/ca-certificates.crt")
-#: Mirrors may be older than their signatures allow.
-_APT = 'Acquire::Check-Valid-Until "false";\nAcquire::Check-Date "false";\n'
 
 
 class BareRoot:
@@ -35,12 +31,7 @@ class BareRoot:
 
     def __init__(self, folder: Path, release: str, python: str) -> None:
         self.folder, self.python = folder / f"{release}-{python}", python
-        if not (self.folder / "etc/apt").exists():
-            run("debootstrap", "--variant=minbase", f"--include={_PACKAGES}", release, self.folder)
-        for name in _CONFIGURATION:
-            if (path := Path("/") / name).exists():
-                shutil.copy(path, self.folder / name)
-        (self.folder / "etc/apt/apt.conf.d/99dates").write_text(_APT)
+        make_root(self.folder, release, _PACKAGES)
         shutil.rmtree(self.folder / "src", ignore_errors=True)
         names = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
         for name in filter(lambda name: (ROOT / name).exists(), names):
@@ -48,10 +39,9 @@ class BareRoot:
             shutil.copy(ROOT / name, self.folder / "src" / name)
 
     def command(self, script: str) -> Sequence[str | Path]:
-        """Return the command that runs `script` inside; what it started ends with it."""
-        settings = f"export HOME=/root LC_ALL=C.UTF-8 PYTHON={self.python} WEB_PORT={_PORT}"
-        inside = f"mount -t proc proc $0/proc; mount --rbind /dev $0/dev; exec chroot $0 sh -c '{settings}; cd /src; {script}'"  # noqa: E501
-        return "unshare", "-mpf", "--kill-child", "sh", "-c", inside, self.folder
+        """Return the command that runs `script` in the checkout there."""
+        settings = {"HOME": "/root", "LC_ALL": "C.UTF-8", "WEB_PORT": str(_PORT)}
+        return enter(self.folder, f"cd /src; {script}", settings | {"PYTHON": self.python})
 
     def __call__(self, script: str) -> str:
         return run(*self.command(f"({script}) 2>&1"))
@@ -66,21 +56,13 @@ class BareRoot:
                 program.kill()
 
 
-def run(*command: str | Path, cwd: Path | None = None) -> str:
-    """Run a command and return what it printed."""
-    variables = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
-    return subprocess.run(
-        command, cwd=cwd, env=variables, check=True, stdout=subprocess.PIPE, text=True
-    ).stdout
-
-
-def ask_health(program: subprocess.Popen[bytes]) -> str:
+def ask_health(program: subprocess.Popen[bytes], port: int = _PORT) -> str:
     """Wait until the program answers, fifteen minutes at most."""
     for _ in range(900):
         if program.poll() is not None:
             raise SystemExit(f"make run ended: {program.returncode}")
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{_PORT}/livez") as reply:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/livez") as reply:
                 return str(reply.read().decode())
         except (urllib.error.URLError, http.client.HTTPException, OSError):
             time.sleep(1)  # another system starts it
