@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Collection, Coroutine, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
 from bots import PLATFORMS, list_platforms, load
 from bots.home import make_home
+from bots.intakes import find_health, list_intakes
 from bots.parts import EVERYTHING, Part
 from bots.running import find_jobs, find_part, run_until_stopped
 from bots.systemd import keep_alive
@@ -34,7 +35,7 @@ from core.inbox import Inbox
 from core.interfaces import Platform
 from core.jobs import Runner, Takes, build_runner
 from core.limits.budgets import Budgets
-from core.models import ASK, PAGE
+from core.models import ASK
 from core.operations.access_requests import AccessRequests
 from core.operations.alerts import Alerts
 from core.operations.budget_notices import BudgetNotices
@@ -48,9 +49,6 @@ from core.store.events import ROOM
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 from core.worker_process.sandbox import hide_memory, is_root
-
-if TYPE_CHECKING:
-    from bots.web_server import WebServer
 
 log = structlog.get_logger()
 
@@ -109,7 +107,7 @@ async def _run_parts(
     if takes := find_jobs(parts, received, is_shared=store.is_shared):
         job_runner = make_job_runner(settings, program, platforms, takes)
     incidents, requests = watch(settings, program, platforms, parts)
-    intakes = list_intakes(settings, received, program.clock)
+    intakes = list_intakes(settings, received, program.clock, find_health(platforms, received))
     # The others send replies only.
     intakes |= {name: platforms[name].connect() for name in platforms.keys() - received.keys()}
     watches = incidents.run(received), requests.run(), store.events.run()
@@ -185,7 +183,8 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
         roles = list_roles(transcription, synthesis, answering)
         if store.is_shared:
             await stack.enter_async_context(share_limits(store, roles))
-        inbox = Inbox(store, synthesis, OperatorStatus(store, roles, budgets))
+        status = OperatorStatus(store, roles, budgets, settings.hearsay_home)
+        inbox = Inbox(store, synthesis, status)
         yield Program(store, transcription, synthesis, answering, roles, budgets, inbox, clock)
 
 
@@ -271,22 +270,3 @@ def mount_api(settings: Settings, program: Program, platforms: dict[str, Platfor
     for platform in platforms.values():
         if isinstance(platform, WebChat):
             platform.mount(PATH, build_api(context, platform.body_limit, *files))
-
-
-def list_intakes(
-    settings: Settings, platforms: Mapping[str, Platform], clock: Clock
-) -> dict[str, Coroutine[Any, Any, None]]:
-    """Return what receives messages, by name: the platforms, and the web server without a page."""
-    intakes = {name: platform.run() for name, platform in platforms.items()}
-    endpoints = {path: app for one in platforms.values() for path, app in one.endpoints.items()}
-    server: WebServer | None = getattr(platforms.get(PAGE), "server", None)
-    if endpoints and server is None:
-        # Loaded only where it is needed.
-        from bots.web_server import WebServer
-
-        server = WebServer(settings, clock)
-        intakes["server"] = server.run()
-    for path, app in endpoints.items():
-        assert server is not None
-        server.mount(path, app)
-    return intakes

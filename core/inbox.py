@@ -39,6 +39,9 @@ from core.store import Store
 from core.store.audit import PAGE_OPERATOR
 from core.synthesis.pipeline import SynthesisPipeline
 
+#: Why a platform does not work: whether the bot or the platform fails, the log says.
+NOT_READY = "no messages are received"
+
 log = structlog.get_logger()
 
 
@@ -279,6 +282,11 @@ class Inbox:
         nobody = dict.fromkeys(self.platforms, False)
         return nobody | dict(self.ask_others()) | self.readiness()
 
-    def faults(self) -> dict[str, str]:
-        """Return the faults that only the operator can fix: of engines, by name, and the disk's."""
-        return self.status.faults()
+    async def check_health(self) -> dict[str, str]:
+        """Return each part of this process, and why it does not work: empty if it does."""
+        platforms = {name: "" if ok else NOT_READY for name, ok in self.readiness().items()}
+        return platforms | await self.status.health.check()
+
+    async def refresh_metrics(self) -> None:
+        """Read anew what metrics say of the queue, the disk and the parts of this process."""
+        await self.status.gauges.refresh(self.check_health)

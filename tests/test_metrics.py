@@ -20,7 +20,8 @@ from tests.support.web_client import open_client
 from tests.support.web_inbox import FakeInbox, open_web
 
 #: All labels that there are: none is an id, a name or a text.
-LABELS = {"platform", "result", "command", "state", "engine"}
+LABELS = {"platform", "result", "command", "state", "engine", "model", "kind", "part"}
+_MODEL = re.compile(r"[A-Za-z0-9./_-]{0,60}")
 _WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,30}")
 
 
@@ -39,7 +40,9 @@ async def test_labels_are_few_words_and_no_ids(loopback: Loopback, new_message: 
     for sample in samples:
         labels = {name: value for name, value in sample.labels.items() if name != "le"}
         assert labels.keys() <= LABELS, sample.name
+        model = labels.pop("model", "")
         assert all(_WORD.fullmatch(value) for value in labels.values()), sample
+        assert _MODEL.fullmatch(model), sample
 
 
 async def test_other_machines_reach_neither_metrics_nor_health(tmp_path: Path) -> None:

@@ -182,6 +182,23 @@ def doctor(is_json: Json = False) -> None:
     run_doctor(is_json=is_json)
 
 
+def health(
+    url: Annotated[
+        str, typer.Option(help="Address of the process; default: WEB_PORT on this machine.")
+    ] = "",
+    is_live: Annotated[
+        bool, typer.Option("--live", help="Ask only whether the process answers.")
+    ] = False,
+) -> None:
+    """Ask a running process whether it works: for containers. Prints the parts that fail.
+
+    Exit codes: 0 it does, 1 a part fails or nobody answers.
+    """
+    from bots.cli.health import check_health
+
+    check_health(url, is_live=is_live)
+
+
 def rotate_keys(
     is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
 ) -> None:

@@ -26,6 +26,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from bots.telegram_bot.errors import as_seconds
+from core import metrics
 from core.clock import CLOCK, Clock
 from core.errors import PlatformBusy, StoreError
 
@@ -207,7 +208,9 @@ class TelegramPacer:
 
     def hold(self, chat_id: str | None, retry_after: float | timedelta) -> None:
         """Make one chat wait, as Telegram asked; None: everything."""
-        until_s = self._clock.monotonic() + as_seconds(retry_after)
+        wait_s = as_seconds(retry_after)
+        metrics.PLATFORM_WAIT_SECONDS.labels("telegram").inc(wait_s)
+        until_s = self._clock.monotonic() + wait_s
         if chat_id is not None:
             window = self._windows[chat_id]
             window.hold_until_s = max(window.hold_until_s, until_s)

@@ -17,15 +17,14 @@ from bots.telegram_bot.client import ALLOWED_UPDATES, Backoff
 from bots.telegram_bot.errors import MAX_DETAIL_CHARS, describe
 from bots.telegram_bot.incoming.endpoint import UpdateEndpoint
 from bots.telegram_bot.poison import Take
-from bots.telegram_bot.polling import GRACE_S, POLL_S
 from core import metrics
 from core.clock import CLOCK, Clock
 from core.config import Settings
 
 log = structlog.get_logger(__name__)
 
-#: How often Telegram is asked whether it still delivers.
-CHECK_S = 60.0
+#: How often Telegram is asked whether it still delivers, and how long that may take.
+CHECK_S, LIMIT_S = 30.0, 25.0
 #: Connections that Telegram may use at once; of a chat it delivers one update at a time.
 MAX_CONNECTIONS = 40
 
@@ -69,7 +68,7 @@ class Webhook:
             while True:
                 try:
                     # A total deadline: a connection that trickles bytes never times out by itself.
-                    async with asyncio.timeout(POLL_S + GRACE_S):
+                    async with asyncio.timeout(LIMIT_S):
                         await self._check()
                 except (TelegramError, TimeoutError) as error:
                     self._is_reached = False

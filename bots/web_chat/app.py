@@ -1,4 +1,4 @@
-"""The web application: the page, its API, health checks and metrics."""
+"""The web application: the page with its API, beside health checks and metrics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
@@ -16,8 +15,8 @@ from starlette.staticfiles import StaticFiles
 from bots.common.uploads import TooLarge
 from bots.web_chat.api import Api
 from bots.web_chat.wire import read_language
+from bots.web_server.health import build_health_routes
 from core.errors import AssistantError, StorageFull, TooLong, UserError
-from core.inbox import Inbox
 from core.locale import mark, translate
 
 STATIC = Path(__file__).parent / "static"
@@ -37,7 +36,7 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.include_router(api.build_router())
     for router in routers:
         app.include_router(router)
-    _add_health_routes(app, api.inbox, is_public=api.has_login)
+    app.include_router(build_health_routes(api.inbox, is_public=api.has_login))
 
     @app.get("/", include_in_schema=False)
     async def page() -> Response:
@@ -51,29 +50,6 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.add_exception_handler(ClientDisconnect, _answer_disconnect)
     app.add_exception_handler(Exception, _answer_bug)
     return app
-
-
-def _add_health_routes(app: FastAPI, inbox: Inbox, *, is_public: bool) -> None:
-    """is_public: strangers may reach the page, so that it does not say what is wrong in detail."""
-
-    @app.get("/livez")
-    async def live() -> dict[str, bool]:
-        """Return that the process is alive."""
-        return {"is_live": True}
-
-    @app.get("/readyz")
-    async def ready() -> Response:
-        """Return which parts are ready and why others are not; 503 if any is not."""
-        faults = inbox.faults()
-        parts = inbox.readiness() | dict.fromkeys(faults, False)
-        is_all = all(parts.values())
-        content = {"is_ready": is_all, "parts": parts, "faults": {} if is_public else faults}
-        return JSONResponse(content, 200 if is_all else 503)
-
-    @app.get("/metrics")
-    async def metrics() -> Response:
-        """Return the metrics in Prometheus' format."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _build_error(request: Request, status: int, text: str, **values: object) -> Response:

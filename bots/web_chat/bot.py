@@ -23,6 +23,7 @@ from bots.web_chat.session import BrowserSessions
 from bots.web_chat.wire import build_reply
 from bots.web_chat.wording import NOT_ON_PAGE, WORDING
 from bots.web_server import WebServer
+from bots.web_server.health import build_health_app
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.errors import ChatGone, UserError
@@ -75,6 +76,9 @@ class WebChat:
         self.server = WebServer(settings, clock)
         guarded = AccessControl(bodies, host_names, logins, settings.api_cors_origins)
         self.server.mount("", guarded)
+        health = build_health_app(inbox, is_public=has_login)
+        #: What a process without a page serves: health checks and metrics, as guarded as the page.
+        self.health: ASGIApp = AccessControl(health, host_names, logins)
 
     @property
     def url(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -13,7 +14,10 @@ from bots.web_server.listener import Listener, open_socket
 from bots.web_server.serve import serve
 from core.clock import CLOCK, Clock
 from core.config import Settings
+from core.errors import ConfigError
 
+#: Interval at which a port that is taken is tried again.
+RETRY_S = 10.0
 #: Wildcard addresses, which are no host names.
 EVERY = frozenset(("0.0.0.0", "::", ""))
 
@@ -59,6 +63,22 @@ class WebServer:
             await serve(app, listener, self._clock)
         finally:
             self.is_open.clear()
+
+    async def run_beside(self) -> None:
+        """Serve what is mounted until cancelled, as soon as no other process has the port."""
+        log = structlog.get_logger()
+        is_told = False
+        while True:
+            try:
+                self.open()
+            except ConfigError as error:
+                if not is_told:
+                    log.warning("health checks are not served here", error=str(error))
+                is_told = True
+                await self._clock.sleep(RETRY_S)
+            else:
+                log.info("health checks are served", url=self.url)
+                return await self.run()
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._mounted.get(scope["path"]) or self._mounted.get("")

@@ -18,6 +18,7 @@ from functools import partial
 from operator import add, sub
 from typing import Any
 
+from core import metrics
 from core.clock import CLOCK, Clock
 from core.errors import EngineError
 from core.interfaces import BudgetLedger
@@ -127,6 +128,7 @@ class Reservation:
             raise
         finally:
             cost = call.cost._replace(requests=0) if self.is_counted else call.cost
+            metrics.COST_DOLLARS.inc(cost.micro_usd / 1e6)
             self.is_counted = self.is_counted or cost.requests > 0
             self.owed = Amount(*map(add, self.owed, cost))
 

@@ -23,6 +23,8 @@ from core.stall import MovingLine, note_progress, slow_call
 
 #: Consecutive failures, of any callers, after which the engine is paused.
 FAILURES_BEFORE_PAUSE = 5
+#: How long calls have failed in a row when the engine counts as out of order.
+OUTAGE_S = 20.0
 #: Longest pause between two attempts at an engine that is down.
 MAX_PAUSE_S = 60.0
 #: A longer wait is left to the job, which frees its place for others.
@@ -61,7 +63,7 @@ class AccountGate:
         self._probe: Waiter | None = None
         #: Waiting in the body of its `wait` is no stall while calls of others succeed.
         self.moving = MovingLine()
-        self._failures = 0
+        self._failures, self._failing_from_s = 0, 0.0
         self._failed_recording: str | None = None
         #: Different recordings failed in a row: a single one may itself be the cause.
         self._is_down = False
@@ -101,6 +103,13 @@ class AccountGate:
         """The last error, if only the operator can fix it and no call has succeeded since."""
         last = self._last_error
         return last if self._failures and last and last.is_parking else None
+
+    @property
+    def outage(self) -> EngineError | None:
+        """The last error, if it is a `fault` or calls fail for a while; one told to wait works."""
+        last, failed_s = self._last_error, self._clock.monotonic() - self._failing_from_s
+        is_down = self._failures >= FAILURES_BEFORE_PAUSE and failed_s >= OUTAGE_S
+        return last if is_down and last and last.status != 429 else self.fault
 
     @property
     def is_failing(self) -> bool:
@@ -269,6 +278,8 @@ class AccountGate:
     def _note_failure(self, error: EngineError) -> None:
         if not (error.is_retryable or error.is_parking):
             return
+        if not self._failures:
+            self._failing_from_s = self._clock.monotonic()
         self._failures += 1
         self._last_error, self._failed_at = error, self._clock.now()
         if error.is_parking:

@@ -19,11 +19,14 @@ from platform import node
 import stamina
 import structlog
 
+from core import metrics
 from core.clock import CLOCK, Clock
 from core.errors import EngineError, ModelGone, StoreError
 from core.interfaces import Platform
 from core.models import ProbeResult
+from core.operations.health import LOW_BYTES, WELL_BYTES
 from core.operations.model_probe import TASKS, Report, describe_news, probe_role
+from core.operations.outages import Outages
 from core.operations.roles import Role
 from core.store.operations.probes import Probes
 
@@ -32,10 +35,10 @@ CHECK_S = 5.0
 #: Longest interval between looks at the disk, and how fast it is taken to fill at most.
 DISK_CHECK_S, FILL_BYTES_PER_S = 300.0, 200 << 20
 #: Interval between test calls to an engine with an open incident: perhaps nobody else calls it.
-#: The shorter one is for the rest of an account of which one role works.
+#: The shorter one is for the rest of an account of which one role works, and for one out of order.
 PROBE_S, REST_PROBE_S = 300.0, 30.0
-#: Free space on the disk below which it is reported, and above which it is well again.
-LOW_BYTES, WELL_BYTES = 1 << 30, 3 << 29
+#: A test call may take so long: one to a service out of reach must not hold up the rest.
+PROBE_LIMIT_S = 20.0
 #: Time to deliver an alert before the program ends.
 LAST_WORDS_S = 16.0
 
@@ -49,6 +52,7 @@ _REASONS = {
     403: "refuses access: the region is not served, or the key is restricted",
     429: "refuses calls because the quota is used up",
 }
+_AWAY = "{name}: no messages have been received for two minutes. The log says why."
 _REJECTED = "{name} rejects the bot's token. The program stops soon, until it is replaced."
 
 log = structlog.get_logger()
@@ -72,6 +76,7 @@ class Incidents:
         #: By key, while it lasts here: the causes of what this process has reported, or has found
         #: reported, and whether it was open at the last look.
         self._causes: dict[str, tuple[Causes, bool]] = {}
+        self._outages = Outages(probes, clock)
         #: Each machine has a disk of its own.
         self._disk, self._disk_name = "disk", "The disk"
         if probes.is_shared:
@@ -85,14 +90,18 @@ class Incidents:
     async def run(self, platforms: Mapping[str, Platform]) -> None:
         """Report what has changed, until cancelled."""
         while True:
+            await self._outages.check_writes()
             with suppress(StoreError):
                 await self._check_services(platforms)
                 if self._clock.monotonic() >= self._disk_check_at_s:
                     await self._check_disk()
+            due_s = self._clock.monotonic() + CHECK_S
             await self._clock.sleep(CHECK_S)
+            metrics.LOOP_LAG.observe(max(0.0, self._clock.monotonic() - due_s))
 
     async def check(self, platforms: Mapping[str, Platform]) -> None:
         """Report incidents that have begun or ended since the last check."""
+        await self._outages.check_writes()
         await self._check_services(platforms)
         await self._check_disk()
 
@@ -118,22 +127,30 @@ class Incidents:
         # While the disk is full nothing can be reported: only that it was.
         is_reported = _DATABASE in await self._list_open()
         full = await self._probes.check_space(is_reported=is_reported)
-        faults = self._find_faults(full)
-        locked = [name for name, platform in platforms.items() if platform.is_locked]
-        faults |= {f"platform {name}": (_REJECTED.format(name=name), NO_CAUSES) for name in locked}
+        unwritable = full or self._outages.unwritable
+        faults = self._find_faults(unwritable) | self._find_silent(platforms)
         for key in self._causes.keys() - faults.keys() - {self._disk}:
             del self._causes[key]
         for key, (text, causes) in faults.items():
             await self._begin(key, text, causes)
-        for key in sorted(await self._list_open()):
+        self._outages.note_told()
+        is_writable = not unwritable and self._outages.is_writable
+        await self._end_what_is_over(platforms, is_writable=is_writable)
+        await self._report_models()
+
+    async def _end_what_is_over(
+        self, platforms: Mapping[str, Platform], *, is_writable: bool
+    ) -> None:
+        for key, began_at in sorted((await self._list_open()).items()):
             kind, _, name = key.partition(" ")
-            if key == _DATABASE and not full:
+            if key == _DATABASE and is_writable:
                 await self._end(key, "The database can be written again.")
+            elif kind == "away" and self._outages.is_back(name, began_at):
+                await self._end(key, f"{name}: messages are received again.")
             elif kind == "platform" and name in platforms and platforms[name].is_ready:
                 await self._end(key, f"{name} accepts the bot again.")
             elif kind == "engine" and self._roles:
                 await self._look_at_engine(key, name)
-        await self._report_models()
 
     async def platform_refused(self, name: str) -> None:
         """Report that the platform rejects the bot, before the program ends."""
@@ -143,19 +160,31 @@ class Incidents:
                 if await self._begin(f"platform {name}", text):
                     await self._clock.sleep(LAST_WORDS_S / 2)
 
-    def _find_faults(self, full: str) -> dict[str, tuple[str, Causes]]:
+    def _find_silent(self, platforms: Mapping[str, Platform]) -> dict[str, tuple[str, Causes]]:
+        """Return text and causes of platforms that reject the bot, or that nothing comes from."""
+        locked = [name for name, platform in platforms.items() if platform.is_locked]
+        texts = {f"platform {name}": _REJECTED.format(name=name) for name in locked}
+        for name in self._outages.find_away(platforms):
+            texts[f"away {name}"] = _AWAY.format(name=name)
+        return {key: (text, NO_CAUSES) for key, text in texts.items()}
+
+    def _find_faults(self, unwritable: str) -> dict[str, tuple[str, Causes]]:
         """Return text and causes of each fault. The roles of one account share its faults."""
-        found = {_DATABASE: (full, NO_CAUSES)} if full else {}
+        found = {_DATABASE: (unwritable, NO_CAUSES)} if unwritable else {}
         for role in self._roles:
-            if (fault := role.gate.fault) is None:
+            if (fault := role.gate.outage) is None:
                 continue
             key, reason = f"engine {role.engine.name}", _REASONS.get(fault.status, str(fault))
             if isinstance(fault, ModelGone):
                 key = f"{key} {role.name}"
                 reason = f"has no model for {TASKS[role.name]} any more: {role.engine.model}"
+            # Others are given up after a while.
+            kept = " Messages are kept until it works again." if fault.is_parking else ""
+            if not fault.is_parking:
+                reason = f"is out of order: {reason}"
             text = (
-                f"{role.engine.name} {reason} ({fault.status or 'no status'})."
-                " Messages are kept until it works again. Run hearsay doctor for details."
+                f"{role.engine.name} {reason} ({fault.status or 'no status'}).{kept}"
+                " Run hearsay doctor for details."
             )
             found[key] = text, found.get(key, ("", NO_CAUSES))[1] | {fault}
         return found
@@ -165,13 +194,15 @@ class Incidents:
         engine, _, only = name.partition(" ")
         roles = [r for r in self._roles if r.engine.name == engine and only in ("", r.name)]
         unwell = [role for role in roles if not self._is_well(role, key)]
-        every_s = PROBE_S if len(unwell) == len(roles) else REST_PROBE_S
+        is_refused = len(unwell) == len(roles) and all(role.gate.fault for role in unwell)
+        every_s = PROBE_S if is_refused else REST_PROBE_S
         for role in unwell:
             now_s = self._clock.monotonic()
             if now_s - self._probed_at_s.get(role.name, float("-inf")) >= every_s:
                 self._probed_at_s[role.name] = now_s
-                with suppress(EngineError):
-                    await probe_role(role)
+                with suppress(EngineError, TimeoutError):
+                    async with asyncio.timeout(PROBE_LIMIT_S):
+                        await probe_role(role)
         if not roles:
             await self._close(key)  # no longer used
         elif all(self._is_well(role, key) for role in roles):
@@ -180,7 +211,7 @@ class Incidents:
     def _is_well(self, role: Role, key: str) -> bool:
         """Return whether calls of a role succeed, as far as this process knows."""
         succeeded_at = role.gate.succeeded_at
-        if role.gate.fault or succeeded_at is None:
+        if role.gate.outage or succeeded_at is None:
             return False
         # Another process may have begun it, of whose calls nothing is known here.
         began_at = (self._open or {}).get(key) if self._probes.is_shared else None

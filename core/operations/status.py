@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.limits import AccountState
 from core.limits.budgets import Budgets
 from core.models import ProbeResult
+from core.operations.gauges import Gauges
+from core.operations.health import Health
 from core.operations.roles import Role
 from core.store import Store
 
@@ -26,10 +29,16 @@ class EngineState:
 class OperatorStatus:
     """Everything the operator's view shows."""
 
-    def __init__(self, store: Store, roles: tuple[Role, ...], budgets: Budgets) -> None:
+    def __init__(
+        self, store: Store, roles: tuple[Role, ...], budgets: Budgets, home: Path = Path()
+    ) -> None:
+        """home: a folder on the disk that the program needs."""
         #: The queue, jobs and costs, from the database.
         self.statistics = store.statistics
         self.budgets = budgets
+        #: What this process needs in order to work.
+        self.health = Health(store, roles, home)
+        self.gauges = Gauges(store, self.health)
         self._store = store
         self._roles = roles
 
@@ -46,11 +55,3 @@ class OperatorStatus:
             )
             for role in self._roles
         ]
-
-    def faults(self) -> dict[str, str]:
-        """Return the faults that only the operator can fix: of engines, by name, and the disk's."""
-        roles = [role for role in self._roles if role.gate.fault]
-        full = self._store.probes.fault
-        return {role.engine.name: str(role.gate.fault) for role in roles} | (
-            {"database": full} if full else {}
-        )

@@ -40,4 +40,5 @@ async def test_the_api_needs_neither_intake_nor_worker(
             )
             assert heard.json()["text"] == "w7 w8 w9", heard.text
             ready = await client.get("/readyz")
-            assert (ready.status_code, ready.json()["parts"]) == (200, {"web": True})
+            parts = dict.fromkeys(("web", "database", "disk", "mimo"), True)
+            assert (ready.status_code, ready.json()["parts"]) == (200, parts)

@@ -13,7 +13,8 @@ import pytest
 
 from core.clock import Clock
 from core.errors import EngineBusy
-from core.operations.incidents import CHECK_S, LOW_BYTES, Incidents
+from core.operations.health import LOW_BYTES
+from core.operations.incidents import CHECK_S, Incidents
 from core.store import Store
 from tests.conftest import NewMessage
 from tests.operations.test_incidents import Usage

@@ -11,7 +11,8 @@ import pytest
 
 from bots.doctor.results import CheckRun, Status
 from bots.doctor.service_checks import check_engine, check_mimo
-from bots.program import list_intakes, make_job_runner, open_program
+from bots.intakes import list_intakes
+from bots.program import make_job_runner, open_program
 from bots.running import run_until_stopped
 from core.clock import Clock
 from core.engines.wire.models import ModelChoice
@@ -19,7 +20,8 @@ from core.errors import EngineError, ModelGone, PlatformLocked
 from core.interfaces import Platform
 from core.models import Chat
 from core.operations.alerts import Alerts
-from core.operations.incidents import LOW_BYTES, PROBE_S, WELL_BYTES, Incidents
+from core.operations.health import LOW_BYTES, WELL_BYTES
+from core.operations.incidents import PROBE_S, Incidents
 from core.operations.model_probe import probe_role
 from core.store import Store
 from tests.emulators.mimo import MimoServer
@@ -89,7 +91,7 @@ async def test_a_refusal_is_told_once_and_that_it_is_well_again(
             await probe_role(watched.roles[1])
     await watched.check()
     assert len(watched.texts) == 1 and told in watched.texts[0]
-    assert "mimo" in watched.status.faults()
+    assert (await watched.status.health.check())["mimo"]
     watched.restart()
     await watched.check()
     assert len(watched.texts) == 1, "a restart is no new incident"
@@ -97,7 +99,7 @@ async def test_a_refusal_is_told_once_and_that_it_is_well_again(
     await clock.sleep(PROBE_S + 60)
     await watched.check()
     assert watched.texts[1:] == ["mimo works again."]
-    assert watched.status.faults() == {}
+    assert not (await watched.status.health.check())["mimo"]
     await watched.check()
     assert len(watched.texts) == 2
 
@@ -114,11 +116,11 @@ async def test_the_first_answer_of_an_account_that_was_refused_has_the_rest_of_i
     mimo.clear_faults()
     await clock.sleep(60)
     await watched.check()
-    assert len(watched.texts) == 1 and "mimo" in watched.status.faults()
+    assert len(watched.texts) == 1 and (await watched.status.health.check())["mimo"]
     await probe_role(watched.roles[0])
     await watched.check()
     assert watched.texts[1:] == ["mimo works again."]
-    assert watched.status.faults() == {}
+    assert not (await watched.status.health.check())["mimo"]
 
 
 async def test_an_ended_model_that_was_replaced_is_told_at_once(

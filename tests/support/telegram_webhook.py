@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from bots.program import list_intakes
+from bots.intakes import list_intakes
 from bots.telegram_bot.bot import TelegramBot
 from core.config import Settings
 from core.setting_types import TELEGRAM_WEBHOOK_PATH

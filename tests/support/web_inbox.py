@@ -140,8 +140,11 @@ class FakeInbox(fake_inbox.FakeInbox):
     def platform_states(self) -> dict[str, bool]:
         return self.parts
 
-    def faults(self) -> dict[str, str]:
-        return self.engine_faults
+    async def check_health(self) -> dict[str, str]:
+        return {name: "" if ok else "away" for name, ok in self.parts.items()} | self.engine_faults
+
+    async def refresh_metrics(self) -> None:
+        pass
 
     def _run_dead_again(self) -> None:
         for key, job in self.jobs.items():

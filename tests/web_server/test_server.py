@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from httpx import AsyncClient
+from httpx import ASGITransport, AsyncClient
+from pydantic import SecretStr
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from bots.program import list_intakes
+from bots.intakes import list_intakes
 from bots.web_chat import WebChat
 from bots.web_server import WebServer
+from bots.web_server.server import RETRY_S
 from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError
@@ -86,6 +88,39 @@ async def test_endpoints_are_served_beside_the_page_and_not_behind_its_checks(
         assert (await client.post(PATH, headers=headers)).text == f"POST {PATH}"
         assert (await client.get("/")).status_code == 200
         assert (await client.get("/", headers=FOREIGN)).status_code in (400, 403, 421)
+
+
+async def test_a_process_without_a_page_serves_health_checks_once_the_port_is_free(
+    settings: Settings, clock: Clock
+) -> None:
+    health = WebChat(settings, FakeInbox(), clock).health
+    with socket.create_server(("127.0.0.1", settings.web_port)) as other:
+        intakes = list_intakes(settings, {}, clock, health)
+        tasks = [asyncio.create_task(one) for one in intakes.values()]
+        await clock.sleep(60)
+        assert [*intakes] == ["server"] and not tasks[0].done()
+        other.close()
+        await clock.sleep(RETRY_S)
+    async with AsyncClient(base_url=f"http://127.0.0.1:{settings.web_port}") as client:
+        for path in ("/livez", "/readyz", "/metrics"):
+            assert (await client.get(path)).status_code == 200
+            assert (await client.get(path, headers=FOREIGN)).status_code == 403
+        for path in ("/", "/login", "/operator", "/api/session", "/v1/models", "/docs"):
+            assert (await client.get(path)).status_code == 404
+    tasks[0].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_metrics_ask_for_the_password_of_the_page_without_a_page(
+    settings: Settings, clock: Clock
+) -> None:
+    settings = settings.model_copy(update={"web_password": SecretStr("sesame-open-sesame")})
+    health = WebChat(settings, FakeInbox(), clock).health
+    async with AsyncClient(transport=ASGITransport(health), base_url="http://localhost") as client:
+        assert (await client.get("/metrics")).status_code == 401
+        headers = {"Authorization": "Bearer sesame-open-sesame"}
+        assert (await client.get("/metrics", headers=headers)).status_code == 200
+        assert (await client.get("/readyz")).status_code == 200
 
 
 async def test_no_server_runs_where_nothing_is_mounted(settings: Settings, clock: Clock) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -17,6 +18,7 @@ import aiohttp
 import discord
 from discord.http import Route
 
+from core import metrics
 from core.clock import CLOCK, Clock
 
 PERIOD_S = 600.0
@@ -126,9 +128,16 @@ class DiscordPacer:
         is_shared = headers.get("X-RateLimit-Scope") == "shared"
         if status in (401, 403) or (status == 429 and not is_shared):
             self.invalid_s.append(self._clock.monotonic())
+            metrics.DISCORD_INVALID_REQUESTS.inc()
+        if status == 429:
+            self._note_wait(headers)
+
+    def _note_wait(self, headers: Mapping[str, str]) -> None:
+        wait = headers.get("Retry-After", "")
+        is_number = wait.replace(".", "", 1).isdecimal()
+        metrics.PLATFORM_WAIT_SECONDS.labels("discord").inc(float(wait) if is_number else 0.0)
         # A response that does not come from the API: a ban by the proxy in front of it.
-        if status == 429 and "Via" not in headers:
-            wait = headers.get("Retry-After", "")
+        if "Via" not in headers:
             self.pause(float(wait) if wait.isdecimal() else BAN_S)
 
     def _wait_s(self, max_at_once: int) -> float:

@@ -14,6 +14,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 
 from bots.discord_bot.client.sessions import SessionPacer
+from core import metrics
 from core.clock import Clock
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 #: How long Discord asks to wait between two new sessions.
 IDENTIFY_S = 5.0
+#: discord.py waits up to a second, doubled so often, between attempts to connect again: 32 s. Its
+#: own ten would leave a bot away for another quarter of an hour after Discord is back.
+MAX_DOUBLINGS = 5
 #: How long the end of a connection may take.
 _STOP_S = 2.0
 
@@ -105,6 +109,7 @@ class ShardedClient(discord.AutoShardedClient):
         """Pace new sessions as Discord asks. Raises PlatformBusy."""
         self._sessions.note_session(self.shard_count or 1)
         await self.take_turn(shard_id or 0)
+        metrics.GATEWAY_IDENTIFIES.inc()
 
     async def _take_own_turn(self, number: int) -> None:
         now_s = self.clock.monotonic()
@@ -122,6 +127,7 @@ class ShardedClient(discord.AutoShardedClient):
                     await self.clock.sleep(self._reset_s)
                 self._remaining -= 1
                 await self.launch_shard(self._gateway, number)
+                self._shards[number]._backoff._max = MAX_DOUBLINGS
 
     def _forget_shards(self) -> None:
         """Take notice that all connections were closed, before another login."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, delete, select, update
 
-from core.errors import StorageFull
+from core.errors import StorageFull, StoreError
 from core.models import ProbeResult
 from core.store.database.queries import Database, insert_new, writes
 from core.store.database.schema import probes
@@ -15,6 +16,12 @@ from core.store.database.tables import sounds
 
 #: Key and size of what is saved to see whether there is space.
 _SPACE, _SPACE_BYTES = "space", 1 << 17
+#: Key of what is saved, and deleted again, to see whether anything can be saved.
+_TRIAL = "trial"
+#: Whoever asks so soon after an attempt is told the same again.
+FRESH_S = 15.0
+#: A write that takes longer counts as failed: somebody holds the lock, or nobody answers.
+WRITE_S = 10.0
 #: Begins the names of rows that are incidents instead of roles.
 _INCIDENT = "incident "
 #: Shortest interval between two probes of one model.
@@ -35,6 +42,9 @@ class Probes:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.is_shared = database.is_shared
+        #: The last attempt to write, which may still be waiting, and when it was begun.
+        self._attempt: asyncio.Task[str] | None = None
+        self._attempted_at_s = float("-inf")
 
     @property
     def fault(self) -> str:
@@ -58,6 +68,30 @@ class Probes:
             await self._database.write(lambda one: one.execute(again))
             self._database.fault = None
         return fault or self.fault
+
+    async def check_writes(self) -> str:
+        """Return why nothing can be saved, empty if it can: tried, unless that was tried just now.
+
+        Takes `WRITE_S` at most, and begins no attempt while another one waits.
+        """
+        if self.fault:
+            return self.fault
+        now_s = self._database.clock.monotonic()
+        is_over = self._attempt is None or self._attempt.done()
+        if is_over and now_s - self._attempted_at_s >= FRESH_S:
+            self._attempted_at_s = now_s
+            self._attempt = asyncio.create_task(self._try_write())
+        assert self._attempt  # the first one is always due
+        await asyncio.wait({self._attempt}, timeout=WRITE_S)
+        is_done = self._attempt.done()
+        return self._attempt.result() if is_done else f"nothing was saved within {WRITE_S:.0f} s"
+
+    async def _try_write(self) -> str:
+        try:
+            await self._database.write(_save_nothing)
+        except StoreError as error:
+            return str(error)
+        return ""
 
     async def all(self) -> dict[str, ProbeResult]:
         """Return the newest probe of each role, by role."""
@@ -113,3 +147,11 @@ class Probes:
         values = {"engine": probe.engine, "model": probe.model, "error": probe.error}
         is_role = probes.c.role == probe.role
         connection.execute(update(probes).where(is_role).values(values))
+
+
+def _save_nothing(connection: Connection) -> None:
+    """Write to the disk, and leave nothing behind."""
+    now = datetime.fromtimestamp(0, UTC)
+    row = {"key": _TRIAL, "created_at": now, "content": b"\0"}
+    connection.execute(insert_new(sounds), row)
+    connection.execute(delete(sounds).where(sounds.c.key == _TRIAL))

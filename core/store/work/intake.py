@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from core import metrics
 from core.interfaces import Recording
 from core.models import (
     CANCEL_TOKEN,
@@ -182,7 +183,9 @@ def _add(connection: Connection, new: NewJob, now: datetime) -> dict[str, Any] |
         if state is None:
             return None
         new = replace(new, state=state)
-    return add_job(connection, new, now)
+    if (added := add_job(connection, new, now)) is None:
+        metrics.DUPLICATES.labels(new.message.chat.platform).inc()
+    return added
 
 
 def _cancel(

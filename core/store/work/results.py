@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from sqlalchemy import Connection, Table, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
+from core import metrics
 from core.errors import ConfirmationNeeded, OverBudget
 from core.models import Answer, Audio, Settlement, Transcript, Usage
 from core.requester import REQUESTER
@@ -281,5 +282,9 @@ class Results:
         if (cost := payment.cost) is not None:
             hour_at = now.replace(minute=0, second=0, microsecond=0)
             connection.execute(_BOOK, asdict(cost) | {"hour_at": hour_at, "calls": 1})
+            model = cost.engine, metrics.MODELS[cost.model]
+            metrics.ENGINE_RESULTS.labels(*model).inc()
+            metrics.ENGINE_TOKENS.labels(*model, "prompt").inc(cost.prompt_tokens)
+            metrics.ENGINE_TOKENS.labels(*model, "completion").inc(cost.completion_tokens)
         if payment.settlement is not None:
             settle(connection, payment.settlement, self._database.process)
