@@ -55,6 +55,10 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+#: What programs ask by an address that nobody has named, such as that of a container. Host names
+#: protect a page without a password; with one, /metrics needs it and the others tell no reasons.
+_FOR_PROGRAMS = frozenset(("/livez", "/readyz", "/metrics"))
+
 
 def find_refusal(
     headers: Headers,
@@ -98,6 +102,7 @@ class AccessControl:
         self._app = app
         self._host_names = host_names
         self._logins = logins
+        self._has_password = any(login.area.path == "" for login in logins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse the request or pass it on."""
@@ -105,7 +110,9 @@ class AccessControl:
         is_data = bool(_DATA.match(path))
         is_strict = is_data or scope.get("method", "GET") not in _SAFE_METHODS
         allowed = self._api_origins if path.startswith(_API) else ()
-        why = find_refusal(connection.headers, self._host_names, is_strict, allowed)
+        why = ""
+        if not (self._has_password and path in _FOR_PROGRAMS):
+            why = find_refusal(connection.headers, self._host_names, is_strict, allowed)
         login = await self._find_closed(connection) if self._logins and not why else None
         if why or login:
             if scope["type"] == "websocket":

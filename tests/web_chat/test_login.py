@@ -99,7 +99,7 @@ async def test_printed_address_answers(web: WebChat) -> None:
 )
 async def test_only_configured_hosts_are_served(web: WebChat, host: str, status: int) -> None:
     async with open_client(web, Origin=f"http://{host}", Host=host) as client:
-        assert (await client.get("/livez")).status_code == status
+        assert (await client.get("/login")).status_code == status
 
 
 async def test_everything_private_needs_the_password(web: WebChat) -> None:
@@ -178,6 +178,18 @@ async def test_strangers_learn_that_something_is_wrong_and_not_what(web: WebChat
     inbox.engine_faults = {}
     assert (ready.status_code, ready.json()["parts"]["mimo"]) == (503, False)
     assert "balance" not in ready.text
+
+
+async def test_programs_may_call_a_process_by_its_address(web: WebChat) -> None:
+    """Prometheus finds containers by addresses that no setting names."""
+    right = {"Authorization": f"Bearer {PASSWORD}", "Host": "172.30.65.7:8765"}
+    async with open_at(web, "192.0.2.77", **right) as client:
+        for path in ("/metrics", "/livez", "/readyz"):
+            assert (await client.get(path)).status_code in (200, 503), path
+        for path in ("/", "/api/history", "/operator", "/metrics/x"):
+            assert (await client.get(path)).status_code == 403, path
+        wrong = {"Authorization": "Bearer wrong"}
+        assert (await client.get("/metrics", headers=wrong)).status_code == 401
 
 
 async def test_metrics_accept_the_password_as_bearer(web: WebChat) -> None:

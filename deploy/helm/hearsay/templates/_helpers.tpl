@@ -58,17 +58,17 @@ containers:
     startupProbe:
       exec: {command: [hearsay, health, --live]}
       periodSeconds: 5
-      timeoutSeconds: 5
+      timeoutSeconds: 20
       failureThreshold: 24
     livenessProbe:
       exec: {command: [hearsay, health, --live]}
       periodSeconds: 30
-      timeoutSeconds: 10
-      failureThreshold: 3
+      timeoutSeconds: 20
+      failureThreshold: 4
     readinessProbe:
       exec: {command: [hearsay, health]}
-      periodSeconds: 20
-      timeoutSeconds: 10
+      periodSeconds: 30
+      timeoutSeconds: 20
     resources: {{ toJson $values.resources }}
     securityContext:
       allowPrivilegeEscalation: false
