@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install
 # Tests start a thousand processes, none of which should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run doctor help test findings security offline check fix audit sbom release deploy image lock texts pictures chaos fuzz mutants bench roots road clean
+.PHONY: run doctor help test findings security offline check fix audit sbom release deploy image lock texts pictures site chaos fuzz mutants bench roots road clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
@@ -118,6 +118,9 @@ texts: $(VENV)/run.stamp  ## update the translation catalogues
 
 pictures: $(VENV)/dev.stamp  ## make the screenshots of the documentation again (needs Chromium)
 	$(BIN)/python -m docs.pictures
+
+site: $(VENV)/dev.stamp  ## build the documentation as a site with a search: build/site, to be served by any web server
+	$(BIN)/mkdocs -q build
 
 bench: $(VENV)/dev.stamp  ## print measurements as one table, each beside another side: about ten minutes
 	@$(BIN)/python -m benchmarks
