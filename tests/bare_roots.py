@@ -1,7 +1,9 @@
 """README's commands in Debian systems that hold nothing else: `make roots`, as root on Debian.
 
 For each system: `make run` without python3-venv says what to install; with it, a half-made
-environment is replaced and the program answers; `make test` passes (TESTS names a part of it).
+environment is replaced and the program answers; with the token of a bot in .env it transcribes a
+voice message of the local Telegram server. The wheel is built and installed as docs/deploying.md
+says, and runs from another folder. `make test` passes (TESTS names a part of it).
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.support.processes import Telegram, wait_for
+from tests.support.audio_samples import decode, file, recording
 from tests.support.debian_root import enter, make_root, run
 from tests.support.paths import ROOT
 
@@ -69,6 +73,42 @@ def ask_health(program: subprocess.Popen[bytes], port: int = _PORT) -> str:
     raise SystemExit("make run does not answer")
 
 
+def transcribe(root: BareRoot) -> str:
+    """Follow the README's section on Telegram; return the transcript of a voice message."""
+    telegram = Telegram()
+    person = telegram.do("add_user")
+    note = file("ogg-opus", decode(recording("cards-001.wav")))
+    lines = (
+        f"TELEGRAM_BOT_TOKEN={telegram.addresses['token']}",
+        f"TELEGRAM_API_BASE_URL={telegram.addresses['api_base_url']}",
+        f"TELEGRAM_FILE_BASE_URL={telegram.addresses['file_base_url']}",
+    )
+    root(f"printf '%s\\n' {' '.join(lines)} > .env")
+
+    def find_transcript() -> list[str]:
+        replies = telegram.do("replies", chat=person)
+        return [one["text"] for one in replies if "ten of clubs" in one.get("text", "")]
+
+    try:
+        with root.running():
+            telegram.wait_for_poll()
+            telegram.send_voice(person, note, 2)
+            wait_for(find_transcript)
+            return find_transcript()[-1]
+    finally:
+        telegram.close()
+        root("rm .env")
+
+
+def install_package(root: BareRoot) -> str:
+    """Follow docs/deploying.md; return what the installed program says of itself elsewhere."""
+    text = (ROOT / "docs" / "deploying.md").read_text()
+    commands = text.partition("## As a package")[2].split("```sh\n")[1].partition("```")[0]
+    root(f"rm -rf /opt/hearsay dist; set -e; {commands.replace('python3 -m', f'{root.python} -m')}")
+    command = "cd /; /opt/hearsay/bin/hearsay"
+    return root(f"{command} --version; {command} migrate; {command} doctor | grep -c ^ok")
+
+
 def try_system(root: BareRoot, tests: str) -> None:
     """Follow the README in one system, and print what happens."""
     venv = f"{root.python}-venv"
@@ -80,7 +120,10 @@ def try_system(root: BareRoot, tests: str) -> None:
     began = time.monotonic()
     with root.running() as health:
         print(f"  make run answers after {time.monotonic() - began:.0f} s: {health}", flush=True)
+    print(f"  a voice message: {transcribe(root)!r}", flush=True)
+    print(f"  {time.monotonic() - began:.0f} s since the first command", flush=True)
     print(root("make doctor || true"), flush=True)
+    print(f"  as a package: {install_package(root).split(chr(10))}", flush=True)
     # `tail` would hide that tests fail.
     tested = root(f'(make test TESTS="{tests}" || echo FAILED) | tail -n 200')
     print(tested, flush=True)

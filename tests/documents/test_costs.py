@@ -12,7 +12,7 @@ TEXT = (ROOT / "docs" / "costs.md").read_text()
 
 def read_rows() -> dict[str, Price]:
     """Return the price of each model in the table."""
-    found = {}
+    found: dict[str, Price] = {}
     for names, *cells in re.findall(
         r"^\| (`mimo.+`) \|(.*)\|(.*)\|(.*)\|(.*)\|$", TEXT, re.MULTILINE
     ):
