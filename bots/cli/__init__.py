@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from bots.cli import commands
+from bots.cli import commands, keeping_commands
 from bots.exit_codes import STORE, exit_code_of, exit_with
 from core.errors import AssistantError
 
@@ -27,6 +27,8 @@ app.command("intake")(commands.intake)
 app.command("web")(commands.web)
 app.command("migrate")(commands.migrate)
 app.command("move")(commands.move)
+app.command("backup")(keeping_commands.backup)
+app.command("restore")(keeping_commands.restore)
 app.command("transcribe")(commands.transcribe)
 app.command("ask")(commands.ask)
 app.command("say")(commands.say)
@@ -41,8 +43,9 @@ _jobs.command("show")(commands.show_job)
 _jobs.command("retry")(commands.retry_job)
 app.add_typer(_jobs, name="jobs")
 
-_keys = typer.Typer(help="Replace the key of the database.", no_args_is_help=True)
+_keys = typer.Typer(help="Show and replace the key of the database.", no_args_is_help=True)
 _keys.command("rotate")(commands.rotate_keys)
+_keys.command("fingerprint")(keeping_commands.show_fingerprints)
 app.add_typer(_keys, name="keys")
 
 

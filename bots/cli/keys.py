@@ -1,13 +1,17 @@
-"""hearsay keys rotate: replace the key of the database while the bot runs."""
+"""hearsay keys rotate | fingerprint: replace the key of the database, and name it."""
 
 from __future__ import annotations
 
 import asyncio
+import json
 
 import typer
 
-from bots.exit_codes import prepare
+from bots.exit_codes import CONFIG, exit_with, prepare
 from bots.program import open_store
+from core.store.database.cipher import find_key_id
+from core.store.database.encryption import build_cipher
+from core.store.database.key import find_keys
 
 WARNING = (
     "Everything in the database is encrypted with a new key, and the old one is removed. Backups "
@@ -31,3 +35,17 @@ async def _rotate() -> int:
 
 def _show(count: int) -> None:
     typer.echo(f"\rValues: {count}", nl=False, err=True)
+
+
+def print_fingerprints(*, is_json: bool) -> None:
+    """Print the fingerprint of each key, the one that encrypts first. Makes no key."""
+    source = find_keys(prepare())
+    if source.path and not source.path.exists():
+        exit_with(f"{source.name} is missing: the first start makes it", CONFIG)
+    build_cipher(source)  # a malformed key is an error of its own
+    found = [find_key_id(key).hex() for key in source.read()]
+    if is_json:
+        typer.echo(json.dumps({"keys": found, "source": source.name}))
+        return
+    for number, fingerprint in enumerate(found):
+        typer.echo(f"{fingerprint} {'decrypts' if number else 'encrypts'}, in {source.name}")

@@ -33,13 +33,13 @@ def move_database(source: str, target: str, *, is_json: bool) -> None:
         for folder in {*folders} - {settings.hearsay_home.absolute()}:
             if (folder / LOCK_FILE).exists():
                 stack.enter_context(lock_folder(folder))
-        on_progress = stack.enter_context(_show_progress())
+        on_progress = stack.enter_context(show_progress())
         moved = move(source, target, find_keys(settings), settings.storage_url, on_progress)
     _print_json(moved) if is_json else _print_table(moved)
 
 
 @contextmanager
-def _show_progress() -> Iterator[Callable[[str, int, int], None]]:
+def show_progress() -> Iterator[Callable[[str, int, int], None]]:
     """Show a bar on stderr if it is a terminal; yield a function that moves it."""
     console = Console(stderr=True, markup=False, highlight=False)
     description = TextColumn("{task.description}", markup=False)

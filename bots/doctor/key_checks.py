@@ -43,11 +43,12 @@ async def check_key(run: CheckRun) -> Result:
     if fit is KeyFit.PART:
         cure = "If you still have that key, set HEARSAY_SECRET_KEY to both: NEW,OLD."
         return warn("a part of the database was encrypted with another key", cure)
+    fits = f"{build_cipher(source).key_id.hex()} decrypts the database; it is in"
     if source.path is None:
-        return ok(f"decrypts the database; it is in the setting {source.name}")
+        return ok(f"{fits} the setting {source.name}")
     is_beside = _is_beside_database(source.path, run.settings)
     where = "beside the database: whoever copies the folder has both" if is_beside else "apart"
-    return ok(f"decrypts the database; it is in {source.path}, {where}")
+    return ok(f"{fits} {source.path}, {where}")
 
 
 def _is_beside_database(key: Path, settings: Settings) -> bool:

@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 from bots.doctor.results import Status
 from core.models import Transcript
 from core.store import Store, make_cipher, migrate
+from core.store.database.cipher import find_key_id
 from tests.cli.conftest import check
 from tests.cli.test_doctor import fill
 
@@ -64,14 +65,16 @@ async def test_where_the_key_is(tmp_path: Path, database: str, key: str, where: 
     named = {} if file.name == "secret.key" else {"hearsay_secret_key_file": file}
     found = await check("key", hearsay_home=home, database_url=url, **named)
     assert found.status is Status.OK
-    assert found.text == f"decrypts the database; it is in {file}, {where}"
+    own = find_key_id(file.read_text()).hex()
+    assert found.text == f"{own} decrypts the database; it is in {file}, {where}"
 
 
 async def test_a_key_in_a_setting_is_in_no_file(tmp_path: Path) -> None:
     key = Fernet.generate_key().decode()
     url = await fill_at(tmp_path / "h.db", key)
     found = await check("key", hearsay_home=tmp_path, database_url=url, hearsay_secret_key=key)
-    assert found.text == "decrypts the database; it is in the setting HEARSAY_SECRET_KEY"
+    own = find_key_id(key).hex()
+    assert found.text == f"{own} decrypts the database; it is in the setting HEARSAY_SECRET_KEY"
 
 
 async def test_file_modes(tmp_path: Path) -> None:

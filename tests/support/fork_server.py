@@ -24,7 +24,7 @@ from typing import IO, Any
 
 #: Modules that the program imports on first use.
 _LATE = (
-    "bots.cli.ask bots.cli.jobs bots.cli.say bots.cli.transcribe bots.doctor "
+    "bots.cli.ask bots.cli.backup bots.cli.jobs bots.cli.say bots.cli.transcribe bots.doctor "
     "alembic.command anyio._backends._asyncio bots.discord_bot bots.program bots.telegram_bot.bot "
     "bots.web_chat "
     "core.audio.voice_note core.engines.mimo.transcriber core.engines.mimo.answerer "

@@ -166,6 +166,11 @@ def find_key_id(key: str) -> bytes:
     return _derive(key, b"hearsay: key id")[:KEY_ID_BYTES]
 
 
+def derive_file_key(key: str, salt: bytes) -> bytes:
+    """Return the 32 bytes that encrypt one backup. salt: random, of that file alone."""
+    return _derive(key, b"hearsay: backup, AES-256-GCM", salt)
+
+
 def _read_keys(keys: Sequence[str]) -> _Keys:
     if not keys:
         raise ValueError("no key")
@@ -179,6 +184,6 @@ def _open(cipher: AESGCM, body: bytes, column: bytes) -> bytes:
     return cipher.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], column)
 
 
-def _derive(key: str, info: bytes) -> bytes:
-    expansion = HKDF(SHA256(), length=32, salt=None, info=info)
+def _derive(key: str, info: bytes, salt: bytes | None = None) -> bytes:
+    expansion = HKDF(SHA256(), length=32, salt=salt, info=info)
     return expansion.derive(urlsafe_b64decode(key))

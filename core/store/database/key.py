@@ -112,6 +112,8 @@ def _refuse_retired(url: str, cipher: Cipher) -> None:
                 retired_at = connection.execute(select(retired_keys.c.retired_at).where(is_it))
                 if moment := retired_at.scalar():
                     raise ConfigError(_describe_retired(cipher.source.name, moment))
+    except DBAPIError as error:
+        raise read_error(error, url) from None
     finally:
         engine.dispose()
 

@@ -59,13 +59,13 @@ def move(
     with open_source(source) as reading:
         found, missing = _look_for_objects(reading, source, keys, storage_url)
         with open_target(target) as writing:
-            tables = _Copy(reading, writing, on_progress).run()
+            tables = Copy(reading, writing, on_progress).run()
             if writing.dialect.name == POSTGRESQL:
                 _finish_postgresql(writing)
     return Moved(tables, found, missing)
 
 
-class _Copy:
+class Copy:
     """A copy of all tables, in the transactions of both sides."""
 
     def __init__(self, reading: Connection, writing: Connection, on_progress: OnProgress) -> None:

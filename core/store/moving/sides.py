@@ -89,6 +89,20 @@ def open_source(url: str) -> Iterator[Connection]:
 
 
 @contextmanager
+def open_snapshot(url: str) -> Iterator[Connection]:
+    """Yield a connection to a PostgreSQL database as it is now, whoever writes meanwhile.
+
+    Raises ConfigError if it is not of this version, StoreError.
+    """
+    with _connect(url) as connection:
+        connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        _be_patient(connection)
+        # The first query, which decides what this transaction sees.
+        _refuse_other_version(connection, name_database(url))
+        yield connection
+
+
+@contextmanager
 def open_target(url: str) -> Iterator[Connection]:
     """Yield a connection to an empty database of this version; it commits unless something raises.
 
@@ -115,6 +129,15 @@ def open_target(url: str) -> Iterator[Connection]:
         connection.commit()
         if connection.dialect.name == SQLITE:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def find_filled(url: str) -> str:
+    """Return the name of a table with rows in the database at `url`, empty if there is none.
+
+    Raises StoreError.
+    """
+    with _connect(url) as connection:
+        return _find_filled(connection)
 
 
 @contextmanager
@@ -205,13 +228,20 @@ def _in_use(name: str) -> ConfigError:
 
 
 def _refuse_filled(connection: Connection, url: str) -> None:
+    if name := _find_filled(connection):
+        raise ConfigError(
+            f"{name_database(url)} is not empty, its table {name} has rows: name a new "
+            "database as TARGET"
+        )
+
+
+def _find_filled(connection: Connection) -> str:
+    """Return the name of a table with rows, empty if there is none."""
     for name in inspect(connection).get_table_names():
         is_filled = select(literal(1)).select_from(table(name)).limit(1)
         if name != VERSION_TABLE and connection.execute(is_filled).first():
-            raise ConfigError(
-                f"{name_database(url)} is not empty, its table {name} has rows: name a new "
-                "database as TARGET"
-            )
+            return name
+    return ""
 
 
 def _make_folder(folder: Path) -> None:
