@@ -12,6 +12,9 @@ import typer
 
 from bots.cli.commands import Json
 
+#: Of what people are told.
+_MOST_CHARS = 500
+
 
 def backup(
     folder: Annotated[
@@ -70,3 +73,25 @@ def show_fingerprints(is_json: Json = False) -> None:
     from bots.cli.keys import print_fingerprints
 
     print_fingerprints(is_json=is_json)
+
+
+def pause(
+    message: Annotated[
+        str,
+        typer.Option("-m", "--message", help="What people are told, in place of the usual words."),
+    ] = "",
+) -> None:
+    """Begin no new work, also in a bot that runs: what comes in is kept until hearsay resume."""
+    text = " ".join(message.split())
+    if len(text) > _MOST_CHARS:
+        raise typer.BadParameter(f"at most {_MOST_CHARS} characters", param_hint="--message")
+    from bots.cli.pause import turn
+
+    turn(is_on=True, text=text)
+
+
+def resume() -> None:
+    """Go on with what has waited since hearsay pause, or /admin pause."""
+    from bots.cli.pause import turn
+
+    turn(is_on=False)

@@ -77,6 +77,8 @@ async def check_database(run: CheckRun) -> Result:
     if found.schema == "old":
         cure = "The next start updates it; or run: hearsay migrate"
         return warn("the database has an older schema", cure)
+    if found.is_paused:
+        return warn("intact; all work is paused", "When you are done, run: hearsay resume")
     return ok("intact and up to date")
 
 

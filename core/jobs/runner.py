@@ -30,6 +30,8 @@ MAX_RUNNING = 32
 RESERVE = 8
 #: Crashes of the process during a job, after which the job is taken for their cause.
 MAX_CRASHES = 25
+#: Longest sleep while all work is paused: another process may let it go on.
+PAUSED_S = 5.0
 
 log = structlog.get_logger()
 
@@ -88,6 +90,8 @@ class JobRunner:
                     task = asyncio.create_task(self._steps.run(job), name=job.job_id)
                     self._running.add(task)
                     task.add_done_callback(self._forget)
+            if found.paused_at != self._store.controls.paused_at:
+                await persist(self._store.controls.load)()  # it was turned by another process
             await self._sleep(found)
 
     def _forget(self, task: asyncio.Task[bool]) -> None:
@@ -157,5 +161,6 @@ class JobRunner:
         self._has_waiting = found.has_waiting
         if found.has_waiting or self._running:
             self._steps.delays.has_jobs.set()
-        due_s = (found.next_at - self._clock.now()).total_seconds() if found.next_at else IDLE_S
-        await self._clock.wait_for(self._is_awake, min(IDLE_S, max(0.0, due_s)))
+        idle_s = PAUSED_S if found.paused_at else IDLE_S
+        due_s = (found.next_at - self._clock.now()).total_seconds() if found.next_at else idle_s
+        await self._clock.wait_for(self._is_awake, min(idle_s, max(0.0, due_s)))

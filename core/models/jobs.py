@@ -66,6 +66,8 @@ class ClaimedJobs:
     has_waiting: bool
     #: When the first job that is not due yet becomes due.
     next_at: datetime | None
+    #: Since when all work is paused, None if it is not.
+    paused_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

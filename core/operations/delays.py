@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from datetime import datetime
 from math import ceil
 
 import stamina
@@ -77,6 +78,9 @@ class DelayNotices:
         self.ends_s = deque[float](maxlen=MOST_ENDS)
         #: By chat: the job that was told how long it waits for a place, and what it was told.
         self._queued: dict[Chat, tuple[Job, str]] = {}
+        #: Chats that were told of the pause which began then.
+        self._told: set[Chat] = set()
+        self._paused_at: datetime | None = None
 
     def limit(self, job: Job) -> AbstractAsyncContextManager[None]:
         """Begin an attempt. Raise EngineBusy in the body, which makes the reply, once it stalls."""
@@ -127,10 +131,11 @@ class DelayNotices:
         untold = list(filter(self.watches, await self._store.jobs.list_untold()))
         if not self._store.controls.paused.is_set():
             await self._tell_queued([job for job in untold if job.job_id not in self.timers])
+        if self._store.controls.paused.is_set():
+            waiting = [job for job in untold if job.job_id not in self.timers]
+            await self._tell_paused(waiting)
+            untold = [job for job in untold if job.job_id in self.timers]
         for job in untold:
-            if self._store.controls.paused.is_set() and job.job_id not in self.timers:
-                await self._tell(job, PAUSED)
-                continue
             left_s = self.tell_after_s - self._idle_s(job)
             if left_s > 0:
                 next_s = min(next_s, left_s, await self._offer_cancel(job))
@@ -139,6 +144,18 @@ class DelayNotices:
             elif job.message.chat not in self._queued:
                 await self._tell(job, QUEUED)
         return max(0.1, next_s)
+
+    async def _tell_paused(self, waiting: list[Job]) -> None:
+        """Tell each chat once that all work is paused, with the words of the operator if any."""
+        controls = self._store.controls
+        if self._paused_at != controls.paused_at:
+            self._paused_at, self._told = controls.paused_at, set()
+        told = self._told | await controls.find_told() if waiting else self._told
+        for job in waiting:
+            if job.message.chat not in told and self._is_awaited(job):
+                told.add(job.message.chat)
+                await self._tell(job, controls.text or PAUSED, is_own=bool(controls.text))
+        self._told = told
 
     async def _tell_queued(self, untold: list[Job]) -> None:
         """Tell at once who waits long for a place, one of each chat; keep what was told true."""
@@ -185,14 +202,18 @@ class DelayNotices:
         await platform.offer_cancel(self._store.deliveries.target(job))
         return CHECK_S
 
-    async def _tell(self, job: Job, text: str, **values: object) -> None:
+    async def _tell(self, job: Job, text: str, *, is_own: bool = False, **values: object) -> None:
+        """Show a text to the person. is_own: it is an operator's, shown as it is."""
         is_open = await self._store.jobs.note_delay_shown(job.job_id)
-        command = load_command(job.command)
-        if is_open and not (command.is_silent or job.message.is_unasked):
+        if is_open and self._is_awaited(job):
             platform = self._platforms[job.message.chat.platform]
-            values["delay"] = command.purpose.delay
-            shown = translate(text, job.message.language, **values)
+            values["delay"] = load_command(job.command).purpose.delay
+            shown = text if is_own else translate(text, job.message.language, **values)
             await platform.show(self._store.deliveries.target(job), shown, is_lasting=True)
+
+    def _is_awaited(self, job: Job) -> bool:
+        """Return whether somebody waits for the reply."""
+        return not (load_command(job.command).is_silent or job.message.is_unasked)
 
     def _timer(self, job: Job) -> StallTimer:
         """Return the timer of a job; a new one, from when the job was due, before its attempts."""

@@ -280,6 +280,7 @@ async def _operate(store: Store, new_message: NewMessage) -> None:
     await store.load()
     for is_on in (True, False):
         await store.controls.pause("test:7", is_on=is_on)
+        await store.controls.find_told()
         await store.jobs.claim(9)
     await store.controls.count_active()
     await store.controls.broadcast("test:7", "key", "text")

@@ -69,9 +69,9 @@ async def retry(ctx: Context, rest: str) -> Reply:
     return Reply(ctx.text("{job_id} runs again.", job_id=job_id))
 
 
-async def pause(ctx: Context, _: str) -> Reply:
-    """Begin no new work."""
-    await ctx.store.controls.pause(name_sender(ctx.message), is_on=True)
+async def pause(ctx: Context, text: str) -> Reply:
+    """Begin no new work. text: what people are told, empty for the usual words."""
+    await ctx.store.controls.pause(name_sender(ctx.message), is_on=True, text=text.strip())
     return Reply(
         ctx.text("Paused. What comes in is kept, and people are told. /admin resume goes on.")
     )

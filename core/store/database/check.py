@@ -6,11 +6,14 @@ import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from core.store.database.errors import read_error
 from core.store.database.migrate import is_there, list_revisions, open_plain, read_revision
+from core.store.database.operator_tables import PAUSED, switches
+
+_PAUSED = select(switches.c.name).where(switches.c.name == PAUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class DatabaseCondition:
     schema: str = ""
     #: The file of an SQLite database, whether it is there or not.
     path: Path | None = field(default=None, compare=False)
+    #: All work is paused.
+    is_paused: bool = False
 
 
 def find_path(url: str) -> Path | None:
@@ -54,12 +59,14 @@ def _examine(url: str) -> DatabaseCondition:
             if is_sqlite:
                 damage = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar())
             revision = read_revision(connection)
+            has_switches = inspect(connection).has_table(switches.name)
+            is_paused = has_switches and bool(connection.execute(_PAUSED).scalar())
     except DBAPIError as error:
         raise read_error(error, url) from None
     finally:
         engine.dispose()
     return DatabaseCondition(
-        bool(revision), "" if damage == "ok" else damage, name_schema(revision), path
+        bool(revision), "" if damage == "ok" else damage, name_schema(revision), path, is_paused
     )
 
 

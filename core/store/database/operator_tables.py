@@ -40,10 +40,14 @@ audit = Table(
     Index(None, "done_at"),
 )
 
+#: The switch that pauses all work.
+PAUSED = "paused"
 #: Switches that are on, by name.
 switches = Table(
     "switches",
     metadata,
     Column("name", String(32), primary_key=True),
     Column("changed_at", UtcDateTime, nullable=False),
+    #: What people are told, where the operator has said it.
+    Column("text", Encrypted(str)),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, select
@@ -11,8 +11,16 @@ from core.admission import Verdict
 from core.models import PAGE, Chat, JobState, Message
 from core.store.audit import note_action
 from core.store.database.encryption import UtcDateTime
-from core.store.database.operator_tables import switches
-from core.store.database.queries import Database, adds_jobs, insert_new, reads, writes
+from core.store.database.operator_tables import PAUSED, switches
+from core.store.database.queries import (
+    IS_OPEN,
+    Database,
+    adds_jobs,
+    read_job,
+    reads,
+    select_jobs,
+    writes,
+)
 from core.store.database.tables import chats, jobs
 from core.store.work.admissions import Admissions
 from core.store.work.job_rows import add_own
@@ -24,7 +32,6 @@ ACTIVE_FOR = timedelta(days=30)
 _PACE = timedelta(seconds=0.1)
 #: States of jobs that somebody got a reply of.
 _ANSWERED = (JobState.DONE, JobState.REFUSED, JobState.DEAD)
-_PAUSED = "paused"
 _COMMAND = "broadcast"
 
 
@@ -56,36 +63,49 @@ class Controls:
         self._admissions = admissions
         #: Set while no new work is begun.
         self.paused = database.paused
+        #: Since when, and what people are told, empty for the usual words.
+        self.paused_at: datetime | None = None
+        self.text = ""
 
     async def load(self) -> None:
         """Read the switch, which another process may have changed."""
-        found = await self._database.rows(select(switches).where(switches.c.name == _PAUSED))
+        found = await self._database.rows(select(switches).where(switches.c.name == PAUSED))
         was_on = self.paused.is_set()
-        self._note(is_on=bool(found))
-        if was_on and not found:
-            self._database.on_job()
-
-    async def pause(self, operator: str, *, is_on: bool) -> None:
-        """Begin no new work, or begin it again. Safe to repeat."""
-        await self._switch(operator, is_on)
-        self._note(is_on=is_on)
-        self._database.on_job()
-
-    def _note(self, *, is_on: bool) -> None:
-        if is_on:
+        self.paused_at, self.text = (
+            (found[0].changed_at, found[0].text or "") if found else (None, "")
+        )
+        if found:
             self.paused.set()
         else:
             self.paused.clear()
+        if was_on and not found:
+            self._database.on_job()
+
+    async def pause(self, operator: str, *, is_on: bool, text: str = "") -> None:
+        """Begin no new work, or begin it again. Safe to repeat, also with other words.
+
+        text: what people are told, empty for the usual words in their language.
+        """
+        await self._switch(operator, is_on, text)
+        await self.load()
+        self._database.on_job()
 
     @writes
-    def _switch(self, connection: Connection, operator: str, is_on: bool) -> None:
+    def _switch(self, connection: Connection, operator: str, is_on: bool, text: str) -> None:
         now = self._database.now()
         note_action(connection, now, operator, "pause" if is_on else "resume")
+        connection.execute(delete(switches).where(switches.c.name == PAUSED))
         if is_on:
-            row = {"name": _PAUSED, "changed_at": now}
-            connection.execute(insert_new(switches), row)
-        else:
-            connection.execute(delete(switches).where(switches.c.name == _PAUSED))
+            row = {"name": PAUSED, "changed_at": now, "text": text or None}
+            connection.execute(switches.insert(), row)
+
+    @reads
+    def find_told(self, connection: Connection) -> set[Chat]:
+        """Return the chats in which something came in since the pause, and was said to wait."""
+        is_told = IS_OPEN & jobs.c.is_told & jobs.c.reply.is_(None)
+        is_new = jobs.c.created_at >= (self.paused_at or self._database.now())
+        rows = connection.execute(select_jobs().where(is_told, is_new))
+        return {read_job(row, self._database.now()).message.chat for row in rows}
 
     @reads
     def count_active(self, connection: Connection) -> int:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, bindparam, exists, func, select, update
+from sqlalchemy import Connection, bindparam, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.errors import JobCancelled
@@ -35,7 +35,7 @@ from core.store.database.tables import chats, jobs, messages
 from core.store.work.buttons import keep_buttons
 from core.store.work.deliveries import StoredLedger, end_job, outdate, turn_into_placeholder
 from core.store.work.queue import enqueue_again, free_chat
-from core.store.work.turns import BEGIN, NEXT, NEXT_PAUSED, SHARE, URGENT, URGENT_SHARE
+from core.store.work.turns import BEGIN, NEXT, PAUSED_AT, SHARE, URGENT, URGENT_SHARE
 
 _IS_WAITING = IS_OPEN & (jobs.c.state == JobState.WAITING)
 # Built once: building them costs more than running them, and every job waits for them.
@@ -48,6 +48,7 @@ _IS_LATER = jobs.c.run_at > bindparam("now", type_=UtcDateTime())
 _WAITING = select(
     exists().where(_IS_WAITING).label("is_any"),
     select(func.min(jobs.c.run_at)).where(_IS_WAITING, _IS_LATER).scalar_subquery().label("at"),
+    PAUSED_AT.label("paused_at"),
 )
 #: Of the random part of a button's token; the job's id stands before it.
 _TOKEN_BYTES = 9
@@ -68,19 +69,14 @@ class Jobs:
         later ones pass.
         """
         now, running = self._database.now(), JobState.RUNNING
-        following = NEXT_PAUSED if self._database.paused.is_set() else NEXT
-        rows = _take(connection, following, now, most, SHARE)
+        rows = _take(connection, now, most, SHARE)
         waiting = connection.execute(_WAITING, {"now": now}).one()
         room = most - len(rows) - reserve
-        if (
-            waiting.is_any
-            and room > 0
-            and (more := _take(connection, following, now, room, sys.maxsize))
-        ):
+        if waiting.is_any and room > 0 and (more := _take(connection, now, room, sys.maxsize)):
             rows += more
             waiting = connection.execute(_WAITING, {"now": now}).one()
         found = [replace(read_job(r, now), state=running, attempts=r.attempts + 1) for r in rows]
-        return ClaimedJobs(found, waiting.is_any, waiting.at)
+        return ClaimedJobs(found, waiting.is_any, waiting.at, waiting.paused_at)
 
     @writes
     def requeue_lost(self, connection: Connection, max_crashes: int) -> int:
@@ -257,15 +253,13 @@ class Jobs:
         return [read_job(row, now) for row in rows]
 
 
-def _take(
-    connection: Connection, following: Select[Any], now: datetime, most: int, share: int
-) -> list[Any]:
+def _take(connection: Connection, now: datetime, most: int, share: int) -> list[Any]:
     """Begin up to `most` jobs, and return their rows; `share`: of one person that may then run."""
     taken, more = list[Any](), Counter[tuple[str, bool]]()
     is_page_full = True
     # A page full of few people's jobs: those of others come after it.
     while is_page_full and (room := most - len(taken)) > 0:
-        page = connection.execute(following, {"now": now, "most": room, "share": share}).all()
+        page = connection.execute(NEXT, {"now": now, "most": room, "share": share}).all()
         more.clear()
         chosen = []
         for row in page:

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Boolean, Integer, Select, bindparam, case, exists, func, select, true, update
+from sqlalchemy import Boolean, Integer, Select, bindparam, case, exists, func, select, update
 from sqlalchemy.sql.elements import ColumnElement
 
 from core.models import JobState
 from core.store.database.dialects import BigInt, Largest, Smallest, Unindexed
 from core.store.database.encryption import UtcDateTime
+from core.store.database.operator_tables import PAUSED, switches
 from core.store.database.queries import IS_OPEN, select_jobs
 from core.store.database.tables import jobs
 
@@ -69,7 +70,20 @@ SHARED_TURN = _add_cost(
 )
 
 
-def _select_next(may_run: ColumnElement[bool]) -> Select[Any]:
+#: Commands of operators, and those of messages to people who have asked for nothing.
+OF_OPERATORS = (
+    *("admin", "notice", "broadcast"),
+    *("access_asked", "access_request", "access_denied", "access_approved"),
+)
+#: Commands that run while all work is paused.
+WHILE_PAUSED = (*OF_OPERATORS, "cancel")
+
+
+#: Since when all work is paused. It is read with the jobs: another process may turn the switch.
+PAUSED_AT = select(switches.c.changed_at).where(switches.c.name == PAUSED).scalar_subquery()
+
+
+def _select_next() -> Select[Any]:
     earlier = jobs.alias("earlier")
     is_blocked = exists().where(
         earlier.c.chat_pk == jobs.c.chat_pk,
@@ -89,6 +103,8 @@ def _select_next(may_run: ColumnElement[bool]) -> Select[Any]:
     share = case((is_urgent, URGENT_SHARE), else_=bindparam("share", type_=BigInt))
     is_due = Unindexed(jobs.c.run_at) <= bindparam("now", type_=UtcDateTime())
     is_next = (is_urgent | ~is_blocked) & (held < share)
+    # What has only to be delivered goes on while all work is paused.
+    may_run = PAUSED_AT.is_(None) | jobs.c.reply.is_not(None) | jobs.c.command.in_(WHILE_PAUSED)
     return (
         select_jobs()
         .add_columns(held.label("held"))
@@ -99,16 +115,7 @@ def _select_next(may_run: ColumnElement[bool]) -> Select[Any]:
 
 
 # Built once: building them costs more than running them, and every job waits for them.
-NEXT = _select_next(true())
-#: Commands of operators, and those of messages to people who have asked for nothing.
-OF_OPERATORS = (
-    *("admin", "notice", "broadcast"),
-    *("access_asked", "access_request", "access_denied", "access_approved"),
-)
-#: Commands that run while all work is paused.
-WHILE_PAUSED = (*OF_OPERATORS, "cancel")
-#: While all work is paused: these, and what has only to be delivered.
-NEXT_PAUSED = _select_next(jobs.c.reply.is_not(None) | jobs.c.command.in_(WHILE_PAUSED))
+NEXT = _select_next()
 BEGIN = (
     update(jobs)
     .where(jobs.c.seq == bindparam("next_seq"))
