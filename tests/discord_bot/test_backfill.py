@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from bots.discord_bot import DiscordBot as Bot
+from bots.discord_bot.outgoing.parts import build_components
 from core.config import Settings
+from core.models import CANCEL_TOKEN, Button
 from tests.discord_bot.conftest import run_bot
 from tests.emulators.discord import DiscordServer as Server
 from tests.support.discord_inbox import FakeInbox
@@ -90,3 +92,30 @@ async def test_the_first_watermark_is_saved_at_once(
     running._listening._watermarks.hold_all()
     await see(server, inbox, [channel], ann)
     await server.wait_for(lambda: channel in inbox.saved_watermarks, 0.5)
+
+
+async def test_what_was_answered_after_a_backup_is_not_answered_again(
+    server: Server, settings: Settings, inbox: FakeInbox
+) -> None:
+    """After a restore the watermarks are old. What shows how far a job is, is no answer."""
+    ann, [channel, other] = open_channels(server, 2)
+    async with run_bot(settings, inbox):
+        await see(server, inbox, [channel, other], ann)
+    old, me = dict(inbox.saved_watermarks), server.world.bot.user_id
+    cancel = build_components([Button("Cancel", "cancel", token=f"{CANCEL_TOKEN}1")])
+    more = build_components([Button("Longer", "summary", token="1a")])
+    answered = [server.send_text(channel, ann, f"note {number}") for number in range(60)]
+    begun = server.send_text(channel, ann, "long")
+    server.send_text(channel, me, "50 %", reply_to=begun, components=cancel)
+    for one in answered:  # on the second page
+        server.send_text(channel, me, "words", reply_to=one, components=more)
+    first = server.send_text(other, ann, "a question")
+    opened = {begun, first, server.send_text(other, ann, "to herself", reply_to=first)}
+    opened.add(server.send_text(channel, ann, "new"))
+    inbox.messages.clear()
+    inbox.saved_watermarks.clear()
+    inbox.saved_watermarks |= old
+    async with run_bot(settings, inbox) as bot:
+        await server.wait_for(lambda: len(inbox.messages) >= len(opened))
+        await settle(bot)
+    assert {one.message_id for one in inbox.messages} == opened

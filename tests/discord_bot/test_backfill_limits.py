@@ -41,6 +41,7 @@ class FakeDiscord:
     privates: dict[int, dict[str, Any]] = field(default_factory=dict)
     errors: list[Exception] = field(default_factory=list)
     requests: list[tuple[float, int, int]] = field(default_factory=list)
+    bot_id: str = "1"
     open: int = 0
     is_open: bool = False
     most_open: int = 0

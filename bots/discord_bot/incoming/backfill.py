@@ -1,12 +1,14 @@
 """Fetches the messages missed between two gateway sessions, from the watermarks on.
 
-A resumed session misses nothing. Nothing is fetched from a channel without a watermark.
+A resumed session misses nothing. Nothing is fetched from a channel without a watermark. Where the
+database was restored from a backup, the bot may have answered messages after their watermark, which
+its replies in the channel tell.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -20,6 +22,7 @@ from bots.discord_bot.errors import describe, read_error
 from bots.discord_bot.incoming.intake import ChannelWatermarks
 from bots.discord_bot.incoming.messages import ChannelRef, read_channel, read_raw_channel
 from core.errors import AssistantError
+from core.models import CANCEL_TOKEN
 
 log = structlog.get_logger(__name__)
 
@@ -155,19 +158,25 @@ class Backfill:
             await self._fill_gap(Gap(channel, after, newest))
 
     async def _fill_gap(self, gap: Gap) -> None:
-        after, count = gap.after, 0
-        channel_id = int(gap.channel.channel_id)
-        while count < MAX_MESSAGES:
-            page = await self._fetch_page(channel_id, after)
-            for raw in sorted(page or (), key=lambda raw: int(raw["id"])):
-                await self._commit("MESSAGE_CREATE", dict(raw), gap.channel)
-                after = max(after, int(raw["id"]))
-            count += len(page or ())
+        found = await self._fetch_gap(gap)
+        # Replies come after what they answer, so all are fetched before any is committed.
+        answered = find_answered(found, self._client.bot_id)
+        for raw in found:
+            if str(raw["id"]) not in answered:
+                await self._commit("MESSAGE_CREATE", raw, gap.channel)
+        log.info("discord_backfill", messages=len(found), answered=len(answered))
+
+    async def _fetch_gap(self, gap: Gap) -> list[dict[str, Any]]:
+        """Return the messages after the watermark, oldest first, up to MAX_MESSAGES."""
+        found: list[dict[str, Any]] = []
+        while len(found) < MAX_MESSAGES:
+            after = int(found[-1]["id"]) if found else gap.after
+            page = await self._fetch_page(int(gap.channel.channel_id), after)
+            found += sorted(map(dict, page or ()), key=lambda raw: int(raw["id"]))
             if not page or len(page) < PAGE:
-                break
-        else:
-            log.error("discord_backfill_capped", messages=count)
-        log.info("discord_backfill", messages=count)
+                return found
+        log.error("discord_backfill_capped", messages=len(found))
+        return found
 
     async def _fetch_page(self, channel_id: int, after: int) -> Any:
         return await self._retry(lambda: self._client.http.logs_from(channel_id, PAGE, after=after))
@@ -194,6 +203,20 @@ class Backfill:
                 wait_s = min(_MAX_WAIT_S, wait_s * 2)
         log.error("discord_backfill_failed")
         return None
+
+
+def find_answered(found: Iterable[Mapping[str, Any]], bot_id: str) -> set[str]:
+    """Return the ids of the messages that the bot has replied to.
+
+    A reply with the button that cancels is not the last word: whoever wrote it may have ended.
+    """
+    return {
+        str(raw["message_reference"].get("message_id"))
+        for raw in found
+        if raw.get("message_reference")
+        and str(raw["author"]["id"]) == bot_id
+        and CANCEL_TOKEN not in str(raw.get("components"))
+    }
 
 
 def find_gaps(guild: discord.Guild, before: Mapping[str, int], oldest: int) -> Iterator[Gap]:
