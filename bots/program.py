@@ -44,8 +44,9 @@ from core.operations.model_probe import ModelProbe
 from core.operations.roles import Role, list_roles
 from core.operations.status import OperatorStatus
 from core.requester import BudgetRules
-from core.store import Store, find_keys, migrate, open_cipher
+from core.store import Store, find_keys, open_cipher
 from core.store.events import ROOM
+from core.store.upgrade import upgrade
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 from core.worker_process.sandbox import hide_memory, is_root
@@ -214,7 +215,7 @@ async def open_store(settings: Settings, clock: Clock = CLOCK) -> AsyncIterator[
     make_home(home)
     # First: without the key of a database nothing in it is changed.
     cipher = await open_cipher(settings.url, find_keys(settings))
-    await migrate(settings.url, cipher)
+    await upgrade(settings, cipher, clock.now())
     store = Store(settings.url, cipher, clock, settings.storage_url)
     try:
         await store.load()

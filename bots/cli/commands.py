@@ -74,14 +74,16 @@ def migrate() -> None:
 
     from bots.exit_codes import prepare
     from bots.home import make_home
+    from core.clock import CLOCK
     from core.store import find_keys, open_cipher
-    from core.store import migrate as migrate_database
+    from core.store.upgrade import upgrade
 
     settings = prepare()
     make_home(settings.hearsay_home)
 
     async def run() -> None:
-        await migrate_database(settings.url, await open_cipher(settings.url, find_keys(settings)))
+        cipher = await open_cipher(settings.url, find_keys(settings))
+        await upgrade(settings, cipher, CLOCK.now())
 
     asyncio.run(run())
     typer.echo("The database is up to date.")

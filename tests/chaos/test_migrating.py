@@ -11,6 +11,7 @@ from alembic import command
 from core.models import Chat, JobState, Message, Reply
 from core.store import make_cipher
 from core.store.database.migrate import list_revisions, make_config, open_plain
+from core.store.upgrade import FOLDER
 from tests.chaos.conftest import IS_LONG
 from tests.chaos.kills import Outcome, Step, check_steps
 from tests.chaos.notes import make_note, read_number
@@ -39,6 +40,7 @@ async def kill_during_migration(bot: RunningProgram, step: Step) -> Outcome:
     await bot.start(kill_at=step[0], kill_count=step[1], is_awaited=False)
     await bot.wait_for_exit()
     between = bot.rows("select version_num from alembic_version"), count_rows(bot)
+    kept = [path.suffix for path in (bot.home / FOLDER).iterdir()]
     await bot.restart(2)
     answers = bot.telegram.replies_to(ann, asked)
     store = open_store(bot.home)
@@ -47,6 +49,7 @@ async def kill_during_migration(bot: RunningProgram, step: Step) -> Outcome:
     faults = {
         "half migrated": between != ([(FIRST,)], before),
         "not migrated": bot.rows("select version_num from alembic_version") != [(LAST,)],
+        "no backup": not {".backup"} <= {*kept} <= {".backup", ".part"},
         "damaged": bot.rows("pragma integrity_check") != [("ok",)],
         "saved data is gone": [job.reply and job.reply.text for job in jobs][1:] != ["old reply"],
         "wrong reply": any(read_number(answer.text) != 7 for answer in answers),

@@ -103,8 +103,6 @@ async def test_there_and_back(
     code, out, err = await run(new, "backup", "--json", DATABASE_URL=url)
     again = json.loads(out)
     assert (code, again["database"], again["rows"]) == (0, "postgresql", restored["rows"])
-    code, out, err = await run(new, "jobs", "list", DATABASE_URL=url)
-    assert (code, err) == (0, "")
 
 
 async def test_where_something_is_nothing_is_restored(filled: Hearsay, new: Hearsay) -> None:

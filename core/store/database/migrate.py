@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from importlib.resources import files
@@ -55,14 +56,20 @@ def read_revision(connection: Connection) -> str:
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
 
 
-async def migrate(url: str, cipher: Cipher | None = None, revision: str = "head") -> None:
+async def migrate(
+    url: str,
+    cipher: Cipher | None = None,
+    revision: str = "head",
+    back_up: Callable[[], None] | None = None,
+) -> None:
     """Migrate the database at `url`, under a lock that one process at a time holds, all or nothing.
 
     cipher: needed for a database that has data.
+    back_up: called under that lock, before anything changes in a database of an older version.
     Raises ConfigError if the database is newer than this code or DATABASE_URL is not a database
     URL, StoreError if it cannot be opened or written.
     """
-    await asyncio.to_thread(_migrate, url, cipher, revision)
+    await asyncio.to_thread(_migrate, url, cipher, revision, back_up)
 
 
 def _is_locked(error: Exception) -> bool:
@@ -71,13 +78,15 @@ def _is_locked(error: Exception) -> bool:
 
 
 @stamina.retry(on=_is_locked, attempts=20, timeout=30.0, wait_initial=0.05, wait_max=0.5)
-def _migrate(url: str, cipher: Cipher | None, revision: str) -> None:
+def _migrate(
+    url: str, cipher: Cipher | None, revision: str, back_up: Callable[[], None] | None
+) -> None:
     engine, is_sqlite = open_plain(url), find_backend(url) == SQLITE
     keep_private(url)
     try:
         with engine.connect() as connection:
             if is_sqlite:
-                _migrate_sqlite(connection, cipher, revision)
+                _migrate_sqlite(connection, cipher, revision, back_up)
             else:
                 lock_postgresql(connection)
                 _upgrade(connection, cipher, revision)
@@ -96,12 +105,19 @@ def lock_postgresql(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
-def _migrate_sqlite(connection: Connection, cipher: Cipher | None, revision: str) -> None:
+def _migrate_sqlite(
+    connection: Connection,
+    cipher: Cipher | None,
+    revision: str,
+    back_up: Callable[[], None] | None,
+) -> None:
     connection.connection.driver_connection.isolation_level = None  # type: ignore[union-attr]
     connection.exec_driver_sql("PRAGMA busy_timeout=30000")
     connection.exec_driver_sql("PRAGMA journal_mode=WAL")
     connection.exec_driver_sql("PRAGMA secure_delete=ON")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if back_up and read_revision(connection) in list_revisions()[:-1]:
+        back_up()
     before = _upgrade(connection, cipher, revision)
     connection.exec_driver_sql("COMMIT")
     if "" < before < _FIRST_KEYED:
