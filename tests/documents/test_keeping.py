@@ -1,0 +1,78 @@
+"""docs/keeping.md, followed: each command that it names is understood, and its blocks are run."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+from configparser import ConfigParser
+from pathlib import Path
+
+import click
+import pytest
+import typer
+
+from bots.cli import app
+from tests.cli.test_doctor import fill
+from tests.support.hearsay_command import Hearsay
+from tests.support.paths import ROOT
+
+TEXT = (ROOT / "docs" / "keeping.md").read_text()
+#: The names of the document -> those of a test.
+DISK, BACKUP = "/mnt/backup", "hearsay-2026-11-25T1800Z.backup"
+COMMAND = re.compile(r"(?<![\w/.@])(?:/srv/hearsay/)?(?:\.venv/bin/)?hearsay ([a-z][^`\n#&>]*)")
+
+
+def read_blocks(kind: str) -> list[str]:
+    return re.findall(rf"^ *```{kind}\n(.*?)^ *```", TEXT, re.DOTALL | re.MULTILINE)
+
+
+def find_command(group: click.Command, words: list[str]) -> tuple[click.Command, list[str]]:
+    """Return the command that words name, and its arguments."""
+    while isinstance(group, click.Group):
+        assert words and words[0] in group.commands, words
+        group, words = group.commands[words[0]], words[1:]
+    return group, words
+
+
+def test_every_command_is_one_that_there_is(tmp_path: Path) -> None:
+    spans = [one for one in re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.S))]
+    places = [*spans, *read_blocks("sh"), *read_blocks("ini"), *read_blocks("")]
+    found = {" ".join(one.split()) for place in places for one in COMMAND.findall(place)}
+    assert len(found) > 15
+    for line in found:
+        words = shlex.split(line.replace(DISK, str(tmp_path)))
+        command, arguments = find_command(typer.main.get_command(app), words)
+        is_whole = any(line in block for block in read_blocks("sh"))
+        command.make_context(words[0], arguments, resilient_parsing=not is_whole)
+
+
+def test_the_configurations_can_be_read() -> None:
+    for block in read_blocks("ini"):
+        parser = ConfigParser()
+        parser.optionxform = str  # type: ignore[assignment,method-assign]
+        parser.read_string(re.sub(r"^ +", "", block, flags=re.MULTILINE))
+        assert parser.sections()
+
+
+@pytest.mark.real_time
+async def test_the_steps_lead_where_they_say(hearsay: Hearsay) -> None:
+    disk, new = hearsay.folder / "disk", Hearsay(hearsay.folder / "machine")
+    await fill(hearsay.home)
+    disk.mkdir()
+    new.home.mkdir(parents=True, mode=0o700)
+    (new.home / "secret.key").write_bytes((hearsay.home / "secret.key").read_bytes())
+    for block in read_blocks("sh"):
+        for line in block.splitlines():
+            words = shlex.split(line, comments=True)
+            assert words.pop(0) == ".venv/bin/hearsay"
+            if words in (["run"], ["doctor"]):
+                continue  # tests/chaos/test_backup.py and tests/cli/test_doctor.py do it
+            made = sorted(disk.iterdir(), key=lambda path: path.stat().st_mtime)
+            names = {f"{DISK}/{BACKUP}": made[-1]} if made else {}
+            words = [str(names.get(one, one)).replace(DISK, str(disk)) for one in words]
+            where = new if words[0] == "restore" else hearsay
+            words += ["--yes"] if words == ["keys", "rotate"] else []
+            done = await asyncio.to_thread(where, *words)
+            assert done.returncode == 0, (words, done.stderr)
+    assert new.database.exists()
