@@ -7,8 +7,8 @@ import re
 import shlex
 from configparser import ConfigParser
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 
@@ -27,9 +27,9 @@ def read_blocks(kind: str) -> list[str]:
     return re.findall(rf"^ *```{kind}\n(.*?)^ *```", TEXT, re.DOTALL | re.MULTILINE)
 
 
-def find_command(group: click.Command, words: list[str]) -> tuple[click.Command, list[str]]:
+def find_command(group: Any, words: list[str]) -> tuple[Any, list[str]]:
     """Return the command that words name, and its arguments."""
-    while isinstance(group, click.Group):
+    while hasattr(group, "commands"):
         assert words and words[0] in group.commands, words
         group, words = group.commands[words[0]], words[1:]
     return group, words
