@@ -21,7 +21,6 @@ from core.store.backups.restoring import (
     Restored,
     Restoring,
     check_backup,
-    refuse_filled,
     restore,
 )
 from core.store.backups.snapshot import open_workspace
@@ -87,7 +86,6 @@ def _settle_in(settings: Settings) -> Iterator[Path]:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if (folder / LOCK_FILE).exists():
                 stack.enter_context(lock_folder(folder))
-        refuse_filled(settings.url)
         yield stack.enter_context(open_workspace(folder))
 
 
