@@ -46,8 +46,9 @@ class AccountGate:
 
     #: Seconds that a second of a long recording took lately; None before the first one.
     pace: float | None = None
-    #: When a call succeeded last, and how long such calls took, on an average.
+    #: When a call succeeded and one failed last, and how long the first kind took, on an average.
     succeeded_at: datetime | None = None
+    failed_at: datetime | None = None
     call_s = 0.0
 
     def __init__(
@@ -71,7 +72,6 @@ class AccountGate:
         #: Until when the service asked us to wait; success of an earlier call does not end that.
         self._asked_until = 0.0
         self._last_error: EngineError | None = None
-        self._failed_at: datetime | None = None
 
     def share(self, rooms: Rooms, watch: Callable[[Callable[[Any], object]], object]) -> None:
         """Share the limits with other processes, unless each has its own. Before any call.
@@ -127,7 +127,7 @@ class AccountGate:
             self._failures,
             self._pause_left_s,
             type(self._last_error).__name__ if self._last_error else "",
-            self._failed_at,
+            self.failed_at,
         )
 
     async def expected_wait_s(self, duration_s: float, own: Collection[Waiter] = ()) -> float:
@@ -281,7 +281,7 @@ class AccountGate:
         if not self._failures:
             self._failing_from_s = self._clock.monotonic()
         self._failures += 1
-        self._last_error, self._failed_at = error, self._clock.now()
+        self._last_error, self.failed_at = error, self._clock.now()
         if error.is_parking:
             self._failures = max(self._failures, FAILURES_BEFORE_PAUSE)
         now_s, wait_s = self._clock.monotonic(), error.retry_after_s or 0.0

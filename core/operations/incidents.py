@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from platform import node
 
@@ -151,6 +151,8 @@ class Incidents:
                 await self._end(key, f"{name} accepts the bot again.")
             elif kind == "engine" and self._roles:
                 await self._look_at_engine(key, name)
+            elif kind == "outage" and self._roles:
+                await self._look_at_outage(key, name)
 
     async def platform_refused(self, name: str) -> None:
         """Report that the platform rejects the bot, before the program ends."""
@@ -178,14 +180,14 @@ class Incidents:
             if isinstance(fault, ModelGone):
                 key = f"{key} {role.name}"
                 reason = f"has no model for {TASKS[role.name]} any more: {role.engine.model}"
-            # Others are given up after a while.
-            kept = " Messages are kept until it works again." if fault.is_parking else ""
-            if not fault.is_parking:
-                reason = f"is out of order: {reason}"
-            text = (
-                f"{role.engine.name} {reason} ({fault.status or 'no status'}).{kept}"
-                " Run hearsay doctor for details."
-            )
+            what = f"{role.engine.name} {reason} ({fault.status or 'no status'})."
+            if fault.is_parking:
+                what += " Messages are kept until it works again."
+            else:
+                # Jobs are given up after a while.
+                key = f"outage {role.engine.name}"
+                what = f"{role.engine.name} is out of order: {fault}."
+            text = f"{what} Run hearsay doctor for details."
             found[key] = text, found.get(key, ("", NO_CAUSES))[1] | {fault}
         return found
 
@@ -194,19 +196,36 @@ class Incidents:
         engine, _, only = name.partition(" ")
         roles = [r for r in self._roles if r.engine.name == engine and only in ("", r.name)]
         unwell = [role for role in roles if not self._is_well(role, key)]
-        is_refused = len(unwell) == len(roles) and all(role.gate.fault for role in unwell)
-        every_s = PROBE_S if is_refused else REST_PROBE_S
+        every_s = PROBE_S if len(unwell) == len(roles) else REST_PROBE_S
         for role in unwell:
-            now_s = self._clock.monotonic()
-            if now_s - self._probed_at_s.get(role.name, float("-inf")) >= every_s:
-                self._probed_at_s[role.name] = now_s
-                with suppress(EngineError, TimeoutError):
-                    async with asyncio.timeout(PROBE_LIMIT_S):
-                        await probe_role(role)
+            await self._probe(role, every_s)
         if not roles:
             await self._close(key)  # no longer used
         elif all(self._is_well(role, key) for role in roles):
             await self._end(key, f"{engine} works again.")
+
+    async def _look_at_outage(self, key: str, name: str) -> None:
+        """End an outage once a call has succeeded; make one if nobody else does."""
+        roles = [role for role in self._roles if role.engine.name == name]
+        failing = [role for role in roles if role.gate.outage]
+        latest = self._clock.now() - timedelta(seconds=REST_PROBE_S)
+        if not roles:
+            await self._close(key)  # no longer used
+        elif not failing and any(self._is_well(role, key) for role in roles):
+            await self._end(key, f"{name} works again.")
+        for role in failing or roles[:1]:
+            if key in (self._open or {}) and (role.gate.failed_at or latest) <= latest:
+                await self._probe(role, REST_PROBE_S)
+
+    async def _probe(self, role: Role, every_s: float) -> None:
+        """Make a test call, unless the last one was less than `every_s` ago."""
+        now_s = self._clock.monotonic()
+        if now_s - self._probed_at_s.get(role.name, float("-inf")) < every_s:
+            return
+        self._probed_at_s[role.name] = now_s
+        with suppress(EngineError, TimeoutError):
+            async with asyncio.timeout(PROBE_LIMIT_S):
+                await probe_role(role)
 
     def _is_well(self, role: Role, key: str) -> bool:
         """Return whether calls of a role succeed, as far as this process knows."""

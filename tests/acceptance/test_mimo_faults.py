@@ -35,6 +35,8 @@ CONSTANTS = {
     "core.engines.mimo.role:MimoRole.deadline_s": DEADLINE_S,
     "core.operations.delays:DelayNotices.tell_after_s": 20 * SPEED,
     "core.stall:StallTimer.max_s": 90 * SPEED,
+    # Test calls of the program's own would be counted, too.
+    "core.operations.incidents:REST_PROBE_S": 1e9,
 }
 #: In the long form.
 PEOPLE = 200
