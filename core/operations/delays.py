@@ -10,6 +10,7 @@ from datetime import datetime
 from math import ceil
 
 import stamina
+from structlog.contextvars import bound_contextvars
 
 from core.clock import CLOCK, Clock
 from core.commands import load_command
@@ -199,7 +200,8 @@ class DelayNotices:
             return left_s
         timer.is_cancel_offered = True
         platform = self._platforms[job.message.chat.platform]
-        await platform.offer_cancel(self._store.deliveries.target(job))
+        with bound_contextvars(job=job.job_id, command=job.command):
+            await platform.offer_cancel(self._store.deliveries.target(job))
         return CHECK_S
 
     async def _tell(self, job: Job, text: str, *, is_own: bool = False, **values: object) -> None:
@@ -209,7 +211,8 @@ class DelayNotices:
             platform = self._platforms[job.message.chat.platform]
             values["delay"] = load_command(job.command).purpose.delay
             shown = text if is_own else translate(text, job.message.language, **values)
-            await platform.show(self._store.deliveries.target(job), shown, is_lasting=True)
+            with bound_contextvars(job=job.job_id, command=job.command):
+                await platform.show(self._store.deliveries.target(job), shown, is_lasting=True)
 
     def _is_awaited(self, job: Job) -> bool:
         """Return whether somebody waits for the reply."""
