@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from pydantic import (
     Field,
@@ -48,6 +49,8 @@ SECRETS = (
 )
 #: Of these, the ones that are lists of secrets.
 _LISTS = ("hearsay_secret_key", "api_keys")
+#: The password in an address of a database, as SQLAlchemy finds it: it may have "/" in it.
+_IN_ADDRESS = re.compile(r"://[^:/]*:([^@]+)@")
 _TELEGRAM = "https://api.telegram.org/bot"
 
 
@@ -288,6 +291,6 @@ class Settings(BaseSettings):
         """Return all secrets, for the log to redact."""
         whole = [value for name in SECRETS if (value := self.secret(name))]
         listed = [part for name in _LISTS for part in _list_secrets(self.secret(name) or "")]
-        address = urlsplit(self.database_url or "")
-        in_address = [unquote(address.password)] if address.password else []
+        found = _IN_ADDRESS.search(self.database_url or "")
+        in_address = [found[1], unquote(found[1])] if found else []
         return list(dict.fromkeys([*whole, *listed, *in_address]))

@@ -37,6 +37,7 @@ app.command("say")(commands.say)
 app.command("voices")(commands.voices)
 app.command("doctor")(commands.doctor)
 app.command("health")(commands.health)
+app.command("support-bundle")(commands.support_bundle)
 
 _jobs = typer.Typer(help="List jobs, show one, and run dead letters again.")
 _jobs.callback(invoke_without_command=True)(commands.list_jobs_by_default)

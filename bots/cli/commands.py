@@ -201,6 +201,17 @@ def health(
     check_health(url, is_live=is_live)
 
 
+def support_bundle(
+    path: Annotated[Path, typer.Option("-o", "--output", help="A new file.")] = Path(
+        "hearsay-support.zip"
+    ),
+) -> None:
+    """Write a ZIP file that helps to find a fault: no secrets, no content, no ids of people."""
+    from bots.cli.support_bundle import make_bundle
+
+    make_bundle(path)
+
+
 def rotate_keys(
     is_sure: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
 ) -> None:

@@ -23,14 +23,15 @@ def run_doctor(*, is_json: bool) -> None:
         report.add("settings", fail(str(error), _SETTINGS_CURE, CONFIG))
     else:
         set_up_logs("ERROR", settings.secrets())
-        report.secrets = list_forms(settings.secrets())
-        report.add("settings", ok("all are valid"))
-        asyncio.run(_run_checks(settings, report))
+        asyncio.run(run_checks(settings, report))
     report.end()
     sys.exit(report.code)
 
 
-async def _run_checks(settings: Settings, report: Report) -> None:
+async def run_checks(settings: Settings, report: Report) -> None:
+    """Add the result of every check to the report, without secrets."""
+    report.secrets = list_forms(settings.secrets())
+    report.add("settings", ok("all are valid"))
     # It loads every platform and engine: the other commands need not wait for that.
     from bots.doctor.checks import CHECKS, run_check
 

@@ -95,11 +95,15 @@ class Report:
             status = typer.style(f"{result.status.value:<5}", fg=_COLOURS[result.status])
             typer.echo(f"{status} {name:<9} {text}{f'. {cure}' if cure else ''}")
 
+    @property
+    def value(self) -> dict[str, object]:
+        """The results so far, for JSON."""
+        return {"exit_code": self.code, "checks": self._checks}
+
     def end(self) -> None:
         """Print the JSON, where that was asked for."""
         if self._is_json:
-            value = {"exit_code": self.code, "checks": self._checks}
-            typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+            typer.echo(json.dumps(self.value, ensure_ascii=False, indent=2))
 
     def _clean(self, text: str) -> str:
         return " ".join(redact(text, self.secrets).split())

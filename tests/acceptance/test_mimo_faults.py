@@ -30,12 +30,11 @@ pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.real_time]
 #: Factor by which waits after failures are shorter, except Retry-After.
 SPEED = 300.0
 DEADLINE_S = 0.4
-#: In the program's time: waits are told and end as slowly as calls are made, in real time.
+#: Waits are told and end as slowly as calls are made, in real time; it makes no calls of its own.
 CONSTANTS = {
     "core.engines.mimo.role:MimoRole.deadline_s": DEADLINE_S,
     "core.operations.delays:DelayNotices.tell_after_s": 20 * SPEED,
     "core.stall:StallTimer.max_s": 90 * SPEED,
-    # Test calls of the program's own would be counted, too.
     "core.operations.incidents:REST_PROBE_S": 1e9,
 }
 #: In the long form.

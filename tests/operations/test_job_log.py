@@ -22,7 +22,6 @@ from tests.emulators.telegram import TelegramServer
 from tests.support.clean_start import make_database
 from tests.support.fake_inbox import make_settings
 
-
 #: What the program says of itself at its start.
 OF_NO_JOB = {
     "running as root: better give the program a user of its own",
