@@ -35,6 +35,8 @@ from core.setting_types import (
     check_webhook_secret,
 )
 
+#: Where settings are besides the environment, in the working folder.
+ENV_FILE = ".env"
 #: Settings that also come from a file named by `<NAME>_FILE`.
 SECRETS = (
     "telegram_bot_token",
@@ -77,7 +79,7 @@ class Settings(BaseSettings):
     """Settings from the environment or `.env`. Unknown keys in `.env` are refused."""
 
     model_config = SettingsConfigDict(
-        env_file=".env",
+        env_file=ENV_FILE,
         extra="forbid",
         frozen=True,
         env_ignore_empty=True,

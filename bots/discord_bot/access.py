@@ -9,16 +9,11 @@ from bots.discord_bot.client.gateway import REQUEST_ERRORS, DiscordClient
 from bots.discord_bot.errors import read_error
 from bots.discord_bot.incoming.intake import Channels
 from bots.discord_bot.interactions.parser import read_channel_ref
+from bots.discord_bot.permissions import NEEDED
 from core.errors import ChatGone
 from core.locale import mark, translate
 from core.models import Chat, Membership, Message
 
-#: What reading and answering in a channel needs, as discord.py and as Discord's settings call it.
-NEEDED = {
-    "view_channel": mark("View Channel"),
-    "send_messages": mark("Send Messages"),
-    "read_message_history": mark("Read Message History"),
-}
 NOT_IN_THREAD = mark(
     "But I cannot read messages in this private thread yet. Mention me in it: that adds me."
 )
@@ -118,11 +113,11 @@ class DiscordMembers:
         if not self._client.has_gateway:
             return translate(NO_GATEWAY, message.language)
         # Discord does not even name a channel that it hides from us.
-        lacking = [NEEDED["view_channel"]]
+        lacking = [one.name for one in NEEDED if one.flag == "view_channel"]
         if guild_id := await self._channels.find_guild(message.chat):
             channel_id = int(message.parent_id or message.chat.chat_id)
             granted = await self._find_own_rights(int(guild_id), channel_id)
-            lacking = [name for flag, name in NEEDED.items() if not getattr(granted, flag)]
+            lacking = [one.name for one in NEEDED if not getattr(granted, one.flag)]
         elif message.parent_id:
             return translate(NOT_IN_THREAD, message.language)
         names = ", ".join(translate(name, message.language) for name in lacking)

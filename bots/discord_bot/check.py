@@ -1,4 +1,4 @@
-"""Checks of the bot's account before it starts, for `hearsay doctor`."""
+"""Checks of the bot's account before it starts, for `hearsay doctor` and `init`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 
 from bots.discord_bot.errors import TOKEN_REFUSED
+from bots.discord_bot.permissions import build_install_link
 from core.config import Settings
 from core.errors import PlatformBusy, PlatformError, PlatformLocked
 
@@ -21,6 +22,7 @@ class DiscordAccount:
     """The account behind a bot token."""
 
     name: str
+    application_id: str
     #: False while the Message Content intent is off: the gateway then refuses the bot.
     can_read: bool
     #: Recommended shard count, and sessions left until the daily reset.
@@ -31,6 +33,11 @@ class DiscordAccount:
     endpoint_url: str
     #: The Date header of Discord's response, empty if it has none.
     date: str
+
+    @property
+    def install_link(self) -> str:
+        """The link that adds the bot to a server, with the permissions that it uses."""
+        return build_install_link(self.application_id)
 
 
 async def ask_account(settings: Settings) -> DiscordAccount:
@@ -48,6 +55,7 @@ async def ask_account(settings: Settings) -> DiscordAccount:
     try:
         return DiscordAccount(
             name=str(me["username"]),
+            application_id=str(application["id"]),
             can_read=bool(int(application.get("flags") or 0) & _MESSAGE_CONTENT),
             shards=int(gateway["shards"]),
             remaining=int(gateway["session_start_limit"]["remaining"]),

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from bots.doctor import access_checks, key_checks, machine_checks, service_checks, web_checks
+from bots.doctor import (
+    access_checks,
+    database_checks,
+    engine_checks,
+    key_checks,
+    machine_checks,
+    platform_checks,
+    sound_checks,
+    web_checks,
+)
 from bots.doctor.results import Check, CheckRun, Result, fail
 from bots.exit_codes import STORE, exit_code_of
 from core.errors import AssistantError
@@ -12,21 +21,26 @@ CHECKS: dict[str, Check] = {
     "home": machine_checks.check_home,
     "modes": key_checks.check_modes,
     "user": machine_checks.check_user,
+    "packages": machine_checks.check_packages,
     "disk": machine_checks.check_disk,
-    "sqlite": machine_checks.check_sqlite,
-    "database": machine_checks.check_database,
-    "storage": machine_checks.check_storage,
+    "sqlite": database_checks.check_sqlite,
+    "database": database_checks.check_database,
+    "storage": database_checks.check_storage,
     "key": key_checks.check_key,
     "access": access_checks.check_access,
-    "engine": service_checks.check_engine,
-    "telegram": service_checks.check_telegram,
-    "discord": service_checks.check_discord,
-    "mimo": service_checks.check_mimo,
-    "openai": service_checks.check_openai,
-    "clock": service_checks.check_clock,
-    "offline": service_checks.check_offline,
-    "sound": machine_checks.check_audio,
-    "sandbox": machine_checks.check_sandbox,
+    "limits": access_checks.check_limits,
+    "secrets": access_checks.check_secrets,
+    "names": machine_checks.check_names,
+    "engine": engine_checks.check_engine,
+    "telegram": platform_checks.check_telegram,
+    "discord": platform_checks.check_discord,
+    "groups": platform_checks.check_groups,
+    "mimo": engine_checks.check_mimo,
+    "openai": engine_checks.check_openai,
+    "clock": machine_checks.check_clock,
+    "offline": sound_checks.check_offline,
+    "sound": sound_checks.check_audio,
+    "sandbox": sound_checks.check_sandbox,
     "page": web_checks.check_page,
     "api": web_checks.check_api,
 }

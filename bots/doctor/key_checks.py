@@ -1,4 +1,4 @@
-"""Checks of the key: that it fits the database, and who could get both."""
+"""Checks of the key and other secrets in files: that the key fits, and who could read them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG
-from core.config import Settings
+from core.config import ENV_FILE, SECRETS, Settings
 from core.store.database.check import find_path
 from core.store.database.encryption import build_cipher
 from core.store.database.key import KeyFit, examine_key, find_keys
@@ -29,7 +29,11 @@ async def check_modes(run: CheckRun) -> Result:
             return warn(f"other users of this machine can read {path}", cure)
     if home.exists() and home.stat().st_mode & _OTHERS:
         return warn(f"other users of this machine can read {home}", f"Run: chmod 700 {home}")
-    return ok("only this user can read the database and its key")
+    for path in _list_secret_files(run.settings):
+        if _is_open(path, _OTHERS):
+            text = f"other users of this machine can read the secrets in {path}"
+            return warn(text, f"Run: chmod 600 {path}")
+    return ok("only this user can read the database, its key and the settings")
 
 
 async def check_key(run: CheckRun) -> Result:
@@ -62,6 +66,16 @@ def _is_beside_database(key: Path, settings: Settings) -> bool:
     home, database = settings.hearsay_home.resolve(), database.resolve()
     folder = home if database.is_relative_to(home) else database.parent
     return key.resolve().is_relative_to(folder)
+
+
+def _list_secret_files(settings: Settings) -> list[Path]:
+    """Return the files that tokens, keys and passwords were read from, and .env if it has any.
+
+    What a container or systemd puts below /run is theirs to protect.
+    """
+    named = [getattr(settings, f"{name}_file") for name in SECRETS]
+    files = [path for path in named if path and not path.is_relative_to("/run")]
+    return [*files, Path(ENV_FILE).resolve()] if settings.secrets() else files
 
 
 def _list_database_files(settings: Settings) -> list[Path]:

@@ -1,28 +1,30 @@
-"""Checks of this machine: home, disk, database, audio."""
+"""Checks of this machine: folders, disk, user, packages, names of servers, and its clock."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 import shutil
-import sqlite3
+import socket
 import tempfile
-from functools import partial
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
-from bots.exit_codes import CONFIG, OTHER, STORE
-from core.audio import Media
-from core.engines.offline.role import WorkerRole
-from core.engines.offline.synthesizer import OfflineSynthesizer
-from core.engines.offline.transcriber import OfflineTranscriber
-from core.engines.wire.speech import make_silence
-from core.errors import AssistantError, StoreError
-from core.store.database import check as database
+from bots.exit_codes import CONFIG, OTHER, STORE, UNREACHABLE
+from core.config import Settings
+from core.store.database.check import find_path
 from core.worker_process.sandbox import is_root
 
 _MB = 2**20
 _FEW_BYTES, _LOW_BYTES = 100 * _MB, 1024 * _MB
-#: Older ones may corrupt a database in WAL mode that has several connections.
-_GOOD_SQLITE = (3, 51, 3)
+_MAX_SKEW_S = 60.0
+_DISTRIBUTION = "hearsay-bot"
+#: A requirement of this program without an extra: name, and the least version.
+_REQUIREMENT = re.compile(r"([\w.-]+)(?:\[\w,]+)?[^;]*?>=([\d.]+)(?!.*\bextra\b)")
 
 
 async def check_home(run: CheckRun) -> Result:
@@ -31,7 +33,7 @@ async def check_home(run: CheckRun) -> Result:
     place = _existing(home)
     if not place.is_dir():
         return fail(f"{place} is not a folder", "Set HEARSAY_HOME to a folder.", CONFIG)
-    if refused := _try_to_write(place):
+    if refused := try_to_write(place):
         cure = "Let this user write there, or set HEARSAY_HOME to another folder."
         return fail(f"{place} cannot be written to: {refused}", cure, CONFIG)
     return ok(f"{home}" if home.exists() else f"{home} will be created at the first start")
@@ -39,79 +41,16 @@ async def check_home(run: CheckRun) -> Result:
 
 async def check_disk(run: CheckRun) -> Result:
     """Check that there is space for the database."""
-    home = _existing(run.settings.hearsay_home)
-    free = shutil.disk_usage(home).free
-    text = f"{free // _MB} MB free on the disk of {home}"
-    cure = "Free space on the disk that holds HEARSAY_HOME."
+    database = find_path(run.settings.url)
+    folders = [run.settings.hearsay_home, *([database.parent] if database else [])]
+    usages = [(shutil.disk_usage(place), place) for place in map(_existing, folders)]
+    # What is no disk, such as /proc, has no size.
+    free, place = min((usage.free, place) for usage, place in usages if usage.total)
+    text = f"{free // _MB} MB free on the disk of {place}"
+    cure = "Free space on the disk that holds HEARSAY_HOME and the database."
     if free < _FEW_BYTES:
         return fail(text, cure, STORE)
     return warn(text, cure) if free < _LOW_BYTES else ok(text)
-
-
-async def check_sqlite(run: CheckRun) -> Result:
-    """Check that SQLite is free of a known bug."""
-    if not run.settings.url.startswith("sqlite"):
-        return ok("not used")
-    if sqlite3.sqlite_version_info < _GOOD_SQLITE:
-        text = f"{sqlite3.sqlite_version} is older than 3.51.3, which fixes a rare corruption"
-        return warn(text, "Use a Python with a newer SQLite when there is one; keep backups.")
-    return ok(sqlite3.sqlite_version)
-
-
-async def check_database(run: CheckRun) -> Result:
-    """Check that the database can be opened, is intact, and has this program's schema."""
-    found = await database.examine(run.settings.url)
-    if found.damage:
-        cure = "Stop the bot, keep a copy of the file, and restore a backup."
-        return fail(f"the database is damaged: {found.damage}", cure, STORE)
-    folder = found.path and found.path.parent
-    # Only HEARSAY_HOME is made at the start.
-    if folder and folder != run.settings.hearsay_home and (refused := _try_to_write(folder)):
-        cure = "Make it, let this user write there, or correct DATABASE_URL."
-        return fail(f"the folder {folder} cannot be used: {refused}", cure, STORE)
-    if not found.is_there:
-        return ok("will be created at the first start")
-    if found.schema == "newer":
-        text = "the database is newer than this program"
-        return fail(text, "Install the version of hearsay that it was last used with.", STORE)
-    if found.schema == "old":
-        cure = "The next start updates it; or run: hearsay migrate"
-        return warn("the database has an older schema", cure)
-    if found.is_paused:
-        return warn("intact; all work is paused", "When you are done, run: hearsay resume")
-    return ok("intact and up to date")
-
-
-async def check_storage(run: CheckRun) -> Result:
-    """Check that an object can be written, read and deleted at STORAGE_URL."""
-    url = run.settings.storage_url
-    if url is None:
-        return ok("not used: sound is in the database")
-    from core.store.objects.check import try_storage  # it loads obstore
-
-    try:
-        await try_storage(url)
-    except StoreError as error:
-        cure = "Check STORAGE_URL, the network, and the credentials in the environment."
-        return fail(str(error), cure, STORE)
-    return ok(f"written, read and deleted at {url}")
-
-
-async def check_audio(_: CheckRun) -> Result:
-    """Check that audio is encoded and decoded: silence to OGG and back."""
-    media = Media(workers=1)
-    silence = make_silence(1.0)
-    try:
-        ogg = await media.convert(silence.data, "ogg")
-        back = await media.convert(ogg.data, "wav")
-    except AssistantError as error:
-        cure = "Install hearsay again: PyAV does not work here."
-        return fail(f"audio cannot be decoded: {error}", cure, OTHER)
-    finally:
-        await media.close()
-    if abs(back.duration_s - silence.duration_s) > 0.2:
-        return fail("audio changes its length when it is decoded", "Report this.", OTHER)
-    return ok("OGG is encoded and decoded")
 
 
 async def check_user(_: CheckRun) -> Result:
@@ -122,25 +61,84 @@ async def check_user(_: CheckRun) -> Result:
     return ok("not root")
 
 
-async def check_sandbox(_: CheckRun) -> Result:
-    """Check that what reads files and words of people is kept from everything else."""
-    lacks: dict[str, None] = {}
-    for make in (partial(Media, workers=1), OfflineTranscriber, OfflineSynthesizer):
-        work: Media | WorkerRole = make()
+async def check_packages(_: CheckRun) -> Result:
+    """Check that no package is older than this program needs: many had holes before."""
+    old = [
+        f"{name} {found} is older than {least}"
+        for name, found, least in _list_packages()
+        if _read_version(found) < _read_version(least)
+    ]
+    if old:
+        cure = "Run: make run, or .venv/bin/pip install --require-hashes -r requirements.lock"
+        return fail(f"{'; '.join(old)}: older ones have known holes or faults", cure, OTHER)
+    return ok("none is older than this program needs")
+
+
+def _list_packages() -> Iterator[tuple[str, str, str]]:
+    """Yield name, installed version and least version of the packages that are required."""
+    for requirement in requires(_DISTRIBUTION) or ():
+        if match := _REQUIREMENT.match(requirement):
+            try:
+                yield match[1], version(match[1]), match[2]
+            except PackageNotFoundError:  # of another Python
+                continue
+
+
+def _read_version(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", text)[:3])
+
+
+async def check_names(run: CheckRun) -> Result:
+    """Check that the names of all servers that the program connects to have addresses."""
+    hosts = dict.fromkeys(_list_hosts(run.settings))
+    unknown = [host for host in hosts if not await _resolves(host)]
+    if not unknown:
+        return ok(f"found: {', '.join(hosts)}" if hosts else "no server is used")
+    cure = "Check the spelling in the settings."
+    if len(unknown) == len(hosts):
+        cure = f"{cure} If it is right, this machine has no network or no name server."
+    return fail(f"no address is known for {', '.join(unknown)}", cure, UNREACHABLE)
+
+
+def _list_hosts(settings: Settings) -> Iterator[str]:
+    """Yield the names of servers that this machine looks up itself."""
+    urls: list[str | None] = []
+    if not getproxies().keys() & {"http", "https", "all"}:
+        urls += [settings.telegram_api_base_url] if settings.telegram_bot_token else []
+        urls += [settings.mimo_base_url] if settings.mimo_api_key else []
+        urls.append(settings.openai_base_url)
+    # Not through a proxy.
+    urls += [settings.discord_api_base_url] if settings.discord_bot_token else []
+    urls += [settings.url] if settings.is_shared else []
+    for url in urls:
         try:
-            await work.warm_up(1)
-        except AssistantError as error:
-            return fail(f"a worker does not start: {error}", "Install hearsay again.", OTHER)
-        finally:
-            await work.close()
-        lacks |= dict.fromkeys(work.lacks)
-    if lacks:
-        cure = "Run it on Linux on x86-64 or ARM64, where a container must not forbid seccomp."
-        return warn(f"this system lacks a part of the sandbox: {', '.join(lacks)}", cure)
-    return ok("decoders reach no files, network, programs or other processes")
+            host = urlsplit(url or "").hostname
+        except ValueError:  # the check of the service tells it
+            continue
+        if host:
+            yield host
 
 
-def _try_to_write(folder: Path) -> str:
+async def _resolves(host: str) -> bool:
+    try:
+        await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    return True
+
+
+async def check_clock(run: CheckRun) -> Result:
+    """Check this machine's clock against those of the services that answered."""
+    if not run.skews_s:
+        return ok("no service to compare it with")
+    service, skew_s = max(run.skews_s.items(), key=lambda item: abs(item[1]))
+    if abs(skew_s) > _MAX_SKEW_S:
+        text = f"this machine's clock is {abs(skew_s):.0f} s {'behind' if skew_s > 0 else 'ahead'}"
+        return fail(f"{text} of {service}'s", "Set it from the network (NTP).", OTHER)
+    return ok(f"agrees with {service}'s")
+
+
+def try_to_write(folder: Path) -> str:
     """Return why no file can be made in a folder, empty if one can."""
     try:
         # Only a try tells: root has every permission, but not on every file system.

@@ -83,14 +83,14 @@ class Report:
         #: The exit code of the first failure, 0 while there is none.
         self.code = 0
         self._is_json = is_json
-        self._checks: list[dict[str, str]] = []
+        self._checks: list[dict[str, str | int]] = []
 
     def add(self, name: str, result: Result) -> None:
         """Add the result of the check `name`."""
         self.code = self.code or result.code
         text, cure = self._clean(result.text), self._clean(result.cure)
         check = {"name": name, "status": result.status.value, "text": text, "cure": cure}
-        self._checks.append(check)
+        self._checks.append({**check, "exit_code": result.code})
         if not self._is_json:
             status = typer.style(f"{result.status.value:<5}", fg=_COLOURS[result.status])
             typer.echo(f"{status} {name:<9} {text}{f'. {cure}' if cure else ''}")

@@ -256,7 +256,7 @@ async def test_a_wrong_clock(
     async def ask(_: Settings) -> TelegramAccount:
         return replace(account, date=now)
 
-    monkeypatch.setattr("bots.doctor.service_checks.ask_telegram", ask)
+    monkeypatch.setattr("bots.doctor.platform_checks.ask_telegram", ask)
     late = SimpleNamespace(now=lambda: datetime.now(UTC) - timedelta(hours=1))
     monkeypatch.setattr("bots.doctor.results.CLOCK", late)
     assert (await run_check(service, run)).status is Status.OK

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bots.doctor.engine_checks import check_engine, check_mimo
 from bots.doctor.results import CheckRun, Status
-from bots.doctor.service_checks import check_engine, check_mimo
 from bots.intakes import list_intakes
 from bots.program import make_job_runner, open_program
 from bots.running import run_until_stopped

@@ -9,11 +9,17 @@ from pathlib import Path
 from sqlalchemy import inspect, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from core.models import Chat
+from core.store.database.cipher import Cipher
+from core.store.database.encryption import set_cipher
 from core.store.database.errors import read_error
 from core.store.database.migrate import is_there, list_revisions, open_plain, read_revision
 from core.store.database.operator_tables import PAUSED, switches
+from core.store.database.tables import chats, jobs
 
 _PAUSED = select(switches.c.name).where(switches.c.name == PAUSED)
+#: How many of the newest jobs tell which chats are used.
+_RECENT_JOBS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +82,29 @@ def name_schema(revision: str) -> str:
     if revision and revision not in known:
         return "newer"
     return "current" if revision == known[-1] else "old"
+
+
+async def list_recent_chats(url: str, cipher: Cipher, platform: str) -> list[Chat]:
+    """Return the chats of a platform with the newest jobs, the newest first, without gone ones.
+
+    The database must have this program's schema. Raises StoreError, ConfigError.
+    """
+    return await asyncio.to_thread(_list_recent_chats, url, cipher, platform)
+
+
+def _list_recent_chats(url: str, cipher: Cipher, platform: str) -> list[Chat]:
+    engine = open_plain(url, is_read_only=True)
+    set_cipher(engine.dialect, cipher)
+    newest = select(jobs.c.chat_pk).order_by(jobs.c.seq.desc()).limit(_RECENT_JOBS)
+    query = select(chats.c.chat_pk, chats.c.bot_id, chats.c.address)
+    try:
+        with engine.connect() as connection:
+            keys = list(dict.fromkeys(connection.execute(newest).scalars()))
+            is_used = chats.c.chat_pk.in_(keys) & chats.c.gone_at.is_(None)
+            rows = connection.execute(query.where(is_used, chats.c.platform == platform)).all()
+    except DBAPIError as error:
+        raise read_error(error, url) from None
+    finally:
+        engine.dispose()
+    found = {row.chat_pk: Chat(platform, row.bot_id, row.address) for row in rows}
+    return [found[key] for key in keys if key in found]

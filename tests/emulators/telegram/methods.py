@@ -20,6 +20,20 @@ _ACTIONS = """
 typing upload_photo record_video upload_video record_voice upload_voice upload_document
 choose_sticker find_location record_video_note upload_video_note
 """
+_RIGHTS = """
+can_send_messages can_send_audios can_send_documents can_send_photos can_send_videos
+can_send_video_notes can_send_voice_notes can_send_polls can_send_other_messages
+"""
+_NO_GIFTS = dict.fromkeys(
+    (
+        "unlimited_gifts",
+        "limited_gifts",
+        "unique_gifts",
+        "premium_subscription",
+        "gifts_from_channels",
+    ),
+    False,
+)
 _EMOJIS = """
 ❤ 👍 👎 🔥 🥰 👏 😁 🤔 🤯 😱 🤬 😢 🎉 🤩 🤮 💩 🙏 👌 🕊 🤡 🥱 🥴 😍 🐳 ❤‍🔥
 🌚 🌭 💯 🤣 ⚡ 🍌 🏆 💔 🤨 😐 🍓 🍾 💋 🖕 😈 😴 😭 🤓 👻 👨‍💻 👀 🎃 🙈 😇 😨
@@ -45,6 +59,15 @@ def get_chat_member(request: ApiRequest) -> Any:
     if user_id not in request.world.users:
         raise bad_request("PARTICIPANT_ID_INVALID")
     return request.world.member_json(chat, user_id)
+
+
+def get_chat(request: ApiRequest) -> Any:
+    """Run getChat: of what it has in full, what every member may do."""
+    chat = request.open_chat()
+    full = {"accent_color_id": 0, "max_reaction_count": 11, "accepted_gift_types": _NO_GIFTS}
+    if not chat.is_private:
+        full["permissions"] = dict.fromkeys(_RIGHTS.split(), not chat.is_write_forbidden)
+    return request.world.chat_json(chat) | full
 
 
 def send_chat_action(request: ApiRequest) -> Any:
@@ -113,6 +136,7 @@ def _menu_key(request: ApiRequest) -> tuple[str, str]:
 
 METHODS: dict[str, Method] = {
     "getme": get_me,
+    "getchat": get_chat,
     "getchatmember": get_chat_member,
     "sendchataction": send_chat_action,
     "setmessagereaction": set_message_reaction,
