@@ -7,10 +7,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install
 # Tests start a thousand processes, none of which should have to compile the program again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run doctor help test findings security offline check fix audit sbom release deploy image lock texts pictures site chaos fuzz mutants bench roots road clean
+.PHONY: run init doctor help test findings security offline check fix audit sbom release deploy image lock texts pictures site chaos fuzz mutants bench roots road clean
 
 run: $(VENV)/run.stamp  ## start everything that is configured
 	$(BIN)/hearsay run
+
+init: $(VENV)/run.stamp  ## ask for tokens and keys, try each one, and write .env
+	@$(BIN)/hearsay init
 
 doctor: $(VENV)/run.stamp  ## check the setup, and say how to correct each mistake
 	@$(BIN)/hearsay doctor

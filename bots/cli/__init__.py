@@ -1,4 +1,4 @@
-"""The command line: hearsay run, transcribe, ask, say, jobs, keys, move, doctor, and others."""
+"""The command line: hearsay init, run, transcribe, ask, say, jobs, keys, doctor, and others."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ app: typer.Typer = typer.Typer(
     # Typer's tracebacks show local variables, which may hold secrets.
     pretty_exceptions_enable=False,
 )
+app.command("init")(commands.init)
 app.command("run")(commands.run)
 app.command("worker")(commands.worker)
 app.command("intake")(commands.intake)

@@ -27,6 +27,17 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
+def init(
+    path: Annotated[
+        Path, typer.Option("--file", help="The file to write; .env is the one that is read.")
+    ] = Path(".env"),
+) -> None:
+    """Ask for tokens and keys, try each one, and write them to .env."""
+    from bots.setup import run_setup
+
+    run_setup(path)
+
+
 def run() -> None:
     """Run everything in one process, until SIGTERM or Ctrl-C."""
     _run()

@@ -21,8 +21,8 @@ _DEADLINE_S = 10.0
 
 #: What BotFather's privacy mode keeps from the bot, and how it ends.
 PRIVACY_TEXT = (
-    "privacy mode is on: in groups it receives commands, replies to it and mentions, so that"
-    " histories, /summary and automatic transcription lack the rest, unless it is an admin there"
+    "privacy mode is on: in groups it receives commands and replies to it alone, so that histories,"
+    " /summary and automatic transcription lack the rest, unless it is an admin there"
 )
 PRIVACY_CURE = (
     "To receive everything, send /setprivacy to @BotFather, choose Disable, then remove the bot"

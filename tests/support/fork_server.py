@@ -1,7 +1,7 @@
 """Fork server: starts programs quickly from a process that has imported everything.
 
-It reads a request per line of stdin, {"number", "environment", "folder", "command", "out", "err"},
-and writes {"number", "pid"} at once and {"pid", "code"} when that process has ended.
+It reads a request per line of stdin, {"number", "environment", "folder", "command", "out", "err",
+"terminal"}, and writes {"number", "pid"} at once and {"pid", "code"} when that process has ended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import IO, Any
 _LATE = (
     "bots.cli.ask bots.cli.backup bots.cli.jobs bots.cli.say bots.cli.transcribe bots.doctor "
     "alembic.command anyio._backends._asyncio bots.discord_bot bots.program bots.telegram_bot.bot "
-    "bots.web_chat "
+    "bots.web_chat bots.setup "
     "core.audio.voice_note core.engines.mimo.transcriber core.engines.mimo.answerer "
     "core.engines.mimo.synthesizer httpcore pydantic.v1 uvicorn.lifespan.off "
     "uvicorn.protocols.http.auto "
@@ -59,9 +59,19 @@ class ForkServer:
         return self.fork(command, environment, folder=folder, out=log, err=log)
 
     def fork(
-        self, command: list[str], environment: dict[str, str], *, folder: Path, out: Path, err: Path
+        self,
+        command: list[str],
+        environment: dict[str, str],
+        *,
+        folder: Path,
+        out: Path = Path(os.devnull),
+        err: Path = Path(os.devnull),
+        terminal: str = "",
     ) -> int:
-        """Start "faulty" or "hearsay" with empty stdin; return its process id."""
+        """Start "faulty" or "hearsay" with empty stdin, or on a terminal; return its process id.
+
+        terminal: the path of a pseudo-terminal, which takes the place of all three.
+        """
         assert self._process.stdin
         with self._changed:
             self._count += 1
@@ -73,6 +83,7 @@ class ForkServer:
                 "command": command,
                 "out": str(out),
                 "err": str(err),
+                "terminal": terminal,
             }
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
@@ -170,10 +181,13 @@ def _run_program(request: dict[str, Any], source: IO[bytes]) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        for number, name in ((1, "out"), (2, "err")):
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            os.dup2(os.open(request[name], flags, 0o600), number)
+        if request["terminal"]:
+            _open_terminal(request["terminal"])
+        else:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            for number, name in ((1, "out"), (2, "err")):
+                flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+                os.dup2(os.open(request[name], flags, 0o600), number)
         os.environ.clear()
         os.environ.update(request["environment"])
         os.chdir(request["folder"])
@@ -191,6 +205,15 @@ def _run_program(request: dict[str, Any], source: IO[bytes]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _open_terminal(path: str) -> None:
+    """Make a terminal the one of this process, as a shell in a window has it."""
+    os.setsid()
+    opened = os.open(path, os.O_RDWR)
+    for number in range(3):
+        os.dup2(opened, number)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _reap() -> None:
