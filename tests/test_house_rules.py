@@ -19,7 +19,6 @@ OWN_TIME = {
 }
 #: Tests that read it, besides those of whole programs in `tests/chaos/`.
 OWN_TIME_OF_TESTS = {
-    "tests/cli/test_doctor.py": "it is about the machine's clock",
     "tests/emulators/tls.py": "OpenSSL judges certificates by no other clock",
 }
 SOURCES = [path for folder in ("hearsay", "bots", "core") for path in (ROOT / folder).rglob("*.py")]

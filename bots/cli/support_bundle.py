@@ -7,7 +7,7 @@ from pathlib import Path
 
 import typer
 
-from bots.doctor import run_checks
+from bots.doctor import check_settings, run_checks
 from bots.doctor.bundle import Bundle, write_bundle
 from bots.doctor.results import Report
 from bots.exit_codes import STORE, exit_with, read_settings
@@ -23,6 +23,7 @@ def make_bundle(path: Path) -> None:
     report, bundle = Report(is_json=True), Bundle(settings)
 
     async def collect() -> None:
+        check_settings(report)
         await run_checks(settings, report)
         await bundle.collect(report)
 

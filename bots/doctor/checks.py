@@ -12,10 +12,11 @@ from bots.doctor import (
     sound_checks,
     web_checks,
 )
-from bots.doctor.results import Check, CheckRun, Result, fail
+from bots.doctor.results import SETTINGS_CURE, Check, CheckRun, Result, fail
 from bots.exit_codes import STORE, exit_code_of
-from core.errors import AssistantError
+from core.errors import AssistantError, ConfigError
 
+_PATIENCE_CURE = "Try again later. If it stays so, check the address and the network."
 #: Name -> check; the clock comes after the services that it is compared with.
 CHECKS: dict[str, Check] = {
     "home": machine_checks.check_home,
@@ -51,11 +52,13 @@ async def run_check(name: str, run: CheckRun) -> Result:
     try:
         return await CHECKS[name](run)
     except AssistantError as error:
-        cure = (
-            "Try again later. If it stays so, check the address and the network."
-            if error.is_retryable
-            else ""
-        )
-        return fail(str(error), cure, exit_code_of(error))
+        return fail(str(error), _find_cure(error), exit_code_of(error))
     except OSError as error:
         return fail(f"{error.filename}: {error.strerror}", "Check its owner and mode.", STORE)
+
+
+def _find_cure(error: AssistantError) -> str:
+    """Return what to do about an error that no check knows better."""
+    if isinstance(error, ConfigError):
+        return SETTINGS_CURE
+    return _PATIENCE_CURE if error.is_retryable else "The log of the program may say more."

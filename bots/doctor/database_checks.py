@@ -6,12 +6,15 @@ import sqlite3
 
 from bots.doctor.machine_checks import try_to_write
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
-from bots.exit_codes import STORE
-from core.errors import StoreError
+from bots.exit_codes import STORE, exit_code_of
+from core.errors import ConfigError, StoreError
 from core.store.database import check as database
 
 #: Older ones may corrupt a database in WAL mode that has several connections.
 _GOOD_SQLITE = (3, 51, 3)
+_DAMAGE_CURE = "Stop the bot, keep a copy of the file, and restore a backup."
+_FILE_CURE = f"Check its owner and mode. If it is damaged: {_DAMAGE_CURE}"
+_SERVER_CURE = "Start PostgreSQL, or correct DATABASE_URL; the server's log may say more."
 
 
 async def check_sqlite(run: CheckRun) -> Result:
@@ -26,10 +29,13 @@ async def check_sqlite(run: CheckRun) -> Result:
 
 async def check_database(run: CheckRun) -> Result:
     """Check that the database can be opened, is intact, and has this program's schema."""
-    found = await database.examine(run.settings.url)
+    try:
+        found = await database.examine(run.settings.url)
+    except StoreError as error:
+        cure = _SERVER_CURE if run.settings.is_shared else _FILE_CURE
+        return fail(f"the database cannot be read: {error}", cure, STORE)
     if found.damage:
-        cure = "Stop the bot, keep a copy of the file, and restore a backup."
-        return fail(f"the database is damaged: {found.damage}", cure, STORE)
+        return fail(f"the database is damaged: {found.damage}", _DAMAGE_CURE, STORE)
     folder = found.path and found.path.parent
     # Only HEARSAY_HOME is made at the start.
     if folder and folder != run.settings.hearsay_home and (refused := try_to_write(folder)):
@@ -57,7 +63,7 @@ async def check_storage(run: CheckRun) -> Result:
 
     try:
         await try_storage(url)
-    except StoreError as error:
+    except (StoreError, ConfigError) as error:
         cure = "Check STORAGE_URL, the network, and the credentials in the environment."
-        return fail(str(error), cure, STORE)
+        return fail(str(error), cure, exit_code_of(error))
     return ok(f"written, read and deleted at {url}")

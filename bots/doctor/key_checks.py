@@ -7,10 +7,12 @@ from pathlib import Path
 from bots.doctor.results import CheckRun, Result, fail, ok, warn
 from bots.exit_codes import CONFIG
 from core.config import ENV_FILE, SECRETS, Settings
+from core.errors import ConfigError
 from core.store.database.check import find_path
 from core.store.database.encryption import build_cipher
 from core.store.database.key import KeyFit, examine_key, find_keys
 
+_KEY_CURE = "Put the key of this database back: no other one can read what is stored."
 #: Permissions of anybody but the owner: all of them, and those to write.
 _OTHERS, _OTHERS_WRITE = 0o077, 0o022
 
@@ -27,7 +29,7 @@ async def check_modes(run: CheckRun) -> Result:
             return fail(f"other users of this machine can change {path}", cure, CONFIG)
         if _is_open(path, _OTHERS):
             return warn(f"other users of this machine can read {path}", cure)
-    if home.exists() and home.stat().st_mode & _OTHERS:
+    if home.is_dir() and home.stat().st_mode & _OTHERS:
         return warn(f"other users of this machine can read {home}", f"Run: chmod 700 {home}")
     for path in _list_secret_files(run.settings):
         if _is_open(path, _OTHERS):
@@ -38,10 +40,18 @@ async def check_modes(run: CheckRun) -> Result:
 
 async def check_key(run: CheckRun) -> Result:
     """Check that the key decrypts the database, as every start does."""
-    source = find_keys(run.settings)
+    try:
+        return await _find_key_fit(run.settings)
+    except ConfigError as error:
+        return fail(str(error), _KEY_CURE, CONFIG)
+
+
+async def _find_key_fit(settings: Settings) -> Result:
+    """Return what the key decrypts, and where it is. Raises ConfigError, StoreError."""
+    source = find_keys(settings)
     if source.path is None or source.path.exists():
         build_cipher(source)  # a malformed key is an error before any use
-    fit = await examine_key(run.settings.url, source)
+    fit = await examine_key(settings.url, source)
     if fit is KeyFit.EMPTY:
         return ok("there is nothing to decrypt yet")
     if fit is KeyFit.PART:
@@ -50,7 +60,7 @@ async def check_key(run: CheckRun) -> Result:
     fits = f"{build_cipher(source).key_id.hex()} decrypts the database; it is in"
     if source.path is None:
         return ok(f"{fits} the setting {source.name}")
-    is_beside = _is_beside_database(source.path, run.settings)
+    is_beside = _is_beside_database(source.path, settings)
     where = "beside the database: whoever copies the folder has both" if is_beside else "apart"
     return ok(f"{fits} {source.path}, {where}")
 

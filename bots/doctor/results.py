@@ -24,6 +24,7 @@ class Status(StrEnum):
     FAIL = "fail"
 
 
+SETTINGS_CURE = "Correct it in the environment or in .env; .env.example lists every setting."
 _COLOURS = {Status.OK: "green", Status.WARN: "yellow", Status.FAIL: "red"}
 
 

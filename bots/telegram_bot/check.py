@@ -14,6 +14,7 @@ from telegram.error import TelegramError
 from bots.telegram_bot.client import Connection
 from bots.telegram_bot.errors import read_error
 from core.config import Settings
+from core.engines.wire.client import tls
 from core.errors import ChatGone, ChatMoved
 
 _DEADLINE_S = 10.0
@@ -112,9 +113,11 @@ async def _connect(settings: Settings, dates: list[str]) -> AsyncIterator[Bot]:
     async def note_date(response: Any) -> None:
         dates.append(response.headers.get("date", ""))
 
-    hooks = {"event_hooks": {"response": [note_date]}}
+    hooks = {"response": [note_date]}
     connection = Connection(
-        read_timeout=_DEADLINE_S, connect_timeout=_DEADLINE_S, httpx_kwargs=hooks
+        read_timeout=_DEADLINE_S,
+        connect_timeout=_DEADLINE_S,
+        httpx_kwargs={"verify": tls(), "event_hooks": hooks},
     )
     token = settings.secret("telegram_bot_token") or ""
     try:

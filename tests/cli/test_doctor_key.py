@@ -77,18 +77,6 @@ async def test_a_key_in_a_setting_is_in_no_file(tmp_path: Path) -> None:
     assert found.text == f"{own} decrypts the database; it is in the setting HEARSAY_SECRET_KEY"
 
 
-async def test_file_modes(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    await fill(home)
-    assert (await check("modes", hearsay_home=home)).status is Status.OK
-    home.chmod(0o755)
-    assert (await check("modes", hearsay_home=home)).status is Status.WARN
-    (home / "secret.key").chmod(0o644)
-    found = await check("modes", hearsay_home=home)
-    assert (found.status, found.code) == (Status.FAIL, 78)
-    assert f"chmod 600 {home / 'secret.key'}" in found.cure
-
-
 async def test_modes_of_files_elsewhere(tmp_path: Path) -> None:
     home, file = tmp_path / "home", tmp_path / "keys" / "key"
     home.mkdir(mode=0o700)

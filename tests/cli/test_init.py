@@ -207,6 +207,7 @@ def test_a_file_with_mistakes_is_named_first(hearsay: Hearsay) -> None:
     with Terminal(hearsay, "init") as terminal:
         assert terminal.wait() == 78
         terminal.expect("MIMO_API_KEI: is not a known setting")
+        assert "Settings go into" not in terminal.shown
     check_hidden(terminal)
     with Terminal(hearsay, "init", "--file", f"{os.devnull}/x") as terminal:
         assert terminal.wait() == 78

@@ -103,7 +103,7 @@ def _describe_afresh(url: str) -> str:
 
 
 def _refuse_retired(url: str, cipher: Cipher) -> None:
-    """Raise ConfigError if the key that would encrypt was replaced by another one."""
+    """Raise ConfigError if the key that would encrypt was replaced by another one, StoreError."""
     engine = open_plain(url, is_read_only=True)
     try:
         with engine.connect() as connection:

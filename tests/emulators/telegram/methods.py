@@ -47,7 +47,8 @@ REACTIONS = frozenset(_EMOJIS.split())
 
 def get_me(request: ApiRequest) -> Any:
     return request.world.bot.to_json() | {
-        "can_join_groups": True, "can_read_all_group_messages": not request.world.is_privacy_on,
+        "can_join_groups": request.world.can_join_groups,
+        "can_read_all_group_messages": not request.world.is_privacy_on,
         "supports_inline_queries": False, "can_connect_to_business": False,
         "has_main_web_app": False,
     }  # fmt: skip

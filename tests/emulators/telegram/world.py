@@ -57,6 +57,8 @@ class World:
         self.is_local = is_local
         #: Whether the bot has privacy mode enabled.
         self.is_privacy_on = False
+        #: Whether the bot may be added to groups.
+        self.can_join_groups = True
         self.bot = User(bot_id, "Hearsay", "hearsay_test_bot", is_bot=True)
         self.users: dict[int, User] = {
             bot_id: self.bot,
