@@ -19,6 +19,8 @@ from core.errors import (
 )
 
 if TYPE_CHECKING:  # they take longer to import than help may take to appear
+    from pathlib import Path
+
     from pydantic import ValidationError
 
     from core.config import Settings
@@ -49,16 +51,21 @@ def exit_with(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def read_settings() -> Settings:
-    """Return the settings. Raises ConfigError that names the setting, never its value."""
+def read_settings(file: Path | None = None, **values: str) -> Settings:
+    """Return the settings. Raises ConfigError that names the setting, never its value.
+
+    file: read instead of `.env`. values: settings that count before all others.
+    """
     from pydantic import ValidationError
 
-    from core.config import Settings
+    from core.config import ENV_FILE, Settings
 
     try:
-        return Settings()
+        return Settings(_env_file=file or ENV_FILE, **values)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         raise ConfigError(describe_settings_error(error)) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file or ENV_FILE} is not a text in UTF-8") from None
     except OSError as error:
         raise ConfigError(f"{error.filename} cannot be read: {error.strerror}") from None
 

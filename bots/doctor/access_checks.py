@@ -7,6 +7,8 @@ from itertools import combinations
 
 from bots.doctor.results import CheckRun, Result, ok, warn
 from core.config import Settings
+from core.engines import Engines
+from core.errors import ConfigError
 from core.models import ASK, parse_budget
 
 #: Budget settings, and whom each one is for.
@@ -61,7 +63,8 @@ async def check_limits(run: CheckRun) -> Result:
     if is_paid and is_open and not parse_budget(settings.budget_bot):
         text = "anybody may use the bot, and nothing limits what all together spend: BUDGET_BOT=off"
         return warn(text, "Set BUDGET_BOT, such as 5 USD/day, 20 USD/month, or ALLOWED_CHATS.")
-    return ok("; ".join(f"{who}: {budgets[name]}" for name, who in _BUDGETS.items()))
+    shown = [f"{who}: {budgets[name]}" for name, who in _BUDGETS.items()]
+    return ok("; ".join([*shown, *await _list_service_limits(settings)]))
 
 
 async def check_secrets(run: CheckRun) -> Result:
@@ -76,6 +79,20 @@ async def check_secrets(run: CheckRun) -> Result:
         text = "; ".join(f"{one} and {other} are the same" for one, other in pairs)
         return warn(text, "Whoever has one has both: make another for each.")
     return ok("none is easy to guess" if found else "none is set")
+
+
+async def _list_service_limits(settings: Settings) -> list[str]:
+    """Return what the service that transcribes allows its account per minute, if that is known."""
+    engines = Engines(settings)
+    try:
+        limits = engines.transcriber().limits
+    except ConfigError:  # the check of the engines tells it
+        return []
+    finally:
+        await engines.close()
+    most = ((limits.calls_per_minute, "calls"), (limits.tokens_per_minute, "tokens"))
+    known = [f"{number} {what}" for number, what in most if number]
+    return [f"the service transcribes with {' and '.join(known)} per minute"] if known else []
 
 
 def can_be_guessed(secret: str) -> bool:

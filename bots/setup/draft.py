@@ -11,10 +11,9 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
-from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource
 
-from bots.exit_codes import describe_settings_error
+from bots.exit_codes import read_settings
 from core.config import Settings
 from core.errors import ConfigError
 from core.store.database.encryption import sync
@@ -40,10 +39,7 @@ class Draft:
 
         Raises ConfigError that names the setting, never its value.
         """
-        try:
-            return Settings(_env_file=self._path, **self._answers | tried)  # type: ignore[call-arg, arg-type]
-        except ValidationError as error:
-            raise ConfigError(describe_settings_error(error)) from None
+        return read_settings(self._path, **self._answers | tried)
 
     def is_set(self, name: str) -> bool:
         """Return whether a setting has a value, in the file or elsewhere."""

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bots.setup.draft import Draft, merge
 from core.errors import ConfigError
+from tests.support.paths import ROOT
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,18 @@ from core.errors import ConfigError
 )
 def test_only_the_value_changes(before: str, after: str) -> None:
     assert merge(before, {"KEY": "new"}) == after
+
+
+def test_a_copy_of_the_example_keeps_all_its_lines() -> None:
+    before = (ROOT / ".env.example").read_text()
+    after = merge(before, {"MIMO_API_KEY": "sk-1", "ALLOWED_CHATS": "7, 8"})
+    changed = [
+        (one, other)
+        for one, other in zip(before.splitlines(), after.splitlines(), strict=True)
+        if one != other
+    ]
+    expected = [("MIMO_API_KEY=", "MIMO_API_KEY=sk-1"), ("ALLOWED_CHATS=", "ALLOWED_CHATS='7, 8'")]
+    assert changed == expected
 
 
 @given(st.text(alphabet=st.characters(exclude_categories=("C", "Z"), include_characters=" #'\"\\")))

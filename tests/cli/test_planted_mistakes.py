@@ -209,6 +209,9 @@ MISTAKES = {
     "a setting is misspelt": Mistake(
         put(MIMO_API_KEI=KEY), "settings", "MIMO_API_KEI: is not a known", ".env.example", CONFIG
     ),
+    "the settings are no text": Mistake(
+        put(LOG_FORMAT="text\udcff"), "settings", ".env is not a text in UTF-8", ".env", CONFIG
+    ),
     "a setting has no such value": Mistake(
         put(LOG_LEVEL=KEY), "settings", "LOG_LEVEL: ", ".env.example", CONFIG
     ),

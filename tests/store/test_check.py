@@ -9,10 +9,13 @@ from traceback import format_exception
 
 import pytest
 
+from core.commands import pick_command
 from core.errors import ConfigError, StoreError
-from core.store import migrate
-from core.store.database.check import DatabaseCondition, examine
+from core.models import Chat
+from core.store import Store, migrate
+from core.store.database.check import DatabaseCondition, examine, list_recent_chats
 from core.store.database.migrate import list_revisions
+from tests.conftest import NewMessage, ask_for_help
 from tests.support.clean_start import ask_database, make_database
 
 
@@ -31,6 +34,18 @@ async def test_its_schema_version_is_reported(database_url: str, tmp_path: Path)
         ask_database(tmp_path, "DELETE FROM alembic_version")
         ask_database(tmp_path, f"INSERT INTO alembic_version VALUES ('{revision}')")
         assert await examine(database_url) == DatabaseCondition(True, schema=schema)
+
+
+async def test_chats_are_listed_by_their_last_job(
+    store: Store, database_url: str, new_message: NewMessage
+) -> None:
+    for chat_id in ("-1", "7", "-2", "-3", "7", "-1"):
+        assert await store.intake.add(ask_for_help(new_message, chat_id), pick_command)
+    await store.jobs.cancel_chat(Chat("test", "1", "-2"))
+    cipher = store._database.cipher
+    found = await list_recent_chats(database_url, cipher, "test")
+    assert [chat.chat_id for chat in found] == ["-1", "7", "-3"]
+    assert await list_recent_chats(database_url, cipher, "telegram") == []
 
 
 async def test_damage_is_found(tmp_path: Path) -> None:

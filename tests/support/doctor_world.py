@@ -85,7 +85,7 @@ class DoctorWorld:
         text = "".join(f"{name}='{value}'\n" for name, value in self.settings.items())
         path = self.folder / ".env"
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
-        path.write_text(text)
+        path.write_bytes(text.encode(errors="surrogateescape"))
         path.chmod(mode)
         report = Report(is_json=True)
         if settings := check_settings(report):
