@@ -22,7 +22,7 @@ _BUDGETS = {
 _CHOSEN = ("web_password", "admin_password", "telegram_webhook_secret")
 #: Words and rows of keys that count for nothing, and what must be left of a secret without them.
 _COMMON = re.compile(
-    r"password|passwort|hearsay|telegram|discord|admin|operator|change ?(me|this)|let ?me ?in"
+    r"password|passwort|hearsay|telegram|discord|admin|operator|change.?(me|this)|let.?me.?in"
     r"|secret|welcome|qwerty|asdf|iloveyou|default|example|abc|test|0?1234567890?|0?987654321|[\W_]"
 )
 _MIN_KINDS = 5

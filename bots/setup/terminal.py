@@ -51,11 +51,15 @@ def confirm(question: str, *, default: bool) -> bool:
 
 
 def choose(question: str, choices: Mapping[str, str], default: str) -> str:
-    """Return the word of one of `choices`, which are words with what they mean."""
+    """Return the word of one of `choices`, which are words with what they mean.
+
+    What was typed may be the beginning of one.
+    """
     for word, meaning in choices.items():
         tell(f"  {word}: {meaning}", indent="    ")
     while True:
         typed: str = typer.prompt(question, default=default)
-        if (answer := typed.strip().lower()) in choices:
-            return answer
+        found = [word for word in choices if word.startswith(typed.strip().lower())]
+        if len(found) == 1:
+            return found[0]
         tell(f"Type {' or '.join(choices)}.")

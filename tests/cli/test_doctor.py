@@ -196,3 +196,13 @@ async def test_a_home_that_is_not_writable() -> None:
     found = await check("home", hearsay_home=Path("/proc/hearsay"))
     assert (found.status, found.code) == (Status.FAIL, 78)
     assert "/proc cannot be written to" in found.text
+
+
+async def test_a_proxy_looks_names_up_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"openai_base_url": "http://no-such-host.invalid/v1", "discord_bot_token": "x"}
+    monkeypatch.setenv("HTTPS_PROXY", UNREACHABLE)
+    found = await check("names", **values, discord_api_base_url="http://localhost/")
+    assert (found.status, found.text) == (Status.OK, "found: localhost")
+    found = await check("names", **values, discord_api_base_url="http://no-such-host.invalid/")
+    assert (found.status, found.code) == (Status.FAIL, 69)
+    assert "no network or no name server" in found.cure

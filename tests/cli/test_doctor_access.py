@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from bots.doctor.access_checks import check_access
+import pytest
+
+from bots.doctor.access_checks import can_be_guessed, check_access
 from bots.doctor.results import CheckRun
 from tests.support.fake_inbox import make_settings
 from tests.support.hearsay_command import TOKEN
@@ -21,3 +23,21 @@ async def test_who_may_use_the_bot_is_said() -> None:
         found = await check_access(CheckRun(settings))
         assert (found.status, found.text, found.code) == (status, text, 0)
     assert "no chat platform" in (await check_access(CheckRun(make_settings()))).text
+
+
+@pytest.mark.parametrize(
+    ("secret", "is_weak"),
+    [
+        ("Password-1234", True),
+        ("hearsayadmin!", True),
+        ("change-this-secret", True),
+        ("aaaaaaaaaaaaaaaa", True),
+        ("200012312359", True),
+        ("qwertyqwerty", True),
+        ("correct horse battery", False),
+        ("9f0c1e7ab2d84f6635c09e1b7d2a4c80", False),
+        ("STy2ezuZM1djxzPAk9TvGMQp", False),
+    ],
+)
+def test_what_can_be_guessed(secret: str, is_weak: bool) -> None:
+    assert can_be_guessed(secret) is is_weak

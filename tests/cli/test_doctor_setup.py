@@ -124,8 +124,9 @@ def test_the_log_is_plain_or_json_as_set(hearsay: Hearsay, format: str, begin: s
     assert done.stderr.startswith(begin) and "\x1b" not in done.stderr
 
 
-def test_doctor_has_a_make_target_that_installs_first() -> None:
-    assert "\ndoctor: $(VENV)/run.stamp" in (ROOT / "Makefile").read_text()
+@pytest.mark.parametrize("name", ["doctor", "init"])
+def test_there_is_a_make_target_that_installs_first(name: str) -> None:
+    assert f"\n{name}: $(VENV)/run.stamp" in (ROOT / "Makefile").read_text()
 
 
 def test_a_made_key_is_accepted(hearsay: Hearsay) -> None:

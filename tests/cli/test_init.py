@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -133,10 +134,20 @@ def test_everything_may_be_skipped(hearsay: Hearsay) -> None:
     assert [*hearsay.folder.iterdir()] == []
 
 
-def test_an_interruption_writes_nothing(hearsay: Hearsay, at: dict[str, str]) -> None:
+@pytest.mark.parametrize("moment", ["at a question", "during a try"])
+def test_an_interruption_writes_nothing(
+    hearsay: Hearsay, at: dict[str, str], telegram: TelegramServer, moment: str
+) -> None:
+    telegram.clear_requests()
+    if moment == "during a try":
+        telegram.fault("getMe", "hang")
     with Terminal(hearsay, "init", **at) as terminal:
         terminal.answer(TELEGRAM, TOKEN)
-        terminal.expect(DISCORD)
+        if moment == "during a try":
+            while not telegram.requests_to("getMe"):
+                time.sleep(0.01)  # another process makes the request
+        else:
+            terminal.expect(DISCORD)
         terminal.interrupt()
         assert terminal.wait() != 0
     check_hidden(terminal)
@@ -194,6 +205,24 @@ def test_without_a_network_a_token_may_be_kept_untested(hearsay: Hearsay) -> Non
         assert terminal.wait() == 0
     check_hidden(terminal)
     assert dotenv_values(hearsay.folder / "other.env") == {"TELEGRAM_BOT_TOKEN": TOKEN}
+
+
+def test_a_key_of_a_token_plan_needs_its_region(hearsay: Hearsay) -> None:
+    key = "tp-canary0123456789canary"
+    # Nothing of it leaves this machine: there is no such proxy.
+    with Terminal(hearsay, "init", HTTPS_PROXY="http://127.0.0.1:1") as terminal:
+        terminal.answer(TELEGRAM)
+        terminal.answer(DISCORD)
+        terminal.answer(SERVICE, "m")
+        terminal.answer(MIMO, key)
+        terminal.answer("Its region [sgp]:", "ams")
+        terminal.answer(AGAIN, "keep")
+        terminal.answer(PASSWORD)
+        assert terminal.wait() == 0
+    check_hidden(terminal)
+    address = "https://token-plan-ams.xiaomimimo.com/v1"
+    written = {"MIMO_API_KEY": key, "MIMO_BASE_URL": address}
+    assert dotenv_values(hearsay.folder / ".env") == written
 
 
 def test_without_a_terminal_it_says_what_to_do(hearsay: Hearsay) -> None:

@@ -243,6 +243,8 @@ async def test_without_a_mistake_nothing_is_found(
     found = await world.ask_doctor(capsys)
     assert found.troubles == set(), found.checks
     assert "may answer in all 2" in found.checks["groups"]["text"]
+    limits = "the service transcribes with 100 calls and 10000 tokens per minute"
+    assert limits in found.checks["limits"]["text"]
 
 
 @pytest.mark.parametrize("name", MISTAKES)
