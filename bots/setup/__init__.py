@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bots.discord_bot.check import ask_account as ask_discord_account
+from bots.discord_bot.permissions import PERMISSIONS
 from bots.doctor.machine_checks import try_to_write
 from bots.exit_codes import USAGE, exit_with
 from bots.setup.draft import Draft
@@ -78,6 +79,7 @@ async def _tell_links(settings: Settings) -> None:
             tell()
             tell("Discord: this adds the bot to a server, with the permissions that it uses:")
             tell(discord.install_link)
+            tell(f"They are {', '.join(f'{one.name} ({one.use})' for one in PERMISSIONS)}.")
     except PlatformError as error:
         tell(f"{error}. hearsay doctor prints the links later.")
 

@@ -55,6 +55,18 @@ def test_any_value_is_read_as_it_was_written(value: str) -> None:
         assert dotenv_values(stream=io.StringIO(text)) == {"A": "1", "KEY": value}
 
 
+def test_an_answer_may_take_a_value_away(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_text("ALLOWED_CHATS=7\nLOG_LEVEL=ERROR\n")
+    draft = Draft(path)
+    assert draft.is_set("allowed_chats")
+    draft.set("allowed_chats", "")
+    assert not draft.is_set("allowed_chats")
+    assert draft.write() == ["ALLOWED_CHATS"]
+    assert path.read_text() == "ALLOWED_CHATS=\nLOG_LEVEL=ERROR\n"
+    assert not Draft(path).is_set("allowed_chats")
+
+
 def test_a_failure_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / ".env"
     path.write_text("LOG_LEVEL=ERROR\n")

@@ -106,6 +106,7 @@ def test_a_whole_setup_is_asked_for_tried_and_written(
         terminal.expect("privacy mode is on")
         terminal.expect("/setprivacy")
         terminal.expect("https://discord.com/oauth2/authorize?client_id=")
+        terminal.expect("They are View Channel (sees the channel), Send Messages (answers)")
         terminal.expect("Start it: hearsay run")
         assert terminal.wait() == 0
     path = hearsay.folder / ".env"

@@ -17,6 +17,7 @@ from core.models import File, Reply
 from tests.emulators.discord import DiscordServer as Server
 from tests.emulators.discord.records import PUBLIC_THREAD, VOICE
 from tests.support.discord_server_chat import ServerChannel, make_voice
+from tests.support.paths import ROOT
 
 LONG = "\n".join(f"The line {n} of what was said." for n in range(160))
 FILE = File("a.srt", "application/x-subrip", b"1\n00:00")
@@ -65,6 +66,12 @@ async def test_the_numbers_are_those_of_discord_py(server: Server, settings: Set
     assert asked["scope"] == ["bot applications.commands"]
     granted = discord.Permissions(int(asked["permissions"][0]))
     assert granted == discord.Permissions(**{one.flag: True for one in PERMISSIONS})
+
+
+def test_the_documents_name_them() -> None:
+    text = " ".join((ROOT / "docs" / "operations.md").read_text().split())
+    _, _, listed = text.partition("asks for what the bot uses: ")
+    assert all(one.name in listed.partition(" To speak on a stage")[0] for one in PERMISSIONS)
 
 
 async def test_with_all_of_them_every_kind_of_reply_arrives(
