@@ -41,6 +41,7 @@ class BareRoot:
         for name in filter(lambda name: (ROOT / name).exists(), names):
             (self.folder / "src" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, self.folder / "src" / name)
+        self("git init -q && git add -A")
 
     def command(self, script: str) -> Sequence[str | Path]:
         """Return the command that runs `script` in the checkout there."""
