@@ -1,4 +1,7 @@
-"""hearsay jobs list | show | retry: the operator's view of jobs, by default without content."""
+"""hearsay jobs list | show | retry: the operator's view of jobs, by default without content.
+
+Also hearsay pause and hearsay resume, which turn the switch of /admin pause.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +43,16 @@ def print_job(job_id: str, *, has_content: bool, is_json: bool) -> None:
 def retry(job_id: str) -> None:
     """Run a dead letter again."""
     asyncio.run(_retry(job_id))
+
+
+def pause_all(*, is_on: bool, text: str = "") -> None:
+    """Begin no new work, or begin it again, also in a bot that runs. text: what people are told."""
+    asyncio.run(_pause(is_on=is_on, text=text))
+    typer.echo(
+        "Paused: what comes in is kept, and each chat is told once. hearsay resume goes on."
+        if is_on
+        else "Resumed: what has waited is done now."
+    )
 
 
 async def _list(states: list[JobState], limit: int, *, is_json: bool) -> None:
@@ -111,6 +124,11 @@ async def _retry(job_id: str) -> None:
                 exit_with(f"there is no job {job_id}", 1)
             exit_with(f"job {job_id} is {job.state.value}: only dead letters can be run again", 1)
     typer.echo(f"Job {job_id} will be run again.")
+
+
+async def _pause(*, is_on: bool, text: str) -> None:
+    async with open_store(prepare()) as store:
+        await store.controls.pause(SHELL_OPERATOR, is_on=is_on, text=text)
 
 
 def _describe_age(age: timedelta) -> str:

@@ -85,13 +85,13 @@ def pause(
     text = " ".join(message.split())
     if len(text) > _MOST_CHARS:
         raise typer.BadParameter(f"at most {_MOST_CHARS} characters", param_hint="--message")
-    from bots.cli.pause import turn
+    from bots.cli.jobs import pause_all
 
-    turn(is_on=True, text=text)
+    pause_all(is_on=True, text=text)
 
 
 def resume() -> None:
     """Go on with what has waited since hearsay pause, or /admin pause."""
-    from bots.cli.pause import turn
+    from bots.cli.jobs import pause_all
 
-    turn(is_on=False)
+    pause_all(is_on=False)

@@ -14,6 +14,7 @@ import pytest
 from bots.home import lock_home
 from core.store.database.cipher import find_key_id, make_key
 from tests.cli.test_doctor import fill
+from tests.support.clean_start import ask_database
 from tests.support.hearsay_command import Hearsay
 from tests.support.moved import read_all
 from tests.support.postgresql import PostgresServer
@@ -170,6 +171,18 @@ async def test_what_cannot_be_backed_up(hearsay: Hearsay, filled: Hearsay) -> No
     assert "newer than the program" in line
     filled.database.unlink()
     assert "there is no database" in await refuse(filled, "backup")
+
+
+async def test_sound_elsewhere_is_counted(filled: Hearsay, new: Hearsay) -> None:
+    row = "INSERT INTO objects VALUES ('key', 'sound', 'owner', 0, 9, 'a1b2c3d4', '2026-01-01')"
+    ask_database(filled.home, row)
+    url = f"file://{filled.folder}/sound"
+    (filled.folder / "sound").mkdir()
+    _, out, _ = await run(filled, "backup", filled.folder / "disk", STORAGE_URL=url)
+    assert f"Sound that is not in the backup: 1 objects at {url}." in out
+    [path] = (filled.folder / "disk").iterdir()
+    _, out, _ = await run(new, "restore", path)
+    assert "1 objects at STORAGE_URL, which is not set." in out
 
 
 async def test_fingerprints_are_printed_and_no_key(hearsay: Hearsay) -> None:

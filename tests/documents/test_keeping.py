@@ -20,7 +20,10 @@ from tests.support.paths import ROOT
 TEXT = (ROOT / "docs" / "keeping.md").read_text()
 #: The names of the document -> those of a test.
 DISK, BACKUP = "/mnt/backup", "hearsay-2026-11-25T1800Z.backup"
-COMMAND = re.compile(r"(?<![\w/.@])(?:/srv/hearsay/)?(?:\.venv/bin/)?hearsay ([a-z][^`\n#&>]*)")
+COMMAND = re.compile(
+    r"(?<![\w/.@])(?:/srv/hearsay/)?(?:\.venv/bin/)?hearsay "
+    r"([a-z][^`\n#&>]*?)(?= *(?:2>|[`\n#&]|$))"
+)
 BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 
 
