@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -50,6 +50,9 @@ from core.store.upgrade import upgrade
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
 from core.worker_process.sandbox import hide_memory, is_root
+
+if TYPE_CHECKING:
+    from bots.telemetry import Tracing
 
 log = structlog.get_logger()
 
@@ -89,6 +92,7 @@ async def run(
         log.warning("running as root: better give the program a user of its own")
     async with open_program(settings, clock) as program, AsyncExitStack() as stack:
         await meet_others(program.store)
+        tracing = await _start_tracing(settings, stack)
         platforms = build_platforms(settings, program.inbox, clock, clients)
         for platform in platforms.values():
             stack.push_async_callback(platform.close)
@@ -96,17 +100,40 @@ async def run(
         # What is loaded by now stays: collecting it would block the loop for 0.1 s.
         gc.freeze()
         gc.enable()
-        await _run_parts(settings, program, platforms, parts)
+        await _run_parts(settings, program, platforms, parts, tracing)
+
+
+async def _start_tracing(settings: Settings, stack: AsyncExitStack) -> Tracing | None:
+    """Return what makes traces until `stack` is closed, None if they are off."""
+    endpoint = settings.otel_exporter_otlp_endpoint
+    if endpoint is None:
+        return None
+    try:
+        # Loaded only where it is on.
+        from bots.telemetry import open_tracing
+    except ImportError:
+        remedy = "install them: .venv/bin/pip install -e '.[telemetry]'"
+        log.warning("no traces: their packages are missing", remedy=remedy)
+        return None
+    return await stack.enter_async_context(open_tracing(endpoint))
 
 
 async def _run_parts(
-    settings: Settings, program: Program, platforms: dict[str, Platform], parts: Collection[Part]
+    settings: Settings,
+    program: Program,
+    platforms: dict[str, Platform],
+    parts: Collection[Part],
+    tracing: Tracing | None,
 ) -> None:
     store, job_runner = program.store, None
     received = {name: one for name, one in platforms.items() if find_part(name) in parts}
     program.inbox.platforms, program.inbox.received = platforms, received.keys()
     if takes := find_jobs(parts, received, is_shared=store.is_shared):
         job_runner = make_job_runner(settings, program, platforms, takes)
+    if tracing:
+        tracing.wrap(program.inbox, platforms.values(), job_runner)
+        engines = program.transcription.transcriber, program.answering.answerer
+        tracing.wrap_engines(*engines, program.synthesis.synthesizer)
     incidents, requests = watch(settings, program, platforms, parts)
     intakes = list_intakes(settings, received, program.clock, find_health(platforms, received))
     # The others send replies only.

@@ -212,6 +212,8 @@ class Settings(BaseSettings):
     log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], UPPER] = "INFO"
     #: Log records as "text" for people or as "json" for programs; "auto": text on a terminal.
     log_format: Annotated[Literal["auto", "text", "json"], LOWER] = "auto"
+    #: Collector of OpenTelemetry that gets traces, over HTTP; none without it.
+    otel_exporter_otlp_endpoint: Address | None = None
 
     @model_validator(mode="before")
     @classmethod

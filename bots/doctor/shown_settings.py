@@ -23,7 +23,7 @@ ADDRESSES = frozenset(
     (
         *("telegram_api_base_url", "telegram_file_base_url", "telegram_webhook_url"),
         *("discord_api_base_url", "mimo_base_url", "openai_base_url"),
-        *("database_url", "storage_url"),
+        *("database_url", "storage_url", "otel_exporter_otlp_endpoint"),
     )
 )
 #: Lists, of which the length may be seen: they name chats, people, sites and networks.

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Flag, auto
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from core.assistant import Assistant
 from core.interfaces import Platform
 from core.operations.model_probe import ModelProbe
 from core.store import Store
 
+if TYPE_CHECKING:
+    from core.jobs.steps import JobSteps
+
 
 class Runner(Protocol):
     """What runs the jobs of a store."""
+
+    #: What it does with each job.
+    steps: JobSteps
 
     async def run(self) -> None:
         """Run jobs until cancelled."""

@@ -64,7 +64,7 @@ class QueueRunner:
         """model_probe: None to never probe the models."""
         self._store = store
         self._clock = clock = store.clock
-        self._steps = JobSteps(store, assistant, platforms, clock)
+        self.steps = JobSteps(store, assistant, platforms, clock)
         self._app = build_app(store.conninfo, self._run_entry)
         self._add_chores(Chores(store, model_probe, clock))
         self._places = PLACES * (Takes.SHARED in takes)
@@ -79,8 +79,8 @@ class QueueRunner:
         self._left = set[int]()
         #: It tells people about jobs that no process has begun.
         self._is_leader = False
-        self._steps.delays.watches = self._watches
-        self._steps.delays.has_jobs.set()
+        self.steps.delays.watches = self._watches
+        self.steps.delays.has_jobs.set()
         store.events.subscribe(STOPPED, self.stop_jobs)
         store.events.subscribe(GIVEN_BACK, self._look)
 
@@ -98,7 +98,7 @@ class QueueRunner:
         async with self._app.open_async():
             leading = Ownership(self._store).run("notices", self._lead)
             loops = [self._run_worker(worker) for worker in self._workers]
-            loops += [self._take_over(), leading, self._steps.delays.run()]
+            loops += [self._take_over(), leading, self.steps.delays.run()]
             tasks = [asyncio.create_task(loop) for loop in loops]
             log.info("worker started", places=sum(count for _, count in self._places))
             try:
@@ -166,7 +166,7 @@ class QueueRunner:
     async def _run_begun(self, job: Job, fence: Fence | None) -> bool:
         """Run a job; return False if it may have to run again."""
         token = FENCE.set(fence)
-        task = asyncio.create_task(self._steps.run(job), name=job.job_id)
+        task = asyncio.create_task(self.steps.run(job), name=job.job_id)
         FENCE.reset(token)
         self._running[job.job_id] = task
         if job.outcome is JobState.CANCELLED:
@@ -221,7 +221,7 @@ class QueueRunner:
 
     def _watches(self, job: Job) -> bool:
         is_begun = job.state is JobState.RUNNING
-        return job.job_id in self._steps.delays.timers or (self._is_leader and not is_begun)
+        return job.job_id in self.steps.delays.timers or (self._is_leader and not is_begun)
 
     async def _repair(self) -> None:
         if count := await self._store.shared_jobs.repair():

@@ -60,14 +60,14 @@ class JobRunner:
         self._running: set[asyncio.Task[Any]] = set()
         #: Held from a job's claim until it has its task.
         self._claiming = asyncio.Lock()
-        self._steps = JobSteps(store, assistant, platforms, clock)
+        self.steps = JobSteps(store, assistant, platforms, clock)
         self._is_stopping = False
         #: At the last look at the table there were jobs that could not run yet.
         self._has_waiting = False
 
     async def run(self) -> None:
         """Run jobs until cancelled."""
-        chores = (self._chores.run(), self._steps.delays.run())
+        chores = (self._chores.run(), self.steps.delays.run())
         background = [asyncio.create_task(chore) for chore in chores]
         try:
             await self._run()
@@ -87,7 +87,7 @@ class JobRunner:
             async with self._claiming:
                 found = await claim(max(0, MAX_RUNNING - len(self._running)), RESERVE)
                 for job in found.jobs:
-                    task = asyncio.create_task(self._steps.run(job), name=job.job_id)
+                    task = asyncio.create_task(self.steps.run(job), name=job.job_id)
                     self._running.add(task)
                     task.add_done_callback(self._forget)
             if found.paused_at != self._store.controls.paused_at:
@@ -101,7 +101,7 @@ class JobRunner:
         if self._has_waiting or may_run_again:
             self.wake()
         elif not self._running:
-            self._steps.delays.has_jobs.clear()
+            self.steps.delays.has_jobs.clear()
 
     def cancel(self, job_ids: Collection[str]) -> None:
         """Interrupt jobs that were cancelled in the database; they end with the replies there."""
@@ -160,7 +160,7 @@ class JobRunner:
         # A job that was due and not claimed waits for a running one, whose end wakes the loop.
         self._has_waiting = found.has_waiting
         if found.has_waiting or self._running:
-            self._steps.delays.has_jobs.set()
+            self.steps.delays.has_jobs.set()
         idle_s = PAUSED_S if found.paused_at else IDLE_S
         due_s = (found.next_at - self._clock.now()).total_seconds() if found.next_at else idle_s
         await self._clock.wait_for(self._is_awake, min(idle_s, max(0.0, due_s)))
