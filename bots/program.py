@@ -92,6 +92,7 @@ async def run(
         log.warning("running as root: better give the program a user of its own")
     async with open_program(settings, clock) as program, AsyncExitStack() as stack:
         await meet_others(program.store)
+        stack.callback(program.inbox.status.gauges.close)
         tracing = await _start_tracing(settings, stack)
         platforms = build_platforms(settings, program.inbox, clock, clients)
         for platform in platforms.values():

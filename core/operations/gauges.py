@@ -40,6 +40,11 @@ class Gauges:
         if self._reading:
             await asyncio.wait({self._reading}, timeout=WAIT_S)
 
+    def close(self) -> None:
+        """Stop reading: the database is about to be closed."""
+        if self._reading:
+            self._reading.cancel()
+
     async def _read(self, check: Callable[[], Awaitable[Mapping[str, str]]]) -> None:
         for part, reason in (await check()).items():
             metrics.READY.labels(part).set(not reason)
