@@ -1,6 +1,7 @@
 """All measurements as one table: each figure beside that of another side, and its target.
 
     python -m benchmarks [GROUP] ...   # by default all of GROUPS; each is a module of `table`
+    python -m benchmarks --write       # also into docs/measurements.md and the README
 
 Both sides are measured in the same run, in turns where they can be, since other programs may keep
 the machine busy; the table shows its load. Figures are medians.
@@ -28,10 +29,14 @@ def find_rows(groups: list[str]) -> list[Row]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("groups", nargs="*", metavar="GROUP", help=", ".join((*GROUPS, *MORE)))
-    chosen = parser.parse_args().groups
+    parser.add_argument("--write", action="store_true", help="into the documents, too")
+    options = parser.parse_args()
+    chosen = options.groups
     if unknown := set(chosen) - {*GROUPS, *MORE}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    measure_all(find_rows(chosen or list(GROUPS)))
+    if options.write and chosen:
+        parser.error("only the whole table is written")
+    measure_all(find_rows(chosen or list(GROUPS)), is_written=options.write)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks.__main__ import GROUPS, MORE, find_rows
+from benchmarks.support import documents
 from benchmarks.support.rows import Figures, Row, measure_all
 from benchmarks.table import growth, long_chats
 from core.models import Chat
@@ -38,6 +40,41 @@ def test_the_table_shows_figures_verdicts_and_load(capsys: pytest.CaptureFixture
     assert shown[1] == ["text, ms", "80", "400", "usual bot", "0.20", "≤ 80", "met"]
     assert shown[2][-2:] == ["≥ 81", "MISSED"]
     assert shown[3] == ["speech, ms", "6", "needs ffmpeg", "usual bot", "≤ 5", "MISSED"]
+
+
+def test_the_documents_show_the_whole_table_with_date_and_machine() -> None:
+    """`python -m benchmarks --write` writes them; the README has a part of the same rows."""
+    page, readme = documents.PAGE.read_text(), documents.README.read_text()
+    lines = [line.split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    names = [
+        f"| {row.name}, {row.unit}" if row.unit else f"| {row.name}" for row in find_rows([*GROUPS])
+    ]
+    assert [line[0] for line in lines[2:]] == names
+    [part] = re.findall(r"(?s)<!-- measured -->\n(.*?)<!-- end -->", readme)
+    shown = [line.removesuffix(" |").split(" | ") for line in part.splitlines() if line[:2] == "| "]
+    assert len(shown[2:]) == len(documents.SHOWN)
+    assert all(row in [line[:5] for line in lines] for row in shown[2:])
+    for text in (page, part):
+        assert re.search(r"Measured on \d{4}-\d\d-\d\d: \d+ processors \(.+\), \d+ GB", text)
+
+
+def test_documents_are_written_between_their_marks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "README.md").write_text("before\n<!-- measured -->\nold\n<!-- end -->\nafter\n")
+    monkeypatch.setattr(documents, "README", tmp_path / "README.md")
+    monkeypatch.setattr(documents, "PAGE", tmp_path / "page.md")
+    rows = [
+        ("text, p50, ms", "80", "400", "usual bot", "0.20", "≤ 80", "met"),
+        ("a row of no note", "1", "2", "x", "0.50", "≤ 3", "met"),
+    ]
+    documents.write_documents(rows, "load average 0.1")
+    readme = (tmp_path / "README.md").read_text()
+    assert readme.startswith("before\n<!-- measured -->\nMeasured on ")
+    assert readme.endswith("| text, p50, ms | 80 | 400 | usual bot | 0.20 |\n<!-- end -->\nafter\n")
+    page = (tmp_path / "page.md").read_text()
+    assert "| a row of no note | 1 | 2 | x | 0.50 | ≤ 3 | met |" in page
+    assert "load average 0.1." in page
 
 
 def test_a_row_that_fails_does_not_hide_the_others(capsys: pytest.CaptureFixture[str]) -> None:

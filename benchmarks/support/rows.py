@@ -79,10 +79,11 @@ def load() -> str:
     return f"load average {averages}, {os.cpu_count()} processors"
 
 
-def measure_all(rows: Sequence[Row]) -> None:
+def measure_all(rows: Sequence[Row], *, is_written: bool = False) -> None:
     """Measure all rows, one after the other, and print them as one table.
 
-    The others are shown, too, if some fail. Raises SystemExit then.
+    is_written: the documents have it, too. The others are shown, too, if some fail. Raises
+    SystemExit then, and writes nothing.
     """
     before, lines, has_failed = load(), [], False
     for number, row in enumerate(rows, 1):
@@ -93,6 +94,11 @@ def measure_all(rows: Sequence[Row]) -> None:
             traceback.print_exc()
             figures, has_failed = FAILED, True
         lines.append(row.cells(figures))
-    show(f"Before: {before}; after: {load()}", [HEADER, *lines])
+    busy = f"Before: {before}; after: {load()}"
+    show(busy, [HEADER, *lines])
     if has_failed:
         sys.exit("not all rows could be measured")
+    if is_written:
+        from benchmarks.support.documents import write_documents
+
+        write_documents(lines, busy)

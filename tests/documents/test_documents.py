@@ -19,7 +19,10 @@ NOT_FILES = {"whisper.py", "irc_bot.py", "count.py", "test_count.py"}
 
 
 def test_the_readme_fits_on_one_screen() -> None:
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 60
+    text = (ROOT / "README.md").read_text()
+    # The measurements come last but for the links.
+    without = re.sub(r"(?s)<!-- measured -->.*<!-- end -->\n", "", text)
+    assert len(without.splitlines()) <= 60
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.name))
