@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from bots.web_chat.api import Api
 from bots.web_chat.wire import read_language
 from bots.web_server.health import build_health_routes
 from core.errors import AssistantError, StorageFull, TooLong, UserError
-from core.locale import mark, translate
+from core.locale import LANGUAGES, mark, translate
 
 STATIC = Path(__file__).parent / "static"
 NOT_SAVED = mark("Your message could not be saved. Please try again.")
@@ -38,11 +39,7 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
         app.include_router(router)
     app.include_router(build_health_routes(api.inbox, is_public=api.has_login))
 
-    @app.get("/", include_in_schema=False)
-    async def page() -> Response:
-        return FileResponse(STATIC / "index.html")
-
-    app.mount("/static", StaticFiles(directory=STATIC))
+    _add_page(app)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(AssistantError, _answer_error)
@@ -50,6 +47,20 @@ def build_app(api: Api, routers: Iterable[APIRouter] = ()) -> FastAPI:
     app.add_exception_handler(ClientDisconnect, _answer_disconnect)
     app.add_exception_handler(Exception, _answer_bug)
     return app
+
+
+def _add_page(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    async def page() -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    @app.get("/static/words/languages.js", include_in_schema=False)
+    async def languages() -> Response:
+        """Return the module that says in which languages there are words."""
+        script = f"export const LANGUAGES = {json.dumps(sorted({'en', *LANGUAGES}))};\n"
+        return Response(script, media_type="text/javascript")
+
+    app.mount("/static", StaticFiles(directory=STATIC))
 
 
 def _build_error(request: Request, status: int, text: str, **values: object) -> Response:

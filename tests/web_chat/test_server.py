@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
@@ -132,14 +133,21 @@ async def test_pages_are_light_and_self_contained(web: WebChat) -> None:
     static = ROOT / "bots" / "web_chat" / "static"
     page = [path for path in static.iterdir() if path.is_file()]
     view = [path for name in ("operator", "login") for path in (static / name).iterdir()]
-    assert sum(path.stat().st_size for path in page) <= 150_000
+    words = sorted((static / "words").iterdir())
+    # A page loads the words of one language.
+    assert sum(path.stat().st_size for path in page) <= 140_000
+    assert max(path.stat().st_size for path in words) <= 25_000
     assert sum(path.stat().st_size for path in view) <= 100_000
     async with open_client(web) as client:
-        for path in page + view:
+        for path in page + view + words:
             answer = await client.get(f"/static/{path.relative_to(static).as_posix()}")
             assert answer.content == path.read_bytes()
             text = answer.text.replace("http://www.w3.org/2000/svg", "")
             assert "http://" not in text and "https://" not in text, path.name
+        languages = json.dumps(sorted(path.stem for path in words))
+        listed = await client.get("/static/words/languages.js")
+        assert listed.text == f"export const LANGUAGES = {languages};\n"
+        assert listed.headers["content-type"].startswith("text/javascript")
         answer = await client.get("/")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     policy = answer.headers["content-security-policy"]

@@ -1,7 +1,8 @@
 // Calls to the server. Each returns its result or throws Refused.
 
 import { goToLogin } from "./login/redirect.js";
-import { locale, text } from "./texts.js";
+import { locale } from "./language.js";
+import { text } from "./texts.js";
 
 /** The server's error, or that it could not be reached (status 0). */
 export class Refused extends Error {

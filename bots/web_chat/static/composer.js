@@ -40,7 +40,7 @@ export function openComposer(currentChat, { complain, announce }) {
     const typed = box.value.trim();
     if (!typed) return;
     if (typed.length > MAX_CHARS) {
-      complain(text("too_long", { limit: formatCount(MAX_CHARS) }));
+      complain(text("too_long", { limit: formatCount(MAX_CHARS) }, MAX_CHARS));
       return;
     }
     complain("");

@@ -3,6 +3,7 @@
 import { loadChoices, logOut, openSession } from "./api.js";
 import { make } from "./dom.js";
 import { isWrong } from "./entry.js";
+import { language, nameLanguages } from "./language.js";
 import { keep, recall } from "./memory.js";
 import { drawOption } from "./speak.js";
 import { text } from "./texts.js";
@@ -43,7 +44,7 @@ export function openSettings(currentChat, closeDrawer) {
   };
   const open = async () => {
     say("");
-    byId("set-page").value = recall("language");
+    byId("set-page").value = recall("language") && language;
     // Loading must not overwrite a choice made meanwhile.
     for (const name of FIELDS) field(name).disabled = true;
     dialog.showModal();
@@ -62,6 +63,7 @@ export function openSettings(currentChat, closeDrawer) {
     say(entry.error || entry.reply?.text || text("thinking"));
     if (entry.error || isWrong(entry)) await load().catch(() => {});
   };
+  byId("set-page").append(...nameLanguages().map(([value, name]) => make("option", { value, lang: value }, name)));
   for (const name of FIELDS) {
     field(name).addEventListener("change", () => command(`${COMMANDS[name]} ${field(name).value.trim() || "off"}`));
   }

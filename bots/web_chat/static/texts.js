@@ -1,21 +1,13 @@
 // Texts, numbers and times in the language of the page.
 
-import { recall } from "./memory.js";
-import { TEXTS } from "./words.js";
+import { fill, locale, words } from "./language.js";
 
-/** The locale of the page (BCP 47): chosen by the person, or the browser's. */
-export const locale = recall("language") || navigator.language;
-
-export const language = locale.toLowerCase().startsWith("zh") ? "zh" : "en";
-
-/** The text called `key`, with its {names} filled in. */
-export function text(key, values = {}) {
-  return TEXTS[language][key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-}
+/** The text called `key`, with its {names} filled in; of several forms the one for `count`. */
+export const text = (key, values, count) => fill(words.page[key], values, count);
 
 /** Fill in the texts that elements name in data-text, data-label, data-placeholder. */
 export function fillTexts(root) {
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  document.documentElement.lang = words.lang;
   for (const element of root.querySelectorAll("[data-text]")) {
     element.textContent = text(element.dataset.text);
   }

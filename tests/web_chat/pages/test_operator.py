@@ -191,20 +191,24 @@ async def test_warnings_are_read_in_words(browser: Browser, operator_page: Opera
         await expect(rows.last).to_contain_text(re.compile("警告.*服务过载", re.DOTALL))
 
 
-async def test_view_fits_a_phone_in_dark_mode_and_chinese(
-    browser: Browser, operator_page: OperatorPage
+@pytest.mark.parametrize(
+    ("locale", "dead", "leave"),
+    [("zh-CN", "死信", "退出"), ("ru", "Невыполненные задания", "Выйти")],
+)
+async def test_view_fits_a_phone_in_dark_mode_and_other_languages(
+    browser: Browser, operator_page: OperatorPage, locale: str, dead: str, leave: str
 ) -> None:
     await add_job(operator_page.store, JobState.DEAD, "PlatformBusy: " + "very long " * 20)
     narrow: dict[str, Any] = {"viewport": {"width": 320, "height": 640}, "color_scheme": "dark"}
-    async with open_view(browser, operator_page, **narrow, locale="zh-CN") as page:
-        await expect(page.locator("#h-dead")).to_have_text("死信")
-        assert await page.locator("html").get_attribute("lang") == "zh-CN"
+    async with open_view(browser, operator_page, **narrow, locale=locale) as page:
+        await expect(page.locator("#h-dead")).to_have_text(dead)
+        assert await page.locator("html").get_attribute("lang") == locale
         await page.locator("#jobs-chart summary").click()
         await expect(page.get_by_role("rowheader").first).to_be_visible()
         assert await page.evaluate("document.documentElement.scrollWidth") == 320
         assert await page.evaluate(OVERHANG_PX) < 0
         assert await find_accessibility_problems(page) == []
-        await page.get_by_role("button", name="退出").click()
+        await page.get_by_role("button", name=leave).click()
         await expect(page.locator("#password")).to_be_visible()
 
 

@@ -19,7 +19,7 @@ from tests.support.browser_pages import choose_file, open_page, read_answer, typ
 from tests.support.paths import SPEECH
 from tests.support.web_program import run_program
 
-PHONE = ViewportSize(width=360, height=740)
+PHONE, SMALL = ViewportSize(width=360, height=740), ViewportSize(width=320, height=640)
 #: One browser for all, so they share one loop; it lives in other processes.
 pytestmark = [pytest.mark.browser, pytest.mark.real_time, pytest.mark.asyncio(loop_scope="session")]
 
@@ -234,11 +234,11 @@ async def test_lengths_survive_a_reload(page: Page) -> None:
 
 
 @pytest.mark.finding(23)
-@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+@pytest.mark.parametrize("locale", ["en", "ru", "zh-CN"])
 async def test_the_page_fits_a_small_phone_in_its_own_words(
     browser: Browser, url: str, locale: str
 ) -> None:
-    async with open_page(browser, url, locale=locale, viewport=PHONE) as page:
+    async with open_page(browser, url, locale=locale, viewport=SMALL) as page:
         for _ in range(2):
             await expect(page.locator("#box")).to_be_visible()
             needed, there = await page.evaluate(MEASURE)
@@ -254,16 +254,20 @@ async def test_the_page_fits_a_small_phone_in_its_own_words(
         await page.locator("#open-side").click()
         await page.locator("#open-settings").click()
         assert await page.locator("#set-voice option").first.inner_text() == usual
-        for name in ("page", "voice"):
+        needed, there = await page.locator("#set-voice").evaluate(MEASURE_CHOICE, usual)
+        assert needed <= there
+        assert await page.locator("html").get_attribute("lang") == locale
+        assert not await page.locator("#settings").evaluate(IS_TOO_WIDE)
+        for name in ("page", "replies", "mode"):
             chosen = page.locator(f"#set-{name}")
-            words = await chosen.locator("option").first.inner_text()
-            needed, there = await chosen.evaluate(MEASURE_CHOICE, words)
-            assert needed <= there, f"the choice {words} is shown whole"
+            for words in await chosen.locator("option").all_inner_texts():
+                needed, there = await chosen.evaluate(MEASURE_CHOICE, words)
+                assert needed <= there, f"the choice {words} is shown whole"
         await page.keyboard.press("Escape")
         family = await page.evaluate("getComputedStyle(document.body).fontFamily")
         chinese = family.index("Noto Sans CJK SC")
         assert '"PingFang SC"' in family and '"Microsoft YaHei"' in family
-        assert locale == "en" or chinese < family.index("sans-serif")
+        assert locale != "zh-CN" or chinese < family.index("sans-serif")
 
 
 MEASURE = """() => {

@@ -190,7 +190,7 @@ async def test_settings_are_saved_and_copied_to_new_chats(page: Page) -> None:
     for name, value in {"voice": "British", "style": "", "mode": "both"}.items():
         await expect(page.locator(f"#set-{name}")).to_have_value(value)
     async with page.expect_navigation():
-        await page.locator("#set-page").select_option("zh-CN")
+        await page.locator("#set-page").select_option("zh")
     await expect(page.locator("#box")).to_have_attribute("placeholder", "输入消息或 /命令")
     await expect(page.locator(".typed").last).to_have_text("/replies")
     await type_in(page, "/mode")

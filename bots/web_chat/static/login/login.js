@@ -1,32 +1,15 @@
 // The login form: of the page at /login, of the operator's view at /operator/login.
 
-const TEXTS = {
-  en: {
-    enter: "Log in",
-    network: "Cannot reach the server.",
-    operator: "Hearsay · Operator",
-    page: "Hearsay",
-    password: "Password",
-    wait: "Too many attempts. Try again in {seconds} s.",
-  },
-  zh: {
-    enter: "登录",
-    network: "无法连接服务器。",
-    operator: "Hearsay · 运维",
-    page: "Hearsay",
-    password: "密码",
-    wait: "尝试次数过多，请在 {seconds} 秒后重试。",
-  },
-};
-const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
-const texts = TEXTS[language];
+import { fill, words } from "/static/language.js";
+
+const texts = words.login;
 
 const byId = (id) => document.getElementById(id);
 const area = location.pathname.replace(/\/login$/, "");
 const next = area || "/";
 
 function fillTexts() {
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  document.documentElement.lang = words.lang;
   document.title = texts[area ? "operator" : "page"];
   byId("title").textContent = document.title;
   byId("label").textContent = texts.password;
@@ -37,7 +20,7 @@ function fillTexts() {
 /** Count down to the next allowed attempt. */
 function wait(seconds) {
   byId("enter").disabled = seconds > 0;
-  byId("wrong").textContent = seconds > 0 ? texts.wait.replace("{seconds}", seconds) : "";
+  byId("wrong").textContent = seconds > 0 ? fill(texts.wait, { seconds }) : "";
   if (seconds > 0) setTimeout(wait, 1000, seconds - 1);
   else byId("password").focus();
 }

@@ -5,7 +5,7 @@ import { drawJobs, drawWaits } from "./charts.js";
 import { jobRow, openJob, platformName } from "./job.js";
 import { ago, grow, showList, since } from "./list.js";
 import { showBudgets, showEngines, showSpent } from "./engines.js";
-import { describeError, describeEvent, fillTexts, formatCount, formatMoment, formatSeconds, text } from "./texts.js";
+import { describeError, describeEvent, fillTexts, formatCount, formatMoment, formatSeconds, text, textOf } from "./texts.js";
 import { make } from "/static/dom.js";
 
 const OFTEN_MS = 4000;
@@ -51,8 +51,8 @@ function showState({ started_at, now, platforms, queue, engines }) {
   const oldest = queue.oldest_at ? [...splitAt(text("queue_oldest", { time: "|" }), since(queue.oldest_at))] : null;
   setMore(
     "queue-more",
-    queue.running ? text("queue_running", { n: formatCount(queue.running) }) : null,
-    queue.later ? text("queue_later", { n: formatCount(queue.later) }) : null,
+    queue.running ? textOf("queue_running", queue.running) : null,
+    queue.later ? textOf("queue_later", queue.later) : null,
     oldest ?? (queue.running || queue.later ? null : text("queue_empty")),
   );
   byId("given").textContent = formatCount(queue.dead);

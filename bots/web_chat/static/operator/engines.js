@@ -70,7 +70,7 @@ function describeSpent(spent) {
   return [
     textOf("calls", calls),
     audio_s ? text("sound", { time: formatSeconds(audio_s) }) : null,
-    tokens ? text("tokens", { n: formatMany(tokens) }) : null,
+    tokens ? text("tokens", { n: formatMany(tokens) }, tokens) : null,
     describeTokens(spent),
     describeCost(spent.cost_usd),
   ].filter(Boolean);

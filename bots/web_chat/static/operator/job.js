@@ -22,7 +22,7 @@ function describeTries(job) {
   if (!job.attempts && !job.crashes) return isOver ? null : step("wait", text("waits"));
   const kind = job.state === "running" ? "wait" : job.state === "waiting" || job.state === "dead" ? "wrong" : "done";
   const title = job.state === "running" ? text("now_running") : text("tried");
-  const crashes = job.crashes ? text("crashes", { n: formatCount(job.crashes) }) : null;
+  const crashes = job.crashes ? textOf("crashes", job.crashes) : null;
   return step(kind, title, textOf("attempts", job.attempts), crashes);
 }
 

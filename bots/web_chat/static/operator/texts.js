@@ -1,18 +1,14 @@
-// Texts, numbers and times of the operator's view in the browser's language.
+// Texts, numbers and times of the operator's view in the language of the page.
 
-import { TEXTS } from "./words.js";
+import { fill, locale, words } from "/static/language.js";
 
-const language = navigator.language.toLowerCase().startsWith("zh") ? "zh" : "en";
-
-/** The text called `key`, with its {names} filled in. */
-export function text(key, values = {}) {
-  return TEXTS[language][key].replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-}
+/** The text called `key`, with its {names} filled in; of several forms the one for `count`. */
+export const text = (key, values, count) => fill(words.operator[key], values, count);
 
 /** A sentence about an error that is given as "Class" or "Class: detail". */
 export function describeError(error) {
   const [name] = error.split(":", 1);
-  return TEXTS[language][`error_${name}`] ?? text("error_other", { name });
+  return words.operator[`error_${name}`] ?? text("error_other", { name });
 }
 
 /** The name of an entry of the log, as words: "telegram_conflict" is "Telegram conflict". */
@@ -20,12 +16,12 @@ export function describeEvent(event) {
   return event.charAt(0).toUpperCase() + event.slice(1).replaceAll("_", " ");
 }
 
-/** The text for one or for several. */
-export const textOf = (key, n) => text(`${key}_${n === 1 ? "1" : "n"}`, { n: formatCount(n) });
+/** The text called `key`, in its form for the number `n`. */
+export const textOf = (key, n) => fill(words.operator[key], { n: formatCount(n) }, n);
 
 /** Fill in the texts that elements name in data-text and data-label. */
 export function fillTexts(root) {
-  document.documentElement.lang = language === "zh" ? "zh-CN" : "en";
+  document.documentElement.lang = words.lang;
   document.title = `Hearsay · ${text("operator")}`;
   for (const element of root.querySelectorAll("[data-text]")) {
     element.textContent = text(element.dataset.text);
@@ -36,7 +32,6 @@ export function fillTexts(root) {
   }
 }
 
-const locale = navigator.language;
 const number = new Intl.NumberFormat(locale);
 const compact = new Intl.NumberFormat(locale, { notation: "compact", maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
@@ -50,7 +45,7 @@ const moment = new Intl.DateTimeFormat(locale, {
   minute: "2-digit",
   second: "2-digit",
 });
-const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "narrow" });
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
 
 export const formatCount = (count) => number.format(count);
 export const formatMany = (count) => (count < 10_000 ? number.format(count) : compact.format(count));
