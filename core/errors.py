@@ -83,7 +83,7 @@ class BadAudio(UserError):
 class TooLong(UserError):
     """Longer or larger than the limits."""
 
-    user_text = "This recording is too long for me: the limit is {hours} hours."
+    user_text = "This recording is too long for me: the limit is {limit}."
 
 
 class NoSpeech(UserError):

@@ -71,12 +71,12 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Another person made the correction {correction}. Only they or a member with the "
             "permission Manage Server can change it."
         ),
-        "This chat has {limit} corrections, which is the most. Remove one first: /glossary": mark(
-            "This channel has {limit} corrections, which is the most. Remove one first: /glossary"
+        "This chat has {corrections}, which is the most. Remove one first: /glossary": mark(
+            "This channel has {corrections}, which is the most. Remove one first: /glossary"
         ),
-        "You have made {limit} corrections in this chat, which is the most. Remove one first: "
+        "You have made {corrections} in this chat, which is the most. Remove one first: "
         "/glossary": mark(
-            "You have made {limit} corrections in this channel, which is the most. Remove one "
+            "You have made {corrections} in this channel, which is the most. Remove one "
             "first: /glossary"
         ),
         "You are not in that chat any more, so I cannot show you what was said there.": mark(
@@ -92,9 +92,9 @@ WORDING: Mapping[str, str] = MappingProxyType(
             "Message history is off in this channel. A member with the permission Manage "
             "Server can turn it on with /remember on."
         ),
-        "I am still working on {count} requests of this chat and take no more until some of them "
+        "I am still working on {requests} of this chat and take no more until some of them "
         "are done. This one is refused, and so is what is sent here until then.": mark(
-            "I am still working on {count} requests of this channel and take no more until some of "
+            "I am still working on {requests} of this channel and take no more until some of "
             "them are done. This one is refused, and so is what is sent here until then."
         ),
         "In private chats every voice message is transcribed automatically.": mark(
@@ -154,8 +154,8 @@ WORDING: Mapping[str, str] = MappingProxyType(
         "A digest of this topic is sent on weekdays at {at} ({zone}). Next: {date}.": mark(
             "A digest of this thread is sent on weekdays at {at} ({zone}). Next: {date}."
         ),
-        "Chat history can be kept for 1 to {days} days.": mark(
-            "Message history can be kept for 1 to {days} days."
+        "Chat history can be kept for at least one day and at most {days}.": mark(
+            "Message history can be kept for at least one day and at most {days}."
         ),
         "Chat history is off now.": mark("Message history is off now."),
         "Messages and voice messages here are stored for {days}, encrypted, for /summary and "

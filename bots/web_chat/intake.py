@@ -18,14 +18,14 @@ from bots.web_chat.wire import MESSAGE_ID, read_command
 from core.errors import UserError
 from core.inbox import Inbox
 from core.interfaces import Recording
-from core.locale import mark
+from core.locale import count_characters, mark
 from core.models import Attachment, Chat, Message, QuotedMessage
 from core.text.file_names import safe_name
 
 BAD_ID = mark("This message has an invalid id.")
 NOTHING = mark("Send a recording, a file or some text.")
 EMPTY_FILE = mark("This file is empty.")
-LONG_TEXT = mark("This text is too long: the limit is {limit} characters.")
+LONG_TEXT = mark("This text is too long: the limit is {limit}.")
 TEXT_CHARS = 20_000
 #: The same for an edited transcript: some three hours of speech.
 EDITED_CHARS = 150_000
@@ -72,7 +72,7 @@ async def read_message(
     command, text = read_command(typed)
     limit = EDITED_CHARS if command == "fix" else TEXT_CHARS
     if len(text) > limit:
-        raise UserError(LONG_TEXT, limit=limit)
+        raise UserError(LONG_TEXT, limit=count_characters(limit))
     if not typed.strip() and attachment is None:
         raise HTTPException(400, NOTHING)
     return Message(

@@ -18,9 +18,9 @@ from av.audio.fifo import AudioFifo
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
-from core.audio.refusals import DAMAGED, NO_AUDIO, PROTECTED, UNSUPPORTED_CODEC
+from core.audio.refusals import DAMAGED, NO_AUDIO, PROTECTED, UNSUPPORTED_CODEC, refuse_length
 from core.audio.sniff import find_links, sniff
-from core.errors import BadAudio, TooLong
+from core.errors import BadAudio
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -93,7 +93,7 @@ class Decoder:
         #: Duration according to the container, None if unknown or implausible.
         self.claimed_s = claimed_s if is_plausible else None
         if self.claimed_s and self.claimed_s > max_s:
-            raise TooLong(hours=f"{max_s / 3600:g}")
+            raise refuse_length(max_s)
 
     @property
     def is_intact(self) -> bool:
@@ -163,7 +163,7 @@ class Decoder:
         blocks = self._resampler.resample(batch) if self._resampler else []
         self._samples += sum(block.samples for block in blocks)
         if self._samples > self._max_s * self._rate_hz:
-            raise TooLong(hours=f"{self._max_s / 3600:g}")
+            raise refuse_length(self._max_s)
         return b"".join([bytes(memoryview(b.planes[0])[: b.samples * 2]) for b in blocks])
 
 

@@ -284,7 +284,7 @@ class RecordingSpool:
 
 def _read_refusal(refused: WorkerRefused, max_s: float) -> UserError:
     if refused.kind == TooLong.__name__:
-        return TooLong(hours=f"{max_s / 3600:g}")
+        return refusals.refuse_length(max_s)
     if refused.kind == "memory" or refused.detail not in refusals.FROM_WORKER:
         return BadAudio(refusals.UNREADABLE)
     return BadAudio(refused.detail)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.locale import mark
+from core.errors import TooLong
+from core.locale import Plural, mark
 
 EMPTY = mark("This file is empty.")
 UNKNOWN = mark(
@@ -20,3 +21,10 @@ SILENT = mark("This recording is silent.")
 
 #: Texts that a worker may choose; its own are not trusted.
 FROM_WORKER = frozenset({EMPTY, UNKNOWN, NO_AUDIO, UNSUPPORTED_CODEC, PROTECTED, DAMAGED, SILENT})
+
+
+def refuse_length(max_s: float) -> TooLong:
+    """Return the error for a recording of more than `max_s`."""
+    if max_s < 3600:
+        return TooLong(limit=Plural("{count} minute", "{count} minutes", round(max_s / 60)))
+    return TooLong(limit=Plural("{count} hour", "{count} hours", round(max_s / 3600)))

@@ -36,8 +36,8 @@ async def find(ctx: Context) -> Reply:
     if not found:
         if message.is_private:
             raise UserError("Nothing found among the messages that you forwarded in the last day.")
-        days = Plural("day", "{count} days", talk.remember_days or 0)
-        raise UserError("Nothing found in the last {days}.", days=days)
+        period = Plural("the last day", "the last {count} days", talk.remember_days or 0)
+        raise UserError("Nothing found in {period}.", period=period)
     hits = HitList(search)
     for hit in found:
         if hit.transcript:

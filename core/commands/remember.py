@@ -32,6 +32,7 @@ PRIVATE = mark(
     "Texts that you forward here are kept for one day, for /summary. Requests and their replies "
     "are kept for 30 days; a recording is a request, too. /privacy says more."
 )
+OUT_OF_RANGE = mark("Chat history can be kept for at least one day and at most {days}.")
 HISTORY_OFF = mark("Chat history is off. An admin can turn it on with /remember on.")
 
 
@@ -51,12 +52,12 @@ def read_days(word: str) -> int:
     """Return the number of days in "on", "30d" or "30". Raises UserError."""
     if word == "on":
         return DEFAULT_DAYS
-    match = re.fullmatch(r"(\d{1,4})(?:d|days?|天)?", word)
+    match = re.fullmatch(r"(\d{1,4})(?:d|days?|天|дн?|дней|дня|день)?", word)
     if not match:
         raise UserError(USAGE)
     days = int(match[1])
     if not 1 <= days <= MAX_DAYS:
-        raise UserError("Chat history can be kept for 1 to {days} days.", days=MAX_DAYS)
+        raise UserError(OUT_OF_RANGE, days=_count_days(MAX_DAYS))
     return days
 
 

@@ -14,7 +14,7 @@ from core.commands.arguments import (
 )
 from core.commands.context import Context
 from core.errors import UserError
-from core.locale import mark
+from core.locale import count_characters, mark
 from core.models import Reply, Suggestion
 
 MAX_CHARS = 300
@@ -30,7 +30,8 @@ async def style(ctx: Context) -> Reply:
     if not wanted:
         return await _describe(ctx)
     if len(wanted) > MAX_CHARS:
-        raise UserError("The style is too long: the limit is {limit} characters.", limit=MAX_CHARS)
+        limit = count_characters(MAX_CHARS)
+        raise UserError("The style is too long: the limit is {limit}.", limit=limit)
     wanted = "" if is_off else wanted
     if word == "chat":
         by = ctx.message.sender_id if wanted else ""

@@ -200,7 +200,7 @@ async def clone(ctx: Context, rest: str) -> Reply:
         return Reply(ctx.text("Voice cloning was cancelled."))
     tries = voice_consent.count_tries((await ctx.own_speech()).clone_tries, ctx.clock.now())
     if len(tries) >= voice_consent.MAX_TRIES:
-        raise UserError(voice_consent.TOO_MANY_TRIES, limit=voice_consent.MAX_TRIES)
+        raise UserError(voice_consent.TOO_MANY_TRIES, times=voice_consent.count_most())
     code = make_code(ctx.text(voice_consent.CONSENT))
     sentence = ctx.text(voice_consent.CONSENT, code=code)
     expects = voice_consent.expect_consent(ctx.message, sentence, code, ctx.clock.now())

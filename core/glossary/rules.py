@@ -7,7 +7,7 @@ import re
 from core.errors import UserError
 from core.glossary.guards.amounts import changes_amounts
 from core.glossary.guards.opposites import are_opposites, list_negations
-from core.locale import mark
+from core.locale import Plural, mark
 from core.models import Correction
 from core.safety import find_addresses
 from core.text.lookalikes import fold, fold_as_latin, mixes_alphabets
@@ -32,9 +32,9 @@ ALPHABETS = mark(
     "Not saved: {heard} → {meant}. A correction for later recordings must not mix letters of "
     "several alphabets in one word, for they look alike."
 )
-FULL = mark("This chat has {limit} corrections, which is the most. Remove one first: /glossary")
+FULL = mark("This chat has {corrections}, which is the most. Remove one first: /glossary")
 FULL_FOR_PERSON = mark(
-    "You have made {limit} corrections in this chat, which is the most. Remove one first: /glossary"
+    "You have made {corrections} in this chat, which is the most. Remove one first: /glossary"
 )
 
 #: Ends of host names in other alphabets, and those that are no words where a point is said.
@@ -84,6 +84,10 @@ def has_address(text: str) -> bool:
     return False
 
 
+def _count(corrections: int) -> Plural:
+    return Plural("{count} correction", "{count} corrections", corrections)
+
+
 def check(before: tuple[Correction, ...], after: tuple[Correction, ...], person_id: str) -> None:
     """Raise UserError if a person may not change a glossary like this, whoever they are."""
     known = {(one.heard, one.meant) for one in before}
@@ -93,9 +97,9 @@ def check(before: tuple[Correction, ...], after: tuple[Correction, ...], person_
     if len(after) <= len(before):
         return
     if len(after) > MAX_CORRECTIONS:
-        raise UserError(FULL, limit=MAX_CORRECTIONS)
+        raise UserError(FULL, corrections=_count(MAX_CORRECTIONS))
     if sum(one.by == person_id for one in after) > MAX_PER_PERSON:
-        raise UserError(FULL_FOR_PERSON, limit=MAX_PER_PERSON)
+        raise UserError(FULL_FOR_PERSON, corrections=_count(MAX_PER_PERSON))
 
 
 def find_foreign(

@@ -95,6 +95,7 @@ NEARLY: Mapping[tuple[AccountKind, BudgetPeriod], str] = {
     ),
 }
 IN_MINUTES, IN_HOURS, IN_DAYS = mark("in {count} min"), mark("in {count} h"), mark("in {count} d")
+MINUTES, DOLLARS = mark("{amount} min"), mark("{amount} USD")
 AT = mark("at {time} ({wait})")
 _HOUR_S, _DAY_S = 3600, 86_400
 
@@ -103,7 +104,12 @@ def show_amount(limit: Limit, count: int, language: str, *, is_rounded_up: bool 
     """Return `count` of what a limit counts: "12.5 min", "0.25 USD" or "1 request"."""
     if limit.unit is Unit.REQUESTS:
         return translate(Plural("{count} request", "{count} requests", count), language)
-    return limit.describe(count, is_rounded_up=is_rounded_up)
+    # Only here: it loads Babel, and amounts are shown rarely.
+    from core.locale.languages import localize_number
+
+    number, _, _ = limit.describe(count, is_rounded_up=is_rounded_up).partition(" ")
+    text = MINUTES if limit.unit is Unit.MINUTES else DOLLARS
+    return translate(text, language, amount=localize_number(number, language))
 
 
 def show_left(standing: Standing, limit: Limit, language: str) -> dict[str, str]:
@@ -119,12 +125,12 @@ def describe_use(standing: Standing, period: BudgetPeriod, language: str) -> str
     limits = [limit for limit in standing.budget if limit.period is period]
     used, unlimited = standing.used[period], Limit(period, Unit.MINUTES, 0)
     if not limits:
-        return unlimited.describe(used.audio_ms) if period is BudgetPeriod.DAY else ""
+        return show_amount(unlimited, used.audio_ms, language) if period is BudgetPeriod.DAY else ""
     shown = (
         (show_amount(limit, count, language) for count in (used[limit.unit], limit.most))
         for limit in limits
     )
-    return ", ".join(map(" / ".join, shown))
+    return translate(", ", language).join(map(" / ".join, shown))
 
 
 @dataclass(frozen=True, slots=True)

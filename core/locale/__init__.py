@@ -13,7 +13,7 @@ from importlib.resources import files
 from io import BytesIO
 
 #: Languages that have a catalogue, besides English.
-LANGUAGES = ("zh",)
+LANGUAGES = ("ru", "zh")
 #: Names of values that are texts themselves. All others may be people's words, which stay.
 TEXT_VALUES = frozenset({"reason", "failure", "delay"})
 
@@ -45,6 +45,11 @@ def translate(text: str | Plural, language: str, /, **values: object) -> str:
         return known.ngettext(text.one, text.many, text.count).format_map(_Values(filled))
     # The translation of an empty text would be the catalogue's header.
     return (known.gettext(text) if text else "").format_map(_Values(filled))
+
+
+def count_characters(count: int) -> Plural:
+    """Return the text "5000 characters", for limits."""
+    return Plural("{count} character", "{count} characters", count)
 
 
 def list_counts(counts: Iterable[Plural], language: str) -> str:

@@ -96,12 +96,22 @@ def main() -> None:
         catalogue = Catalog(language)
         for text, places in found.items():
             catalogue.add(text, known.get(text, ""), locations=[(place, 0) for place in places])
+        path.parent.mkdir(exist_ok=True)
         with path.open("wb") as file:
             head = _HEAD.format(language=language, plural_forms=catalogue.plural_forms)
             file.write(head.encode())
             write_po(file, catalogue, width=100, omit_header=True, include_lineno=False)
-        missing = sum(not any(known.get(text, "")) for text in found)
+        missing = sum(not _is_translated(known.get(text, ""), catalogue) for text in found)
         print(f"{language}: {len(found)} texts, {missing} to be translated")
+
+
+def _is_translated(forms: str | tuple[str, ...], catalogue: Catalog) -> bool:
+    """Return True if a text is translated; of a plural, in each form that the language has."""
+    return (
+        bool(forms)
+        if isinstance(forms, str)
+        else len(forms) == catalogue.num_plurals and all(forms)
+    )
 
 
 def _read(path: Path) -> dict[object, Any]:

@@ -7,7 +7,7 @@ from functools import cache
 
 from babel import Locale, UnknownLocaleError, localedata
 
-from core.locale import LANGUAGES
+from core.locale import LANGUAGES, mark, translate
 
 #: Common languages (BCP 47), which are also known by their own names; loading the own names of
 #: all languages costs 100 MB.
@@ -16,6 +16,8 @@ _COMMON = (
     "sk sl sr sv sw ta th tr uk ur vi zh"
 )
 COMMON_LANGUAGES = tuple(_COMMON.split())
+#: Of voices that speak several; the official names of "mul" mean something else in some languages.
+SEVERAL = mark("Multiple languages")
 #: Codes that the Unicode project has data for, though they name no language.
 _NO_LANGUAGE = frozenset({"root", "und", "c"})
 #: Names that people say, beside the official ones.
@@ -26,13 +28,27 @@ _LEAST_PERCENT = 60
 
 def name_language(language: str, reader: str) -> str:
     """Return the name of `language` (BCP 47, or "mul" for several) in the language `reader`."""
-    own = reader.lower().split("-")[0]
-    own = own if own in LANGUAGES else "en"
+    own = _find_own(reader)
     try:
         return str(Locale.parse(language, sep="-").get_display_name(own))
     except (UnknownLocaleError, ValueError):
-        # "mul" is not a locale.
+        if language == "mul":
+            return translate(SEVERAL, own)
         return str(Locale(own).languages.get(language, language))
+
+
+def label_language(language: str, reader: str) -> str:
+    """Return what `name_language` does, for a button: with a capital, as sentences begin."""
+    name = name_language(language, reader)
+    return name[:1].upper() + name[1:]
+
+
+def localize_number(digits: str, reader: str) -> str:
+    """Return "12.5" as it is written in the language `reader`: "12,5" in Russian."""
+    if "." not in digits:
+        return digits
+    symbols = Locale(_find_own(reader)).number_symbols
+    return digits.replace(".", str(symbols["latn"]["decimal"]))
 
 
 def find_language(name: str) -> str | None:
@@ -78,6 +94,12 @@ def find_similar_languages(typed: str) -> list[str]:
     wanted = " ".join(typed.split()).casefold()
     found = process.extract(wanted, names, scorer=fuzz.ratio, score_cutoff=_LEAST_PERCENT)
     return list(dict.fromkeys(_languages()[name] for name, *_ in found))[:3]
+
+
+def _find_own(reader: str) -> str:
+    """Return the language in which texts are shown to whoever reads `reader`."""
+    own = reader.lower().split("-")[0]
+    return own if own in LANGUAGES else "en"
 
 
 def _is_rare(code: str) -> bool:

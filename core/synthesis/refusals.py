@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from core.errors import UserError
-from core.locale import mark, translate
+from core.locale import count_characters, mark, translate
+from core.text.scripts import join_texts
 
 NO_VOICE = mark("The voice reply could not be created.")
 
@@ -14,10 +15,10 @@ MAX_CHARS = 5000
 class TextTooLong(UserError):
     """The text exceeds MAX_CHARS; `start` is the part that fits."""
 
-    user_text = "This text is too long to read aloud: the limit is {limit} characters."
+    user_text = "This text is too long to read aloud: the limit is {limit}."
 
     def __init__(self, start: str) -> None:
-        super().__init__("", limit=MAX_CHARS)
+        super().__init__("", limit=count_characters(MAX_CHARS))
         self.start = start
 
 
@@ -35,4 +36,4 @@ def describe_no_voice(error: Exception, language: str) -> str:
     note = translate(NO_VOICE, language)
     if not isinstance(error, UserError):
         return note
-    return f"{note} {translate(error.user_text, language, **error.values)}"
+    return join_texts([note, translate(error.user_text, language, **error.values)])

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from core.locale import mark
+from core.locale import Plural, mark
 from core.models import Attachment, Audio, ExpectedRecording, Message, SavedVoice
 from core.synthesis.spoken_sentence import MAX_S, TOO_LONG
 
@@ -26,7 +26,7 @@ CONSENT = mark(
 RECORD = mark(
     "Record this sentence in your own voice, within five minutes, and send it as a voice message:"
 )
-TOO_MANY_TRIES = mark("That was tried {limit} times within an hour. Try again later: /voice clone")
+TOO_MANY_TRIES = mark("That was tried {times} within an hour. Try again later: /voice clone")
 FORWARDED = mark("A forwarded recording does not count. Record the sentence yourself, here.")
 NOT_RECORDED = mark(
     "Only a voice message that you record here counts: no file, and no video. To cancel: "
@@ -55,6 +55,11 @@ def find_fault(message: Message, expects: ExpectedRecording) -> str:
     if not (message.is_private and expects.is_for(message.sender_id, message.sent_at)):
         return LATE
     return TOO_LONG if (attachment.duration_s or 0.0) > MAX_S else ""
+
+
+def count_most() -> Plural:
+    """Return the text "5 times": how often it may be tried."""
+    return Plural("{count} time", "{count} times", MAX_TRIES)
 
 
 def count_tries(tries: Sequence[datetime], now: datetime) -> tuple[datetime, ...]:

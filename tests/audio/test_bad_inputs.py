@@ -15,6 +15,7 @@ import pytest_asyncio
 from core.audio import Media, MediaLimits, Piece, refusals
 from core.errors import BadAudio, TooLong
 from core.interfaces import TranscriberLimits
+from core.locale import Plural
 from tests.audio.bad_inputs import TABLE
 from tests.support import audio_samples, crafted
 from tests.support.audio_samples import file, speech, wav
@@ -51,7 +52,7 @@ async def test_bad_input(media: Media, name: str) -> None:
     else:
         with pytest.raises(TooLong) as too_long:
             await hear(media, data)
-        assert too_long.value.values == {"hours": "2"}
+        assert too_long.value.values == {"limit": Plural("{count} hour", "{count} hours", 2)}
     assert peak_rss_bytes() < 150 * 2**20
 
 
@@ -122,7 +123,7 @@ async def test_claimed_length_is_not_trusted(small: Media) -> None:
     with pytest.raises(TooLong) as refused:
         async for piece in small.pieces(crafted.silent_opus(1 / 6, 5.0), TranscriberLimits()):
             found.append(piece)
-    assert refused.value.values == {"hours": "0.03"}
+    assert refused.value.values == {"limit": Plural("{count} minute", "{count} minutes", 2)}
     assert 50 < sum(piece.audio.duration_s for piece in found) <= 108
     assert not any(piece.has_speech for piece in found)
 

@@ -216,7 +216,7 @@ async def test_a_refusal_is_a_sentence_that_says_when_there_is_room_again(
         left = "and 0.5 min of your 1.5 min per day are left: try again in"
         assert re.fullmatch(rf"This takes up to 1 min, {left} \d+ (h|min)\.", text), text
         chinese = await ask(loopback, new_message(language="zh"), 2)
-        assert "1.5 min" in chinese and "again" not in chinese
+        assert "1.5 分钟" in chinese and "again" not in chinese
         # Where the chat's time zone is known, its time.
         await ask(loopback, new_message(language="en", sender_id="8", **group), 3)
         text = await ask(loopback, new_message(language="en", sender_id="9", **group), 4)

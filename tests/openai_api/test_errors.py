@@ -21,7 +21,9 @@ from core.errors import (
     TooLong,
     UserError,
 )
+from core.locale import Plural
 
+TWO_HOURS = Plural("{count} hour", "{count} hours", 2)
 INVALID, PROVIDER, OURS = "invalid_request_error", "provider_error", "server_error"
 
 
@@ -59,7 +61,7 @@ def test_errors_of_the_speech_service_are_passed_on(
     ("error", "expected", "text"),
     [
         (BadAudio(), (400, INVALID), "could not read any audio"),
-        (TooLong(hours="2"), (413, INVALID), "the limit is 2 hours"),
+        (TooLong(limit=TWO_HOURS), (413, INVALID), "the limit is 2 hours"),
         (UserError("No {what}.", what="way"), (400, INVALID), "No way."),
         (AnswererMissing("x"), (400, INVALID), "none is set up here"),
         (EngineRefused("x", reason="too loud"), (400, INVALID), "refused the request: too loud."),

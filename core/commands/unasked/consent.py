@@ -13,7 +13,7 @@ from core.requester import REQUESTER, work_for
 from core.synthesis import voice_consent
 from core.synthesis.code_words import make_code
 from core.synthesis.spoken_sentence import find_difference, find_speech
-from core.text.scripts import guess_language
+from core.text.scripts import guess_language, join_texts
 from core.transcription.options import StoredTranscript
 
 NOT_EXPECTED = mark("No recording is expected. Start with /voice clone.")
@@ -51,12 +51,12 @@ async def _find_made(ctx: Context) -> SavedVoice | None:
 
 async def _count_try(ctx: Context) -> int:
     """Count this recording, once however often the job runs. Raises UserError after too many."""
-    moment, limit = ctx.job.created_at, voice_consent.MAX_TRIES
+    moment = ctx.job.created_at
     known = voice_consent.count_tries((await ctx.own_speech()).clone_tries, ctx.clock.now())
     tries = tuple(dict.fromkeys((*known, moment)))
-    if len(tries) > limit:
+    if len(tries) > voice_consent.MAX_TRIES:
         await ctx.save_settings(expects=None)
-        raise UserError(voice_consent.TOO_MANY_TRIES, limit=limit)
+        raise UserError(voice_consent.TOO_MANY_TRIES, times=voice_consent.count_most())
     await ctx.save_own_speech(clone_tries=tries)
     return len(tries)
 
@@ -75,9 +75,9 @@ async def _refuse(ctx: Context, difference: str, *, may_retry: bool) -> Reply:
     """Reply with how the recording differs from the sentence, and with another sentence."""
     if not may_retry:
         await ctx.save_settings(expects=None)
-        limit = voice_consent.MAX_TRIES
-        last = ctx.text(voice_consent.TOO_MANY_TRIES, limit=limit)
-        return Reply(f"{ctx.text(difference)} {last}")
+        times = voice_consent.count_most()
+        last = ctx.text(voice_consent.TOO_MANY_TRIES, times=times)
+        return Reply(join_texts([ctx.text(difference), last]))
     code = make_code(ctx.text(voice_consent.CONSENT))
     sentence = ctx.text(voice_consent.CONSENT, code=code)
     expects = voice_consent.expect_consent(ctx.message, sentence, code, ctx.clock.now())

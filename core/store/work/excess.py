@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, exists, func, select
 
-from core.locale import mark, translate
+from core.locale import Plural, mark, translate
 from core.models import JobState, Message, Reply
 from core.store.database.encryption import UtcDateTime
 from core.store.database.tables import jobs
@@ -28,11 +28,11 @@ _ANSWER_AGE = timedelta(minutes=5)
 ERROR = "TooManyOpen"
 
 TOO_MANY = mark(
-    "I am still working on {count} of your requests and take no more until some of them are done. "
+    "I am still working on {requests} of yours and take no more until some of them are done. "
     "This one is refused, and so is what you send until then."
 )
 TOO_MANY_HERE = mark(
-    "I am still working on {count} requests of this chat and take no more until some of them are "
+    "I am still working on {requests} of this chat and take no more until some of them are "
     "done. This one is refused, and so is what is sent here until then."
 )
 
@@ -74,7 +74,8 @@ def refuse(
     now, text, most = job["created_at"], TOO_MANY_HERE, MAX_IN_CHAT
     if counts.of_person >= MAX_OF_PERSON:
         text, most = TOO_MANY, MAX_OF_PERSON
-    reply = Reply(translate(text, message.language, count=most))
+    requests = Plural("{count} request", "{count} requests", most)
+    reply = Reply(translate(text, message.language, requests=requests))
     refused = {"outcome": JobState.REFUSED, "error": ERROR, "reply": reply}
     key = {"of_person": job["person"], "since": now - _ANSWER_AGE}
     if not is_silent and (
