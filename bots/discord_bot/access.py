@@ -120,7 +120,9 @@ class DiscordMembers:
             lacking = [one.name for one in NEEDED if not getattr(granted, one.flag)]
         elif message.parent_id:
             return translate(NOT_IN_THREAD, message.language)
-        names = ", ".join(translate(name, message.language) for name in lacking)
+        names = translate(", ", message.language).join(
+            translate(name, message.language) for name in lacking
+        )
         return translate(LACKING, message.language, permissions=names) if lacking else ""
 
 

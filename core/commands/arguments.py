@@ -176,7 +176,7 @@ async def suggest_languages(entered: ArgumentInput) -> list[Suggestion]:
 
 
 def _name_languages(message: Message) -> list[Suggestion]:
-    codes = dict.fromkeys(("en", "zh", *COMMON_LANGUAGES))
+    codes = dict.fromkeys(("en", *LANGUAGES, *COMMON_LANGUAGES))
     codes = dict.fromkeys(search_languages(message.text)) | codes
     return [Suggestion(code, name_language(code, message.language)) for code in codes]
 

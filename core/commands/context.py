@@ -127,7 +127,7 @@ class Context:
         word, _ = split_word(self.message.text)
         if word and word not in choices:
             names = (name_choice(choice, self.message.language) for choice in choices)
-            raise UserError("Choose one of: {choices}", choices=", ".join(names))
+            raise UserError("Choose one of: {choices}", choices=self.text(", ").join(names))
         return word
 
     async def save_settings(self, **changes: Any) -> ChatSettings:

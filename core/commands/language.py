@@ -15,8 +15,13 @@ from core.commands.arguments import (
     suggest_languages,
 )
 from core.commands.context import Context
-from core.locale import mark
-from core.locale.languages import find_similar_languages, find_spoken_language, name_language
+from core.locale import LANGUAGES, mark
+from core.locale.languages import (
+    find_similar_languages,
+    find_spoken_language,
+    label_language,
+    name_language,
+)
 from core.models import Button, Reply, Suggestion
 from core.permissions import Action
 
@@ -60,9 +65,9 @@ def _read_action(text: str) -> Action:
 
 async def show(ctx: Context, whose: str) -> Reply:
     """Reply with both settings, and buttons for the languages that are likely."""
-    likely = dict.fromkeys((ctx.message.language.split("-")[0] or "en", "en", "zh"))
+    likely = dict.fromkeys((ctx.message.language.split("-")[0] or "en", "en", *LANGUAGES))
     buttons = (
-        Button(name_language(code, code), "language", f"{whose} {code}".strip()) for code in likely
+        Button(label_language(code, code), "language", f"{whose} {code}".strip()) for code in likely
     )
     auto = Button(ctx.text("Detect automatically"), "language", f"{whose} auto".strip())
     lines = (describe_chat(ctx, ctx.settings.language), await describe_own(ctx))
@@ -94,7 +99,7 @@ async def refuse(ctx: Context, typed: str, whose: str) -> Reply:
     similar = await asyncio.to_thread(find_similar_languages, typed)
     reader = ctx.message.language
     buttons = (
-        Button(name_language(code, reader), "language", f"{whose} {code}".strip())
+        Button(label_language(code, reader), "language", f"{whose} {code}".strip())
         for code in similar
     )
     text = ctx.text("I don't know this language: {language}. Example: /language en", language=typed)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from core.commands import Command
 from core.commands.context import Context
 from core.interfaces import Answerer, Synthesizer, Transcriber
-from core.locale import mark
+from core.locale import mark, translate
 from core.models import Reply, Span
 from core.privacy.periods import ENCRYPTION, PERIODS
 
 KEPT = mark("What I keep")
 SENT = mark("Who receives it")
 RIGHTS = mark("Your choice")
+LINE = mark("{what}: {details}")
 HERE = mark("this machine alone, nothing is sent anywhere")
 
 
@@ -32,13 +33,20 @@ async def privacy(ctx: Context) -> Reply:
 
 def _list_kept(ctx: Context) -> list[str]:
     language = ctx.message.language
-    kept = [f"{ctx.text(one.what)}: {one.describe(language)}" for one in PERIODS if one.is_personal]
+    kept = [
+        _format_line(ctx, one.what, one.describe(language)) for one in PERIODS if one.is_personal
+    ]
     how = ctx.text(
         "What you write and say is encrypted ({cipher}); the key is not in the database. Other "
         "recordings are fetched for a request and not kept.",
         cipher=ENCRYPTION,
     )
     return [*kept, how]
+
+
+def _format_line(ctx: Context, what: str, details: str) -> str:
+    # None of it is people's words, which `ctx.text` would defuse.
+    return translate(LINE, ctx.message.language, what=ctx.text(what), details=details)
 
 
 def _list_processors(ctx: Context) -> list[str]:
@@ -51,7 +59,8 @@ def _list_processors(ctx: Context) -> list[str]:
     if not ctx.synthesis.synthesizer.voices():
         del roles["Speech"]
     return [
-        f"{ctx.text(role)}: {engine.processor or ctx.text(HERE)}" for role, engine in roles.items()
+        _format_line(ctx, role, engine.processor or ctx.text(HERE))
+        for role, engine in roles.items()
     ]
 
 

@@ -33,7 +33,7 @@ CUT = mark("The translation was cut off: it exceeded the length limit.")
 #: The key of a transcript: what the Translate button carries.
 _KEY = re.compile(r"[0-9a-f]{64}")
 _INTO = re.compile(
-    r"(?:in)?to\s+|into\s+|ins?\s+|nach\s+|auf\s+|(?:翻译)?[成为到]\s*", re.IGNORECASE
+    r"(?:in)?to\s+|into\s+|ins?\s+|nach\s+|auf\s+|на\s+|(?:翻译)?[成为到]\s*", re.IGNORECASE
 )
 #: Codes that are no common words; others only count if nothing or a colon follows.
 _CODES = frozenset(

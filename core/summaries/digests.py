@@ -12,8 +12,9 @@ from core.models.schedules import DigestTime
 _TIME = re.compile(r"(\d{1,2})(?:[:：.h](\d{2}))?\s*([ap]m)?(?!\S)", re.IGNORECASE)
 #: Names that depend on the machine.
 _NO_PLACES = {"localtime", "posixrules", "Factory"}
-_WEEKDAYS = ("weekdays", "工作日", "werktags")
-_TOPIC = ("topic", "thread", "话题", "子区", "thema")
+_WEEKDAYS = ("weekdays", "工作日", "werktags", "будни", "будням")
+_TOPIC = ("topic", "thread", "话题", "子区", "thema", "тема", "темы", "ветка", "ветки")
+_FILLERS = ("по", "в")
 
 
 def parse_digest_time(text: str) -> DigestTime:
@@ -28,7 +29,7 @@ def parse_digest_time(text: str) -> DigestTime:
     words = text.strip()[found.end() :].replace(",", " ").split()
     is_weekdays = any(word.lower() in _WEEKDAYS for word in words)
     is_topic = any(word.lower() in _TOPIC for word in words)
-    named = " ".join(w for w in words if w.lower() not in (*_WEEKDAYS, *_TOPIC))
+    named = " ".join(w for w in words if w.lower() not in (*_WEEKDAYS, *_TOPIC, *_FILLERS))
     zone = find_zone(named) if named else ""
     if zone is None:
         raise UserError(

@@ -17,11 +17,15 @@ from core.text.timestamps import parse_timestamp
 #: Headings that models use for the sections.
 _KINDS: dict[str, Kind] = {
     **dict.fromkeys(("decisions", "decision", "decided", "decisions made"), "decisions"),
-    **dict.fromkeys(("决定", "决策", "entscheidungen", "beschlüsse"), "decisions"),
+    **dict.fromkeys(("决定", "决策", "entscheidungen", "beschlüsse", "решения"), "decisions"),
     **dict.fromkeys(("actions", "action items", "action", "to do", "to-do", "todo"), "actions"),
-    **dict.fromkeys(("tasks", "next steps", "行动项", "待办", "待办事项", "aufgaben"), "actions"),
+    **dict.fromkeys(
+        ("tasks", "next steps", "行动项", "待办", "待办事项", "aufgaben", "задачи"), "actions"
+    ),
     **dict.fromkeys(("questions", "open questions", "open", "offene fragen"), "questions"),
-    **dict.fromkeys(("未决问题", "待解决问题", "开放问题", "问题"), "questions"),
+    **dict.fromkeys(
+        ("未决问题", "待解决问题", "开放问题", "问题", "открытые вопросы"), "questions"
+    ),
 }
 #: Of one point; further ones add nothing.
 MAX_SOURCES = 3
@@ -42,7 +46,9 @@ _LABELS = re.compile(
     rf"|[(（【]\s*#\d+(?:{_BETWEEN}(?:#\d+|{_CLOCK}))*\s*[)）】])"
 )
 _LABEL = re.compile(rf"#(?P<number>\d{{1,7}})(?:[\s,@]+(?P<clock>{_CLOCK})\b)?")
-_PEOPLE = re.compile(r"^\s*(?:[-*•]\s*)?(?:people|participants|参与者|人物)\s*[:：]\s*(.*)$", re.I)
+_PEOPLE = re.compile(
+    r"^\s*(?:[-*•]\s*)?(?:people|participants|参与者|人物|участники)\s*[:：]\s*(.*)$", re.I
+)
 
 #: Returns the sources for the labels of a point.
 FindSources = Callable[[str], list[Source]]
@@ -143,7 +149,7 @@ def _read_heading(text: str, names: Collection[str]) -> Section:
 
 
 def _read_people(text: str, names: Collection[str]) -> tuple[str, ...]:
-    parts = (part.strip() for part in re.split(r"[,，、;&]| and | und |和", text))
+    parts = (part.strip() for part in re.split(r"[,，、;&]| and | und | и |和", text))
     return tuple(dict.fromkeys(part for part in parts if part in names))
 
 

@@ -1,7 +1,8 @@
 """Arguments of /summary: the part of the talk, and the form of the summary.
 
 "last 2h", "200 messages", "since yesterday", "unread", "this topic", "since 2026-03-01 short",
-"最近3小时", "昨天以来 语音": words in any order, English or Chinese.
+"最近3小时", "昨天以来 语音", "последние 2 ч кратко": words in any order and any language of
+`core.summaries.range_words`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import TypeAdapter
 from core import safety
 from core.errors import UserError
 from core.models import TalkRange
+from core.summaries import range_words as words
 from core.summaries.points import Length
 
 #: Summarised if nothing else is asked for.
@@ -168,12 +170,11 @@ _UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
-_CHINESE_UNITS = {"分": "m", "小": "h", "钟": "h", "天": "d", "日": "d", "周": "w", "星": "w"}
 
 
 def _last_time(parser: _Parser, match: re.Match[str]) -> None:
     unit = match["unit"].removeprefix("个")[0]
-    length = int(match["count"] or 1) * _UNITS[_CHINESE_UNITS.get(unit, unit)]
+    length = int(match["count"] or 1) * _UNITS[words.UNITS[unit]]
     parser.limit(since_at=parser.context.at - min(max(length, timedelta(minutes=1)), _LONGEST))
 
 
@@ -233,54 +234,41 @@ def _skip(parser: _Parser, _: re.Match[str]) -> None:
     """Skip a word without meaning."""
 
 
-_SINCE = r"(?P<since>since |from |after |自从? ?|从 ?)?"
-_AFTER = r"(?P<after> ?(?:以来|开始|起|至今))?"
-_LAST = r"(?:the )?(?:last |past |previous |过去 ?|最近 ?|近 ?|前 ?)?"
-_UNIT = (
-    r"(?P<unit>weeks?\b|w\b|days?\b|d\b|hours?\b|hrs?\b|h\b|minutes?\b|mins?\b|m\b"
-    r"|个?小时|个?钟头?|分钟?|天|日|个?星期|周)"
-)
 #: The first match counts.
 _PATTERNS: tuple[tuple[str, Callable[[_Parser, re.Match[str]], None]], ...] = (
     (
-        _SINCE + r"(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?" + _AFTER,
+        words.SINCE
+        + r"(?P<year>\d{4})[-/.年](?P<month>\d{1,2})[-/.月](?P<day>\d{1,2})日?"
+        + words.AFTER,
         _date,
     ),
-    (_SINCE + r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})(?:\.(?P<year>\d{4})?|\b)" + _AFTER, _date),
-    (_SINCE + r"(?P<year>)(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]" + _AFTER, _date),
-    (r"(?:since |from |after |自从? ?|从 ?)?(?P<hour>\d{1,2}):(?P<minute>\d{2})\b", _clock),
-    (_LAST + r"(?P<count>\d{1,6}) ?" + _UNIT + r"(?: ago)?", _last_time),
-    (r"(?:the )?(?:last|past) (?P<count>)" + _UNIT, _last_time),
-    (_LAST + r"(?P<count>\d{1,9}) ?(?:messages?\b|msgs?\b|条 ?(?:消息)?|则|\b)", _last_messages),
     (
-        r"(?:since )?(?:i )?(?:was )?last (?:read|here|seen)\b|unread\b|what i missed\b|missed\b"
-        r"|(?:自|从)?(?:我)?上次(?:看|读|阅读)?(?:过)?(?:以来|之后|以后)?|未读|没[看读](?:过)?",
-        _set(is_unread=True),
-    ),
-    (_SINCE + r"(?:yesterday\b|昨[天日])" + _AFTER, _yesterday),
-    (
-        r"(?:since )?today\b|今[天日]" + _AFTER,
-        lambda parser, _: parser.since_day(parser.today, is_single_day=False),
-    ),
-    (r"(?:since )?this week\b|week\b|[本这]周", _this_week),
-    (
-        r"(?:in |of )?(?:this|the) (?:topic|thread)\b|topic\b|[本这该此]个?(?:话题|主题|子区)",
-        _this_topic,
+        words.SINCE
+        + r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})(?:\.(?P<year>\d{4})?|\b)"
+        + words.AFTER,
+        _date,
     ),
     (
-        r"(?:from|since) (?:here|this|there)(?: on)?\b|here\b|[从自]?[这此](?:里|儿|处)?" + _AFTER,
-        _from_here,
+        words.SINCE + r"(?P<year>)(?P<month>\d{1,2})月(?P<day>\d{1,2})[日号]" + words.AFTER,
+        _date,
     ),
-    (
-        r"(?:for |to )?me(?: only| alone)?\b|private(?:ly)?\b|私[下聊信]|[发给]给?我|仅我",
-        _set(is_private=True),
-    ),
-    (r"(?:by |as |in )?voice\b|spoken\b|aloud\b|语音|朗读", _set(is_spoken=True)),
-    (r"full\b|完整", _set(is_full=True)),
-    (r"short(?:er)?\b|brief(?:ly)?\b|简[短略]|短", _set(length="short")),
-    (r"normal\b|medium\b|普通|正常|标准", _set(length="normal")),
-    (r"long(?:er)?\b|detailed\b|in detail\b|详细|长", _set(length="long")),
-    (r"everything\b|all(?: topics)?\b|全部|所有", lambda parser, _: parser.limit()),
-    (r"(?:of|the|and|please|in|for|messages?)\b|请|和|消息", _skip),
+    (words.SINCE + r"(?P<hour>\d{1,2}):(?P<minute>\d{2})\b", _clock),
+    (words.LAST + r"(?P<count>\d{1,6}) ?" + words.UNIT + words.AGO, _last_time),
+    (f"(?:{words.LAST_ONE})(?P<count>)" + words.UNIT, _last_time),
+    (words.LAST + r"(?P<count>\d{1,9}) ?" + words.MESSAGES, _last_messages),
+    (words.UNREAD, _set(is_unread=True)),
+    (words.SINCE + words.YESTERDAY + words.AFTER, _yesterday),
+    (words.TODAY, lambda parser, _: parser.since_day(parser.today, is_single_day=False)),
+    (words.THIS_WEEK, _this_week),
+    (words.THIS_TOPIC, _this_topic),
+    (words.FROM_HERE, _from_here),
+    (words.FOR_ME, _set(is_private=True)),
+    (words.AS_VOICE, _set(is_spoken=True)),
+    (words.FULL, _set(is_full=True)),
+    (words.SHORT, _set(length="short")),
+    (words.NORMAL, _set(length="normal")),
+    (words.LONG, _set(length="long")),
+    (words.ALL, lambda parser, _: parser.limit()),
+    (words.FILLERS, _skip),
 )
 _WORDS = tuple((re.compile(pattern), act) for pattern, act in _PATTERNS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from core.synthesis.markdown_blocks import PLACEHOLDERS
+from core.synthesis.markdown_blocks import name_placeholders
 from core.text.scripts import HAN, has_han
 
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co"})
@@ -90,7 +90,7 @@ def drop_thoughts(text: str) -> str:
 
 def replace_chat_codes(text: str, language: str) -> str:
     """Return `text` with Discord's codes named, without emoticons, and with plain bullets."""
-    words = PLACEHOLDERS[language]
+    words = name_placeholders(language)
     text = _SLASH_COMMAND.sub(r"\1", _AMPERSAND.sub("&", text))
     for code, word in ((_PERSON, "person"), (_CHANNEL, "channel"), (_TIME, "time")):
         text = code.sub(words[word], text)

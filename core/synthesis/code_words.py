@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 
-from core.text.scripts import has_han
+from core.text.scripts import guess_language
 
 #: How many of them a code has: 60 words make 36 thousand million codes.
 COUNT = 6
@@ -26,9 +26,18 @@ _CHINESE = (
     "草原 沙漠 海洋 瀑布 彩虹 月亮 太阳 雪花 春天 夏天 冬天 老虎 大象 熊猫 兔子 猴子 蝴蝶 蜻蜓 "
     "红色 绿色 黄色 老师 农民 姐姐"
 )
+_RUSSIAN = (
+    "яблоко банан корзина велосипед одеяло бутылка пуговица кнопка камера свеча автобус дворец "
+    "курица капуста хлопок завтрак доктор дракон слоник мотор семья фермер палец дерево огород "
+    "гитара молоток варенье остров куртка кухня лимон книга рынок обезьяна вершина грибы океан "
+    "апельсин художник карандаш перец пингвин подушка картошка тыква кролик речка ракета серебро "
+    "паутина лето столик тигр помидор зонтик деревня окошко собака школа"
+)
+#: By language; a sentence in any other one has English words.
+_WORDS = {"zh": _CHINESE, "ru": _RUSSIAN, "en": _ENGLISH}
 
 
 def make_code(sentence: str) -> str:
     """Return the words of a new code in the language of the sentence that they are said in."""
-    words = (_CHINESE if has_han(sentence) else _ENGLISH).split()
+    words = _WORDS[guess_language(sentence)].split()
     return " ".join(secrets.SystemRandom().sample(words, COUNT))

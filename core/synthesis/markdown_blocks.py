@@ -8,32 +8,22 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from core.locale import mark, translate
 from core.text.scripts import has_han
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
 
-#: Replacements for content that cannot be read aloud, by language.
-PLACEHOLDERS: dict[str, dict[str, str]] = {
-    "en": {
-        "link": "a link",
-        "code": "code",
-        "image": "image",
-        "person": "someone",
-        "channel": "a channel",
-        "time": "a time",
-        "spoiler": "spoiler",
-    },
-    "zh": {
-        "link": "链接",
-        "code": "代码",
-        "image": "图片",
-        "person": "某人",
-        "channel": "某个频道",
-        "time": "某个时间",
-        "spoiler": "剧透",
-    },
+#: Texts in place of content that cannot be read aloud.
+_PLACEHOLDERS = {
+    "link": mark("a link"),
+    "code": mark("code"),
+    "image": mark("image"),
+    "person": mark("someone"),
+    "channel": mark("a channel"),
+    "time": mark("a time"),
+    "spoiler": mark("spoiler"),
 }
 
 _ADDRESS = re.compile(r"(?:[a-z][a-z0-9+.-]*:|//|[/#.?])|\S+\.\w{2,}(?:[/?#]|$)|$", re.IGNORECASE)
@@ -53,12 +43,18 @@ class Block:
     is_closed: bool = False
 
 
+@cache
+def name_placeholders(language: str) -> dict[str, str]:
+    """Return what is read in place of each kind of content, in `language`."""
+    return {name: translate(text, language) for name, text in _PLACEHOLDERS.items()}
+
+
 def read_blocks(markdown: str, language: str) -> list[Block]:
     """Return the blocks of `markdown` without its syntax.
 
     Links become their names, images their descriptions, code blocks a word in `language`.
     """
-    reader = _Reader(PLACEHOLDERS[language])
+    reader = _Reader(name_placeholders(language))
     for token in _build_parser().parse(markdown):
         reader.read(token)
     return reader.blocks

@@ -6,7 +6,7 @@ import re
 
 from core.synthesis.audio_tags import BRACKETS, is_audio_tag
 from core.synthesis.chat_markup import drop_emoji, drop_hidden, drop_thoughts, replace_chat_codes
-from core.synthesis.markdown_blocks import PLACEHOLDERS, Block, read_blocks
+from core.synthesis.markdown_blocks import Block, name_placeholders, read_blocks
 from core.text.scripts import HAN, HAN_TEXT, guess_language, has_han
 
 #: Removing markup may uncover more; text has fewer layers than this.
@@ -21,7 +21,6 @@ _URL = re.compile(
 )
 _URL_TAIL = ".,;:!?)]}'\"*_~|"
 _EN_LINKS = re.compile(r"\b(?:(link)s?:?|a link)(?:[\s,:]+a link\b)+", re.IGNORECASE)
-_ZH_LINKS = re.compile(r"链接(?:[\s,，:：、]*链接)+")
 _MENTION = re.compile(r"(?<![\w.@])@(?=\w)")
 _TOPIC = re.compile(r"#([^\s#]{1,30})#|(?<![\w&#])#(?=[^\W\d])")
 _SPOILER = re.compile(r"\|\|(?=\S)[^|\n]+\|\|")
@@ -79,9 +78,9 @@ def _pass(text: str, language: str, keeps_tags: bool) -> str:
 
 def _clean(text: str, language: str, keeps_tags: bool) -> str:
     """Return the words of one block on one line."""
-    words = PLACEHOLDERS[language]
+    words = name_placeholders(language)
     text = _URL.sub(lambda m: _read_url(m, words["link"]), text)
-    text = _EN_LINKS.sub(lambda m: m[1] or "a link", _ZH_LINKS.sub("链接", text))
+    text = _EN_LINKS.sub(lambda m: m[1] or "a link", _join_links(text, words["link"]))
     text = _SPOILER.sub(words["spoiler"], text)
     text = _TOPIC.sub(lambda m: m[1] or "", _MENTION.sub("", text))
     text = drop_emoji(_FOOTNOTE.sub("", _CHECK_BOX.sub("", text)))
@@ -92,6 +91,12 @@ def _clean(text: str, language: str, keeps_tags: bool) -> str:
     text = _STRAY_MARKUP.sub("", _HAN_WAVE.sub("，", text))
     text = _BARS.sub(", ", text.strip("| \n"))
     return _LEADING.sub("", _tidy(_join_lines(_limit_repeats(text, keeps_tags))))
+
+
+def _join_links(text: str, word: str) -> str:
+    """Return `text` with one word for several links in a row: "Ссылка: ссылка" is one, too."""
+    word = re.escape(word)
+    return re.sub(rf"(?i)({word})(?:[\s,，:：、]*{word})+", r"\1", text)
 
 
 def _read_url(match: re.Match[str], word: str) -> str:

@@ -30,8 +30,8 @@ _MAX_WRONG_CODE, _SIMILAR = 1, 0.85
 #: something else was said that the engine did not write down.
 _S_PER_WORD, _S_PER_CHARACTER = 0.9, 0.6
 #: Sounds that people make before they speak. They count for nothing.
-_SOUNDS = "um umm uhm uh uhh er erm eh ah ahm hm hmm mm mhm euh 嗯 呃 额 唔"
-_FILLERS = frozenset(_SOUNDS.split())
+_SOUNDS = "um umm uhm uh uhh er erm eh ah ahm hm hmm mm mhm euh 嗯 呃 额 唔 э ээ эм эмм ммм ну"
+_FILLERS = frozenset(fold(_SOUNDS).split())
 _CONTRACTION = re.compile(r"\bi'm\b")
 #: Kept before and after the speech.
 _MARGIN_S = 0.15

@@ -35,6 +35,9 @@ _KANA = re.compile(f"[{KANA}]")
 # Here with all punctuation: "。" needs no space after it either.
 _UNSPACED = re.compile(f"[\u3000-\u303f{UNSPACED}\uff00-\uffef]")
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]+(?:['’-][A-Za-z\u00c0-\u024f]+)*")
+_CYRILLIC_WORD = re.compile(f"[{CYRILLIC}]+(?:-[{CYRILLIC}]+)*")
+#: Letters of other languages that are written in Cyrillic.
+_NOT_RUSSIAN = re.compile("[іїєґўјљњћђџќѓѕ]", re.IGNORECASE)
 #: Addresses and code are read in any language.
 _NEUTRAL = re.compile(r"(?s:```.*?(?:```|\Z))|`[^`\n]*`|(?:https?://|www\.)[!-~]+|<[!-~]{1,80}>")
 
@@ -69,7 +72,7 @@ def split_words(text: str) -> list[str]:
 
 
 def guess_language(text: str) -> str:
-    """Return "zh" if `text` is mostly Chinese, else "en".
+    """Return "zh" if `text` is mostly Chinese, "ru" if it is mostly Russian, else "en".
 
     One Chinese character weighs as much as one word of another script: "我用 Python 写的" is
     Chinese, "the word 你好 means hello" is not.
@@ -78,4 +81,7 @@ def guess_language(text: str) -> str:
     han = len(_HAN.findall(words))
     if len(_KANA.findall(words)) * 4 > han:
         return "en"
-    return "zh" if han > len(_LATIN_WORD.findall(words)) else "en"
+    latin, cyrillic = len(_LATIN_WORD.findall(words)), len(_CYRILLIC_WORD.findall(words))
+    if han > max(latin, cyrillic):
+        return "zh"
+    return "ru" if cyrillic > latin and not _NOT_RUSSIAN.search(words) else "en"

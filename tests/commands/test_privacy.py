@@ -27,7 +27,10 @@ async def test_privacy_says_what_is_kept_how_long_and_what_one_can_do(talk: Talk
         assert part in reply.text
     assert len(reply.text) < DISCORD_CHARS
     chinese = await talk.send(command="privacy", language="zh")
-    assert "/forget me" in chinese.text and "30 days" not in chinese.text
+    assert "/forget 我" in chinese.text and "30 days" not in chinese.text
+    russian = await talk.send(command="privacy", language="ru")
+    assert "Запросы и ответы: 30 дней после ответа" in russian.text
+    assert len(russian.text) < DISCORD_CHARS
 
 
 async def test_privacy_works_in_groups(group: Group) -> None:

@@ -36,6 +36,8 @@ MOMENTS = st.integers(-25_000 * 86_400, 47_000 * 86_400).map(
         ("12 pm UTC", DigestTime("12:00", "UTC")),
         ("18:00 Asia/Shanghai 子区", DigestTime("18:00", "Asia/Shanghai", False, True)),
         ("09：00 Asia/Shanghai 工作日 话题", DigestTime("09:00", "Asia/Shanghai", True, True)),
+        ("9:00 Europe/Moscow по будням", DigestTime("09:00", "Europe/Moscow", True)),
+        ("09:00 Europe/Moscow тема", DigestTime("09:00", "Europe/Moscow", False, True)),
         ("٠٩:٠٥", DigestTime("09:05")),
         ("topicless", None),
         ("", None),

@@ -29,7 +29,9 @@ def test_speakable_text_with_tags(typed: str, spoken: str) -> None:
         ("", "en"), ("12:30", "en"), ("Hello there", "en"), ("你好", "zh"),
         ("我用 Python 写了一个 Discord bot", "zh"), ("The word 你好 means hello", "en"),
         ("看 https://example.com/a/very/long/path-of-many-words", "zh"),
-        ("これは日本語のテキストです", "en"),
+        ("これは日本語のテキストです", "en"), ("Привет, как дела?", "ru"),
+        ("Бот написан на Python и asyncio", "ru"), ("The word дело means thing", "en"),
+        ("Я не знаю, 你好", "ru"), ("Привіт, як справи?", "en"),
         ("跑一下 ```print('some long code here of words')```", "zh"),
     ],
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from dataclasses import replace
@@ -33,6 +34,7 @@ from tests.support.loopback import run_loopback
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 CODES = {"en": "apple river garden window tiger coffee", "zh": "苹果 花园 老虎 咖啡 月亮 地铁"}
+CODES["ru"] = "яблоко речка огород окошко тигр капуста"
 
 
 def expect(language: str) -> ExpectedRecording:
@@ -46,6 +48,7 @@ def differs(said: str, language: str = "en", seconds: float = 20.0) -> str:
 
 EN = expect("en").text
 ZH = expect("zh").text
+RU = expect("ru").text
 
 
 @pytest.mark.parametrize(
@@ -73,6 +76,13 @@ def test_recognisers_may_mishear_a_little(said: str) -> None:
 )
 def test_chinese_is_compared_by_characters(said: str) -> None:
     assert differs(said, "zh") == ""
+
+
+@pytest.mark.parametrize(
+    "said", [RU, RU.lower().replace(".", ""), f"Ну, {RU}", RU.replace("огород", "огород,")]
+)
+def test_russian_is_compared_by_words(said: str) -> None:
+    assert differs(said, "ru") == ""
 
 
 @pytest.mark.parametrize(
@@ -105,6 +115,9 @@ def test_chinese_is_compared_by_characters(said: str) -> None:
         (EN.replace("is made", "isn't made"), "en", OPPOSITE),
         (ZH.replace("同意", "不同意"), "zh", OPPOSITE),
         (ZH.replace("同意", "拒绝"), "zh", OPPOSITE),
+        (RU.replace("Я даю", "Я не даю"), "ru", OPPOSITE),
+        (RU.replace("только я", "только он"), "ru", DIFFERENT),
+        (RU.replace("капуста", "банан"), "ru", CODE),
     ],
 )  # fmt: skip
 def test_anything_else_is_not_the_sentence(said: str, language: str, difference: str) -> None:
@@ -126,17 +139,18 @@ def test_what_is_longer_than_its_words_has_others_that_were_not_heard() -> None:
 
 
 def test_the_words_that_carry_the_consent_are_in_the_sentence() -> None:
-    for language, sentence in (("en", EN), ("zh", ZH)):
+    for language, sentence in (("en", EN), ("zh", ZH), ("ru", RU)):
         phrases = translate(CARRYING, language).split("|")
         assert len(phrases) == 3 and all(phrase in sentence for phrase in phrases)
 
 
 def test_codes_have_six_different_words_of_their_language() -> None:
-    codes = [code_words.make_code(sentence).split() for sentence in (EN, ZH) for _ in range(50)]
+    codes = [code_words.make_code(sentence).split() for sentence in (EN, ZH, RU) for _ in range(50)]
     assert {len(set(code)) for code in codes} == {6}
     assert all(word.isascii() for code in codes[:50] for word in code)
-    assert all(len(split_words(word)) == 2 for code in codes[50:] for word in code)
-    assert len({tuple(code) for code in codes}) == 100
+    assert all(len(split_words(word)) == 2 for code in codes[50:100] for word in code)
+    assert all(re.fullmatch("[а-я]+", word) for code in codes[100:] for word in code)
+    assert len({tuple(code) for code in codes}) == 150
 
 
 def test_the_sentence_is_found_by_segments_and_pauses() -> None:

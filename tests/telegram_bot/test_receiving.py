@@ -14,6 +14,7 @@ from core.clock import Clock
 from core.config import Settings
 from core.errors import ConfigError, PlatformLocked
 from core.interfaces import Recording
+from core.locale import LANGUAGES
 from core.models import Job, Message
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.telegram_inbox import FakeInbox, make_settings, receiving
@@ -181,15 +182,16 @@ async def test_only_allowed_chats_are_handed_in(named: str, telegram: Server, an
         assert "not allowed words" not in str(logs)
 
 
-async def test_the_menu_is_set_once_in_both_languages(telegram: Server, settings: Settings) -> None:
+async def test_the_menu_is_set_once_in_each_language(telegram: Server, settings: Settings) -> None:
     menu = [("help", "Show all commands"), ("transcribe", "x" * 300)]
-    for asked in (4, 8):
+    menus_of_all = 2 * (1 + len(LANGUAGES))
+    for asked in (menus_of_all, 2 * menus_of_all):
         async with receiving(Bot(settings, FakeInbox(), menu, current_clock())):
             await telegram.wait_for(lambda n=asked: len(telegram.requests_to("getMyCommands")) == n)  # type: ignore[misc]
             await asyncio.sleep(0.1)
-    assert len(telegram.requests_to("setMyCommands")) == 4
+    assert len(telegram.requests_to("setMyCommands")) == menus_of_all
     menus = telegram.menus()
-    assert {key.rpartition("|")[2] for key in menus} == {"", "zh"}
+    assert {key.rpartition("|")[2] for key in menus} == {"", *LANGUAGES}
     assert any("all_private_chats" in key for key in menus)
     assert any("all_group_chats" in key for key in menus)
     for commands in menus.values():

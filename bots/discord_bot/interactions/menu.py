@@ -40,12 +40,17 @@ _WORD, _LABEL = re.compile(r"[-_'\w]{1,32}"), re.compile(r".{1,32}")
 GUILD, USER = 0, 1
 IN_GUILD, BOT_DM, PRIVATE_CHANNEL = 0, 1, 2
 
-#: Our languages -> Discord's locales.
-_LOCALES = {"zh": ("zh-CN", "zh-TW")}
+#: Our languages -> Discord's locales: "zh" -> "zh-CN" and "zh-TW".
+_LOCALES = {
+    language: tuple(one.value for one in discord.Locale if one.value.split("-")[0] == language)
+    for language in LANGUAGES
+}
+#: "id" (Indonesian) is not among them, since commands have an id.
+_LOCALE_FIELDS = {one.value for one in discord.Locale} - {"id"}
 #: Values that Discord leaves out, or writes as null, where nothing was set.
 _UNSET: tuple[object, ...] = (None, False, "", [], {})
 #: Fields that must be compared even where ours leaves them out.
-_COMPARED = frozenset({"options", "choices", "default_member_permissions", "zh-CN", "zh-TW"})
+_COMPARED = frozenset({"options", "choices", "default_member_permissions", *_LOCALE_FIELDS})
 
 
 def build_menu(*, has_voice: bool = True) -> list[dict[str, Any]]:

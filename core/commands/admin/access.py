@@ -11,6 +11,7 @@ from core.errors import UserError
 from core.locale import Plural, mark
 from core.models import ASK, PEOPLE_ON, Button, Reply
 from core.safety import disable_links
+from core.text.scripts import join_texts
 from core.text.split import shorten
 
 WHO = mark("Say whom: telegram:12345, discord:12345, or the number alone for this platform.")
@@ -89,7 +90,7 @@ async def decide(decision: Decision | None, ctx: Context, rest: str) -> Reply:
 
 def _ask_again(ctx: Context, decision: Decision, change: DecisionChange) -> Reply:
     """Reply with what another operator has decided, and a button that decides otherwise."""
-    text = f"{_describe_before(ctx, change)} {ctx.text('Decide otherwise?')}"
+    text = join_texts([_describe_before(ctx, change), ctx.text("Decide otherwise?")])
     payload = f"{_WORDS[decision]} {change.who}{_ANYWAY}"
     return Reply(text, buttons=(Button(ctx.text(_LABELS[decision]), "admin", payload),))
 

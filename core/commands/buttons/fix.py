@@ -129,7 +129,7 @@ def _learn_allowed(before: Glossary, found: Glossary) -> tuple[Glossary, Glossar
 def _describe(ctx: Context, learned: Glossary, *, is_all: bool) -> str:
     lines = [ctx.text("The transcript was changed.")]
     if learned:
-        corrections = ", ".join(f"{one.heard} → {one.meant}" for one in learned)
+        corrections = ctx.text(", ").join(f"{one.heard} → {one.meant}" for one in learned)
         remembered = REMEMBERED_FOR_OWN if learned[0].is_own else REMEMBERED
         lines += [ctx.text(remembered, corrections=corrections)]
     if not is_all:
