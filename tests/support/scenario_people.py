@@ -58,9 +58,10 @@ class TelegramPerson:
     server: TelegramServer
     settle: Settle
     name: str = NAMES[0]
+    language: str = "en"
 
     def __post_init__(self) -> None:
-        self.user = self.server.add_user(self.name)
+        self.user = self.server.add_user(self.name, language=self.language)
         self.display_name = self.name
 
     async def send_note(self, sound: bytes) -> Answer:
