@@ -1,9 +1,12 @@
-"""The recipes of CONTRIBUTING.md, read from the file and followed in a copy of the checkout."""
+"""The recipes of the documents, read from the files and followed in a copy of the checkout."""
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +44,11 @@ class Step:
         path.write_text(text.replace(before, after))
 
 
-def read_recipe(heading: str) -> list[Step]:
+def read_recipe(heading: str, document: str = "CONTRIBUTING.md") -> list[Step]:
     """Return the steps under `heading`. The paragraph above a block names its file."""
-    text = (ROOT / "CONTRIBUTING.md").read_text()
+    text = (ROOT / document).read_text()
     _, found, rest = text.partition(f"\n## {heading}\n")
-    assert found, f"CONTRIBUTING.md has no heading {heading!r}"
+    assert found, f"{document} has no heading {heading!r}"
     return list(_read_steps(rest.partition("\n## ")[0]))
 
 
@@ -67,3 +70,19 @@ def copy_checkout(folder: Path) -> Path:
             shutil.copy(source, folder)
     (folder / "tests" / "data").symlink_to(ROOT / "tests" / "data")
     return folder
+
+
+def run(folder: Path, *command: str, **settings: str) -> str:
+    """Run a command of this environment in the copy, and return all that it printed."""
+    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(folder)}
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name(command[0])), *command[1:]],
+        cwd=folder,
+        env={**environment, "HEARSAY_HOME": str(folder / "home"), **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,26 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents.recipes import copy_checkout, read_recipe
+from tests.documents.recipes import copy_checkout, read_recipe, run
 from tests.support.paths import SPEECH
 
 RECIPES = ("Add a command", "Add an engine", "Add a platform")
-
-
-def run(folder: Path, *command: str, **settings: str) -> str:
-    """Run a command of this environment in the copy, and return all that it printed."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(folder)}
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name(command[0])), *command[1:]],
-        cwd=folder,
-        env={**environment, "HEARSAY_HOME": str(folder / "home"), **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 @pytest.fixture
