@@ -157,7 +157,7 @@ def watch(
     home, is_asking = settings.hearsay_home, ASK in settings.allowed_chats
     # Elsewhere engines are not called.
     is_calling = Part.WORKER in parts or (Part.WEB in parts and settings.api_keys is not None)
-    roles = program.roles if is_calling else ()
+    program.inbox.status.health.roles = roles = program.roles if is_calling else ()
     incidents = Incidents(roles, store.probes, alerts.send, home, clock)
     return incidents, AccessRequests(store.admissions, alerts, clock, is_on=is_asking)
 

@@ -19,9 +19,10 @@ class Health:
     """The parts that all platforms need: the database, the disk and the engines."""
 
     def __init__(self, store: Store, roles: Sequence[Role], home: Path) -> None:
-        """roles: those whose engines this process calls. home: a folder on the disk."""
+        """home: a folder on the disk."""
         self._store = store
-        self._roles = [role for role in roles if role.engine.name != OFFLINE]
+        #: Those whose engines this process calls.
+        self.roles = roles
         self._home = home
         #: Free space on the disk at the last check.
         self.free_bytes = 0
@@ -35,8 +36,10 @@ class Health:
         unwritable, self.free_bytes = await asyncio.gather(self._store.probes.check_writes(), free)
         low = f"{self.free_bytes >> 20} MB free" if self.free_bytes < LOW_BYTES else ""
         parts = {"database": unwritable, "disk": low}
-        for role in self._roles:
+        for role in self.roles:
             name, outage = role.engine.name, role.gate.outage
+            if name == OFFLINE:
+                continue
             parts[name] = parts.get(name) or (str(outage) if outage else "")
         return parts
 
