@@ -97,7 +97,8 @@ def _sum_up(manifest: Manifest) -> str:
 def _print_backup(made: Backup, settings: Settings) -> None:
     size = f"{made.size_bytes / 1e6:.1f} MB, {made.manifest.rows} rows"
     typer.echo(f"Wrote {made.path}: {size}, read back and verified.")
-    typer.echo(f"The key {made.key_id} opens it, and is not in it: keep a copy of the key apart.")
+    keys = " and ".join(made.manifest.keys)
+    typer.echo(f"What opens it is not in it, keep a copy apart: the key {keys}.")
     _print_objects(made.manifest, settings)
     if made.deleted:
         typer.echo(f"Deleted older backups: {len(made.deleted)}.")
@@ -122,7 +123,7 @@ def _print_objects(manifest: Manifest, settings: Settings) -> None:
 
 def _describe_backup(made: Backup) -> dict[str, Any]:
     deleted = [str(path) for path in made.deleted]
-    about = {"path": str(made.path), "size_bytes": made.size_bytes, "key": made.key_id}
+    about = {"path": str(made.path), "size_bytes": made.size_bytes}
     return {**about, **_describe(made.manifest), "deleted": deleted}
 
 
@@ -136,6 +137,7 @@ def _describe(manifest: Manifest) -> dict[str, Any]:
         "created_at": manifest.created_at.isoformat(timespec="seconds"),
         "version": manifest.version,
         "revision": manifest.revision,
+        "keys": [*manifest.keys],
         "database": manifest.kind,
         "rows": manifest.rows,
         "tables": dict(manifest.tables),

@@ -86,7 +86,8 @@ async def test_there_and_back(
     [path] = (filled.home / "backups").iterdir()
     lines = out.splitlines()
     assert lines[0].startswith(f"Wrote {path}: ") and lines[0].endswith(" read back and verified.")
-    assert lines[1].startswith(f"The key {fingerprint(filled)} opens it") and len(lines) == 2
+    assert lines[1].endswith(f"keep a copy apart: the key {fingerprint(filled)}.")
+    assert len(lines) == 2
     secret = (filled.home / "secret.key").read_bytes()
     for hidden in (b"transcripts", b"mimo", secret, b"SQLite"):
         assert hidden not in path.read_bytes()

@@ -21,7 +21,7 @@ from core.store.backups.manifest import Manifest, dump
 from core.store.backups.restoring import SKIPPED, Restoring
 from core.store.backups.sealed_file import DamagedBackup
 from core.store.backups.unpacking import find_name
-from core.store.database.cipher import make_key
+from core.store.database.cipher import find_key_id, make_key
 from core.store.database.encryption import name_source
 from core.store.database.migrate import list_revisions, migrate
 from tests.conftest import NewMessage, ask_for_help
@@ -176,7 +176,7 @@ async def test_no_other_key_opens_it_and_rotation_keeps_its_name(
         await restore_with(made.path, to, tmp_path)
     await store.rotation.run(lambda count: None)
     second = await back_up(database_url, tmp_path, folder)
-    assert second.key_id != made.key_id == own
+    assert second.manifest.keys != made.manifest.keys == (own,)
     name = find_name(tmp_path / "hearsay.db", name_source(None, tmp_path))
     assert list_backups(folder, name) == [second.path, made.path]
     assert not (tmp_path / "new.db").exists()
@@ -266,3 +266,23 @@ async def test_memory_does_not_grow_with_the_database(
     tracemalloc.stop()
     assert made.size_bytes > 32_000_000 > 2 * peak
     assert made.manifest.created_at == BEGAN_AT
+
+
+@pytest.mark.sqlite_only
+async def test_while_keys_are_replaced_it_names_all_that_it_needs(
+    store: Store, database_url: str, add: Add, tmp_path: Path, folder: Path
+) -> None:
+    await add()
+    key, (old, new) = tmp_path / "secret.key", ((tmp_path / "secret.key").read_text(), make_key())
+    ids = [find_key_id(one).hex() for one in (new, old)]
+    await store._database.end_transactions()
+    key.write_text(f"{new},{old}")
+    made = await back_up(database_url, tmp_path, folder)
+    assert made.manifest.keys == (*ids,)
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    with pytest.raises(ConfigError, match=f"add the key {ids[1]} to HEARSAY_SECRET_KEY"):
+        await restore_with(made.path, Restoring(url, read_as(new), None), tmp_path)
+    await restore_with(made.path, Restoring(url, read_as(f"{new},{old}"), None), tmp_path)
+    await store.rotation.run(lambda count: None)
+    key.write_text(f"{new},{old}")  # the old one is still there, and needed no more
+    assert (await back_up(database_url, tmp_path, folder)).manifest.keys == (ids[0],)

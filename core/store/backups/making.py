@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
@@ -12,11 +12,12 @@ from pathlib import Path
 
 from core.errors import ConfigError
 from core.store.backups.folder import choose_path, delete_old, finish_writing, write_whole
+from core.store.backups.keys_needed import find_needed
 from core.store.backups.manifest import Manifest, describe_database, dump
 from core.store.backups.sealed_file import seal
 from core.store.backups.snapshot import copy_database, open_workspace, refuse_full
 from core.store.backups.unpacking import find_name, unpack
-from core.store.database.cipher import KeySource, find_key_id
+from core.store.database.cipher import KeySource
 from core.store.database.dialects import find_backend
 from core.store.database.key import open_cipher
 from core.store.database.migrate import is_there, name_database
@@ -34,8 +35,6 @@ class Backup:
 
     path: Path
     manifest: Manifest
-    #: The id of the key that opens it, in hexadecimal digits.
-    key_id: str
     #: Older ones that were deleted.
     deleted: Sequence[Path] = field(default_factory=tuple)
 
@@ -67,33 +66,36 @@ def make_backup(
     keep: how many backups of this database stay in the folder. Blocking. Interrupted at any moment,
     it leaves no file that looks like a backup. Raises ConfigError, StoreError.
     """
-    key = find_key(subject.url, subject.keys)
+    keys = read_keys(subject.url, subject.keys)
     kind = find_backend(subject.url)
     with open_workspace(subject.home) as workspace:
         copy = workspace / _COPY
         copy_database(subject.url, copy, on_progress)
+        # Again: they may have been replaced meanwhile.
+        keys = [*subject.keys.read(), *keys]
         manifest = describe_database(copy, subject.created_at, version("hearsay-bot"), kind)
+        manifest = replace(manifest, keys=find_needed(copy, keys))
         refuse_full(folder, manifest.size_bytes + _MORE_BYTES)
         name = find_name(copy, subject.keys)
         path = choose_path(folder, subject.created_at)
         with write_whole(path, name) as file:
-            seal(file, key, name, dump(manifest), _read(copy))
+            seal(file, keys[0], name, dump(manifest), _read(copy))
             finish_writing(file)
             copy.unlink()
             file.seek(0)
             unpack(file, subject.keys, copy)
     deleted = delete_old(folder, name, keep) if keep else []
-    return Backup(path, manifest, find_key_id(key).hex(), deleted)
+    return Backup(path, manifest, deleted)
 
 
-def find_key(url: str, keys: KeySource) -> str:
-    """Return the key that encrypts the database at `url`. Raises ConfigError, StoreError."""
+def read_keys(url: str, keys: KeySource) -> Sequence[str]:
+    """Return the keys of the database at `url`. Raises ConfigError, StoreError."""
     if not is_there(url):
         raise ConfigError(f"there is no database {name_database(url)} to be backed up")
     if keys.path and not keys.path.exists():
         raise ConfigError(f"{keys.name} is missing: without the key no backup can be made")
     asyncio.run(open_cipher(url, keys))
-    return keys.read()[0]
+    return keys.read()
 
 
 def _read(path: Path) -> Iterator[bytes]:

@@ -38,6 +38,8 @@ class Manifest:
     #: Of the content, an SQLite database.
     size_bytes: int
     sha256: str
+    #: The ids of the keys that decrypt its values, in hexadecimal digits.
+    keys: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -57,7 +59,7 @@ def describe_database(path: Path, created_at: datetime, version: str, kind: str)
     """Return the manifest of an SQLite file that nobody uses. Raises StoreError."""
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    with closing(_open_plain(path)) as connection:
+    with closing(open_still(path)) as connection:
         try:
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             tables = [name for (name,) in connection.execute(_TABLES)]
@@ -92,12 +94,12 @@ def read_manifest(name: str, piece: bytes) -> Manifest:
 
 def count_open(path: Path) -> int:
     """Return how many jobs of an SQLite file are open."""
-    with closing(_open_plain(path)) as connection:
+    with closing(open_still(path)) as connection:
         return int(connection.execute(_OPEN).fetchone()[0])
 
 
-def _open_plain(path: Path) -> sqlite3.Connection:
-    """Open a file for reading, without one beside it."""
+def open_still(path: Path) -> sqlite3.Connection:
+    """Return a connection to an SQLite file that nobody writes to, which makes none beside it."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from core.errors import ConfigError, StoreError
-from core.store.backups.manifest import Manifest, describe_database, read_manifest
+from core.store.backups.keys_needed import refuse_missing
+from core.store.backups.manifest import Manifest, describe_database, open_still, read_manifest
 from core.store.backups.sealed_file import NAME_BYTES, DamagedBackup, read_header, unseal
 from core.store.backups.snapshot import refuse_full
 from core.store.database.cipher import KeySource
@@ -25,6 +27,7 @@ def unpack(file: BinaryIO, keys: KeySource, path: Path) -> Manifest:
     """
     name, pieces = str(file.name), unseal(file, keys)
     manifest = read_manifest(name, next(pieces))
+    refuse_missing(name, manifest.keys, keys)
     refuse_full(path.parent, manifest.size_bytes)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as content:
         for piece in pieces:
@@ -32,7 +35,7 @@ def unpack(file: BinaryIO, keys: KeySource, path: Path) -> Manifest:
         content.flush()
         os.fsync(content.fileno())
     found = describe_database(path, manifest.created_at, manifest.version, manifest.kind)
-    if found != manifest:
+    if replace(found, keys=manifest.keys) != manifest:
         raise DamagedBackup(name, "it does not hold what it says")
     find_name(path, keys)
     return manifest
@@ -65,8 +68,7 @@ def find_name(path: Path, keys: KeySource) -> bytes:
     It stays when the key that encrypts is replaced. Raises ConfigError if no key decrypts it.
     """
     cipher = build_cipher(keys)
-    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-    with closing(sqlite3.connect(uri, uri=True)) as connection:
+    with closing(open_still(path)) as connection:
         try:
             row = connection.execute("SELECT content FROM index_key").fetchone()
         except sqlite3.DatabaseError as error:

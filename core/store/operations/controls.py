@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, delete, select
+from sqlalchemy.dialects.sqlite import insert
 
 from core.admission import Verdict
 from core.models import PAGE, Chat, JobState, Message
@@ -33,6 +34,13 @@ _PACE = timedelta(seconds=0.1)
 #: States of jobs that somebody got a reply of.
 _ANSWERED = (JobState.DONE, JobState.REFUSED, JobState.DEAD)
 _COMMAND = "broadcast"
+
+
+_TURN = insert(switches)
+_TURN_ON = _TURN.on_conflict_do_update(
+    index_elements=[switches.c.name],
+    set_={name: _TURN.excluded[name] for name in ("changed_at", "text")},
+)
 
 
 def _select_active() -> Select[Any]:
@@ -94,10 +102,11 @@ class Controls:
     def _switch(self, connection: Connection, operator: str, is_on: bool, text: str) -> None:
         now = self._database.now()
         note_action(connection, now, operator, "pause" if is_on else "resume")
-        connection.execute(delete(switches).where(switches.c.name == PAUSED))
         if is_on:
             row = {"name": PAUSED, "changed_at": now, "text": text or None}
-            connection.execute(switches.insert(), row)
+            connection.execute(_TURN_ON, row)
+        else:
+            connection.execute(delete(switches).where(switches.c.name == PAUSED))
 
     @reads
     def find_told(self, connection: Connection) -> set[Chat]:
