@@ -67,14 +67,12 @@ def make_backup(
     it leaves no file that looks like a backup. Raises ConfigError, StoreError.
     """
     keys = read_keys(subject.url, subject.keys)
-    kind = find_backend(subject.url)
     with open_workspace(subject.home) as workspace:
         copy = workspace / _COPY
         copy_database(subject.url, copy, on_progress)
         # Again: they may have been replaced meanwhile.
         keys = [*subject.keys.read(), *keys]
-        manifest = describe_database(copy, subject.created_at, version("hearsay-bot"), kind)
-        manifest = replace(manifest, keys=find_needed(copy, keys))
+        manifest = _describe(subject, copy, keys)
         refuse_full(folder, manifest.size_bytes + _MORE_BYTES)
         name = find_name(copy, subject.keys)
         path = choose_path(folder, subject.created_at)
@@ -86,6 +84,12 @@ def make_backup(
             unpack(file, subject.keys, copy)
     deleted = delete_old(folder, name, keep) if keep else []
     return Backup(path, manifest, deleted)
+
+
+def _describe(subject: Subject, copy: Path, keys: Sequence[str]) -> Manifest:
+    kind = find_backend(subject.url)
+    manifest = describe_database(copy, subject.created_at, version("hearsay-bot"), kind)
+    return replace(manifest, keys=find_needed(copy, keys))
 
 
 def read_keys(url: str, keys: KeySource) -> Sequence[str]:
