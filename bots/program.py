@@ -6,12 +6,10 @@ share with it.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -20,6 +18,7 @@ from bots import PLATFORMS, list_platforms, load
 from bots.home import make_home
 from bots.intakes import find_health, list_intakes
 from bots.parts import EVERYTHING, Part
+from bots.processes import follow_others, meet_others, share_limits
 from bots.running import find_jobs, find_part, run_until_stopped
 from bots.systemd import keep_alive
 from core import commands
@@ -30,7 +29,6 @@ from core.audio import Media, limit_files
 from core.clock import CLOCK, Clock
 from core.config import Settings
 from core.engines import Engines
-from core.errors import StoreError
 from core.inbox import Inbox
 from core.interfaces import Platform
 from core.jobs import Runner, Takes, build_runner
@@ -45,7 +43,6 @@ from core.operations.roles import Role, list_roles
 from core.operations.status import OperatorStatus
 from core.requester import BudgetRules
 from core.store import Store, find_keys, open_cipher
-from core.store.events import ROOM
 from core.store.upgrade import upgrade
 from core.synthesis.pipeline import SynthesisPipeline
 from core.transcription.pipeline import TranscriptionPipeline
@@ -113,7 +110,7 @@ async def _start_tracing(settings: Settings, stack: AsyncExitStack) -> Tracing |
         # Loaded only where it is on.
         from bots.telemetry import open_tracing
     except ImportError:
-        remedy = "install them: .venv/bin/pip install -e '.[telemetry]'"
+        remedy = "install the extra telemetry of hearsay-bot"
         log.warning("no traces: their packages are missing", remedy=remedy)
         return None
     return await stack.enter_async_context(open_tracing(endpoint))
@@ -140,7 +137,7 @@ async def _run_parts(
     # The others send replies only.
     intakes |= {name: platforms[name].connect() for name in platforms.keys() - received.keys()}
     watches = incidents.run(received), requests.run(), store.events.run()
-    others = follow_others(program), keep_alive(program.clock)
+    others = follow_others(store, program.inbox), keep_alive(program.clock)
     await run_until_stopped(job_runner, incidents, intakes, *watches, *others)
 
 
@@ -160,37 +157,6 @@ def watch(
     program.inbox.status.health.roles = roles = program.roles if is_calling else ()
     incidents = Incidents(roles, store.probes, alerts.send, home, clock)
     return incidents, AccessRequests(store.admissions, alerts, clock, is_on=is_asking)
-
-
-async def meet_others(store: Store) -> None:
-    """Follow what other processes on the same database do, where there may be some."""
-    if store.is_shared:
-        watch_others(store)
-    else:
-        # Whoever held it has ended: no other process runs jobs on this database.
-        await store.budgets.release_all(store.clock.now().date())
-
-
-def watch_others(store: Store) -> None:
-    """Follow what other processes on the same database do."""
-    # Loaded only where there are several.
-    from core.jobs.stopping import SharedStopping
-
-    SharedStopping(store)
-
-
-async def follow_others(program: Program) -> None:
-    """Keep up with what is decided and what happens in other processes, until cancelled."""
-    store, inbox = program.store, program.inbox
-    if store.is_shared:
-        # Loaded only where there are several.
-        from core.operations.shared_readiness import SharedReadiness
-        from core.operations.shared_rules import SharedRules
-
-        readiness = SharedReadiness(store, inbox.readiness)
-        inbox.ask_others = readiness.find
-        await asyncio.gather(SharedRules(store).run(), readiness.run())
-    await asyncio.Event().wait()
 
 
 @asynccontextmanager
@@ -215,22 +181,6 @@ async def open_program(settings: Settings, clock: Clock = CLOCK) -> AsyncIterato
         status = OperatorStatus(store, roles, budgets, settings.hearsay_home)
         inbox = Inbox(store, synthesis, status)
         yield Program(store, transcription, synthesis, answering, roles, budgets, inbox, clock)
-
-
-@asynccontextmanager
-async def share_limits(store: Store, roles: Collection[Role]) -> AsyncIterator[None]:
-    """Share the limits of accounts with other processes, and let them know that this one lives."""
-    for role in roles:
-        role.gate.share(store.rooms, partial(store.events.subscribe, ROOM))
-    await store.processes.renew()
-    task = asyncio.create_task(store.processes.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-        with suppress(StoreError):
-            await store.processes.end()
 
 
 @asynccontextmanager
