@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import tracemalloc
 from contextlib import closing
@@ -286,3 +287,22 @@ async def test_while_keys_are_replaced_it_names_all_that_it_needs(
     await store.rotation.run(lambda count: None)
     key.write_text(f"{new},{old}")  # the old one is still there, and needed no more
     assert (await back_up(database_url, tmp_path, folder)).manifest.keys == (ids[0],)
+
+
+@pytest.mark.sqlite_only
+async def test_it_is_on_the_disk_before_it_has_its_name(
+    store: Store, database_url: str, add: Add, tmp_path: Path, folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    await add()
+    synced: list[tuple[str, bool]] = []
+
+    def note(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").resolve()
+        synced.append((path.name, any(folder.glob("hearsay-*"))))
+
+    monkeypatch.setattr(os, "fsync", note)
+    made = await back_up(database_url, tmp_path, folder)
+    parts = [has_name for name, has_name in synced if name.endswith(".part")]
+    assert parts == [False] and synced[-1] == (folder.name, True)
+    assert made.path.stat().st_size > made.manifest.size_bytes

@@ -45,7 +45,7 @@ def read(data: bytes, key: str = KEY) -> list[bytes]:
 def test_what_was_written_is_read(content: bytes, step: int) -> None:
     first, *pieces = read(make(content, step))
     assert first == FIRST and b"".join(pieces) == content
-    assert {len(piece) for piece in pieces[:-1]} <= {SIZE}
+    assert {len(piece) for piece in pieces[:-1]} <= {SIZE} and 0 < len(pieces[-1]) <= SIZE
 
 
 @pytest.fixture(scope="module")
