@@ -179,6 +179,7 @@ async def _people(store: Store) -> None:
     await store.probes.incidents()
     await store.probes.end_incident("disk")
     await store.probes.check_space()
+    await store.probes.check_writes()
     account, day, amount = Account("person", "test:7"), now.date(), Amount(1000, 5)
     await store.budgets.reserve([account], amount, day)
     await store.budgets.release(Settlement((account,), day, amount, amount))
