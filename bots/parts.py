@@ -17,3 +17,7 @@ class Part(StrEnum):
 
 
 EVERYTHING = frozenset(Part)
+
+#: Ports after WEB_PORT on which parts without a page answer health checks, so that processes with
+#: the same settings may share a machine.
+HEALTH_PORTS = {Part.WORKER: 1, Part.INTAKE: 2}

@@ -133,7 +133,8 @@ async def _run_parts(
         engines = program.transcription.transcriber, program.answering.answerer
         tracing.wrap_engines(*engines, program.synthesis.synthesizer)
     incidents, requests = watch(settings, program, platforms, parts)
-    intakes = list_intakes(settings, received, program.clock, find_health(platforms, received))
+    health = find_health(settings, parts, platforms)
+    intakes = list_intakes(settings, received, program.clock, health)
     # The others send replies only.
     intakes |= {name: platforms[name].connect() for name in platforms.keys() - received.keys()}
     watches = incidents.run(received), requests.run(), store.events.run()

@@ -197,7 +197,7 @@ def doctor(is_json: Json = False) -> None:
 
 def health(
     url: Annotated[
-        str, typer.Option(help="Address of the process; default: WEB_PORT on this machine.")
+        str, typer.Option(help="Address of a process; default: all on this machine.")
     ] = "",
     is_live: Annotated[
         bool, typer.Option("--live", help="Ask only whether the process answers.")

@@ -1,4 +1,4 @@
-"""hearsay health: asks the process on this machine whether it works, for supervisors.
+"""hearsay health: asks the processes on this machine whether they work, for supervisors.
 
 A container's health check runs it every few seconds: it imports little.
 """
@@ -11,8 +11,8 @@ from typing import Any
 
 import typer
 
-from bots.common.own_process import OwnProcess, find_url
 from bots.exit_codes import exit_with, read_settings
+from bots.own_process import OwnProcess, find_urls
 
 #: Exit code where something does not work, or nobody answers.
 FAILING = 1
@@ -21,34 +21,52 @@ FAILING = 1
 def check_health(url: str, *, is_live: bool) -> None:
     """Print the parts that fail, and exit with 1 if any does or nobody answers.
 
-    url: of the process, empty for the one that has WEB_PORT on this machine.
-    is_live: ask only whether the process answers at all.
+    url: of the process, empty for those that answer on this machine, of which there is one at
+    least. is_live: ask only whether they answer at all.
     """
-    url = url or find_url(read_settings())
-    if not url:
+    urls = [url] if url else find_urls(read_settings())
+    if not urls:
         exit_with("WEB_PORT is 0, so name the address: hearsay health --url", FAILING)
-    try:
-        found = _ask(url, "/livez" if is_live else "/readyz")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error) or type(error).__name__
-        exit_with(f"{url} does not answer: {reason}", FAILING)
-    parts, faults = found.get("parts", {}), found.get("faults", {})
-    for name in (name for name, is_ready in parts.items() if not is_ready):
-        typer.echo(f"{name}: {faults.get(name) or 'not ready'}")
-    if not (found.get("is_live") or found.get("is_ready")):
+    found = {one: answer for one in urls if (answer := _ask(one, is_live=is_live)) is not None}
+    if not found:
+        exit_with(f"nobody answers at {urls[0]}", FAILING)
+    failing = [
+        f"{one}: {fault}" if len(found) > 1 else fault
+        for one, answer in found.items()
+        for fault in _list_faults(answer)
+    ]
+    typer.echo("\n".join(failing) or ("alive" if is_live else "ready"))
+    if failing:
         raise typer.Exit(FAILING)
-    typer.echo("alive" if is_live else "ready")
 
 
-def _ask(url: str, path: str) -> dict[str, Any]:
-    """Return the body of a health check. Raises OSError, ValueError if it is none."""
+def _list_faults(answer: dict[str, Any]) -> list[str]:
+    parts, faults = answer.get("parts", {}), answer.get("faults", {})
+    failing = [name for name, is_ready in parts.items() if not is_ready]
+    return [f"{name}: {faults.get(name) or 'not ready'}" for name in failing]
+
+
+def _ask(url: str, *, is_live: bool) -> dict[str, Any] | None:
+    """Return the body of a health check, None if no hearsay is there.
+
+    One that is there and does not answer in time fails.
+    """
     try:
-        body = OwnProcess(url).get(path)
+        found = json.loads(_read(url, "/livez" if is_live else "/readyz"))
+    except TimeoutError:
+        return {"parts": {"process": False}, "faults": {"process": "it does not answer"}}
+    except (OSError, ValueError):
+        return None
+    is_ours = isinstance(found, dict) and found.keys() & {"is_live", "is_ready"}
+    return found if is_ours else None
+
+
+def _read(url: str, path: str) -> bytes:
+    try:
+        return OwnProcess(url).get(path)
     except urllib.error.HTTPError as error:
         if error.code != 503:
             raise
-        body = error.read()
-    found = json.loads(body)
-    if not isinstance(found, dict):
-        raise ValueError("that is no health check of hearsay")
-    return found
+        return error.read()
+    except urllib.error.URLError as error:
+        raise error.reason if isinstance(error.reason, TimeoutError) else error from None

@@ -14,9 +14,9 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from bots.common.own_process import OwnProcess, find_url
 from bots.doctor.results import Report
 from bots.doctor.shown_settings import describe_settings
+from bots.own_process import OwnProcess, find_urls
 from core.config import Settings
 from core.errors import AssistantError
 from core.logs import list_forms, redact
@@ -54,11 +54,11 @@ class Bundle:
 
     def _collect_running(self) -> None:
         """Collect what the running process says of itself, if it answers."""
-        url, settings = find_url(self._settings), self._settings
-        if not url:
+        urls, settings = find_urls(self._settings), self._settings
+        if not urls:
             self._add("process.json", {"error": "WEB_PORT is 0"})
             return
-        process, found = OwnProcess(url), dict[str, Any]()
+        process, found = OwnProcess(urls[0]), dict[str, Any]()
         for name, ask in {
             "health": lambda: _find_health(process),
             "problems": lambda: _find_problems(process, settings.secret("admin_password")),

@@ -29,8 +29,10 @@ class WebServer:
     checked, such as host names, passwords and secrets, each application checks itself.
     """
 
-    def __init__(self, settings: Settings, clock: Clock = CLOCK) -> None:
-        self._host, self._port, self._clock = settings.web_host, settings.web_port, clock
+    def __init__(self, settings: Settings, clock: Clock = CLOCK, port: int | None = None) -> None:
+        """port: another one than WEB_PORT."""
+        self._host, self._clock = settings.web_host, clock
+        self._port = settings.web_port if port is None else port
         self._proxies = TrustedProxies(settings.trusted_proxies)
         self._mounted: dict[str, ASGIApp] = {}
         self._listener: Listener | None = None

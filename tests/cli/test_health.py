@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
+import typer
 
+from bots import own_process
+from bots.cli.health import check_health
 from tests.support.fake_inbox import make_settings
 from tests.support.hearsay_command import Hearsay
 from tests.support.postgresql import PostgresServer
@@ -35,7 +39,7 @@ async def test_it_names_what_fails_and_exits_with_1(tmp_path: Path) -> None:
 
 async def test_it_exits_with_1_where_nobody_or_somebody_else_answers(tmp_path: Path) -> None:
     done = await ask(tmp_path, WEB_PORT=str(find_port()))
-    assert done.returncode == 1 and "does not answer: [Errno 111]" in done.stderr
+    assert done.returncode == 1 and "nobody answers at http://127.0.0.1:" in done.stderr
     assert (await ask(tmp_path, WEB_PORT="0")).returncode == 1
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -45,7 +49,16 @@ async def test_it_exits_with_1_where_nobody_or_somebody_else_answers(tmp_path: P
 
     async with await asyncio.start_server(answer, "127.0.0.1", port := find_port()):
         done = await ask(tmp_path, "--url", f"http://127.0.0.1:{port}")
-    assert done.returncode == 1 and "does not answer" in done.stderr
+    assert done.returncode == 1 and "nobody answers" in done.stderr
+
+
+async def test_a_process_that_is_stuck_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(own_process, "TIMEOUT_S", 0.05)
+    with socket.create_server(("127.0.0.1", 0)) as stuck, pytest.raises(typer.Exit):
+        check_health(f"http://127.0.0.1:{stuck.getsockname()[1]}", is_live=True)
+    assert capsys.readouterr().out == "process: it does not answer\n"
 
 
 @pytest.mark.real_time

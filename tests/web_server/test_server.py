@@ -17,7 +17,8 @@ from starlette.types import Receive, Scope, Send
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from bots.intakes import list_intakes
+from bots.intakes import HealthEndpoint, find_health, list_intakes
+from bots.parts import Part
 from bots.web_chat import WebChat
 from bots.web_server import WebServer
 from bots.web_server.server import RETRY_S
@@ -93,8 +94,9 @@ async def test_endpoints_are_served_beside_the_page_and_not_behind_its_checks(
 async def test_a_process_without_a_page_serves_health_checks_once_the_port_is_free(
     settings: Settings, clock: Clock
 ) -> None:
-    health = WebChat(settings, FakeInbox(), clock).health
+    app = WebChat(settings, FakeInbox(), clock).health
     with socket.create_server(("127.0.0.1", settings.web_port)) as other:
+        health = HealthEndpoint(app, settings.web_port)
         intakes = list_intakes(settings, {}, clock, health)
         tasks = [asyncio.create_task(one) for one in intakes.values()]
         await clock.sleep(60)
@@ -109,6 +111,23 @@ async def test_a_process_without_a_page_serves_health_checks_once_the_port_is_fr
             assert (await client.get(path)).status_code == 404
     tasks[0].cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_parts_on_one_machine_answer_on_ports_of_their_own(
+    settings: Settings, clock: Clock
+) -> None:
+    platforms: dict[str, Any] = {"web": WebChat(settings, FakeInbox(), clock)}
+
+    def find_port(*parts: Part, **changes: int) -> int | None:
+        changed = settings.model_copy(update=changes)
+        found = find_health(changed, parts, platforms)
+        return found.port if found else None
+
+    assert find_port(Part.WORKER, web_port=8765) == 8766
+    assert find_port(Part.INTAKE, web_port=8765) == 8767
+    assert find_port(Part.INTAKE, web_port=65_535) == 65_535
+    assert find_port(Part.WORKER, web_port=0) == 0
+    assert find_port(*Part) is find_port(Part.WEB) is None
 
 
 async def test_metrics_ask_for_the_password_of_the_page_without_a_page(

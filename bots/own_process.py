@@ -7,6 +7,8 @@ import urllib.request
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING
 
+from bots.parts import HEALTH_PORTS
+
 if TYPE_CHECKING:
     from core.config import Settings
 
@@ -15,14 +17,17 @@ TIMEOUT_S = 15.0
 _EVERY = ("0.0.0.0", "::", "")
 
 
-def find_url(settings: Settings) -> str:
-    """Return the address of the process that has WEB_PORT, empty if it may have any port."""
-    if not settings.web_port:
-        return ""
+def find_urls(settings: Settings) -> list[str]:
+    """Return the addresses of processes on this machine: that with the page first, then parts.
+
+    Empty if they may have any ports.
+    """
     host = settings.web_host
     if host in _EVERY:
         host = "::1" if ":" in host else "127.0.0.1"
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.web_port}"
+    host = f"[{host}]" if ":" in host else host
+    ports = [settings.web_port + after for after in (0, *HEALTH_PORTS.values())]
+    return [f"http://{host}:{port}" for port in ports] if settings.web_port else []
 
 
 class OwnProcess:
