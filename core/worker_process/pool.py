@@ -147,7 +147,7 @@ class WorkerPool:
         """Stop the workers that wait for requests, if none came for a while."""
         loop, wait_s = asyncio.get_running_loop(), self._idle_s or 0.0
         if (used_s := loop.time() - self._used_at_s) < wait_s:
-            wait_s -= used_s
+            wait_s = max(0.02, wait_s - used_s)  # less, and no clock shows that it has passed
         else:
             for slot in [self._slots.get_nowait() for _ in range(self._slots.qsize())]:
                 self._slots.put_nowait(None)
