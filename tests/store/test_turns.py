@@ -179,7 +179,7 @@ async def test_too_many_requests_of_a_person_get_one_answer(
     assert {job.error for job in stored if job} == {"TooManyOpen"}
     assert {job.outcome for job in stored if job} == {JobState.REFUSED}
     assert {job.reply.text[:35] for job in stored if job and job.reply} == {
-        "I am still working on 3 of your req"
+        "I am still working on 3 requests of"
     }, "the history shows each as refused, and why"
     other = await add(store, note(new_message, "b"))
     assert other.state is JobState.WAITING
