@@ -58,7 +58,8 @@ COPIED = {
         **{"seq": "1 + i", "message_pk": "1 + i", "job_id": "printf('%010x', i)"},
         **{"chat_pk": "chat", "created_at": AT, "run_at": AT, "finished_at": AT},
     },
-    "transcripts": {"key": "printf('%064x', i)", "created_at": AT},
+    # As digests of keys look, which stand for themselves.
+    "transcripts": {"key": "printf('#%042x', i)", "created_at": AT},
 }
 
 
@@ -82,7 +83,7 @@ def fill(connection: sqlite3.Connection, count: int) -> None:
     connection.executescript(
         "PRAGMA synchronous=OFF; UPDATE jobs SET state = 'done', finished_at = created_at; "
         "INSERT INTO transcripts (key, created_at, content) "
-        "SELECT 'first', received_at, content FROM messages"
+        "SELECT '#first', received_at, content FROM messages"
     )
     for table, changed in COPIED.items():
         names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
