@@ -60,6 +60,8 @@ async def test_every_line_of_a_job_names_it_and_no_line_has_content(
         mimo_base_url=mimo.base_url, mimo_api_key=mimo.key, model_probe="off",
     )  # fmt: skip
     set_up_logs("DEBUG", settings.secrets(), format="json")
+    # Else loggers of modules keep this set-up, whatever later tests configure.
+    structlog.configure(cache_logger_on_first_use=False)
     ann = telegram.add_user("Ann Zebrafink")
     # Whatever goes wrong on the way is logged, too. It takes more than five seconds, after which a
     # button is offered that cancels it: that is what cannot be sent.
