@@ -36,7 +36,9 @@ class BareRoot:
     def __init__(self, folder: Path, release: str, python: str) -> None:
         self.folder, self.python = folder / f"{release}-{python}", python
         make_root(self.folder, release, _PACKAGES)
-        shutil.rmtree(self.folder / "src", ignore_errors=True)
+        # What an earlier run has left: a checkout, and a database that knows the messages.
+        for name in ("src", "root/.hearsay"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
         names = run("git", "ls-files", "-co", "--exclude-standard", cwd=ROOT).splitlines()
         for name in filter(lambda name: (ROOT / name).exists(), names):
             (self.folder / "src" / name).parent.mkdir(parents=True, exist_ok=True)
