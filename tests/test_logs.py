@@ -12,19 +12,16 @@ import structlog
 
 from core.clock import Clock
 from core.logs import ThinnedLog, recent_problems, set_up_logs
+from tests.support.kept_logging import keep_logging
 
 TOKEN = "123456789:AAE-canary_canary_canary_canary_cana"
 KEY = "plain-canary-key"
 
 
 @pytest.fixture(autouse=True)
-def keep_logging() -> Iterator[None]:
-    handlers, level = logging.root.handlers, logging.root.level
-    yield
-    logging.root.handlers = handlers
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
-    stamina.instrumentation.set_on_retry_hooks(None)
+def kept() -> Iterator[None]:
+    with keep_logging():
+        yield
 
 
 @pytest.mark.parametrize("is_json", [True, False])

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import stamina
 import structlog
 
 from bots import program
@@ -21,6 +19,7 @@ from tests.emulators.mimo import MimoServer
 from tests.emulators.telegram import TelegramServer
 from tests.support.clean_start import make_database
 from tests.support.fake_inbox import make_settings
+from tests.support.kept_logging import keep_logging
 
 #: What the program says of itself at its start.
 OF_NO_JOB = {
@@ -34,13 +33,9 @@ OF_NO_JOB = {
 
 
 @pytest.fixture(autouse=True)
-def keep_logging() -> Iterator[None]:
-    handlers, level = logging.root.handlers, logging.root.level
-    yield
-    logging.root.handlers = handlers
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
-    stamina.instrumentation.set_on_retry_hooks(None)
+def kept() -> Iterator[None]:
+    with keep_logging():
+        yield
 
 
 async def test_every_line_of_a_job_names_it_and_no_line_has_content(

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 import pytest
 import pytest_asyncio
-import stamina
 import structlog
 from httpx import URL, AsyncClient
 
@@ -21,6 +20,7 @@ from core.locale import LANGUAGES
 from core.logs import set_up_logs
 from core.models import UNIT_NAMES, Account, Amount, JobState, Settlement
 from tests.locale.catalogues import read_page_words
+from tests.support.kept_logging import keep_logging
 from tests.support.paths import ROOT
 from tests.support.virtual_time import current_clock
 from tests.support.web_client import open_client
@@ -60,15 +60,11 @@ async def operator(operator_page: OperatorPage) -> AsyncIterator[AsyncClient]:
 
 @pytest.fixture
 def logs(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    handlers, level = logging.root.handlers, logging.root.level
-    set_up_logs("WARNING", [KEY], format="json")
-    # Loggers of the program that are used now would log like this in later tests, too.
-    structlog.configure(cache_logger_on_first_use=False)
-    yield
-    logging.root.handlers = handlers
-    logging.root.setLevel(level)
-    structlog.reset_defaults()
-    stamina.instrumentation.set_on_retry_hooks(None)
+    with keep_logging():
+        set_up_logs("WARNING", [KEY], format="json")
+        # Loggers of the program that are used now would log like this in later tests, too.
+        structlog.configure(cache_logger_on_first_use=False)
+        yield
 
 
 async def get(client: AsyncClient, path: str) -> Any:
