@@ -159,7 +159,7 @@ class Settings(BaseSettings):
     allow_urls: bool = False
 
     #: Folder of the database and the key file.
-    hearsay_home: HomePath = Path.home() / ".hearsay"
+    hearsay_home: HomePath = Path("~/.hearsay")
     #: Default: SQLite under HEARSAY_HOME.
     database_url: str | None = Field(default=None, repr=False)
     #: Sound outside the database, for several machines: file:///folder, s3://bucket/prefix, gs://

@@ -123,8 +123,17 @@ WebhookAddress = Annotated[str, AfterValidator(_end_in_webhook_path)]
 #: Case and spaces around a word do not matter.
 LOWER = BeforeValidator(lambda value: value.strip().lower() if isinstance(value, str) else value)
 UPPER = BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value)
+
+
+def _expand_home(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:  # as for users that systemd makes for a service
+        raise ValueError("this user has no home folder: set HEARSAY_HOME to a folder") from None
+
+
 #: A path that may begin with ~, which nothing expands in a `.env` file.
-HomePath = Annotated[Path, AfterValidator(Path.expanduser)]
+HomePath = Annotated[Path, AfterValidator(_expand_home)]
 Address = Annotated[str, AfterValidator(_check_address)]
 #: Where sound is kept outside the database: file:///, s3://, gs:// or az://.
 StorageAddress = Annotated[str, AfterValidator(_check_storage)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,20 @@ def test_nothing_has_to_be_set() -> None:
     assert settings.transcriber == "auto"
     assert settings.url == f"sqlite:///{Path.home() / '.hearsay' / 'hearsay.db'}"
     assert settings.secrets() == []
+
+
+def test_a_user_without_a_home_folder_has_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As users that systemd makes for a service, where nothing tells the system about them."""
+
+    def find_nobody(number: int) -> None:
+        raise KeyError(number)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", find_nobody)
+    with pytest.raises(ValidationError, match="no home folder: set HEARSAY_HOME to a folder"):
+        Settings()
+    monkeypatch.setenv("HEARSAY_HOME", "/var/lib/hearsay")
+    assert Settings().hearsay_home == Path("/var/lib/hearsay")
 
 
 @pytest.mark.finding(8)

@@ -72,10 +72,20 @@ class Bundle:
 
     def _add(self, name: str, value: object) -> None:
         text = json.dumps(value, ensure_ascii=False, indent=2, default=str)
-        text = redact(text, self._forms).replace(str(Path.home()), "~")
+        text = _hide_home(redact(text, self._forms))
         for one in self._ids:
             text = text.replace(one, "[id]")
         self.files[name] = _ID.sub("[number]", text)
+
+
+def _hide_home(text: str) -> str:
+    """Return a text without the name of the user's folder, if there is one."""
+    try:
+        home = str(Path.home())
+    except RuntimeError:
+        return text
+    # Users that systemd makes for a service have /, which is in every path.
+    return text if home == "/" else text.replace(home, "~")
 
 
 def write_bundle(files: dict[str, str], path: Path) -> None:

@@ -171,3 +171,16 @@ def test_ids_and_the_folder_of_the_user_are_taken_out(tmp_path: Path) -> None:
         "[id] in ~/x, [number], [number]; 12345 of 99.5"
     )
     assert os.environ["PATH"] not in bundle.files["a.json"]
+
+
+def test_paths_are_readable_where_the_user_has_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_no_home() -> Path:
+        raise RuntimeError
+
+    bundle = Bundle(make_settings(hearsay_home=tmp_path))
+    for home in (find_no_home, lambda: Path("/")):
+        monkeypatch.setattr(Path, "home", home)
+        bundle._add("a.json", {"path": "/var/lib/hearsay"})
+        assert json.loads(bundle.files["a.json"]) == {"path": "/var/lib/hearsay"}
