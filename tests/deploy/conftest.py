@@ -14,7 +14,7 @@ from tests.support.paths import ROOT
 DEPLOY = ROOT / "deploy"
 #: Runs a tool and returns its exit code with all that it printed.
 RunTool = Callable[..., tuple[int, str]]
-_PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+PATH = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def run_tool() -> RunTool:
     """`make deploy` installs the tools, `.ci/run` too."""
 
     def run(name: str, *arguments: str | Path, **variables: str) -> tuple[int, str]:
-        tool = shutil.which(name, path=_PATH)
+        tool = shutil.which(name, path=PATH)
         if tool is None:
             pytest.skip(f"{name} is not installed")
-        environment = {"PATH": _PATH, "HOME": os.environ.get("HOME", "/"), **variables}
+        environment = {"PATH": PATH, "HOME": os.environ.get("HOME", "/"), **variables}
         done = subprocess.run(
             [tool, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
         )

@@ -7,10 +7,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.documents.blocks import Block
 from tests.support.paths import ROOT
 
 #: What a recipe may touch, and what its proof needs.
@@ -18,7 +19,6 @@ COPIED = (
     *("bots", "core", "migrations", "tests", "docs"),
     *("pyproject.toml", ".env.example", "README.md", "LICENSE"),
 )
-_BLOCK = re.compile(r"^```(python|diff)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PATH = re.compile(r"`([\w./]+/[\w./]+|pyproject\.toml|\.env\.example)`")
 
 
@@ -44,19 +44,13 @@ class Step:
         path.write_text(text.replace(before, after))
 
 
-def read_recipe(heading: str, document: str = "CONTRIBUTING.md") -> list[Step]:
-    """Return the steps under `heading`. The paragraph above a block names its file."""
-    text = (ROOT / document).read_text()
-    _, found, rest = text.partition(f"\n## {heading}\n")
-    assert found, f"{document} has no heading {heading!r}"
-    return list(_read_steps(rest.partition("\n## ")[0]))
-
-
-def _read_steps(section: str) -> Iterator[Step]:
-    for block in _BLOCK.finditer(section):
-        paragraph = section[: block.start()].rstrip().rpartition("\n\n")[2]
-        [path] = _PATH.findall(paragraph)
-        yield Step(path, block[1] == "diff", block[2])
+def read_steps(blocks: Iterable[Block]) -> list[Step]:
+    """Return the steps of a recipe. The paragraph above a block names its file."""
+    found = []
+    for block in blocks:
+        [path] = _PATH.findall(block.above)
+        found.append(Step(path, block.language == "diff", block.text))
+    return found
 
 
 def copy_checkout(folder: Path) -> Path:

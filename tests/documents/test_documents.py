@@ -11,6 +11,7 @@ import typer
 
 from bots.cli import app
 from core.commands import menu
+from tests.documents.blocks import Block
 from tests.support.paths import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob(".github/*.md")])
@@ -36,9 +37,9 @@ def test_links_and_paths_exist(document: Path) -> None:
     assert {path for path in missing if Path(path).name not in NOT_FILES} == set()
 
 
-def test_the_architecture_lists_the_layers() -> None:
-    _, _, rest = (ROOT / "ARCHITECTURE.md").read_text().partition("\n## Layers\n")
-    told = [set(re.findall(r"\w+", line)) for line in rest.split("```")[1].strip().splitlines()]
+def test_the_architecture_lists_the_layers(blocks: list[Block]) -> None:
+    [block] = blocks
+    told = [set(re.findall(r"\w+", line)) for line in block.text.splitlines()]
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
     [layers] = [c["layers"] for c in contracts["contracts"] if c.get("containers") == ["core"]]
     assert told == [set(re.findall(r"\w+", layer)) for layer in layers]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents.recipes import copy_checkout, read_recipe, run
+from tests.documents.blocks import Block, read_blocks
+from tests.documents.recipes import copy_checkout, read_steps, run
 from tests.support.paths import SPEECH
 
 RECIPES = ("Add a command", "Add an engine", "Add a platform")
@@ -21,15 +22,14 @@ def copy(tmp_path: Path) -> Path:
     return copy_checkout(tmp_path)
 
 
-def follow(copy: Path, *headings: str) -> None:
-    for heading in headings:
-        for step in read_recipe(heading):
-            step.apply(copy)
+def follow(copy: Path, blocks: list[Block]) -> None:
+    for step in read_steps(blocks):
+        step.apply(copy)
 
 
-def test_a_command_answers_and_is_listed_in_help(copy: Path) -> None:
+def test_a_command_answers_and_is_listed_in_help(copy: Path, blocks: list[Block]) -> None:
     """The recipe's own test runs the real assistant on a real database."""
-    follow(copy, "Add a command")
+    follow(copy, blocks)
     said = run(copy, "python", "-m", "pytest", "-q", "tests/commands/test_count.py")
     assert "2 passed" in said
     code = "from core.commands import menu; print([name for name, _ in menu()])"
@@ -51,8 +51,8 @@ for role in ("answerer", "synthesizer"):
 """
 
 
-def test_an_engine_is_used_for_its_role_alone(copy: Path) -> None:
-    follow(copy, "Add an engine")
+def test_an_engine_is_used_for_its_role_alone(copy: Path, blocks: list[Block]) -> None:
+    follow(copy, blocks)
     assert "offline offline offline" in run(copy, "python", "-c", WHICH_ENGINES)
     with whisper_server() as address:
         said = run(copy, "python", "-c", WHICH_ENGINES, WHISPER_BASE_URL=address)
@@ -109,8 +109,8 @@ asyncio.run(main())
 """
 
 
-def test_a_platform_is_started_and_takes_messages(copy: Path) -> None:
-    follow(copy, "Add a platform")
+def test_a_platform_is_started_and_takes_messages(copy: Path, blocks: list[Block]) -> None:
+    follow(copy, blocks)
     said = run(copy, "python", "-c", TALK_OVER_IRC)
     assert "PONG :1" in said
     assert "\nPRIVMSG ada :/transcribe" in said
@@ -118,7 +118,8 @@ def test_a_platform_is_started_and_takes_messages(copy: Path) -> None:
 
 def test_all_recipes_together_keep_the_rules(copy: Path) -> None:
     """Layers, lint and format, and the tests that hold tables, settings and documents together."""
-    follow(copy, *RECIPES)
+    blocks = read_blocks("CONTRIBUTING.md")
+    follow(copy, [one for one in blocks for name in RECIPES if one.is_meant(f"## {name}")])
     assert " 0 broken" in run(copy, "lint-imports", "--no-cache")
     code = ("bots", "core", "tests/commands")
     run(copy, "ruff", "check", "--no-cache", *code)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents.blocks import followed_by
 from tests.emulators.mimo import MimoServer
 from tests.support import audio_samples
 from tests.support.openai_api_server import KEY, ApiServer
@@ -28,9 +29,8 @@ ADDRESS = "URL=http://127.0.0.1:8765/v1 KEY=the-key-from-your-env-file"
 
 
 def read_commands() -> list[str]:
-    section = (ROOT / "docs" / "api.md").read_text().split("## OpenAI endpoints")[1]
-    block: str = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)[0]
-    first, *commands = block.strip().split("\n\n")
+    [block] = followed_by("tests/openai_api/test_document.py::test_each_command_runs_as_written")
+    first, *commands = block.text.strip().split("\n\n")
     assert first == ADDRESS
     return commands
 
