@@ -1,7 +1,8 @@
 """Fork server: starts programs quickly from a process that has imported everything.
 
-It reads a request per line of stdin, {"number", "environment", "folder", "command", "out", "err",
-"terminal"}, and writes {"number", "pid"} at once and {"pid", "code"} when that process has ended.
+It reads a request per line of stdin, {"number", "environment", "folder", "command", "in", "out",
+"err", "terminal"}, and writes {"number", "pid"} at once and {"pid", "code"} when that process has
+ended.
 """
 
 from __future__ import annotations
@@ -64,11 +65,12 @@ class ForkServer:
         environment: dict[str, str],
         *,
         folder: Path,
+        stdin: Path = Path(os.devnull),
         out: Path = Path(os.devnull),
         err: Path = Path(os.devnull),
         terminal: str = "",
     ) -> int:
-        """Start "faulty" or "hearsay" with empty stdin, or on a terminal; return its process id.
+        """Start "faulty" or "hearsay" with these files, or on a terminal; return its process id.
 
         terminal: the path of a pseudo-terminal, which takes the place of all three.
         """
@@ -81,6 +83,7 @@ class ForkServer:
                 "environment": environment,
                 "folder": str(folder),
                 "command": command,
+                "in": str(stdin),
                 "out": str(out),
                 "err": str(err),
                 "terminal": terminal,
@@ -184,7 +187,7 @@ def _run_program(request: dict[str, Any], source: IO[bytes]) -> None:
         if request["terminal"]:
             _open_terminal(request["terminal"])
         else:
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.dup2(os.open(request["in"], os.O_RDONLY), 0)
             for number, name in ((1, "out"), (2, "err")):
                 flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
                 os.dup2(os.open(request[name], flags, 0o600), number)
