@@ -3,7 +3,8 @@
 For each system: `make run` without python3-venv says what to install; with it, a half-made
 environment is replaced and the program answers; with the token of a bot in .env it transcribes a
 voice message of the local Telegram server. The wheel is built and installed as docs/deploying.md
-says, and runs from another folder. `make test` passes (TESTS names a part of it).
+says, and runs from another folder, and where systemd has booted. `make test` passes (TESTS names a
+part of it).
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.support.processes import Telegram, wait_for
+from tests import systemd_root
+from tests.documents.blocks import followed_by
 from tests.support.audio_samples import decode, file, recording
 from tests.support.debian_root import enter, make_root, run
 from tests.support.paths import ROOT
@@ -35,6 +38,7 @@ class BareRoot:
 
     def __init__(self, folder: Path, release: str, python: str) -> None:
         self.folder, self.python = folder / f"{release}-{python}", python
+        self.release = release
         make_root(self.folder, release, _PACKAGES)
         # What an earlier run has left: a checkout, and a database that knows the messages.
         for name in ("src", "root/.hearsay"):
@@ -54,9 +58,9 @@ class BareRoot:
         return run(*self.command(f"({script}) 2>&1"))
 
     @contextmanager
-    def running(self) -> Iterator[str]:
-        """Do what `make run` does; yield what /livez answers."""
-        with subprocess.Popen(self.command("make run"), stdout=subprocess.DEVNULL) as program:
+    def running(self, line: str) -> Iterator[str]:
+        """Run the line that starts the program; yield what /livez answers."""
+        with subprocess.Popen(self.command(line), stdout=subprocess.DEVNULL) as program:
             try:
                 yield ask_health(program)
             finally:
@@ -76,7 +80,7 @@ def ask_health(program: subprocess.Popen[bytes], port: int = _PORT) -> str:
     raise SystemExit("make run does not answer")
 
 
-def transcribe(root: BareRoot) -> str:
+def transcribe(root: BareRoot, start: str) -> str:
     """Follow the README's section on Telegram; return the transcript of a voice message."""
     telegram = Telegram()
     person = telegram.do("add_user")
@@ -93,7 +97,7 @@ def transcribe(root: BareRoot) -> str:
         return [one["text"] for one in replies if "ten of clubs" in one.get("text", "")]
 
     try:
-        with root.running():
+        with root.running(start):
             telegram.wait_for_poll()
             telegram.send_voice(person, note, 2)
             wait_for(find_transcript)
@@ -105,8 +109,8 @@ def transcribe(root: BareRoot) -> str:
 
 def install_package(root: BareRoot) -> str:
     """Follow docs/deploying.md; return what the installed program says of itself elsewhere."""
-    text = (ROOT / "docs" / "deploying.md").read_text()
-    commands = text.partition("## As a package")[2].split("```sh\n")[1].partition("```")[0]
+    [block] = followed_by("tests/bare_roots.py::install_package")
+    commands = block.text
     root(f"rm -rf /opt/hearsay dist; set -e; {commands.replace('python3 -m', f'{root.python} -m')}")
     command = "cd /; /opt/hearsay/bin/hearsay"
     return root(f"{command} --version; {command} migrate; {command} doctor | grep -c ^ok")
@@ -114,21 +118,26 @@ def install_package(root: BareRoot) -> str:
 
 def try_system(root: BareRoot, tests: str) -> None:
     """Follow the README in one system, and print what happens."""
+    [block] = followed_by("tests/bare_roots.py::try_system")
+    start, test = block.commands
     venv = f"{root.python}-venv"
     root(f"apt-get update -q; apt-get install -y -q {root.python}")
     root('apt-get purge -y -q "python3*-venv"')
-    missing = root("mkdir -p .venv/bin; make run || true")
+    missing = root(f"mkdir -p .venv/bin; {start} || true")
     assert f"apt install {venv}" in missing, missing
     root(f"apt-get install -y -q --no-install-recommends {venv}; mkdir -p .venv/bin")
     began = time.monotonic()
-    with root.running() as health:
-        print(f"  make run answers after {time.monotonic() - began:.0f} s: {health}", flush=True)
-    print(f"  a voice message: {transcribe(root)!r}", flush=True)
+    with root.running(start) as health:
+        print(f"  {start} answers after {time.monotonic() - began:.0f} s: {health}", flush=True)
+    print(f"  a voice message: {transcribe(root, start)!r}", flush=True)
     print(f"  {time.monotonic() - began:.0f} s since the first command", flush=True)
     print(root("make doctor || true"), flush=True)
     print(f"  as a package: {install_package(root).split(chr(10))}", flush=True)
+    if root.release == "stable":
+        root(f"apt-get install -y -q --no-install-recommends {systemd_root.PACKAGES}")
+        print(systemd_root.follow(root.folder, _PORT), flush=True)
     # `tail` would hide that tests fail.
-    tested = root(f'(make test TESTS="{tests}" || echo FAILED) | tail -n 200')
+    tested = root(f'({test} TESTS="{tests}" || echo FAILED) | tail -n 200')
     print(tested, flush=True)
     assert not tested.endswith("FAILED\n"), f"{root.python}: tests fail"
 
