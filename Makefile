@@ -23,10 +23,10 @@ help:  ## list the targets
 
 TESTS :=
 test: $(VENV)/dev.stamp  ## run all tests that this machine can run, or some: TESTS="tests/cli tests/audio"
-	$(BIN)/pytest -n 6 --no-loadscope-reorder $(TESTS)
+	$(BIN)/pytest -n auto --no-loadscope-reorder $(TESTS)
 
 findings: $(VENV)/dev.stamp  ## run the tests of what using the product has found, and print them by finding
-	$(BIN)/pytest -n 4 --no-loadscope-reorder -m finding
+	$(BIN)/pytest -n auto --no-loadscope-reorder -m finding
 
 security: $(VENV)/dev.stamp  ## run the tests of each kind of attack in full, and print them as a table: about 10 minutes
 	HEARSAY_CHAOS=1 $(BIN)/python -m tests.security

@@ -23,13 +23,11 @@ import pytest
 from core.clock import Clock
 from tests.chaos.report import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 from tests.support.findings import note_findings
+from tests.support.parallel import pytest_xdist_auto_num_workers, pytest_xdist_make_scheduler
 from tests.support.preparation import share_rewriting, use_memory
 from tests.support.virtual_time import VirtualLoop, current_clock, is_virtual
 
 if TYPE_CHECKING:
-    from xdist.remote import Producer
-    from xdist.scheduler import LoadScopeScheduling
-
     from core.models import Message
     from core.store import Store
     from tests.emulators.mimo import MimoServer
@@ -38,8 +36,14 @@ if TYPE_CHECKING:
     from tests.support.loopback import Loopback
     from tests.support.postgresql import PostgresServer
 
-#: Hooks: the tables at the end of the run.
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown"]
+#: Hooks: the tables at the end of the run, and its processes.
+__all__ = [
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+    "pytest_xdist_auto_num_workers",
+    "pytest_xdist_make_scheduler",
+]
 
 NewMessage = Callable[..., "Message"]
 
@@ -53,8 +57,6 @@ _FIRST = (
 )
 #: Where each test that needs a database runs on SQLite and on PostgreSQL.
 BOTH_TIERS: tuple[str, ...] = ("tests/store/",)
-#: Folders whose files share a browser or server, which is slow to start.
-_TOGETHER = ("tests/web_chat/pages/", "tests/openai_api/")
 
 
 def pytest_configure() -> None:
@@ -94,18 +96,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in filter(lambda item: item.get_closest_marker("pocketsphinx"), items):
             item.add_marker(pytest.mark.skip(reason="offline transcription is not installed"))
     items.sort(key=lambda item: not item.nodeid.startswith(_FIRST))
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Keep each file on one processor, some folders too: their tests share programs and servers."""
-    from xdist.scheduler import LoadScopeScheduling
-
-    class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-        def _split_scope(self, nodeid: str) -> str:
-            folders = (folder for folder in _TOGETHER if nodeid.startswith(folder))
-            return next(folders, nodeid.partition("::")[0])
-
-    return ByFile(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
