@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import select
+import time
 from typing import Self
+
+import psutil
 
 from tests.support.fork_server import share_fork_server
 from tests.support.hearsay_command import Hearsay
@@ -48,7 +51,10 @@ class Terminal:
         self.type(line)
 
     def interrupt(self) -> None:
-        """Press Ctrl-C."""
+        """Press Ctrl-C once the program waits: Python may miss a signal right before it reads."""
+        program = psutil.Process(self._pid)
+        while program.status() != psutil.STATUS_SLEEPING:
+            time.sleep(0.001)
         os.write(self._ours, b"\x03")
 
     def wait(self) -> int:
