@@ -92,13 +92,15 @@ async def test_retry_plays_nothing_twice(page: Page, inbox: SpeechInbox) -> None
 
 
 async def test_playback_ends_on_failure_or_stop(page: Page, inbox: SpeechInbox) -> None:
+    # Much more than is heard until the failure comes, on a slow machine too.
+    inbox.seconds = 12.0
     inbox.may_finish.clear()
     await type_in(page, "/stumble here")
     await expect(synthesis(page)).to_be_visible()
     inbox.may_finish.set()
     await expect(page.locator(".answer")).to_contain_text("Something went wrong")
     await wait_for(page, "[...contexts].every((c) => c.state === 'suspended')")
-    assert await page.evaluate("[...contexts][0].currentTime < 2.5")
+    assert await page.evaluate("[...contexts][0].currentTime < 11.5")
     inbox.may_finish.clear()
     await type_in(page, "/say good morning")
     await page.get_by_role("button", name="Stop").click()
