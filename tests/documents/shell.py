@@ -36,6 +36,12 @@ exit "$code"
 """
 
 
+def free_of_make() -> dict[str, str]:
+    """Return the environment without that of the make and the pytest that run the tests."""
+    own = ("MAKE", "MFLAGS", "PYTEST")
+    return {name: value for name, value in os.environ.items() if not name.startswith(own)}
+
+
 def _read_field(stream: BufferedIOBase) -> str:
     field = b""
     while (byte := stream.read(1)) not in (b"\0", b""):

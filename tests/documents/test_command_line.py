@@ -16,7 +16,7 @@ import pytest
 from core.models import Chat, JobState, Message, Transcript
 from tests.cli.test_say import needs_espeak
 from tests.documents.blocks import Block
-from tests.documents.shell import Shell
+from tests.documents.shell import Shell, free_of_make
 from tests.emulators.telegram import TelegramServer
 from tests.support.clean_start import ask_database, open_store
 from tests.support.paths import ROOT
@@ -115,8 +115,9 @@ def list_lines(blocks: list[Block]) -> list[str]:
     for line in (line for block in blocks for line in block.commands):
         if line.startswith("make "):
             command = ["make", "-n", "-o", ".venv/run.stamp", *line.split()[1:]]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-            line = done.stdout.strip()
+            line = subprocess.run(
+                command, cwd=ROOT, env=free_of_make(), stdout=subprocess.PIPE, text=True, check=True
+            ).stdout.strip()
             assert line.startswith(".venv/bin/hearsay "), line
         lines[line] = None
     return [*lines]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from core.clock import Clock
 from tests.documents.blocks import Block
+from tests.documents.shell import free_of_make
 from tests.support.paths import ROOT
 
 
@@ -29,13 +29,11 @@ class Reminder:
 
 def run(line: str) -> str:
     """Run a line in the checkout, with this environment as its .venv."""
-    # Not as a part of the make or the pytest that runs the tests.
-    own = ("MAKE", "MFLAGS", "PYTEST")
-    variables = {name: value for name, value in os.environ.items() if not name.startswith(own)}
     line = line.replace(".venv/bin/pytest", f"{sys.executable} -m pytest -q -p no:cacheprovider")
     done = subprocess.run(
-        ["bash", "-c", f"{line} 2>&1"], cwd=ROOT, env=variables, stdout=subprocess.PIPE, text=True
-    )
+        ["bash", "-c", f"{line} 2>&1"],
+        cwd=ROOT, env=free_of_make(), stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, f"{line}\n{done.stdout}"
     return done.stdout
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from core.engines.offline.transcriber import OfflineTranscriber
 from core.engines.wire.speech import make_silence
 from core.errors import TranscriberMissing
 from tests.cli.conftest import check
+from tests.documents.shell import free_of_make
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.finding(25)
@@ -50,10 +50,7 @@ def make(folder: Path, venv: str, **variables: str) -> subprocess.CompletedProce
     python.write_text(f'#!/bin/sh\nif [ "$1" = -c ]; then exit 0; fi\n{script}\n')
     python.chmod(0o755)
     command = ["make", "run", f"PYTHON={python}", *(f"{k}={v}" for k, v in variables.items())]
-    # Not as a part of the make that runs the tests.
-    own = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    own.pop("MFLAGS", None)
-    return subprocess.run(command, cwd=folder, env=own, capture_output=True, text=True)
+    return subprocess.run(command, cwd=folder, env=free_of_make(), capture_output=True, text=True)
 
 
 def test_without_venv_it_says_what_to_install(tmp_path: Path) -> None:
