@@ -19,32 +19,21 @@ from tests.support.hearsay_command import HEARSAY, KEY, TOKEN, Hearsay
 pytestmark = pytest.mark.finding(27)
 
 
-def pipe(
-    hearsay: Hearsay, *arguments: str, data: bytes, **settings: str
-) -> subprocess.CompletedProcess[bytes]:
-    """Run the installed command with `data` as its standard input."""
-    environment = hearsay.environment(settings)
-    command: list[str | Path] = [HEARSAY, *arguments]
-    return subprocess.run(
-        command, input=data, capture_output=True, env=environment, cwd=hearsay.folder
-    )
-
-
 def at(mimo: MimoServer) -> dict[str, str]:
     return {"MIMO_API_KEY": KEY, "MIMO_BASE_URL": mimo.base_url}
 
 
 def test_a_recording_comes_from_standard_input(hearsay: Hearsay, mimo: MimoServer) -> None:
     recording = make_recording((1, 2, 3))
-    done = pipe(hearsay, "transcribe", "-", data=recording, **at(mimo))
+    done = hearsay.pipe(recording, "transcribe", "-", **at(mimo))
     assert (done.returncode, done.stdout, done.stderr) == (0, b"w1 w2 w3\n", b"")
-    done = pipe(hearsay, "transcribe", "-", "--format", "json", data=recording, **at(mimo))
+    done = hearsay.pipe(recording, "transcribe", "-", "--format", "json", **at(mimo))
     assert json.loads(done.stdout)["file"] == "stdin"
-    done = pipe(hearsay, "transcribe", "-", "-o", ".", data=recording, **at(mimo))
+    done = hearsay.pipe(recording, "transcribe", "-", "-o", ".", **at(mimo))
     assert (hearsay.folder / "stdin.txt").read_text() == "w1 w2 w3\n"
-    done = pipe(hearsay, "ask", "-", "What is said?", data=recording, **at(mimo))
+    done = hearsay.pipe(recording, "ask", "-", "What is said?", **at(mimo))
     assert (done.returncode, done.stderr) == (0, b"") and done.stdout
-    done = pipe(hearsay, "transcribe", "-", data=b"no sound at all", **at(mimo))
+    done = hearsay.pipe(b"no sound at all", "transcribe", "-", **at(mimo))
     assert done.returncode == 1 and done.stderr.startswith(b"stdin: This file type")
 
 
@@ -59,11 +48,11 @@ def test_subtitles_are_webvtt_too(hearsay: Hearsay, mimo: MimoServer) -> None:
 
 
 def test_speech_goes_to_standard_output(hearsay: Hearsay, mimo: MimoServer) -> None:
-    done = pipe(hearsay, "say", "-", "-o", "-", data=b"Good morning.\n", **at(mimo))
+    done = hearsay.pipe(b"Good morning.\n", "say", "-", "-o", "-", **at(mimo))
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout[:4] == b"RIFF" and mimo.billed[0].path.endswith("/chat/completions")
     options = ("-o", "-", "--format", "ogg")
-    assert pipe(hearsay, "say", "Hi.", *options, data=b"", **at(mimo)).stdout[:4] == b"OggS"
+    assert hearsay.pipe(b"", "say", "Hi.", *options, **at(mimo)).stdout[:4] == b"OggS"
     hearsay("say", "Hi.", "-o", "speech.bin", "--format", "mp3", **at(mimo))
     assert (hearsay.folder / "speech.bin").read_bytes()[:3] in (b"ID3", b"\xff\xf3\x84")
 
@@ -87,11 +76,17 @@ def test_versions_short_help_and_completion(hearsay: Hearsay) -> None:
     assert hearsay("--version").stdout == "hearsay 0.1.0\n"
     assert hearsay("-h").stdout == hearsay("--help").stdout
     assert "--state" in hearsay("jobs", "list", "-h").stdout
-    done = pipe(hearsay, data=b"", _HEARSAY_COMPLETE="source_bash")
-    assert b"complete" in done.stdout and b"hearsay" in done.stdout
+    assert b"complete" in complete(hearsay, _HEARSAY_COMPLETE="source_bash")
     words = {"COMP_WORDS": "hearsay trans", "COMP_CWORD": "1"}
-    done = pipe(hearsay, data=b"", _HEARSAY_COMPLETE="complete_bash", **words)
-    assert done.stdout.split() == [b"transcribe"]
+    found = complete(hearsay, _HEARSAY_COMPLETE="complete_bash", **words)
+    assert found.split() == [b"transcribe"]
+
+
+def complete(hearsay: Hearsay, **variables: str) -> bytes:
+    """Return what the installed command, whose name matters here, prints for the shell."""
+    return subprocess.run(
+        [HEARSAY], capture_output=True, env=hearsay.environment(variables), cwd=hearsay.folder
+    ).stdout
 
 
 def test_help_imports_nothing_that_does_the_work() -> None:

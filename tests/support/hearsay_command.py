@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,19 +52,32 @@ class Hearsay:
 
     def __call__(self, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run the command; check that it prints no secret and no traceback."""
-        with tempfile.TemporaryDirectory() as folder:
-            out, err = Path(folder) / "out", Path(folder) / "err"
-            environment = self.environment(settings)
-            command = ["hearsay", *arguments]
-            fork_server = share_fork_server()
-            pid = fork_server.fork(command, environment, folder=self.folder, out=out, err=err)
-            code = fork_server.wait(pid, 120)
-            texts = out.read_text(), err.read_text()
-        done = subprocess.CompletedProcess(command, code, *texts)
+        piped = self.pipe(b"", *arguments, **settings)
+        texts = piped.stdout.decode(), piped.stderr.decode()
+        done = subprocess.CompletedProcess(piped.args, piped.returncode, *texts)
         for canary in CANARIES:
             assert canary not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         return done
+
+    def pipe(
+        self, data: bytes, /, *arguments: str, **settings: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run the command with `data` in a pipe as its standard input."""
+        command = ["hearsay", *arguments]
+        with tempfile.TemporaryDirectory() as folder:
+            stdin, out, err = (Path(folder) / name for name in ("in", "out", "err"))
+            os.mkfifo(stdin)
+            fork_server = share_fork_server()
+            pid = fork_server.fork(
+                command, self.environment(settings),
+                folder=self.folder, stdin=stdin, out=out, err=err,
+            )  # fmt: skip
+            with suppress(BrokenPipeError):  # it may have ended without reading
+                stdin.write_bytes(data)
+            code = fork_server.wait(pid, 120)
+            streams = out.read_bytes(), err.read_bytes()
+        return subprocess.CompletedProcess(command, code, *streams)
 
     def doctor(self, **settings: str) -> Diagnosis:
         """Run `hearsay doctor --json`."""
