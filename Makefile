@@ -34,7 +34,7 @@ security: $(VENV)/dev.stamp  ## run the tests of each kind of attack in full, an
 # One test may take many minutes here.
 LONG := -o faulthandler_timeout=3000
 chaos: $(VENV)/dev.stamp  ## kill the program 200 times under load, in one process and in several, run 200 jobs for each fault, put it under load for an hour, and more: about two hours
-	HEARSAY_CHAOS=1 $(BIN)/pytest $(LONG) tests/chaos tests/acceptance tests/discord_bot/test_kills.py
+	HEARSAY_CHAOS=1 $(BIN)/pytest $(LONG) tests/chaos tests/acceptance tests/*_bot/test_permissions.py tests/discord_bot/test_kills.py
 
 SECONDS := 300
 fuzz: $(VENV)/dev.stamp  ## run every property-based test with thousands of random examples, then fuzz what reads bytes for SECONDS=300: about an hour

@@ -1,4 +1,4 @@
-"""Every cell of docs/permissions.md on Telegram, through the whole assistant."""
+"""The cells of docs/permissions.md on Telegram, through the whole assistant."""
 
 from __future__ import annotations
 
@@ -26,7 +26,14 @@ from tests.emulators.telegram import ANONYMOUS_ADMIN
 from tests.emulators.telegram import TelegramServer as Server
 from tests.support.loopback import Loopback
 from tests.support.paths import SPEECH
-from tests.support.permission_table import Person, Place, Row, decide_cell, list_cells
+from tests.support.permission_table import (
+    Person,
+    Place,
+    Row,
+    choose_people,
+    decide_cell,
+    list_cells,
+)
 from tests.support.virtual_time import current_clock
 
 NOTE = (SPEECH / "cards-001.wav").read_bytes()
@@ -235,15 +242,12 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("row", "place"), CELLS)
-async def test_every_cell(row: Row, place: Place, telegram: Server, whole: Loopback) -> None:
+async def test_each_cell(row: Row, place: Place, telegram: Server, whole: Loopback) -> None:
     """The forger's cells are below."""
     await telegram.wait_for(lambda: telegram.requests_to("getUpdates"))
     stage = Stage(telegram, whole, place)
-    people = [person for person in Person if person is not Person.FORGER]
-    expected = {person: decide_cell(row, person, place) for person in people}
-    possible = {person for person, cell in expected.items() if cell is not None}
-    found = {person: await stage.attempt(row, person) for person in people if person in possible}
-    assert found == {person: expected[person] for person in found}
+    expected = choose_people(row, place, "telegram")
+    assert {one: await stage.attempt(row, one) for one in expected} == expected
 
 
 @pytest.mark.parametrize("place", sorted({place for _, place in list_cells("telegram")}))
