@@ -54,7 +54,7 @@ class Terminal:
         """Press Ctrl-C once the program waits: Python may miss a signal right before it reads."""
         program = psutil.Process(self._pid)
         while program.status() != psutil.STATUS_SLEEPING:
-            time.sleep(0.001)
+            time.sleep(0.001)  # no process tells another that it waits
         os.write(self._ours, b"\x03")
 
     def wait(self) -> int:
