@@ -42,7 +42,8 @@ async def test_file_appears_at_once_then_transcript_and_files(page: Page, inbox:
         await page.locator(".file").first.click()
     assert (await download.value).suggested_filename == "transcript.txt"
     assert "陈旧" in Path(await (await download.value).path()).read_text(encoding="utf-8")
-    await page.get_by_role("button", name="Summary").click()
+    # Beside the box there is one for the whole chat, soon after the reply.
+    await entry.get_by_role("button", name="Summary").click()
     await expect(page.locator(".entry").last).to_contain_text("You pressed t-summary.")
     await expect(page.locator(".entry").last.locator(".mine")).to_have_count(0)
     for _ in ("as it was sent", "as it is kept"):
