@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.commands import pick_command
-from core.models import Chat, ChatSettings, JobState, SpeechSettings
+from core.models import Chat, ChatSettings, JobState, SpeechSettings, Transcript
 from core.privacy import periods
 from core.privacy.periods import PERIODS, SETTINGS_KEPT, UNUSED_KEPT
 from core.store import Store
@@ -183,3 +183,13 @@ async def test_simple_tables_end_to_the_day(
         await store.retention.purge(moment)
         counts = count_rows(tmp_path)
         assert all(bool(counts[table]) == is_kept for table in one.tables), (moment, counts)
+
+
+async def test_a_row_that_has_no_key_of_this_program_holds_nothing_up(
+    store: Store, tmp_path: Path
+) -> None:
+    now = store._database.now()
+    await store.results.save("0" * 64, Transcript("some words"))
+    ask_database(tmp_path, "UPDATE transcripts SET key = 'short'")
+    await store.retention.purge(now + LONGEST + DAY)
+    assert ask_database(tmp_path, "SELECT key FROM transcripts") == [("short",)]

@@ -26,13 +26,16 @@ class Slices:
     async def delete(self, table: Table, is_old: ColumnElement[bool]) -> int:
         """Delete the rows that fulfil a condition, and return how many.
 
-        They are looked for without the write lock, and stay if they do not fulfil it any more.
+        They are looked for without the write lock, and stay if they do not fulfil it any more, or
+        if they cannot be found by their key, which no row that this program wrote has.
         """
         key = [*table.primary_key]
         found, count = select(*key).where(is_old).limit(PAGE), 0
         is_it = (column == bindparam(f"of_{column.name}") for column in key)
         one = delete(table).where(*is_it, is_old)
-        while rows := await self._database.rows(found):
+        before: Sequence[Any] = ()
+        while (rows := await self._database.rows(found)) and rows != before:
+            before = rows
             keys = [{f"of_{name}": value for name, value in row._mapping.items()} for row in rows]
             count += await self.do(lambda connection, row: connection.execute(one, row), keys)
         return count
