@@ -33,6 +33,12 @@ async def media() -> AsyncIterator[Media]:
     await media.close()
 
 
+async def take_over(media: Media, *frames: tuple[dict[str, Any], int]) -> None:
+    """Let a process that says this take the place of the one that decodes."""
+    await media._pool.close()
+    media._pool = Pool(size=1, code=tell(*frames))
+
+
 def follow(start_s: float, **changes: Any) -> dict[str, Any]:
     return {**PIECE, "start_s": start_s, **changes}
 
@@ -66,7 +72,7 @@ def follow(start_s: float, **changes: Any) -> dict[str, Any]:
 async def test_only_possible_pieces_are_believed(
     media: Media, frames: list[tuple[dict[str, Any], int]], good: int
 ) -> None:
-    media._pool = Pool(size=1, code=tell(*frames))
+    await take_over(media, *frames)
     seconds = []
     try:
         async with aclosing(media.pieces(b"recording", LIMITS)) as pieces:
@@ -93,10 +99,10 @@ async def test_only_a_possible_whole_is_believed(
     media: Media, info: dict[str, Any], size: int
 ) -> None:
     limits = AnswererLimits(formats=("audio/ogg",), max_bytes=100)
-    media._pool = Pool(size=1, code=tell((info, size)))
+    await take_over(media, (info, size))
     with pytest.raises(BadAudio):
         await media.prepare(bytes(101), limits)
-    media._pool = Pool(size=1, code=tell(({"mime": "audio/ogg", "duration_s": 1.0}, 100)))
+    await take_over(media, ({"mime": "audio/ogg", "duration_s": 1.0}, 100))
     assert (await media.prepare(bytes(101), limits)).mime == "audio/ogg"
 
 
@@ -106,7 +112,7 @@ async def test_only_a_possible_whole_is_believed(
 async def test_only_possible_excerpts_are_believed(media: Media, changes: dict[str, Any]) -> None:
     for told, is_good in (({}, True), (changes, False)):
         info = {"duration_s": 2.0, "waveform": "00ff", **told}
-        media._pool = Pool(size=1, code=tell((info, 9)))
+        await take_over(media, (info, 9))
         try:
             assert (await media.excerpt(b"recording", 0.0, 2.0)).waveform == b"\0\xff"
             assert is_good
