@@ -12,25 +12,23 @@ from tests.support.permission_table import (
     Person,
     Place,
     Row,
-    choose_people,
     decide_cell,
     list_cells,
+    list_trials,
 )
 
-CELLS = [
-    pytest.param(row, place, id=f"{row.action}-{'own' if row.is_own else 'any'}-{place.name}")
-    for row, place in list_cells("discord")
-]
 
-
-@pytest.mark.parametrize(("row", "place"), CELLS)
+@pytest.mark.parametrize(("row", "place", "expected"), list_trials("discord"))
 async def test_each_cell(
-    row: Row, place: Place, server: Server, whole: tuple[Loopback, DiscordBot]
+    row: Row,
+    place: Place,
+    expected: dict[Person, bool],
+    server: Server,
+    whole: tuple[Loopback, DiscordBot],
 ) -> None:
     """The forger's cells are below."""
     stage = Stage(server, *whole, place)
     await server.wait_for(lambda: stage.bot.client.get_channel(int(stage.channel)))
-    expected = choose_people(row, place, "discord")
     assert {one: await stage.attempt(row, one) for one in expected} == expected
 
 

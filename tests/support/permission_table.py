@@ -11,7 +11,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+
+import pytest
+from _pytest.mark.structures import ParameterSet
 
 from core.models import Membership
 from core.permissions import PERMISSIONS, Action, Standing, Who, decide
@@ -126,15 +128,24 @@ def list_cells(platform: str) -> list[tuple[Row, Place]]:
     return [(row, place) for row in rows for place in places if place in row.places]
 
 
-def choose_people(row: Row, place: Place, platform: str) -> dict[Person, bool]:
-    """Return who tries a cell, but for the forger, and whether they may.
+def list_trials(platform: str) -> list[ParameterSet]:
+    """Return parameters of a test: a row, a place, and who tries it and whether they may.
 
-    In the long form that is everybody, else one who may and one who may not, so that in each place
-    every kind of person comes up as often as the others.
+    In the long form that is everybody but the forger, else one who may and one who may not, so that
+    in each place every kind of person comes up as often as the others.
     """
-    cells = _list_possible(row, place, platform)
-    chosen = cells.keys() if IS_LONG else _take_turns(platform)[row, place]
-    return {one: may for one, may in cells.items() if one in chosen}
+    used: Counter[tuple[Place, Person, bool]] = Counter()
+    trials = []
+    for row, place in list_cells(platform):
+        people = _list_possible(row, place, platform)
+        for may in () if IS_LONG else (True, False):
+            turns = sorted((used[place, one, may], one) for one in people if people[one] is may)
+            for _, one in turns[1:]:
+                del people[one]
+            used.update((place, one, may) for _, one in turns[:1])
+        name = f"{row.action}-{'own' if row.is_own else 'any'}-{place.name}"
+        trials.append(pytest.param(row, place, people, id=name))
+    return trials
 
 
 def _list_possible(row: Row, place: Place, platform: str) -> dict[Person, bool]:
@@ -143,21 +154,6 @@ def _list_possible(row: Row, place: Place, platform: str) -> dict[Person, bool]:
     absent = {Person.FORGER} | (_FACELESS if platform == "discord" else set())
     cells = {one: decide_cell(row, one, place) for one in people if one not in absent}
     return {one: cell for one, cell in cells.items() if cell is not None}
-
-
-@cache
-def _take_turns(platform: str) -> dict[tuple[Row, Place], set[Person]]:
-    used: Counter[tuple[Place, Person, bool]] = Counter()
-    found: dict[tuple[Row, Place], set[Person]] = {}
-    for row, place in list_cells(platform):
-        found[row, place] = set()
-        for may in (True, False):
-            cells = _list_possible(row, place, platform).items()
-            turns = [(used[place, one, may], one) for one, cell in cells if cell is may]
-            for _, one in sorted(turns)[:1]:
-                found[row, place].add(one)
-                used[place, one, may] += 1
-    return found
 
 
 _MARKS: Mapping[bool | None, str] = {True: "yes", False: "no", None: "–"}

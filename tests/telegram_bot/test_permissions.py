@@ -30,9 +30,9 @@ from tests.support.permission_table import (
     Person,
     Place,
     Row,
-    choose_people,
     decide_cell,
     list_cells,
+    list_trials,
 )
 from tests.support.virtual_time import current_clock
 
@@ -235,18 +235,13 @@ class Stage:
         return True
 
 
-CELLS = [
-    pytest.param(row, place, id=f"{row.action}-{'own' if row.is_own else 'any'}-{place.name}")
-    for row, place in list_cells("telegram")
-]
-
-
-@pytest.mark.parametrize(("row", "place"), CELLS)
-async def test_each_cell(row: Row, place: Place, telegram: Server, whole: Loopback) -> None:
+@pytest.mark.parametrize(("row", "place", "expected"), list_trials("telegram"))
+async def test_each_cell(
+    row: Row, place: Place, expected: dict[Person, bool], telegram: Server, whole: Loopback
+) -> None:
     """The forger's cells are below."""
     await telegram.wait_for(lambda: telegram.requests_to("getUpdates"))
     stage = Stage(telegram, whole, place)
-    expected = choose_people(row, place, "telegram")
     assert {one: await stage.attempt(row, one) for one in expected} == expected
 
 
