@@ -61,11 +61,7 @@ class Telegram:
     def __init__(self) -> None:
         self._server = TelegramServer()
         self._server.start()
-        self.settings = {
-            "TELEGRAM_BOT_TOKEN": self._server.token,
-            "TELEGRAM_API_BASE_URL": self._server.api_base_url,
-            "TELEGRAM_FILE_BASE_URL": self._server.file_base_url,
-        }
+        self.settings = self._server.settings
 
     def connect(self, url: str) -> None:
         self._person = self._server.add_user()

@@ -99,9 +99,7 @@ class RunningProgram:
         return {
             "PATH": os.environ["PATH"],
             "HEARSAY_HOME": str(self.home),
-            "TELEGRAM_BOT_TOKEN": self.telegram.token,
-            "TELEGRAM_API_BASE_URL": self.telegram.api_base_url,
-            "TELEGRAM_FILE_BASE_URL": self.telegram.file_base_url,
+            **self.telegram.settings,
             "MIMO_API_KEY": self.mimo.key,
             "MIMO_BASE_URL": self.mimo.base_url,
             "WEB_PORT": "0",

@@ -18,6 +18,9 @@ from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
+import typer
+
+from bots.cli import app
 from tests.support.fork_server import share_fork_server
 from tests.support.hearsay_command import Hearsay
 from tests.support.paths import ROOT
@@ -40,6 +43,15 @@ def free_of_make() -> dict[str, str]:
     """Return the environment without that of the make and the pytest that run the tests."""
     own = ("MAKE", "MFLAGS", "PYTEST")
     return {name: value for name, value in os.environ.items() if not name.startswith(own)}
+
+
+def check_command(words: list[str], *, is_in_sentence: bool = False) -> None:
+    """Check that words are a command of the program. In a sentence one may stand for itself."""
+    group: Any = typer.main.get_command(app)
+    while hasattr(group, "commands"):
+        assert words and words[0] in group.commands, words
+        group, words = group.commands[words[0]], words[1:]
+    group.make_context(group.name, words, resilient_parsing=is_in_sentence and not words)
 
 
 def _read_field(stream: BufferedIOBase) -> str:

@@ -169,9 +169,7 @@ async def test_the_parts_run(
     own = {
         "DATABASE_URL": postgresql.create(),
         "HEARSAY_SECRET_KEY": "k" * 43 + "=",
-        "TELEGRAM_BOT_TOKEN": telegram.token,
-        "TELEGRAM_API_BASE_URL": telegram.api_base_url,
-        "TELEGRAM_FILE_BASE_URL": telegram.file_base_url,
+        **telegram.settings,
         "MODEL_PROBE": "off",
     }
 

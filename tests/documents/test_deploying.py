@@ -12,14 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 from dotenv import dotenv_values
 
-from bots.cli import app
 from tests.deploy.conftest import PATH
 from tests.deploy.test_chart import CHART, render
 from tests.documents.blocks import Block, read_prose
+from tests.documents.shell import check_command
 from tests.support.paths import ROOT
 
 #: Nothing is there: a command whose arguments are right gets as far as asking it.
@@ -49,15 +48,6 @@ def compose(tmp_path: Path) -> Callable[[str], str]:
     return run
 
 
-def check_program(*words: str) -> None:
-    """Check that words are a command of the program."""
-    name, *arguments = words
-    group = typer.main.get_command(app)
-    assert isinstance(group, typer.core.TyperGroup)
-    command = group.commands[name]
-    command.make_context(name, arguments)
-
-
 def test_compose_takes_the_arguments(blocks: list[Block], compose: Callable[[str], str]) -> None:
     lines = [line for block in blocks for line in block.commands]
     for line in lines:
@@ -67,7 +57,7 @@ def test_compose_takes_the_arguments(blocks: list[Block], compose: Callable[[str
         if verb == "exec":
             service, program, *words = shlex.split(after)
             assert service in services and program == "hearsay"
-            check_program(*words)
+            check_command(words)
 
 
 def test_helm_and_kubectl_take_the_arguments(blocks: list[Block]) -> None:

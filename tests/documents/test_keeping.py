@@ -10,16 +10,13 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
 
-from bots.cli import app
 from tests.cli.test_doctor import fill
 from tests.deploy.conftest import RunTool
 from tests.documents.blocks import Block, read_blocks, read_prose
-from tests.documents.shell import Shell
+from tests.documents.shell import Shell, check_command
 from tests.support.hearsay_command import Hearsay
 
 DOCUMENT = "docs/keeping.md"
@@ -38,14 +35,6 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
         yield shell
 
 
-def find_command(group: Any, words: list[str]) -> tuple[Any, list[str]]:
-    """Return the command that words name, and its arguments."""
-    while hasattr(group, "commands"):
-        assert words and words[0] in group.commands, words
-        group, words = group.commands[words[0]], words[1:]
-    return group, words
-
-
 def test_every_command_is_one_that_there_is(tmp_path: Path) -> None:
     spans = re.findall(r"`([^`]+)`", read_prose(DOCUMENT))
     places = [*spans, *(block.text for block in read_blocks(DOCUMENT))]
@@ -53,9 +42,7 @@ def test_every_command_is_one_that_there_is(tmp_path: Path) -> None:
     assert len(found) > 15
     for line in found:
         words = shlex.split(line.replace(DISK, str(tmp_path)))
-        command, arguments = find_command(typer.main.get_command(app), words)
-        # In a sentence a command may stand for itself.
-        command.make_context(words[0], arguments, resilient_parsing=not arguments)
+        check_command(words, is_in_sentence=True)
 
 
 @pytest.mark.real_time

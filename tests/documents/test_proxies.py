@@ -48,12 +48,9 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     port, telegram = free_port(), TelegramServer()
     blocks = read_blocks("docs/operations.md")
     telegram.start()
-    own = {
-        "TELEGRAM_BOT_TOKEN": telegram.token,
-        "TELEGRAM_API_BASE_URL": telegram.api_base_url,
-        "TELEGRAM_FILE_BASE_URL": telegram.file_base_url,
-    }
-    with Shell(tmp_path_factory.mktemp("proxies"), **own, WEB_PORT=str(port)) as shell:
+    with Shell(
+        tmp_path_factory.mktemp("proxies"), **telegram.settings, WEB_PORT=str(port)
+    ) as shell:
         write_settings(shell.folder, *filter(lambda block: block.is_settings, blocks))
         with shell.start(".venv/bin/hearsay run"):
             yield port

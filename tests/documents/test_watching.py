@@ -6,10 +6,9 @@ import json
 import re
 import shlex
 import shutil
-import time
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from benchmarks.support.processes import wait_for
 from tests.deploy.test_chart import render
 from tests.deploy.test_watching import needs_promtool
 from tests.documents.blocks import Block, followed_by, read_prose
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.real_time
 
 #: Addresses and the job of the document.
 WORKER, COLLECTOR, JOB = "http://127.0.0.1:8766", "http://127.0.0.1:4318", "6e131598c2"
-_PATIENCE_S = 30
 
 
 @dataclass
@@ -46,21 +45,12 @@ class Watched:
         return [json.loads(line) for line in self.shell.log.read_text().splitlines()]
 
 
-def wait_for(condition: Callable[[], object]) -> None:
-    ends_s = time.monotonic() + _PATIENCE_S
-    while not condition():
-        assert time.monotonic() < ends_s
-        time.sleep(0.02)  # another process does it
-
-
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     port, telegram = str(free_port()), TelegramServer()
     telegram.start()
     own = {
-        "TELEGRAM_BOT_TOKEN": telegram.token,
-        "TELEGRAM_API_BASE_URL": telegram.api_base_url,
-        "TELEGRAM_FILE_BASE_URL": telegram.file_base_url,
+        **telegram.settings,
         # It sends traces every five seconds, else.
         "OTEL_BSP_SCHEDULE_DELAY": "50",
         "WEB_PORT": port,

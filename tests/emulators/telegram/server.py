@@ -60,6 +60,15 @@ class TelegramServer(Inspection):
         """The prefix of download URLs, to which the token is appended."""
         return f"{self.base_url}/file/bot"
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings of a program whose bot is on this server."""
+        return {
+            "TELEGRAM_BOT_TOKEN": self.token,
+            "TELEGRAM_API_BASE_URL": self.api_base_url,
+            "TELEGRAM_FILE_BASE_URL": self.file_base_url,
+        }
+
     @locked
     def webhook(self) -> dict[str, Any]:
         """Return what getWebhookInfo returns."""
