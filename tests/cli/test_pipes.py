@@ -76,7 +76,8 @@ def test_versions_short_help_and_completion(hearsay: Hearsay) -> None:
     assert hearsay("--version").stdout == "hearsay 0.1.0\n"
     assert hearsay("-h").stdout == hearsay("--help").stdout
     assert "--state" in hearsay("jobs", "list", "-h").stdout
-    assert b"complete" in complete(hearsay, _HEARSAY_COMPLETE="source_bash")
+    script = complete(hearsay, _HEARSAY_COMPLETE="source_bash")
+    assert b"complete" in script and b"hearsay" in script
     words = {"COMP_WORDS": "hearsay trans", "COMP_CWORD": "1"}
     found = complete(hearsay, _HEARSAY_COMPLETE="complete_bash", **words)
     assert found.split() == [b"transcribe"]
