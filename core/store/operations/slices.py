@@ -27,7 +27,7 @@ class Slices:
         """Delete the rows that fulfil a condition, and return how many.
 
         They are looked for without the write lock, and stay if they do not fulfil it any more, or
-        if they cannot be found by their key, which no row that this program wrote has.
+        if their key does not find them again, as that of each row of this program does.
         """
         key = [*table.primary_key]
         found, count = select(*key).where(is_old).limit(PAGE), 0
